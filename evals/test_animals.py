@@ -1,0 +1,30 @@
+"""Ten animals in photos, clip art, cartoons, emoji and 3D."""
+
+from pytest_llmclf import Evaluation, Gate
+
+animals = Evaluation(
+    dataset="animals",
+    modelfile="animals",
+    prompt="Which animal is in this picture?",
+    gates=[
+        Gate("accuracy >= 0.3", model="micro-llava"),
+        Gate(
+            "accuracy >= 0.73",
+            model="ollama:llava*",
+            images="imported",
+            because="published: 0.774 on 500 of these images; a margin of 4 points",
+        ),
+    ],
+)
+
+
+@animals.images
+def test_image(outcome):
+    """Each picture gets its animal."""
+    outcome.check()
+
+
+@animals.gate
+def test_gate(report, baseline):
+    """No worse than what is committed."""
+    assert report.predictions == baseline

@@ -1,0 +1,30 @@
+"""Handwritten digits."""
+
+from pytest_llmclf import Evaluation, Gate
+
+mnist = Evaluation(
+    dataset="mnist",
+    modelfile="mnist-digits",
+    prompt="Which digit is in this picture?",
+    gates=[
+        Gate("accuracy >= 0.95", model="micro-llava"),
+        Gate(
+            "accuracy >= 0.75",
+            model="ollama:llava*",
+            images="imported",
+            because="published: 0.792 on 500 of these images; a margin of 4 points",
+        ),
+    ],
+)
+
+
+@mnist.images
+def test_image(outcome):
+    """Each picture gets its digit."""
+    outcome.check()
+
+
+@mnist.gate
+def test_gate(report, baseline):
+    """No worse than what is committed."""
+    assert report.predictions == baseline

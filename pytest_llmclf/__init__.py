@@ -1,0 +1,56 @@
+"""Evaluate vision LLMs as image classifiers with pytest.
+
+from pytest_llmclf import Evaluation, Gate
+
+mnist = Evaluation(dataset="mnist", modelfile="mnist-digits", prompt="Which digit is this?")
+
+@mnist.images
+def test_image(outcome):
+    outcome.check()
+
+@mnist.gate
+def test_gate(report):
+    assert report.accuracy >= 0.75
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_llmclf.evaluation import Evaluation
+    from pytest_llmclf.gate import Gate
+    from pytest_llmclf.label import Label
+    from pytest_llmclf.outcome import Misclassified, ModelError, Outcome, Unparsed
+    from pytest_llmclf.report import Report
+
+__all__ = [
+    "Evaluation",
+    "Gate",
+    "Label",
+    "Misclassified",
+    "ModelError",
+    "Outcome",
+    "Report",
+    "Unparsed",
+]
+
+_HOMES = {
+    "Evaluation": "evaluation",
+    "Gate": "gate",
+    "Label": "label",
+    "Misclassified": "outcome",
+    "ModelError": "outcome",
+    "Outcome": "outcome",
+    "Report": "report",
+    "Unparsed": "outcome",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # pytest imports this package at every start; what an evaluation needs comes on first use.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

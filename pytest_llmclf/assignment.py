@@ -1,0 +1,137 @@
+"""One evaluation put to one model: from case to request, and from answer to outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.errors import BackendError, PictureError
+from pytest_llmclf.label import read_label
+from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.picture import PictureLimits, prepare
+from pytest_llmclf.prompt import answer_schema, compose
+from pytest_llmclf.request import Request
+
+if TYPE_CHECKING:
+    from pytest_llmclf.answer import Answer
+    from pytest_llmclf.backends.spec import ModelSpec
+    from pytest_llmclf.case import Case
+    from pytest_llmclf.dataset import Dataset
+    from pytest_llmclf.evaluation import Evaluation
+    from pytest_llmclf.label import LabelSet
+    from pytest_llmclf.modelfile import Modelfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """One evaluation put to one model.
+
+    Attributes:
+        evaluation: What is asked.
+        dataset: The cases, sampled already.
+        labels: The labels that an answer may name.
+        modelfile: System text, options, template.
+        spec: Which model answers.
+        reason: Why this model, in one line; empty when it was demanded.
+        whole: Cases in the dataset before sampling.
+        limits: How large a picture may be.
+    """
+
+    evaluation: Evaluation
+    dataset: Dataset
+    labels: LabelSet
+    modelfile: Modelfile
+    spec: ModelSpec
+    reason: str = ""
+    whole: int
+    limits: PictureLimits
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Evaluation and model, as outcomes name them."""
+        return self.evaluation.title, str(self.spec)
+
+    def request(self, case: Case) -> Request:
+        """What is sent for a case; reads and prepares the picture.
+
+        Raises:
+            PictureError: The picture cannot be sent; the message names file and remedy.
+        """
+        if case.problem is not None:
+            raise PictureError(case.problem)
+        try:
+            prepared = prepare(case.path.read_bytes(), self.limits)
+        except OSError as error:
+            raise PictureError(
+                f"{case.path}: cannot be read ({error}); restore the file or drop the case"
+            ) from error
+        except PictureError as error:
+            raise PictureError(f"{case.path}: {error}") from error
+        return Request(
+            system=self.modelfile.system,
+            examples=self.modelfile.messages,
+            prompt=compose(self.evaluation.prompt, self.labels, self.evaluation.answer),
+            image=prepared.data,
+            media_type=prepared.media_type,
+            options={**self.modelfile.options(), **self.evaluation.options},
+            answer_schema=answer_schema(self.labels, self.evaluation.answer),
+            top_logprobs=self.evaluation.top_logprobs,
+        )
+
+    def judge(
+        self,
+        case: Case,
+        answer: Answer,
+        *,
+        model_digest: str,
+        request_digest: str,
+        cached: bool,
+        attempts: int,
+    ) -> Outcome:
+        """What an answer means for a case."""
+        reading = read_label(answer.text, self.labels, answer.finish)
+        if reading.label is None:
+            kind = "unparsed"
+        else:
+            kind = "correct" if reading.label == case.label else "misclassified"
+        return Outcome(
+            evaluation=self.evaluation.title,
+            model=str(self.spec),
+            model_digest=model_digest,
+            case=case.id,
+            sha256=case.sha256,
+            expected=case.label,
+            kind=kind,  # type: ignore[arg-type]
+            predicted=reading.label,
+            reason=reading.reason,
+            answer=answer,
+            tags=case.tags,
+            request_digest=request_digest,
+            cached=cached,
+            attempts=attempts,
+        )
+
+    def no_answer(
+        self,
+        case: Case,
+        error: BackendError | PictureError,
+        *,
+        model_digest: str = "",
+        request_digest: str = "",
+        attempts: int = 0,
+    ) -> Outcome:
+        """The outcome of a case that got no answer."""
+        return Outcome(
+            evaluation=self.evaluation.title,
+            model=str(self.spec),
+            model_digest=model_digest,
+            case=case.id,
+            sha256=case.sha256,
+            expected=case.label,
+            kind="error",
+            reason=error.kind if isinstance(error, BackendError) else "picture",
+            message=str(error),
+            tags=case.tags,
+            request_digest=request_digest,
+            attempts=attempts,
+        )

@@ -1,0 +1,157 @@
+"""Where a server listens, and whether pictures may go there.
+
+Pictures leave this machine only when the user names the host. Everything that opens a
+connection takes an `Address` and passes `Address.require_allowed` first.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote, urlsplit
+
+from pytest_llmclf.errors import RemoteRefused, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+OLLAMA_PORT = 11434
+"""Where Ollama listens when nothing else is said."""
+
+Scheme = Literal["http", "https"]
+_SCHEME_PORTS: dict[Scheme, int] = {"http": 80, "https": 443}
+_LARGEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A server's address, without secrets in anything that can be printed.
+
+    Attributes:
+        scheme: ``http`` or ``https``.
+        host: Name or IP address in lower case, IPv6 without brackets.
+        port: TCP port, 1 to 65535.
+        path: Path prefix such as ``/v1``, or empty; never ends in a slash.
+        user: User and password of the URL, or ``None``; kept out of `repr`, `url` and messages.
+    """
+
+    scheme: Scheme = "http"
+    host: str
+    port: int
+    path: str = ""
+    user: tuple[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """The address as a URL, without user and password."""
+        return f"{self.scheme}://{self.netloc}{self.path}"
+
+    @property
+    def netloc(self) -> str:
+        """Host and port, such as ``127.0.0.1:11434`` or ``[::1]:11434``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the address can only be this machine: 127.0.0.0/8, ::1 or ``localhost``."""
+        if self.host == "localhost":
+            return True
+        try:
+            ip = ipaddress.ip_address(self.host)
+        except ValueError:
+            return False  # a name may resolve to anything, and short forms like "127.1" too
+        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+            return ip.ipv4_mapped.is_loopback
+        return ip.is_loopback
+
+    def require_allowed(self, allow_remote: Collection[str]) -> None:
+        """Refuse an address that is neither on this machine nor allowed by name.
+
+        Args:
+            allow_remote: Hosts the user allowed, each as ``HOST`` or ``HOST:PORT``.
+
+        Raises:
+            RemoteRefused: The host is somewhere else and was not named.
+        """
+        if self.is_loopback:
+            return
+        allowed = {name.casefold().strip("[]") for name in allow_remote}
+        if self.host.casefold() in allowed or self.netloc.casefold().strip("[]") in allowed:
+            return
+        raise RemoteRefused(
+            f"{self.netloc} is not on this machine, and pictures would be sent there",
+            remedy=f"if that is wanted, say --llmclf-allow-remote {self.host}",
+        )
+
+
+def parse_address(text: str, *, default_port: int | None = None) -> Address:
+    """Read a server address in any form that ``OLLAMA_HOST`` takes.
+
+    ``host``, ``host:port``, ``:port``, ``http://host[:port][/path]``, IPv6 with or without
+    brackets. Addresses that a server listens on, ``0.0.0.0`` and ``::``, mean loopback to a
+    client.
+
+    Args:
+        text: The address; empty means 127.0.0.1.
+        default_port: Port of an address without scheme and port; 11434 when not given.
+
+    Raises:
+        SettingsError: The text is no address. It is not repeated if it may hold a password.
+    """
+    text = text.strip().strip("\"'")
+    shown = repr(text.rpartition("@")[2]) if "@" in text else repr(text)
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "http", text
+    scheme = scheme.casefold()
+    if scheme not in ("http", "https"):
+        raise SettingsError(f"{shown} is no server address: write http://HOST:PORT")
+    typed: Scheme = "https" if scheme == "https" else "http"
+    port = _SCHEME_PORTS[typed] if separator else (default_port or OLLAMA_PORT)
+    if not separator and _is_bare_ipv6(rest):
+        rest = f"[{rest}]"
+    try:
+        split = urlsplit(f"{scheme}://{rest}")
+        given, host = split.port, split.hostname
+    except ValueError as error:
+        raise SettingsError(
+            f"{shown} is no server address ({error}): write HOST:PORT, for IPv6 [::1]:PORT"
+        ) from None
+    if given == 0 or (given or port) > _LARGEST_PORT or split.query or split.fragment:
+        raise SettingsError(f"{shown} is no server address: write http://HOST:PORT")
+    if host is not None and not _is_host(host):
+        raise SettingsError(f"{shown} is no server address: the host has odd characters")
+    user = None
+    if split.username is not None:
+        user = (unquote(split.username), unquote(split.password or ""))
+    return Address(
+        scheme=typed,
+        host=_for_client(host or "127.0.0.1"),
+        port=given or port,
+        path=split.path.rstrip("/"),
+        user=user,
+    )
+
+
+def parse_addresses(text: str) -> tuple[Address, ...]:
+    """Read a comma-separated list of addresses; empty text is Ollama's usual address."""
+    parts = [part for part in text.split(",") if part.strip()]
+    return tuple(parse_address(part) for part in parts or [""])
+
+
+def _is_bare_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 6  # noqa: PLR2004 - IPv6 is its name
+    except ValueError:
+        return False
+
+
+def _is_host(host: str) -> bool:
+    return all(char.isalnum() or char in "-._:%" for char in host)
+
+
+def _for_client(host: str) -> str:
+    """Turn the addresses that mean "every interface" to a server into loopback."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - replaced, not bound

@@ -1,0 +1,249 @@
+"""From a model as written to a backend that answers."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
+
+from pytest_llmclf.backends import ollama as ollama_backend
+from pytest_llmclf.backends.address import Address, parse_address, parse_addresses
+from pytest_llmclf.backends.llama_binary import find_llama_server
+from pytest_llmclf.backends.llama_server import LlamaServers
+from pytest_llmclf.backends.llamacpp import LlamaCppBackend, embedded_pair, file_pair
+from pytest_llmclf.backends.ollama_derive import is_gguf
+from pytest_llmclf.backends.ollama_errors import START_REMEDY
+from pytest_llmclf.backends.openai import OpenAIBackend
+from pytest_llmclf.backends.replay import ReplayBackend
+from pytest_llmclf.backends.spec import EMBEDDED, ModelSpec
+from pytest_llmclf.errors import (
+    ModelMissing,
+    RemoteRefused,
+    RuntimeMissing,
+    ServerUnreachable,
+    SettingsError,
+)
+
+if TYPE_CHECKING:
+    from pytest_llmclf.backends.base import Backend
+    from pytest_llmclf.modelfile import Modelfile
+
+MICRO = ModelSpec(backend="llamacpp", name=EMBEDDED)
+"""The embedded model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectSettings:
+    """How servers are reached and started.
+
+    Attributes:
+        ollama_hosts: Addresses of Ollama; empty: ``OLLAMA_HOST``, else 127.0.0.1:11434. One for
+            now.
+        allow_remote: Hosts outside this machine that pictures may be sent to.
+        timeout_s: Longest wait for one answer.
+        probe_timeout_s: Longest wait for a connection when looking whether Ollama runs.
+        start_timeout_s: Longest wait until a `llama-server` has loaded its model.
+        llama_server: The `llama-server` to run; ``None`` looks for one.
+        llama_parallel: Requests that it works on side by side.
+        llama_threads: Its CPU threads; ``None``: one for the embedded model, else its choice.
+        pull: Whether Ollama may download a missing model.
+    """
+
+    ollama_hosts: tuple[str, ...] = ()
+    allow_remote: frozenset[str] = frozenset()
+    timeout_s: float = 120.0
+    probe_timeout_s: float = ollama_backend.PROBE_TIMEOUT_S
+    start_timeout_s: float = 180.0
+    llama_server: str | None = None
+    llama_parallel: int = 4
+    llama_threads: int | None = None
+    pull: bool = False
+
+    def ollama_address(self) -> Address:
+        """Where Ollama is.
+
+        Raises:
+            SettingsError: The address is none, or there are several.
+        """
+        text = ",".join(self.ollama_hosts) or os.environ.get("OLLAMA_HOST", "")
+        addresses = parse_addresses(text)
+        if len(addresses) > 1:
+            raise SettingsError(
+                f"{len(addresses)} Ollama servers are given "
+                f"({', '.join(address.netloc for address in addresses)}), one can be used: "
+                "give one address"
+            )
+        return addresses[0]
+
+
+def resolve(
+    spec: ModelSpec, modelfile: Modelfile, settings: ConnectSettings
+) -> tuple[ModelSpec, str]:
+    """The model that a spec means for a Modelfile, fully named, and why.
+
+    Only ``auto`` looks for servers; the reason is empty for anything demanded.
+    """
+    if spec.backend == "auto":
+        return resolve_auto(modelfile, settings)
+    if spec.backend == "ollama" and not spec.name:
+        return replace(spec, name=modelfile.from_), ""
+    return spec, ""
+
+
+def resolve_auto(modelfile: Modelfile, settings: ConnectSettings) -> tuple[ModelSpec, str]:
+    """Choose who answers for a Modelfile when nobody was demanded.
+
+    A reachable Ollama that has the Modelfile's model; otherwise the embedded model.
+
+    Returns:
+        The model, and one line that says which one answers and how to use the other.
+    """
+    base = modelfile.from_
+    if is_gguf(base):
+        if not modelfile.projectors:
+            return _demanded_gguf(modelfile), f"{Path(base).name} through Ollama"
+        pair = ModelSpec(backend="llamacpp", text=base, mmproj=modelfile.projectors[0])
+        return pair, f"{Path(base).name} answers, run by llama-server"
+    embedded = f"{EMBEDDED} answers, the embedded model"
+    wanted = f"--llmclf-model ollama:{base}"
+    address = settings.ollama_address()
+    try:
+        address.require_allowed(settings.allow_remote)
+    except RemoteRefused as error:
+        return MICRO, f"{embedded}: {error}"
+    status = ollama_backend.probe(address, settings.probe_timeout_s)
+    if status is None:
+        return MICRO, (
+            f"{embedded}: no Ollama at {address.netloc}; for {base}: `ollama serve`, "
+            f"`ollama pull {base}`, {wanted}"
+        )
+    if not settings.pull and not ollama_backend.has_model(status, base):
+        return MICRO, (
+            f"{embedded}: Ollama {status.version} at {address.netloc} does not have {base}; "
+            f"for it: `ollama pull {base}`, {wanted}"
+        )
+    return ModelSpec(backend="ollama", name=base), (
+        f"ollama:{base} answers (Ollama {status.version} at {address.netloc}); "
+        f"for the embedded model: --llmclf-model {EMBEDDED}"
+    )
+
+
+class Connections:
+    """The backends of one run, and the servers that they share. Thread-safe.
+
+    Args:
+        settings: How servers are reached and started.
+    """
+
+    def __init__(self, settings: ConnectSettings) -> None:
+        self._settings = settings
+        self._servers = LlamaServers(start_timeout_s=settings.start_timeout_s)
+        self._lock = threading.Lock()
+        self._backends: list[Backend] = []
+
+    def connect(self, spec: ModelSpec, modelfile: Modelfile) -> Backend:
+        """A new backend for a model; close it, or close them all at the end.
+
+        Nothing is asked of a server that a demanded model needs, except whether it is there.
+
+        Raises:
+            BackendError: The server, the model, or the runtime is not there.
+            SettingsError: Addresses or files make no sense.
+        """
+        resolved, _ = resolve(spec, modelfile, self._settings)
+        backend = self._connected(resolved, modelfile)
+        with self._lock:
+            self._backends.append(backend)
+        return backend
+
+    def close(self) -> None:
+        """Close every backend and end every server that was started; may be called twice."""
+        with self._lock:
+            backends, self._backends = self._backends, []
+        try:
+            for backend in backends:
+                backend.close()
+        finally:
+            self._servers.close()
+
+    def _connected(self, spec: ModelSpec, modelfile: Modelfile) -> Backend:
+        match spec.backend:
+            case "ollama":
+                return self._ollama(spec, modelfile)
+            case "openai":
+                return OpenAIBackend(
+                    model=spec.name,
+                    address=parse_address(spec.address),
+                    allow_remote=self._settings.allow_remote,
+                    timeout_s=self._settings.timeout_s,
+                    notes=_template_note(modelfile),
+                )
+            case "llamacpp":
+                return self._llamacpp(spec, modelfile)
+            case "replay":
+                return ReplayBackend(spec.file, spec.name)
+            case "auto":  # resolved before
+                raise SettingsError("auto is not a model of its own")
+            case _ as unreachable:
+                assert_never(unreachable)
+
+    def _ollama(self, spec: ModelSpec, modelfile: Modelfile) -> Backend:
+        settings = self._settings
+        address = settings.ollama_address()
+        address.require_allowed(settings.allow_remote)
+        status = ollama_backend.probe(address, max(settings.probe_timeout_s, 2.0))
+        other = f"or use the embedded model: --llmclf-model {EMBEDDED}"
+        if status is None:
+            raise ServerUnreachable(
+                f"no Ollama answers at {address.netloc}, and {spec} was demanded",
+                remedy=f"{START_REMEDY}, {other}",
+            )
+        known = is_gguf(spec.name) or ollama_backend.has_model(status, spec.name)
+        if not known and not settings.pull:
+            raise ModelMissing(
+                f"Ollama at {address.netloc} does not have {spec.name}",
+                remedy=f"run `ollama pull {spec.name}`, or say --llmclf-pull, {other}",
+            )
+        return ollama_backend.OllamaBackend(
+            modelfile=modelfile,
+            model=spec.name,
+            address=address,
+            allow_remote=settings.allow_remote,
+            timeout_s=settings.timeout_s,
+            pull=settings.pull,
+        )
+
+    def _llamacpp(self, spec: ModelSpec, modelfile: Modelfile) -> Backend:
+        settings = self._settings
+        pair = file_pair(Path(spec.text), Path(spec.mmproj)) if spec.text else embedded_pair()
+        try:
+            program = find_llama_server(settings.llama_server)
+        except RuntimeMissing as error:
+            base = modelfile.from_
+            other = (
+                "" if is_gguf(base) else f", or use Ollama: `ollama serve`, `ollama pull {base}`"
+            )
+            raise RuntimeMissing(error.message, remedy=f"{error.remedy}{other}") from error
+        return LlamaCppBackend(
+            pair=pair,
+            program=program,
+            servers=self._servers,
+            options=modelfile.options(),
+            parallel=settings.llama_parallel,
+            threads=settings.llama_threads,
+            timeout_s=settings.timeout_s,
+            notes=_template_note(modelfile),
+        )
+
+
+def _demanded_gguf(modelfile: Modelfile) -> ModelSpec:
+    return ModelSpec(backend="ollama", name=modelfile.from_)
+
+
+def _template_note(modelfile: Modelfile) -> dict[str, str]:
+    """Say where the Modelfile's TEMPLATE is not used: such servers bring their own."""
+    if modelfile.template is None:
+        return {}
+    return {"template": "the model's own; TEMPLATE in the Modelfile is for Ollama"}

@@ -1,0 +1,203 @@
+"""What a failed HTTP request means, as one typed error with a remedy.
+
+Servers word the same trouble differently; `RULES` knows the wordings that were seen. A rule goes
+before the status, since servers answer 500 for a bad option and 400 for a full context.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmclf import errors
+from pytest_llmclf.outcome import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MESSAGE_WIDTH = 300
+"""Characters of a server's own words that go into a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A wording and what it means.
+
+    Attributes:
+        pattern: Searched in the server's message, ignoring case.
+        error: What to raise.
+        remedy: What the user can do; ``{model}`` is filled in.
+    """
+
+    pattern: str
+    error: type[errors.BackendError]
+    remedy: str
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        r"exceed_context_size|exceeds the available context|longer than the context"
+        r"|context[ _]length|maximum context|input length exceeds",
+        errors.ContextTooSmall,
+        "raise num_ctx (PARAMETER num_ctx 8192 in the Modelfile), or shorten the prompt",
+    ),
+    Rule(
+        r"does not support (multimodal|image|vision)|missing data required for image"
+        r"|image input is not supported|not a multimodal model|mmproj",
+        errors.ModelCannotSee,
+        "choose a model with vision, such as llava",
+    ),
+    Rule(
+        r"illegal base64|failed to (load|decode|process) (the )?image|invalid image"
+        r"|image: unknown format|unsupported image|cannot identify image",
+        errors.PictureRejected,
+        "look at the picture; PNG and JPEG work everywhere",
+    ),
+    Rule(
+        r"model .* (not found|does not exist)|no such model|model_not_found",
+        errors.ModelMissing,
+        "check the name of the model: {model}",
+    ),
+    Rule(
+        r"server busy|maximum pending requests|overloaded|rate limit",
+        errors.ServerOverloaded,
+        "the request is sent again later; fewer at once: --llmclf-concurrency",
+    ),
+    Rule(
+        r"requires more (system )?memory|out of memory|insufficient memory",
+        errors.RequestRejected,
+        "free memory, lower num_ctx, or choose a smaller model",
+    ),
+)
+
+_UNREACHABLE = "check that the server runs and listens there"
+
+
+def from_status(
+    status: int,
+    body: Any,
+    *,
+    where: str,
+    model: str,
+    rules: Sequence[Rule] = RULES,
+) -> errors.BackendError:
+    """The error of an HTTP answer that is none.
+
+    Args:
+        status: HTTP status.
+        body: What came with it: parsed JSON, or text.
+        where: The server, without secrets.
+        model: Name of the model that was asked.
+        rules: Wordings known for this kind of server, most telling first.
+    """
+    said = unwrap(body)
+    shown = (
+        f"{where} said {shorten(said, MESSAGE_WIDTH)} (HTTP {status})"
+        if said
+        else (f"{where} answered HTTP {status}")
+    )
+    for rule in rules:
+        if re.search(rule.pattern, said, re.IGNORECASE):
+            return rule.error(shown, remedy=rule.remedy.format(model=model))
+    error, remedy = _by_status(status)
+    return error(shown, remedy=remedy.format(model=model))
+
+
+_BY_STATUS: dict[int, tuple[type[errors.BackendError], str]] = {
+    401: (errors.RequestRejected, "check the key in the environment (OPENAI_API_KEY)"),
+    403: (errors.RequestRejected, "check the key in the environment (OPENAI_API_KEY)"),
+    408: (errors.RequestTimedOut, "allow more time: --llmclf-timeout"),
+    413: (errors.PictureRejected, "send a smaller picture"),
+    429: (errors.ServerOverloaded, "the request is sent again later"),
+    503: (errors.ServerOverloaded, "the request is sent again later"),
+    504: (errors.RequestTimedOut, "allow more time: --llmclf-timeout"),
+}
+_BY_CLASS: dict[int, tuple[type[errors.BackendError], str]] = {
+    3: (errors.RemoteRefused, "redirects are not followed: give the final address"),
+    4: (errors.RequestRejected, "check the options and the address"),
+    5: (errors.ServerFailed, "look at the server's log"),
+}
+_NO_PROTOCOL = (errors.BadAnswer, "check that the address is that of a model server")
+
+
+def _by_status(status: int) -> tuple[type[errors.BackendError], str]:
+    return _BY_STATUS.get(status) or _BY_CLASS.get(status // 100) or _NO_PROTOCOL
+
+
+def from_exception(  # noqa: PLR0911 - one return a kind of exception
+    error: Exception, *, where: str, remedy: str = _UNREACHABLE
+) -> errors.BackendError:
+    """The error behind an exception of httpx or of a client built on it.
+
+    Args:
+        error: What was raised.
+        where: The server, without secrets.
+        remedy: What to do when nothing listens there.
+    """
+    import httpx
+
+    name = type(error).__name__
+    match error:
+        case errors.BackendError():
+            return error
+        case httpx.PoolTimeout() | httpx.ReadTimeout() | httpx.WriteTimeout():
+            return errors.RequestTimedOut(
+                f"{where} did not answer in time", remedy="allow more time: --llmclf-timeout"
+            )
+        case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError() | ConnectionError():
+            return errors.ServerUnreachable(f"nothing answers at {where}", remedy=remedy)
+        case httpx.TimeoutException():
+            return errors.RequestTimedOut(
+                f"{where} did not answer in time", remedy="allow more time: --llmclf-timeout"
+            )
+        case httpx.HTTPStatusError():
+            return from_status(error.response.status_code, "", where=where, model="")
+        case httpx.TooManyRedirects():
+            return errors.RemoteRefused(
+                f"{where} redirects", remedy="redirects are not followed: give the final address"
+            )
+        case httpx.UnsupportedProtocol() | httpx.LocalProtocolError() | httpx.InvalidURL():
+            return errors.RequestRejected(
+                f"the request to {where} could not be sent ({name})",
+                remedy="check the server's address",
+            )
+        case httpx.TransportError() | OSError():
+            return errors.ServerFailed(
+                f"the connection to {where} broke ({name})", remedy="look at the server's log"
+            )
+        case _:
+            return errors.BadAnswer(
+                f"{where} answered something that is not its protocol ({name})",
+                remedy="check that the address is that of a model server",
+            )
+
+
+def unwrap(body: Any) -> str:
+    """The innermost message of an error body.
+
+    Errors come as text, as ``{"error": "..."}``, as ``{"error": {"message": ...}}``, and as JSON
+    inside the error string of JSON.
+    """
+    for _ in range(4):  # each step takes one wrapping off; nobody nests deeper
+        match body:
+            case {"error": inner} if inner:
+                body = inner
+            case {"message": inner} if inner:
+                body = inner
+            case {"detail": inner} if inner:
+                body = inner
+            case bytes():
+                body = body.decode("utf-8", "replace")
+            case str():
+                try:
+                    parsed = json.loads(body)
+                except ValueError:
+                    return body.strip()
+                if not isinstance(parsed, dict):
+                    return body.strip()
+                body = parsed
+            case _:
+                break
+    return body.strip() if isinstance(body, str) else json.dumps(body, default=str)

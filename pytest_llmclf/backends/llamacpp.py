@@ -1,0 +1,254 @@
+"""Models in GGUF files, run by a `llama-server` of our own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.backends.llama_server import LlamaServer, LlamaServers, ServerPlan
+from pytest_llmclf.backends.openai import OpenAIBackend
+from pytest_llmclf.errors import ModelMissing, ServerFailed, ServerUnreachable, SettingsError
+from pytest_llmclf.request import ModelIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_llmclf.answer import Answer
+    from pytest_llmclf.backends.address import Address
+    from pytest_llmclf.request import Request
+
+EMBEDDED = "micro-llava"
+"""Name of the model in this package."""
+
+MODELS_FOLDER = Path(__file__).resolve().parent.parent / "models"
+DEFAULT_CONTEXT = 4096
+_EMBEDDED_CONTEXT = 1024
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GgufPair:
+    """A language model and its projector.
+
+    Attributes:
+        name: How people call it.
+        text: GGUF file of the language model.
+        mmproj: GGUF file of the projector.
+        version: Its version, or empty.
+        context: Tokens of context that suit it, unless ``num_ctx`` says otherwise.
+        embedded: Whether it is the tiny model of this package.
+    """
+
+    name: str
+    text: Path
+    mmproj: Path
+    version: str = ""
+    context: int = DEFAULT_CONTEXT
+    embedded: bool = False
+
+
+def embedded_pair(folder: Path | None = None) -> GgufPair:
+    """The model in this package.
+
+    Args:
+        folder: Folder with its ``model.json``; default: the package's.
+
+    Raises:
+        ModelMissing: The files are not there or are not the ones that belong to it.
+    """
+    folder = folder or MODELS_FOLDER / "micro_llava"
+    remedy = "install pytest-llmclf anew"
+    try:
+        card = json.loads((folder / "model.json").read_text("utf-8"))
+        files = {part: folder / card[part]["file"] for part in ("text", "mmproj")}
+        for part, path in files.items():
+            if _sha256(path) != card[part]["sha256"]:
+                raise ModelMissing(f"{path} is not the file that belongs there", remedy=remedy)
+        limit = int(card.get("context_length", _EMBEDDED_CONTEXT))
+        return GgufPair(
+            name=str(card["name"]),
+            **files,
+            version=str(card["version"]),
+            context=min(limit, _EMBEDDED_CONTEXT),
+            embedded=True,
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelMissing(
+            f"the embedded model in {folder} cannot be read ({error})", remedy=remedy
+        ) from error
+
+
+def file_pair(text: Path, mmproj: Path) -> GgufPair:
+    """A pair of files of the user's.
+
+    Raises:
+        ModelMissing: One of them is not there.
+    """
+    for path in (text, mmproj):
+        if not path.is_file():
+            raise ModelMissing(f"there is no file {path}", remedy="correct the path")
+    return GgufPair(name=f"{text}+{mmproj}", text=text.resolve(), mmproj=mmproj.resolve())
+
+
+class LlamaCppBackend:
+    """A GGUF pair behind a `llama-server` child.
+
+    Args:
+        pair: The model.
+        program: The `llama-server` to run.
+        servers: Where servers are shared; several backends over one pair use one child.
+        options: Options of the Modelfile; ``num_ctx`` and ``num_thread`` say how to start.
+        parallel: Requests worked on side by side.
+        threads: CPU threads of the server; default: one for the embedded model, which more
+            threads slow down on a busy machine, else llama.cpp's choice.
+        timeout_s: Longest wait for one answer.
+        notes: Further facts for `ModelIdentity.details`.
+    """
+
+    def __init__(
+        self,
+        *,
+        pair: GgufPair,
+        program: Path,
+        servers: LlamaServers,
+        options: Mapping[str, object] | None = None,
+        parallel: int = 4,
+        threads: int | None = None,
+        timeout_s: float = 120.0,
+        notes: Mapping[str, str] | None = None,
+    ) -> None:
+        options = options or {}
+        self._pair = pair
+        self._timeout_s = timeout_s
+        self._notes = dict(notes or {})
+        self._servers = servers
+        self._server: LlamaServer | None = servers.acquire(
+            ServerPlan(
+                program=program,
+                text=pair.text,
+                mmproj=pair.mmproj,
+                alias=pair.text.stem if not pair.embedded else pair.name,
+                parallel=max(1, parallel),
+                context=_positive(options, "num_ctx") or pair.context,
+                threads=threads
+                or _positive(options, "num_thread")
+                or (1 if pair.embedded else None),
+                cpu_only=pair.embedded,
+            )
+        )
+        self._plan = self._server.plan
+        self._lock = threading.Lock()
+        self._speaker: tuple[Address, OpenAIBackend] | None = None
+        self._retired: list[OpenAIBackend] = []
+        self._identity: ModelIdentity | None = None
+
+    @property
+    def slots(self) -> int:
+        """Slots of the server."""
+        return self._plan.parallel
+
+    def identify(self) -> ModelIdentity:
+        """Who answers; starts the server on first use.
+
+        Raises:
+            RuntimeBroken: The server does not start.
+        """
+        with self._lock:
+            if self._identity is None:
+                self._identity = self._identified()
+            return self._identity
+
+    def ask(self, request: Request) -> Answer:
+        """Ask one question; starts the server, or starts it again after it died.
+
+        Raises:
+            ServerFailed: The server died meanwhile; the next request starts it again.
+            RuntimeBroken: It does not start, or died too often.
+            BackendError: There is no answer for another reason.
+        """
+        server = self._running()
+        with self._lock:
+            speaker = self._speak(server)
+        try:
+            return speaker.ask(request)
+        except (ServerFailed, ServerUnreachable) as error:
+            failed = ServerFailed(error.message, remedy=error.remedy)
+            raise server.explain(failed) from error
+
+    def close(self) -> None:
+        """Give the server back; the last user's closing ends it."""
+        with self._lock:
+            server, self._server = self._server, None
+            speakers = [*self._retired, *([self._speaker[1]] if self._speaker else [])]
+            self._speaker = None
+            self._retired.clear()
+        for speaker in speakers:
+            speaker.close()
+        if server is not None:
+            self._servers.release(server)
+
+    def _running(self) -> LlamaServer:
+        server = self._server
+        if server is None:
+            raise ServerFailed(
+                f"{self._pair.name} was closed", remedy="ask before the connections are closed"
+            )
+        return server
+
+    def _speak(self, server: LlamaServer) -> OpenAIBackend:
+        """The client for where the server listens now; a restarted one has another port."""
+        address = server.address()
+        if self._speaker is not None and self._speaker[0] == address:
+            return self._speaker[1]
+        if self._speaker is not None:
+            # Other threads may still wait for its broken answers: closed at the end.
+            self._retired.append(self._speaker[1])
+        speaker = OpenAIBackend(
+            model=server.plan.alias,
+            address=address,
+            timeout_s=self._timeout_s,
+            slots=self.slots,
+            api_key=server.key,
+        )
+        self._speaker = address, speaker
+        return speaker
+
+    def _identified(self) -> ModelIdentity:
+        pair = self._pair
+        server = self._running()
+        server.address()  # started, it tells its build
+        files = f"{_sha256(pair.text)} {_sha256(pair.mmproj)}"
+        return ModelIdentity(
+            backend="llamacpp",
+            name=pair.name,
+            digest=hashlib.sha256(files.encode()).hexdigest(),
+            server=f"llama.cpp {server.build}".strip(),
+            details={
+                "program": self._plan.program.name,
+                "slots": str(self.slots),
+                "context": str(self._plan.context),
+                **({"version": pair.version} if pair.version else {}),
+                **self._notes,
+            },
+        )
+
+
+def _positive(options: Mapping[str, object], name: str) -> int | None:
+    value = options.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise SettingsError(f"{name} must be a whole number, not {value!r}")
+    return value if value > 0 else None
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,345 @@
+"""Deriving a model from a Modelfile on an Ollama server.
+
+The derived model's name is made from its content, so that the same Modelfile over the same base
+is made once and found again, another base or another text gives another model, and no model of
+the user's is ever written to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmclf import errors
+from pytest_llmclf import modelfile as modelfiles
+from pytest_llmclf.backends import ollama_errors, transport
+
+if TYPE_CHECKING:
+    import ollama
+
+    from pytest_llmclf.backends.address import Address
+    from pytest_llmclf.backends.ollama_errors import Doing
+    from pytest_llmclf.modelfile import Modelfile
+
+PREFIX = "llmclf-"
+"""Every derived model's name starts so; nothing else is ever created."""
+
+_CHUNK_BYTES = 1 << 20
+_SHORT_DIGEST = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """A model that was derived, or found as derived before.
+
+    Attributes:
+        name: Its name on the server.
+        digest: Its content digest as the server tells it.
+        base: Name of the model that it is derived from.
+        base_digest: Content digest of that model.
+    """
+
+    name: str
+    digest: str
+    base: str
+    base_digest: str
+
+
+def full_name(name: str) -> str:
+    """A model's name with its tag, as the server lists it: ``llava`` is ``llava:latest``."""
+    name = name.casefold()
+    for prefix in ("registry.ollama.ai/library/", "registry.ollama.ai/", "library/"):
+        name = name.removeprefix(prefix)
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+def is_gguf(base: str) -> bool:
+    """Whether a FROM line names a file rather than a model."""
+    return base.casefold().endswith(".gguf") or Path(base).is_absolute()
+
+
+class Deriver:
+    """Derives one model on one server.
+
+    Args:
+        client: Client of the server.
+        address: The same server.
+        modelfile: What to derive; its FROM is the base.
+        version: The server's version, or empty if it told none.
+        pull: Whether a missing base may be downloaded.
+        timeout_s: Longest wait for one HTTP answer.
+    """
+
+    def __init__(
+        self,
+        client: ollama.Client,
+        *,
+        address: Address,
+        modelfile: Modelfile,
+        version: str,
+        pull: bool,
+        timeout_s: float,
+    ) -> None:
+        self._client = client
+        self._address = address
+        self._modelfile = modelfile
+        self._version = version
+        self._pull = pull
+        self._timeout_s = timeout_s
+
+    def derive(self) -> Derived:
+        """Find or make the model, and check what the server made of it.
+
+        Raises:
+            ModelMissing: The server lacks the base model and it may not be pulled.
+            ModelNotCreated: The server refused, or made something else.
+            BackendError: The server is not there or broke.
+        """
+        self._refuse_unsupported()
+        digests = self._digests()
+        base = self._modelfile.from_
+        blobs = self._blobs()
+        if is_gguf(base):
+            base_digest = hashlib.sha256(" ".join(blobs.values()).encode()).hexdigest()
+        else:
+            base_digest = digests.get(full_name(base)) or self._pulled(base)
+        name = derived_name(self._modelfile, base_digest)
+        if full_name(name) not in digests:
+            self._create(name, blobs)
+            digests = self._digests()
+        self._verify(name)
+        digest = digests.get(full_name(name))
+        if not digest:
+            raise errors.ModelNotCreated(
+                f"{name} was created but Ollama at {self._address.netloc} does not list it",
+                remedy="look at the server's log",
+            )
+        return Derived(name=name, digest=digest, base=base, base_digest=base_digest)
+
+    def _error(self, error: Exception, doing: Doing) -> errors.BackendError:
+        return ollama_errors.from_exception(
+            error, address=self._address, model=self._modelfile.from_, doing=doing
+        )
+
+    def _refuse_unsupported(self) -> None:
+        modelfile = self._modelfile
+        for word in ("draft", "renderer", "parser"):
+            if getattr(modelfile, word) is not None:
+                raise errors.ModelNotCreated(
+                    f"{modelfile.source}: {word.upper()} cannot be sent through the ollama client",
+                    remedy=f"remove the line, or run `ollama create NAME -f {modelfile.source}` "
+                    "and put FROM NAME into the Modelfile",
+                )
+        wanted = modelfile.requires
+        if wanted and self._version and _release(self._version) < _release(wanted):
+            raise errors.ModelNotCreated(
+                f"{modelfile.source} requires Ollama {wanted}, at {self._address.netloc} runs "
+                f"{self._version}",
+                remedy="update Ollama",
+            )
+
+    def _digests(self) -> dict[str, str]:
+        """Digest of every model on the server, by full name."""
+        try:
+            models = self._client.list().models
+        except Exception as error:
+            raise self._error(error, "look") from error
+        return {full_name(model.model): model.digest or "" for model in models if model.model}
+
+    def _pulled(self, base: str) -> str:
+        if not self._pull:
+            raise errors.ModelMissing(
+                f"Ollama at {self._address.netloc} does not have {base}",
+                remedy=f"run `ollama pull {base}`, or say --llmclf-pull",
+            )
+        try:
+            for _ in self._client.pull(base, stream=True):
+                pass
+        except Exception as error:
+            raise self._error(error, "pull") from error
+        digest = self._digests().get(full_name(base))
+        if not digest:
+            raise errors.ModelMissing(
+                f"{base} was pulled but Ollama at {self._address.netloc} does not list it",
+                remedy=f"run `ollama pull {base}` and look at what it says",
+            )
+        return digest
+
+    def _blobs(self) -> dict[str, str]:
+        """Digest of every GGUF file that the Modelfile names, by path."""
+        names = [*self._modelfile.projectors, *self._modelfile.adapters]
+        if is_gguf(self._modelfile.from_):
+            names.insert(0, self._modelfile.from_)
+        return {name: file_digest(Path(name)) for name in names}
+
+    def _create(self, name: str, blobs: dict[str, str]) -> None:
+        modelfile = self._modelfile
+        for path, digest in blobs.items():
+            self._upload(Path(path), digest)
+        files = {path: digest for path, digest in blobs.items() if path not in modelfile.adapters}
+        adapters = {path: blobs[path] for path in modelfile.adapters}
+        last = None
+        try:
+            for progress in self._client.create(
+                model=name,
+                from_=None if is_gguf(modelfile.from_) else modelfile.from_,
+                files=_by_file_name(files) or None,
+                adapters=_by_file_name(adapters) or None,
+                template=modelfile.template,
+                license=list(modelfile.licenses) or None,
+                system=modelfile.system,
+                parameters=modelfile.options() or None,
+                messages=[{"role": role, "content": text} for role, text in modelfile.messages]
+                or None,
+                stream=True,
+            ):
+                last = progress.status
+        except Exception as error:
+            raise self._error(error, "create") from error
+        if last != "success":
+            raise errors.ModelNotCreated(
+                f"Ollama at {self._address.netloc} stopped creating {name} at {last!r}",
+                remedy="look at the server's log",
+            )
+
+    def _upload(self, path: Path, digest: str) -> None:
+        """Send a file unless the server has it.
+
+        It answers a known one without reading it, and a large upload then meets a closed
+        connection.
+        """
+        place = f"/api/blobs/{digest}"
+        with transport.open_client(self._address, self._timeout_s) as client:
+            try:
+                if client.head(place).is_success:
+                    return
+                self._client.create_blob(path)
+            except Exception as error:
+                try:
+                    arrived = client.head(place).is_success  # another process was faster
+                except Exception:  # noqa: BLE001 - the first error is the one to tell
+                    arrived = False
+                if not arrived:
+                    raise self._error(error, "create") from error
+
+    def _verify(self, name: str) -> None:
+        """Check that the model on the server is what the Modelfile says."""
+        try:
+            shown = self._client.show(name)
+        except Exception as error:
+            raise self._error(error, "look") from error
+        differences = list(_differences(self._modelfile, shown))
+        if differences:
+            raise errors.ModelNotCreated(
+                f"{name} on Ollama at {self._address.netloc} is not what "
+                f"{self._modelfile.source} says: {', '.join(differences)}",
+                remedy=f"run `ollama rm {name}`; it is made anew on the next run",
+            )
+
+
+def derived_name(modelfile: Modelfile, base_digest: str) -> str:
+    """The name of the model that a Modelfile makes of a base with this digest."""
+    stem = Path(modelfile.from_).stem if is_gguf(modelfile.from_) else modelfile.from_
+    short = re.sub(r"[^a-z0-9]+", "-", stem.rpartition("/")[2].casefold()).strip("-")[:24]
+    # Names of files and models do not make the model: the digest stands for what is in them.
+    named = replace(modelfile, from_="base", projectors=(), adapters=())
+    digest = hashlib.sha256(f"{named.digest()}\n{base_digest}".encode()).hexdigest()
+    return f"{PREFIX}{short or 'model'}-{digest[:_SHORT_DIGEST]}"
+
+
+def file_digest(path: Path) -> str:
+    """``sha256:...`` of a file's bytes.
+
+    Raises:
+        ModelNotCreated: The file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError as error:
+        raise errors.ModelNotCreated(
+            f"{path} cannot be read ({error.strerror})", remedy="correct the path in the Modelfile"
+        ) from error
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _by_file_name(blobs: dict[str, str]) -> dict[str, str]:
+    """The server wants names, not paths; equal names are told apart by a number."""
+    named: dict[str, str] = {}
+    for path, digest in blobs.items():
+        name = Path(path).name
+        named[f"{len(named)}-{name}" if name in named else name] = digest
+    return named
+
+
+def _differences(wanted: Modelfile, shown: ollama.ShowResponse) -> list[str]:
+    differences = []
+    if wanted.template is not None and _trimmed(shown.template) != _trimmed(wanted.template):
+        differences.append("TEMPLATE")
+    given = _shown_parameters(shown.parameters or "")
+    differences.extend(
+        f"PARAMETER {key} is {', '.join(given.get(key, [])) or 'missing'}, not {value!r}"
+        for key, value in wanted.options().items()
+        if not _same(given.get(key, []), value)
+    )
+    text = shown.modelfile or ""
+    try:
+        got = modelfiles.parse(text, "the server's Modelfile")
+    except errors.ModelfileError:
+        # Base models carry licences and templates of every kind, and servers quote them
+        # loosely. Then the text is searched for what was asked instead of being read.
+        if wanted.system is not None and _trimmed(wanted.system) not in text:
+            differences.append("SYSTEM")
+        return differences
+    if wanted.system is not None and _trimmed(got.system) != _trimmed(wanted.system):
+        differences.append("SYSTEM")
+    if wanted.messages and got.messages != wanted.messages:
+        differences.append("MESSAGE")
+    return differences
+
+
+def _trimmed(text: str | None) -> str:
+    return (text or "").replace("\r\n", "\n").strip()
+
+
+def _shown_parameters(text: str) -> dict[str, list[str]]:
+    """The parameters as `show` prints them: a name and a value a line, text in quotes."""
+    parameters: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, _, value = line.strip().partition(" ")
+        value = value.strip()
+        if value.startswith('"'):
+            with contextlib.suppress(ValueError):
+                value = str(json.loads(value))
+        parameters.setdefault(name, []).append(value)
+    return parameters
+
+
+def _same(given: list[str], wanted: Any) -> bool:
+    """Whether the server has a parameter's value; it holds numbers as 32-bit floats."""
+    if isinstance(wanted, list):
+        return sorted(given) == sorted(map(str, wanted))
+    if len(given) != 1:
+        return False
+    if isinstance(wanted, bool):
+        return given[0] == str(wanted).lower()
+    if isinstance(wanted, int | float):
+        try:
+            return math.isclose(float(given[0]), wanted, rel_tol=1e-5, abs_tol=1e-9)
+        except ValueError:
+            return False
+    return given[0] == str(wanted)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers of a version; what comes behind them, such as ``-rc2``, does not count."""
+    numbers = re.match(r"v?([0-9]+(?:\.[0-9]+)*)", version)
+    return tuple(int(part) for part in numbers[1].split(".")) if numbers else ()

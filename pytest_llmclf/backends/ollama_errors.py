@@ -1,0 +1,120 @@
+"""What each error of an Ollama server means.
+
+Seen on Ollama 0.33: errors of the runner arrive as JSON inside the error string, errors of
+``create`` and ``pull`` in the last line of a stream that began with HTTP 200, and bad options as
+500 although sending them again cannot help.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pytest_llmclf import errors
+from pytest_llmclf.backends import http_errors
+from pytest_llmclf.backends.http_errors import RULES, Rule
+
+if TYPE_CHECKING:
+    from pytest_llmclf.backends.address import Address
+
+Doing = Literal["ask", "look", "create", "pull"]
+"""What was being done: asking a question, reading facts, deriving a model, pulling one."""
+
+START_REMEDY = "start it with `ollama serve`"
+
+OLLAMA_RULES: tuple[Rule, ...] = (
+    Rule(
+        r"mismatch between text model .* and mmproj",
+        errors.ModelNotCreated,
+        "the projector belongs to another model: give the GGUF pair that fits",
+    ),
+    Rule(
+        r"does not support chat",
+        errors.ModelNotCreated,
+        "FROM must name a language model; a projector alone cannot answer",
+    ),
+    Rule(
+        r"illegal base64|failed to load image",
+        errors.PictureRejected,
+        "look at the picture; PNG, JPEG, WebP, GIF and BMP work",
+    ),
+    Rule(
+        r"^model '.*' not found|model .* not found, try pulling",
+        errors.ModelMissing,
+        "run `ollama pull {model}`",
+    ),
+    Rule(
+        r"option \".*\" must be of type|invalid option",
+        errors.RequestRejected,
+        "correct the PARAMETER in the Modelfile or the option",
+    ),
+    Rule(
+        r"invalid format:|json schema conversion failed|json_schema",
+        errors.RequestRejected,
+        "the answer format is no JSON schema that the server understands",
+    ),
+    Rule(
+        r"top_logprobs must be",
+        errors.RequestRejected,
+        "ask for at most 20 alternatives a token",
+    ),
+    Rule(
+        r"invalid model name",
+        errors.ModelMissing,
+        "{model!r} is no model name; write NAME or NAME:TAG",
+    ),
+    Rule(
+        r"page not found|method not allowed",
+        errors.BadAnswer,
+        "check that the address is that of an Ollama server, and that it is not too old",
+    ),
+    *RULES,
+)
+
+
+def from_status(
+    status: int, body: object, *, address: Address, model: str, doing: Doing = "ask"
+) -> errors.BackendError:
+    """The error of an answer with an HTTP status, or of an error line in a stream.
+
+    Args:
+        status: HTTP status, or -1 for an error line after HTTP 200.
+        body: What the server said.
+        address: The server.
+        model: Name of the model, as the user wrote it.
+        doing: What was being done.
+    """
+    where = f"Ollama at {address.netloc}"
+    mapped = http_errors.from_status(status, body, where=where, model=model, rules=OLLAMA_RULES)
+    passing = isinstance(mapped, errors.ServerOverloaded | errors.RemoteRefused)
+    if doing == "create" and not passing:
+        return errors.ModelNotCreated(
+            f"no model could be derived from {model}: {mapped.message}",
+            remedy="check the Modelfile and the GGUF files that it names",
+        )
+    if doing == "pull" and not passing:
+        return errors.ModelMissing(
+            f"{model} could not be pulled: {mapped.message}",
+            remedy=f"check the name and the network, then run `ollama pull {model}`",
+        )
+    return mapped
+
+
+def from_exception(
+    error: Exception, *, address: Address, model: str, doing: Doing = "ask"
+) -> errors.BackendError:
+    """The error behind anything that the ollama client raises."""
+    import ollama
+
+    where = f"Ollama at {address.netloc}"
+    match error:
+        case ollama.ResponseError():
+            return from_status(
+                error.status_code, error.error, address=address, model=model, doing=doing
+            )
+        case ollama.RequestError():
+            return errors.RequestRejected(
+                f"the request to {where} could not be made: {error.error}",
+                remedy="check the Modelfile and the prompt",
+            )
+        case _:
+            return http_errors.from_exception(error, where=where, remedy=START_REMEDY)

@@ -1,0 +1,301 @@
+"""Any server that speaks OpenAI's chat protocol: llama.cpp, vLLM, LM Studio, hosted ones."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import hashlib
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmclf import errors
+from pytest_llmclf.answer import Answer, Finish, TokenLogprob
+from pytest_llmclf.backends import http_errors, transport
+from pytest_llmclf.outcome import shorten
+from pytest_llmclf.request import ModelIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    import httpx
+
+    from pytest_llmclf.backends.address import Address
+    from pytest_llmclf.request import Request
+
+KEY_VARIABLES = ("LLMCLF_OPENAI_API_KEY", "OPENAI_API_KEY")
+"""Environment variables that may hold the key, the first one found is used."""
+
+LOAD_TIME_OPTIONS = frozenset(
+    {
+        "num_ctx", "num_batch", "num_gpu", "num_keep", "num_thread", "main_gpu", "low_vram",
+        "use_mmap", "use_mlock", "numa", "vocab_only", "f16_kv", "draft_num_predict",
+    }
+)  # fmt: skip
+"""Options that say how a model is loaded; no chat request carries them."""
+
+_RENAMED = {"num_predict": "max_tokens"}
+_NO_LIST = frozenset({404, 405, 501})
+_LEAST_LOGPROB = -9999.0
+"""What servers write for "impossible"; keeps infinities out of JSON."""
+
+
+class OpenAIBackend:
+    """A model behind ``/chat/completions``.
+
+    Args:
+        model: The model's name on the server.
+        address: The server with its path prefix, such as ``http://127.0.0.1:8080/v1``.
+        allow_remote: Hosts other than this machine that pictures may be sent to.
+        timeout_s: Longest wait for one answer.
+        slots: Requests that the server works on side by side, where the caller knows it.
+        api_key: Key to send; ``None`` takes it from the environment, empty sends none.
+        notes: Further facts for `ModelIdentity.details`.
+
+    Raises:
+        RemoteRefused: The server is not on this machine and not allowed.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        address: Address,
+        allow_remote: Collection[str] = frozenset(),
+        timeout_s: float = 120.0,
+        slots: int = 1,
+        api_key: str | None = None,
+        notes: Mapping[str, str] | None = None,
+    ) -> None:
+        address.require_allowed(allow_remote)
+        self._model = model
+        self._address = address
+        self._timeout_s = timeout_s
+        self._slots = max(1, slots)
+        self._key = key_from_environment() if api_key is None else api_key
+        self._notes = dict(notes or {})
+        self._lock = threading.Lock()
+        self._client: httpx.Client | None = None
+        self._identity: ModelIdentity | None = None
+
+    def __repr__(self) -> str:
+        """Name and address; never the key."""
+        return f"OpenAIBackend(model={self._model!r}, address={self._address.url!r})"
+
+    @property
+    def slots(self) -> int:
+        """What the caller said, since the protocol does not tell; at least 1."""
+        return self._slots
+
+    def identify(self) -> ModelIdentity:
+        """Who answers.
+
+        The protocol tells no digest of a model: the digest stands for name and server only, and
+        `details` says so.
+
+        Raises:
+            BackendError: The server is not there, or lists models but not this one.
+        """
+        if self._identity is None:
+            self._identity = self._identified()
+        return self._identity
+
+    def ask(self, request: Request) -> Answer:
+        """Ask one question.
+
+        Raises:
+            BackendError: There is no answer.
+        """
+        started = time.perf_counter()
+        body = chat_body(self._model, request)
+        data = self._read(self._send("POST", "chat/completions", json=body))
+        return self._answer(data, time.perf_counter() - started)
+
+    def get(self, path: str) -> Any:
+        """The parsed JSON at a path below the address.
+
+        Raises:
+            BackendError: There is none.
+        """
+        return self._read(self._send("GET", path))
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    @property
+    def _where(self) -> str:
+        return f"the server at {self._address.netloc}"
+
+    def _opened(self) -> httpx.Client:
+        with self._lock:
+            if self._client is None:
+                headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
+                self._client = transport.open_client(
+                    self._address, self._timeout_s, headers=headers
+                )
+            return self._client
+
+    def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
+        import httpx
+
+        try:
+            return self._opened().request(method, path, **content)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+            # The chain could carry headers of the request, and with them the key.
+            raise http_errors.from_exception(error, where=self._where) from None
+
+    def _read(self, response: httpx.Response) -> Any:
+        if not response.is_success:
+            raise http_errors.from_status(
+                response.status_code, response.text, where=self._where, model=self._model
+            )
+        try:
+            return response.json()
+        except ValueError as error:
+            raise http_errors.from_exception(error, where=self._where) from error
+
+    def _identified(self) -> ModelIdentity:
+        owner = ""
+        response = self._send("GET", "models")
+        # A server may have no list; then the first answer will tell.
+        listed = None if response.status_code in _NO_LIST else self._read(response)
+        if isinstance(listed, dict) and isinstance(listed.get("data"), list):
+            models = [model for model in listed["data"] if isinstance(model, dict)]
+            names = [str(model.get("id")) for model in models]
+            if names and self._model not in names:
+                near = difflib.get_close_matches(self._model, names, n=3, cutoff=0.3)
+                raise errors.ModelMissing(
+                    f"{self._where} does not list {self._model}",
+                    remedy=f"it has {', '.join(near or names[:3])}",
+                )
+            owner = next((str(m.get("owned_by") or "") for m in models), "")
+        content = f"{self._model}\n{self._address.url}"
+        return ModelIdentity(
+            backend="openai",
+            name=self._model,
+            digest=hashlib.sha256(content.encode()).hexdigest(),
+            server=owner or "openai-compatible",
+            details={
+                "digest": "name only: the server tells no digest",
+                "address": self._address.netloc,
+                **self._notes,
+            },
+        )
+
+    def _answer(self, data: Any, wall_s: float) -> Answer:
+        try:
+            choice = data["choices"][0]
+            message = choice["message"]
+            usage = data.get("usage") or {}
+            return Answer(
+                text=_text(message),
+                finish=_finish(choice.get("finish_reason")),
+                prompt_tokens=usage.get("prompt_tokens"),
+                answer_tokens=usage.get("completion_tokens"),
+                server_s=_server_s(data.get("timings")),
+                wall_s=wall_s,
+                logprobs=_logprobs(choice.get("logprobs")),
+            )
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            raise errors.BadAnswer(
+                f"{self._where} answered no chat completion: {shorten(str(data), 120)}",
+                remedy="check that the address ends in the API's prefix, such as /v1",
+            ) from error
+
+
+def key_from_environment() -> str:
+    """The key for the server, or an empty string."""
+    return next((value for name in KEY_VARIABLES if (value := os.environ.get(name, ""))), "")
+
+
+def chat_body(model: str, request: Request) -> dict[str, Any]:
+    """The JSON body of a chat request.
+
+    Options keep their names except ``num_predict``, which is ``max_tokens`` here; those that
+    only say how a model is loaded are left out.
+    """
+    picture = base64.b64encode(request.image).decode()
+    messages: list[dict[str, Any]] = []
+    if request.system is not None:
+        messages.append({"role": "system", "content": request.system})
+    messages.extend({"role": role, "content": text} for role, text in request.examples)
+    messages.append(
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "image_url",
+                    "image_url": {"url": f"data:{request.media_type};base64,{picture}"},
+                },
+                {"type": "text", "text": request.prompt},
+            ],
+        }
+    )
+    body: dict[str, Any] = {"model": model, "messages": messages, "stream": False}
+    for name, value in request.options.items():
+        if name in LOAD_TIME_OPTIONS:
+            continue
+        if name == "num_predict" and value < 0:
+            continue  # "as many as it takes" is what leaving it out means
+        body[_RENAMED.get(name, name)] = value
+    if request.answer_schema is not None:
+        body["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {
+                "name": "answer",
+                "strict": True,
+                "schema": dict(request.answer_schema),
+            },
+        }
+    if request.top_logprobs:
+        body["logprobs"] = True
+        body["top_logprobs"] = request.top_logprobs
+    return body
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    if isinstance(content, list):
+        content = "".join(str(part.get("text", "")) for part in content)
+    if content is None:
+        # Hosted models put a refusal beside the content; it is what the model said.
+        content = message.get("refusal") or ""
+    return str(content)
+
+
+def _finish(reason: Any) -> Finish:
+    match reason:
+        case "stop" | "length":
+            return "stop" if reason == "stop" else "length"
+        case _:
+            return "other"
+
+
+def _server_s(timings: Any) -> float | None:
+    """Seconds of work as llama.cpp tells them; no other server does."""
+    if not isinstance(timings, dict):
+        return None
+    parts = [timings.get("prompt_ms"), timings.get("predicted_ms")]
+    spent = [float(part) for part in parts if isinstance(part, int | float)]
+    return sum(spent) / 1000 if spent else None
+
+
+def _logprobs(given: Any) -> tuple[TokenLogprob, ...] | None:
+    if not given or given.get("content") is None:
+        return None
+    return tuple(
+        TokenLogprob(
+            token=item["token"],
+            logprob=max(float(item["logprob"]), _LEAST_LOGPROB),
+            top=tuple(
+                (other["token"], max(float(other["logprob"]), _LEAST_LOGPROB))
+                for other in item.get("top_logprobs") or ()
+            ),
+        )
+        for item in given["content"]
+    )

@@ -1,0 +1,377 @@
+"""Recorded answers: written while a model answers, played back without it.
+
+A recording is JSON lines. The first says the format; a ``model`` line introduces whoever
+answered; each ``answer`` line holds one answer, the digest of its request, and enough of the
+request in readable form to say why another one is not the same. Several models, and several
+processes writing at once, share one file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmclf.answer import Answer
+from pytest_llmclf.errors import ReplayMismatch, SettingsError
+from pytest_llmclf.outcome import shorten
+from pytest_llmclf.request import ModelIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_llmclf.backends.base import Backend
+    from pytest_llmclf.request import Request
+
+RECORDING_FORMAT = 1
+"""Raised when the meaning of a line changes; recordings of another format are refused."""
+
+_HEADER_WAIT_S = 2.0
+_SHOWN = 60
+_AGAIN = "record again with --llmclf-record"
+
+
+def summarise(request: Request) -> dict[str, Any]:
+    """What was asked, readable and without the picture's bytes."""
+    return {
+        "system": request.system,
+        "examples": [list(example) for example in request.examples],
+        "prompt": request.prompt,
+        "image": hashlib.sha256(request.image).hexdigest(),
+        "media_type": request.media_type,
+        "options": dict(request.options),
+        "answer_schema": None if request.answer_schema is None else dict(request.answer_schema),
+        "top_logprobs": request.top_logprobs,
+        "repeat": request.repeat,
+    }
+
+
+class Recorder:
+    """Appends answers to a recording. Thread-safe, and safe for several processes.
+
+    Each answer is one write under a lock of the file, so that a crash can cut at most the last
+    line, which a reader skips.
+
+    Args:
+        path: The recording; made if missing, continued if it is one.
+
+    Raises:
+        SettingsError: The file exists and is no recording of this format, or cannot be written.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._lock = threading.Lock()
+        self._introduced: set[str] = set()
+        self._file: int | None = _open_recording(self.path)
+
+    def record(
+        self,
+        request_digest: str,
+        request_summary: Mapping[str, Any],
+        identity: ModelIdentity,
+        answer: Answer,
+    ) -> None:
+        """Write one answer down.
+
+        Args:
+            request_digest: `Request.digest` for this identity.
+            request_summary: What `summarise` says of the request.
+            identity: Who answered.
+            answer: What was answered.
+        """
+        lines: list[dict[str, Any]] = []
+        key = _identity_key(identity)
+        with self._lock:
+            if self._file is None:
+                raise SettingsError(f"the recording {self.path} is closed already")
+            if key not in self._introduced:
+                lines.append({"type": "model", "key": key, "identity": identity.to_json()})
+            lines.append(
+                {
+                    "type": "answer",
+                    "model": key,
+                    "request": request_digest,
+                    "asked": dict(request_summary),
+                    "answer": answer.to_json(),
+                }
+            )
+            _append(self._file, lines)
+            self._introduced.add(key)
+
+    def close(self) -> None:
+        """Bring everything to the disk; may be called twice."""
+        with self._lock:
+            file, self._file = self._file, None
+        if file is not None:
+            os.fsync(file)
+            os.close(file)
+
+
+class RecordingBackend:
+    """Asks another backend and records what it answers.
+
+    Args:
+        backend: Who is asked.
+        recorder: Where answers go; stays open when this is closed.
+    """
+
+    def __init__(self, backend: Backend, recorder: Recorder) -> None:
+        self._backend = backend
+        self._recorder = recorder
+
+    @property
+    def slots(self) -> int:
+        """Slots of the backend that is asked."""
+        return self._backend.slots
+
+    def identify(self) -> ModelIdentity:
+        """Who is asked."""
+        return self._backend.identify()
+
+    def ask(self, request: Request) -> Answer:
+        """Ask and record; errors are not recorded."""
+        answer = self._backend.ask(request)
+        identity = self._backend.identify()
+        self._recorder.record(request.digest(identity), summarise(request), identity, answer)
+        return answer
+
+    def close(self) -> None:
+        """Close the backend that is asked."""
+        self._backend.close()
+
+
+class ReplayBackend:
+    """Answers from a recording, and nothing else.
+
+    Args:
+        path: The recording.
+        model: Which model of it, as ``ollama:llava``, ``llava`` or the start of its digest;
+            empty where there is only one.
+
+    Raises:
+        SettingsError: There is no such recording, or no such model in it.
+    """
+
+    def __init__(self, path: str | Path, model: str = "") -> None:
+        self._path = Path(path)
+        models, answers = _read(self._path)
+        key = _chosen(self._path, models, model)
+        self._identity = models[key]
+        self._answers = {line["request"]: line for line in answers if line["model"] == key}
+
+    @property
+    def slots(self) -> int:
+        """One: a look-up is over before another could start."""
+        return 1
+
+    def identify(self) -> ModelIdentity:
+        """Whoever answered when it was recorded, so that digests are the same."""
+        return ModelIdentity.from_json(
+            {
+                **self._identity.to_json(),
+                "details": {**self._identity.details, "replayed from": self._path.name},
+            }
+        )
+
+    def ask(self, request: Request) -> Answer:
+        """The recorded answer to this very request.
+
+        Raises:
+            ReplayMismatch: There is none; the message says what differs from the nearest one.
+        """
+        line = self._answers.get(request.digest(self._identity))
+        if line is None:
+            raise ReplayMismatch(
+                f"{self._path} holds no answer to this request: {self._why(request)}",
+                remedy=_AGAIN,
+            )
+        return Answer.from_json(line["answer"])
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def _why(self, request: Request) -> str:
+        asked = json.loads(json.dumps(summarise(request)))
+        lines = list(self._answers.values())
+        if not lines:
+            return "it holds no answers of this model"
+        weights = {"image": 4, "prompt": 2}
+        nearest = max(
+            lines,
+            key=lambda line: sum(
+                weights.get(name, 1) for name in asked if line["asked"].get(name) == asked[name]
+            ),
+        )["asked"]
+        differing = [name for name in asked if nearest.get(name) != asked[name]]
+        if not differing:
+            return (
+                "the same question was recorded under another digest: the recording was edited, "
+                "or is of another version"
+            )
+        return ", ".join(_difference(name, nearest.get(name), asked[name]) for name in differing)
+
+
+def _difference(name: str, recorded: object, asked: object) -> str:
+    word = "image bytes" if name == "image" else name.replace("_", " ")
+    if name == "options" and isinstance(recorded, dict) and isinstance(asked, dict):
+        keys = sorted(k for k in {*recorded, *asked} if recorded.get(k) != asked.get(k))
+        word = f"options {' and '.join(keys)}"
+        recorded = {key: recorded.get(key) for key in keys}
+        asked = {key: asked.get(key) for key in keys}
+    return f"{word} differ (recorded {_short(recorded)}, asked {_short(asked)})"
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return shorten(text, _SHOWN)
+
+
+def _identity_key(identity: ModelIdentity) -> str:
+    """Short name of a model within one recording."""
+    parts = (identity.backend, identity.name, identity.digest, identity.server)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _open_recording(path: Path) -> int:
+    header = {"type": "header", "llmclf_recording": RECORDING_FORMAT}
+    binary = getattr(os, "O_BINARY", 0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | binary, 0o644)
+        except FileExistsError:
+            _check_header(path)
+            file = os.open(path, os.O_RDWR | os.O_APPEND | binary)
+            _end_line(file)
+        else:
+            _append(file, [header])
+    except OSError as error:
+        raise SettingsError(
+            f"the recording {path} cannot be written ({error.strerror}); give another file"
+        ) from error
+    return file
+
+
+def _check_header(path: Path) -> None:
+    deadline = time.monotonic() + _HEADER_WAIT_S
+    while True:
+        with path.open("rb") as file:
+            first = file.readline()
+        if first.endswith(b"\n") or time.monotonic() > deadline:
+            break
+        time.sleep(0.01)  # another process has just made the file
+    try:
+        found = json.loads(first)["llmclf_recording"]
+    except (ValueError, KeyError, TypeError):
+        raise SettingsError(
+            f"{path} exists and is no recording; give another file, or remove it"
+        ) from None
+    if found != RECORDING_FORMAT:
+        raise SettingsError(
+            f"{path} is a recording of format {found}, this version reads {RECORDING_FORMAT}; "
+            f"remove it and {_AGAIN}"
+        )
+
+
+def _end_line(file: int) -> None:
+    """Finish a line that a crash left without its end."""
+    with _locked(file):
+        size = os.lseek(file, 0, os.SEEK_END)
+        os.lseek(file, size - 1, os.SEEK_SET)
+        if os.read(file, 1) != b"\n":
+            os.write(file, b"\n")
+
+
+def _append(file: int, lines: list[dict[str, Any]]) -> None:
+    text = "".join(
+        json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines
+    )
+    data = memoryview(text.encode("utf-8", "surrogatepass"))
+    with _locked(file):
+        while data:
+            data = data[os.write(file, data) :]
+
+
+@contextmanager
+def _locked(file: int) -> Iterator[None]:
+    """Hold the file against other processes; its end moves with every write."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(file, 0, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_LOCK, 1)
+        try:
+            yield
+        finally:
+            os.lseek(file, 0, os.SEEK_SET)
+            msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _read(path: Path) -> tuple[dict[str, ModelIdentity], list[dict[str, Any]]]:
+    models: dict[str, ModelIdentity] = {}
+    answers: list[dict[str, Any]] = []
+    try:
+        _check_header(path)
+        text = path.read_bytes().decode("utf-8", "surrogatepass")
+    except OSError as error:
+        raise SettingsError(
+            f"the recording {path} cannot be read ({error.strerror}); "
+            "make it with --llmclf-record FILE"
+        ) from error
+    lines = text.split("\n")  # not splitlines: answers may hold other line separators
+    for number, line in enumerate(lines, 1):
+        if not line:
+            continue
+        try:
+            data = json.loads(line)
+            if data["type"] == "model":
+                models[data["key"]] = ModelIdentity.from_json(data["identity"])
+            elif data["type"] == "answer":
+                Answer.from_json(data["answer"])
+                answers.append({**data, "request": str(data["request"])})
+        except (ValueError, KeyError, TypeError) as error:
+            if _was_cut(line):
+                continue
+            raise SettingsError(
+                f"{path}:{number}: no line of a recording ({error}); remove the line or {_AGAIN}"
+            ) from error
+    return models, answers
+
+
+def _was_cut(line: str) -> bool:
+    """Whether a line is the beginning of one: what a crash while writing leaves behind."""
+    return line.startswith('{"type"') and not line.endswith("}")
+
+
+def _chosen(path: Path, models: Mapping[str, ModelIdentity], wanted: str) -> str:
+    names = {key: identity.spec for key, identity in models.items()}
+    fitting = [
+        key
+        for key, identity in models.items()
+        if not wanted
+        or wanted in (identity.spec, identity.name)
+        or identity.digest.startswith(wanted)
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    has = ", ".join(f"{names[key]} ({models[key].digest[:12]})" for key in models) or "no model"
+    if not fitting:
+        raise SettingsError(f"{path} has {has}, not {wanted or 'a model'}; {_AGAIN}")
+    raise SettingsError(
+        f"{path} has several models: {has}; say which: replay:{path}#NAME or #DIGEST"
+    )

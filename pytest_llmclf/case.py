@@ -1,0 +1,32 @@
+"""One picture and what it is said to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One image of a dataset.
+
+    Attributes:
+        id: Path relative to the dataset, POSIX separators; stable across machines.
+        path: Where the file lies on this machine.
+        sha256: Hex digest of the file's bytes.
+        label: Name of the class it is said to show.
+        tags: Slices it belongs to, such as ``{"style": "photo"}``.
+        problem: Why the picture cannot be asked about (unreadable, cut, ...), with the
+            remedy; ``None`` for a sound one. Such a case is never sent and ends as `error`.
+    """
+
+    id: str
+    path: Path
+    sha256: str
+    label: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    problem: str | None = None

@@ -1,0 +1,214 @@
+"""Datasets: named sets of labelled pictures, found, checked and sampled.
+
+dataset_sources   where pictures and labels come from (folders, file names, manifests)
+dataset_check     what is wrong with them
+dataset           the checked value, and what is done with it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.dataset_check import (
+    entry_problems,
+    label_problems,
+    open_pictures,
+    openable,
+    twins,
+)
+from pytest_llmclf.dataset_sources import Found, natural_key, read_description, read_source
+from pytest_llmclf.errors import DatasetError
+from pytest_llmclf.picture import PictureLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_llmclf.case import Case
+
+LISTED_PROBLEMS = 20
+"""Problems that the message of one `DatasetError` lists; the rest is counted."""
+
+DATA_VARIABLE = "LLMCLF_DATA"
+"""Environment variable: the folder of imported datasets instead of ``.llmclf/datasets``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A named set of cases.
+
+    Attributes:
+        name: What people call it.
+        root: Folder that the ids of the cases count from.
+        labels: In the order in which matrices and prompts show them.
+        cases: In natural order of their ids; unsound pictures among them, with `Case.problem`.
+        licence: Licence note; empty where none is given.
+        about: What it is, for people.
+        imported: Whether it is a full set imported by the user (else a fixture).
+        warnings: What is odd about it and does not stop an evaluation.
+    """
+
+    name: str
+    root: Path
+    labels: tuple[str, ...]
+    cases: tuple[Case, ...]
+    licence: str = ""
+    about: str = ""
+    imported: bool = False
+    warnings: tuple[str, ...] = ()
+
+    def content_hash(self) -> str:
+        """Hex sha256 over the labels in order and each case's id, content, label and tags.
+
+        Left out: name, place, licence and prose, which change no result.
+        """
+        cases = sorted(
+            (case.id, case.sha256, case.label, sorted(case.tags.items())) for case in self.cases
+        )
+        canonical = json.dumps({"labels": self.labels, "cases": cases}, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def load(
+    source: Path,
+    *,
+    name: str | None = None,
+    labels: Sequence[str] | None = None,
+    pattern: str | None = None,
+    limits: PictureLimits | None = None,
+    verify_pictures: bool = True,
+) -> Dataset:
+    """Read a dataset and check all of it.
+
+    Args:
+        source: A folder with ``manifest.csv`` or ``manifest.jsonl``, with a folder a class, or
+            with the labels in the file names; or such a manifest itself. ``dataset.toml`` beside
+            the pictures is read too.
+        name: Else that of ``dataset.toml``, else the folder's.
+        labels: In order; ``dataset.toml`` goes first, and without both the labels found are
+            sorted naturally.
+        pattern: Regular expression with a group ``label`` for file names; goes before that of
+            ``dataset.toml``.
+        limits: What is decoded at all.
+        verify_pictures: Whether to decode the pictures, which is most of the time; processes
+            that only run what another one checked need not.
+
+    Raises:
+        DatasetError: Lists every problem found, each with its place and remedy.
+    """
+    folder = source.parent if source.is_file() else source
+    description = read_description(folder)
+    root, found = read_source(source, pattern or description.pattern)
+    name = name or description.name or root.resolve().name
+    ordered = description.labels or tuple(labels or ()) or _found_labels(found)
+    problems = [*found.problems, *label_problems(ordered)]
+    if description.labels and labels and set(labels) != set(description.labels):
+        problems.append(
+            f"the labels given ({', '.join(labels)}) are not those of dataset.toml "
+            f"({', '.join(description.labels)}): give none, or the same ones"
+        )
+    problems += entry_problems(found.entries, ordered)
+    if not found.entries and not found.problems:
+        problems.append("no picture found: see the documentation for how a dataset is laid out")
+    pictures, file_problems = open_pictures(
+        root, openable(found.entries), limits or PictureLimits(), verify=verify_pictures
+    )
+    conflicts, doubles = twins(pictures)
+    problems += [*file_problems, *conflicts]
+    if problems:
+        raise DatasetError(_message(name, source, problems))
+    cases = sorted((picture.case for picture in pictures), key=lambda case: natural_key(case.id))
+    used = {case.label for case in cases}
+    return Dataset(
+        name=name,
+        root=root,
+        labels=ordered,
+        cases=tuple(cases),
+        licence=description.licence,
+        about=description.about,
+        imported=description.imported,
+        warnings=(
+            *found.warnings,
+            *doubles,
+            *(
+                f"no picture of {label!r}: its recall is not measured"
+                for label in ordered
+                if label not in used
+            ),
+        ),
+    )
+
+
+def sample(dataset: Dataset, per_class: int, seed: int) -> Dataset:
+    """Choose `per_class` pictures of each label, or all where there are fewer.
+
+    Which ones depends on the seed and their ids alone: adding a class or a picture of another
+    class changes nothing, and a larger sample contains the smaller one.
+
+    Raises:
+        DatasetError: `per_class` is less than one.
+    """
+    if per_class < 1:
+        msg = f"a sample of {per_class} pictures a class judges nothing: ask for at least 1"
+        raise DatasetError(msg)
+    ranked: dict[str, list[tuple[str, str]]] = {}
+    for case in dataset.cases:
+        rank = hashlib.sha256(f"{seed}:{case.id}".encode()).hexdigest()
+        ranked.setdefault(case.label, []).append((rank, case.id))
+    chosen = {name for cases in ranked.values() for _, name in sorted(cases)[:per_class]}
+    return replace(dataset, cases=tuple(case for case in dataset.cases if case.id in chosen))
+
+
+def locate(name_or_path: str, root: Path, environ: Mapping[str, str] | None = None) -> Path:
+    """Find the folder or manifest of a dataset.
+
+    A bare name is an imported set if there is one (``$LLMCLF_DATA/NAME``, or
+    ``.llmclf/datasets/NAME`` below `root`), else ``fixtures/NAME``, else a path; anything with a
+    slash is a path relative to `root`.
+
+    Raises:
+        DatasetError: There is none; lists those that there are.
+    """
+    given = (os.environ if environ is None else environ).get(DATA_VARIABLE, "")
+    imported = root / Path(given).expanduser() if given else root / ".llmclf" / "datasets"
+    shelves = (imported, root / "fixtures")
+    places = [root / Path(name_or_path).expanduser()] if name_or_path else []
+    if name_or_path and not any(sign in name_or_path for sign in ("/", "\\")):
+        places = [shelf / name_or_path for shelf in shelves] + places
+    for place in places:
+        if place.exists():
+            return place
+    known = sorted({name for shelf in shelves for name in _folders(shelf)})
+    near = get_close_matches(name_or_path, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    looked = ", ".join(map(str, places or shelves))
+    msg = (
+        f"there is no dataset {name_or_path!r}{hint} (looked at {looked}; "
+        f"there are: {', '.join(known) or 'none'}): name one of them, or give a path"
+    )
+    raise DatasetError(msg)
+
+
+def _folders(shelf: Path) -> list[str]:
+    try:
+        return [item.name for item in shelf.iterdir() if item.is_dir()]
+    except OSError:
+        return []
+
+
+def _found_labels(found: Found) -> tuple[str, ...]:
+    return tuple(sorted({entry.label for entry in found.entries}, key=natural_key))
+
+
+def _message(name: str, source: Path, problems: list[str]) -> str:
+    count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
+    lines = [f"dataset {name!r} ({source}) cannot be judged, {count}:"]
+    lines += [f"  {problem}" for problem in problems[:LISTED_PROBLEMS]]
+    if len(problems) > LISTED_PROBLEMS:
+        lines.append(f"  and {len(problems) - LISTED_PROBLEMS} more")
+    return "\n".join(lines)

@@ -1,0 +1,224 @@
+"""Whether a dataset can be judged: everything wrong with it, found before any model is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.case import Case
+from pytest_llmclf.label_words import normalise
+from pytest_llmclf.picture import PictureLimits, check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_llmclf.dataset_sources import Entry
+
+_SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
+_DRIVE: Final = re.compile(r"[A-Za-z]:")
+_LISTED: Final = 30
+_LEAST: Final = 2
+_SHOWN: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An entry and what its file is.
+
+    Attributes:
+        entry: What the source says.
+        case: The case made of it.
+    """
+
+    entry: Entry
+    case: Case
+
+
+def label_problems(labels: Sequence[str]) -> Iterator[str]:
+    """What is wrong with the list of labels itself."""
+    if len(labels) < _LEAST:
+        names = ", ".join(map(repr, labels)) or "none"
+        yield f"a dataset needs at least two labels, but this one has {names}: add another class"
+    seen: dict[str, str] = {}
+    for label in labels:
+        if not label.isprintable() or label != label.strip() or not normalise(label):
+            yield f"label {label!r} is empty or not a printable line: rename it"
+            continue
+        other = seen.setdefault(normalise(label), label)
+        if other is not label:
+            yield f"labels {other!r} and {label!r} are the same to a reader of answers: rename one"
+
+
+def entry_problems(entries: Sequence[Entry], labels: Sequence[str]) -> Iterator[str]:
+    """Unknown labels, and ids that are unsafe, repeated or the same on some file system."""
+    yield from _unknown_labels(entries, labels)
+    seen: dict[str, Entry] = {}
+    for entry in entries:
+        problem = _id_problem(entry.id)
+        if problem:
+            yield f"{entry.place}: path {entry.id!r} {problem}"
+            continue
+        # Composed and folded: what a file system may take for the same name.
+        key = unicodedata.normalize("NFC", entry.id).casefold()
+        other = seen.setdefault(key, entry)
+        if other is entry:
+            continue
+        if other.id == entry.id:
+            yield f"{entry.place}: path {entry.id!r} was named before, {other.place}: remove one"
+        else:
+            yield (
+                f"{entry.place}: path {entry.id!r} is the same file as {other.id!r} "
+                f"({other.place}) on Windows and macOS: rename one"
+            )
+
+
+def openable(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries whose ids are safe to open, each id once."""
+    safe: dict[str, Entry] = {}
+    for entry in entries:
+        if _id_problem(entry.id) is None:
+            safe.setdefault(entry.id, entry)
+    return list(safe.values())
+
+
+def _unknown_labels(entries: Sequence[Entry], labels: Sequence[str]) -> Iterator[str]:
+    known_labels = frozenset(labels)
+    strange: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.label not in known_labels:
+            strange.setdefault(entry.label, []).append(entry)
+    for label, using in strange.items():
+        near = get_close_matches(label, labels, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        more = f" (so say {len(using) - 1} more)" if len(using) > 1 else ""
+        known = ", ".join(labels[:_LISTED]) + (", ..." if len(labels) > _LISTED else "")
+        yield f"{using[0].place}: label {label!r} is not one of [{known}]{hint}{more}"
+
+
+def _id_problem(name: str) -> str | None:
+    if not name.isprintable():
+        return "has characters that cannot be printed: rename the file"
+    if "\\" in name:
+        return "has a backslash: write it with /"
+    if name.startswith("/") or _DRIVE.match(name):
+        return "is absolute: write it relative to the dataset's folder"
+    if ".." in name.split("/"):
+        return "leaves the dataset's folder: move the file into it"
+    if str(PurePosixPath(name)) != name:
+        return f"is not in its shortest form: write {str(PurePosixPath(name))!r}"
+    return None
+
+
+def open_pictures(
+    root: Path, entries: Iterable[Entry], limits: PictureLimits, *, verify: bool
+) -> tuple[list[Picture], list[str]]:
+    """Read every file once: its digest, and whether it is a sound picture.
+
+    Args:
+        root: Folder that the ids count from.
+        entries: Those that are `openable`.
+        limits: What is decoded at all.
+        verify: Whether to decode the pictures; without, no case has a `problem`.
+
+    Returns:
+        The cases, and the problems of files that cannot be cases.
+    """
+    pictures, problems = [], []
+    real_root = os.path.realpath(root)
+    for entry in entries:
+        path = root / entry.id
+        problem = _file_problem(path, real_root)
+        if problem:
+            problems.append(f"{entry.place}: {problem}")
+            continue
+        sha256, unsound = _read(path, limits, verify=verify)
+        if entry.sha256 is not None and sha256:
+            problem = _digest_problem(entry.sha256, sha256)
+            if problem:
+                problems.append(f"{entry.place}: {problem}")
+        case = Case(
+            id=entry.id,
+            path=path,
+            sha256=sha256,
+            label=entry.label,
+            tags=entry.tags,
+            problem=unsound,
+        )
+        pictures.append(Picture(entry=entry, case=case))
+    return pictures, problems
+
+
+def _file_problem(path: Path, real_root: str) -> str | None:
+    if not Path(os.path.realpath(path)).is_relative_to(real_root):
+        return f"{path} is a link out of the dataset's folder: copy the file into it"
+    if path.is_file():
+        return None
+    if path.exists():
+        return f"{path} is not a file: name the picture itself"
+    try:
+        names = sorted(item.name for item in path.parent.iterdir())
+    except OSError:
+        names = []
+    near = get_close_matches(path.name, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"there is no file {path}{hint}"
+
+
+def _digest_problem(promised: str, sha256: str) -> str | None:
+    if not _SHA256.fullmatch(promised):
+        return f"sha256 {promised[:70]!r} is not 64 hexadecimal digits: write {sha256}"
+    if promised.lower() != sha256:
+        return (
+            f"the file is not the one of the manifest: sha256 {sha256[:_SHOWN]}... instead of "
+            f"{promised[:_SHOWN].lower()}...: restore the file, or correct the manifest"
+        )
+    return None
+
+
+def _read(path: Path, limits: PictureLimits, *, verify: bool) -> tuple[str, str | None]:
+    """Hex digest of a file, empty if it cannot be read; and why it is no sound picture."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > limits.max_bytes:
+                # Hashed in pieces: too large to be held, let alone sent.
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                return sha256, (
+                    f"the file has {size} bytes, more than the {limits.max_bytes} allowed: "
+                    f"save it smaller, or raise max_bytes"
+                )
+            data = file.read()
+    except OSError as exc:
+        reason = exc.strerror or type(exc).__name__
+        return "", f"the file cannot be read ({reason}): mend its permissions"
+    return hashlib.sha256(data).hexdigest(), check(data, limits) if verify else None
+
+
+def twins(pictures: Sequence[Picture]) -> tuple[list[str], list[str]]:
+    """Files with the same content: problems where the labels differ, warnings where they agree."""
+    by_digest: dict[str, list[Picture]] = {}
+    for picture in pictures:
+        if picture.case.sha256:
+            by_digest.setdefault(picture.case.sha256, []).append(picture)
+    problems, warnings = [], []
+    for same in by_digest.values():
+        first = same[0]
+        other = next((it for it in same if it.case.label != first.case.label), None)
+        if other is not None:
+            problems.append(
+                f"{other.entry.place}: {other.case.id} (label {other.case.label!r}) is the same "
+                f"picture as {first.case.id} (label {first.case.label!r}, {first.entry.place}): "
+                f"keep the right one"
+            )
+        elif len(same) > 1:
+            names = ", ".join(it.case.id for it in same[:3]) + (", ..." if len(same) > 3 else "")  # noqa: PLR2004
+            warnings.append(
+                f"{len(same)} times the same picture, counted {len(same)} times: {names}"
+            )
+    return problems, warnings

@@ -1,0 +1,337 @@
+"""Readers of datasets: a folder a class, labels in file names, or a manifest. Nothing is judged.
+
+Each reader says where every picture and label came from, so that the checks can name the place.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import tomllib
+import unicodedata
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_llmclf.errors import DatasetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+DESCRIPTION: Final = "dataset.toml"
+MANIFESTS: Final = ("manifest.csv", "manifest.jsonl")
+DEFAULT_PATTERN: Final = r"^(?P<label>[^_]+)_"
+"""Label in a file name: what stands before the first underscore, as in ``7_img_117.jpg``."""
+
+_RESERVED: Final = frozenset(("path", "label", "sha256", "licence", "license", "source"))
+_TEXT_KEYS: Final = ("name", "licence", "about", "pattern")
+_KEYS: Final = (*_TEXT_KEYS, "labels", "imported")
+_PICTURES: Final = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"))
+_JUNK_NAMES: Final = frozenset(("thumbs.db", "desktop.ini", "__macosx", "__pycache__"))
+_PAPERS: Final = ("readme", "license", "licence", "licenses", "licences", "copying", "notice")
+_PAPER_ENDINGS: Final = frozenset(
+    ".py .txt .csv .tsv .json .jsonl .md .rst .toml .yaml .yml .xml .html .log .sha256".split()
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One picture as a source names it.
+
+    Attributes:
+        id: Relative POSIX path, as written.
+        label: As written; empty where none could be read.
+        place: Where it is said, for messages: ``manifest.csv:7`` or the file's path.
+        sha256: Digest that the manifest promises, or `None`.
+        tags: Every further column that is not empty.
+    """
+
+    id: str
+    label: str
+    place: str
+    sha256: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What ``dataset.toml`` says; every field may be absent."""
+
+    name: str | None = None
+    labels: tuple[str, ...] | None = None
+    licence: str = ""
+    about: str = ""
+    pattern: str | None = None
+    imported: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """What a reader found.
+
+    Attributes:
+        entries: Pictures in the order of the source.
+        problems: What makes the source unusable, each with place and remedy.
+        warnings: What is odd and does not matter.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def read_description(root: Path) -> Description:
+    """Read ``dataset.toml`` beside the pictures; an absent one says nothing.
+
+    Raises:
+        DatasetError: Not TOML, an unknown key, or a value of the wrong type.
+    """
+    path = root / DESCRIPTION
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return Description()
+    except (OSError, ValueError) as exc:
+        msg = f"{path} cannot be read: {exc}"
+        raise DatasetError(msg) from exc
+    problems = list(_description_problems(data))
+    if problems:
+        raise DatasetError(f"{path}: " + "; ".join(problems))
+    labels = data.pop("labels", None)
+    return Description(**data, labels=None if labels is None else tuple(map(_nfc, labels)))
+
+
+def _description_problems(data: dict[str, Any]) -> Iterator[str]:
+    for key, value in data.items():
+        if key not in _KEYS:
+            near = get_close_matches(key, _KEYS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            yield f"unknown key {key!r}{hint} (known: {', '.join(_KEYS)})"
+        elif key in _TEXT_KEYS and not isinstance(value, str):
+            yield f'{key} is {value!r}: write text in quotes, {key} = "..."'
+        elif key == "imported" and not isinstance(value, bool):
+            yield f"imported is {value!r}: write true or false"
+        elif key == "labels" and not (
+            isinstance(value, list) and all(isinstance(label, str) for label in value)
+        ):
+            yield f'labels is {value!r}: write a list of texts, labels = ["0", "1"]'
+
+
+def read_source(source: Path, pattern: str | None) -> tuple[Path, Found]:
+    """Find the pictures and labels of `source`, and the folder that their ids count from.
+
+    Args:
+        source: A manifest, or a folder: with a manifest in it, with a folder a class, or flat
+            with the label in the file names.
+        pattern: Regular expression with a group ``label`` for file names. Given, a folder is read
+            by it even where it has subfolders.
+
+    Raises:
+        DatasetError: `source` is missing or neither, or the pattern is unusable.
+    """
+    if source.is_file():
+        return source.parent, _read_manifest(source)
+    if not source.is_dir():
+        msg = f"there is no dataset at {source}: give a folder, or a .csv or .jsonl manifest"
+        raise DatasetError(msg)
+    manifests = [source / name for name in MANIFESTS if (source / name).is_file()]
+    if len(manifests) > 1:
+        msg = f"{source} has both {' and '.join(MANIFESTS)}: remove one, or name the one to read"
+        raise DatasetError(msg)
+    if manifests:
+        return source, _read_manifest(manifests[0])
+    folders = sorted(item.name for item in source.iterdir() if item.is_dir())
+    folders = [name for name in folders if not _is_junk_folder(name)]
+    if pattern is None and folders:
+        return source, _read_class_folders(source, folders)
+    return source, _read_names(source, _compiled(pattern or DEFAULT_PATTERN))
+
+
+def _is_junk_folder(name: str) -> bool:
+    return name.startswith(".") or name.casefold() in _JUNK_NAMES
+
+
+def _is_junk(name: str) -> bool:
+    """Whether a file of this name is plainly no picture of the dataset."""
+    stem, ending = os.path.splitext(name.casefold())  # noqa: PTH122 -- a name, not a path
+    if _is_junk_folder(name) or ending in _PAPER_ENDINGS:
+        return True
+    return stem in _PAPERS and ending not in _PICTURES
+
+
+def _read_class_folders(root: Path, folders: list[str]) -> Found:
+    found = Found()
+    for name in folders:
+        files = list(_files(root, root / name, found))
+        if not files:
+            found.warnings.append(f"{name}/: no picture in this folder; it is no label")
+        found.entries += [Entry(id=file, label=_nfc(name), place=file) for file in files]
+    stray = [item.name for item in sorted(root.iterdir()) if item.is_file()]
+    found.problems += [
+        f"{name}: lies beside the folders of the classes and so has no label: move it into one"
+        for name in stray
+        if not _is_junk(name)
+    ]
+    return found
+
+
+def _read_names(root: Path, pattern: re.Pattern[str]) -> Found:
+    found = Found()
+    for file in _files(root, root, found):
+        match = pattern.search(file.rpartition("/")[2])
+        if match is None or not match["label"]:
+            found.problems.append(
+                f"{file}: no label in the file name by the pattern {pattern.pattern!r}: rename it, "
+                f"give another pattern, or put it into a folder named like its label"
+            )
+        else:
+            found.entries.append(Entry(id=file, label=_nfc(match["label"]), place=file))
+    return found
+
+
+def _files(root: Path, folder: Path, found: Found) -> Iterator[str]:
+    """Ids of the files below `folder` that may be pictures."""
+
+    def unreadable(error: OSError) -> None:
+        place = Path(error.filename).relative_to(root).as_posix()
+        found.problems.append(f"{place}/: cannot be listed ({error.strerror}): mend permissions")
+
+    for parent, folders, names in os.walk(folder, onerror=unreadable):
+        folders[:] = sorted(name for name in folders if not _is_junk_folder(name))
+        for name in folders:
+            link = Path(parent, name)
+            if link.is_symlink():
+                found.problems.append(
+                    f"{link.relative_to(root).as_posix()}: a link to a folder, which is not "
+                    f"followed: copy the pictures"
+                )
+        for name in sorted(names):
+            if not _is_junk(name):
+                yield Path(parent, name).relative_to(root).as_posix()
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as exc:
+        msg = f"the pattern {pattern!r} is no regular expression: {exc}"
+        raise DatasetError(msg) from exc
+    if "label" not in compiled.groupindex:
+        msg = f"the pattern {pattern!r} has no group named label: write it like {DEFAULT_PATTERN}"
+        raise DatasetError(msg)
+    return compiled
+
+
+def _read_manifest(path: Path) -> Found:
+    """Read path, label, sha256 and tags of each line."""
+    readers = {".csv": _csv_lines, ".jsonl": _jsonl_lines}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        msg = f"{path} is no manifest by its ending: name a .csv or .jsonl file, or a folder"
+        raise DatasetError(msg)
+    found = Found()
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as exc:
+        msg = f"{path} cannot be read: {exc}; save it as UTF-8"
+        raise DatasetError(msg) from exc
+    for line, row in reader(text, path.name, found.problems):
+        place = f"{path.name}:{line}"
+        lacking = [key for key in ("path", "label") if not row.get(key)]
+        if lacking:
+            found.problems.append(f"{place}: no {' and no '.join(lacking)}: fill it in")
+            continue
+        found.entries.append(
+            Entry(
+                id=row["path"].removeprefix("./"),
+                label=_nfc(row["label"]),
+                place=place,
+                sha256=row.get("sha256") or None,
+                tags={key: row[key] for key in row if key not in _RESERVED and row[key]},
+            )
+        )
+    return found
+
+
+def _csv_lines(text: str, name: str, problems: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        columns = [column.strip() for column in next(reader, [])]
+        problem = _column_problem(columns)
+        if problem:
+            problems.append(f"{name}:1: {problem}")
+            return
+        for cells in reader:
+            if not any(cells):
+                continue
+            if len(cells) != len(columns):
+                problems.append(
+                    f"{name}:{reader.line_num}: {len(cells)} cells where the first line names "
+                    f"{len(columns)} columns: put a cell with a comma into quotes"
+                )
+                continue
+            yield (
+                reader.line_num,
+                {key: cell.strip() for key, cell in zip(columns, cells, strict=True)},
+            )
+    except csv.Error as exc:
+        problems.append(f"{name}:{reader.line_num}: not CSV ({exc}): mend the quotes")
+
+
+def _column_problem(columns: list[str]) -> str | None:
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if twice:
+        return f"column {twice[0]!r} is there twice: rename one"
+    if "" in columns:
+        return f"column {columns.index('') + 1} has no name: name it, or remove it"
+    for needed in ("path", "label"):
+        if needed not in columns:
+            near = get_close_matches(needed, columns, n=1) or ["another column"]
+            return (
+                f"no column {needed!r} among {', '.join(columns) or 'no columns at all'}: "
+                f"rename {near[0]!r} or add it"
+            )
+    return None
+
+
+def _jsonl_lines(text: str, name: str, problems: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as exc:
+            problems.append(f"{name}:{number}: not JSON ({exc}): write one object a line")
+            continue
+        if not isinstance(row, dict):
+            problems.append(f"{name}:{number}: not an object: write one object a line")
+            continue
+        nested = [key for key, value in row.items() if isinstance(value, (dict, list))]
+        if nested:
+            problems.append(f"{name}:{number}: {nested[0]!r} is a list or object: write text")
+            continue
+        yield number, {key: _cell(value) for key, value in row.items()}
+
+
+def _nfc(label: str) -> str:
+    # File systems differ in how they compose "é"; labels must not.
+    return unicodedata.normalize("NFC", label)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()
+
+
+def natural_key(text: str) -> tuple[tuple[str, int, str], ...]:
+    """Sort key under which "img_2" comes before "img_10"; different texts never compare equal."""
+    pieces: Iterable[tuple[str, str]] = re.findall(r"([^0-9]*)([0-9]*)", text)
+    numbers = tuple(
+        (words, len(digits.lstrip("0")), digits.lstrip("0")) for words, digits in pieces
+    )
+    return (*numbers, (text, 0, ""))

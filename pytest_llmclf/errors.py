@@ -1,0 +1,182 @@
+"""Everything that can go wrong, in one tree.
+
+    LlmclfError
+    ├── SettingsError              options that contradict each other or make no sense
+    ├── DatasetError               a dataset cannot be judged as it stands
+    ├── ModelfileError             a Modelfile does not parse (line and column)
+    ├── PictureError               one picture cannot be sent as it is
+    ├── StoreError                 the answer store cannot be used
+    └── BackendError               a model did not answer
+        ├── ServerUnreachable      nothing listens there              (retried)
+        ├── RequestTimedOut        no answer in time                  (retried)
+        ├── ServerOverloaded       429, 503                           (retried)
+        ├── ServerFailed           other 5xx, connection cut          (retried)
+        ├── BadAnswer              an answer that is not the protocol's
+        ├── ModelMissing           the server does not have the model
+        ├── ModelCannotSee         a text-only model was sent a picture
+        ├── PictureRejected        the server cannot read the picture
+        ├── ContextTooSmall        prompt and picture exceed the context
+        ├── RequestRejected        any other 4xx
+        ├── ModelNotCreated        a derived model could not be made
+        ├── RemoteRefused          the address is not loopback and not allowed
+        ├── RuntimeMissing         no llama-server for a GGUF model
+        ├── RuntimeBroken          llama-server does not start, or keeps dying
+        └── ReplayMismatch         the recording has no such request
+
+Every message names the value, the place and the remedy.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LlmclfError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class SettingsError(LlmclfError):
+    """Options, environment variables or ini values that make no sense together."""
+
+
+class DatasetError(LlmclfError):
+    """A dataset cannot be judged as it stands; the message lists every problem found."""
+
+
+class ModelfileError(LlmclfError):
+    """A Modelfile does not parse.
+
+    Attributes:
+        source: Path or name of the text.
+        line: 1-based line of the problem.
+        column: 1-based column of the problem, in characters.
+        problem: What is wrong and how to mend it.
+    """
+
+    def __init__(self, source: str, line: int, column: int, problem: str) -> None:
+        super().__init__(f"{source}:{line}:{column}: {problem}")
+        self.source = source
+        self.line = line
+        self.column = column
+        self.problem = problem
+
+
+class PictureError(LlmclfError):
+    """One picture cannot be sent: unreadable, cut, or too large to decode safely."""
+
+
+class StoreError(LlmclfError):
+    """The answer store cannot be opened, read or written."""
+
+
+class BackendError(LlmclfError):
+    """A model did not answer one request.
+
+    Attributes:
+        message: One line: value and place.
+        remedy: One line: what the user can do about it; may be empty.
+    """
+
+    kind: ClassVar[str] = "backend-error"
+    """Stable word for reports and files."""
+    retryable: ClassVar[bool] = False
+    """Whether the same request may succeed when asked again."""
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(f"{message} ({remedy})" if remedy else message)
+        self.message = message
+        self.remedy = remedy
+
+
+class ServerUnreachable(BackendError):
+    """Nothing accepts connections at the address."""
+
+    kind = "server-unreachable"
+    retryable = True
+
+
+class RequestTimedOut(BackendError):
+    """The server accepted the request but did not answer in time."""
+
+    kind = "timed-out"
+    retryable = True
+
+
+class ServerOverloaded(BackendError):
+    """The server refuses work for now (HTTP 429 or 503)."""
+
+    kind = "server-overloaded"
+    retryable = True
+
+
+class ServerFailed(BackendError):
+    """The server broke while answering (HTTP 5xx, connection cut, half an answer)."""
+
+    kind = "server-failed"
+    retryable = True
+
+
+class BadAnswer(BackendError):
+    """The server answered something that is not its own protocol."""
+
+    kind = "bad-answer"
+
+
+class ModelMissing(BackendError):
+    """The server does not have the model."""
+
+    kind = "model-missing"
+
+
+class ModelCannotSee(BackendError):
+    """The model takes text only."""
+
+    kind = "model-cannot-see"
+
+
+class PictureRejected(BackendError):
+    """The server could not decode the picture."""
+
+    kind = "picture-rejected"
+
+
+class ContextTooSmall(BackendError):
+    """Prompt and picture together exceed the model's context."""
+
+    kind = "context-too-small"
+
+
+class RequestRejected(BackendError):
+    """The server refused the request for another reason (other 4xx)."""
+
+    kind = "request-rejected"
+
+
+class ModelNotCreated(BackendError):
+    """A model could not be derived from a Modelfile."""
+
+    kind = "model-not-created"
+
+
+class RemoteRefused(BackendError):
+    """The address is not on this machine and was not allowed."""
+
+    kind = "remote-refused"
+
+
+class RuntimeMissing(BackendError):
+    """There is no `llama-server` to run a GGUF model with."""
+
+    kind = "runtime-missing"
+
+
+class RuntimeBroken(BackendError):
+    """The `llama-server` that was started does not come up, or died again and again."""
+
+    kind = "runtime-broken"
+
+
+class ReplayMismatch(BackendError):
+    """A recording does not hold an answer to this very request."""
+
+    kind = "replay-mismatch"

@@ -1,0 +1,133 @@
+"""Words of an answer: how text becomes them, and the closed sets that decide what may stand there.
+
+Everything that a reader of answers may take for granted is listed in this file, so that it can be
+read, argued about and tested. English only: in another language the whole answer, its first line
+or JSON must name the label.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+FUNCTION_WORDS: Final = _listed(
+    # articles, pronouns, copulas
+    "a an the this that it its it's that's this's there there's here here's i is are "
+    # what a picture does, and where
+    "see shows show shown showing depicts depicted depicting displays displayed displaying "
+    "features featuring contains represents of in"
+)
+"""Words without a meaning of their own. A label that is such a word ("a", "I") is read from a whole
+answer, a first line or JSON, never from a sentence, where it may be the article."""
+
+CARRIERS: Final = FUNCTION_WORDS | _listed(
+    # what it is
+    "picture image photo photograph drawing illustration handwritten object "
+    # what is asked for
+    "answer label class category classification correct final "
+    # what the things of common label sets are called
+    "animal digit number numeral letter piece chess"
+)
+"""Words that may stand beside one label without changing what is said.
+
+No negation, no hedge ("probably", "looks like"), no comparison, no "and" or "or", no adjective. A
+word that is itself one of the labels counts as that label.
+"""
+
+TAKES_BACK: Final = _listed(
+    "no not nor neither never none nothing without cannot but however although except instead "
+    "rather actually wait wrong mistake mistaken incorrect unsure uncertain unclear unlikely "
+    "maybe perhaps possibly might sorry correction false"
+)
+"""Words behind a label's line after which that label does not stand; so does any ``...n't``."""
+
+REFUSAL: Final = re.compile(
+    r"\b(?:i(?: am|'m) (?:\w+ )?sorry|sorry,|my apologies|i apologi[sz]e"
+    r"|i (?:cannot|can't|can not|could not|couldn't|won't|will not)"
+    r"|i(?: am|'m) (?:\w+ )?(?:not able|unable|not sure|not certain)|unable to|not able to"
+    r"|as an? (?:ai|artificial|language|large)"
+    r"|(?:cannot|can't|can not|impossible to|hard to|difficult to) (?:be )?"
+    r"(?:determine|identif\w+|see|tell|say|recogni[sz]e|answer|help|assist|classify))"
+)
+"""What a model says that declines; searched in normalised text."""
+
+# Stripped at both ends of an answer and of each of its words. Only what decorates: quotes,
+# brackets, markdown. Not what may change a value: "-7", "7%", "$7", ".7", "#7" and "cat?" stay.
+_WRAPPING: Final = frozenset("\"'`\u00b4*_~|<>")
+_ENDING: Final = frozenset(".,;:!\u2026\u3001\u3002\u0589\u060c\u061b\u06d4\u0964")
+_OPENING: Final = frozenset("\u00a1\u00bf")
+_BRACKETS: Final = frozenset(("Ps", "Pe", "Pi", "Pf"))
+_BULLET: Final = re.compile(r"(?:[-+*\u2022\u2023\u2013\u2014]|#{1,6})\s+")
+# Invisible: format characters (zero-width space, soft hyphen, direction marks) and the
+# variation selectors that choose between the text and the emoji form of a sign.
+_INVISIBLE: Final = re.compile(
+    "[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+)
+_APOSTROPHES: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\uff07": "'"})
+# A number with a point is one part: "7.5" names neither 7 nor 5.
+_WORD: Final = re.compile(r"\d+(?:\.\d+)+|\w+")
+
+
+def normalise(text: str) -> str:
+    """Fold what does not tell one label from another.
+
+    Unicode NFKC, case folding, invisible characters out, one kind of apostrophe, single spaces,
+    and quotes, brackets, markdown, list bullets and closing punctuation off both ends. Applying it
+    twice changes nothing.
+    """
+    return trim(" ".join(fold(text).split()))
+
+
+def fold(text: str) -> str:
+    """Fold letters as `normalise` does and leave punctuation and white space alone."""
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
+    # Case folding can undo NFKC ("ΐ" and its like); the second round settles it.
+    text = unicodedata.normalize("NFKC", text).casefold()
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_APOSTROPHES)
+
+
+def trim(text: str) -> str:
+    """Take decoration off both ends of `text`, which is folded already."""
+    start, end = 0, len(text)
+    while start < end:
+        bullet = _BULLET.match(text, start, end)
+        if bullet:
+            start = bullet.end()
+        elif text[start] in _OPENING or _wraps(text[start]):
+            start += 1
+        else:
+            break
+    while start < end and (text[end - 1] in _ENDING or _wraps(text[end - 1])):
+        end -= 1
+    return text[start:end]
+
+
+def words(text: str) -> tuple[str, ...]:
+    """`text` cut at white space, each word without decoration; `text` is normalised.
+
+    A word keeps what stands inside it, so "7.5", "cat-like" and "cat/dog" are one word each and
+    equal to no label.
+    """
+    return tuple(word for word in map(trim, text.split()) if word)
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """Cut out every run of letters and digits; `text` is folded. Finds more than `words` does."""
+    return tuple(_WORD.findall(text))
+
+
+def takes_back(text: str) -> bool:
+    """Whether `text`, which is folded, holds a word that takes back what was said before it."""
+    return "n't" in text or not TAKES_BACK.isdisjoint(parts(text))
+
+
+def _wraps(char: str) -> bool:
+    if char.isascii():
+        return char in _WRAPPING or char in "()[]{}" or char.isspace()
+    return char in _WRAPPING or char.isspace() or unicodedata.category(char) in _BRACKETS

@@ -1,0 +1,126 @@
+"""How one case ended."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from pytest_llmclf.answer import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OutcomeKind = Literal["correct", "misclassified", "unparsed", "error", "not_needed", "lost"]
+OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
+
+UnparsedReason = Literal["empty", "refusal", "several-labels", "outside-the-list", "cut-off"]
+"""Why an answer names no label: nothing said; the model declined; more than one label named;
+something else named (or a label among words that may change its meaning); ended at the limit."""
+
+
+class Misclassified(AssertionError):
+    """The model named another label than the expected one."""
+
+
+class Unparsed(AssertionError):
+    """The model answered, but named no label, or several."""
+
+
+class ModelError(RuntimeError):
+    """The model did not answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one case ended for one model.
+
+    Attributes:
+        evaluation: Name of the evaluation.
+        model: Model as people write it, such as ``ollama:llava:7b``.
+        model_digest: `ModelIdentity.digest` of whoever answered; empty if nobody was reached.
+        case: `Case.id`.
+        sha256: Digest of the picture's file.
+        expected: The case's label.
+        kind: How it ended.
+        predicted: The label named; only for `correct` and `misclassified`.
+        reason: For `unparsed` an `UnparsedReason`, for `error` a `BackendError.kind` or
+            ``picture``; else ``None``.
+        message: For `error` the message with its remedy; else empty.
+        answer: What the model said; ``None`` where it said nothing.
+        tags: `Case.tags`.
+        repeat: Which asking of the same question.
+        request_digest: `Request.digest`, or empty if no request was made.
+        cached: Whether the answer came from the store.
+        attempts: Requests sent for it in this run (0 when cached).
+    """
+
+    evaluation: str
+    model: str
+    model_digest: str
+    case: str
+    sha256: str
+    expected: str
+    kind: OutcomeKind
+    predicted: str | None = None
+    reason: str | None = None
+    message: str = ""
+    answer: Answer | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    repeat: int = 0
+    request_digest: str = ""
+    cached: bool = False
+    attempts: int = 0
+
+    def check(self) -> None:
+        """Do nothing for a correct outcome; raise what it is otherwise.
+
+        Raises:
+            Misclassified: The model named another label.
+            Unparsed: The answer names no label, or several.
+            ModelError: There is no answer.
+        """
+        match self.kind:
+            case "correct" | "not_needed":
+                return
+            case "misclassified":
+                raise Misclassified(self.summary())
+            case "unparsed":
+                raise Unparsed(self.summary())
+            case "error" | "lost":
+                raise ModelError(self.summary())
+
+    def summary(self, width: int = 120) -> str:
+        """One line: expected, predicted and what the model said, at most `width` of the answer."""
+        said = "" if self.answer is None else f", answered {shorten(self.answer.text, width)}"
+        match self.kind:
+            case "correct" | "misclassified":
+                return f"expected {self.expected}, predicted {self.predicted}{said}"
+            case "unparsed":
+                return f"expected {self.expected}, no label ({self.reason}){said}"
+            case "error":
+                return f"expected {self.expected}, no answer: {self.message}"
+            case "not_needed":
+                return f"expected {self.expected}, not asked: the gates were already decided"
+            case "lost":
+                return f"expected {self.expected}, lost: collected but never reported"
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON built-ins."""
+        return {**asdict(self), "tags": dict(self.tags)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Outcome:
+        """Rebuild from `to_json`."""
+        answer = data.get("answer")
+        return cls(**{**data, "answer": None if answer is None else Answer.from_json(answer)})
+
+
+def shorten(text: str, width: int) -> str:
+    """`text` as a quoted, printable single line of at most about `width` characters.
+
+    Control characters, line breaks and direction marks come out escaped, so that an answer can
+    never move the cursor or reorder a terminal line.
+    """
+    cut = text if len(text) <= width else text[: width - 1] + "…"
+    safe = "".join(char if char.isprintable() else repr(char)[1:-1] for char in cut)
+    return f'"{safe}"'

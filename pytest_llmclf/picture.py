@@ -1,0 +1,274 @@
+"""Pictures are sent ready: upright, RGB, on white, of bounded size, and whole.
+
+What a server makes of a turned, transparent or cut picture differs (and a cut JPEG is answered as
+if it were whole), so it is settled here. A plain picture is sent byte for byte.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+import zlib
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.errors import PictureError
+from pytest_llmclf.picture_header import PNG_MARK, Header, read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL.Image import Image
+
+_MEDIA_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png"}
+_MODES: Final = {"1": "black and white", "L": "grey", "P": "palette"}
+_STORED_BLOCK: Final = 0xFFFF
+# Everything that a decoder raises on damaged data; Pillow documents no narrower set.
+_DAMAGE: Final = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureLimits:
+    """What is sent and what is decoded at all.
+
+    Attributes:
+        max_side: Longest side in pixels of a picture as sent; a larger one is scaled down. 1344
+            is four tiles of 336, the most that a LLaVA 1.6 looks at along one side; LLaVA 1.5
+            looks at 336. More would cost time and change nothing.
+        max_pixels: Most pixels that are decoded; 64 million take about 200 MB.
+        max_bytes: Largest file that is read into memory.
+    """
+
+    max_side: int = 1344
+    max_pixels: int = 64_000_000
+    max_bytes: int = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A picture as sent.
+
+    Attributes:
+        data: The bytes; those of the file where nothing had to be done.
+        media_type: ``image/jpeg`` or ``image/png``.
+        changes: What was done, in order, for people; empty where nothing was.
+    """
+
+    data: bytes
+    media_type: str
+    changes: tuple[str, ...] = ()
+
+
+def check(data: bytes, limits: PictureLimits | None = None) -> str | None:
+    """Say why a picture cannot be asked about, with the remedy; `None` if it can.
+
+    Decodes the whole picture, since only that shows that all of it is there.
+    """
+    limits = limits or PictureLimits()
+    try:
+        _decode(_sound_header(data, limits), limits)
+    except PictureError as exc:
+        return str(exc)
+    return None
+
+
+def prepare(data: bytes, limits: PictureLimits | None = None, *, checked: bool = False) -> Prepared:
+    """Make a picture ready to be sent.
+
+    The same bytes and limits give the same bytes on every machine: what is converted is written
+    as an uncompressed PNG, since compressed ones differ with the version of the compressor.
+
+    Args:
+        data: The file's bytes; its name does not matter.
+        limits: Size as sent, and size that is decoded at all.
+        checked: Whether `check` passed for these bytes; spares decoding them again.
+
+    Raises:
+        PictureError: It cannot be sent; says why and what to do, not which file.
+    """
+    limits = limits or PictureLimits()
+    header = _sound_header(data, limits)
+    if header.plain and header.orientation == 1 and max(header.size) <= limits.max_side:
+        if not checked:
+            _decode(header, limits)
+        return Prepared(data=data, media_type=_MEDIA_TYPES[header.format])
+    image, changes = _decode(header, limits), []
+    turned = _upright(image, header.orientation)
+    if turned is not image:
+        changes.append("turned upright")
+    flat, how = _rgb(turned)
+    changes += how
+    small = _small(flat, limits.max_side)
+    if small is not flat:
+        changes.append(f"scaled from {_by(flat.size)} to {_by(small.size)}")
+    changes.append(f"{_first_frame(image)}{header.format} written as PNG")
+    return Prepared(
+        data=_png(small.size, small.tobytes()), media_type="image/png", changes=tuple(changes)
+    )
+
+
+def _sound_header(data: bytes, limits: PictureLimits) -> Header:
+    if len(data) > limits.max_bytes:
+        msg = (
+            f"the file has {len(data)} bytes, more than the {limits.max_bytes} allowed: "
+            f"save it smaller, or raise max_bytes"
+        )
+        raise PictureError(msg)
+    header = read_header(data)
+    _guard(header.size, limits)
+    return header
+
+
+def _guard(size: tuple[int, int], limits: PictureLimits) -> None:
+    width, height = size
+    if not width or not height:
+        msg = f"the picture is {_by(size)} pixels: fetch or save it anew"
+        raise PictureError(msg)
+    if width * height > limits.max_pixels:
+        msg = (
+            f"the picture is {_by(size)}, more than the {limits.max_pixels} pixels that are "
+            f"decoded: scale it down, or raise max_pixels"
+        )
+        raise PictureError(msg)
+
+
+def _decode(header: Header, limits: PictureLimits) -> Image:
+    """Decode all of it.
+
+    The plugin of the format is called by name: `PIL.Image.open` tries others, warns, and turns
+    some JPEGs into something else.
+    """
+    from PIL import (
+        BmpImagePlugin,
+        GifImagePlugin,
+        JpegImagePlugin,
+        PngImagePlugin,
+        WebPImagePlugin,
+    )
+
+    plugins: dict[str, Callable[[io.BytesIO], Image]] = {
+        "JPEG": JpegImagePlugin.JpegImageFile,
+        "PNG": PngImagePlugin.PngImageFile,
+        "GIF": GifImagePlugin.GifImageFile,
+        "BMP": BmpImagePlugin.BmpImageFile,
+        "WebP": WebPImagePlugin.WebPImageFile,
+    }
+    try:
+        image = plugins[header.format](io.BytesIO(header.bare))
+        _guard(image.size, limits)
+        image.load()
+    except MemoryError as exc:
+        msg = "there is not enough memory to decode it: scale it down"
+        raise PictureError(msg) from exc
+    except _DAMAGE as exc:
+        msg = (
+            f"the picture cannot be decoded, so it is cut or damaged: fetch or save it anew ({exc})"
+        )
+        raise PictureError(msg) from exc
+    return image
+
+
+def _first_frame(image: Image) -> str:
+    return "first frame of " if getattr(image, "is_animated", False) else ""
+
+
+def _upright(image: Image, orientation: int) -> Image:
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    return image.transpose(turns[orientation]) if orientation in turns else image
+
+
+def _rgb(image: Image) -> tuple[Image, list[str]]:
+    """`image` as RGB on white, and what that took."""
+    changes = []
+    if image.mode.startswith("I"):
+        image = _eight_bits(image)
+        changes.append("16 bits scaled to 8")
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image, changes
+    if image.mode in {"LA", "PA", "RGBA"} or "transparency" in image.info:
+        return _on_white(image.convert("RGBA")), [*changes, "transparency put on white"]
+    return image.convert("RGB"), [*changes, f"{_MODES.get(image.mode, image.mode)} to RGB"]
+
+
+def _on_white(image: Image) -> Image:
+    from PIL import Image as PilImage
+
+    white = PilImage.new("RGBA", image.size, (255, 255, 255, 255))
+    return PilImage.alpha_composite(white, image).convert("RGB")
+
+
+def _eight_bits(image: Image) -> Image:
+    """A 16-bit grey picture as 8-bit: the high byte of each value, as for 16-bit RGB.
+
+    Pillow's own conversion cuts everything above 255 off.
+    """
+    from PIL import Image as PilImage
+
+    values = array("H", image.convert("I;16").tobytes("raw", "I;16"))
+    if sys.byteorder == "big":
+        values.byteswap()
+    grey = PilImage.frombytes("L", image.size, bytes(value >> 8 for value in values))
+    clear = image.info.get("transparency")
+    if clear is None:
+        return grey
+    mask = PilImage.frombytes("L", image.size, bytes(255 * (value != clear) for value in values))
+    grey = grey.convert("LA")
+    grey.putalpha(mask)
+    return grey
+
+
+def _small(image: Image, max_side: int) -> Image:
+    from PIL.Image import Resampling
+
+    longest = max(image.size)
+    if longest <= max_side:
+        return image
+    width, height = (max(1, round(side * max_side / longest)) for side in image.size)
+    return image.resize((width, height), Resampling.BICUBIC)
+
+
+def _png(size: tuple[int, int], rgb: bytes) -> bytes:
+    """An RGB picture as an uncompressed PNG, the same bytes whatever libraries are installed."""
+    width, height = size
+    row = width * 3
+    # A filter byte of 0 (none) begins each row.
+    rows = b"".join(b"\0" + rgb[at : at + row] for at in range(0, row * height, row))
+    stream = [b"\x78\x01"]
+    for at in range(0, len(rows), _STORED_BLOCK):
+        block = rows[at : at + _STORED_BLOCK]
+        last = at + _STORED_BLOCK >= len(rows)
+        stream += (struct.pack("<BHH", last, len(block), len(block) ^ 0xFFFF), block)
+    stream.append(struct.pack(">I", zlib.adler32(rows)))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", b"".join(stream)), (b"IEND", b""))
+    return PNG_MARK + b"".join(map(_png_chunk, *zip(*chunks, strict=True)))
+
+
+def _png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

@@ -1,0 +1,111 @@
+"""From an evaluation to its assignments: what is loaded and who is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llmclf import dataset as datasets
+from pytest_llmclf import modelfile as modelfiles
+from pytest_llmclf.assignment import Assignment
+from pytest_llmclf.errors import DatasetError, SettingsError
+from pytest_llmclf.gate import check_labels
+from pytest_llmclf.label import Label, LabelSet
+from pytest_llmclf.picture import PictureLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_llmclf.backends.spec import ModelSpec
+    from pytest_llmclf.evaluation import Evaluation
+    from pytest_llmclf.modelfile import Modelfile
+    from pytest_llmclf.settings import Settings
+
+
+def assign(
+    evaluation: Evaluation,
+    settings: Settings,
+    declared_in: Path,
+    choose: Callable[[Evaluation, Modelfile, ModelSpec], tuple[ModelSpec, str]],
+    *,
+    verify_pictures: bool,
+) -> tuple[Assignment, ...]:
+    """Load what an evaluation names and pair it with each model of the run.
+
+    Args:
+        evaluation: What is asked.
+        settings: Who is asked, and how many pictures.
+        declared_in: The file that declares the evaluation.
+        choose: Settles which model a wanted one (perhaps ``auto``) means here, and why.
+        verify_pictures: Whether every picture is decoded now, so that a bad one is known before
+            the first question.
+
+    Raises:
+        DatasetError: The dataset cannot be judged.
+        ModelfileError: The Modelfile does not parse.
+        SettingsError: Labels or names make no sense.
+    """
+    limits = PictureLimits()
+    root = project_root(declared_in, settings.root)
+    modelfile = modelfiles.load(locate_modelfile(str(evaluation.modelfile), root))
+    given = evaluation.given_labels
+    whole = datasets.load(
+        datasets.locate(str(evaluation.dataset), root),
+        name=evaluation.title,
+        labels=None if given is None else [label.name for label in given],
+        pattern=evaluation.pattern,
+        limits=limits,
+        verify_pictures=verify_pictures,
+    )
+    if not whole.cases:
+        raise DatasetError(f"{whole.root}: no pictures; put some in, one folder a class")
+    labels = LabelSet(labels=given or tuple(Label(name=name) for name in whole.labels))
+    check_labels(evaluation.gates, labels.names)
+    chosen = whole
+    if settings.sample is not None:
+        chosen = datasets.sample(whole, settings.sample, settings.seed)
+    assignments = []
+    for wanted in settings.models:
+        spec, reason = choose(evaluation, modelfile, wanted)
+        assignments.append(
+            Assignment(
+                evaluation=evaluation,
+                dataset=chosen,
+                labels=labels,
+                modelfile=modelfile,
+                spec=spec,
+                reason=reason,
+                whole=len(whole.cases),
+                limits=limits,
+            )
+        )
+    return tuple({assignment.key: assignment for assignment in assignments}.values())
+
+
+def project_root(declared_in: Path, fallback: Path) -> Path:
+    """The folder that names are looked up in.
+
+    The nearest one above the declaring file that has ``modelfiles/``, so that it does not matter
+    where pytest was called or what it takes for its root folder; else `fallback`.
+    """
+    for folder in declared_in.resolve().parents:
+        if (folder / "modelfiles").is_dir():
+            return folder
+    return fallback
+
+
+def locate_modelfile(name: str, root: Path) -> Path:
+    """The file of a Modelfile named by path, or by name under ``modelfiles/``.
+
+    Raises:
+        SettingsError: There is none; the message lists what there is.
+    """
+    candidates = [root / "modelfiles" / f"{name}.Modelfile", root / name]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    there = sorted(path.stem for path in (root / "modelfiles").glob("*.Modelfile"))
+    raise SettingsError(
+        f"Modelfile {name!r} is neither {candidates[0]} nor {candidates[1]}; "
+        + (f"there are: {', '.join(there)}" if there else "write one: its first line is FROM llava")
+    )

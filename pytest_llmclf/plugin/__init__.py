@@ -1,0 +1,176 @@
+"""The pytest edge: every hook delegates in a few lines.
+
+What a hook needs is imported inside it: a pytest run that uses no evaluation loads only this
+module and its options.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmclf.marks import is_marked
+from pytest_llmclf.plugin.options import add_options
+from pytest_llmclf.plugin.reporter import Reporter
+from pytest_llmclf.plugin.run import is_worker, run_if_any
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from syrupy.assertion import SnapshotAssertion
+
+    from pytest_llmclf.outcome import Outcome
+    from pytest_llmclf.plugin.baseline import NoBaseline
+    from pytest_llmclf.report import Report
+
+DISTRIBUTED = "llmclf-distributed-gates"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gather outcomes where reports arrive; on an xdist controller, take charge of the gates."""
+    if is_worker(config):
+        return
+    config.pluginmanager.register(Reporter(config), "llmclf-reporter")
+    if config.pluginmanager.hasplugin("xdist") and config.getoption("dist", "no") != "no":
+        from pytest_llmclf.plugin.gates import DistributedGates
+
+        config.pluginmanager.register(DistributedGates(), DISTRIBUTED)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test an image and model, one gate a model."""
+    if is_marked(metafunc.function):
+        from pytest_llmclf.plugin.collect import parametrize
+
+        parametrize(metafunc)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Gates come last; a worker has none."""
+    if run_if_any(config) is None:
+        return
+    from pytest_llmclf.plugin.collect import is_gate, sort_gates_last
+
+    if is_worker(config):
+        items[:] = [item for item in items if not is_gate(item)]
+    else:
+        sort_gates_last(items)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Open the book, and tell the engine the order of the tests."""
+    config = session.config
+    run = run_if_any(config)
+    if run is None or is_worker(config):
+        return
+    from pytest_llmclf.plugin.ledger import book_of
+
+    book_of(config).expect(session.items)
+    if not config.pluginmanager.hasplugin(DISTRIBUTED):
+        run.expect(session.items)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Say who will be asked about what, before anybody is."""
+    run = run_if_any(config)
+    if run is None or config.get_verbosity() < 0:
+        return []
+    from pytest_llmclf.plugin.terminal import announcement
+
+    return announcement(run)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Under xdist, ask for what this worker has in hand."""
+    if is_worker(item.config) and run_if_any(item.config) is not None:
+        from pytest_llmclf.plugin.outcomes import look_ahead
+
+        look_ahead(item, nextitem)
+
+
+@pytest.fixture
+def outcome(request: pytest.FixtureRequest) -> Outcome:
+    """How the model did on this test's image; the test usually just calls `check()`."""
+    from pytest_llmclf.plugin.outcomes import fetch
+
+    return fetch(request.node, request.param)
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Report:
+    """Everything that the outcomes of this gate's evaluation and model add up to."""
+    from pytest_llmclf.plugin.ledger import book_of
+
+    return book_of(request.config).report(request.param)
+
+
+@pytest.fixture
+def baseline(
+    request: pytest.FixtureRequest, report: Report, snapshot: SnapshotAssertion
+) -> SnapshotAssertion | NoBaseline:
+    """The committed predictions: ``assert report.predictions == baseline``."""
+    from pytest_llmclf.plugin.baseline import open_baseline
+
+    return open_baseline(snapshot, report, request.node)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
+    """Judge declared gates before a gate test's own asserts."""
+    if is_marked(pyfuncitem.obj):
+        from pytest_llmclf.plugin.collect import is_gate
+        from pytest_llmclf.plugin.gates import judge_declared
+
+        if is_gate(pyfuncitem):
+            judge_declared(pyfuncitem, pyfuncitem.funcargs["report"])
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put outcomes and verdicts on the reports of their tests."""
+    result = yield
+    if is_marked(getattr(item, "obj", None)):
+        from pytest_llmclf.plugin.gates import note_verdict
+        from pytest_llmclf.plugin.outcomes import carry
+
+        carry(item, call, result)
+        note_verdict(item, call, result)
+    return result
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(
+    report: pytest.TestReport, config: pytest.Config
+) -> tuple[str, str, str | tuple[str, dict[str, bool]]] | None:
+    """Own words for misclassified, unparsed, errors and inconclusive gates."""
+    if not hasattr(report, "llmclf"):
+        return None
+    from pytest_llmclf.plugin.outcomes import status
+
+    return status(report, config.get_verbosity())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop asking; end every server that was started."""
+    run = run_if_any(session.config)
+    if run is not None:
+        run.stop_asking()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close what is still open, also after a run that broke off."""
+    run = run_if_any(config)
+    if run is not None:
+        run.close()

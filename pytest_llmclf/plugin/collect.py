@@ -1,0 +1,92 @@
+"""Evaluations become test items: one an image and model, one gate a model."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmclf.engine import Job
+from pytest_llmclf.errors import LlmclfError
+from pytest_llmclf.marks import GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
+from pytest_llmclf.plugin.run import run_of
+
+if TYPE_CHECKING:
+    from pytest_llmclf.backends.spec import ModelSpec
+    from pytest_llmclf.evaluation import Evaluation
+
+
+MODEL_MARK = "|"
+"""Stands between image and model in a test id. The xdist controller knows by it, from ids alone,
+that a worker collected images."""
+
+_LONGEST_ID = 100
+
+
+def evaluation_of(function: object) -> tuple[Evaluation | None, Evaluation | None]:
+    """The evaluation whose images, and the one whose gate, a test function runs."""
+    return getattr(function, IMAGES_ATTRIBUTE, None), getattr(function, GATE_ATTRIBUTE, None)
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Give a test function of an evaluation its images or its models."""
+    images, gate = evaluation_of(metafunc.function)
+    try:
+        if images is not None:
+            _need(metafunc, "outcome")
+            jobs = [
+                Job(assignment=assignment, case=case)
+                for assignment in run_of(metafunc.config).assign(images, metafunc.definition.path)
+                for case in assignment.dataset.cases
+            ]
+            ids = [image_id(job.case.id, job.assignment.spec) for job in jobs]
+            metafunc.parametrize("outcome", jobs, ids=ids, indirect=True)
+        elif gate is not None:
+            _need(metafunc, "report")
+            assignments = run_of(metafunc.config).assign(gate, metafunc.definition.path)
+            ids = [model_id(assignment.spec) for assignment in assignments]
+            metafunc.parametrize("report", assignments, ids=ids, indirect=True)
+    except LlmclfError as error:
+        raise pytest.Collector.CollectError(str(error)) from error
+
+
+def sort_gates_last(items: list[pytest.Item]) -> None:
+    """Move gates behind everything else, so that each sees all outcomes, in any test order."""
+    items.sort(key=is_gate)
+
+
+def is_gate(item: pytest.Item) -> bool:
+    """Whether an item judges a report."""
+    return evaluation_of(getattr(item, "obj", None))[1] is not None
+
+
+def job_of(item: pytest.Item) -> Job | None:
+    """The job of an image item, or ``None`` for another item."""
+    callspec = getattr(item, "callspec", None)
+    job = None if callspec is None else callspec.params.get("outcome")
+    return job if isinstance(job, Job) else None
+
+
+def image_id(case: str, spec: ModelSpec) -> str:
+    """Test id of an image: path in the dataset and model; printable, short, unique."""
+    readable = "".join(char if char.isprintable() else "_" for char in case).replace("::", "__")
+    if len(readable) > _LONGEST_ID or readable != case:
+        # Long ids break environment variables and paths on Windows; the tail keeps them unique.
+        tail = hashlib.sha256(case.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        readable = f"{readable[: _LONGEST_ID - 9]}~{tail}"
+    return f"{readable}{MODEL_MARK}{model_id(spec)}"
+
+
+def model_id(spec: ModelSpec) -> str:
+    """Model in a test id: without folders and without anything long."""
+    name = str(spec).removeprefix("llamacpp:").replace("\\", "/").rpartition("/")[2]
+    return name.replace("::", "__")[:60]
+
+
+def _need(metafunc: pytest.Metafunc, argument: str) -> None:
+    if argument not in metafunc.fixturenames:
+        name = metafunc.function.__name__
+        raise pytest.Collector.CollectError(
+            f"{name} must take the argument {argument!r}: def {name}({argument}): ..."
+        )

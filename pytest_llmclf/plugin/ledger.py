@@ -1,0 +1,108 @@
+"""The controller's book: every collected case, and how it ended."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.plugin.collect import job_of
+from pytest_llmclf.plugin.run import run_if_any
+from pytest_llmclf.report import DatasetFacts, Report, Verdict, build, lost
+from pytest_llmclf.request import ModelIdentity
+
+if TYPE_CHECKING:
+    from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.case import Case
+
+BOOK_KEY = pytest.StashKey["Book"]()
+REPORT_ATTRIBUTE = "llmclf"
+"""On a test report, in JSON built-ins, which survive xdist: ``{"outcome": ..., "identity": ...}``
+on an image's, ``{"verdict": ...}`` on a gate's."""
+
+
+def book_of(config: pytest.Config) -> Book:
+    """This session's book, made on first use."""
+    if BOOK_KEY not in config.stash:
+        config.stash[BOOK_KEY] = Book()
+    return config.stash[BOOK_KEY]
+
+
+class Book:
+    """What was collected and what came of it.
+
+    Attributes:
+        verdicts: What the gates came to, in the order in which they were judged.
+        judged: Evaluation and model of every gate that ran.
+    """
+
+    def __init__(self) -> None:
+        self.verdicts: list[Verdict] = []
+        self.judged: set[tuple[str, str]] = set()
+        self._expected: dict[tuple[str, str], dict[str, Case]] = {}
+        self._outcomes: dict[tuple[str, str], dict[str, Outcome]] = {}
+        self._identities: dict[tuple[str, str], ModelIdentity] = {}
+        self._began = time.monotonic()
+        self._ended: dict[tuple[str, str], float] = {}
+
+    def expect(self, items: list[pytest.Item]) -> None:
+        """Note every image among the items that are to run."""
+        for item in items:
+            job = job_of(item)
+            if job is not None:
+                cases = self._expected.setdefault(job.assignment.key, {})
+                cases[job.case.id] = job.case
+        self._began = time.monotonic()
+
+    def note(self, report: pytest.TestReport) -> None:
+        """Note the outcome that a test report carries, if any."""
+        carried: dict[str, Any] | None = getattr(report, REPORT_ATTRIBUTE, None)
+        if report.when != "call" or carried is None or "outcome" not in carried:
+            return
+        outcome = Outcome.from_json(carried["outcome"])
+        key = (outcome.evaluation, outcome.model)
+        # A case that ran twice (a rerun, a retry by another plugin) ends as it ended last.
+        self._outcomes.setdefault(key, {})[outcome.case] = outcome
+        self._ended[key] = time.monotonic()
+        if carried["identity"] is not None:
+            self._identities.setdefault(key, ModelIdentity.from_json(carried["identity"]))
+
+    def report(self, assignment: Assignment) -> Report:
+        """What is known of an assignment by now; a case not heard of counts as lost."""
+        key = assignment.key
+        expected = self._expected.get(key, {})
+        outcomes = self._outcomes.get(key, {})
+        missing = [lost(*key, case) for id_, case in expected.items() if id_ not in outcomes]
+        dataset = assignment.dataset
+        ended = self._ended.get(key)
+        return build(
+            evaluation=key[0],
+            model=key[1],
+            dataset=DatasetFacts(
+                name=dataset.name,
+                content_hash=dataset.content_hash(),
+                labels=assignment.labels.names,
+                licence=dataset.licence,
+                imported=dataset.imported,
+                cases_in_dataset=assignment.whole,
+            ),
+            outcomes=[*outcomes.values(), *missing],
+            identity=self._identities.get(key),
+            deselected=assignment.whole - len(expected),
+            duration_s=None if ended is None else ended - self._began,
+            notes=dataset.warnings,
+            modelfile_digest=assignment.modelfile.digest(),
+        )
+
+    def reports(self, config: pytest.Config) -> list[Report]:
+        """One report an assignment of which at least one image was to run, in order."""
+        run = run_if_any(config)
+        if run is None:
+            return []
+        return [
+            self.report(assignment)
+            for key, assignment in run.assignments.items()
+            if key in self._expected or key in self._outcomes
+        ]

@@ -1,0 +1,156 @@
+"""Command line, environment and ini: read once into `Settings`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_llmclf.settings import Settings
+
+HOME_FOLDER = ".llmclf"
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare every option; each destination starts with ``llmclf_``."""
+    # Values are JSON built-ins: xdist sends them to its workers.
+    group = parser.getgroup("llmclf", "vision LLMs as image classifiers")
+    add = group.addoption
+    add(
+        "--llmclf-model", action="append", dest="llmclf_model", metavar="MODEL", default=None,
+        help="who is asked: auto (default), ollama:llava, openai:NAME@URL, llamacpp:micro-llava, "
+        "llamacpp:TEXT.gguf+MMPROJ.gguf, replay:FILE; repeat for several models in one run "
+        "(also: LLMCLF_MODEL, ini llmclf_model)",
+    )  # fmt: skip
+    add(
+        "--llmclf-sample", type=_at_least(int, 1), dest="llmclf_sample", metavar="N", default=None,
+        help="ask only N pictures a class, chosen by --llmclf-seed",
+    )  # fmt: skip
+    add(
+        "--llmclf-seed", type=int, dest="llmclf_seed", metavar="SEED", default=None,
+        help="seed of the sample (default: a fixed one, the same for everybody)",
+    )  # fmt: skip
+    add(
+        "--llmclf-strict", action="store_true", dest="llmclf_strict", default=False,
+        help="a misclassified or unparsed picture fails its test",
+    )  # fmt: skip
+    add(
+        "--llmclf-record", dest="llmclf_record", metavar="FILE", default=None,
+        help="keep every answer in FILE, to be played back with --llmclf-model replay:FILE",
+    )  # fmt: skip
+    add(
+        "--llmclf-allow-remote", action="append", dest="llmclf_allow_remote", metavar="HOST",
+        default=None,
+        help="let pictures leave this machine for HOST (nothing but loopback is used otherwise)",
+    )  # fmt: skip
+    add(
+        "--llmclf-in-flight", type=_at_least(int, 1), dest="llmclf_in_flight", metavar="N",
+        default=None, help="requests in flight (default: twice what the server does side by side)",
+    )  # fmt: skip
+    add(
+        "--llmclf-attempts", type=_at_least(int, 1), dest="llmclf_attempts", metavar="N",
+        default=4, help="times one picture is asked when the server fails (default: %(default)s)",
+    )  # fmt: skip
+    add(
+        "--llmclf-timeout", type=_at_least(float, 0.1), dest="llmclf_timeout", metavar="SECONDS",
+        default=300.0, help="seconds one request may take (default: %(default)s)",
+    )  # fmt: skip
+    add(
+        "--llmclf-fresh", action="store_true", dest="llmclf_fresh", default=False,
+        help="ask anew even where the answer is known from an earlier run",
+    )  # fmt: skip
+    add(
+        "--llmclf-pull", action="store_true", dest="llmclf_pull", default=False,
+        help="let Ollama download a model that it does not have",
+    )  # fmt: skip
+    add(
+        "--llmclf-home", dest="llmclf_home", metavar="FOLDER", default=None,
+        help=f"folder of known answers and of runs (default: {HOME_FOLDER} in the root folder)",
+    )  # fmt: skip
+    add(
+        "--llmclf-run", dest="llmclf_run", metavar="FOLDER", default=None,
+        help="folder for this run's files (default: a new one in the home folder)",
+    )  # fmt: skip
+    add(
+        "--llmclf-decimals", type=_at_least(int, 1), dest="llmclf_decimals", metavar="N",
+        default=3, help="decimal places in tables (default: %(default)s)",
+    )  # fmt: skip
+    parser.addini("llmclf_model", "who is asked, one a line (default: auto)", "linelist", [])
+    parser.addini("llmclf_allow_remote", "hosts that pictures may be sent to", "linelist", [])
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """Everything the user said, checked.
+
+    Raises:
+        pytest.UsageError: A value makes no sense; the message says which and the remedy.
+    """
+    # Imported here: a run without an evaluation never gets this far.
+    from pytest_llmclf.backends.spec import parse_spec
+    from pytest_llmclf.engine import AskingPolicy
+    from pytest_llmclf.errors import SettingsError
+    from pytest_llmclf.settings import DEFAULT_SEED, Settings
+
+    option = config.option
+    try:
+        models = tuple(dict.fromkeys(parse_spec(text) for text in _models(config)))
+    except SettingsError as error:
+        raise pytest.UsageError(str(error)) from error
+    if option.llmclf_seed is not None and option.llmclf_sample is None:
+        raise pytest.UsageError(
+            f"--llmclf-seed {option.llmclf_seed} has no effect without --llmclf-sample N"
+        )
+    home = _absolute(config, option.llmclf_home or HOME_FOLDER)
+    remote = [*(option.llmclf_allow_remote or ()), *config.getini("llmclf_allow_remote")]
+    return Settings(
+        root=config.rootpath,
+        home=home,
+        models=models,
+        sample=option.llmclf_sample,
+        seed=DEFAULT_SEED if option.llmclf_seed is None else option.llmclf_seed,
+        strict=option.llmclf_strict,
+        record=None if option.llmclf_record is None else _absolute(config, option.llmclf_record),
+        allow_remote=frozenset(host.strip().lower() for host in remote),
+        asking=AskingPolicy(
+            in_flight=option.llmclf_in_flight,
+            attempts=option.llmclf_attempts,
+            fresh=option.llmclf_fresh,
+        ),
+        timeout_s=option.llmclf_timeout,
+        pull=option.llmclf_pull,
+        run_folder=None if option.llmclf_run is None else _absolute(config, option.llmclf_run),
+        decimals=option.llmclf_decimals,
+    )
+
+
+def _models(config: pytest.Config) -> list[str]:
+    # Command line over environment over ini; each replaces, none adds.
+    said: list[str] = config.option.llmclf_model or []
+    from_environment = os.environ.get("LLMCLF_MODEL", "").split()
+    from_ini: list[str] = config.getini("llmclf_model")
+    return said or from_environment or from_ini or ["auto"]
+
+
+def _absolute(config: pytest.Config, text: str) -> Path:
+    # Paths on the command line are relative to where pytest was called, as its own are;
+    # options stay text, since xdist can send only built-ins to its workers.
+    return (config.invocation_params.dir / Path(text).expanduser()).absolute()
+
+
+def _at_least(kind: Callable[[str], Any], lowest: float) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        if not value >= lowest:
+            raise argparse.ArgumentTypeError(f"{text} is below {lowest}")
+        return value
+
+    return parse

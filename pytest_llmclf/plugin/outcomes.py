@@ -1,0 +1,79 @@
+"""An image's outcome: asked for by its test, carried on its report, shown as what it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmclf.outcome import Misclassified, ModelError, Outcome, Unparsed
+from pytest_llmclf.plugin.collect import job_of
+from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE
+from pytest_llmclf.plugin.run import run_of
+
+if TYPE_CHECKING:
+    from pytest_llmclf.engine import Job
+
+OUTCOME_KEY = pytest.StashKey[Outcome]()
+Status = tuple[str, str, str | tuple[str, dict[str, bool]]]
+
+_SHOWN = {
+    "misclassified": ("misclassified", "m", "MISCLASSIFIED", {"yellow": True}),
+    "unparsed": ("unparsed", "u", "UNPARSED", {"purple": True}),
+    "error": ("model error", "E", "MODEL ERROR", {"red": True}),
+}
+
+
+def fetch(item: pytest.Item, job: Job) -> Outcome:
+    """The outcome of an image's job; waits until it is there."""
+    outcome = run_of(item.config).engine.outcome(job)
+    item.stash[OUTCOME_KEY] = outcome
+    return outcome
+
+
+def look_ahead(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Under xdist: announce what this worker was given, as far as it knows."""
+    run_of(item.config).expect([item] if nextitem is None else [item, nextitem])
+
+
+def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Put the outcome on the report, and make a finding of what is no failure."""
+    outcome = item.stash.get(OUTCOME_KEY, None)
+    job = job_of(item)
+    if outcome is None or job is None or report.when != "call":
+        return
+    run = run_of(item.config)
+    identity = run.engine.identity(job.assignment)
+    carried = {
+        "outcome": outcome.to_json(),
+        "identity": None if identity is None else identity.to_json(),
+    }
+    setattr(report, REPORT_ATTRIBUTE, carried)
+    raised = None if call.excinfo is None else call.excinfo.value
+    if isinstance(raised, Misclassified | Unparsed):
+        report.longrepr = str(raised)
+        if not run.settings.strict:
+            # Every other reporter (JUnit, reportlog, html) knows an expected failure.
+            report.outcome = "skipped"
+            report.wasxfail = str(raised)
+    elif isinstance(raised, ModelError):
+        report.longrepr = str(raised)
+
+
+def status(report: pytest.TestReport, verbosity: int) -> Status | None:
+    """Category, letter and word of an image's or gate's report; ``None`` leaves it to pytest."""
+    carried = getattr(report, REPORT_ATTRIBUTE, {})
+    if report.when != "call" or not carried:
+        return None
+    if "verdict" in carried:
+        return "failed", "F", (carried["verdict"], {"red": True})
+    outcome = Outcome.from_json(carried["outcome"])
+    # pytest adds the reason of a finding itself, except under xdist.
+    tell = verbosity > 0 and (hasattr(report, "node") or outcome.kind in ("correct", "error"))
+    details = f" {outcome.summary()}" if tell else ""
+    if report.passed and outcome.kind == "correct":
+        return "passed", ".", (f"PASSED{details}", {"green": True})
+    if hasattr(report, "wasxfail") or (report.failed and outcome.kind == "error"):
+        category, letter, word, markup = _SHOWN[outcome.kind]
+        return category, letter, (f"{word}{details}", markup)
+    return None

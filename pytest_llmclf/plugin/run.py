@@ -1,0 +1,195 @@
+"""What one pytest process knows of its evaluations; made when the first one is collected."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmclf.plugin.options import read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.backends.base import Backend
+    from pytest_llmclf.backends.connect import Connections, ConnectSettings
+    from pytest_llmclf.backends.spec import ModelSpec
+    from pytest_llmclf.engine import Engine
+    from pytest_llmclf.evaluation import Evaluation
+    from pytest_llmclf.modelfile import Modelfile
+    from pytest_llmclf.settings import Settings
+    from pytest_llmclf.store import AnswerStore
+
+RUN_KEY = pytest.StashKey["Run"]()
+RUN_ID_KEY = pytest.StashKey[str]()
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process was started by xdist to run tests for another."""
+    return hasattr(config, "workerinput")
+
+
+def run_of(config: pytest.Config) -> Run:
+    """This process's run, made on first use."""
+    if RUN_KEY not in config.stash:
+        config.stash[RUN_KEY] = Run(config)
+    return config.stash[RUN_KEY]
+
+
+def run_if_any(config: pytest.Config) -> Run | None:
+    """This process's run, or ``None`` if no evaluation was collected."""
+    return config.stash.get(RUN_KEY, None)
+
+
+class Run:
+    """Settings, answer store, connections and engine of one process.
+
+    Attributes:
+        settings: What the user said.
+        id: The same for all processes of one pytest session.
+        assignments: By evaluation and model, in order of collection.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.settings: Settings = read_settings(config)
+        self.worker = is_worker(config)
+        self.id = _run_id(config)
+        self.assignments: dict[tuple[str, str], Assignment] = {}
+        self._by_evaluation: dict[str, tuple[Evaluation, tuple[Assignment, ...]]] = {}
+        self._store: AnswerStore | None = None
+        self._connections: Connections | None = None
+        self._engine: Engine | None = None
+
+    def assign(self, evaluation: Evaluation, declared_in: Path) -> tuple[Assignment, ...]:
+        """The assignments of an evaluation, loaded once.
+
+        Raises:
+            LlmclfError: What it names cannot be loaded.
+        """
+        from pytest_llmclf.errors import SettingsError
+        from pytest_llmclf.plan import assign
+
+        known = self._by_evaluation.get(evaluation.title)
+        if known is not None and known[0] is evaluation:
+            return known[1]
+        if known is not None:
+            raise SettingsError(
+                f"two evaluations are called {evaluation.title!r}; "
+                "give one of them another name: Evaluation(name=...)"
+            )
+        assignments = assign(
+            evaluation,
+            self.settings,
+            declared_in,
+            self._choose,
+            verify_pictures=not self.worker,
+        )
+        self._by_evaluation[evaluation.title] = (evaluation, assignments)
+        self.assignments.update((assignment.key, assignment) for assignment in assignments)
+        return assignments
+
+    @property
+    def store(self) -> AnswerStore:
+        """Known answers."""
+        from pytest_llmclf.store import AnswerStore
+
+        if self._store is None:
+            home = self.settings.home
+            ignore = home / ".gitignore"
+            store = AnswerStore(home / "answers.sqlite")
+            if home.is_dir() and not ignore.exists():
+                with suppress(OSError):  # a read-only home is the store's to report
+                    ignore.write_text("*\n")
+            self._store = store
+        return self._store
+
+    @property
+    def engine(self) -> Engine:
+        """Asks ahead; idle until the first outcome is wanted."""
+        from pytest_llmclf.backends.replay import Recorder
+        from pytest_llmclf.engine import Engine
+
+        if self._engine is None:
+            record = self.settings.record
+            self._engine = Engine(
+                connect=self._connect,
+                store=self.store,
+                policy=self.settings.asking,
+                recorder=None if record is None else Recorder(record),
+            )
+        return self._engine
+
+    @property
+    def store_notice(self) -> str | None:
+        """What people should know of the store of known answers."""
+        return None if self._store is None else self._store.notice
+
+    def expect(self, items: list[pytest.Item]) -> None:
+        """Tell the engine which images will be wanted, in order."""
+        from pytest_llmclf.plugin.collect import job_of
+
+        jobs = [job for job in map(job_of, items) if job is not None]
+        if jobs:
+            self.engine.expect(jobs)
+
+    def stop_asking(self) -> None:
+        """End requests and servers; what is known can still be read. May be called twice."""
+        if self._engine is not None:
+            self._engine.close()
+        if self._connections is not None:
+            self._connections.close()
+
+    def close(self) -> None:
+        """Stop asking and close files; may be called twice."""
+        self.stop_asking()
+        if self._store is not None:
+            if not self.worker:
+                self._store.forget_run(self.id)
+            self._store.close()
+        self._engine = self._connections = self._store = None
+
+    def _connect(self, assignment: Assignment) -> Backend:
+        return self._connected.connect(assignment.spec, assignment.modelfile)
+
+    @property
+    def _connected(self) -> Connections:
+        from pytest_llmclf.backends.connect import Connections
+
+        if self._connections is None:
+            self._connections = Connections(self._connect_settings())
+        return self._connections
+
+    def _connect_settings(self) -> ConnectSettings:
+        from pytest_llmclf.backends.connect import ConnectSettings
+
+        return ConnectSettings(
+            allow_remote=self.settings.allow_remote,
+            timeout_s=self.settings.timeout_s,
+            pull=self.settings.pull,
+        )
+
+    def _choose(
+        self, evaluation: Evaluation, modelfile: Modelfile, wanted: ModelSpec
+    ) -> tuple[ModelSpec, str]:
+        from pytest_llmclf.backends.connect import resolve
+        from pytest_llmclf.backends.spec import parse_spec
+
+        spec, reason = resolve(wanted, modelfile, self._connect_settings())
+        if wanted.backend == "auto":
+            # Workers must not each come to a choice of their own while a server comes or goes.
+            agreed, reason = self.store.agree(self.id, evaluation.title, str(spec), reason)
+            spec = parse_spec(agreed)
+        return spec, reason
+
+
+def _run_id(config: pytest.Config) -> str:
+    if is_worker(config):
+        return str(config.workerinput["testrunuid"])  # type: ignore[attr-defined]
+    if RUN_ID_KEY not in config.stash:
+        # Imported here: a run without an evaluation does not need it.
+        import uuid
+
+        config.stash[RUN_ID_KEY] = uuid.uuid4().hex
+    return config.stash[RUN_ID_KEY]

@@ -1,0 +1,108 @@
+"""What a person sees: who is asked before the first question, and the reports at the end."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.plugin.ledger import book_of
+from pytest_llmclf.render.terminal import gate_lines, report_lines
+from pytest_llmclf.render.text import Style
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from _pytest.terminal import TerminalReporter
+
+    from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.plugin.run import Run
+    from pytest_llmclf.render.text import Line
+
+_MOST_PROBLEMS = 5
+
+
+def announcement(run: Run) -> list[str]:
+    """A line an evaluation and model, then what is odd about the pictures."""
+    lines = []
+    reasons = []
+    for assignment in run.assignments.values():
+        lines.append(
+            f"llmclf: {assignment.evaluation.title}: {_pictures(assignment)} -> {assignment.spec}"
+        )
+        if assignment.reason and assignment.reason not in reasons:
+            reasons.append(assignment.reason)
+        lines += [f"llmclf: warning: {warning}" for warning in assignment.dataset.warnings]
+        bad = [case.problem for case in assignment.dataset.cases if case.problem]
+        lines += [f"llmclf: cannot be asked about: {problem}" for problem in bad[:_MOST_PROBLEMS]]
+        if len(bad) > _MOST_PROBLEMS:
+            lines.append(f"llmclf: and {len(bad) - _MOST_PROBLEMS} more pictures like these")
+    lines += [f"llmclf: {reason}" for reason in reasons]
+    remote = run.settings.allow_remote
+    if remote:
+        lines.append(f"llmclf: pictures may leave this machine for {', '.join(sorted(remote))}")
+    return lines
+
+
+def print_reports(
+    reporter: TerminalReporter, run: Run, folder: Path | None, trouble: str | None
+) -> None:
+    """Every report, then the gates, then where the files are."""
+    config = reporter.config
+    book = book_of(config)
+    style = style_of(reporter, run.settings.decimals)
+    reports = book.reports(config)
+    brief = config.get_verbosity() < 0
+    for report in reports:
+        if not brief:
+            reporter.write_sep("=", f"{report.evaluation} on {report.model}")
+            _print(reporter, report_lines(report, style))
+    verdicts = list(book.verdicts)
+    unjudged = [
+        f"{report.evaluation} on {report.model}: no gate was judged"
+        for report in reports
+        if (report.evaluation, report.model) not in book.judged
+    ]
+    if verdicts or unjudged:
+        reporter.write_sep("=", "gates")
+        _print(reporter, gate_lines(verdicts, style))
+        for line in unjudged:
+            reporter.write_line(line)
+    notice = run.store_notice
+    for line in (notice, trouble):
+        if line:
+            reporter.write_line(f"llmclf: {line}", yellow=True)
+    if folder is not None and not brief:
+        reporter.write_line(f"llmclf: files of this run: {_near(folder)}")
+
+
+def style_of(reporter: TerminalReporter, decimals: int) -> Style:
+    """What the terminal can show."""
+    writer = reporter._tw  # noqa: SLF001 - pytest offers no other way to its width and markup
+    encoding = getattr(writer._file, "encoding", None)  # noqa: SLF001
+    return Style(
+        color=writer.hasmarkup,
+        unicode=Style.can_unicode(encoding),
+        width=writer.fullwidth,
+        digits=decimals,
+    )
+
+
+def _print(reporter: TerminalReporter, lines: object) -> None:
+    line: Line
+    for line in lines:  # type: ignore[attr-defined]
+        for segment in line.segments:
+            reporter.write(segment.text, **segment.markup)
+        reporter.write_line("")
+
+
+def _pictures(assignment: Assignment) -> str:
+    count = len(assignment.dataset.cases)
+    part = f" of {assignment.whole}" if count < assignment.whole else ""
+    return f"{count}{part} pictures, {len(assignment.labels.names)} classes"
+
+
+def _near(path: Path) -> str:
+    try:
+        return os.path.relpath(path)
+    except ValueError:  # another drive on Windows
+        return str(path)

@@ -1,0 +1,1 @@
+"""A report as text and files; nothing here computes a result."""

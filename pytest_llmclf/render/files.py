@@ -1,0 +1,257 @@
+"""The folder that a run leaves behind.
+
+=====================  ====================================================================
+run.json               settings, environment, and by report the model, dataset, ledger, counts
+                       and scores; then the gates
+outcomes.jsonl         one outcome a line, complete (`Outcome.to_json`)
+outcomes.csv           the same for spreadsheets, flat, texts of answers but no log-probabilities
+report.txt             what the terminal shows, with six digits and every class
+confusion-*.png        one confusion matrix a report
+=====================  ====================================================================
+
+Every file is UTF-8 and bears `SCHEMA`. Files are replaced whole: a reader sees the old one or the
+new one, never a part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmclf.render import terminal
+from pytest_llmclf.render.text import Style
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_llmclf.metrics import Averages
+    from pytest_llmclf.outcome import Outcome
+    from pytest_llmclf.report import Report, Verdict
+
+SCHEMA = 1
+"""Raised when a field of these files changes its meaning or goes away; new fields do not."""
+
+REPORT_STYLE = Style(width=120, digits=6, classes=None)
+"""How `report.txt` is written."""
+
+CSV_COLUMNS = (
+    "schema",
+    "evaluation",
+    "model",
+    "model_digest",
+    "case",
+    "repeat",
+    "sha256",
+    "expected",
+    "predicted",
+    "kind",
+    "reason",
+    "message",
+    "answer",
+    "finish",
+    "prompt_tokens",
+    "answer_tokens",
+    "server_s",
+    "load_s",
+    "wall_s",
+    "cached",
+    "attempts",
+    "request_digest",
+)
+"""Followed by one column ``tag:NAME`` a tag."""
+
+_FORMULA = frozenset(
+    "=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
+    "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
+)
+"""First signs that make a spreadsheet compute; blanks before them do not stop it."""
+
+
+def write_run(
+    folder: Path,
+    reports: Sequence[Report],
+    *,
+    settings: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    verdicts: Sequence[Verdict] = (),
+) -> tuple[Path, ...]:
+    """Write all files of a run and return their paths, `run.json` last.
+
+    `run.json` is written when all others are there, so that a folder that has it is whole.
+
+    Args:
+        folder: Where to; made if it is not there.
+        reports: What was found, one an evaluation and model.
+        settings: What was asked for, as JSON built-ins; must hold no secret.
+        environment: Versions and machine, as JSON built-ins; must hold no secret.
+        verdicts: What the gates came to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [
+        _write(folder / "outcomes.jsonl", outcomes_jsonl(reports)),
+        _write(folder / "outcomes.csv", outcomes_csv(reports)),
+        _write(folder / "report.txt", report_text(reports, verdicts)),
+    ]
+    pictures = picture_names(reports)
+    if pictures:
+        from pytest_llmclf.render import plots
+
+        for report, name in zip(reports, pictures, strict=True):
+            written.append(_replace(folder / name, plots.confusion_png(report)))
+    summary = {
+        "schema": SCHEMA,
+        "settings": dict(settings),
+        "environment": dict(environment),
+        "reports": [
+            {**report_json(report), "confusion_png": name}
+            for report, name in zip(reports, pictures, strict=True)
+        ],
+        "gates": [asdict(verdict) for verdict in verdicts],
+    }
+    written.append(_write(folder / "run.json", _json(summary, indent=2) + "\n"))
+    return tuple(written)
+
+
+def outcomes_jsonl(reports: Iterable[Report]) -> str:
+    """Every outcome of every report, one JSON object a line."""
+    return "".join(
+        _json({"schema": SCHEMA, **outcome.to_json()}) + "\n"
+        for report in reports
+        for outcome in report.outcomes
+    )
+
+
+def outcomes_csv(reports: Sequence[Report]) -> str:
+    """Every outcome of every report as CSV (RFC 4180).
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV
+    injection"); the JSON lines have it unchanged.
+    """
+    tags = sorted({tag for report in reports for tag in report.tags})
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow([*CSV_COLUMNS, *(_cell(f"tag:{tag}") for tag in tags)])
+    for report in reports:
+        for outcome in report.outcomes:
+            flat = _flat(outcome)
+            cells = [flat[column] for column in CSV_COLUMNS]
+            writer.writerow(map(_cell, [*cells, *(outcome.tags.get(tag) for tag in tags)]))
+    return buffer.getvalue()
+
+
+def report_text(reports: Iterable[Report], verdicts: Sequence[Verdict]) -> str:
+    """What the terminal shows, without colour, with every class and six digits."""
+    lines = terminal.lines(reports, verdicts, REPORT_STYLE)
+    return "".join(f"{line.text}\n" for line in lines)
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """A report without its outcomes, as JSON built-ins; undefined numbers are null."""
+    confusion = report.confusion
+    return {
+        "evaluation": report.evaluation,
+        "model": report.model,
+        "identity": report.identity.to_json() if report.identity else None,
+        "dataset": asdict(report.dataset),
+        "ledger": asdict(report.ledger),
+        "incomplete": report.ledger.why_incomplete(),
+        "duration_s": report.duration_s,
+        "notes": list(report.notes),
+        "accuracy": report.accuracy.value,
+        "balanced_accuracy": report.balanced_accuracy.value,
+        "classes": [
+            {
+                "label": score.label,
+                "precision": score.precision.value,
+                "recall": score.recall.value,
+                "f1": score.f1.value,
+                "support": score.support,
+            }
+            for score in confusion.scores
+        ],
+        "micro": _averages(report.micro),
+        "macro": _averages(report.macro),
+        "weighted": _averages(report.weighted),
+        "confusion": asdict(confusion),
+    }
+
+
+def picture_names(reports: Iterable[Report]) -> tuple[str, ...]:
+    """One file name a report: no sign that a file system minds, no two the same."""
+    names: list[str] = []
+    for report in reports:
+        plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{report.evaluation}-{report.model}")
+        stem = name = f"confusion-{plain.strip('.-')[:80]}".lower()
+        number = 1
+        while name in names:
+            number += 1
+            name = f"{stem}-{number}"
+        names.append(name)
+    return tuple(f"{name}.png" for name in names)
+
+
+def _averages(averages: Averages) -> dict[str, Any]:
+    return {
+        "precision": averages.precision.value,
+        "recall": averages.recall.value,
+        "f1": averages.f1.value,
+        "support": averages.support,
+    }
+
+
+def _flat(outcome: Outcome) -> dict[str, Any]:
+    answer = outcome.answer
+    said = dict.fromkeys(
+        ("finish", "prompt_tokens", "answer_tokens", "server_s", "load_s", "wall_s")
+    )
+    flat = {**outcome.to_json(), **said, "schema": SCHEMA, "answer": None}
+    if answer is not None:
+        flat |= {name: getattr(answer, name) for name in said}
+        flat["answer"] = answer.text
+    return flat
+
+
+def _cell(value: object) -> object:
+    """`value` for CSV: text that begins like a formula is made plain text."""
+    if not isinstance(value, str):
+        return value
+    formula = value[:1] in {"\t", "\r"} or value.lstrip()[:1] in _FORMULA
+    return f"'{value}" if formula else value
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    """Strict JSON (no NaN); what is no JSON built-in, such as a path, as its text."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=str)
+
+
+def _write(path: Path, text: str) -> Path:
+    # Half a surrogate pair, which a model can emit, has no UTF-8: it is escaped, as JSON does.
+    return _replace(path, text.encode("utf-8", "backslashreplace"))
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    """Write beside `path`, then take its place at once."""
+    with _beside(path) as draft:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    return path
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A name next to `path` that nothing is left of."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)

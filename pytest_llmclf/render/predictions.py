@@ -1,0 +1,133 @@
+"""The predictions of a report as the text that is committed and reviewed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_llmclf.outcome import Outcome, OutcomeKind
+    from pytest_llmclf.report import Report
+
+PREDICTIONS_FORMAT = 1
+"""Raised when the text of `predictions_text` changes for the same outcomes."""
+
+_MARKS: dict[OutcomeKind, str] = {
+    "correct": " ",
+    "misclassified": "x",
+    "unparsed": "?",
+    "error": "!",
+    "not_needed": "-",
+    "lost": "!",
+}
+
+
+def predictions_text(report: Report) -> str:
+    """Every prediction as text for a committed snapshot: sorted, one line an image.
+
+    A line is a mark, the case, the expected and the predicted label; the mark is blank for
+    correct, ``x`` for wrong, ``?`` for unparsed, ``!`` for no answer, ``-`` for not asked. Nothing
+    is aligned, so that one changed image is one changed line. What could be misread (odd spaces,
+    arrows, control characters) is written as a JSON string.
+    """
+    digest = report.identity.digest if report.identity else ""
+    ledger = report.ledger
+    counts = (
+        f"{ledger.collected} images: {ledger.correct} correct, "
+        f"{ledger.misclassified} misclassified, {ledger.unparsed} unparsed"
+    )
+    for kind, number in (
+        ("error", ledger.error),
+        ("not needed", ledger.not_needed),
+        ("lost", ledger.lost),
+    ):
+        counts += f", {number} {kind}" if number else ""
+    head = [
+        f"# predictions, format {PREDICTIONS_FORMAT}",
+        f"# evaluation: {_token(report.evaluation)}",
+        f"# model: {_token(report.model)}",
+        f"# model digest: {_token(digest or 'unknown')}",
+        f"# dataset: {_token(report.dataset.name)} {_token(report.dataset.content_hash)}",
+        f"# modelfile: {_token(report.modelfile_digest or 'none')}",
+        f"# {counts}",
+    ]
+    return "\n".join([*head, *map(_prediction, report.outcomes)]) + "\n"
+
+
+def _prediction(outcome: Outcome) -> str:
+    match outcome.kind:
+        case "correct" | "misclassified":
+            said = _token(str(outcome.predicted))
+        case "unparsed" | "error":
+            said = f"({outcome.kind}: {_token(outcome.reason or 'unknown')})"
+        case "not_needed" | "lost":
+            said = f"({outcome.kind})"
+    again = f"  repeat {outcome.repeat}" if outcome.repeat else ""
+    mark = _MARKS[outcome.kind]
+    return f"{mark} {_token(outcome.case)}  {_token(outcome.expected)} -> {said}{again}"
+
+
+def _token(text: str) -> str:
+    """`text`, or its JSON string where it could be taken for something else in a line."""
+    odd = (
+        not text.isprintable()
+        or text != text.strip()
+        or not text
+        or "  " in text
+        or "->" in text
+        or text[0] in '"('
+    )
+    if not odd:
+        return text
+    # The separators of a line never stand inside a string, so that it can be read back.
+    return json.dumps(text).replace("->", "-\\u003e").replace("  ", " \\u0020")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """One line of committed predictions.
+
+    Attributes:
+        correct: Whether the expected label was named.
+        said: Everything behind the arrow: a label, or why there is none.
+    """
+
+    correct: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionsRecord:
+    """A text of `predictions_text`, read back.
+
+    Attributes:
+        head: What its first lines say, by name.
+        predictions: By case (and repeat, where there are several).
+    """
+
+    head: dict[str, str]
+    predictions: dict[str, Prediction]
+
+
+def parse_predictions(text: str) -> PredictionsRecord:
+    """Read back a text of `predictions_text`.
+
+    Raises:
+        ValueError: A line is not of its form; says which.
+    """
+    head: dict[str, str] = {}
+    predictions: dict[str, Prediction] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith("# "):
+            name, _, value = line[2:].partition(": " if ": " in line else ", format ")
+            head["format" if name == "predictions" else name] = value
+        elif line.strip():
+            case, arrow, said = line[2:].partition(" -> ")
+            name, gap, _ = case.rpartition("  ")
+            if not arrow or not gap:
+                raise ValueError(f"line {number} is not a prediction: {line!r}")
+            said, _, again = said.partition("  repeat ")
+            key = f"{name} repeat {again}" if again else name
+            predictions[key] = Prediction(correct=line[0] == " ", said=said)
+    return PredictionsRecord(head=head, predictions=predictions)

@@ -1,0 +1,309 @@
+"""A report as lines for a terminal: decided here, only printed at the pytest edge.
+
+for line in terminal.lines(reports, verdicts, style):
+    for segment in line.segments:
+        reporter.write(segment.text, **segment.markup)
+    reporter.write_line("")
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from pytest_llmclf import stats
+from pytest_llmclf.render import matrix, numbers
+from pytest_llmclf.render.text import Line, cut, left, right, width
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_llmclf.metrics import ClassScores, Measure, Ratio
+    from pytest_llmclf.outcome import Outcome, OutcomeKind
+    from pytest_llmclf.render.text import Mark, Style
+    from pytest_llmclf.report import Confused, Report, Verdict, VerdictWord
+
+CONFIDENCE = 0.95
+"""Of every interval shown."""
+TOP_CONFUSIONS = 5
+"""Kinds of mistake listed."""
+EXAMPLES = 3
+"""Most images named for one kind of mistake."""
+SLICES = 12
+"""Most values of one tag listed."""
+
+_INDENT = "  "
+_NAME = 24
+_COLUMNS = ("precision", "recall", "F1-score", "support")
+_VERDICTS: dict[VerdictWord, tuple[Mark, ...]] = {
+    "PASS": ("green",),
+    "FAIL": ("red", "bold"),
+    "INCONCLUSIVE": ("yellow", "bold"),
+    "UNGATED": ("light",),
+}
+
+
+def lines(reports: Iterable[Report], verdicts: Sequence[Verdict], style: Style) -> Iterator[Line]:
+    """Every report, then the gates."""
+    for report in reports:
+        yield from report_lines(report, style)
+        yield Line()
+    yield from gate_lines(verdicts, style)
+
+
+def report_lines(report: Report, style: Style) -> Iterator[Line]:
+    """One evaluation on one model, in paragraphs with an empty line between."""
+    paragraphs = [
+        head_lines(report, style),
+        score_lines(report, style),
+        matrix.lines(report.confusion, style) if report.ledger.answered else (),
+        confused_lines(report, style),
+        unparsed_lines(report, style),
+        error_lines(report, style),
+        lost_lines(report, style),
+        *(slice_lines(report, tag, style) for tag in report.tags),
+    ]
+    first = True
+    for paragraph in paragraphs:
+        found = list(paragraph)
+        if found and not first:
+            yield Line()
+        first = False
+        yield from found
+
+
+def head_lines(report: Report, style: Style) -> Iterator[Line]:
+    """Who was asked about what, how it ended, and what to know about it."""
+    yield style.line(
+        (style.name(report.evaluation, style.width // 2), "bold"),
+        " · ",
+        (style.name(report.model, style.width // 2 - 3), ("bold", "cyan")),
+    )
+    for text in (_counts(report), _speed(report), _source(report)):
+        if text:
+            yield from (style.line(found) for found in style.wrapped(text, _INDENT))
+    why = report.ledger.why_incomplete()
+    for text in [*([f"incomplete: {why}"] if why else []), *report.notes]:
+        yield from (style.line((found, "yellow")) for found in style.wrapped(text, _INDENT))
+
+
+def score_lines(report: Report, style: Style) -> Iterator[Line]:
+    """Precision, recall, F1 and support a class; accuracy with its interval; averages."""
+    confusion = report.confusion
+    if not confusion.answered:
+        return
+    averages = ("accuracy", "macro avg", "weighted avg")
+    names = [style.safe(label) for label in (*confusion.labels, *averages)]
+    name_width = min(_NAME, max(map(width, names)))
+    heads = "".join(right(head, 11) for head in _COLUMNS)
+    yield style.line((f"{_INDENT}{left('', name_width)}{heads}", "light"))
+    listed = _listed(confusion.scores, style.classes)
+    for score in listed:
+        name = left(style.name(score.label, name_width), name_width)
+        yield style.line(
+            f"{_INDENT}{name}",
+            _figures(style, score.precision, score.recall, score.f1),
+            right(str(score.support), 11),
+        )
+    if len(listed) < len(confusion.labels):
+        rest = len(confusion.labels) - len(listed)
+        text = f"The {len(listed)} classes with the lowest F1-score; {rest} more are not listed."
+        yield from (style.line((found, "light")) for found in style.wrapped(text, _INDENT))
+    yield Line()
+    accuracy = with_interval(report.accuracy, style)
+    yield style.line(f"{_INDENT}{left('accuracy', name_width)}      ", (accuracy, "bold"))
+    for name, average in (("macro avg", report.macro), ("weighted avg", report.weighted)):
+        yield style.line(
+            f"{_INDENT}{left(name, name_width)}",
+            _figures(style, average.precision, average.recall, average.f1),
+            right(str(average.support), 11),
+        )
+
+
+def with_interval(ratio: Ratio, style: Style) -> str:
+    """Such as ``0.792 (396/500), 95% interval 0.754–0.827``."""
+    text = numbers.counted(ratio, style.digits)
+    if not ratio.total:
+        return text
+    ends = stats.clopper_pearson(ratio.hits, ratio.total, confidence=CONFIDENCE)
+    shown = numbers.interval(ends, style.digits)
+    return f"{text}, {numbers.confidence(CONFIDENCE)} interval {shown}"
+
+
+def confused_lines(report: Report, style: Style) -> Iterator[Line]:
+    """The most frequent mistakes with a few of their images."""
+    found = report.confusions()
+    if not found:
+        return
+    yield style.line(f"{_INDENT}most frequent confusions")
+    shown = found[:TOP_CONFUSIONS]
+    pairs = [_pair(mistake, style) for mistake in shown]
+    count_width = max(len(str(mistake.count)) for mistake in shown)
+    pair_width = max(map(width, pairs))
+    for mistake, pair in zip(shown, pairs, strict=True):
+        start = f"{_INDENT}  {mistake.count:>{count_width}}  {left(pair, pair_width)}  "
+        yield style.line(start, (_examples(mistake.cases, width(start), style), "light"))
+    if len(found) > len(shown):
+        rest = found[TOP_CONFUSIONS:]
+        images = sum(mistake.count for mistake in rest)
+        kinds = numbers.plural(len(rest), "more kind")
+        text = f"and {kinds} of mistake, {numbers.plural(images, 'image')}"
+        yield style.line((f"{_INDENT}  {text}", "light"))
+
+
+def unparsed_lines(report: Report, style: Style) -> Iterator[Line]:
+    """Answers without a label, by reason, with examples."""
+    yield from _grouped(report, "unparsed", "answers without a label", "yellow", style)
+
+
+def error_lines(report: Report, style: Style) -> Iterator[Line]:
+    """Images without an answer, by kind of error, each with its remedy."""
+    yield from _grouped(report, "error", "images without an answer", "red", style)
+
+
+def lost_lines(report: Report, style: Style) -> Iterator[Line]:
+    """Images that were collected and never reported."""
+    cases = [outcome.case for outcome in report.of_kind("lost")]
+    if cases:
+        yield style.line(_INDENT, ("lost images", "red"))
+        start = f"{_INDENT}  {len(cases)}  "
+        yield style.line(start, (_examples(cases, width(start), style), "light"))
+
+
+def slice_lines(report: Report, tag: str, style: Style) -> Iterator[Line]:
+    """Accuracy by value of one tag; the lowest ones where there are many values."""
+    slices = [
+        (value, confusion) for value, confusion in report.by_tag(tag).items() if confusion.answered
+    ]
+    if not slices:
+        return
+    shown = slices
+    if style.classes is not None and len(slices) > SLICES:
+        shown = sorted(slices, key=lambda entry: (entry[1].accuracy.exact, entry[0]))[:SLICES]
+    yield style.line(f"{_INDENT}accuracy by {style.name(tag, style.width // 2)}")
+    names = [style.name(value, _NAME) if value else "(none)" for value, _ in shown]
+    name_width = max(map(width, names))
+    for name, (_, confusion) in zip(names, shown, strict=True):
+        yield style.line(
+            f"{_INDENT}  {left(name, name_width)}  {with_interval(confusion.accuracy, style)}"
+        )
+    if len(shown) < len(slices):
+        text = f"and {len(slices) - len(shown)} more values with a higher or equal accuracy"
+        yield style.line((f"{_INDENT}  {text}", "light"))
+
+
+def gate_lines(verdicts: Sequence[Verdict], style: Style) -> Iterator[Line]:
+    """One verdict a line, long ones wrapped under themselves."""
+    if not verdicts:
+        return
+    yield style.line(("gates", "bold"))
+    word_width = max(len(verdict.word) for verdict in verdicts)
+    for verdict in verdicts:
+        of = " · ".join(part for part in (verdict.evaluation, verdict.model) if part)
+        text = f"{of}: {verdict.text}" if of else verdict.text
+        indent = " " * (len(_INDENT) + word_width + 2)
+        first, *rest = style.wrapped(text, indent)
+        word = (left(verdict.word, word_width), _VERDICTS[verdict.word])
+        yield style.line(_INDENT, word, "  " + first.removeprefix(indent))
+        yield from (style.line(found) for found in rest)
+
+
+def _counts(report: Report) -> str:
+    ledger = report.ledger
+    parts = [
+        f"{numbers.count(ledger.correct)} correct",
+        f"{numbers.count(ledger.misclassified)} misclassified",
+        f"{numbers.count(ledger.unparsed)} unparsed",
+        numbers.plural(ledger.error, "error"),
+    ]
+    if ledger.not_needed:
+        parts.append(f"{numbers.count(ledger.not_needed)} not needed")
+    if ledger.lost:
+        parts.append(f"{numbers.count(ledger.lost)} lost")
+    left_out = f" ({numbers.count(ledger.deselected)} deselected)" if ledger.deselected else ""
+    return f"{numbers.plural(ledger.collected, 'image')}: {', '.join(parts)}{left_out}"
+
+
+def _speed(report: Report) -> str:
+    if report.images_per_s is None:
+        return ""
+    stored = sum(outcome.cached for outcome in report.outcomes)
+    from_store = f", {numbers.count(stored)} answers from the store" if stored else ""
+    return (
+        f"{numbers.rate(report.images_per_s)} in {numbers.duration(report.duration_s)}{from_store}"
+    )
+
+
+def _source(report: Report) -> str:
+    facts = report.dataset
+    parts = [f"dataset {facts.name}{' (imported)' if facts.imported else ''}"]
+    if facts.content_hash:
+        parts.append(f"content {facts.content_hash[:12]}")
+    if report.identity is not None and report.identity.digest:
+        parts.append(f"model digest {report.identity.digest.removeprefix('sha256:')[:12]}")
+    if report.identity is not None and report.identity.server:
+        parts.append(report.identity.server)
+    return ", ".join(parts)
+
+
+def _score(style: Style, measure: Measure) -> str:
+    return numbers.score(measure, style.digits)
+
+
+def _figures(style: Style, *measures: Measure) -> str:
+    return "".join(right(_score(style, measure), 11) for measure in measures)
+
+
+def _listed(scores: Sequence[ClassScores], most: int | None) -> Sequence[ClassScores]:
+    """All, or the `most` with the lowest F1, in the labels' order."""
+    if most is None or len(scores) <= most:
+        return scores
+    order = sorted(
+        range(len(scores)),
+        key=lambda place: (not scores[place].occurs, scores[place].f1.value or 0.0, place),
+    )
+    return [scores[place] for place in sorted(order[:most])]
+
+
+def _pair(mistake: Confused, style: Style) -> str:
+    room = min(_NAME, style.width // 4)
+    return f"{style.name(mistake.expected, room)} → {style.name(mistake.predicted, room)}"
+
+
+def _examples(cases: Sequence[str], taken: int, style: Style) -> str:
+    """As many ids as the line holds, the first one cut if it must be."""
+    room = max(8, style.width - taken)
+    text = ""
+    for place, case in enumerate(cases[:EXAMPLES]):
+        more = ", …" if place + 1 < len(cases) else ""
+        joined = f"{text}, {style.safe(case)}" if text else style.safe(case)
+        if text and width(joined + more) > room:
+            return f"{text}, …"
+        text = joined if text else cut(joined, room - len(more))
+    return f"{text}, …" if len(cases) > EXAMPLES else text
+
+
+def _grouped(
+    report: Report, kind: OutcomeKind, title: str, mark: Mark, style: Style
+) -> Iterator[Line]:
+    groups: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for outcome in report.of_kind(kind):
+        groups[outcome.reason or "unknown"].append(outcome)
+    if not groups:
+        return
+    yield style.line(_INDENT, (title, mark))
+    for reason in sorted(groups, key=lambda reason: (-len(groups[reason]), reason)):
+        found = groups[reason]
+        yield style.line(f"{_INDENT}  {len(found)}  {style.name(reason, style.width // 2)}")
+        indent = _INDENT + " " * 6
+        if kind == "error":
+            for message in list(dict.fromkeys(outcome.message for outcome in found))[:EXAMPLES]:
+                yield from (style.line(text) for text in style.wrapped(message, indent))
+            cases = [outcome.case for outcome in found]
+            yield style.line(indent, (_examples(cases, len(indent), style), "light"))
+            continue
+        for outcome in found[:EXAMPLES]:
+            case = style.name(outcome.case, style.width // 2)
+            said = "" if outcome.answer is None else outcome.answer.text
+            room = style.width - len(indent) - width(case) - 2
+            yield style.line(indent, (case, "light"), f"  {style.quote(said, room)}")

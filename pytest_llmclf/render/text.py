@@ -1,0 +1,181 @@
+"""Text for a terminal: safe, measured in columns, cut and coloured.
+
+Text from outside (labels, ids, answers) passes `Style.safe` or `Style.quote` before it is
+measured; signs of our own pass `Style.line`, which replaces each by one ASCII sign where the
+terminal has no better.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pytest_llmclf.outcome import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Mark = Literal["bold", "light", "red", "green", "yellow", "cyan"]
+"""Names of pytest's terminal markup; ``light`` is dim."""
+
+ELLIPSIS = "…"
+
+_ASCII = str.maketrans(
+    {
+        "–": "-",
+        "×": "x",
+        "│": "|",
+        "─": "-",
+        "█": "#",
+        "·": ".",
+        "→": ">",
+        "≥": ">",
+        ELLIPSIS: "~",
+    }
+)
+"""One sign for one sign, so that columns stay where they are."""
+
+_MOST_SIGNS = 3
+"""Signs kept a column, so that stacked accents cannot make a short text endless."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Part of a line.
+
+    Attributes:
+        text: Printable text.
+        marks: Its markup; empty for plain.
+    """
+
+    text: str
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def markup(self) -> dict[str, bool]:
+        """As keyword arguments of pytest's ``TerminalReporter.write``."""
+        return dict.fromkeys(self.marks, True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a report.
+
+    Attributes:
+        segments: Its parts from left to right.
+    """
+
+    segments: tuple[Segment, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Without markup and without blanks at the end."""
+        return "".join(segment.text for segment in self.segments).rstrip()
+
+
+Part = str | tuple[str, Mark] | tuple[str, tuple[Mark, ...]]
+"""Text, or text with one or several marks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """What the place can show.
+
+    Attributes:
+        color: Whether markup is wanted.
+        unicode: Whether signs outside ASCII can be shown.
+        width: Columns.
+        digits: Decimals of scores; 6 for published tables.
+        classes: Most classes to list one by one; ``None`` lists all.
+    """
+
+    color: bool = False
+    unicode: bool = True
+    width: int = 80
+    digits: int = 3
+    classes: int | None = 40
+
+    @staticmethod
+    def can_unicode(encoding: str | None) -> bool:
+        """Whether a stream of `encoding` can show every sign; unknown ones count as ASCII."""
+        return (encoding or "").lower().replace("_", "-").startswith("utf")
+
+    def line(self, *parts: Part) -> Line:
+        """A line of `parts`, their markup dropped where no colour is wanted."""
+        segments = []
+        for part in parts:
+            text, marks = (part, ()) if isinstance(part, str) else part
+            if not self.unicode:
+                text = text.translate(_ASCII)
+            named: tuple[Mark, ...] = (marks,) if isinstance(marks, str) else marks
+            segments.append(Segment(text=text, marks=named if self.color else ()))
+        return Line(segments=tuple(segments))
+
+    def safe(self, text: str) -> str:
+        """`text` on one line, with everything that is not plainly printable escaped."""
+        printable = "".join(
+            char if char.isprintable() else repr(char)[1:-1] for char in text[:10_000]
+        )
+        if self.unicode:
+            return printable
+        return printable.translate(_ASCII).encode("ascii", "backslashreplace").decode()
+
+    def quote(self, text: str, columns: int) -> str:
+        """`text` in quotes, cut to at most `columns` columns in all."""
+        inner = self.safe(shorten(text, max(1, columns)))[1:-1]
+        return f'"{cut(inner, columns - 2)}"'
+
+    def name(self, text: str, columns: int) -> str:
+        """`text` made safe and cut to at most `columns` columns."""
+        return cut(self.safe(text), columns)
+
+    def wrapped(self, text: str, indent: str = "") -> Iterator[str]:
+        """`text` made safe and broken between words into lines of at most `width` columns."""
+        room = max(10, self.width - len(indent))
+        current = ""
+        for word in self.safe(text).split(" "):
+            joined = f"{current} {word}" if current else word
+            if current and width(joined) > room:
+                yield indent + current
+                joined = word
+            current = joined
+        yield indent + current
+
+
+def width(text: str) -> int:
+    """Columns that `text` takes: two for wide signs (UAX #11), none for combining marks."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def cut(text: str, columns: int) -> str:
+    """`text` in at most `columns` columns, with an ellipsis where something is missing."""
+    if start(text, columns) == text:
+        return text
+    return start(text, columns - 1) + ELLIPSIS if columns > 0 else ""
+
+
+def start(text: str, columns: int) -> str:
+    """As much of the start of `text` as `columns` columns hold."""
+    taken = 0
+    for place, char in enumerate(text):
+        taken += _columns(char)
+        if taken > columns or place >= _MOST_SIGNS * columns:
+            return text[:place]
+    return text
+
+
+def left(text: str, columns: int) -> str:
+    """`text` at the left of `columns` columns."""
+    return text + " " * (columns - width(text))
+
+
+def right(text: str, columns: int) -> str:
+    """`text` at the right of `columns` columns."""
+    return " " * (columns - width(text)) + text
+
+
+def _columns(char: str) -> int:
+    if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1

@@ -1,0 +1,364 @@
+"""Everything that the outcomes of one evaluation and one model add up to."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pytest_llmclf.metrics import Confusion
+from pytest_llmclf.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_llmclf.case import Case
+    from pytest_llmclf.metrics import Averages, Mean, Ratio
+    from pytest_llmclf.outcome import OutcomeKind
+    from pytest_llmclf.request import ModelIdentity
+
+VerdictWord = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNGATED"]
+"""What a gate came to; UNGATED says that nobody has set one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a gate came to.
+
+    Attributes:
+        word: The verdict.
+        text: One line: what was asked, what was found.
+        evaluation: Whose gate.
+        model: On which model.
+    """
+
+    word: VerdictWord
+    text: str
+    evaluation: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetFacts:
+    """What a report says about its dataset.
+
+    Attributes:
+        name: The dataset's name.
+        content_hash: Digest over ids, labels and bytes of its cases.
+        labels: The classes, in order.
+        licence: Licence note; may be empty.
+        imported: Whether it is the full imported set rather than the bundled pictures.
+        cases_in_dataset: Images it has, asked about or not.
+    """
+
+    name: str
+    content_hash: str
+    labels: tuple[str, ...]
+    licence: str = ""
+    imported: bool = False
+    cases_in_dataset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Where every collected case went; each ends exactly once.
+
+    Attributes:
+        collected: Cases that the session set out to judge.
+        correct: Answered with the expected label.
+        misclassified: Answered with another label.
+        unparsed: Answered without a label.
+        error: Not answered.
+        not_needed: Not asked since the gates were already decided.
+        lost: Collected, never reported.
+        deselected: Left out on purpose before collection ended (``-k``, ``--deselect``); not
+            among the collected.
+    """
+
+    collected: int
+    correct: int
+    misclassified: int
+    unparsed: int
+    error: int
+    not_needed: int
+    lost: int
+    deselected: int = 0
+
+    @property
+    def answered(self) -> int:
+        """Cases with an answer, readable or not."""
+        return self.correct + self.misclassified + self.unparsed
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the parts add up to the collected."""
+        parts = self.answered + self.error + self.not_needed + self.lost
+        return self.collected == parts
+
+    @property
+    def complete(self) -> bool:
+        """Whether a gate may say PASS on it."""
+        return self.why_incomplete() is None
+
+    def why_incomplete(self) -> str | None:
+        """Why no gate may say PASS on it, in one line; ``None`` where one may."""
+        if not self.balanced:
+            parts = self.answered + self.error + self.not_needed + self.lost
+            return f"{self.collected} images were collected, but {parts} are accounted for"
+        if self.collected == 0:
+            return "no image was collected"
+        if self.lost:
+            return f"{self.lost} of {self.collected} images were lost: collected, never reported"
+        if self.error:
+            return f"{self.error} of {self.collected} images got no answer"
+        if self.answered == 0:
+            return "no image was answered"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confused:
+    """One kind of mistake.
+
+    Attributes:
+        expected: The label of the images.
+        predicted: The label they were given.
+        count: How often.
+        cases: Their ids, sorted.
+    """
+
+    expected: str
+    predicted: str
+    count: int
+    cases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One evaluation on one model.
+
+    Attributes:
+        evaluation: Name of the evaluation.
+        model: The model as people write it, such as ``ollama:llava:7b``.
+        identity: Who answered; ``None`` if nobody was reached.
+        dataset: What was asked about.
+        ledger: Where every case went.
+        outcomes: Sorted by case id and repeat.
+        confusion: Their counts.
+        duration_s: Seconds from the first question to the last answer, as waited for.
+        notes: What else people must know, one line each.
+        modelfile_digest: Digest of the Modelfile's content; empty if there is none.
+    """
+
+    evaluation: str
+    model: str
+    identity: ModelIdentity | None
+    dataset: DatasetFacts
+    ledger: Ledger
+    outcomes: tuple[Outcome, ...]
+    confusion: Confusion
+    duration_s: float | None = None
+    notes: tuple[str, ...] = ()
+    modelfile_digest: str = ""
+
+    @property
+    def predictions(self) -> Predictions:
+        """Every prediction, to be held against the committed ones."""
+        return Predictions(report=self)
+
+    @property
+    def accuracy(self) -> Ratio:
+        """Correct among the answered; an answer without a label is a wrong one."""
+        return self.confusion.accuracy
+
+    @property
+    def balanced_accuracy(self) -> Mean:
+        """Mean recall over the classes with answered images."""
+        return self.confusion.balanced_accuracy
+
+    @property
+    def precision(self) -> dict[str, Ratio]:
+        """By label: correct among the answers that name it."""
+        return {score.label: score.precision for score in self.confusion.scores}
+
+    @property
+    def recall(self) -> dict[str, Ratio]:
+        """By label: correct among the answered images that show it."""
+        return {score.label: score.recall for score in self.confusion.scores}
+
+    @property
+    def f1(self) -> dict[str, Ratio]:
+        """By label: harmonic mean of precision and recall."""
+        return {score.label: score.f1 for score in self.confusion.scores}
+
+    @property
+    def support(self) -> dict[str, int]:
+        """By label: answered images that show it."""
+        return {score.label: score.support for score in self.confusion.scores}
+
+    @property
+    def micro(self) -> Averages:
+        """Of all classes' counts added up."""
+        return self.confusion.micro
+
+    @property
+    def macro(self) -> Averages:
+        """Every class that occurs weighs the same."""
+        return self.confusion.macro
+
+    @property
+    def weighted(self) -> Averages:
+        """Every class weighs as its answered images."""
+        return self.confusion.weighted
+
+    @property
+    def unparsed_rate(self) -> Ratio:
+        """Answers without a label among the answered."""
+        return self.confusion.unparsed_rate
+
+    @property
+    def error_rate(self) -> Ratio:
+        """Images without an answer among those asked about."""
+        return self.confusion.error_rate
+
+    @property
+    def images_per_s(self) -> float | None:
+        """Answered images a second, those from the store included; ``None`` without a duration."""
+        return self.ledger.answered / self.duration_s if self.duration_s else None
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Names of all tags that a case has, sorted."""
+        return tuple(sorted({name for outcome in self.outcomes for name in outcome.tags}))
+
+    def by_tag(self, name: str) -> dict[str, Confusion]:
+        """One confusion a value of tag `name`, sorted; cases without the tag are under ``""``."""
+        slices: defaultdict[str, list[Outcome]] = defaultdict(list)
+        for outcome in self.outcomes:
+            slices[outcome.tags.get(name, "")].append(outcome)
+        labels = self.confusion.labels
+        return {value: Confusion.from_outcomes(labels, slices[value]) for value in sorted(slices)}
+
+    def of_kind(self, kind: OutcomeKind) -> tuple[Outcome, ...]:
+        """The outcomes that ended as `kind`."""
+        return tuple(outcome for outcome in self.outcomes if outcome.kind == kind)
+
+    def confusions(self, top: int | None = None) -> tuple[Confused, ...]:
+        """Mistakes by (expected, predicted), most frequent first, ties in the order of labels."""
+        cases: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for outcome in self.of_kind("misclassified"):
+            cases[outcome.expected, str(outcome.predicted)].append(outcome.case)
+        place = {label: index for index, label in enumerate(self.confusion.labels)}
+        order = sorted(cases, key=lambda pair: (-len(cases[pair]), place[pair[0]], place[pair[1]]))
+        return tuple(
+            Confused(
+                expected=expected,
+                predicted=predicted,
+                count=len(cases[expected, predicted]),
+                cases=tuple(cases[expected, predicted]),
+            )
+            for expected, predicted in order[:top]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """The predictions of a report, apart from everything else in it.
+
+    Attributes:
+        report: Whose.
+    """
+
+    report: Report
+
+    def __repr__(self) -> str:
+        """Short: a failed assertion shows it."""
+        return f"predictions of {self.report.evaluation} on {self.report.model}"
+
+
+def build(
+    *,
+    evaluation: str,
+    model: str,
+    dataset: DatasetFacts,
+    outcomes: Iterable[Outcome],
+    identity: ModelIdentity | None = None,
+    collected: int | None = None,
+    deselected: int = 0,
+    duration_s: float | None = None,
+    notes: Sequence[str] = (),
+    modelfile_digest: str = "",
+) -> Report:
+    """Add up the outcomes of one evaluation and one model, in whatever order they came.
+
+    Args:
+        evaluation: Name of the evaluation.
+        model: The model as people write it.
+        dataset: What was asked about.
+        outcomes: One a case and repeat.
+        identity: Who answered.
+        collected: How many outcomes were to come; those that did not are `lost`. Without it
+            only outcomes of kind `lost` are.
+        deselected: How many were left out on purpose.
+        duration_s: Seconds from the first question to the last answer.
+        notes: Lines for people.
+        modelfile_digest: Digest of the Modelfile's content.
+
+    Raises:
+        ValueError: A case ended twice, is of another evaluation or model, or names a label that
+            the dataset does not have.
+    """
+    ordered = tuple(sorted(outcomes, key=lambda outcome: (outcome.case, outcome.repeat)))
+    _refuse_strangers(evaluation, model, ordered)
+    kinds = Counter(outcome.kind for outcome in ordered)
+    expected = len(ordered) if collected is None else collected
+    ledger = Ledger(
+        collected=expected,
+        correct=kinds["correct"],
+        misclassified=kinds["misclassified"],
+        unparsed=kinds["unparsed"],
+        error=kinds["error"],
+        not_needed=kinds["not_needed"],
+        lost=kinds["lost"] + max(0, expected - len(ordered)),
+        deselected=deselected,
+    )
+    return Report(
+        evaluation=evaluation,
+        model=model,
+        identity=identity,
+        dataset=dataset,
+        ledger=ledger,
+        outcomes=ordered,
+        confusion=Confusion.from_outcomes(dataset.labels, ordered),
+        duration_s=duration_s,
+        notes=tuple(notes),
+        modelfile_digest=modelfile_digest,
+    )
+
+
+def lost(evaluation: str, model: str, case: Case, *, repeat: int = 0) -> Outcome:
+    """The outcome of a case that was collected and of which nothing was heard again."""
+    return Outcome(
+        evaluation=evaluation,
+        model=model,
+        model_digest="",
+        case=case.id,
+        sha256=case.sha256,
+        expected=case.label,
+        kind="lost",
+        tags=dict(case.tags),
+        repeat=repeat,
+    )
+
+
+def _refuse_strangers(evaluation: str, model: str, outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        if (outcome.evaluation, outcome.model) != (evaluation, model):
+            raise ValueError(
+                f"{outcome.case} is of {outcome.evaluation} on {outcome.model}, "
+                f"not of {evaluation} on {model}"
+            )
+    twice = Counter((outcome.case, outcome.repeat) for outcome in outcomes).most_common(1)
+    if twice and twice[0][1] > 1:
+        (case, repeat), times = twice[0]
+        raise ValueError(f"{case} (repeat {repeat}) ended {times} times")

@@ -1,0 +1,108 @@
+"""Exactly what is sent to a model, and its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DIGEST_FORMAT = 1
+"""Raised when the meaning of a field of the digest changes; old answers are then asked anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelIdentity:
+    """Who answers.
+
+    Attributes:
+        backend: ``ollama``, ``openai``, ``llamacpp``, ``replay`` or ``baseline``.
+        name: The name that people use, such as ``llava:7b`` or ``micro-llava``.
+        digest: Content digest of the model (weights, template, parameters); where a server
+            does not tell one, the best that identifies it, said in `details`.
+        server: Server and version, such as ``ollama 0.33.0``.
+        details: Further facts for people (quantisation, family, address without secrets).
+    """
+
+    backend: str
+    name: str
+    digest: str
+    server: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> str:
+        """The model as written on the command line, such as ``ollama:llava:7b``."""
+        return f"{self.backend}:{self.name}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON built-ins."""
+        return {
+            "backend": self.backend,
+            "name": self.name,
+            "digest": self.digest,
+            "server": self.server,
+            "details": dict(self.details),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ModelIdentity:
+        """Rebuild from `to_json`."""
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One question about one picture.
+
+    Attributes:
+        system: System text, or ``None``.
+        examples: Earlier turns from the Modelfile's MESSAGE lines, as (role, text).
+        prompt: The user's text.
+        image: Bytes of the picture as sent (already upright, RGB, of bounded size).
+        media_type: MIME type of `image`.
+        options: Sampling options under Ollama's names (``temperature``, ``seed``,
+            ``num_predict``, ``num_ctx``, ``stop``, ...).
+        answer_schema: JSON schema that the answer must obey, or ``None`` for free text.
+        top_logprobs: How many alternatives a token to ask for; 0 asks for none.
+        repeat: 0 for the first asking of the same question, 1 for the second, ...
+    """
+
+    system: str | None
+    examples: tuple[tuple[str, str], ...] = ()
+    prompt: str
+    image: bytes
+    media_type: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    answer_schema: Mapping[str, Any] | None = None
+    top_logprobs: int = 0
+    repeat: int = 0
+
+    def digest(self, identity: ModelIdentity) -> str:
+        """Hex sha256 over canonical JSON of everything sent and of who answers.
+
+        Left out on purpose: `ModelIdentity.details` (prose for people), addresses and time-outs
+        (they do not change an answer).
+        """
+        content = {
+            "format": DIGEST_FORMAT,
+            "system": self.system,
+            "examples": self.examples,
+            "prompt": self.prompt,
+            "image": hashlib.sha256(self.image).hexdigest(),
+            "media_type": self.media_type,
+            "options": dict(self.options),
+            "answer_schema": self.answer_schema,
+            "top_logprobs": self.top_logprobs,
+            "repeat": self.repeat,
+            "backend": identity.backend,
+            "model": identity.digest,
+            "server": identity.server,
+        }
+        canonical = json.dumps(
+            content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+        return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,64 @@
+"""What a run was told, parsed once and never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_llmclf.backends.spec import ModelSpec
+    from pytest_llmclf.engine import AskingPolicy
+
+DEFAULT_SEED = 20
+"""Any fixed number does; samples must be the same for everybody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that options, environment and ini say.
+
+    Attributes:
+        root: pytest's root folder.
+        home: Folder of the answer store, the runs and imported datasets.
+        models: Who is asked, in order.
+        sample: Pictures a class, or ``None`` for all.
+        seed: Seed of the sample.
+        strict: Whether a misclassified or unparsed picture fails its test.
+        record: Recording to write, or ``None``.
+        allow_remote: Hosts outside this machine that pictures may be sent to.
+        asking: How the engine asks.
+        timeout_s: Seconds that one request may take.
+        pull: Whether Ollama may download a missing model.
+        run_folder: Where this run's files go; ``None`` for a new folder under `home`.
+        decimals: Decimal places in tables.
+    """
+
+    root: Path
+    home: Path
+    models: tuple[ModelSpec, ...]
+    sample: int | None
+    seed: int
+    strict: bool
+    record: Path | None
+    allow_remote: frozenset[str]
+    asking: AskingPolicy
+    timeout_s: float
+    pull: bool
+    run_folder: Path | None
+    decimals: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON built-ins, without anything private."""
+        return {
+            "models": [str(spec) for spec in self.models],
+            "sample": self.sample,
+            "seed": self.seed,
+            "strict": self.strict,
+            "allow_remote": sorted(self.allow_remote),
+            "in_flight": self.asking.in_flight,
+            "attempts": self.asking.attempts,
+            "timeout_s": self.timeout_s,
+            "fresh": self.asking.fresh,
+        }

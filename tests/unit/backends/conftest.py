@@ -1,0 +1,38 @@
+"""What the tests of the backends share."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.ollama_replay import OllamaReplay, exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def server() -> Iterator[OllamaReplay]:
+    """A running server with the recorded answers."""
+    with OllamaReplay() as replay:
+        yield replay
+        assert replay.unmatched == [], "no recording of these requests"
+
+
+@pytest.fixture
+def picture() -> bytes:
+    """The picture of the recorded chats."""
+    data: str = exchange("105").sent["messages"][0]["images"][0]
+    return base64.b64decode(data)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own servers and keys out of the tests."""
+    for name in (
+        "OLLAMA_HOST", "OLLAMA_API_KEY", "OLLAMA_NUM_PARALLEL", "OPENAI_API_KEY",
+        "LLMCLF_OPENAI_API_KEY", "LLMCLF_LLAMA_SERVER",
+    ):  # fmt: skip
+        monkeypatch.delenv(name, raising=False)

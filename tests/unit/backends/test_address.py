@@ -1,0 +1,116 @@
+"""Where pictures may go."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmclf.backends.address import Address, parse_address, parse_addresses
+from pytest_llmclf.backends.transport import client_settings
+from pytest_llmclf.errors import RemoteRefused, SettingsError
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("", "http://127.0.0.1:11434"),
+        ("1.2.3.4", "http://1.2.3.4:11434"),
+        (":56789", "http://127.0.0.1:56789"),
+        ("1.2.3.4:56789", "http://1.2.3.4:56789"),
+        ("http://1.2.3.4", "http://1.2.3.4:80"),
+        ("https://1.2.3.4", "https://1.2.3.4:443"),
+        ("https://example.com:56789/path/", "https://example.com:56789/path"),
+        ("Example.COM", "http://example.com:11434"),
+        ("example.com/path", "http://example.com:11434/path"),
+        ("[::1]", "http://[::1]:11434"),
+        ("::1", "http://[::1]:11434"),
+        ("[::1]:99", "http://[::1]:99"),
+        ("http://[::1]", "http://[::1]:80"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("0.0.0.0:1", "http://127.0.0.1:1"),
+        ("[::]:2", "http://[::1]:2"),
+        ("  'localhost:3' ", "http://localhost:3"),
+        ("http://user:secret@localhost:4/v1", "http://localhost:4/v1"),
+    ],
+)
+def test_every_form_of_ollama_host_is_read(text: str, url: str) -> None:
+    """The forms that Ollama's own programs take give the same address."""
+    assert parse_address(text).url == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ftp://h", "h:99999", "h:0", "h:port", "http://[::1", "http://h/?q=1", "a b", "http://h#f"],
+)
+def test_what_is_no_address_is_said(text: str) -> None:
+    """A bad address is an error that shows the form to write."""
+    with pytest.raises(SettingsError, match="no server address"):
+        parse_address(text)
+
+
+def test_a_list_gives_an_address_each() -> None:
+    """Commas part addresses; nothing at all is Ollama's usual place."""
+    assert [a.port for a in parse_addresses("h:1, h:2,")] == [1, 2]
+    assert [a.url for a in parse_addresses("")] == ["http://127.0.0.1:11434"]
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.9.9.9", "localhost", "::1", "LOCALHOST", "::ffff:127.0.0.1"]
+)
+def test_loopback_is_allowed(host: str) -> None:
+    """What can only be this machine needs no permission."""
+    parse_address(f"[{host}]" if ":" in host else host).require_allowed(frozenset())
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "example.com", "10.0.0.1", "localhost.example.com", "127.0.0.1.example.com", "127.1",
+        "[::2]", "2130706433", "mylocalhost", "::ffff:10.0.0.1", "0x7f000001",
+    ],
+)  # fmt: skip
+def test_everything_else_is_refused(host: str) -> None:
+    """A look-alike of loopback is refused, and the message names the option."""
+    address = parse_address(host)
+    with pytest.raises(RemoteRefused) as caught:
+        address.require_allowed(frozenset({"other.example"}))
+    assert f"--llmclf-allow-remote {address.host}" in str(caught.value)
+
+
+def test_a_named_host_is_allowed() -> None:
+    """Naming a host allows it on every port, naming it with a port on that one."""
+    address = parse_address("http://GPU.example:8080/v1")
+    address.require_allowed(frozenset({"gpu.example"}))
+    address.require_allowed(frozenset({"gpu.example:8080"}))
+    with pytest.raises(RemoteRefused):
+        address.require_allowed(frozenset({"gpu.example:8081"}))
+    parse_address("[::2]:5").require_allowed(frozenset({"[::2]"}))
+
+
+@given(st.ip_addresses())
+def test_only_loopback_addresses_pass(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    """Of all IP addresses only loopback and its mapped form count as this machine."""
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    expected = (mapped or ip).is_loopback
+    assert Address(host=str(ip), port=1).is_loopback == expected
+
+
+def test_passwords_stay_out_of_sight() -> None:
+    """User and password reach the client and nothing that is printed."""
+    address = parse_address("http://user:s%23cret@localhost:4")
+    assert address.user == ("user", "s#cret")
+    assert "cret" not in f"{address!r} {address} {address.url} {address.netloc}"
+    with pytest.raises(SettingsError) as caught:
+        parse_address("ftp://user:secret@host")
+    assert "secret" not in str(caught.value)
+
+
+def test_the_environment_cannot_divert_loopback() -> None:
+    """Proxies of the environment and redirects are not for servers on this machine."""
+    local = client_settings(parse_address("localhost"), 5)
+    remote = client_settings(parse_address("example.com"), 5)
+    assert (local["trust_env"], local["follow_redirects"]) == (False, False)
+    assert (remote["trust_env"], remote["follow_redirects"]) == (True, False)

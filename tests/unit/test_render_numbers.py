@@ -1,0 +1,71 @@
+"""How every number is written."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pytest_llmclf.metrics import Ratio
+from pytest_llmclf.render import numbers
+from pytest_llmclf.stats import Interval
+
+NOTHING = Ratio(hits=0, total=0)
+
+
+TABLE = [
+    (numbers.score(0.792), "0.792"),
+    (numbers.score(0.857410, 6), "0.857410"),
+    (numbers.score(Ratio(hits=1, total=3)), "0.333"),
+    (numbers.score(1.0), "1.000"),
+    (numbers.score(None), "–"),
+    (numbers.score(NOTHING), "–"),
+    (numbers.score(math.nan), "–"),
+    (numbers.fraction(Ratio(hits=396, total=500)), "396/500"),
+    (numbers.counted(Ratio(hits=396, total=500)), "0.792 (396/500)"),
+    (numbers.counted(NOTHING), "– (0/0)"),
+    (numbers.percent(0.792), "79.2%"),
+    (numbers.percent(0.5, 0), "50%"),
+    (numbers.percent(0.0), "0.0%"),
+    (numbers.percent(1.0), "100.0%"),
+    (numbers.percent(0.9997), ">99.9%"),
+    (numbers.percent(0.999, 0), ">99%"),
+    (numbers.percent(0.9994), "99.9%"),
+    (numbers.percent(0.0001), "<0.1%"),
+    (numbers.percent(0.001), "0.1%"),
+    (numbers.percent(None), "–"),
+    (numbers.percent(math.inf), "–"),
+    (numbers.interval(Interval(low=0.7537, high=0.8268, confidence=0.95)), "0.754–0.827"),
+    (numbers.confidence(0.95), "95%"),
+    (numbers.confidence(0.999), "99.9%"),
+    (numbers.count(0), "0"),
+    (numbers.count(1_234_567), "1,234,567"),
+    (numbers.plural(0, "image"), "0 images"),
+    (numbers.plural(1, "image"), "1 image"),
+    (numbers.plural(2, "class", "classes"), "2 classes"),
+    (numbers.duration(None), "–"),
+    (numbers.duration(-1), "–"),
+    (numbers.duration(0), "0 ms"),
+    (numbers.duration(0.34), "340 ms"),
+    (numbers.duration(0.9996), "1.0 s"),
+    (numbers.duration(12.34), "12.3 s"),
+    (numbers.duration(59.96), "1 min 00 s"),
+    (numbers.duration(245), "4 min 05 s"),
+    (numbers.duration(3599.6), "1 h 00 min"),
+    (numbers.duration(7380), "2 h 03 min"),
+    (numbers.rate(12.34), "12.3 images/s"),
+    (numbers.rate(480), "480 images/s"),
+    (numbers.rate(0.075), "4.5 images/min"),
+    (numbers.rate(0.005), "18.0 images/h"),
+    (numbers.rate(0.0), "0.0 images/h"),
+    (numbers.rate(2, "answers"), "2.0 answers/s"),
+    (numbers.rate(None), "–"),
+]
+
+
+@pytest.mark.parametrize(
+    ("found", "written"), TABLE, ids=[f"{place}" for place in range(len(TABLE))]
+)
+def test_a_number_is_written_so(found: str, written: str) -> None:
+    """Every number has one way to be written, at the edges too."""
+    assert found == written

@@ -1,0 +1,102 @@
+"""Intervals for a proportion against statsmodels and SciPy."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+from statsmodels.stats.proportion import proportion_confint
+
+from pytest_llmclf.stats import Interval, beta_cdf, beta_quantile, clopper_pearson, wilson
+
+TOTALS = (1, 2, 3, 5, 10, 50, 465, 500, 10_000, 1_000_000)
+CONFIDENCES = (0.5, 0.8, 0.9, 0.95, 0.99, 0.9999)
+
+
+def grid() -> list[tuple[int, int]]:
+    """Counts at the ends, near them and between."""
+    return [
+        (hits, total)
+        for total in TOTALS
+        for hits in sorted({0, 1, total // 10, total // 3, total // 2, total - 1, total})
+    ]
+
+
+@pytest.mark.parametrize("confidence", CONFIDENCES)
+def test_clopper_pearson_equals_statsmodels(confidence: float) -> None:
+    """The exact interval is statsmodels' ``beta`` method, up to a million images."""
+    for hits, total in grid():
+        low, high = proportion_confint(hits, total, 1 - confidence, method="beta")
+        found = clopper_pearson(hits, total, confidence=confidence)
+        assert found.low == pytest.approx(0.0 if hits == 0 else low, abs=1e-11)
+        assert found.high == pytest.approx(1.0 if hits == total else high, abs=1e-11)
+
+
+@pytest.mark.parametrize("confidence", CONFIDENCES)
+def test_wilson_equals_statsmodels(confidence: float) -> None:
+    """The score interval is statsmodels' ``wilson`` method."""
+    for hits, total in grid():
+        low, high = proportion_confint(hits, total, 1 - confidence, method="wilson")
+        found = wilson(hits, total, confidence=confidence)
+        assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
+
+
+def test_beta_equals_scipy() -> None:
+    """The beta distribution and its quantiles are SciPy's."""
+    shapes = (0.5, 1, 2, 7.5, 100, 5_000)
+    for a, b, x in itertools.product(shapes, shapes, (0.0, 1e-9, 0.1, 0.5, 0.9, 1.0)):
+        assert beta_cdf(x, a, b) == pytest.approx(scipy_stats.beta.cdf(x, a, b), abs=1e-11)
+    for a, b, p in itertools.product(shapes, shapes, (0.0001, 0.025, 0.5, 0.975)):
+        assert beta_quantile(p, a, b) == pytest.approx(scipy_stats.beta.ppf(p, a, b), rel=1e-9)
+
+
+@pytest.mark.parametrize("total", [1, 5, 20])
+@pytest.mark.parametrize("rate", [0.05, 0.3, 0.5, 0.82])
+def test_clopper_pearson_covers_as_often_as_it_says(total: int, rate: float) -> None:
+    """Added up over every possible count, the true rate is missed at most 5% of the time."""
+    missed = 0.0
+    for hits in range(total + 1):
+        found = clopper_pearson(hits, total)
+        if not found.low <= rate <= found.high:
+            missed += scipy_stats.binom.pmf(hits, total, rate)
+    assert missed <= 0.05
+
+
+@given(st.integers(0, 300), st.integers(1, 300))
+def test_an_interval_holds_its_estimate_and_mirrors(hits: int, total: int) -> None:
+    """The estimate lies inside, and the interval of the misses is its mirror image."""
+    hits = min(hits, total)
+    for method in (clopper_pearson, wilson):
+        found, mirrored = method(hits, total), method(total - hits, total)
+        assert 0 <= found.low <= hits / total <= found.high <= 1
+        assert found.low == pytest.approx(1 - mirrored.high, abs=1e-12)
+
+
+def test_nothing_seen_leaves_everything_possible() -> None:
+    """Without any image the interval is 0 to 1."""
+    everything = Interval(low=0.0, high=1.0, confidence=0.95)
+    assert clopper_pearson(0, 0) == wilson(0, 0) == everything
+
+
+def test_more_images_narrow_the_interval() -> None:
+    """Ten times the images at the same rate give a narrower interval."""
+    few, many = clopper_pearson(41, 50), clopper_pearson(410, 500)
+    assert few.low < many.low < 0.82 < many.high < few.high
+
+
+@pytest.mark.parametrize(("hits", "total"), [(-1, 5), (6, 5), (0, -1)])
+def test_impossible_counts_are_refused(hits: int, total: int) -> None:
+    """Counts that are no proportion are a mistake."""
+    for method in (clopper_pearson, wilson):
+        with pytest.raises(ValueError, match="no proportion"):
+            method(hits, total)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0])
+def test_impossible_confidence_is_refused(confidence: float) -> None:
+    """A confidence in per cent is a mistake."""
+    with pytest.raises(ValueError, match="not between 0 and 1"):
+        clopper_pearson(1, 2, confidence=confidence)
