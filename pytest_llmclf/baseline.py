@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import comb
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,8 @@ def mcnemar_exact(broken: int, fixed: int) -> float:
     """Two-sided exact p-value of `broken` flips one way and `fixed` the other; 1 without flips."""
     flips = broken + fixed
     tail: int = sum(comb(flips, count) for count in range(min(broken, fixed) + 1))
-    return min(1.0, 2 * tail / 2**flips)
+    # Whole numbers until the last step: powers of two outgrow a float at 1,024 flips.
+    return min(1.0, float(Fraction(2 * tail, 2**flips)))
 
 
 def compare(current: str, committed: str, *, subset: bool = False) -> Comparison:

@@ -34,8 +34,8 @@ _PICTURES: Final = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"))
 _JUNK_NAMES: Final = frozenset(("thumbs.db", "desktop.ini", "__macosx", "__pycache__"))
 _PAPERS: Final = ("readme", "license", "licence", "licenses", "licences", "copying", "notice")
 _PAPER_ENDINGS: Final = frozenset(
-    ".py .txt .csv .tsv .json .jsonl .md .rst .toml .yaml .yml .xml .html .log .sha256".split()
-)
+    (".csv", ".html", ".json", ".jsonl", ".log", ".md", ".py", ".rst", ".sha256", ".toml", ".tsv")
+) | {".txt", ".xml", ".yaml", ".yml"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,12 +14,13 @@ from collections import deque
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_llmclf.errors import BackendError, PictureError, ServerFailed
+from pytest_llmclf.backends.replay import summarise
+from pytest_llmclf.errors import BackendError, PictureError, ServerFailed, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from pytest_llmclf.answer import Answer
     from pytest_llmclf.assignment import Assignment
@@ -36,7 +37,11 @@ class AnswerRecorder(Protocol):
     """Whatever keeps a copy of each answer, such as a recording for replay."""
 
     def record(
-        self, *, request_digest: str, request: Request, identity: ModelIdentity, answer: Answer
+        self,
+        request_digest: str,
+        request_summary: Mapping[str, Any],
+        identity: ModelIdentity,
+        answer: Answer,
     ) -> None:
         """Keep one answer; called from several threads."""
 
@@ -96,7 +101,7 @@ class _Lane:
     spec: str
     pending: deque[JobKey] = field(default_factory=deque)
     ahead: int = 0
-    waiting: int = 0
+    wanted: set[JobKey] = field(default_factory=set)
     threads: int = 0
     wanted_threads: int = 1
     failures: int = 0
@@ -162,14 +167,14 @@ class Engine:
                 lane.pending.remove(job.key)
                 lane.pending.appendleft(job.key)
             result = self._results[job.key]
-            lane.waiting += 1
+            lane.wanted.add(job.key)
             self._grow()
             self._changed.notify_all()
         try:
             outcome = _interruptible(result)
         finally:
             with self._changed:
-                lane.waiting -= 1
+                lane.wanted.discard(job.key)
         with self._changed:
             if self._results.pop(job.key, None) is not None:
                 lane.ahead -= 1
@@ -211,7 +216,10 @@ class Engine:
     def _next_job(self, lane: _Lane) -> Job | None:
         while not self._stopping.is_set():
             # `ahead` counts what is in flight or done and not yet collected by its test.
-            if lane.pending and (lane.ahead < self._policy.ahead or lane.waiting):
+            # Beyond the bound only what a test is waiting for at this moment.
+            if lane.pending and (
+                lane.ahead < self._policy.ahead or lane.pending[0] in lane.wanted
+            ):
                 lane.ahead += 1
                 return self._jobs[lane.pending.popleft()]
             self._changed.wait()
@@ -256,9 +264,7 @@ class Engine:
                 )
             self._store.put(digest, identity, answer, replace=self._policy.fresh)
         if self._recorder is not None:
-            self._recorder.record(
-                request_digest=digest, request=request, identity=identity, answer=answer
-            )
+            self._recorder.record(digest, summarise(request), identity, answer)
         return assignment.judge(
             case,
             answer,
@@ -297,6 +303,8 @@ class Engine:
                     backend.close()
                 if not self._may_retry(error, attempt):
                     return _Contact(None, None, error)
+            except SettingsError as error:  # such as a recording that is not there
+                return _Contact(None, None, BackendError(str(error)))
             self._stopping.wait(self._policy.pause_s(attempt, random.random()))  # noqa: S311
 
     def _ask(self, lane: _Lane, backend: Backend, request: Request) -> tuple[Answer, int]:

@@ -69,6 +69,7 @@ _BULLET: Final = re.compile(r"(?:[-+*\u2022\u2023\u2013\u2014]|#{1,6})\s+")
 _INVISIBLE: Final = re.compile(
     "[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
+_MOST_MARKS: Final = 30
 _APOSTROPHES: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\uff07": "'"})
 # A number with a point is one part: "7.5" names neither 7 nor 5.
 _WORD: Final = re.compile(r"\d+(?:\.\d+)+|\w+")
@@ -86,10 +87,26 @@ def normalise(text: str) -> str:
 
 def fold(text: str) -> str:
     """Fold letters as `normalise` does and leave punctuation and white space alone."""
-    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
+    if text.isascii():
+        return text.casefold()
+    text = _stream_safe(_INVISIBLE.sub("", text))
+    text = unicodedata.normalize("NFKC", text).casefold()
     # Case folding can undo NFKC ("ΐ" and its like); the second round settles it.
     text = unicodedata.normalize("NFKC", text).casefold()
     return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_APOSTROPHES)
+
+
+def _stream_safe(text: str) -> str:
+    """Drop accents beyond the thirtieth on one letter, as no language has them.
+
+    Putting accents into canonical order takes quadratic time (UAX #15 names the same limit).
+    """
+    kept, run = [], 0
+    for char in text:
+        run = run + 1 if unicodedata.combining(char) else 0
+        if run <= _MOST_MARKS:
+            kept.append(char)
+    return "".join(kept)
 
 
 def trim(text: str) -> str:

@@ -17,6 +17,7 @@ from pytest_llmclf.answer import Answer
 from pytest_llmclf.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytest_llmclf.request import ModelIdentity
@@ -65,12 +66,22 @@ class AnswerStore:
         self.close()
 
     def get(self, digest: str) -> Answer | None:
-        """The stored answer to the request with this digest, or ``None``."""
+        """The stored answer to the request with this digest, or ``None``.
+
+        One that cannot be read is asked for anew, and `notice` says so.
+        """
         with self._lock:
-            row = self._connection.execute(
-                "SELECT answer FROM answers WHERE digest = ?", (digest,)
-            ).fetchone()
-        return None if row is None else Answer.from_json(json.loads(row[0]))
+            try:
+                row = self._connection.execute(
+                    "SELECT answer FROM answers WHERE digest = ?", (digest,)
+                ).fetchone()
+                return None if row is None else Answer.from_json(json.loads(row[0]))
+            except (sqlite3.Error, ValueError, LookupError, TypeError) as error:
+                self.notice = (
+                    f"{self.path}: answers cannot be read ({error}) and are asked for anew; "
+                    "remove the file, or choose another folder with --llmclf-home"
+                )
+                return None
 
     def put(
         self, digest: str, identity: ModelIdentity, answer: Answer, *, replace: bool = False
@@ -137,16 +148,23 @@ class AnswerStore:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             return self._connect_patiently(str(self.path))
-        except _Unusable as error:
-            aside = _set_aside(self.path)
-            self.notice = f"{self.path}: {error}; kept as {aside.name}, started a new store"
-            return self._connect(str(self.path))
+        except _Unusable:
+            return self._start_anew(self.path)
         except (OSError, sqlite3.OperationalError) as error:
             self.notice = (
                 f"{self.path}: cannot be opened ({error}); answers of this run are kept in memory "
                 "only; choose another folder with --llmclf-home"
             )
             return self._connect(":memory:")
+
+    def _start_anew(self, path: Path) -> sqlite3.Connection:
+        with _alone(path):
+            try:  # another process may have done it meanwhile
+                return self._connect_patiently(str(path))
+            except _Unusable as error:
+                aside = _set_aside(path)
+                self.notice = f"{path}: {error}; kept as {aside.name}, started a new store"
+                return self._connect_patiently(str(path))
 
     def _connect_patiently(self, target: str) -> sqlite3.Connection:
         # Several workers open a new file at once; switching it to WAL takes an exclusive lock
@@ -189,6 +207,26 @@ def _check_version(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version not in (0, SCHEMA_VERSION):
         raise _Unusable(f"written by another version (schema {version})")
+
+
+@contextlib.contextmanager
+def _alone(path: Path, patience_s: float = 2.0) -> Iterator[None]:
+    """Keep other processes from setting the same file aside; a lock left by a crash is ignored."""
+    lock = path.with_name(f"{path.name}.lock")
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        try:
+            lock.touch(exist_ok=False)
+            break
+        except FileExistsError:
+            time.sleep(0.01)
+        except OSError:  # the folder cannot be written: the renaming will say so
+            break
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            lock.unlink()
 
 
 def _set_aside(path: Path) -> Path:

@@ -180,7 +180,7 @@ def unwrap(body: Any) -> str:
     Errors come as text, as ``{"error": "..."}``, as ``{"error": {"message": ...}}``, and as JSON
     inside the error string of JSON.
     """
-    for _ in range(4):  # each step takes one wrapping off; nobody nests deeper
+    for _ in range(8):  # each step takes one wrapping off; nobody nests deeper
         match body:
             case {"error": inner} if inner:
                 body = inner

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -13,18 +14,24 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from pytest_llmclf.backends import transport
 from pytest_llmclf.backends.address import Address
 from pytest_llmclf.backends.llama_binary import library_environment
 from pytest_llmclf.errors import RuntimeBroken, ServerFailed
+from pytest_llmclf.outcome import shorten
 
 MAX_STARTS = 4
 """One start and three restarts; a server that dies more often is given up."""
 
 TAIL_LINES = 12
-"""Lines of the server's output that go into an error message."""
+"""Lines of the server's output that go with an error as its note."""
+
+_TELLING_LINES = 3
+_TELLING_WIDTH = 400
+_ERROR_LINE = re.compile(r"^[0-9.]+ E |\berror\b", re.IGNORECASE)
+ServerErrorT = TypeVar("ServerErrorT", ServerFailed, RuntimeBroken)
 
 _KEPT_LINES = 200
 _POLL_S = 0.02
@@ -52,7 +59,8 @@ class ServerPlan:
         parallel: Requests that it works on side by side.
         context: Context of each of them in tokens.
         threads: CPU threads, or ``None`` for llama.cpp's choice.
-        cpu_only: Leave graphics cards alone; a tiny model is faster without.
+        tiny: The model is so small that graphics cards and caches cost more than they save;
+            without a cache no answer depends on what was asked before.
     """
 
     program: Path
@@ -62,7 +70,7 @@ class ServerPlan:
     parallel: int = 4
     context: int = 4096
     threads: int | None = None
-    cpu_only: bool = False
+    tiny: bool = False
 
     def arguments(self, port: int) -> list[str]:
         """The command line. What older servers may not know goes into `environment`."""
@@ -75,7 +83,7 @@ class ServerPlan:
         ]
         if self.threads is not None:
             command += ["--threads", str(self.threads)]
-        if self.cpu_only:
+        if self.tiny:
             command += ["--n-gpu-layers", "0", "--no-mmproj-offload"]
         return command
 
@@ -96,7 +104,7 @@ class ServerPlan:
             "LLAMA_ARG_CACHE_RAM": "0",
             "LLAMA_ARG_UI": "0",
             "LLAMA_ARG_OFFLINE": "1",
-            **({"LLAMA_ARG_DEVICE": "none"} if self.cpu_only else {}),
+            **({"LLAMA_ARG_DEVICE": "none", "LLAMA_ARG_CACHE_PROMPT": "0"} if self.tiny else {}),
         }
 
 
@@ -163,9 +171,11 @@ class LlamaServer:
         while time.monotonic() < deadline:
             with self._lock:
                 if self._child is not None and self._child.poll() is not None:
-                    return ServerFailed(
-                        f"llama-server for {self.plan.alias} died, {self._last_words()}",
-                        remedy="it is started again for the next request",
+                    return self._noted(
+                        ServerFailed(
+                            f"llama-server for {self.plan.alias} died, {self._last_words()}",
+                            remedy="it is started again for the next request",
+                        )
                     )
             time.sleep(_POLL_S)
         return error
@@ -189,10 +199,12 @@ class LlamaServer:
     def _start(self) -> Address:
         """Start on a free port; another try if someone was faster to take it."""
         if self._starts >= MAX_STARTS:
-            raise RuntimeBroken(
-                f"llama-server for {self.plan.alias} died {self._starts} times, "
-                f"{self._last_words()}",
-                remedy=self._try_another(),
+            raise self._noted(
+                RuntimeBroken(
+                    f"llama-server for {self.plan.alias} died {self._starts} times, "
+                    f"{self._last_words()}",
+                    remedy=self._try_another(),
+                )
             )
         for attempt in range(_PORT_TRIES):
             self._stop()
@@ -205,12 +217,12 @@ class LlamaServer:
                 return Address(host="127.0.0.1", port=port, path="/v1")
             port_taken = "bind" in self._tail()
             if not port_taken or attempt == _PORT_TRIES - 1:
-                words = self._last_words()
-                self._stop()
-                raise RuntimeBroken(
-                    f"llama-server for {self.plan.alias} {problem}, {words}",
+                error = RuntimeBroken(
+                    f"llama-server for {self.plan.alias} {problem}, {self._last_words()}",
                     remedy=self._try_another(),
                 )
+                self._stop()
+                raise self._noted(error)
         raise AssertionError("unreachable")
 
     def _launch(self, port: int) -> None:
@@ -267,9 +279,9 @@ class LlamaServer:
     def _stop(self) -> None:
         child, self._child, self._address = self._child, None, None
         if child is not None:
-            assert child.stdin is not None
-            with contextlib.suppress(OSError):
-                child.stdin.close()  # the keeper takes this as the end
+            if child.stdin is not None:
+                with contextlib.suppress(OSError):
+                    child.stdin.close()  # the keeper takes this as the end
             try:
                 child.wait(_STOP_S)
             except subprocess.TimeoutExpired:
@@ -280,13 +292,22 @@ class LlamaServer:
             self._reader = None
 
     def _last_words(self) -> str:
+        """Exit status and what the server said last, in one line; errors before chatter."""
         status = None if self._child is None else self._child.poll()
+        lines = [line for line in list(self._lines) if line.strip()]
+        telling = [line for line in lines if _ERROR_LINE.search(line)] or lines
+        said = " / ".join(telling[-_TELLING_LINES:])
         how = "" if status is None else f"exit status {status}, "
-        return f"{how}last output:\n{self._tail() or '(none)'}\n"
+        return f"{how}last output: {shorten(said, _TELLING_WIDTH) if said else 'none'}"
 
     def _tail(self) -> str:
         lines = [line for line in list(self._lines) if line.strip()]
         return "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
+
+    def _noted(self, error: ServerErrorT) -> ServerErrorT:
+        """The error with the server's last lines as a note: a message is one line."""
+        error.add_note(f"Last output of llama-server:\n{self._tail() or '    (none)'}")
+        return error
 
     def _try_another(self) -> str:
         return (

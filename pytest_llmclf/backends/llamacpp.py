@@ -137,7 +137,7 @@ class LlamaCppBackend:
                 threads=threads
                 or _positive(options, "num_thread")
                 or (1 if pair.embedded else None),
-                cpu_only=pair.embedded,
+                tiny=pair.embedded,
             )
         )
         self._plan = self._server.plan

@@ -26,6 +26,8 @@ def client_settings(address: Address, timeout_s: float) -> dict[str, Any]:
         "trust_env": not address.is_loopback,
         "timeout": httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s)),
         "auth": address.user,
+        # Reading the certificates takes a noticeable moment, and plain HTTP uses none.
+        "verify": address.scheme == "https",
     }
 
 

@@ -130,7 +130,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]
         from pytest_llmclf.plugin.gates import judge_declared
 
         if is_gate(pyfuncitem):
-            judge_declared(pyfuncitem, pyfuncitem.funcargs["report"])
+            judge_declared(pyfuncitem)
     return (yield)
 
 

@@ -79,9 +79,21 @@ def image_id(case: str, spec: ModelSpec) -> str:
 
 
 def model_id(spec: ModelSpec) -> str:
-    """Model in a test id: without folders and without anything long."""
-    name = str(spec).removeprefix("llamacpp:").replace("\\", "/").rpartition("/")[2]
+    """Model in a test id: without addresses, folders or anything long."""
+    match spec.backend:
+        case "openai":
+            name = f"openai:{spec.name}"
+        case "llamacpp":
+            name = spec.name or _file_name(spec.text)
+        case "replay":
+            name = f"replay:{_file_name(spec.file)}{'#' if spec.name else ''}{spec.name}"
+        case _:
+            name = str(spec)
     return name.replace("::", "__")[:60]
+
+
+def _file_name(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2]
 
 
 def _need(metafunc: pytest.Metafunc, argument: str) -> None:

@@ -28,14 +28,15 @@ class GateInconclusive(AssertionError):
     """The outcomes do not allow a verdict."""
 
 
-def judge_declared(item: pytest.Item, report: Report) -> None:
+def judge_declared(item: pytest.Function) -> None:
     """Judge the gates that the evaluation declares.
 
     Raises:
         GateFailed: A threshold was not reached.
         GateInconclusive: The outcomes do not allow a verdict.
     """
-    gate: Evaluation = getattr(item.obj, GATE_ATTRIBUTE)  # type: ignore[attr-defined]
+    gate: Evaluation = getattr(item.obj, GATE_ATTRIBUTE)
+    report: Report = item.funcargs["report"]
     book = book_of(item.config)
     book.judged.add((report.evaluation, report.model))
     verdicts = judge(report, gate.gates)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.assignment import Assignment
     from pytest_llmclf.backends.base import Backend
     from pytest_llmclf.backends.connect import Connections, ConnectSettings
+    from pytest_llmclf.backends.replay import Recorder
     from pytest_llmclf.backends.spec import ModelSpec
     from pytest_llmclf.engine import Engine
     from pytest_llmclf.evaluation import Evaluation
@@ -61,6 +62,8 @@ class Run:
         self._store: AnswerStore | None = None
         self._connections: Connections | None = None
         self._engine: Engine | None = None
+        self._recorder: Recorder | None = None
+        self._recorder: Recorder | None = None
 
     def assign(self, evaluation: Evaluation, declared_in: Path) -> tuple[Assignment, ...]:
         """The assignments of an evaluation, loaded once.
@@ -108,16 +111,15 @@ class Run:
     @property
     def engine(self) -> Engine:
         """Asks ahead; idle until the first outcome is wanted."""
-        from pytest_llmclf.backends.replay import Recorder
         from pytest_llmclf.engine import Engine
 
         if self._engine is None:
-            record = self.settings.record
+            self._recorder = self._open_recorder()
             self._engine = Engine(
                 connect=self._connect,
                 store=self.store,
                 policy=self.settings.asking,
-                recorder=None if record is None else Recorder(record),
+                recorder=self._recorder,
             )
         return self._engine
 
@@ -144,11 +146,27 @@ class Run:
     def close(self) -> None:
         """Stop asking and close files; may be called twice."""
         self.stop_asking()
+        if self._recorder is not None:
+            self._recorder.close()
         if self._store is not None:
             if not self.worker:
                 self._store.forget_run(self.id)
             self._store.close()
+        if self._recorder is not None:
+            self._recorder.close()
+        self._recorder = None
         self._engine = self._connections = self._store = None
+
+    def _open_recorder(self) -> Recorder | None:
+        from pytest_llmclf.backends.replay import Recorder
+        from pytest_llmclf.errors import SettingsError
+
+        if self.settings.record is None:
+            return None
+        try:
+            return Recorder(self.settings.record)
+        except SettingsError as error:
+            raise pytest.UsageError(f"--llmclf-record: {error}") from error
 
     def _connect(self, assignment: Assignment) -> Backend:
         return self._connected.connect(assignment.spec, assignment.modelfile)

@@ -6,10 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.plugin.ledger import book_of
-from pytest_llmclf.render.terminal import gate_lines, report_lines
+from pytest_llmclf.render.terminal import gate_lines, lines
 from pytest_llmclf.render.text import Style
+from pytest_llmclf.report import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from _pytest.terminal import TerminalReporter
@@ -17,30 +19,31 @@ if TYPE_CHECKING:
     from pytest_llmclf.assignment import Assignment
     from pytest_llmclf.plugin.run import Run
     from pytest_llmclf.render.text import Line
+    from pytest_llmclf.report import Report
 
 _MOST_PROBLEMS = 5
 
 
 def announcement(run: Run) -> list[str]:
     """A line an evaluation and model, then what is odd about the pictures."""
-    lines = []
+    said = []
     reasons = []
     for assignment in run.assignments.values():
-        lines.append(
+        said.append(
             f"llmclf: {assignment.evaluation.title}: {_pictures(assignment)} -> {assignment.spec}"
         )
         if assignment.reason and assignment.reason not in reasons:
             reasons.append(assignment.reason)
-        lines += [f"llmclf: warning: {warning}" for warning in assignment.dataset.warnings]
+        said += [f"llmclf: warning: {warning}" for warning in assignment.dataset.warnings]
         bad = [case.problem for case in assignment.dataset.cases if case.problem]
-        lines += [f"llmclf: cannot be asked about: {problem}" for problem in bad[:_MOST_PROBLEMS]]
+        said += [f"llmclf: cannot be asked about: {problem}" for problem in bad[:_MOST_PROBLEMS]]
         if len(bad) > _MOST_PROBLEMS:
-            lines.append(f"llmclf: and {len(bad) - _MOST_PROBLEMS} more pictures like these")
-    lines += [f"llmclf: {reason}" for reason in reasons]
+            said.append(f"llmclf: and {len(bad) - _MOST_PROBLEMS} more pictures like these")
+    said += [f"llmclf: {reason}" for reason in reasons]
     remote = run.settings.allow_remote
     if remote:
-        lines.append(f"llmclf: pictures may leave this machine for {', '.join(sorted(remote))}")
-    return lines
+        said.append(f"llmclf: pictures may leave this machine for {', '.join(sorted(remote))}")
+    return said
 
 
 def print_reports(
@@ -52,27 +55,29 @@ def print_reports(
     style = style_of(reporter, run.settings.decimals)
     reports = book.reports(config)
     brief = config.get_verbosity() < 0
-    for report in reports:
-        if not brief:
-            reporter.write_sep("=", f"{report.evaluation} on {report.model}")
-            _print(reporter, report_lines(report, style))
-    verdicts = list(book.verdicts)
-    unjudged = [
-        f"{report.evaluation} on {report.model}: no gate was judged"
-        for report in reports
-        if (report.evaluation, report.model) not in book.judged
-    ]
-    if verdicts or unjudged:
-        reporter.write_sep("=", "gates")
-        _print(reporter, gate_lines(verdicts, style))
-        for line in unjudged:
-            reporter.write_line(line)
+    if reports:
+        reporter.write_sep("=", "evaluations")
+    verdicts = [*book.verdicts, *_unjudged(reports, book.judged)]
+    _print(reporter, gate_lines(verdicts, style) if brief else lines(reports, verdicts, style))
     notice = run.store_notice
     for line in (notice, trouble):
         if line:
             reporter.write_line(f"llmclf: {line}", yellow=True)
     if folder is not None and not brief:
         reporter.write_line(f"llmclf: files of this run: {_near(folder)}")
+
+
+def _unjudged(reports: Sequence[Report], judged: set[tuple[str, str]]) -> list[Verdict]:
+    return [
+        Verdict(
+            word="UNGATED",
+            text="no gate was judged",
+            evaluation=report.evaluation,
+            model=report.model,
+        )
+        for report in reports
+        if (report.evaluation, report.model) not in judged
+    ]
 
 
 def style_of(reporter: TerminalReporter, decimals: int) -> Style:
@@ -87,9 +92,8 @@ def style_of(reporter: TerminalReporter, decimals: int) -> Style:
     )
 
 
-def _print(reporter: TerminalReporter, lines: object) -> None:
-    line: Line
-    for line in lines:  # type: ignore[attr-defined]
+def _print(reporter: TerminalReporter, printed: Iterable[Line]) -> None:
+    for line in printed:
         for segment in line.segments:
             reporter.write(segment.text, **segment.markup)
         reporter.write_line("")

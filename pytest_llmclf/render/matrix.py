@@ -91,12 +91,15 @@ def lines(confusion: Confusion, style: Style) -> Iterator[Line]:
 
     Every row ends with its unparsed answers and its errors.
     """
-    yield style.line(f"{_INDENT}confusion matrix")
     plan = _fit(confusion, style)
     if plan is None:
-        yield style.line(f"{_INDENT}no room for it in {style.width} columns")
+        text = f"no room for the confusion matrix in {style.width} columns"
+        yield from (style.line(found) for found in style.wrapped(text, _INDENT))
         return
-    yield style.line(f"{_INDENT}confusion matrix ", ("(rows: actual, columns: predicted)", "light"))
+    names = zip(plan.tail_names, plan.tails, strict=True)
+    legend = "".join(f"; {name} is {key}" for name, key in names if name != key)
+    text = f"confusion matrix (rows: actual, columns: predicted{legend})"
+    yield from (style.line(found) for found in style.wrapped(text, _INDENT))
     yield _head(plan, style)
     for name, index in zip(plan.rows, plan.shown, strict=True):
         yield _row(confusion, plan, style, name, index)

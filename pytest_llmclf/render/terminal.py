@@ -111,7 +111,8 @@ def score_lines(report: Report, style: Style) -> Iterator[Line]:
         yield from (style.line((found, "light")) for found in style.wrapped(text, _INDENT))
     yield Line()
     accuracy = with_interval(report.accuracy, style)
-    yield style.line(f"{_INDENT}{left('accuracy', name_width)}      ", (accuracy, "bold"))
+    gap = " " * max(2, min(6, style.width - len(_INDENT) - name_width - width(accuracy)))
+    yield style.line(f"{_INDENT}{left('accuracy', name_width)}{gap}", (accuracy, "bold"))
     for name, average in (("macro avg", report.macro), ("weighted avg", report.weighted)):
         yield style.line(
             f"{_INDENT}{left(name, name_width)}",

@@ -131,7 +131,7 @@ class Style:
         return cut(self.safe(text), columns)
 
     def wrapped(self, text: str, indent: str = "") -> Iterator[str]:
-        """`text` made safe and broken between words into lines of at most `width` columns."""
+        """`text` made safe and broken into lines of `width` columns, between words where it can."""
         room = max(10, self.width - len(indent))
         current = ""
         for word in self.safe(text).split(" "):
@@ -139,6 +139,10 @@ class Style:
             if current and width(joined) > room:
                 yield indent + current
                 joined = word
+            while width(joined) > room:
+                head = start(joined, room)
+                yield indent + head
+                joined = joined[len(head) :]
             current = joined
         yield indent + current
 

@@ -76,16 +76,18 @@ def test_quotes_fit(text: str, columns: int, unicode: bool) -> None:  # noqa: FB
 
 @given(st.lists(st.text(st.characters(codec="ascii"), max_size=8), max_size=12))
 def test_wrapping_loses_no_word(words: list[str]) -> None:
-    """Wrapped lines fit and hold every word in order."""
+    """Wrapped lines fit and hold everything in order."""
     style = Style(width=30)
     text = style.safe(" ".join(words))
     lines = list(style.wrapped(text, "  "))
     assert all(line.startswith("  ") for line in lines)
-    assert " ".join(line[2:] for line in lines).split() == text.split()
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert max(map(width, lines)) <= 30
 
 
 def test_wrapped_lines_fit() -> None:
-    """Words are moved to the next line before they pass the width."""
+    """Words move to the next line before they pass the width; longer ones are broken."""
+    assert list(Style(width=10).wrapped("a 猫猫猫猫猫猫")) == ["a", "猫猫猫猫猫", "猫"]
     assert list(Style(width=12).wrapped("one two three", "  ")) == ["  one two", "  three"]
 
 

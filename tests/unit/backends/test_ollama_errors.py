@@ -167,7 +167,7 @@ def test_no_exception_of_a_client_is_forgotten() -> None:
     assert {*_families(httpx.HTTPError), *own} <= set(EXCEPTIONS)
 
 
-@pytest.mark.parametrize("kind", EXCEPTIONS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", EXCEPTIONS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
 def test_an_exception_has_its_type(kind: type[Exception]) -> None:
     """Each exception maps to one type with a remedy."""
     mapped = ollama_errors.from_exception(_raised(kind), address=ADDRESS, model="llava")

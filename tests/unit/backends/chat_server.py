@@ -1,0 +1,93 @@
+"""A tiny OpenAI-compatible server that says what a test wants."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Self
+
+from pytest_llmclf.backends.address import Address
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A request as it arrived."""
+
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+def completion(**choice: Any) -> dict[str, Any]:
+    """The body of an ordinary answer."""
+    message = {"role": "assistant", "content": "7"}
+    return {
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop", **choice}],
+        "usage": {"prompt_tokens": 31, "completion_tokens": 2},
+    }
+
+
+class ChatServer:
+    """Listens on a free port of 127.0.0.1 within a ``with`` block.
+
+    Attributes:
+        answers: (status, body) by path; a body that is text is sent as it is.
+        arrived: Requests in order.
+    """
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, Any]] = {
+            "/v1/models": (200, {"data": [{"id": "llava", "owned_by": "someone"}]}),
+            "/v1/chat/completions": (200, completion()),
+        }
+        self.arrived: list[Arrived] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+
+    @property
+    def address(self) -> Address:
+        return Address(host="127.0.0.1", port=self._server.server_address[1], path="/v1")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join(5)
+        self._server.server_close()
+
+
+def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _any(self) -> None:
+            data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = json.loads(data) if data else None
+            server.arrived.append(Arrived(self.path, dict(self.headers), body))
+            status, answer = server.answers.get(self.path, (404, {"error": "no such path"}))
+            sent = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(sent)))
+            self.end_headers()
+            self.wfile.write(sent)
+
+        do_GET = do_POST = _any  # noqa: N815 - http.server's names
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited name
+            pass
+
+    return Handler

@@ -1,0 +1,276 @@
+"""Recordings: written by many, played back exactly or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmclf.answer import Answer, TokenLogprob
+from pytest_llmclf.backends.replay import Recorder, RecordingBackend, ReplayBackend, summarise
+from pytest_llmclf.errors import ReplayMismatch, SettingsError
+from pytest_llmclf.request import ModelIdentity, Request
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LLAVA = ModelIdentity(backend="ollama", name="llava", digest="d1" * 32, server="ollama 0.33.0")
+SMALL = ModelIdentity(backend="llamacpp", name="micro-llava", digest="e2" * 32)
+REQUEST = Request(
+    system="One word.", prompt="Which digit?", image=b"picture", media_type="image/png",
+    options={"temperature": 0, "stop": ["x"]}, examples=(("user", "Hi"),),
+)  # fmt: skip
+ANSWER = Answer(
+    text="7\u2028\x85 \ud800", prompt_tokens=3, wall_s=0.5,
+    logprobs=(TokenLogprob(token="7", logprob=-0.1, top=(("7", -0.1), ("1", -2.5))),),
+)  # fmt: skip
+
+
+class Parrot:
+    """A model that always says the same."""
+
+    slots = 3
+    closed = False
+
+    def __init__(self, identity: ModelIdentity = LLAVA) -> None:
+        self._identity = identity
+
+    def identify(self) -> ModelIdentity:
+        return self._identity
+
+    def ask(self, request: Request) -> Answer:
+        return replace(ANSWER, text=request.prompt)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _write(path: Path, *identities: ModelIdentity, request: Request = REQUEST) -> None:
+    recorder = Recorder(path)
+    for identity in identities:
+        recorder.record(request.digest(identity), summarise(request), identity, ANSWER)
+    recorder.close()
+
+
+def test_an_answer_comes_back_as_it_was(tmp_path: Path) -> None:
+    """Text with odd characters, counts and log-probabilities survive."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    replay = ReplayBackend(path)
+    assert replay.ask(REQUEST) == ANSWER
+    replay.close()
+
+
+def test_identity_is_the_recorded_one(tmp_path: Path) -> None:
+    """Requests have the same digests as when they were recorded."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    identity = ReplayBackend(path).identify()
+    assert REQUEST.digest(identity) == REQUEST.digest(LLAVA)
+    assert identity.spec == "ollama:llava"
+    assert identity.details["replayed from"] == "run.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"prompt": "Which animal?"}, 'prompt differ (recorded "Which digit?", asked "Which a'),
+        ({"image": b"other"}, "image bytes differ"),
+        ({"system": None}, "system differ"),
+        ({"options": {"temperature": 1, "stop": ["x"]}}, "options temperature differ"),
+        ({"answer_schema": {"type": "string"}}, "answer schema differ"),
+        ({"top_logprobs": 5}, "top logprobs differ"),
+        ({"repeat": 1}, "repeat differ"),
+        ({"examples": ()}, "examples differ"),
+        ({"media_type": "image/jpeg"}, "media type differ"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_a_mismatch_names_what_differs(
+    tmp_path: Path, changes: dict[str, Any], named: str
+) -> None:
+    """Any other request is refused, with the difference and the remedy."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    with pytest.raises(ReplayMismatch) as caught:
+        ReplayBackend(path).ask(replace(REQUEST, **changes))
+    assert named in str(caught.value)
+    assert "record again" in caught.value.remedy
+    assert str(caught.value).count("differ") == 1
+    assert not caught.value.retryable
+
+
+def test_every_field_of_a_request_is_summarised() -> None:
+    """A new field of a request must be able to explain a mismatch."""
+    assert set(summarise(REQUEST)) == set(Request.__dataclass_fields__)
+
+
+def test_the_nearest_recording_explains(tmp_path: Path) -> None:
+    """Of several recorded requests the one with the same picture is compared."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA, request=replace(REQUEST, image=b"other", repeat=0))
+    _write(path, LLAVA, request=replace(REQUEST, prompt="Which figure?"))
+    with pytest.raises(ReplayMismatch, match="Which figure"):
+        ReplayBackend(path).ask(REQUEST)
+
+
+def test_an_edited_digest_is_noticed(tmp_path: Path) -> None:
+    """The same question under another digest is no match."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    path.write_text(path.read_text("utf-8", "surrogatepass").replace(
+        REQUEST.digest(LLAVA), "0" * 64), "utf-8", "surrogatepass")  # fmt: skip
+    with pytest.raises(ReplayMismatch, match="edited"):
+        ReplayBackend(path).ask(REQUEST)
+
+
+def test_several_models_share_a_file(tmp_path: Path) -> None:
+    """One is chosen by spec, name or digest; without a choice the models are listed."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA, SMALL)
+    for chosen in ("llamacpp:micro-llava", "micro-llava", "e2e2"):
+        assert ReplayBackend(path, chosen).identify().name == "micro-llava"
+    with pytest.raises(SettingsError, match=r"several models: ollama:llava .*micro-llava"):
+        ReplayBackend(path)
+    with pytest.raises(SettingsError, match="not gemma"):
+        ReplayBackend(path, "gemma")
+
+
+def test_a_recording_is_continued(tmp_path: Path) -> None:
+    """A later run adds to it; the later of two answers counts."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    recorder = Recorder(path)
+    later = replace(ANSWER, text="8")
+    recorder.record(REQUEST.digest(LLAVA), summarise(REQUEST), LLAVA, later)
+    recorder.close()
+    recorder.close()
+    assert ReplayBackend(path).ask(REQUEST).text == "8"
+    assert path.read_bytes().count(b"llmclf_recording") == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"precious notes\n", b"", b'{"a": 1}\n', b"[]\n", b"\xff\xfe", b"null\n"]
+)
+def test_another_file_is_not_overwritten(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is no recording stays as it is."""
+    monkeypatch.setattr("pytest_llmclf.backends.replay._HEADER_WAIT_S", 0.05)
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match="no recording"):
+        Recorder(path)
+    with pytest.raises(SettingsError):
+        ReplayBackend(path)
+    assert path.read_bytes() == content
+
+
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    """A recording of a later version says so."""
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"type":"header","llmclf_recording":99}\n', "utf-8")
+    with pytest.raises(SettingsError, match="format 99"):
+        Recorder(path)
+    with pytest.raises(SettingsError, match="format 99"):
+        ReplayBackend(path)
+
+
+def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
+    """A replay of nothing names the option."""
+    with pytest.raises(SettingsError, match="--llmclf-record FILE"):
+        ReplayBackend(tmp_path / "none.jsonl")
+    with pytest.raises(SettingsError, match="cannot be written"):
+        Recorder(tmp_path)
+
+
+def test_a_line_that_a_crash_cut_is_skipped(tmp_path: Path) -> None:
+    """The rest is read, and the next recorder begins a line of its own."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    with pytest.raises(ReplayMismatch, match="no answers"):
+        ReplayBackend(path).ask(REQUEST)
+    _write(path, LLAVA)
+    assert ReplayBackend(path).ask(REQUEST) == ANSWER
+
+
+def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+    """Damage that no crash explains is not passed over."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("rubbish\n")
+    with pytest.raises(SettingsError, match=r"run\.jsonl:4: no line"):
+        ReplayBackend(path)
+
+
+def test_threads_do_not_mix_lines(tmp_path: Path) -> None:
+    """Answers recorded at once all arrive whole."""
+    path = tmp_path / "run.jsonl"
+    recorder = Recorder(path)
+    requests = [replace(REQUEST, prompt=f"{number} " * 500) for number in range(40)]
+
+    def write(part: list[Request]) -> None:
+        for request in part:
+            recorder.record(request.digest(LLAVA), summarise(request), LLAVA, ANSWER)
+
+    threads = [threading.Thread(target=write, args=(requests[i::4],)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    recorder.close()
+    replay = ReplayBackend(path)
+    assert all(replay.ask(request) == ANSWER for request in requests)
+
+
+WRITER = """
+import sys
+from pytest_llmclf.answer import Answer
+from pytest_llmclf.backends.replay import Recorder
+from pytest_llmclf.request import ModelIdentity
+path, name = sys.argv[1:]
+recorder = Recorder(path)
+for number in range(50):
+    identity = ModelIdentity(backend="b", name="m", digest="d")
+    recorder.record(f"{name}-{number}", {"prompt": name * 3000}, identity, Answer(text=name))
+recorder.close()
+"""
+
+
+def test_processes_do_not_mix_lines(tmp_path: Path) -> None:
+    """Workers that start together share one header and lose no line."""
+    path = tmp_path / "run.jsonl"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(path), name], env=environment)  # noqa: S603
+        for name in "abcd"
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0, 0]
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert sum("llmclf_recording" in line for line in lines) == 1
+    answers = {line["request"] for line in lines if line["type"] == "answer"}
+    assert answers == {f"{name}-{number}" for name in "abcd" for number in range(50)}
+
+
+def test_a_recording_backend_asks_and_records(tmp_path: Path) -> None:
+    """What passes through can be played back, and closing reaches the model."""
+    recorder = Recorder(tmp_path / "run.jsonl")
+    parrot = Parrot()
+    backend = RecordingBackend(parrot, recorder)
+    assert (backend.slots, backend.identify()) == (3, LLAVA)
+    assert backend.ask(REQUEST).text == "Which digit?"
+    backend.close()
+    recorder.close()
+    assert parrot.closed
+    assert ReplayBackend(recorder.path).ask(REQUEST).text == "Which digit?"
+    with pytest.raises(SettingsError, match="closed already"):
+        backend.ask(REQUEST)
