@@ -104,6 +104,7 @@ def load(
     folder = source.parent if source.is_file() else source
     description = read_description(folder)
     root, found = read_source(source, pattern or description.pattern)
+    root = root.absolute()
     name = name or description.name or root.resolve().name
     ordered = description.labels or tuple(labels or ()) or _found_labels(found)
     problems = [*found.problems, *label_problems(ordered)]

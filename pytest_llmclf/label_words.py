@@ -18,7 +18,7 @@ def _listed(text: str) -> frozenset[str]:
 
 FUNCTION_WORDS: Final = _listed(
     # articles, pronouns, copulas
-    "a an the this that it its it's that's this's there there's here here's i is are "
+    "a an the i this that it its it's that's this's there there's here here's i is are "
     # what a picture does, and where
     "see shows show shown showing depicts depicted depicting displays displayed displaying "
     "features featuring contains represents of in"

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ class Measure:
     ``>= 0.6`` and no ``<= 0.6``. Comparing is exact: 3/5 is ``>= 0.6``.
     """
 
-    __slots__ = ()
+    __slots__: ClassVar[tuple[str, ...]] = ()
 
     @property
     def exact(self) -> Fraction | None:
@@ -77,7 +77,9 @@ class Measure:
     def __eq__(self, other: object) -> bool:
         """Whether it is this number; two measures are equal when they also count the same."""
         if isinstance(other, Measure):
-            return type(self) is type(other) and repr(self) == repr(other)
+            return type(self) is type(other) and all(
+                getattr(self, name) == getattr(other, name) for name in self.__slots__
+            )
         return isinstance(other, int | float) and self.value == other
 
     def __hash__(self) -> int:

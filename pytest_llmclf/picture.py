@@ -14,7 +14,7 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.errors import PictureError
+from pytest_llmclf.errors import PictureError, SettingsError
 from pytest_llmclf.picture_header import PNG_MARK, Header, read_header
 
 if TYPE_CHECKING:
@@ -49,11 +49,22 @@ class PictureLimits:
             looks at 336. More would cost time and change nothing.
         max_pixels: Most pixels that are decoded; 64 million take about 200 MB.
         max_bytes: Largest file that is read into memory.
+
+    Raises:
+        SettingsError: A limit is less than 1.
     """
 
     max_side: int = 1344
     max_pixels: int = 64_000_000
     max_bytes: int = 64 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        """Refuse limits under which no picture could be sent."""
+        for name in ("max_side", "max_pixels", "max_bytes"):
+            value: int = getattr(self, name)
+            if value < 1:
+                msg = f"{name} is {value}, under which no picture could be sent: give at least 1"
+                raise SettingsError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -310,24 +310,12 @@ def build(
     """
     ordered = tuple(sorted(outcomes, key=lambda outcome: (outcome.case, outcome.repeat)))
     _refuse_strangers(evaluation, model, ordered)
-    kinds = Counter(outcome.kind for outcome in ordered)
-    expected = len(ordered) if collected is None else collected
-    ledger = Ledger(
-        collected=expected,
-        correct=kinds["correct"],
-        misclassified=kinds["misclassified"],
-        unparsed=kinds["unparsed"],
-        error=kinds["error"],
-        not_needed=kinds["not_needed"],
-        lost=kinds["lost"] + max(0, expected - len(ordered)),
-        deselected=deselected,
-    )
     return Report(
         evaluation=evaluation,
         model=model,
         identity=identity,
         dataset=dataset,
-        ledger=ledger,
+        ledger=_ledger(ordered, collected, deselected),
         outcomes=ordered,
         confusion=Confusion.from_outcomes(dataset.labels, ordered),
         duration_s=duration_s,
@@ -348,6 +336,21 @@ def lost(evaluation: str, model: str, case: Case, *, repeat: int = 0) -> Outcome
         kind="lost",
         tags=dict(case.tags),
         repeat=repeat,
+    )
+
+
+def _ledger(outcomes: Sequence[Outcome], collected: int | None, deselected: int) -> Ledger:
+    kinds = Counter(outcome.kind for outcome in outcomes)
+    expected = len(outcomes) if collected is None else collected
+    return Ledger(
+        collected=expected,
+        correct=kinds["correct"],
+        misclassified=kinds["misclassified"],
+        unparsed=kinds["unparsed"],
+        error=kinds["error"],
+        not_needed=kinds["not_needed"],
+        lost=kinds["lost"] + max(0, expected - len(outcomes)),
+        deselected=deselected,
     )
 
 

@@ -89,14 +89,15 @@ def parse_spec(text: str) -> ModelSpec:
                 return ModelSpec(backend="replay", file=file, name=name)
         case _:
             pass
-    raise SettingsError(f"{_shown(text)!r} is no model{_suggestion(text)}; {_forms()}")
+    shown = _without_user(text)
+    raise SettingsError(f"{shown!r} is no model{_suggestion(shown)}; {_forms()}")
 
 
 def _openai(rest: str) -> ModelSpec:
     split = re.match(r"(?P<name>.+?)@(?P<url>https?://.+)$", rest, re.IGNORECASE)
     if split is None:
         raise SettingsError(
-            f"'openai:{_shown(rest)}' lacks a name or an address: "
+            f"'openai:{_without_user(rest)}' lacks a name or an address: "
             "write openai:NAME@http://HOST:PORT/v1"
         )
     return ModelSpec(backend="openai", name=split["name"], address=split["url"])
@@ -126,7 +127,7 @@ def _model_name(name: str, text: str) -> str:
 def _suggestion(text: str) -> str:
     head = text.partition(":")[0]
     known = [*get_args(BackendName), EMBEDDED]
-    near = difflib.get_close_matches(head.casefold(), known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(head.casefold(), known, n=1, cutoff=0.75)
     if near:
         return f", did you mean {near[0]}{text[len(head) :] if near[0] != EMBEDDED else ''}?"
     if re.fullmatch(r"[\w][\w.:/-]*", text):
@@ -139,8 +140,4 @@ def _forms() -> str:
 
 
 def _without_user(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", url)
-
-
-def _shown(text: str) -> str:
-    return _without_user(text)
+    return re.sub(r"//[^/]*@", "//", url)

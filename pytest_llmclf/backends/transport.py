@@ -28,6 +28,9 @@ def client_settings(address: Address, timeout_s: float) -> dict[str, Any]:
         "auth": address.user,
         # Reading the certificates takes a noticeable moment, and plain HTTP uses none.
         "verify": address.scheme == "https",
+        # A llama-server thread stays with an idle connection for five seconds, and it has few:
+        # with more connections than threads the others starve. Opening one here costs nothing.
+        "limits": httpx.Limits(max_keepalive_connections=0 if address.is_loopback else 20),
     }
 
 

@@ -140,7 +140,8 @@ class DistributedGates:
         result = yield
         gates = [item for item in session.items if is_gate(item)] if self._collected else []
         session.testscollected += len(gates)
-        for gate, following in zip(gates, [*gates[1:], None], strict=True):
+        for number, gate in enumerate(gates, start=1):
+            following = gates[number] if number < len(gates) else None
             gate.config.hook.pytest_runtest_protocol(item=gate, nextitem=following)
             if session.shouldfail:
                 raise session.Failed(session.shouldfail)

@@ -44,7 +44,8 @@ class Book:
         self._expected: dict[tuple[str, str], dict[str, Case]] = {}
         self._outcomes: dict[tuple[str, str], dict[str, Outcome]] = {}
         self._identities: dict[tuple[str, str], ModelIdentity] = {}
-        self._began = time.monotonic()
+        self._latest = time.monotonic()
+        self._began: dict[tuple[str, str], float] = {}
         self._ended: dict[tuple[str, str], float] = {}
 
     def expect(self, items: list[pytest.Item]) -> None:
@@ -54,7 +55,7 @@ class Book:
             if job is not None:
                 cases = self._expected.setdefault(job.assignment.key, {})
                 cases[job.case.id] = job.case
-        self._began = time.monotonic()
+        self._latest = time.monotonic()
 
     def note(self, report: pytest.TestReport) -> None:
         """Note the outcome that a test report carries, if any."""
@@ -65,7 +66,9 @@ class Book:
         key = (outcome.evaluation, outcome.model)
         # A case that ran twice (a rerun, a retry by another plugin) ends as it ended last.
         self._outcomes.setdefault(key, {})[outcome.case] = outcome
-        self._ended[key] = time.monotonic()
+        # An evaluation begins where the outcome before its first one came in.
+        self._began.setdefault(key, self._latest)
+        self._ended[key] = self._latest = time.monotonic()
         if carried["identity"] is not None:
             self._identities.setdefault(key, ModelIdentity.from_json(carried["identity"]))
 
@@ -91,7 +94,7 @@ class Book:
             outcomes=[*outcomes.values(), *missing],
             identity=self._identities.get(key),
             deselected=assignment.whole - len(expected),
-            duration_s=None if ended is None else ended - self._began,
+            duration_s=None if ended is None else ended - self._began[key],
             notes=dataset.warnings,
             modelfile_digest=assignment.modelfile.digest(),
         )

@@ -63,7 +63,6 @@ class Run:
         self._connections: Connections | None = None
         self._engine: Engine | None = None
         self._recorder: Recorder | None = None
-        self._recorder: Recorder | None = None
 
     def assign(self, evaluation: Evaluation, declared_in: Path) -> tuple[Assignment, ...]:
         """The assignments of an evaluation, loaded once.
@@ -146,8 +145,6 @@ class Run:
     def close(self) -> None:
         """Stop asking and close files; may be called twice."""
         self.stop_asking()
-        if self._recorder is not None:
-            self._recorder.close()
         if self._store is not None:
             if not self.worker:
                 self._store.forget_run(self.id)

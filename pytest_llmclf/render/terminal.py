@@ -229,7 +229,7 @@ def _speed(report: Report) -> str:
     if report.images_per_s is None:
         return ""
     stored = sum(outcome.cached for outcome in report.outcomes)
-    from_store = f", {numbers.count(stored)} answers from the store" if stored else ""
+    from_store = f", {numbers.plural(stored, 'answer')} from the store" if stored else ""
     return (
         f"{numbers.rate(report.images_per_s)} in {numbers.duration(report.duration_s)}{from_store}"
     )

@@ -144,7 +144,7 @@ class OllamaReplay:
         """Give a model another digest, as pulling a newer version does."""
         self._models[f"{name}:latest"].digest = hashlib.sha256(b"newer").hexdigest()
 
-    def answer(self, seen: Seen) -> Exchange | str:
+    def answer(self, seen: Seen) -> Exchange | str:  # noqa: PLR0911 - one return a path
         """The answer to a request; a word for what is no answer."""
         with self._lock:
             self.seen.append(seen)
@@ -239,7 +239,9 @@ class OllamaReplay:
         return _json({"error": f"no recording of {seen.method} {seen.path} with this body"}, 501)
 
 
-def _handler(replay: OllamaReplay) -> type[BaseHTTPRequestHandler]:
+def _handler(  # noqa: C901 - a class made around the server that it serves
+    replay: OllamaReplay,
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 

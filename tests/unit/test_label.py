@@ -72,6 +72,7 @@ class TestRead:
             "The digit in the picture is 7.",
             "This is the number seven.",
             "It's a 7",
+            "I see a 7 in this drawing.",
             "It\u2019s a “7”.",
             "Answer: 7",
             "The handwritten digit shown in the image is 7. The answer is 7.",

@@ -111,7 +111,7 @@ def test_strangers_are_refused() -> None:
     ],
 )
 def test_a_ledger_says_why_it_is_incomplete(kinds: list[OutcomeKind], why: str | None) -> None:
-    """Zero cases, errors and losses are incomplete; wrong answers and undue ones are not."""
+    """Zero cases, errors and losses are incomplete; wrong answers and unneeded images are not."""
     ledger = built(*(ended(str(place), kind) for place, kind in enumerate(kinds))).ledger
     assert ledger.why_incomplete() == why
     assert ledger.complete is (why is None)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmclf.backends.ollama import OllamaBackend
 from tests.ollama_replay import OllamaReplay, exchange
+from tests.unit.backends.ollama_models import MICRO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pytest_llmclf.modelfile import Modelfile
+    from tests.unit.backends.ollama_models import Connect
 
 
 @pytest.fixture
@@ -19,6 +24,21 @@ def server() -> Iterator[OllamaReplay]:
     with OllamaReplay() as replay:
         yield replay
         assert replay.unmatched == [], "no recording of these requests"
+
+
+@pytest.fixture
+def connect_ollama(server: OllamaReplay) -> Iterator[Connect]:
+    """Make backends of the server that are closed at the end."""
+    made: list[OllamaBackend] = []
+
+    def make(modelfile: Modelfile = MICRO, **settings: Any) -> OllamaBackend:
+        settings = {"address": server.address, "timeout_s": 2.0, **settings}
+        made.append(OllamaBackend(modelfile=modelfile, **settings))
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.close()
 
 
 @pytest.fixture

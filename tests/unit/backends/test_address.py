@@ -29,7 +29,7 @@ from pytest_llmclf.errors import RemoteRefused, SettingsError
         ("::1", "http://[::1]:11434"),
         ("[::1]:99", "http://[::1]:99"),
         ("http://[::1]", "http://[::1]:80"),
-        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),  # noqa: S104 - read, not bound
         ("0.0.0.0:1", "http://127.0.0.1:1"),
         ("[::]:2", "http://[::1]:2"),
         ("  'localhost:3' ", "http://localhost:3"),
@@ -106,6 +106,11 @@ def test_passwords_stay_out_of_sight() -> None:
     with pytest.raises(SettingsError) as caught:
         parse_address("ftp://user:secret@host")
     assert "secret" not in str(caught.value)
+
+
+def test_idle_connections_are_not_held_on_this_machine() -> None:
+    """A llama-server with few threads would starve the other connections."""
+    assert client_settings(parse_address("localhost"), 5)["limits"].max_keepalive_connections == 0
 
 
 def test_the_environment_cannot_divert_loopback() -> None:

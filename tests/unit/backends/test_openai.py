@@ -90,9 +90,7 @@ def test_an_answer_is_read(connect: Callable[..., OpenAIBackend]) -> None:
     assert answer.logprobs is None
 
 
-def test_a_recorded_answer_is_read(
-    chat: ChatServer, connect: Callable[..., OpenAIBackend]
-) -> None:
+def test_a_recorded_answer_is_read(chat: ChatServer, connect: Callable[..., OpenAIBackend]) -> None:
     """The answer of a real server (068) with log-probabilities."""
     recorded = exchange("068")
     chat.answers["/v1/chat/completions"] = (200, recorded.body)

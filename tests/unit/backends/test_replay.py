@@ -28,7 +28,7 @@ REQUEST = Request(
 )  # fmt: skip
 ANSWER = Answer(
     text="7\u2028\x85 \ud800", prompt_tokens=3, wall_s=0.5,
-    logprobs=(TokenLogprob(token="7", logprob=-0.1, top=(("7", -0.1), ("1", -2.5))),),
+    logprobs=(TokenLogprob(token="7", logprob=-0.1, top=(("7", -0.1), ("1", -2.5))),),  # noqa: S106
 )  # fmt: skip
 
 
@@ -92,9 +92,7 @@ def test_identity_is_the_recorded_one(tmp_path: Path) -> None:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
-def test_a_mismatch_names_what_differs(
-    tmp_path: Path, changes: dict[str, Any], named: str
-) -> None:
+def test_a_mismatch_names_what_differs(tmp_path: Path, changes: dict[str, Any], named: str) -> None:
     """Any other request is refused, with the difference and the remedy."""
     path = tmp_path / "run.jsonl"
     _write(path, LLAVA)

@@ -1,0 +1,226 @@
+"""An OpenAI-compatible server that really looks at the picture and says its colour.
+
+It listens on 127.0.0.1 alone, decodes what it is sent, and counts every question. `odd` makes it
+misbehave for single pictures or whole colours.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Self
+
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COLOURS = {
+    "red": (220, 20, 20),
+    "green": (20, 180, 20),
+    "blue": (20, 20, 220),
+    "yellow": (230, 220, 20),
+}
+SMALLEST = 8
+"""Width of the picture with number 0; number n is n wider, so that no two are the same."""
+
+MODELS = ("colours", "colour-blind")
+"""``colour-blind`` takes green for red."""
+
+
+def png(colour: str, number: int) -> bytes:
+    """The picture with this number."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (SMALLEST + number, SMALLEST), COLOURS[colour]).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def seen(picture: bytes) -> tuple[str, int]:
+    """Colour and number of a picture."""
+    with Image.open(io.BytesIO(picture)) as image:
+        found = image.convert("RGB").getpixel((0, 0))
+        number = image.width - SMALLEST
+    assert isinstance(found, tuple)
+    return min(COLOURS, key=lambda name: _apart(COLOURS[name], found)), number
+
+
+def _apart(one: tuple[int, ...], other: tuple[int, ...]) -> int:
+    return sum((mine - theirs) ** 2 for mine, theirs in zip(one, other, strict=True))
+
+
+@dataclass(slots=True, kw_only=True)
+class Odd:
+    """What happens instead of a good answer.
+
+    Attributes:
+        says: This text.
+        status: This HTTP status.
+        drops: The connection is cut without an answer.
+        waits_s: The answer comes so much later.
+        times: Only so many times; ``None``: always.
+    """
+
+    says: str | None = None
+    status: int | None = None
+    drops: bool = False
+    waits_s: float = 0.0
+    times: int | None = None
+
+
+class ColourServer:
+    """Runs in threads of this process.
+
+    Attributes:
+        odd: By ``red/3`` (one picture), ``red`` (a colour) or ``*``.
+        asked: How often each picture was asked about, answered or not.
+        prompts: Every text that came with a picture.
+    """
+
+    def __init__(self) -> None:
+        self.odd: dict[str, Odd] = {}
+        self.asked: Counter[str] = Counter()
+        self.prompts: list[str] = []
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self.die_after: int | None = None
+        self.lock = threading.Lock()
+        self._server = _Server(("127.0.0.1", 0), self)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, with the API's prefix."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    @property
+    def spec(self) -> str:
+        """As given to ``--llmclf-model``."""
+        return f"openai:colours@{self.url}"
+
+    @property
+    def questions(self) -> int:
+        """Questions that arrived."""
+        with self.lock:
+            return self.asked.total()
+
+    def wait_for(self, questions: int, patience_s: float = 30.0) -> None:
+        """Wait until so many questions have arrived."""
+        deadline = time.monotonic() + patience_s
+        while self.questions < questions:
+            assert time.monotonic() < deadline, f"{self.questions} questions, not {questions}"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Stop listening; may be called twice."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+    def oddity(self, colour: str, number: int) -> Odd | None:
+        """What to do instead of answering well, and count the question."""
+        case = f"{colour}/{number}"
+        with self.lock:
+            self.asked[case] += 1
+            if self.die_after is not None and self.asked.total() > self.die_after:
+                return Odd(drops=True)
+            for name in (case, colour, "*"):
+                odd = self.odd.get(name)
+                if odd is not None and (odd.times is None or odd.times > 0):
+                    if odd.times is not None:
+                        odd.times -= 1
+                    return odd
+        return None
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], colours: ColourServer) -> None:
+        super().__init__(address, _Handler)
+        self.colours = colours
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing: a client that was killed is what some tests are about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        """List the models."""
+        models = [{"id": name, "object": "model", "owned_by": "colour-server"} for name in MODELS]
+        known = self.path == "/v1/models"
+        self._answer(200 if known else 404, {"object": "list", "data": models})
+
+    def do_POST(self) -> None:
+        """Look at the picture and say its colour."""
+        colours = self.server.colours
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        parts = list(_parts(body))
+        picture = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url")
+        colour, number = seen(base64.b64decode(picture.partition(",")[2]))
+        with colours.lock:
+            colours.prompts += [part["text"] for part in parts if part["type"] == "text"]
+            colours.in_flight += 1
+            colours.most_in_flight = max(colours.most_in_flight, colours.in_flight)
+        try:
+            self._react(body, colour, colours.oddity(colour, number) or Odd())
+        finally:
+            with colours.lock:
+                colours.in_flight -= 1
+
+    def _react(self, body: dict[str, Any], colour: str, odd: Odd) -> None:
+        time.sleep(odd.waits_s)
+        if odd.drops:
+            self.close_connection = True
+            return
+        if odd.status is not None:
+            self._answer(odd.status, {"error": {"message": f"made to answer {odd.status}"}})
+            return
+        said = "red" if body["model"] == "colour-blind" and colour == "green" else colour
+        if "response_format" in body:
+            said = json.dumps({"label": said})
+        message = {"role": "assistant", "content": said if odd.says is None else odd.says}
+        self._answer(
+            200,
+            {
+                "object": "chat.completion",
+                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 20, "completion_tokens": 1},
+            },
+        )
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+def _parts(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for message in body["messages"]:
+        if isinstance(message["content"], list):
+            yield from message["content"]

@@ -1,0 +1,201 @@
+"""How outcomes are shown: letters, words, categories, other reporters, plain terminals."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.plugin.colour_server import Odd
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Colours
+
+
+@pytest.fixture
+def mixed(colours: Colours) -> Colours:
+    """One misclassified, one unparsed and one failing picture among nine."""
+    colours.server.odd = {
+        "red/0": Odd(says="blue"),
+        "green/1": Odd(says="I am not sure"),
+        "blue/2": Odd(status=400),
+    }
+    return colours
+
+
+@pytest.fixture
+def findings(colours: Colours) -> Colours:
+    """One misclassified and one unparsed picture; the rest is right."""
+    colours.server.odd = {"red/0": Odd(says="blue"), "green/1": Odd(says="I am not sure")}
+    return colours
+
+
+def test_every_kind_has_its_letter(mixed: Colours) -> None:
+    """The progress line tells correct, misclassified, unparsed and errors apart."""
+    result = mixed.run()
+    result.stdout.fnmatch_lines(["test_colours.py ..E.u.m..F*"])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_every_kind_is_counted_in_the_last_line(mixed: Colours) -> None:
+    """Categories are pytest's own, with the finding's name."""
+    result = mixed.run("-q")
+    assert result.parseoutcomes() == {
+        "failed": 1,
+        "passed": 6,
+        "error": 1,
+        "unparsed": 1,
+        "misclassified": 1,
+    }
+
+
+def test_quiet_runs_show_no_tables(mixed: Colours) -> None:
+    """With -q the gates are said, and nothing else."""
+    result = mixed.run("-q")
+    result.stdout.fnmatch_lines(["..E.u.m..F*", "gates", "*INCONCLUSIVE*"])
+    result.stdout.no_fnmatch_line("*precision*")
+    result.stdout.no_fnmatch_line("llmclf: colours: 9 pictures*")
+
+
+def test_verbose_runs_show_what_was_expected_and_said(
+    mixed: Colours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With -v each picture's line has its word, both labels and the answer."""
+    monkeypatch.setenv("COLUMNS", "200")
+    result = mixed.run("-v")
+    result.stdout.fnmatch_lines(
+        [
+            '*blue/0.png*PASSED expected blue, predicted blue, answered "blue"*',
+            "*blue/2.png*MODEL ERROR expected blue, no answer: *400*",
+            '*green/1.png*UNPARSED*expected green, no label (refusal), answered "I am not sure"*',
+            '*red/0.png*MISCLASSIFIED*expected red, predicted blue, answered "blue"*',
+            "*test_gate*INCONCLUSIVE*",
+        ]
+    )
+
+
+@pytest.mark.parametrize("columns", [80, 100, 110, 120, 130, 140, 200])
+def test_no_width_hides_what_was_said(
+    findings: Colours, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    """A finding's line has the answer exactly once, on narrow and wide terminals."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = findings.run("-v").outlines
+    (line,) = [line for line in lines if "MISCLASSIFIED" in line]
+    assert line.count("expected red, predicted blue") == 1
+    assert line.count('answered "blue"') == 1
+
+
+def test_a_wrong_image_is_a_finding_not_a_failure(findings: Colours) -> None:
+    """Misclassified and unparsed pictures leave the session green when the gate passes."""
+    result = findings.run()
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*9 images: 7 correct, 1 misclassified, 1 unparsed, 0 errors*"])
+    result.stdout.fnmatch_lines(["*PASS *accuracy >= 0.6: 0.7778 (7/9) on these 9 images*"])
+
+
+def test_strict_makes_findings_failures(findings: Colours) -> None:
+    """--llmclf-strict fails the picture's test, with the answer as its only explanation."""
+    result = findings.run("--llmclf-strict")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert result.parseoutcomes() == {"failed": 2, "passed": 8}
+    result.stdout.fnmatch_lines(
+        ["*= FAILURES =*", 'expected green, no label (refusal), answered "I am not sure"']
+    )
+    assert findings.ledger() == {"collected": 9, "correct": 7, "misclassified": 1, "unparsed": 1}
+
+
+def test_a_failure_is_a_line_not_a_traceback(mixed: Colours) -> None:
+    """The failure section has the gate's reason and no frame of this package."""
+    text = mixed.run("--llmclf-strict").stdout.str()
+    section = text.partition("= FAILURES =")[2].partition("= evaluations =")[0]
+    assert "def " not in section
+    assert ".py:" not in section
+    assert len(section.splitlines()) <= 9
+
+
+def test_junit_knows_findings_and_errors(mixed: Colours) -> None:
+    """Findings are skipped with their reason, errors and gates are failures."""
+    mixed.run("--junitxml=junit.xml")
+    suite = ET.parse(mixed.root / "junit.xml").getroot()[0]  # noqa: S314 - our own file
+    cases = {str(case.get("name")): case for case in suite.iter("testcase")}
+    found = {name: [child.tag for child in case] for name, case in cases.items()}
+    assert found["test_image[red/0.png|openai:colours]"] == ["skipped"]
+    assert found["test_image[green/1.png|openai:colours]"] == ["skipped"]
+    assert found["test_image[blue/2.png|openai:colours]"] == ["failure"]
+    assert found["test_gate[openai:colours]"] == ["failure"]
+    assert found["test_image[red/1.png|openai:colours]"] == []
+    skipped = cases["test_image[red/0.png|openai:colours]"][0]
+    assert skipped.get("type") == "pytest.xfail"
+    assert skipped.get("message") == 'expected red, predicted blue, answered "blue"'
+
+
+def test_strict_findings_are_failures_in_junit(findings: Colours) -> None:
+    """With --llmclf-strict JUnit counts them as failures."""
+    findings.run("--llmclf-strict", "--junitxml=junit.xml")
+    suite = ET.parse(findings.root / "junit.xml").getroot()[0]  # noqa: S314 - our own file
+    assert (suite.get("failures"), suite.get("skipped")) == ("2", "0")
+
+
+def test_no_colour_where_nobody_sees_it(mixed: Colours) -> None:
+    """Output that is not a terminal has no escape sequences."""
+    assert "\x1b" not in mixed.run("-v").stdout.str()
+
+
+def test_colour_where_it_is_wanted_and_none_with_no_color(
+    mixed: Colours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--color=yes colours the report; NO_COLOR in the environment does not."""
+    coloured = mixed.run("--color=yes").stdout.str()
+    assert re.search(r"\x1b\[[0-9;]*mINCONCLUSIVE", coloured)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in mixed.run().stdout.str()
+
+
+def test_ascii_where_the_terminal_has_nothing_else(
+    mixed: Colours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ASCII terminal gets ASCII, and the run is not lost to an encoding error."""
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    result = mixed.run_apart()
+    text = result.stdout.str()
+    assert text.isascii()
+    assert "Traceback" not in text + result.stderr.str()
+    result.stdout.fnmatch_lines(["*confusion matrix*", "*red -> blue*", "*INCONCLUSIVE*"])
+
+
+def test_an_answer_cannot_move_the_cursor(colours: Colours) -> None:
+    """Control characters of an answer are shown, not obeyed."""
+    colours.server.odd = {"red/0": Odd(says="\x1b[2Jred\r\u202egreen")}
+    text = colours.run("-vv").stdout.str()
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "\\x1b[2J" in text
+
+
+def test_the_last_part_has_the_tables(mixed: Colours) -> None:
+    """Scores, matrix, confusions, unparsed answers and errors are there, then the gates."""
+    mixed.run().stdout.fnmatch_lines(
+        [
+            "*= evaluations =*",
+            "*9 images: 6 correct, 1 misclassified, 1 unparsed, 1 error*",
+            "*precision*recall*F1-score*support",
+            "*accuracy*0.750 (6/8)*",
+            "*confusion matrix*",
+            "*most frequent confusions*",
+            "*1*red*blue*red/0.png",
+            "*answers without a label*",
+            '*green/1.png*"I am not sure"',
+            "*images without an answer*",
+            "*blue/2.png*",
+            "gates",
+            "*INCONCLUSIVE*",
+        ]
+    )
+
+
+def test_decimals_are_an_option(mixed: Colours) -> None:
+    """--llmclf-decimals says how many digits tables have."""
+    mixed.run("--llmclf-decimals=5").stdout.fnmatch_lines(["*accuracy*0.75000 (6/8)*"])

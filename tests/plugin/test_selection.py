@@ -1,0 +1,138 @@
+"""Running part of the pictures, and gates that say so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.plugin.colour_server import Odd
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Colours
+
+
+def judged(colours: Colours) -> list[tuple[str, str]]:
+    """Word and text of every verdict of the last run."""
+    return [(gate["word"], gate["text"]) for gate in colours.summary()["gates"]]
+
+
+def test_a_sample_is_so_many_a_class(colours: Colours) -> None:
+    """--llmclf-sample asks N pictures a class, and header and gate say of how many."""
+    result = colours.run("--llmclf-sample=2")
+    asked = [case.partition("/")[0] for case in colours.server.asked]
+    assert {colour: asked.count(colour) for colour in asked} == {"red": 2, "green": 2, "blue": 2}
+    result.stdout.fnmatch_lines(["llmclf: colours: 6 of 9 pictures, 3 classes -> *"])
+    assert judged(colours) == [
+        ("PASS", "accuracy >= 0.6: 1.0000 (6/6) on 6 of 9 images, a subset"),
+    ]
+
+
+def test_a_seed_chooses_and_repeats(colours: Colours) -> None:
+    """The same seed takes the same pictures; some other seed takes others."""
+    samples = {}
+    for seed in ("1", "1", "2", "3", "4"):
+        colours.server.asked.clear()
+        colours.run("--llmclf-sample=1", "--llmclf-seed", seed, "--llmclf-fresh")
+        sample = frozenset(colours.server.asked)
+        assert samples.setdefault(seed, sample) == sample
+    assert len(set(samples.values())) > 1
+
+
+@pytest.mark.parametrize(
+    ("args", "chosen"),
+    [
+        (["-k", "red or gate"], {"red/0", "red/1", "red/2"}),
+        (["-k", "0.png or gate"], {"red/0", "green/0", "blue/0"}),
+        (
+            ["--deselect", "test_colours.py::test_image[blue/0.png|openai:colours]"],
+            {f"{c}/{n}" for c in ("red", "green", "blue") for n in range(3)} - {"blue/0"},
+        ),
+        (
+            [
+                "test_colours.py::test_image[green/2.png|openai:colours]",
+                "test_colours.py::test_gate",
+            ],
+            {"green/2"},
+        ),
+    ],
+)
+def test_pictures_are_chosen_like_tests(
+    colours: Colours, args: list[str], chosen: set[str]
+) -> None:
+    """-k, --deselect and node ids pick pictures; the gate calls what is left a subset."""
+    result = colours.run(*args)
+    assert result.ret == pytest.ExitCode.OK
+    assert set(colours.server.asked) == chosen
+    count = len(chosen)
+    assert colours.ledger() == {"collected": count, "correct": count, "deselected": 9 - count}
+    assert judged(colours) == [
+        ("PASS", f"accuracy >= 0.6: 1.0000 ({count}/{count}) on {count} of 9 images, a subset")
+    ]
+
+
+def test_a_gate_alone_is_never_green(colours: Colours) -> None:
+    """Without any picture a gate says INCONCLUSIVE and fails."""
+    result = colours.run("-k", "gate")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*INCONCLUSIVE colours on *no image was collected*"])
+    assert colours.server.questions == 0
+
+
+def test_pictures_without_their_gate_say_so(colours: Colours) -> None:
+    """A report that no gate looked at is not passed off as judged."""
+    result = colours.run("-k", "image")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*UNGATED*no gate was judged*"])
+
+
+def test_collecting_asks_nobody(colours: Colours) -> None:
+    """--collect-only lists pictures and gates and sends nothing."""
+    result = colours.run("--collect-only", "-q")
+    result.stdout.fnmatch_lines(["test_colours.py::test_image[[]blue/0.png|openai:colours[]]"])
+    result.stdout.no_fnmatch_line("*= evaluations =*")
+    assert colours.server.questions == 0
+    assert not (colours.root / "run").exists()
+
+
+def test_gates_run_last_whatever_the_order(colours: Colours) -> None:
+    """A gate that stands before its pictures, or is named first, still sees them all."""
+    path = colours.root / "test_colours.py"
+    text = path.read_text()
+    images, gate = text.index("@colours.images"), text.index("@colours.gate")
+    path.write_text(text[:images] + text[gate:] + "\n" + text[images:gate])
+    for args in ([], ["test_colours.py::test_gate", "test_colours.py::test_image"]):
+        assert colours.run(*args).ret == pytest.ExitCode.OK
+        assert colours.ledger() == {"collected": 9, "correct": 9}
+        assert judged(colours)[0][1].endswith("on these 9 images")
+
+
+def test_stopping_at_a_failure_is_never_green(colours: Colours) -> None:
+    """-x after an error leaves pictures lost, says so, and judges nothing."""
+    colours.server.odd = {"blue/1": Odd(status=400)}
+    result = colours.run("-x")
+    assert result.ret in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+    assert colours.ledger() == {"collected": 9, "correct": 1, "error": 1, "lost": 7}
+    assert "PASS" not in [word for word, _ in judged(colours)]
+    result.stdout.fnmatch_lines(["*incomplete: 7 of 9 images were lost*", "*lost images*"])
+
+
+def test_stopping_does_not_stop_for_findings(colours: Colours) -> None:
+    """-x goes on after a misclassified picture: it is no failure."""
+    colours.server.odd = {"blue/1": Odd(says="red")}
+    assert colours.run("-x").ret == pytest.ExitCode.OK
+    assert colours.ledger() == {"collected": 9, "correct": 8, "misclassified": 1}
+
+
+def test_ids_are_short_and_printable(colours: Colours) -> None:
+    """Odd file names become ids that a terminal and an environment variable can take."""
+    folder = colours.root / "fixtures" / "colours" / "red"
+    (folder / "0.png").rename(folder / f"{'long' * 40}.png")
+    (folder / "1.png").rename(folder / "a::b\u202e.png")
+    result = colours.run("--collect-only", "-q")
+    ids = [line for line in result.outlines if line.startswith("test_colours.py::test_image")]
+    assert len(ids) == len(set(ids)) == 9
+    assert max(map(len, ids)) < 180
+    assert all(line.isprintable() for line in ids)
+    assert colours.run().ret == pytest.ExitCode.OK
+    assert colours.ledger() == {"collected": 9, "correct": 9}
