@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.evaluation import Evaluation
     from pytest_llmclf.label import LabelSet
     from pytest_llmclf.modelfile import Modelfile
+    from pytest_llmclf.picture import Prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class Assignment:
         reason: Why this model, in one line; empty when it was demanded.
         whole: Cases in the dataset before sampling.
         limits: How large a picture may be.
+        verified: Whether every picture was decoded when the dataset was loaded.
     """
 
     evaluation: Evaluation
@@ -45,6 +48,7 @@ class Assignment:
     reason: str = ""
     whole: int
     limits: PictureLimits
+    verified: bool
 
     @property
     def key(self) -> tuple[str, str]:
@@ -57,16 +61,7 @@ class Assignment:
         Raises:
             PictureError: The picture cannot be sent; the message names file and remedy.
         """
-        if case.problem is not None:
-            raise PictureError(case.problem)
-        try:
-            prepared = prepare(case.path.read_bytes(), self.limits)
-        except OSError as error:
-            raise PictureError(
-                f"{case.path}: cannot be read ({error}); restore the file or drop the case"
-            ) from error
-        except PictureError as error:
-            raise PictureError(f"{case.path}: {error}") from error
+        prepared = self._prepared(case)
         return Request(
             system=self.modelfile.system,
             examples=self.modelfile.messages,
@@ -77,6 +72,22 @@ class Assignment:
             answer_schema=answer_schema(self.labels, self.evaluation.answer),
             top_logprobs=self.evaluation.top_logprobs,
         )
+
+    def _prepared(self, case: Case) -> Prepared:
+        if case.problem is not None:
+            raise PictureError(f"{case.path}: {case.problem}")
+        try:
+            data = case.path.read_bytes()
+        except OSError as error:
+            raise PictureError(
+                f"{case.path}: cannot be read ({error}); restore the file or drop the case"
+            ) from error
+        if hashlib.sha256(data).hexdigest() != case.sha256:
+            raise PictureError(f"{case.path}: the file changed since it was collected; run again")
+        try:
+            return prepare(data, self.limits, checked=self.verified)
+        except PictureError as error:
+            raise PictureError(f"{case.path}: {error}") from error
 
     def judge(
         self,

@@ -16,7 +16,6 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_llmclf.backends.replay import summarise
 from pytest_llmclf.errors import BackendError, PictureError, ServerFailed, SettingsError
 
 if TYPE_CHECKING:
@@ -217,9 +216,7 @@ class Engine:
         while not self._stopping.is_set():
             # `ahead` counts what is in flight or done and not yet collected by its test.
             # Beyond the bound only what a test is waiting for at this moment.
-            if lane.pending and (
-                lane.ahead < self._policy.ahead or lane.pending[0] in lane.wanted
-            ):
+            if lane.pending and (lane.ahead < self._policy.ahead or lane.pending[0] in lane.wanted):
                 lane.ahead += 1
                 return self._jobs[lane.pending.popleft()]
             self._changed.wait()
@@ -264,7 +261,7 @@ class Engine:
                 )
             self._store.put(digest, identity, answer, replace=self._policy.fresh)
         if self._recorder is not None:
-            self._recorder.record(digest, summarise(request), identity, answer)
+            self._recorder.record(digest, request.summary(), identity, answer)
         return assignment.judge(
             case,
             answer,

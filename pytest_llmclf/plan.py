@@ -11,6 +11,7 @@ from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.gate import check_labels
 from pytest_llmclf.label import Label, LabelSet
 from pytest_llmclf.picture import PictureLimits
+from pytest_llmclf.prompt import compose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,7 @@ def assign(
         raise DatasetError(f"{whole.root}: no pictures; put some in, one folder a class")
     labels = LabelSet(labels=given or tuple(Label(name=name) for name in whole.labels))
     check_labels(evaluation.gates, labels.names)
+    compose(evaluation.prompt, labels, evaluation.answer)  # an empty prompt is known by now
     chosen = whole
     if settings.sample is not None:
         chosen = datasets.sample(whole, settings.sample, settings.seed)
@@ -77,6 +79,7 @@ def assign(
                 reason=reason,
                 whole=len(whole.cases),
                 limits=limits,
+                verified=verify_pictures,
             )
         )
     return tuple({assignment.key: assignment for assignment in assignments}.values())

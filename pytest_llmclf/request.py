@@ -81,6 +81,20 @@ class Request:
     top_logprobs: int = 0
     repeat: int = 0
 
+    def summary(self) -> dict[str, Any]:
+        """What is asked, as JSON built-ins, the picture as the sha256 of its bytes."""
+        return {
+            "system": self.system,
+            "examples": [list(example) for example in self.examples],
+            "prompt": self.prompt,
+            "image": hashlib.sha256(self.image).hexdigest(),
+            "media_type": self.media_type,
+            "options": dict(self.options),
+            "answer_schema": None if self.answer_schema is None else dict(self.answer_schema),
+            "top_logprobs": self.top_logprobs,
+            "repeat": self.repeat,
+        }
+
     def digest(self, identity: ModelIdentity) -> str:
         """Hex sha256 over canonical JSON of everything sent and of who answers.
 
@@ -89,15 +103,7 @@ class Request:
         """
         content = {
             "format": DIGEST_FORMAT,
-            "system": self.system,
-            "examples": self.examples,
-            "prompt": self.prompt,
-            "image": hashlib.sha256(self.image).hexdigest(),
-            "media_type": self.media_type,
-            "options": dict(self.options),
-            "answer_schema": self.answer_schema,
-            "top_logprobs": self.top_logprobs,
-            "repeat": self.repeat,
+            **self.summary(),
             "backend": identity.backend,
             "model": identity.digest,
             "server": identity.server,
@@ -105,4 +111,4 @@ class Request:
         canonical = json.dumps(
             content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
         )
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()

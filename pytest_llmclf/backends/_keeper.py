@@ -44,15 +44,14 @@ def watch(program: subprocess.Popen[bytes]) -> None:
 
 def die_with_parent() -> None:
     """Linux only: have the kernel kill the program should this keeper itself be killed."""
-    if sys.platform == "win32":
-        return
-    try:
-        import ctypes
+    if sys.platform != "win32":
+        try:
+            import ctypes
 
-        parent_death_signal = 1  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL, 0, 0, 0)
-    except Exception:  # noqa: BLE001, S110 - a second net; the pipe is the first
-        pass
+            parent_death_signal = 1  # PR_SET_PDEATHSIG
+            ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL, 0, 0, 0)
+        except Exception:  # noqa: BLE001, S110 - a second net; the pipe is the first
+            pass
 
 
 def main(command: list[str]) -> int:

@@ -103,7 +103,8 @@ def resolve_auto(modelfile: Modelfile, settings: ConnectSettings) -> tuple[Model
     base = modelfile.from_
     if is_gguf(base):
         if not modelfile.projectors:
-            return _demanded_gguf(modelfile), f"{Path(base).name} through Ollama"
+            through = ModelSpec(backend="ollama", name=base)
+            return through, f"{Path(base).name} answers, through Ollama: it has no projector file"
         pair = ModelSpec(backend="llamacpp", text=base, mmproj=modelfile.projectors[0])
         return pair, f"{Path(base).name} answers, run by llama-server"
     embedded = f"{EMBEDDED} answers, the embedded model"
@@ -236,10 +237,6 @@ class Connections:
             timeout_s=settings.timeout_s,
             notes=_template_note(modelfile),
         )
-
-
-def _demanded_gguf(modelfile: Modelfile) -> ModelSpec:
-    return ModelSpec(backend="ollama", name=modelfile.from_)
 
 
 def _template_note(modelfile: Modelfile) -> dict[str, str]:

@@ -63,7 +63,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         r"server busy|maximum pending requests|overloaded|rate limit",
         errors.ServerOverloaded,
-        "the request is sent again later; fewer at once: --llmclf-concurrency",
+        "the request is sent again later; fewer at once: --llmclf-in-flight",
     ),
     Rule(
         r"requires more (system )?memory|out of memory|insufficient memory",

@@ -32,7 +32,7 @@ def find_llama_server(given: str | Path | None = None) -> Path:
     Raises:
         RuntimeMissing: There is none, or the one that was named does not exist.
     """
-    for source, wanted in (("--llmclf-llama-server", given), (SERVER_VARIABLE, _variable())):
+    for source, wanted in (("the setting for llama-server", given), (SERVER_VARIABLE, _variable())):
         if not wanted:
             continue
         found = shutil.which(str(wanted))

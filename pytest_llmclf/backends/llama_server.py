@@ -25,6 +25,9 @@ from pytest_llmclf.outcome import shorten
 MAX_STARTS = 4
 """One start and three restarts; a server that dies more often is given up."""
 
+STABLE_S = 60.0
+"""A server that lived this long had no trouble of its own making: its deaths start anew."""
+
 TAIL_LINES = 12
 """Lines of the server's output that go with an error as its note."""
 
@@ -136,6 +139,7 @@ class LlamaServer:
         self._failure: RuntimeBroken | None = None
         self._address: Address | None = None
         self._starts = 0
+        self._ready_at = time.monotonic()
         self._closed = threading.Event()
 
     def address(self) -> Address:
@@ -171,6 +175,7 @@ class LlamaServer:
         while time.monotonic() < deadline:
             with self._lock:
                 if self._child is not None and self._child.poll() is not None:
+                    self._drain()
                     return self._noted(
                         ServerFailed(
                             f"llama-server for {self.plan.alias} died, {self._last_words()}",
@@ -198,6 +203,9 @@ class LlamaServer:
 
     def _start(self) -> Address:
         """Start on a free port; another try if someone was faster to take it."""
+        self._drain()
+        if time.monotonic() - self._ready_at > STABLE_S:
+            self._starts = 0
         if self._starts >= MAX_STARTS:
             raise self._noted(
                 RuntimeBroken(
@@ -214,7 +222,9 @@ class LlamaServer:
             problem = self._wait_until_ready(address)
             if problem is None:
                 self._starts += 1
+                self._ready_at = time.monotonic()
                 return Address(host="127.0.0.1", port=port, path="/v1")
+            self._drain()
             port_taken = "bind" in self._tail()
             if not port_taken or attempt == _PORT_TRIES - 1:
                 error = RuntimeBroken(
@@ -291,6 +301,11 @@ class LlamaServer:
             self._reader.join(_STOP_S)  # it closes the pipe
             self._reader = None
 
+    def _drain(self) -> None:
+        """Wait for the last lines of a child that has ended."""
+        if self._reader is not None and not self._is_alive():
+            self._reader.join(_DEATH_S)
+
     def _last_words(self) -> str:
         """Exit status and what the server said last, in one line; errors before chatter."""
         status = None if self._child is None else self._child.poll()
@@ -312,7 +327,7 @@ class LlamaServer:
     def _try_another(self) -> str:
         return (
             f"check {self.plan.text.name} and {self.plan.mmproj.name}, or try another "
-            f"llama-server than {self.plan.program} (--llmclf-llama-server)"
+            f"llama-server than {self.plan.program} (LLMCLF_LLAMA_SERVER)"
         )
 
 

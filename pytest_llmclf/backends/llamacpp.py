@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.backends.llama_server import LlamaServer, LlamaServers, ServerPlan
 from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.errors import ModelMissing, ServerFailed, ServerUnreachable, SettingsError
+from pytest_llmclf.errors import (
+    ModelMissing,
+    RequestRejected,
+    ServerFailed,
+    ServerUnreachable,
+    SettingsError,
+)
 from pytest_llmclf.request import ModelIdentity
 
 if TYPE_CHECKING:
@@ -91,7 +97,7 @@ def file_pair(text: Path, mmproj: Path) -> GgufPair:
     for path in (text, mmproj):
         if not path.is_file():
             raise ModelMissing(f"there is no file {path}", remedy="correct the path")
-    return GgufPair(name=f"{text}+{mmproj}", text=text.resolve(), mmproj=mmproj.resolve())
+    return GgufPair(name=f"{text.name}+{mmproj.name}", text=text.resolve(), mmproj=mmproj.resolve())
 
 
 class LlamaCppBackend:
@@ -168,8 +174,16 @@ class LlamaCppBackend:
         Raises:
             ServerFailed: The server died meanwhile; the next request starts it again.
             RuntimeBroken: It does not start, or died too often.
+            RequestRejected: The request wants another context than the server has.
             BackendError: There is no answer for another reason.
         """
+        context = _positive(request.options, "num_ctx")
+        if context not in (None, self._plan.context):
+            raise RequestRejected(
+                f"num_ctx {context} is asked, the server for {self._pair.name} has "
+                f"{self._plan.context}",
+                remedy=f"write PARAMETER num_ctx {context} into the Modelfile",
+            )
         server = self._running()
         with self._lock:
             speaker = self._speak(server)

@@ -6,12 +6,13 @@ import os
 import threading
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
 from pytest_llmclf.answer import Answer, Finish, TokenLogprob
 from pytest_llmclf.backends import ollama_errors, transport
-from pytest_llmclf.backends.ollama_derive import Derived, Deriver, full_name
+from pytest_llmclf.backends.ollama_derive import Derived, Deriver, full_name, is_gguf
 from pytest_llmclf.request import ModelIdentity
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class OllamaBackend:
     def _identity(self, derived: Derived, version: str) -> ModelIdentity:
         return ModelIdentity(
             backend="ollama",
-            name=self._model,
+            name=Path(self._model).name if is_gguf(self._model) else self._model,
             digest=derived.digest,
             server=f"ollama {version}".strip(),
             details={
@@ -225,9 +226,9 @@ class OllamaBackend:
                 remedy="ask again; if it stays, look at the server's log",
             )
         finish: Finish = "other"
-        # Without "done" the server gave up on a model that repeats itself: that is how this
-        # model answers, not an error.
-        if response.done and response.done_reason in ("stop", "length"):
+        # No reason, and no "done", where the server gave up on a model that repeats itself: that
+        # is how this model answers, not an error.
+        if response.done_reason in ("stop", "length"):
             finish = "stop" if response.done_reason == "stop" else "length"
         return Answer(
             text=response.message.content or "",

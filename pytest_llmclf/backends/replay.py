@@ -26,7 +26,6 @@ from pytest_llmclf.request import ModelIdentity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_llmclf.backends.base import Backend
     from pytest_llmclf.request import Request
 
 RECORDING_FORMAT = 1
@@ -34,22 +33,8 @@ RECORDING_FORMAT = 1
 
 _HEADER_WAIT_S = 2.0
 _SHOWN = 60
+_LOCKED_BYTE = 0x7FFF_FFFE
 _AGAIN = "record again with --llmclf-record"
-
-
-def summarise(request: Request) -> dict[str, Any]:
-    """What was asked, readable and without the picture's bytes."""
-    return {
-        "system": request.system,
-        "examples": [list(example) for example in request.examples],
-        "prompt": request.prompt,
-        "image": hashlib.sha256(request.image).hexdigest(),
-        "media_type": request.media_type,
-        "options": dict(request.options),
-        "answer_schema": None if request.answer_schema is None else dict(request.answer_schema),
-        "top_logprobs": request.top_logprobs,
-        "repeat": request.repeat,
-    }
 
 
 class Recorder:
@@ -82,7 +67,7 @@ class Recorder:
 
         Args:
             request_digest: `Request.digest` for this identity.
-            request_summary: What `summarise` says of the request.
+            request_summary: `Request.summary`.
             identity: Who answered.
             answer: What was answered.
         """
@@ -112,39 +97,6 @@ class Recorder:
         if file is not None:
             os.fsync(file)
             os.close(file)
-
-
-class RecordingBackend:
-    """Asks another backend and records what it answers.
-
-    Args:
-        backend: Who is asked.
-        recorder: Where answers go; stays open when this is closed.
-    """
-
-    def __init__(self, backend: Backend, recorder: Recorder) -> None:
-        self._backend = backend
-        self._recorder = recorder
-
-    @property
-    def slots(self) -> int:
-        """Slots of the backend that is asked."""
-        return self._backend.slots
-
-    def identify(self) -> ModelIdentity:
-        """Who is asked."""
-        return self._backend.identify()
-
-    def ask(self, request: Request) -> Answer:
-        """Ask and record; errors are not recorded."""
-        answer = self._backend.ask(request)
-        identity = self._backend.identify()
-        self._recorder.record(request.digest(identity), summarise(request), identity, answer)
-        return answer
-
-    def close(self) -> None:
-        """Close the backend that is asked."""
-        self._backend.close()
 
 
 class ReplayBackend:
@@ -198,7 +150,7 @@ class ReplayBackend:
         """Nothing to free."""
 
     def _why(self, request: Request) -> str:
-        asked = json.loads(json.dumps(summarise(request)))
+        asked = json.loads(json.dumps(request.summary()))
         lines = list(self._answers.values())
         if not lines:
             return "it holds no answers of this model"
@@ -305,12 +257,13 @@ def _locked(file: int) -> Iterator[None]:
     if sys.platform == "win32":
         import msvcrt
 
-        os.lseek(file, 0, os.SEEK_SET)
+        # Windows keeps readers off what is locked: a byte that no recording reaches.
+        os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
         msvcrt.locking(file, msvcrt.LK_LOCK, 1)
         try:
             yield
         finally:
-            os.lseek(file, 0, os.SEEK_SET)
+            os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
             msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
     else:
         import fcntl

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
     from pytest_llmclf.outcome import Outcome
-    from pytest_llmclf.plugin.baseline import NoBaseline
+    from pytest_llmclf.plugin.committed import NoBaseline
     from pytest_llmclf.report import Report
 
 DISTRIBUTED = "llmclf-distributed-gates"
@@ -117,7 +117,7 @@ def baseline(
     request: pytest.FixtureRequest, report: Report, snapshot: SnapshotAssertion
 ) -> SnapshotAssertion | NoBaseline:
     """The committed predictions: ``assert report.predictions == baseline``."""
-    from pytest_llmclf.plugin.baseline import open_baseline
+    from pytest_llmclf.plugin.committed import open_baseline
 
     return open_baseline(snapshot, report, request.node)
 
@@ -158,7 +158,7 @@ def pytest_report_teststatus(
         return None
     from pytest_llmclf.plugin.outcomes import status
 
-    return status(report, config.get_verbosity())
+    return status(report, config)
 
 
 @pytest.hookimpl(trylast=True)

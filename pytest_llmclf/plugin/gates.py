@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -36,7 +36,7 @@ def judge_declared(item: pytest.Function) -> None:
         GateInconclusive: The outcomes do not allow a verdict.
     """
     gate: Evaluation = getattr(item.obj, GATE_ATTRIBUTE)
-    report: Report = item.funcargs["report"]
+    report = cast("Report", item.funcargs["report"])
     book = book_of(item.config)
     book.judged.add((report.evaluation, report.model))
     verdicts = judge(report, gate.gates)
@@ -59,7 +59,7 @@ def note_verdict(item: pytest.Item, call: pytest.CallInfo[None], result: pytest.
     """Note what a gate test came to, its own asserts and its baseline included."""
     if result.when != "call" or not is_gate(item):
         return
-    report: Report = item.funcargs["report"]  # type: ignore[attr-defined]
+    report = cast("Report", item.funcargs["report"])  # type: ignore[attr-defined]
     gate: Evaluation = getattr(item.obj, GATE_ATTRIBUTE)  # type: ignore[attr-defined]
     raised = None if call.excinfo is None else call.excinfo.value
     if isinstance(raised, GateFailed | GateInconclusive):
@@ -94,7 +94,7 @@ def _baseline_line(item: pytest.Item) -> str | None:
     baseline = item.funcargs.get("baseline")  # type: ignore[attr-defined]
     if baseline is None:
         return None
-    from pytest_llmclf.plugin.baseline import NoBaseline, comparison_of
+    from pytest_llmclf.plugin.committed import NoBaseline, comparison_of
 
     if isinstance(baseline, NoBaseline):
         return "no predictions are committed for this model; --snapshot-update writes them"

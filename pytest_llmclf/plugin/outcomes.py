@@ -10,6 +10,7 @@ from pytest_llmclf.outcome import Misclassified, ModelError, Outcome, Unparsed
 from pytest_llmclf.plugin.collect import job_of
 from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE
 from pytest_llmclf.plugin.run import run_of
+from pytest_llmclf.render.text import width
 
 if TYPE_CHECKING:
     from pytest_llmclf.engine import Job
@@ -60,7 +61,7 @@ def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
         report.longrepr = str(raised)
 
 
-def status(report: pytest.TestReport, verbosity: int) -> Status | None:
+def status(report: pytest.TestReport, config: pytest.Config) -> Status | None:
     """Category, letter and word of an image's or gate's report; ``None`` leaves it to pytest."""
     carried = getattr(report, REPORT_ATTRIBUTE, {})
     if report.when != "call" or not carried:
@@ -68,12 +69,24 @@ def status(report: pytest.TestReport, verbosity: int) -> Status | None:
     if "verdict" in carried:
         return "failed", "F", (carried["verdict"], {"red": True})
     outcome = Outcome.from_json(carried["outcome"])
-    # pytest adds the reason of a finding itself, except under xdist.
-    tell = verbosity > 0 and (hasattr(report, "node") or outcome.kind in ("correct", "error"))
-    details = f" {outcome.summary()}" if tell else ""
+    details = f" {outcome.summary()}" if config.get_verbosity() > 0 else ""
     if report.passed and outcome.kind == "correct":
         return "passed", ".", (f"PASSED{details}", {"green": True})
     if hasattr(report, "wasxfail") or (report.failed and outcome.kind == "error"):
         category, letter, word, markup = _SHOWN[outcome.kind]
+        if hasattr(report, "wasxfail") and _told_by_pytest(report, word, config):
+            details = ""
         return category, letter, (f"{word}{details}", markup)
     return None
+
+
+def _told_by_pytest(report: pytest.TestReport, word: str, config: pytest.Config) -> bool:
+    """Whether pytest will add the whole reason of a finding itself.
+
+    It does so except under xdist, and cuts the reason where the line has no room for it.
+    """
+    verbosity = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES)
+    if hasattr(report, "node") or not config.pluginmanager.hasplugin("terminalreporter"):
+        return False
+    line = f"{report.nodeid} {word} ({report.wasxfail}) [100%] "
+    return verbosity > 1 or width(line) <= config.get_terminal_writer().fullwidth

@@ -35,7 +35,7 @@ def announcement(run: Run) -> list[str]:
         if assignment.reason and assignment.reason not in reasons:
             reasons.append(assignment.reason)
         said += [f"llmclf: warning: {warning}" for warning in assignment.dataset.warnings]
-        bad = [case.problem for case in assignment.dataset.cases if case.problem]
+        bad = [f"{case.id}: {case.problem}" for case in assignment.dataset.cases if case.problem]
         said += [f"llmclf: cannot be asked about: {problem}" for problem in bad[:_MOST_PROBLEMS]]
         if len(bad) > _MOST_PROBLEMS:
             said.append(f"llmclf: and {len(bad) - _MOST_PROBLEMS} more pictures like these")

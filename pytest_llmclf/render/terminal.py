@@ -226,7 +226,7 @@ def _counts(report: Report) -> str:
 
 
 def _speed(report: Report) -> str:
-    if report.images_per_s is None:
+    if not report.images_per_s:
         return ""
     stored = sum(outcome.cached for outcome in report.outcomes)
     from_store = f", {numbers.plural(stored, 'answer')} from the store" if stored else ""

@@ -22,7 +22,7 @@ from pytest_llmclf.backends.llama_binary import find_llama_server
 from pytest_llmclf.backends.llama_server import LlamaServer, ServerPlan
 from pytest_llmclf.backends.llamacpp import embedded_pair
 from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.backends.replay import Recorder, RecordingBackend, ReplayBackend
+from pytest_llmclf.backends.replay import Recorder, ReplayBackend
 from pytest_llmclf.backends.spec import parse_spec
 from pytest_llmclf.modelfile import parse
 from pytest_llmclf.request import Request
@@ -150,7 +150,9 @@ def test_a_recording_answers_without_the_model(backend: Backend, tmp_path: Path)
     """What was recorded is played back, and nothing else."""
     recorder = Recorder(tmp_path / "run.jsonl")
     request = replace(REQUEST, top_logprobs=3)
-    answer = RecordingBackend(backend, recorder).ask(request)
+    answer = backend.ask(request)
+    identity = backend.identify()
+    recorder.record(request.digest(identity), request.summary(), identity, answer)
     recorder.close()
     replay = ReplayBackend(recorder.path)
     assert replay.ask(request) == answer
@@ -233,8 +235,8 @@ from tests.e2e.test_llamacpp_backend import MODELFILE, PROGRAM, REQUEST
 connections = Connections(ConnectSettings(llama_server=str(PROGRAM)))
 backend = connections.connect(parse_spec("micro-llava"), MODELFILE)
 backend.ask(REQUEST)
-print(backend._server.keeper_pid, flush=True)
 try:
+    print(backend._server.keeper_pid, flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print("interrupted", backend.ask(REQUEST).text, flush=True)

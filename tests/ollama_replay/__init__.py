@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.ollama_replay.exchanges import Exchange, all_exchanges, exchange
+from tests.ollama_replay.recordings import Exchange, all_exchanges, exchange
 from tests.ollama_replay.server import OllamaReplay
 
 __all__ = ["Exchange", "OllamaReplay", "all_exchanges", "exchange"]

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_llmclf.backends.address import Address
-from tests.ollama_replay.exchanges import Exchange, all_exchanges, exchange
+from tests.ollama_replay.recordings import Exchange, all_exchanges, exchange
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -85,6 +85,7 @@ class OllamaReplay:
     Attributes:
         seen: Every request, in order of arrival.
         unmatched: Requests that no recording knows; a test should find it empty.
+        cut_create: Whether the stream of `create` ends before its last line.
         break_create: A change to make to a model while creating it, as a faulty server would.
         version: What it says its version is.
     """
@@ -95,6 +96,7 @@ class OllamaReplay:
         self.seen: list[Seen] = []
         self.unmatched: list[Seen] = []
         self.break_create: dict[str, Any] = {}
+        self.cut_create = False
         self.version: str = exchange("001").body["version"]
         self._pullable = pullable
         self._forced: list[Exchange | str] = []
@@ -206,7 +208,8 @@ class OllamaReplay:
         )
         for attribute, value in self.break_create.items():
             setattr(self._models[name], attribute, value)
-        return exchange("012")
+        whole = exchange("012")
+        return _stream(whole.body[:-1]) if self.cut_create else whole
 
     def _pull(self, name: str) -> Exchange:
         plain = _full(name).removesuffix(":latest")

@@ -174,6 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Look at the picture and say its colour."""
         colours = self.server.colours
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path != "/v1/chat/completions":
+            self._answer(404, {"error": {"message": f"no {self.path} here"}})
+            return
         parts = list(_parts(body))
         picture = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url")
         colour, number = seen(base64.b64decode(picture.partition(",")[2]))
@@ -181,14 +184,13 @@ class _Handler(BaseHTTPRequestHandler):
             colours.prompts += [part["text"] for part in parts if part["type"] == "text"]
             colours.in_flight += 1
             colours.most_in_flight = max(colours.most_in_flight, colours.in_flight)
-        try:
-            self._react(body, colour, colours.oddity(colour, number) or Odd())
-        finally:
-            with colours.lock:
-                colours.in_flight -= 1
+        odd = colours.oddity(colour, number) or Odd()
+        time.sleep(odd.waits_s)
+        with colours.lock:
+            colours.in_flight -= 1  # before the answer: the next question may follow at once
+        self._react(body, colour, odd)
 
     def _react(self, body: dict[str, Any], colour: str, odd: Odd) -> None:
-        time.sleep(odd.waits_s)
         if odd.drops:
             self.close_connection = True
             return

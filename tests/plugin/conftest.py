@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 # pytester forgets modules that an in-process run imports; these cannot be imported twice, or
 # take long.
 for _name in (
-    "httpx", "numpy", "PIL.Image", "PIL.PngImagePlugin", "pytest_llmclf.backends.connect",
+    "httpcore", "httpx", "numpy", "PIL.Image", "PIL.PngImagePlugin", "pytest_llmclf.backends.connect",
     "pytest_llmclf.engine", "pytest_llmclf.plan", "pytest_llmclf.plugin.artifacts",
-    "pytest_llmclf.plugin.baseline", "pytest_llmclf.plugin.terminal", "pytest_llmclf.store",
+    "pytest_llmclf.plugin.committed", "pytest_llmclf.plugin.terminal", "pytest_llmclf.store",
 ):  # fmt: skip
     importlib.import_module(_name)
 
@@ -124,9 +124,10 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "LLMCLF_MODEL", "LLMCLF_DATA", "OLLAMA_HOST", "OPENAI_API_KEY", "LLMCLF_OPENAI_API_KEY",
         "PYTEST_ADDOPTS", "NO_COLOR", "FORCE_COLOR", "PY_COLORS", "HTTP_PROXY", "http_proxy",
-        "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID", "COLUMNS",
+        "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID",
     ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "160")  # so that nothing is wrapped
 
 
 @pytest.fixture

@@ -42,13 +42,9 @@ def test_every_kind_has_its_letter(mixed: Colours) -> None:
 def test_every_kind_is_counted_in_the_last_line(mixed: Colours) -> None:
     """Categories are pytest's own, with the finding's name."""
     result = mixed.run("-q")
-    assert result.parseoutcomes() == {
-        "failed": 1,
-        "passed": 6,
-        "error": 1,
-        "unparsed": 1,
-        "misclassified": 1,
-    }
+    result.stdout.fnmatch_lines(
+        ["1 failed, 6 passed, 1 model error, 1 unparsed, 1 misclassified in *"]
+    )
 
 
 def test_quiet_runs_show_no_tables(mixed: Colours) -> None:
@@ -59,11 +55,8 @@ def test_quiet_runs_show_no_tables(mixed: Colours) -> None:
     result.stdout.no_fnmatch_line("llmclf: colours: 9 pictures*")
 
 
-def test_verbose_runs_show_what_was_expected_and_said(
-    mixed: Colours, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_verbose_runs_show_what_was_expected_and_said(mixed: Colours) -> None:
     """With -v each picture's line has its word, both labels and the answer."""
-    monkeypatch.setenv("COLUMNS", "200")
     result = mixed.run("-v")
     result.stdout.fnmatch_lines(
         [
@@ -163,7 +156,7 @@ def test_ascii_where_the_terminal_has_nothing_else(
     text = result.stdout.str()
     assert text.isascii()
     assert "Traceback" not in text + result.stderr.str()
-    result.stdout.fnmatch_lines(["*confusion matrix*", "*red -> blue*", "*INCONCLUSIVE*"])
+    result.stdout.fnmatch_lines(["*confusion matrix*", "*red > blue*", "*INCONCLUSIVE*"])
 
 
 def test_an_answer_cannot_move_the_cursor(colours: Colours) -> None:

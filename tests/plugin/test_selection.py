@@ -42,8 +42,8 @@ def test_a_seed_chooses_and_repeats(colours: Colours) -> None:
 @pytest.mark.parametrize(
     ("args", "chosen"),
     [
-        (["-k", "red or gate"], {"red/0", "red/1", "red/2"}),
-        (["-k", "0.png or gate"], {"red/0", "green/0", "blue/0"}),
+        (["-k", "red or test_gate"], {"red/0", "red/1", "red/2"}),
+        (["-k", "0.png or test_gate"], {"red/0", "green/0", "blue/0"}),
         (
             ["--deselect", "test_colours.py::test_image[blue/0.png|openai:colours]"],
             {f"{c}/{n}" for c in ("red", "green", "blue") for n in range(3)} - {"blue/0"},
@@ -73,7 +73,7 @@ def test_pictures_are_chosen_like_tests(
 
 def test_a_gate_alone_is_never_green(colours: Colours) -> None:
     """Without any picture a gate says INCONCLUSIVE and fails."""
-    result = colours.run("-k", "gate")
+    result = colours.run("-k", "test_gate")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*INCONCLUSIVE colours on *no image was collected*"])
     assert colours.server.questions == 0
@@ -81,7 +81,7 @@ def test_a_gate_alone_is_never_green(colours: Colours) -> None:
 
 def test_pictures_without_their_gate_say_so(colours: Colours) -> None:
     """A report that no gate looked at is not passed off as judged."""
-    result = colours.run("-k", "image")
+    result = colours.run("-k", "test_image")
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["*UNGATED*no gate was judged*"])
 
@@ -128,7 +128,7 @@ def test_ids_are_short_and_printable(colours: Colours) -> None:
     """Odd file names become ids that a terminal and an environment variable can take."""
     folder = colours.root / "fixtures" / "colours" / "red"
     (folder / "0.png").rename(folder / f"{'long' * 40}.png")
-    (folder / "1.png").rename(folder / "a::b\u202e.png")
+    (folder / "1.png").rename(folder / "a b\N{CYRILLIC SMALL LETTER A}.png")
     result = colours.run("--collect-only", "-q")
     ids = [line for line in result.outlines if line.startswith("test_colours.py::test_image")]
     assert len(ids) == len(set(ids)) == 9

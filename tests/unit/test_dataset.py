@@ -141,6 +141,13 @@ class TestFolders:
                 "labels 'cat' and 'cat.' are the same to a reader of answers: rename one"
             ]
 
+    @pytest.mark.parametrize("label", ["", " cat", "c\nat", "**"])
+    def test_unusable_label(self, tmp_path: Path, label: str) -> None:
+        """A label is one printable line with a letter or digit in it."""
+        assert problems(pets(tmp_path), labels=["cat", "dog", label]) == [
+            f"label {label!r} is empty or not a printable line: rename it"
+        ]
+
     def test_missing(self, tmp_path: Path) -> None:
         """A source that is not there says so."""
         with pytest.raises(DatasetError, match=r"there is no dataset at .*: give a folder, or a"):
@@ -195,7 +202,7 @@ class TestManifests:
         """Further columns are tags, but for those about where a file comes from."""
         pets(tmp_path)
         text = (
-            "path,label,sha256,licence,source,style,note\n"
+            "path, label,sha256,licence,source,style,note\n"
             f'cat/2.bmp,cat,{hashlib.sha256(picture(1)).hexdigest().upper()},CC0,web,photo,"a, b"\n'
             "\n"
             "./dog/1.bmp, dog ,,,,,\n"
@@ -212,9 +219,9 @@ class TestManifests:
         pets(tmp_path)
         lines = [
             {"path": "cat/1.bmp", "label": 1, "ok": True, "size": 2.5, "none": None, "source": "x"},
-            {"path": "dog/1.bmp", "label": "2"},
+            {"path": " dog/1.bmp", "label": "2 "},
         ]
-        put(tmp_path, {"manifest.jsonl": "\n\n".join(map(json.dumps, lines))})
+        put(tmp_path, {"manifest.jsonl": "\n \n".join(map(json.dumps, lines))})
         dataset = load(tmp_path)
         assert [(case.label, case.tags) for case in dataset.cases] == [
             ("1", {"ok": "true", "size": "2.5"}),
@@ -412,6 +419,13 @@ class TestPictures:
             "2 times the same picture, counted 2 times: cat/1.bmp, cat/x.bmp",
         )
 
+    def test_many_twins(self, tmp_path: Path) -> None:
+        """Three of them are named, and that there are more."""
+        put(pets(tmp_path), {"cat/x.bmp": picture(0), "cat/y.bmp": picture(0)})
+        assert load(tmp_path).warnings[0].endswith(": cat/1.bmp, cat/x.bmp, cat/y.bmp")
+        put(tmp_path, {"cat/z.bmp": picture(0)})
+        assert load(tmp_path).warnings[0].endswith(": cat/1.bmp, cat/x.bmp, cat/y.bmp, ...")
+
     @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
     def test_links(self, tmp_path: Path) -> None:
         """A link may point within the dataset, not out of it, and linked folders are not lost."""
@@ -452,6 +466,11 @@ class TestValue:
         assert replace(one, about="x", licence="y").content_hash() == one.content_hash()
         assert replace(one, cases=one.cases[::-1]).content_hash() == one.content_hash()
         assert replace(one, labels=one.labels[::-1]).content_hash() != one.content_hash()
+        tagged = replace(one.cases[0], tags={"a": "1", "b": "2"})
+        turned = replace(one.cases[0], tags={"b": "2", "a": "1"})
+        assert replace(one, cases=(tagged,)).content_hash() == (
+            replace(one, cases=(turned,)).content_hash()
+        )
         for change in ({"label": "dog"}, {"sha256": "0"}, {"id": "x"}, {"tags": {"a": "b"}}):
             case = replace(one.cases[0], **change)
             other = replace(one, cases=(case, *one.cases[1:]))

@@ -210,6 +210,7 @@ def test_orientation(turn: int, kind: str) -> None:
         (exif(6), 6),
         (exif(6).removeprefix(b"Exif\0\0"), 6),
         (exif(9), 1),
+        (b"II*\0\x08\0\0\0\x01\0" + bytes(12) + exif(6)[-18:], 1),
         (b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x05\0\0", 5),
     ],
 )
@@ -377,6 +378,29 @@ def test_bomb(kind: str) -> None:
     assert check(data, PictureLimits(max_pixels=60_000)) is None
 
 
+@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exif": exif(1)}])
+@pytest.mark.parametrize("size", [(1, 1), (300, 7), (7, 300)])
+def test_webp_sizes(options: dict[str, Any], size: tuple[int, int]) -> None:
+    """The three headers of WebP (lossy, lossless, extended) tell the size."""
+    assert read_header(encoded(noise(size=size), "WEBP", **options)).size == size
+
+
+def test_old_bmp() -> None:
+    """The BMP of OS/2 has 16-bit sides in a shorter header."""
+    info = struct.pack("<IHHHH", 12, 1, 2, 1, 24)
+    data = b"BM" + struct.pack("<IHHI", 34, 0, 0, 26) + info + b"\0\0\xff\0" + b"\xff\0\0\0"
+    assert read_header(data).size == (1, 2)
+    assert [pixels(prepare(data)).getpixel((0, y)) for y in range(2)] == [BLUE, RED]
+
+
+def test_bmp_from_the_top() -> None:
+    """A BMP with its top row first has a negative height."""
+    data = bytearray(encoded(noise(size=(4, 3)), "BMP"))
+    data[22:26] = (-3).to_bytes(4, "little", signed=True)
+    assert read_header(bytes(data)).size == (4, 3)
+    assert check(bytes(data)) is None
+
+
 def test_real_bomb() -> None:
     """A header that promises a trillion pixels costs nothing and warns of nothing."""
     assert "more than the 64000000 pixels" in (check(png(1, 0, (2**20, 2**20), b"")) or "")
@@ -390,6 +414,8 @@ def test_beyond_pillows_own_limit() -> None:
 
 def test_file_size() -> None:
     """Files beyond the byte limit are refused unread."""
+    data = encoded(noise())
+    assert check(data, PictureLimits(max_bytes=len(data))) is None
     assert check(b"x" * 11, PictureLimits(max_bytes=10)) == (
         "the file has 11 bytes, more than the 10 allowed: save it smaller, or raise max_bytes"
     )

@@ -58,7 +58,7 @@ def test_the_order_is_setting_variable_path_wheel(
 def test_a_wrong_setting_is_not_passed_over(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A named program that does not exist is an error, although there are others."""
     assert wheel.is_dir()
-    with pytest.raises(RuntimeMissing, match="--llmclf-llama-server names"):
+    with pytest.raises(RuntimeMissing, match="the setting for llama-server names"):
         find_llama_server("/nowhere/llama-server")
     monkeypatch.setenv("LLMCLF_LLAMA_SERVER", "/nowhere/llama-server")
     with pytest.raises(RuntimeMissing, match="LLMCLF_LLAMA_SERVER names"):

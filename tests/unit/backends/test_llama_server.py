@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from pytest_llmclf.backends.llamacpp import (
 )
 from pytest_llmclf.errors import (
     ModelMissing,
+    RequestRejected,
     RuntimeBroken,
     ServerFailed,
     SettingsError,
@@ -222,6 +224,18 @@ def test_a_dying_server_is_started_again_but_not_for_ever(
     assert len(_starts(plan)) == llama_server.MAX_STARTS
 
 
+def test_a_death_after_a_long_life_does_not_count(
+    program: Path, servers: LlamaServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of many hours is not given up for four accidents."""
+    monkeypatch.setattr(llama_server, "STABLE_S", -1.0)
+    backend = _backend(_plan(program, "die-once-asked"), servers)
+    for _ in range(llama_server.MAX_STARTS + 2):
+        with pytest.raises(ServerFailed):
+            backend.ask(REQUEST)
+    backend.close()
+
+
 def test_backends_over_one_pair_share_a_server(program: Path, servers: LlamaServers) -> None:
     """One child serves both; the last one to close ends it."""
     plan = _plan(program, "well")
@@ -246,6 +260,8 @@ def test_another_context_is_another_server(program: Path, servers: LlamaServers)
         backend.ask(REQUEST)
     sizes = [s["arguments"][s["arguments"].index("--ctx-size") + 1] for s in _starts(plan)]
     assert sizes == [str(4 * 4096), "400"]
+    with pytest.raises(RequestRejected, match="PARAMETER num_ctx 200"):
+        backend.ask(replace(REQUEST, options={"num_ctx": 200}))
     with pytest.raises(SettingsError, match="num_ctx must be a whole number"):
         _backend(plan, servers, {"num_ctx": "much"})
 

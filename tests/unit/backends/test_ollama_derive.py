@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ollama import ShowResponse
 
 from pytest_llmclf import errors
 from pytest_llmclf.backends.ollama import OllamaBackend
-from pytest_llmclf.backends.ollama_derive import full_name
+from pytest_llmclf.backends.ollama_derive import _differences, full_name
 from pytest_llmclf.modelfile import parse
-from tests.ollama_replay import OllamaReplay
+from tests.ollama_replay import OllamaReplay, exchange
 from tests.unit.backends.ollama_models import MICRO, Connect, question
 
 if TYPE_CHECKING:
@@ -82,6 +83,15 @@ def test_a_model_that_is_not_what_was_asked_is_refused(
         connect_ollama(modelfile).identify()
 
 
+def test_a_stream_that_ends_early_is_no_success(
+    server: OllamaReplay, connect_ollama: Connect
+) -> None:
+    """Without its last line a creation has not happened, whatever the status said."""
+    server.cut_create = True
+    with pytest.raises(errors.ModelNotCreated, match=r"stopped creating .* at 'writing manifest'"):
+        connect_ollama().identify()
+
+
 def test_every_part_of_a_modelfile_is_derived(
     server: OllamaReplay, connect_ollama: Connect
 ) -> None:
@@ -106,6 +116,34 @@ def test_a_recorded_show_is_read(connect_ollama: Connect) -> None:
     modelfile = parse("FROM smol\nPARAMETER temperature 0\nPARAMETER stop <|im_start|>\n"
                       "PARAMETER stop <|im_end|>\n", "x")  # fmt: skip
     connect_ollama(modelfile).identify()
+
+
+@pytest.mark.parametrize("number", ["023", "104"])
+def test_real_shows_are_read(number: str) -> None:
+    """A model is recognised in what a real server showed of it, and another one is not."""
+    body = exchange(number).body
+    shown = ShowResponse(**body)
+    wanted = replace(
+        parse("FROM x\nPARAMETER temperature 0\nPARAMETER stop <|im_end|>\n"
+              "PARAMETER stop <|im_start|>\n", "x"),
+        template=body["template"],
+        system=body.get("system"),
+    )  # fmt: skip
+    assert _differences(wanted, shown) == []
+    other = replace(wanted, system="Something else.", template="{{ .Prompt }}", parameters=())
+    assert _differences(other, shown) == ["TEMPLATE", "SYSTEM"]
+
+
+def test_a_show_that_cannot_be_parsed_is_searched() -> None:
+    """Base models bring licences of every kind; the system text is still found."""
+    body = {**exchange("023").body, "modelfile": 'LICENSE """a"""b\nSYSTEM You are terse.\n'}
+    assert (
+        _differences(replace(MICRO, parameters=(), system="You are terse."), ShowResponse(**body))
+        == []
+    )
+    assert _differences(replace(MICRO, parameters=(), system="Else."), ShowResponse(**body)) == [
+        "SYSTEM"
+    ]
 
 
 def test_a_missing_model_says_what_to_run(connect_ollama: Connect) -> None:

@@ -96,10 +96,24 @@ def test_a_recorded_answer_is_read(chat: ChatServer, connect: Callable[..., Open
     chat.answers["/v1/chat/completions"] = (200, recorded.body)
     answer = connect().ask(REQUEST)
     choice = recorded.body["choices"][0]
+    tokens = choice["logprobs"]["content"]
     assert answer.text == choice["message"]["content"]
-    if choice.get("logprobs"):
-        assert answer.logprobs is not None
-        assert len(answer.logprobs) == len(choice["logprobs"]["content"])
+    assert answer.logprobs is not None
+    assert [(t.token, t.logprob) for t in answer.logprobs] == [
+        (t["token"], t["logprob"]) for t in tokens
+    ]
+    assert [list(t.top) for t in answer.logprobs] == [
+        [(o["token"], o["logprob"]) for o in t["top_logprobs"]] for t in tokens
+    ]
+
+
+def test_impossible_is_a_number(chat: ChatServer, connect: Callable[..., OpenAIBackend]) -> None:
+    """An infinite log-probability would not survive JSON."""
+    tokens = {"content": [{"token": "7", "logprob": float("-inf")}]}
+    chat.answers["/v1/chat/completions"] = (200, completion(logprobs=tokens))
+    answer = connect().ask(REQUEST)
+    assert answer.logprobs is not None
+    assert answer.logprobs[0].logprob == -9999.0
 
 
 @pytest.mark.parametrize(
@@ -253,6 +267,19 @@ def test_the_key_is_never_shown(
             backend.ask(REQUEST)
         shown += [repr(caught.value), str(caught.value), repr(caught.value.__cause__)]
     assert KEY not in "".join(shown) + caplog.text
+
+
+def test_a_password_of_the_address_is_sent_and_not_shown(
+    chat: ChatServer, connect: Callable[..., OpenAIBackend]
+) -> None:
+    """It goes into the header of its own, and into nothing that is printed."""
+    backend = connect(address=replace(chat.address, user=("me", "secret")))
+    backend.ask(REQUEST)
+    assert chat.arrived[0].headers["Authorization"].startswith("Basic ")
+    chat.answers["/v1/chat/completions"] = (500, "boom")
+    with pytest.raises(errors.ServerFailed) as caught:
+        backend.ask(REQUEST)
+    assert "secret" not in f"{backend!r} {backend.identify()} {caught.value}"
 
 
 def test_the_key_does_not_follow_a_redirect(

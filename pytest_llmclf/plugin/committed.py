@@ -17,6 +17,7 @@ from pytest_llmclf.report import Predictions
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
+    from syrupy.location import PyTestLocation
 
     from pytest_llmclf.report import Report
 
@@ -27,6 +28,13 @@ class PredictionsExtension(SingleFileSnapshotExtension):
     file_extension = "txt"
     _write_mode = WriteMode.TEXT
     subset: ClassVar[bool] = False
+
+    @classmethod
+    def matches_test_location(
+        cls, *, test_location: PyTestLocation, snapshot_location: str
+    ) -> bool:
+        """Whether a file is the one of a test; its name lacks what file names cannot have."""
+        return snapshot_location == cls.get_location(test_location=test_location, index=0)
 
     def serialize(self, data: Any, **_: Any) -> str:
         """The text of `Report.predictions`."""

@@ -1,0 +1,188 @@
+"""Committed predictions: written, compared pairwise, and never from part of the pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.plugin.colour_server import Odd
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.plugin.conftest import Colours
+
+EACH = 4
+ALL = 3 * EACH
+
+
+@pytest.fixture
+def committed(colours: Colours) -> Colours:
+    """Twelve pictures, all right but one, and their predictions committed."""
+    colours.pictures(each=EACH)
+    colours.evaluation(
+        "accuracy >= 0.1", arguments=", baseline", body="assert report.predictions == baseline"
+    )
+    colours.server.odd = {"blue/0": Odd(says="red")}
+    result = run(colours, "--snapshot-update")
+    assert result.ret == pytest.ExitCode.OK
+    return colours
+
+
+def run(colours: Colours, *args: str) -> pytest.RunResult:
+    """Run as if the model had just been changed: nothing known is used."""
+    return colours.run("--llmclf-fresh", *args)
+
+
+def files(colours: Colours) -> list[Path]:
+    """The committed predictions."""
+    return sorted((colours.root / "__snapshots__").rglob("*.txt"))
+
+
+def verdict(colours: Colours) -> tuple[str, str]:
+    """Word and text of the baseline's verdict in the last run."""
+    gate = colours.summary()["gates"][-1]
+    return gate["word"], gate["text"]
+
+
+def test_predictions_are_one_reviewable_file(committed: Colours) -> None:
+    """--snapshot-update writes one text file a gate and model, one line a picture."""
+    (path,) = files(committed)
+    lines = path.read_text("utf-8").splitlines()
+    assert path.parent.parent.name == "__snapshots__"
+    assert lines[0] == "# predictions, format 1"
+    pictures = [line for line in lines if not line.startswith("#")]
+    assert len(pictures) == ALL
+    assert "x blue/0.png  blue -> red" in pictures
+    assert "  red/0.png  red -> red" in pictures
+
+
+def test_the_same_predictions_pass(committed: Colours) -> None:
+    """Nothing changed: the run is green, says so, and the file is as it was."""
+    (path,) = files(committed)
+    before = path.read_bytes()
+    assert run(committed).ret == pytest.ExitCode.OK
+    assert verdict(committed) == ("PASS", f"baseline: {ALL} predictions as committed")
+    assert path.read_bytes() == before
+
+
+def test_worse_predictions_fail_with_a_list(committed: Colours) -> None:
+    """Six pictures broken and none fixed is more than chance; they are named with the remedy."""
+    for case in ("red/0", "red/1", "red/2", "green/0", "green/1", "green/2"):
+        committed.server.odd[case] = Odd(says="blue")
+    result = run(committed)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    word, text = verdict(committed)
+    assert word == "FAIL"
+    assert text.startswith("baseline: 6 broken, 0 fixed, 0 wrong in another way, of 12 (McNemar p")
+    shown = result.stdout.str()
+    assert "broken: green/0.png, green/1.png, green/2.png, red/0.png, red/1.png" in shown
+    assert "--snapshot-update" in shown
+
+
+def test_a_few_flips_are_chance(committed: Colours) -> None:
+    """One broken and one fixed is no regression, and is said."""
+    committed.server.odd = {"red/0": Odd(says="blue")}
+    assert run(committed).ret == pytest.ExitCode.OK
+    word, text = verdict(committed)
+    assert word == "PASS"
+    assert "1 broken, 1 fixed" in text
+
+
+def test_better_predictions_pass(committed: Colours) -> None:
+    """An improvement is not a reason to fail."""
+    committed.server.odd = {}
+    assert run(committed).ret == pytest.ExitCode.OK
+    assert "0 broken, 1 fixed" in verdict(committed)[1]
+
+
+def test_another_set_of_pictures_is_refused(committed: Colours) -> None:
+    """A picture more is another image set: the numbers cannot be held against each other."""
+    committed.pictures(each=EACH + 1)
+    result = run(committed)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    shown = result.stdout.str()
+    assert "the committed predictions are of another image set" in shown
+    assert "--snapshot-update" in shown
+    assert run(committed, "--snapshot-update").ret == pytest.ExitCode.OK
+    assert run(committed).ret == pytest.ExitCode.OK
+
+
+def test_part_of_the_pictures_is_compared_with_its_part(committed: Colours) -> None:
+    """A deliberate subset misses nothing, and a regression within it is still found."""
+    gate = ("-k", "red or green or test_gate")
+    assert run(committed, *gate).ret == pytest.ExitCode.OK
+    assert verdict(committed) == ("PASS", "baseline: 8 predictions as committed")
+    for colour in ("red", "green"):
+        committed.server.odd[colour] = Odd(says="blue")
+    assert run(committed, *gate).ret == pytest.ExitCode.TESTS_FAILED
+    assert "8 broken" in verdict(committed)[1]
+
+
+def test_part_of_the_pictures_is_never_committed(committed: Colours) -> None:
+    """--snapshot-update over a subset is refused, and the file stays."""
+    (path,) = files(committed)
+    before = path.read_bytes()
+    result = run(committed, "--snapshot-update", "--llmclf-sample=2")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*--snapshot-update: predictions on 6 of 12 images, a subset*"])
+    assert path.read_bytes() == before
+
+
+def test_a_broken_run_is_never_committed(committed: Colours) -> None:
+    """--snapshot-update with an error among the pictures is INCONCLUSIVE; the file stays."""
+    (path,) = files(committed)
+    before = path.read_bytes()
+    committed.server.odd["red/3"] = Odd(status=400)
+    assert run(committed, "--snapshot-update").ret == pytest.ExitCode.TESTS_FAILED
+    assert path.read_bytes() == before
+
+
+def test_predictions_are_written_and_compared_under_xdist(committed: Colours) -> None:
+    """With -n2 the file is the same byte by byte, and a regression is found."""
+    (path,) = files(committed)
+    before = path.read_bytes()
+    path.unlink()
+    assert run(committed, "-n2", "--snapshot-update").ret == pytest.ExitCode.OK
+    assert path.read_bytes() == before
+    committed.server.odd["red"] = committed.server.odd["green"] = Odd(says="blue")
+    assert run(committed, "-n2").ret == pytest.ExitCode.TESTS_FAILED
+    assert "8 broken" in verdict(committed)[1]
+    assert path.read_bytes() == before
+
+
+def test_predictions_of_a_model_that_is_not_asked_are_not_unused(committed: Colours) -> None:
+    """Asking another model neither fails for the first one's file nor removes it."""
+    other = f"openai:colour-blind@{committed.server.url}"
+    updated = committed.run("--snapshot-update", model=other)
+    assert updated.ret == pytest.ExitCode.OK
+    assert len(files(committed)) == 2
+    result = committed.run(model=other)
+    assert result.ret == pytest.ExitCode.OK
+    assert "unused" not in result.stdout.str()
+    assert len(files(committed)) == 2
+
+
+def test_missing_predictions_are_demanded_of_a_gated_model(colours: Colours) -> None:
+    """A model that a gate is meant for must have its predictions committed."""
+    colours.evaluation(arguments=", baseline", body="assert report.predictions == baseline")
+    assert colours.run().ret == pytest.ExitCode.TESTS_FAILED
+    assert not (colours.root / "__snapshots__").exists()
+
+
+def test_missing_predictions_of_another_model_are_no_failure(colours: Colours) -> None:
+    """A model that no gate is meant for may be tried without committing anything."""
+    colours.evaluation(arguments=", baseline", body="assert report.predictions == baseline")
+    path = colours.root / "test_colours.py"
+    path.write_text(path.read_text().replace("0.6')", "0.6', model='ollama:*')"))
+    assert colours.run().ret == pytest.ExitCode.OK
+    assert "no predictions are committed" in verdict(colours)[1]
+
+
+def test_only_predictions_are_compared(colours: Colours) -> None:
+    """Comparing anything else with the baseline is refused with what was meant."""
+    colours.evaluation(arguments=", baseline", body="assert report.ledger == baseline")
+    result = colours.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "report.predictions" in result.stdout.str()

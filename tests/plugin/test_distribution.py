@@ -1,0 +1,200 @@
+"""The same report however the tests are spread, and nothing green when something is lost."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.plugin.colour_server import Odd
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Colours
+
+EACH = 6
+ALL = 3 * EACH
+
+WAYS = {
+    "alone": (),
+    "n0": ("-n0",),
+    "n1": ("-n1",),
+    "n4": ("-n4",),
+    "load": ("-n2", "--dist=load"),
+    "worksteal": ("-n2", "--dist=worksteal"),
+    "loadfile": ("-n2", "--dist=loadfile"),
+}
+
+
+@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
+def way(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """How tests are spread over processes."""
+    args: tuple[str, ...] = request.param
+    return args
+
+
+@pytest.fixture(params=["alone", "load"])
+def short_way(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """One process, or two."""
+    return WAYS[request.param]
+
+
+@pytest.fixture
+def spread(colours: Colours) -> Colours:
+    """Eighteen pictures, one misclassified, one unparsed."""
+    colours.pictures(each=EACH)
+    colours.server.odd = {"red/0": Odd(says="blue"), "green/5": Odd(says="Hm.")}
+    return colours
+
+
+def gate_words(colours: Colours) -> list[str]:
+    """The verdicts of the last run."""
+    return [gate["word"] for gate in colours.summary()["gates"]]
+
+
+def test_every_way_has_the_same_report(spread: Colours, way: tuple[str, ...]) -> None:
+    """Ledger, confusion, accuracy and verdict do not depend on the processes."""
+    result = spread.run(*way)
+    assert result.ret == pytest.ExitCode.OK
+    assert result.parseoutcomes() == {"passed": 17, "misclassified": 1, "unparsed": 1}
+    report = spread.written()
+    assert spread.ledger() == {"collected": 18, "correct": 16, "misclassified": 1, "unparsed": 1}
+    assert report["accuracy"] == 16 / 18
+    assert report["confusion"] == {
+        "labels": ["blue", "green", "red"],
+        "counts": [[6, 0, 0], [0, 5, 0], [1, 0, 5]],
+        "unparsed": [0, 1, 0],
+        "error": [0, 0, 0],
+        "not_needed": 0,
+        "lost": 0,
+    }
+    assert spread.summary()["gates"] == [
+        {
+            "word": "PASS",
+            "text": "accuracy >= 0.6: 0.8889 (16/18) on these 18 images",
+            "evaluation": "colours",
+            "model": spread.server.spec,
+        }
+    ]
+    assert set(spread.server.asked.values()) == {1}
+    result.stdout.fnmatch_lines(["*gates*", "*PASS*"])
+    assert result.stdout.str().count("llmclf: colours: 18 pictures, 3 classes") == 1
+
+
+def test_a_failing_gate_is_red_every_way(spread: Colours, short_way: tuple[str, ...]) -> None:
+    """Two gates of two models, one of them failing, in one process or several."""
+    spread.evaluation("accuracy >= 0.85")
+    other = f"openai:colour-blind@{spread.server.url}"
+    result = spread.run(*short_way, "--llmclf-model", other)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert gate_words(spread) == ["PASS", "FAIL"]
+    assert result.parseoutcomes()["failed"] == 1
+
+
+def test_a_subset_says_so_every_way(spread: Colours, short_way: tuple[str, ...]) -> None:
+    """-k and --deselect are the user's will: judged, and called a subset."""
+    deselected = "test_colours.py::test_image[blue/0.png|openai:colours]"
+    result = spread.run(*short_way, "-k", "blue or test_gate", "--deselect", deselected)
+    assert result.ret == pytest.ExitCode.OK
+    assert spread.ledger() == {"collected": 5, "correct": 5, "deselected": 13}
+    assert "on 5 of 18 images, a subset" in spread.summary()["gates"][0]["text"]
+
+
+def test_a_gate_alone_is_red_every_way(spread: Colours, short_way: tuple[str, ...]) -> None:
+    """Zero pictures never give a green gate, nor a green run."""
+    result = spread.run(*short_way, "-k", "test_gate")
+    assert result.ret != pytest.ExitCode.OK
+    assert spread.server.questions == 0
+
+
+@pytest.mark.parametrize("option", ["-x", "--maxfail=2"])
+def test_stopping_early_is_never_green(
+    spread: Colours, short_way: tuple[str, ...], option: str
+) -> None:
+    """What was not run is lost, the report says so, and no gate passes."""
+    spread.server.odd["blue/0"] = spread.server.odd["blue/1"] = Odd(status=400)
+    result = spread.run(*short_way, option)
+    assert result.ret not in (pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR)
+    ledger: dict[str, Any] = spread.written()["ledger"]
+    assert ledger["lost"] >= 1
+    assert ledger["collected"] == ALL
+    assert ledger["collected"] == sum(
+        ledger[kind] for kind in ("correct", "misclassified", "unparsed", "error", "lost")
+    )
+    assert "PASS" not in gate_words(spread)
+    result.stdout.fnmatch_lines(["*lost images*"])
+
+
+KILLER = """
+import os, signal, pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item):
+    if "green/3" in item.name and "PYTEST_XDIST_WORKER" in os.environ:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("dist", ["load", "worksteal"])
+def test_a_killed_worker_is_never_green(spread: Colours, dist: str) -> None:
+    """Its picture is lost, all others are there, and the gate is INCONCLUSIVE."""
+    (spread.root / "conftest.py").write_text(KILLER)
+    result = spread.run_apart("-n2", f"--dist={dist}")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    ledger = spread.ledger()
+    assert ledger["collected"] == ALL
+    assert ledger["lost"] == 1
+    assert gate_words(spread) == ["INCONCLUSIVE"]
+    result.stdout.fnmatch_lines(["*worker 'gw?' crashed*green/3.png*"])
+    result.stdout.fnmatch_lines(["*lost images*", "*green/3.png*", "*INCONCLUSIVE*"])
+
+
+def test_what_a_killed_worker_asked_is_known(spread: Colours) -> None:
+    """The next run asks only what never got its answer."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no SIGKILL")
+    (spread.root / "conftest.py").write_text(KILLER)
+    spread.run_apart("-n1")
+    (spread.root / "conftest.py").unlink()
+    before = spread.server.questions
+    assert spread.run().ret == pytest.ExitCode.OK
+    assert before + ALL - len(spread.server.asked) <= spread.server.questions <= ALL + 1
+
+
+def test_workers_agree_on_a_damaged_store(spread: Colours) -> None:
+    """Several processes find it damaged at once; one sets it aside and all go on."""
+    home = spread.root / ".llmclf"
+    home.mkdir()
+    (home / "answers.sqlite").write_bytes(b"no database" * 1000)
+    assert spread.run("-n2").ret == pytest.ExitCode.OK
+    assert [path.name for path in home.glob("*set-aside*")] == ["answers.sqlite.set-aside-1"]
+    assert spread.run().ret == pytest.ExitCode.OK
+    assert set(spread.server.asked.values()) == {1}
+
+
+def test_a_dataset_error_is_said_under_xdist(spread: Colours) -> None:
+    """The run is red and the message is there."""
+    path = spread.root / "test_colours.py"
+    path.write_text(path.read_text().replace('dataset="colours"', 'dataset="colors"'))
+    result = spread.run("-n2")
+    assert result.ret != pytest.ExitCode.OK
+    assert "did you mean 'colours'?" in " ".join(result.stdout.str().split())
+
+
+def test_ordinary_tests_are_spread_as_ever(spread: Colours) -> None:
+    """Plain tests beside an evaluation run once, on the workers."""
+    (spread.root / "test_other.py").write_text(
+        "import os\n\ndef test_worker():\n    assert 'PYTEST_XDIST_WORKER' in os.environ\n"
+    )
+    result = spread.run("-n2")
+    assert result.ret == pytest.ExitCode.OK
+    assert result.parseoutcomes() == {"passed": 18, "misclassified": 1, "unparsed": 1}
+
+
+def test_xdist_without_evaluations_is_left_alone(pytester: pytest.Pytester) -> None:
+    """A run of plain tests has nothing of this plugin in it."""
+    pytester.makepyfile("def test_one():\n    pass\n\ndef test_two():\n    assert 0\n")
+    result = pytester.runpytest_inprocess("-n2", "-p", "no:hypothesispytest")
+    assert result.parseoutcomes() == {"passed": 1, "failed": 1}
+    assert "llmclf:" not in result.stdout.str()

@@ -1,0 +1,95 @@
+"""The files that a run leaves behind."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from tests.plugin.colour_server import Odd
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Colours
+
+
+@pytest.fixture
+def mixed(colours: Colours) -> Colours:
+    """A finished run with one picture of each bad kind."""
+    colours.server.odd = {
+        "red/0": Odd(says="blue"),
+        "green/1": Odd(says="I am not sure"),
+        "blue/2": Odd(status=400),
+    }
+    colours.run()
+    return colours
+
+
+def test_a_run_leaves_its_files(mixed: Colours) -> None:
+    """Outcomes, summary, report and one matrix a report, no more."""
+    found = {path.name for path in (mixed.root / "run").iterdir()}
+    (matrix,) = [name for name in found if name.endswith(".png")]
+    assert found - {matrix} == {"run.json", "outcomes.jsonl", "outcomes.csv", "report.txt"}
+    with Image.open(mixed.root / "run" / matrix) as image:
+        assert image.width > 100
+
+
+def test_outcomes_are_complete(mixed: Colours) -> None:
+    """JSON lines and CSV have every picture once, with the same kinds."""
+    text = (mixed.root / "run" / "outcomes.jsonl").read_text("utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    kinds = {line["case"]: line["kind"] for line in lines}
+    assert len(lines) == len(kinds) == 9
+    assert kinds["red/0.png"] == "misclassified"
+    assert kinds["green/1.png"] == "unparsed"
+    assert kinds["blue/2.png"] == "error"
+    with (mixed.root / "run" / "outcomes.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["case"]: row for row in csv.DictReader(file)}
+    assert {case: row["kind"] for case, row in rows.items()} == kinds
+    assert rows["green/1.png"]["answer"] == "I am not sure"
+
+
+def test_the_summary_adds_up(mixed: Colours) -> None:
+    """run.json has settings, environment, ledger, scores and verdicts."""
+    data = mixed.summary()
+    assert data["settings"]["models"] == [mixed.server.spec]
+    assert set(data["environment"]) >= {"python", "platform", "pytest", "pytest-llmclf"}
+    ledger = data["reports"][0]["ledger"]
+    parts = ("correct", "misclassified", "unparsed", "error", "not_needed", "lost")
+    assert ledger["collected"] == sum(ledger[part] for part in parts) == 9
+    assert data["reports"][0]["identity"]["name"] == "colours"
+    assert [gate["word"] for gate in data["gates"]] == ["INCONCLUSIVE"]
+
+
+def test_no_file_names_a_place_on_this_machine(mixed: Colours) -> None:
+    """What is written can be handed on: no folder of this machine is in it."""
+    for path in (mixed.root / "run").iterdir():
+        assert str(mixed.root).encode() not in path.read_bytes()
+
+
+def test_a_run_without_a_folder_gets_a_new_one(colours: Colours) -> None:
+    """By default each run has a folder of its own in the home folder, out of version control."""
+    args = [arg for arg in colours.command() if arg != str(colours.root / "run")]
+    args.remove("--llmclf-run")
+    for runs in (1, 2):
+        colours.pytester.runpytest_inprocess(*args)
+        folders = list((colours.root / ".llmclf" / "runs").iterdir())
+        assert len(folders) == runs
+    assert (colours.root / ".llmclf" / ".gitignore").read_text() == "*\n"
+
+
+def test_a_folder_that_cannot_be_written_is_said(colours: Colours) -> None:
+    """The verdicts stand; a line says that the files are missing and what to do."""
+    (colours.root / "blocked").write_text("a file, not a folder")
+    result = colours.run("--llmclf-run", "blocked")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["llmclf: the files of this run could not be written*--llmclf-run"])
+
+
+def test_home_is_an_option(colours: Colours) -> None:
+    """--llmclf-home moves the known answers, and nothing is left in the root folder."""
+    colours.run("--llmclf-home=elsewhere")
+    assert (colours.root / "elsewhere" / "answers.sqlite").exists()
+    assert not (colours.root / ".llmclf").exists()
