@@ -159,6 +159,9 @@ class Engine:
         """Wait for the outcome of one job. It is handed out once and then forgotten."""
         self.expect([job])
         with self._changed:
+            if self._stopping.is_set() and not self._results[job.key].done():
+                stopped = ServerFailed("not asked: the run was stopped")
+                return job.assignment.no_answer(job.case, stopped)
             self._started = True
             lane = self._lanes[str(job.assignment.spec)]
             # Tests may run in another order than announced; whoever waits goes first.

@@ -80,7 +80,9 @@ class Measure:
             return type(self) is type(other) and all(
                 getattr(self, name) == getattr(other, name) for name in self.__slots__
             )
-        return isinstance(other, int | float) and self.value == other
+        if isinstance(other, int | float):
+            return self.value == other
+        return NotImplemented
 
     def __hash__(self) -> int:
         """As the number's."""

@@ -76,7 +76,7 @@ class AnswerStore:
                     "SELECT answer FROM answers WHERE digest = ?", (digest,)
                 ).fetchone()
                 return None if row is None else Answer.from_json(json.loads(row[0]))
-            except (sqlite3.Error, ValueError, LookupError, TypeError) as error:
+            except (sqlite3.Error, ValueError, LookupError, TypeError, AttributeError) as error:
                 self.notice = (
                     f"{self.path}: answers cannot be read ({error}) and are asked for anew; "
                     "remove the file, or choose another folder with --llmclf-home"

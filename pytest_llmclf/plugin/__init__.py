@@ -74,7 +74,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
     book_of(config).expect(session.items)
     if not config.pluginmanager.hasplugin(DISTRIBUTED):
-        run.expect(session.items)
+        from pytest_llmclf.plugin.outcomes import announce
+
+        announce(config, session.items)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:

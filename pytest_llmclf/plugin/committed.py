@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from pytest_llmclf.report import Report
 
 
+FOLDER = "__predictions__"
+
+
 class PredictionsExtension(SingleFileSnapshotExtension):
     """Writes predictions as text; equal means: not worse than what is committed."""
 
@@ -30,11 +34,20 @@ class PredictionsExtension(SingleFileSnapshotExtension):
     subset: ClassVar[bool] = False
 
     @classmethod
-    def matches_test_location(
-        cls, *, test_location: PyTestLocation, snapshot_location: str
-    ) -> bool:
-        """Whether a file is the one of a test; its name lacks what file names cannot have."""
-        return snapshot_location == cls.get_location(test_location=test_location, index=0)
+    def dirname(cls, *, test_location: PyTestLocation) -> str:
+        """The folder: one a test file, apart from other snapshots.
+
+        syrupy's default extension takes every file below ``__snapshots__`` for one of its own, and
+        an update would remove the predictions that this run did not compare.
+        """
+        return str(Path(test_location.filepath).parent / FOLDER / test_location.basename)
+
+    @classmethod
+    def write_snapshot(cls, **what: Any) -> None:
+        """Write; that a file cannot be called what its model is called is no reason to warn."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"\s*Can not relate snapshot location")
+            super().write_snapshot(**what)
 
     def serialize(self, data: Any, **_: Any) -> str:
         """The text of `Report.predictions`."""

@@ -21,7 +21,7 @@ Status = tuple[str, str, str | tuple[str, dict[str, bool]]]
 _SHOWN = {
     "misclassified": ("misclassified", "m", "MISCLASSIFIED", {"yellow": True}),
     "unparsed": ("unparsed", "u", "UNPARSED", {"purple": True}),
-    "error": ("model error", "E", "MODEL ERROR", {"red": True}),
+    "error": ("unanswered", "E", "UNANSWERED", {"red": True}),
 }
 
 
@@ -32,9 +32,16 @@ def fetch(item: pytest.Item, job: Job) -> Outcome:
     return outcome
 
 
+def announce(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tell the engine which images will be wanted, in order."""
+    jobs = [job for job in map(job_of, items) if job is not None]
+    if jobs:
+        run_of(config).engine.expect(jobs)
+
+
 def look_ahead(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Under xdist: announce what this worker was given, as far as it knows."""
-    run_of(item.config).expect([item] if nextitem is None else [item, nextitem])
+    announce(item.config, [item] if nextitem is None else [item, nextitem])
 
 
 def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:

@@ -127,14 +127,6 @@ class Run:
         """What people should know of the store of known answers."""
         return None if self._store is None else self._store.notice
 
-    def expect(self, items: list[pytest.Item]) -> None:
-        """Tell the engine which images will be wanted, in order."""
-        from pytest_llmclf.plugin.collect import job_of
-
-        jobs = [job for job in map(job_of, items) if job is not None]
-        if jobs:
-            self.engine.expect(jobs)
-
     def stop_asking(self) -> None:
         """End requests and servers; what is known can still be read. May be called twice."""
         if self._engine is not None:

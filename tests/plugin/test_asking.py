@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 def outcomes(colours: Colours) -> dict[str, str]:
     """Kind by picture of the last run, from its CSV."""
-    import csv
-
     with (colours.root / "run" / "outcomes.csv").open(newline="", encoding="utf-8") as file:
         return {row["case"]: row["kind"] for row in csv.DictReader(file)}
 
@@ -153,7 +152,7 @@ def test_a_server_that_dies_is_inconclusive(colours: Colours) -> None:
 def test_enum_answers_are_read(colours: Colours) -> None:
     """With answer="enum" the server is sent a schema, and its JSON is read."""
     path = colours.root / "test_colours.py"
-    path.write_text(path.read_text().replace('dataset="colours"', 'dataset="colours", answer="enum"'))
+    path.write_text(path.read_text().replace("gates=", 'answer="enum", gates='))
     assert colours.run().ret == pytest.ExitCode.OK
     assert colours.ledger() == {"collected": 9, "correct": 9}
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.plugin.colour_server import png
+from tests.plugin.colour_server import Odd, png
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Colours
@@ -112,8 +112,6 @@ def test_labels_may_be_described(colours: Colours) -> None:
     )
     text = path.read_text().replace("gates=", labels)
     path.write_text(text.replace("import Evaluation", "import Label, Evaluation"))
-    from tests.plugin.colour_server import Odd
-
     colours.server.odd = {"red/0": Odd(says="Crimson.")}
     assert colours.run().ret == pytest.ExitCode.OK
     assert colours.ledger() == {"collected": 9, "correct": 9}

@@ -43,7 +43,7 @@ def test_every_kind_is_counted_in_the_last_line(mixed: Colours) -> None:
     """Categories are pytest's own, with the finding's name."""
     result = mixed.run("-q")
     result.stdout.fnmatch_lines(
-        ["1 failed, 6 passed, 1 model error, 1 unparsed, 1 misclassified in *"]
+        ["1 failed, 6 passed, 1 unanswered, 1 unparsed, 1 misclassified in *"]
     )
 
 
@@ -61,7 +61,7 @@ def test_verbose_runs_show_what_was_expected_and_said(mixed: Colours) -> None:
     result.stdout.fnmatch_lines(
         [
             '*blue/0.png*PASSED expected blue, predicted blue, answered "blue"*',
-            "*blue/2.png*MODEL ERROR expected blue, no answer: *400*",
+            "*blue/2.png*UNANSWERED expected blue, no answer: *400*",
             '*green/1.png*UNPARSED*expected green, no label (refusal), answered "I am not sure"*',
             '*red/0.png*MISCLASSIFIED*expected red, predicted blue, answered "blue"*',
             "*test_gate*INCONCLUSIVE*",

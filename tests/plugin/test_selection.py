@@ -30,7 +30,7 @@ def test_a_sample_is_so_many_a_class(colours: Colours) -> None:
 
 def test_a_seed_chooses_and_repeats(colours: Colours) -> None:
     """The same seed takes the same pictures; some other seed takes others."""
-    samples = {}
+    samples: dict[str, frozenset[str]] = {}
     for seed in ("1", "1", "2", "3", "4"):
         colours.server.asked.clear()
         colours.run("--llmclf-sample=1", "--llmclf-seed", seed, "--llmclf-fresh")

@@ -1,0 +1,158 @@
+"""A backend that follows a script, and an assignment of pictures to it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from pytest_llmclf.answer import Answer
+from pytest_llmclf.assignment import Assignment
+from pytest_llmclf.backends.spec import parse_spec
+from pytest_llmclf.case import Case
+from pytest_llmclf.dataset import Dataset
+from pytest_llmclf.engine import AskingPolicy, Engine, Job
+from pytest_llmclf.evaluation import Evaluation
+from pytest_llmclf.label import LabelSet
+from pytest_llmclf.modelfile import parse
+from pytest_llmclf.picture import PictureLimits
+from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.store import AnswerStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pytest_llmclf.request import Request
+
+QUICK = AskingPolicy(in_flight=1, first_pause_s=0.001, longest_pause_s=0.002)
+"""Retries without waiting."""
+
+
+def picture(number: int) -> bytes:
+    """A picture that is this wide."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (number, 1), (number % 256, 0, 0)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def number_of(request: Request) -> int:
+    """Which picture a request is about."""
+    with Image.open(io.BytesIO(request.image)) as image:
+        return image.width
+
+
+class Scripted:
+    """Answers ``cat`` unless its script has something else for a picture.
+
+    Attributes:
+        asked: Pictures in the order in which they were asked about.
+        script: By picture: errors to raise one after the other, then an answer.
+        gate: While it is not set, questions wait.
+        identities: What `identify` raises before it answers.
+        closed: How often it was closed.
+    """
+
+    def __init__(self, *, slots: int = 1) -> None:
+        self.slots = slots
+        self.asked: list[int] = []
+        self.script: dict[int, list[BaseException | str]] = {}
+        self.identities: list[BaseException] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.closed = 0
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self._lock = threading.Lock()
+
+    def identify(self) -> ModelIdentity:
+        """Who answers, after the errors of the script."""
+        if self.identities:
+            raise self.identities.pop(0)
+        return ModelIdentity(backend="openai", name="scripted", digest="abc")
+
+    def ask(self, request: Request) -> Answer:
+        """Follow the script."""
+        number = number_of(request)
+        with self._lock:
+            self.asked.append(number)
+            self.in_flight += 1
+            self.most_in_flight = max(self.in_flight, self.most_in_flight)
+        try:
+            assert self.gate.wait(10)
+            with self._lock:
+                rest = self.script.get(number, [])
+                now = rest.pop(0) if len(rest) > 1 else (rest or ["cat"])[0]
+        finally:
+            with self._lock:
+                self.in_flight -= 1
+        if isinstance(now, BaseException):
+            raise now
+        return Answer(text=now)
+
+    def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+    def times(self) -> Counter[int]:
+        """How often each picture was asked about."""
+        with self._lock:
+            return Counter(self.asked)
+
+    def wait_for(self, questions: int) -> None:
+        """Wait until so many questions have arrived."""
+        deadline = time.monotonic() + 10
+        while len(self.asked) < questions:
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+
+
+def assignment(folder: Path, count: int, *, model: str = "a", name: str = "pets") -> Assignment:
+    """An evaluation of so many pictures, all said to be cats, put to a model."""
+    cases = []
+    for number in range(1, count + 1):
+        path = folder / f"{number}.png"
+        path.write_bytes(picture(number))
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        cases.append(Case(id=path.name, path=path, sha256=sha256, label="cat"))
+    labels = ("cat", "dog")
+    return Assignment(
+        evaluation=Evaluation(dataset=name, modelfile="m", prompt="Which animal?", name=name),
+        dataset=Dataset(name=name, root=folder, labels=labels, cases=tuple(cases)),
+        labels=LabelSet.of(labels),
+        modelfile=parse("FROM llava\n", "pets.Modelfile"),
+        spec=parse_spec(f"openai:{model}@http://127.0.0.1:1/v1"),
+        whole=count,
+        limits=PictureLimits(),
+        verified=False,
+    )
+
+
+def jobs(assigned: Assignment) -> list[Job]:
+    """One job a case, in order."""
+    return [Job(assignment=assigned, case=case) for case in assigned.dataset.cases]
+
+
+def engine(
+    connect: Callable[[Assignment], Scripted] | Scripted,
+    *,
+    policy: AskingPolicy = QUICK,
+    store: AnswerStore | None = None,
+) -> Engine:
+    """An engine over a backend, or over whatever connects; answers in memory."""
+    backend = connect
+    return Engine(
+        connect=(lambda _: backend) if isinstance(backend, Scripted) else backend,
+        store=AnswerStore(None) if store is None else store,  # an empty one is falsy
+        policy=policy,
+    )
+
+
+def kinds(running: Engine, wanted: Sequence[Job]) -> list[str]:
+    """Wait for the outcomes of jobs, in order."""
+    return [running.outcome(job).kind for job in wanted]

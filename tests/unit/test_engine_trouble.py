@@ -1,0 +1,238 @@
+"""Trouble while asking: retries, models given up, bad pictures, defects."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmclf import errors
+from pytest_llmclf.engine import AskingPolicy, Job
+from tests.unit.scripted import QUICK, Scripted, assignment, engine, jobs, kinds, picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_llmclf.assignment import Assignment
+
+RETRYABLE = [
+    errors.ServerUnreachable,
+    errors.RequestTimedOut,
+    errors.ServerOverloaded,
+    errors.ServerFailed,
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    """Every test closes its engine, and that ends its threads."""
+    yield
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("llmclf")]
+
+
+@pytest.mark.parametrize("error", RETRYABLE)
+def test_errors_that_may_pass_are_asked_again(
+    tmp_path: Path, error: type[errors.BackendError]
+) -> None:
+    """Three failures and an answer are a correct outcome with four attempts."""
+    backend = Scripted()
+    backend.script[1] = [error("broken"), error("broken"), error("broken"), "cat"]
+    running = engine(backend)
+    outcome = running.outcome(jobs(assignment(tmp_path, 1))[0])
+    running.close()
+    assert (outcome.kind, outcome.attempts, outcome.cached) == ("correct", 4, False)
+
+
+def test_attempts_are_bounded(tmp_path: Path) -> None:
+    """An error that does not pass ends as this picture's error, with its kind and remedy."""
+    backend = Scripted()
+    backend.script[1] = [errors.ServerOverloaded("busy", remedy="wait")]
+    running = engine(backend, policy=replace(QUICK, attempts=3))
+    outcome = running.outcome(jobs(assignment(tmp_path, 1))[0])
+    running.close()
+    assert backend.times()[1] == outcome.attempts == 3
+    assert (outcome.kind, outcome.reason) == ("error", "server-overloaded")
+    assert outcome.message == "busy (wait)"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [errors.RequestRejected, errors.ModelMissing, errors.PictureRejected, errors.BadAnswer],
+)
+def test_errors_that_stay_are_not_asked_again(
+    tmp_path: Path, error: type[errors.BackendError]
+) -> None:
+    """What cannot succeed is asked once, and the next picture is asked as ever."""
+    backend = Scripted()
+    backend.script[1] = [error("no")]
+    wanted = jobs(assignment(tmp_path, 2))
+    running = engine(backend)
+    assert kinds(running, wanted) == ["error", "correct"]
+    running.close()
+    assert backend.times() == {1: 1, 2: 1}
+
+
+def test_pauses_grow(tmp_path: Path) -> None:
+    """Back-off waits between attempts, longer each time."""
+    backend = Scripted()
+    backend.script[1] = [errors.ServerFailed("broken")]
+    policy = replace(QUICK, attempts=3, first_pause_s=0.08, longest_pause_s=1.0)
+    running = engine(backend, policy=policy)
+    began = time.monotonic()
+    running.outcome(jobs(assignment(tmp_path, 1))[0])
+    assert 0.12 <= time.monotonic() - began < 3
+    running.close()
+
+
+@given(st.integers(1, 30), st.floats(0, 1, exclude_max=True))
+def test_a_pause_is_bounded(attempt: int, draw: float) -> None:
+    """Never more than the longest, never less than half of what the attempt asks for."""
+    policy = AskingPolicy()
+    full = min(policy.longest_pause_s, policy.first_pause_s * 2.0 ** (attempt - 1))
+    assert full / 2 <= policy.pause_s(attempt, draw) <= full <= policy.longest_pause_s
+
+
+def test_a_budget_ends_the_attempts(tmp_path: Path) -> None:
+    """No attempt starts after the budget, however many are left."""
+    backend = Scripted()
+    backend.script[1] = [errors.ServerFailed("broken")]
+    policy = replace(QUICK, attempts=1000, first_pause_s=0.05, longest_pause_s=0.05, budget_s=0.2)
+    running = engine(backend, policy=policy)
+    running.outcome(jobs(assignment(tmp_path, 1))[0])
+    running.close()
+    assert 2 <= len(backend.asked) <= 10
+
+
+def test_a_model_is_given_up(tmp_path: Path) -> None:
+    """After so many lost pictures in a row the rest are errors without a question."""
+    backend = Scripted()
+    for number in range(3, 21):
+        backend.script[number] = [errors.ServerUnreachable("gone", remedy="start it")]
+    wanted = jobs(assignment(tmp_path, 20))
+    running = engine(backend, policy=replace(QUICK, attempts=2, give_up_after=3))
+    running.expect(wanted)
+    outcomes = [running.outcome(job) for job in wanted]
+    running.close()
+    assert [outcome.kind for outcome in outcomes] == ["correct"] * 2 + ["error"] * 18
+    assert backend.times() == {1: 1, 2: 1, 3: 2, 4: 2, 5: 2}
+    assert outcomes[19].message == "given up after 3 pictures in a row: gone (start it)"
+    assert outcomes[19].reason == "server-unreachable"
+
+
+def test_an_answer_between_keeps_a_model(tmp_path: Path) -> None:
+    """Lost pictures that are not in a row, and errors that stay, give nothing up."""
+    backend = Scripted()
+    for number in (1, 2, 4, 5, 7, 8):
+        backend.script[number] = [errors.ServerFailed("broken")]
+    for number in range(10, 16):
+        backend.script[number] = [errors.RequestRejected("no")]
+    wanted = jobs(assignment(tmp_path, 16))
+    running = engine(backend, policy=replace(QUICK, attempts=1, give_up_after=3))
+    assert kinds(running, wanted).count("correct") == 4
+    running.close()
+    assert len(backend.asked) == 16
+
+
+@pytest.mark.parametrize("defect", [TypeError("a defect"), KeyError("x"), SystemExit(3)])
+def test_a_defect_reaches_the_waiting_test(tmp_path: Path, defect: BaseException) -> None:
+    """What is no trouble of the model is raised where it is waited for, and others go on."""
+    backend = Scripted()
+    backend.script[1] = [defect]
+    first, second = jobs(assignment(tmp_path, 2))
+    running = engine(backend)
+    with pytest.raises(type(defect)):
+        running.outcome(first)
+    assert running.outcome(second).kind == "correct"
+    running.close()
+
+
+def test_several_models_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """Each has its own requests in flight: one that hangs does not stop the other."""
+    slow, quick = Scripted(), Scripted()
+    slow.gate.clear()
+    first, second = (assignment(tmp_path, 5, model=model) for model in ("slow", "quick"))
+    backends = {str(first.spec): slow, str(second.spec): quick}
+    running = engine(lambda assigned: backends[str(assigned.spec)])
+    running.expect([*jobs(first), *jobs(second)])
+    assert kinds(running, jobs(second)) == ["correct"] * 5
+    slow.gate.set()
+    assert kinds(running, jobs(first)) == ["correct"] * 5
+    running.close()
+
+
+def test_one_model_given_up_leaves_the_other(tmp_path: Path) -> None:
+    """A model that is not there costs its own pictures only."""
+    there = assignment(tmp_path, 3, model="there")
+    gone = assignment(tmp_path, 3, model="gone")
+
+    def connect(assigned: Assignment) -> Scripted:
+        if assigned is gone:
+            raise errors.ModelMissing("no such model", remedy="pull it")
+        return Scripted()
+
+    running = engine(connect)
+    running.expect([*jobs(gone), *jobs(there)])
+    outcomes = [running.outcome(job) for job in jobs(gone)]
+    assert {outcome.kind for outcome in outcomes} == {"error"}
+    assert {outcome.message for outcome in outcomes} == {"no such model (pull it)"}
+    assert kinds(running, jobs(there)) == ["correct"] * 3
+    assert running.identity(gone) is None
+    assert running.identity(there) is not None
+    running.close()
+
+
+def test_contact_is_made_once_and_retried(tmp_path: Path) -> None:
+    """A server that is just starting is tried again; everybody shares what came of it."""
+    backend = Scripted()
+    backend.identities = [errors.ServerUnreachable("starting")] * 2
+    connected: list[Any] = []
+
+    def connect(assigned: Assignment) -> Scripted:
+        connected.append(assigned)
+        return backend
+
+    wanted = jobs(assignment(tmp_path, 8))
+    running = engine(connect, policy=replace(QUICK, in_flight=4))
+    running.expect(wanted)
+    assert kinds(running, wanted) == ["correct"] * 8
+    running.close()
+    assert len(connected) == 3
+
+
+def test_settings_that_make_no_sense_are_an_error_a_picture(tmp_path: Path) -> None:
+    """A recording that is not there is said on the pictures, not raised into every test."""
+
+    def connect(_: Assignment) -> Scripted:
+        raise errors.SettingsError("there is no recording; record one")
+
+    running = engine(connect)
+    outcome = running.outcome(jobs(assignment(tmp_path, 1))[0])
+    running.close()
+    assert (outcome.kind, outcome.message) == ("error", "there is no recording; record one")
+
+
+@pytest.mark.parametrize("trouble", ["cut", "gone", "noted"])
+def test_a_bad_picture_is_an_error_without_a_question(tmp_path: Path, trouble: str) -> None:
+    """Cut, missing or known to be bad: the outcome says which file, and nothing is sent."""
+    backend = Scripted()
+    assigned = assignment(tmp_path, 2)
+    bad, good = jobs(assigned)
+    if trouble == "cut":
+        bad.case.path.write_bytes(picture(1)[:-15])
+    elif trouble == "gone":
+        bad.case.path.unlink()
+    else:
+        bad = Job(assignment=assigned, case=replace(bad.case, problem="1.png: it is bad"))
+    running = engine(backend)
+    outcome = running.outcome(bad)
+    assert (outcome.kind, outcome.reason, outcome.attempts) == ("error", "picture", 0)
+    assert "1.png" in outcome.message
+    assert running.outcome(good).kind == "correct"
+    running.close()
+    assert backend.asked == [2]

@@ -1,0 +1,66 @@
+"""The tree of errors, as its own docstring draws it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from pytest_llmclf import errors
+from pytest_llmclf.errors import BackendError, LlmclfError, ModelfileError
+
+CLASSES = {
+    name: found
+    for name, found in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(found, Exception)
+}
+BACKEND = sorted(
+    (found for found in CLASSES.values() if issubclass(found, BackendError)),
+    key=lambda found: found.__name__,
+)
+
+
+def drawn() -> dict[str, str]:
+    """Name and remark of every line of the tree."""
+    lines = re.findall(r"[├└]── (\w+) +(.*)", errors.__doc__ or "")
+    return dict(lines)
+
+
+def test_the_tree_is_complete() -> None:
+    """Every error is drawn, and nothing that is not there."""
+    assert set(drawn()) | {"LlmclfError"} == set(CLASSES)
+
+
+def test_everything_has_one_base() -> None:
+    """One ``except`` catches whatever this package raises on purpose."""
+    assert all(issubclass(found, LlmclfError) for found in CLASSES.values())
+
+
+def test_retried_means_retryable() -> None:
+    """The drawing says of exactly the retryable ones that they are retried."""
+    retried = {name for name, remark in drawn().items() if remark.endswith("(retried)")}
+    assert retried == {found.__name__ for found in BACKEND if found.retryable}
+
+
+def test_every_kind_is_its_own() -> None:
+    """Reports group by it, so no two share one."""
+    kinds = [found.kind for found in BACKEND]
+    assert len(set(kinds)) == len(kinds)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", kind) for kind in kinds)
+
+
+@pytest.mark.parametrize("kind", BACKEND)
+def test_a_message_has_its_remedy(kind: type[BackendError]) -> None:
+    """Both can be had apart; without a remedy there are no empty brackets."""
+    error = kind("nothing at 127.0.0.1", remedy="start it")
+    assert str(error) == "nothing at 127.0.0.1 (start it)"
+    assert (error.message, error.remedy) == ("nothing at 127.0.0.1", "start it")
+    assert str(kind("nothing")) == "nothing"
+
+
+def test_a_modelfile_error_has_its_place() -> None:
+    """In the form that editors jump to."""
+    error = ModelfileError("m.Modelfile", 3, 7, "no such instruction")
+    assert str(error) == "m.Modelfile:3:7: no such instruction"
+    assert (error.line, error.column) == (3, 7)

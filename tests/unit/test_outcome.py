@@ -1,0 +1,123 @@
+"""Outcomes and answers: what is raised, what is said, and JSON there and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmclf.answer import Answer
+from pytest_llmclf.outcome import (
+    OUTCOME_KINDS,
+    Misclassified,
+    ModelError,
+    Outcome,
+    OutcomeKind,
+    Unparsed,
+    shorten,
+)
+
+
+def ended(kind: OutcomeKind, **more: Any) -> Outcome:
+    """An outcome of one picture."""
+    return Outcome(
+        evaluation="pets",
+        model="ollama:llava",
+        model_digest="abc",
+        case="a.png",
+        sha256="def",
+        expected="cat",
+        kind=kind,
+        **more,
+    )
+
+
+RAISED: dict[OutcomeKind, type[Exception] | None] = {
+    "correct": None,
+    "not_needed": None,
+    "misclassified": Misclassified,
+    "unparsed": Unparsed,
+    "error": ModelError,
+    "lost": ModelError,
+}
+
+
+@pytest.mark.parametrize("kind", OUTCOME_KINDS)
+def test_check_raises_what_it_is(kind: OutcomeKind) -> None:
+    """Each kind has its exception, with the summary as its message."""
+    outcome = ended(kind, predicted="dog", reason="refusal", message="server gone (start it)")
+    expected = RAISED[kind]
+    if expected is None:
+        outcome.check()
+        return
+    with pytest.raises(expected) as raised:
+        outcome.check()
+    assert str(raised.value) == outcome.summary()
+
+
+def test_findings_are_assertions_and_errors_are_not() -> None:
+    """A wrong answer is the model's, a missing one is nobody's assertion."""
+    assert issubclass(Misclassified, AssertionError)
+    assert issubclass(Unparsed, AssertionError)
+    assert not issubclass(ModelError, AssertionError)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "summary"),
+    [
+        (
+            ended("correct", predicted="cat", answer=Answer(text="Cat.")),
+            'expected cat, predicted cat, answered "Cat."',
+        ),
+        (
+            ended("misclassified", predicted="dog", answer=Answer(text="dog")),
+            'expected cat, predicted dog, answered "dog"',
+        ),
+        (
+            ended("unparsed", reason="empty", answer=Answer(text="")),
+            'expected cat, no label (empty), answered ""',
+        ),
+        (ended("error", message="gone (start it)"), "expected cat, no answer: gone (start it)"),
+        (ended("not_needed"), "expected cat, not asked: the gates were already decided"),
+        (ended("lost"), "expected cat, lost: collected but never reported"),
+    ],
+)
+def test_a_summary_is_one_line(outcome: Outcome, summary: str) -> None:
+    """Expected, predicted and what was said, or why nothing was."""
+    assert outcome.summary() == summary
+
+
+@given(st.text(max_size=300), st.integers(2, 50))
+def test_what_is_shown_is_printable_and_short(text: str, width: int) -> None:
+    """No answer breaks a line, moves a cursor or turns the reading direction."""
+    shown = shorten(text, width)
+    assert shown.isprintable()
+    assert len(shown.splitlines()) == 1
+    assert len(shown) <= 10 * width + 2
+
+
+def test_a_short_text_is_shown_as_it_is() -> None:
+    """Only what is too long ends in an ellipsis."""
+    assert shorten("Katze \N{CAT FACE}", 20) == '"Katze \N{CAT FACE}"'
+    assert shorten("abcdef", 6) == '"abcdef"'
+    assert shorten("abcdefg", 6) == '"abcde\N{HORIZONTAL ELLIPSIS}"'
+
+
+answers = st.builds(Answer, text=st.text(max_size=50), finish=st.sampled_from(["stop", "length"]))
+
+
+@given(
+    st.sampled_from(OUTCOME_KINDS),
+    st.none() | answers,
+    st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
+    st.none() | st.text(max_size=5),
+)
+def test_an_outcome_is_read_back(
+    kind: OutcomeKind, answer: Answer | None, tags: dict[str, str], predicted: str | None
+) -> None:
+    """Through JSON text, as it crosses from a worker to the controller."""
+    outcome = ended(kind, answer=answer, tags=tags, predicted=predicted, cached=True, attempts=2)
+    assert Outcome.from_json(json.loads(json.dumps(outcome.to_json()))) == outcome

@@ -1,0 +1,177 @@
+"""From an evaluation to its assignments."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmclf.backends.spec import parse_spec
+from pytest_llmclf.engine import AskingPolicy
+from pytest_llmclf.errors import DatasetError, ModelfileError, SettingsError
+from pytest_llmclf.evaluation import Evaluation
+from pytest_llmclf.gate import Gate
+from pytest_llmclf.label import Label
+from pytest_llmclf.plan import assign, locate_modelfile, project_root
+from pytest_llmclf.settings import DEFAULT_SEED, Settings
+from tests.unit.scripted import picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.backends.spec import ModelSpec
+    from pytest_llmclf.modelfile import Modelfile
+
+PETS = Evaluation(dataset="pets", modelfile="pets", prompt="Which animal?")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Four pictures of two animals, a Modelfile, and a file that declares the evaluation."""
+    number = 0
+    for label in ("cat", "dog"):
+        folder = tmp_path / "fixtures" / "pets" / label
+        folder.mkdir(parents=True)
+        for _ in range(2):
+            number += 1
+            (folder / f"{number}.png").write_bytes(picture(number))
+    (tmp_path / "modelfiles").mkdir()
+    (tmp_path / "modelfiles" / "pets.Modelfile").write_text('FROM llava\nSYSTEM "Look."\n')
+    (tmp_path / "evals").mkdir()
+    return tmp_path
+
+
+def planned(
+    project: Path, evaluation: Evaluation = PETS, **settings: Any
+) -> tuple[Assignment, ...]:
+    """The assignments; every wanted model means itself."""
+    known: dict[str, Any] = {
+        "root": project,
+        "home": project / ".llmclf",
+        "models": (parse_spec("ollama:llava"),),
+        "sample": None,
+        "seed": DEFAULT_SEED,
+        "strict": False,
+        "record": None,
+        "allow_remote": frozenset(),
+        "asking": AskingPolicy(),
+        "timeout_s": 1.0,
+        "pull": False,
+        "run_folder": None,
+        "decimals": 3,
+    }
+    return assign(
+        evaluation,
+        Settings(**{**known, **settings}),
+        project / "evals" / "test_pets.py",
+        lambda _evaluation, _modelfile, wanted: (wanted, ""),
+        verify_pictures=True,
+    )
+
+
+def test_an_evaluation_becomes_one_assignment_a_model(project: Path) -> None:
+    """In the order of the models, each with all pictures."""
+    models = (parse_spec("ollama:llava"), parse_spec("micro-llava"))
+    first, second = planned(project, models=models)
+    assert first.key == ("pets", "ollama:llava")
+    assert second.key == ("pets", "llamacpp:micro-llava")
+    assert len(first.dataset.cases) == first.whole == 4
+    assert first.labels.names == ("cat", "dog")
+    assert first.modelfile.system == "Look."
+
+
+def test_two_models_that_mean_the_same_are_one(project: Path) -> None:
+    """``auto`` and the model that it comes to are asked once."""
+
+    def choose(
+        _evaluation: Evaluation, modelfile: Modelfile, _wanted: ModelSpec
+    ) -> tuple[ModelSpec, str]:
+        return parse_spec(f"ollama:{modelfile.from_}"), "it is there"
+
+    (first,) = planned(project)
+    settings = Settings(
+        root=project, home=project, models=(parse_spec("auto"), first.spec), sample=None, seed=1,
+        strict=False, record=None, allow_remote=frozenset(), asking=AskingPolicy(), timeout_s=1.0,
+        pull=False, run_folder=None, decimals=3,
+    )  # fmt: skip
+    found = assign(PETS, settings, project / "evals" / "t.py", choose, verify_pictures=False)
+    assert [assignment.key for assignment in found] == [first.key]
+
+
+def test_a_sample_keeps_the_whole_in_mind(project: Path) -> None:
+    """Fewer pictures, and how many there are."""
+    (found,) = planned(project, sample=1)
+    assert [case.label for case in found.dataset.cases] == ["cat", "dog"]
+    assert found.whole == 4
+
+
+def test_a_request_has_everything(project: Path) -> None:
+    """System text, prompt with the labels, picture, and the evaluation's options on top."""
+    path = project / "modelfiles" / "pets.Modelfile"
+    path.write_text('FROM llava\nSYSTEM "Look."\nPARAMETER temperature 0.5\nPARAMETER seed 3\n')
+    evaluation = replace(PETS, options={"temperature": 0}, answer="enum", top_logprobs=2)
+    (found,) = planned(project, evaluation)
+    request = found.request(found.dataset.cases[0])
+    assert request.system == "Look."
+    assert "- cat" in request.prompt
+    assert "- dog" in request.prompt
+    assert request.image == found.dataset.cases[0].path.read_bytes()
+    assert request.options == {"temperature": 0, "seed": 3}
+    assert request.answer_schema is not None
+    assert request.top_logprobs == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"modelfile": "pet"}, SettingsError, r"Modelfile 'pet' is neither .* there are: pets"),
+        ({"dataset": "pet"}, DatasetError, "did you mean 'pets'"),
+        ({"prompt": " "}, SettingsError, "the prompt is empty"),
+        ({"gates": [Gate("recall[cow] >= 0.5")]}, SettingsError, "'cow' is not one of cat, dog"),
+        ({"labels": ["cat", "cow"]}, DatasetError, "dog"),
+        (
+            {"labels": [Label(name="cat", synonyms=("dog",)), "dog"]},
+            SettingsError,
+            "dog",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    project: Path, change: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """Before any question, with the value and what there is instead."""
+    with pytest.raises(error, match=message):
+        planned(project, replace(PETS, **change))
+
+
+def test_an_empty_dataset_is_refused(project: Path) -> None:
+    """Zero pictures can judge nothing."""
+    for path in (project / "fixtures").rglob("*.png"):
+        path.unlink()
+    with pytest.raises(DatasetError, match="no picture"):
+        planned(project)
+
+
+def test_a_modelfile_that_does_not_parse_is_refused(project: Path) -> None:
+    """With its place."""
+    (project / "modelfiles" / "pets.Modelfile").write_text("SYSTEM x\n")
+    with pytest.raises(ModelfileError, match=r"pets\.Modelfile:\d+:\d+"):
+        planned(project)
+
+
+def test_names_are_looked_up_beside_the_evaluation(project: Path, tmp_path: Path) -> None:
+    """The nearest folder above with ``modelfiles/`` counts, wherever pytest was called."""
+    declared = project / "evals" / "deep" / "test_pets.py"
+    assert project_root(declared, tmp_path / "elsewhere") == project.resolve()
+    outside = tmp_path.parent / "test_pets.py"
+    assert project_root(outside, tmp_path) == tmp_path
+
+
+def test_a_modelfile_may_be_a_path(project: Path) -> None:
+    """By name under ``modelfiles/``, or by path from the project."""
+    (project / "evals" / "own.txt").write_text("FROM llava\n")
+    assert locate_modelfile("evals/own.txt", project) == project / "evals" / "own.txt"
+    named = locate_modelfile("pets", project)
+    assert named == project / "modelfiles" / "pets.Modelfile"

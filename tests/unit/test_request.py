@@ -1,0 +1,102 @@
+"""The digest of a request: everything that is sent, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmclf.request import ModelIdentity, Request
+
+WHO = ModelIdentity(backend="ollama", name="llava:7b", digest="sha256:1", server="ollama 1")
+ASKED = Request(
+    system="You sort.",
+    examples=(("user", "hi"), ("assistant", "ho")),
+    prompt="Which?",
+    image=b"bytes",
+    media_type="image/png",
+    options={"temperature": 0, "seed": 1},
+)
+CHANGES: dict[str, list[Any]] = {
+    "system": [None, "", "You sort"],
+    "examples": [(), (("user", "hi"),), (("assistant", "ho"), ("user", "hi"))],
+    "prompt": ["which?", "Which? "],
+    "image": [b"", b"Bytes"],
+    "media_type": ["image/jpeg"],
+    "options": [{}, {"temperature": 0}, {"temperature": 1, "seed": 1}],
+    "answer_schema": [{}, {"type": "object"}],
+    "top_logprobs": [1],
+    "repeat": [1],
+}
+
+
+def test_every_field_is_tried() -> None:
+    """A new field of a request must be thought of here."""
+    assert set(CHANGES) == {field.name for field in fields(Request)}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [(field, value) for field, values in CHANGES.items() for value in values]
+)
+def test_whatever_is_sent_changes_the_digest(field: str, value: Any) -> None:
+    """Each field, to whatever else it may be set, makes another request."""
+    assert replace(ASKED, **{field: value}).digest(WHO) != ASKED.digest(WHO)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [replace(WHO, backend="openai"), replace(WHO, digest="sha256:2"), replace(WHO, server="2")],
+)
+def test_whoever_answers_changes_the_digest(other: ModelIdentity) -> None:
+    """Another model, server version or protocol gives another answer."""
+    assert ASKED.digest(other) != ASKED.digest(WHO)
+
+
+def test_names_and_prose_do_not_change_it() -> None:
+    """A model under another name is the same model: its digest counts."""
+    assert ASKED.digest(replace(WHO, name="mine", details={"a": "b"})) == ASKED.digest(WHO)
+
+
+def test_the_order_of_options_does_not_matter() -> None:
+    """The same inputs give the same digest."""
+    turned = replace(ASKED, options={"seed": 1, "temperature": 0})
+    assert turned.digest(WHO) == ASKED.digest(WHO)
+
+
+def test_the_order_of_a_schema_does_not_matter_but_that_of_an_enum_does() -> None:
+    """Keys are a set; a list of labels is a list."""
+    first = replace(ASKED, answer_schema={"a": 1, "enum": ["x", "y"]})
+    turned = replace(ASKED, answer_schema={"enum": ["x", "y"], "a": 1})
+    other = replace(ASKED, answer_schema={"a": 1, "enum": ["y", "x"]})
+    assert turned.digest(WHO) == first.digest(WHO) != other.digest(WHO)
+
+
+def test_the_digest_is_the_same_for_ever() -> None:
+    """Stored answers and recordings depend on it; change `DIGEST_FORMAT` with it."""
+    known = "2fbde1ea7ffb83f2a6e98708cca07fa8695b93ccdbea6a19812f4246dfc239ea"
+    assert ASKED.digest(WHO) == known
+
+
+@given(st.text(), st.text())
+def test_any_text_has_a_digest(system: str, prompt: str) -> None:
+    """Texts never crash it, and moving text between fields changes it."""
+    digest = replace(ASKED, system=system, prompt=prompt).digest(WHO)
+    assert len(digest) == 64
+    if system != prompt:
+        assert replace(ASKED, system=prompt, prompt=system).digest(WHO) != digest
+
+
+def test_a_number_that_is_none_is_refused() -> None:
+    """NaN has no JSON, so it must not be hashed as if it had."""
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        replace(ASKED, options={"temperature": float("nan")}).digest(WHO)
+
+
+def test_an_identity_is_read_back() -> None:
+    """It crosses processes as JSON built-ins."""
+    who = replace(WHO, details={"slots": "4"})
+    assert ModelIdentity.from_json(who.to_json()) == who
+    assert who.spec == "ollama:llava:7b"
