@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 
 FOLDER = "__predictions__"
+_NOT_COMMITTED = (
+    "baseline: no predictions are committed for this model; --snapshot-update writes them"
+)
 
 
 class PredictionsExtension(SingleFileSnapshotExtension):
@@ -64,6 +67,9 @@ class PredictionsExtension(SingleFileSnapshotExtension):
 
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Any:
         """What changed, for the failure message."""
+        if not snapshot_data:
+            yield _NOT_COMMITTED
+            return
         yield from explain(compare(serialized_data, snapshot_data, subset=self.subset))
 
     def discover_snapshots(self, **_: Any) -> SnapshotCollections:
@@ -127,15 +133,19 @@ def open_baseline(
     return baseline
 
 
-def comparison_of(baseline: object) -> Comparison | None:
-    """What a test compared, or ``None`` if it compared nothing."""
-    if isinstance(baseline, NoBaseline) or baseline is None:
+def told(baseline: object) -> str | None:
+    """What a test's comparison came to, in one line; ``None`` if it compared nothing."""
+    if isinstance(baseline, NoBaseline):
+        return _NOT_COMMITTED
+    results = list(baseline.executions.values())  # type: ignore[attr-defined]
+    if not results or results[-1].asserted_data is None:
         return None
-    for result in baseline.executions.values():  # type: ignore[attr-defined]
-        if result.asserted_data is not None and result.recalled_data is not None:
-            extension = type(baseline.extension)  # type: ignore[attr-defined]
-            return compare(result.asserted_data, result.recalled_data, subset=extension.subset)
-    return None
+    result = results[-1]
+    if result.recalled_data is None:
+        return "baseline: written for the first time" if result.success else _NOT_COMMITTED
+    extension = type(baseline.extension)  # type: ignore[attr-defined]
+    found = compare(result.asserted_data, result.recalled_data, subset=extension.subset)
+    return f"baseline: {found.summary()}{', written anew' if result.updated else ''}"
 
 
 def explain(comparison: Comparison, most: int = 10) -> list[str]:

@@ -94,12 +94,9 @@ def _baseline_line(item: pytest.Item) -> str | None:
     baseline = item.funcargs.get("baseline")  # type: ignore[attr-defined]
     if baseline is None:
         return None
-    from pytest_llmclf.plugin.committed import NoBaseline, comparison_of
+    from pytest_llmclf.plugin.committed import told
 
-    if isinstance(baseline, NoBaseline):
-        return "no predictions are committed for this model; --snapshot-update writes them"
-    comparison = comparison_of(baseline)
-    return None if comparison is None else f"baseline: {comparison.summary()}"
+    return told(baseline)
 
 
 class DistributedGates:
