@@ -7,7 +7,12 @@ animals = Evaluation(
     modelfile="animals",
     prompt="Which animal is in this picture?",
     gates=[
-        Gate("accuracy >= 0.3", model="micro-llava"),
+        Gate(
+            "accuracy >= 0.432",
+            model="micro-llava",
+            images="bundled",
+            because="measured: 0.483 of these images; a margin of 5 points",
+        ),
         Gate(
             "accuracy >= 0.73",
             model="ollama:llava*",

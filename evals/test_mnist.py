@@ -7,7 +7,12 @@ mnist = Evaluation(
     modelfile="mnist-digits",
     prompt="Which digit is in this picture?",
     gates=[
-        Gate("accuracy >= 0.95", model="micro-llava"),
+        Gate(
+            "accuracy >= 0.958",
+            model="micro-llava",
+            images="bundled",
+            because="measured: 0.978 of these images; a margin of 2 points",
+        ),
         Gate(
             "accuracy >= 0.75",
             model="ollama:llava*",
