@@ -133,6 +133,10 @@ def assignment(folder: Path, count: int, *, model: str = "a", name: str = "pets"
     )
 
 
+OPENED: list[AnswerStore] = []
+"""Stores of the running test, which `conftest` closes behind it."""
+
+
 def jobs(assigned: Assignment) -> list[Job]:
     """One job a case, in order."""
     return [Job(assignment=assigned, case=case) for case in assigned.dataset.cases]
@@ -146,9 +150,11 @@ def engine(
 ) -> Engine:
     """An engine over a backend, or over whatever connects; answers in memory."""
     backend = connect
+    opened = AnswerStore(None) if store is None else store  # an empty one is falsy
+    OPENED.append(opened)
     return Engine(
         connect=(lambda _: backend) if isinstance(backend, Scripted) else backend,
-        store=AnswerStore(None) if store is None else store,  # an empty one is falsy
+        store=opened,
         policy=policy,
     )
 
