@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import deque
+from collections import OrderedDict
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
@@ -98,7 +98,7 @@ class _Lane:
     """The jobs of one model and what is known of its health; guarded by the engine's lock."""
 
     spec: str
-    pending: deque[JobKey] = field(default_factory=deque)
+    pending: OrderedDict[JobKey, Job] = field(default_factory=OrderedDict)
     ahead: int = 0
     wanted: set[JobKey] = field(default_factory=set)
     threads: int = 0
@@ -133,7 +133,6 @@ class Engine:
         self._recorder = recorder
         self._changed = threading.Condition()
         self._stopping = threading.Event()
-        self._jobs: dict[JobKey, Job] = {}
         self._results: dict[JobKey, Future[Outcome]] = {}
         self._lanes: dict[str, _Lane] = {}
         self._contacts: dict[tuple[str, str], _Contact] = {}
@@ -149,9 +148,8 @@ class Engine:
                     continue
                 spec = str(job.assignment.spec)
                 lane = self._lanes.setdefault(spec, _Lane(spec=spec))
-                self._jobs[job.key] = job
                 self._results[job.key] = Future()
-                lane.pending.append(job.key)
+                lane.pending[job.key] = job
             self._grow()
             self._changed.notify_all()
 
@@ -165,9 +163,8 @@ class Engine:
             self._started = True
             lane = self._lanes[str(job.assignment.spec)]
             # Tests may run in another order than announced; whoever waits goes first.
-            if lane.pending and lane.pending[0] != job.key and job.key in lane.pending:
-                lane.pending.remove(job.key)
-                lane.pending.appendleft(job.key)
+            if job.key in lane.pending:
+                lane.pending.move_to_end(job.key, last=False)
             result = self._results[job.key]
             lane.wanted.add(job.key)
             self._grow()
@@ -180,7 +177,6 @@ class Engine:
         with self._changed:
             if self._results.pop(job.key, None) is not None:
                 lane.ahead -= 1
-            self._jobs.pop(job.key, None)
             self._changed.notify_all()
         return outcome
 
@@ -219,9 +215,11 @@ class Engine:
         while not self._stopping.is_set():
             # `ahead` counts what is in flight or done and not yet collected by its test.
             # Beyond the bound only what a test is waiting for at this moment.
-            if lane.pending and (lane.ahead < self._policy.ahead or lane.pending[0] in lane.wanted):
+            if lane.pending and (
+                lane.ahead < self._policy.ahead or next(iter(lane.pending)) in lane.wanted
+            ):
                 lane.ahead += 1
-                return self._jobs[lane.pending.popleft()]
+                return lane.pending.popitem(last=False)[1]
             self._changed.wait()
         return None
 
