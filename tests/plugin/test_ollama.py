@@ -1,0 +1,74 @@
+"""A run through Ollama's API, from the choice of the model to the report."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.ollama_replay import OllamaReplay, exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.plugin.conftest import Colours
+
+NINE = exchange("105")
+"""A recorded answer to a picture: the digit 9."""
+
+
+@pytest.fixture
+def ollama(colours: Colours, monkeypatch: pytest.MonkeyPatch) -> Iterator[OllamaReplay]:
+    """A server that has the Modelfile's model, and pictures named for the digits it answers."""
+    folder = colours.root / "fixtures" / "colours"
+    shutil.rmtree(folder)
+    colours.pictures(each=2, colours=("red", "blue"))
+    (folder / "red").rename(folder / "9")
+    (folder / "blue").rename(folder / "1")
+    colours.evaluation(gate="accuracy >= 0.5")
+    (colours.root / "modelfiles" / "colours.Modelfile").write_text(
+        "FROM micro-llava\nPARAMETER temperature 0\nSYSTEM You read digits.\n"
+    )
+    with OllamaReplay(models=("micro-llava",)) as server:
+        monkeypatch.setenv("OLLAMA_HOST", server.address.netloc)
+        yield server
+    assert server.unmatched == []
+
+
+@pytest.mark.parametrize("model", ["auto", "ollama", "ollama:micro-llava"])
+def test_a_run_through_ollama(colours: Colours, ollama: OllamaReplay, model: str) -> None:
+    """The model is derived once under a name of its own, asked for each picture, and reported."""
+    for _ in range(4):
+        ollama.force(NINE)
+    result = colours.run(model=model)
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(
+        ["*colours: 4 pictures, 2 classes -> ollama:micro-llava", "*2 misclassified in *"]
+    )
+    assert colours.ledger() == {"collected": 4, "correct": 2, "misclassified": 2}
+    (derived,) = set(ollama.models) - {"micro-llava:latest"}
+    assert derived.startswith("llmclf-")
+    assert {body["model"].removesuffix(":latest") for body in ollama.sent("/api/chat")} == {
+        derived.removesuffix(":latest")
+    }
+
+
+def test_a_derived_model_is_used_again(colours: Colours, ollama: OllamaReplay) -> None:
+    """A second run over other answers creates nothing."""
+    for _ in range(8):
+        ollama.force(NINE)
+    colours.run(model="auto")
+    colours.run("--llmclf-fresh", model="auto")
+    assert len(ollama.sent("/api/create")) == 1
+    assert len(ollama.sent("/api/chat")) == 8
+
+
+def test_a_missing_model_is_asked_for(colours: Colours, ollama: OllamaReplay) -> None:
+    """A demanded model that is not there: the remedy is in the report, and no gate is green."""
+    result = colours.run(model="ollama:llava")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    # The terminal breaks lines where it must.
+    assert "run `ollama pull llava`" in " ".join(result.stdout.str().split())
+    result.stdout.fnmatch_lines(["*INCONCLUSIVE*4 of 4 images got no answer*"])
+    assert ollama.sent("/api/chat") == []
