@@ -33,7 +33,9 @@ class Assignment:
         dataset: The cases, sampled already.
         labels: The labels that an answer may name.
         modelfile: System text, options, template.
-        spec: Which model answers.
+        spec: How the model is reached.
+        model: What it is called in reports, gates and baselines: without addresses and folders,
+            and for a recording whoever was recorded.
         reason: Why this model, in one line; empty when it was demanded.
         whole: Cases in the dataset before sampling.
         limits: How large a picture may be.
@@ -45,6 +47,7 @@ class Assignment:
     labels: LabelSet
     modelfile: Modelfile
     spec: ModelSpec
+    model: str
     reason: str = ""
     whole: int
     limits: PictureLimits
@@ -53,7 +56,12 @@ class Assignment:
     @property
     def key(self) -> tuple[str, str]:
         """Evaluation and model, as outcomes name them."""
-        return self.evaluation.title, str(self.spec)
+        return self.evaluation.title, self.model
+
+    @property
+    def recorded(self) -> bool:
+        """Whether answers come from a recording, which keeps itself."""
+        return self.spec.backend == "replay"
 
     def request(self, case: Case) -> Request:
         """What is sent for a case; reads and prepares the picture.
@@ -107,7 +115,7 @@ class Assignment:
             kind = "correct" if reading.label == case.label else "misclassified"
         return Outcome(
             evaluation=self.evaluation.title,
-            model=str(self.spec),
+            model=self.model,
             model_digest=model_digest,
             case=case.id,
             sha256=case.sha256,
@@ -134,7 +142,7 @@ class Assignment:
         """The outcome of a case that got no answer."""
         return Outcome(
             evaluation=self.evaluation.title,
-            model=str(self.spec),
+            model=self.model,
             model_digest=model_digest,
             case=case.id,
             sha256=case.sha256,

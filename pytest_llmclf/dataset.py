@@ -22,7 +22,14 @@ from pytest_llmclf.dataset_check import (
     openable,
     twins,
 )
-from pytest_llmclf.dataset_sources import Found, natural_key, read_description, read_source
+from pytest_llmclf.dataset_sources import (
+    DESCRIPTION,
+    Found,
+    natural_key,
+    read_description,
+    read_source,
+    shown,
+)
 from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.picture import PictureLimits
 
@@ -33,6 +40,11 @@ if TYPE_CHECKING:
 
 LISTED_PROBLEMS = 20
 """Problems that the message of one `DatasetError` lists; the rest is counted."""
+
+_NO_PICTURE = (
+    "no picture found: put them into a folder a class (cat/1.png), name them by their label "
+    "(cat_1.png), or list them in manifest.csv with the columns path and label"
+)
 
 DATA_VARIABLE = "LLMCLF_DATA"
 """Environment variable: the folder of imported datasets instead of ``.llmclf/datasets``."""
@@ -99,23 +111,29 @@ def load(
             that only run what another one checked need not.
 
     Raises:
-        DatasetError: Lists every problem found, each with its place and remedy.
+        DatasetError: Lists every problem found, each with its place and remedy; or `labels` is
+            one text.
     """
+    if isinstance(labels, str):
+        msg = f'labels is {labels!r}, a single text: write ["{shown(labels)}", ...]'
+        raise DatasetError(msg)
     folder = source.parent if source.is_file() else source
     description = read_description(folder)
     root, found = read_source(source, pattern or description.pattern)
     root = root.absolute()
     name = name or description.name or root.resolve().name
     ordered = description.labels or tuple(labels or ()) or _found_labels(found)
-    problems = [*found.problems, *label_problems(ordered)]
+    # Without a single label, what is wrong with pictures or manifest is the whole of it.
+    problems = [*found.problems, *(label_problems(ordered) if ordered else ())]
     if description.labels and labels and set(labels) != set(description.labels):
         problems.append(
             f"the labels given ({', '.join(labels)}) are not those of dataset.toml "
             f"({', '.join(description.labels)}): give none, or the same ones"
         )
-    problems += entry_problems(found.entries, ordered)
+    listed_in = DESCRIPTION if description.labels or not labels else "the evaluation"
+    problems += entry_problems(found.entries, ordered, listed_in)
     if not found.entries and not found.problems:
-        problems.append("no picture found: see the documentation for how a dataset is laid out")
+        problems.append(_NO_PICTURE)
     pictures, file_problems = open_pictures(
         root, openable(found.entries), limits or PictureLimits(), verify=verify_pictures
     )
@@ -125,6 +143,12 @@ def load(
         raise DatasetError(_message(name, source, problems))
     cases = sorted((picture.case for picture in pictures), key=lambda case: natural_key(case.id))
     used = {case.label for case in cases}
+    warnings = [*found.warnings, *doubles]
+    warnings += [
+        f"no picture of {label!r}: its recall is not measured"
+        for label in ordered
+        if label not in used
+    ]
     return Dataset(
         name=name,
         root=root,
@@ -133,15 +157,7 @@ def load(
         licence=description.licence,
         about=description.about,
         imported=description.imported,
-        warnings=(
-            *found.warnings,
-            *doubles,
-            *(
-                f"no picture of {label!r}: its recall is not measured"
-                for label in ordered
-                if label not in used
-            ),
-        ),
+        warnings=tuple(map(shown, warnings)),
     )
 
 
@@ -192,7 +208,7 @@ def locate(name_or_path: str, root: Path, environ: Mapping[str, str] | None = No
         f"there is no dataset {name_or_path!r}{hint} (looked at {looked}; "
         f"there are: {', '.join(known) or 'none'}): name one of them, or give a path"
     )
-    raise DatasetError(msg)
+    raise DatasetError(shown(msg))
 
 
 def _folders(shelf: Path) -> list[str]:
@@ -208,8 +224,8 @@ def _found_labels(found: Found) -> tuple[str, ...]:
 
 def _message(name: str, source: Path, problems: list[str]) -> str:
     count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
-    lines = [f"dataset {name!r} ({source}) cannot be judged, {count}:"]
-    lines += [f"  {problem}" for problem in problems[:LISTED_PROBLEMS]]
+    lines = [f"dataset {name!r} ({shown(source)}) cannot be judged, {count}:"]
+    lines += [f"  {shown(problem)}" for problem in problems[:LISTED_PROBLEMS]]
     if len(problems) > LISTED_PROBLEMS:
         lines.append(f"  and {len(problems) - LISTED_PROBLEMS} more")
     return "\n".join(lines)

@@ -55,14 +55,22 @@ def label_problems(labels: Sequence[str]) -> Iterator[str]:
             yield f"labels {other!r} and {label!r} are the same to a reader of answers: rename one"
 
 
-def entry_problems(entries: Sequence[Entry], labels: Sequence[str]) -> Iterator[str]:
-    """Unknown labels, and ids that are unsafe, repeated or the same on some file system."""
-    yield from _unknown_labels(entries, labels)
+def entry_problems(
+    entries: Sequence[Entry], labels: Sequence[str], listed_in: str
+) -> Iterator[str]:
+    """Unknown labels, and ids that are unsafe, repeated or the same on some file system.
+
+    Args:
+        entries: What the source says.
+        labels: Those that an entry may have.
+        listed_in: Where a user would add another one, for the message.
+    """
+    yield from _unknown_labels(entries, labels, listed_in)
     seen: dict[str, Entry] = {}
     for entry in entries:
         problem = _id_problem(entry.id)
         if problem:
-            yield f"{entry.place}: path {entry.id!r} {problem}"
+            yield f"{_at(entry)}path {entry.id!r} {problem}"
             continue
         # Composed and folded: what a file system may take for the same name.
         key = unicodedata.normalize("NFC", entry.id).casefold()
@@ -72,10 +80,16 @@ def entry_problems(entries: Sequence[Entry], labels: Sequence[str]) -> Iterator[
         if other.id == entry.id:
             yield f"{entry.place}: path {entry.id!r} was named before, {other.place}: remove one"
         else:
+            line = f" ({other.place})" if _at(other) else ""
             yield (
-                f"{entry.place}: path {entry.id!r} is the same file as {other.id!r} "
-                f"({other.place}) on Windows and macOS: rename one"
+                f"{_at(entry)}path {entry.id!r} is the same file as {other.id!r}{line} "
+                f"on Windows and macOS: rename one"
             )
+
+
+def _at(entry: Entry) -> str:
+    """Begin of a message that names the entry's id; without a manifest the id is the place."""
+    return "" if entry.place == entry.id else f"{entry.place}: "
 
 
 def openable(entries: Iterable[Entry]) -> list[Entry]:
@@ -87,7 +101,9 @@ def openable(entries: Iterable[Entry]) -> list[Entry]:
     return list(safe.values())
 
 
-def _unknown_labels(entries: Sequence[Entry], labels: Sequence[str]) -> Iterator[str]:
+def _unknown_labels(
+    entries: Sequence[Entry], labels: Sequence[str], listed_in: str
+) -> Iterator[str]:
     known_labels = frozenset(labels)
     strange: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -95,10 +111,21 @@ def _unknown_labels(entries: Sequence[Entry], labels: Sequence[str]) -> Iterator
             strange.setdefault(entry.label, []).append(entry)
     for label, using in strange.items():
         near = get_close_matches(label, labels, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        more = f" (so say {len(using) - 1} more)" if len(using) > 1 else ""
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
         known = ", ".join(labels[:_LISTED]) + (", ..." if len(labels) > _LISTED else "")
-        yield f"{using[0].place}: label {label!r} is not one of [{known}]{hint}{more}"
+        yield (
+            f"{using[0].place}: label {label!r} is not one of [{known}]{hint}{_and_more(using)}: "
+            f"add it to labels in {listed_in}, or mend the label"
+        )
+
+
+def _and_more(using: Sequence[Entry]) -> str:
+    count = len(using) - 1
+    if not count:
+        return ""
+    if _at(using[0]):
+        return f", and {count} more lines say so" if count > 1 else ", and 1 more line says so"
+    return f", and {count} more pictures have it" if count > 1 else ", and 1 more picture has it"
 
 
 def _id_problem(name: str) -> str | None:
@@ -191,7 +218,7 @@ def _read(path: Path, limits: PictureLimits, *, verify: bool) -> tuple[str, str 
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
                 return sha256, (
                     f"the file has {size} bytes, more than the {limits.max_bytes} allowed: "
-                    f"save it smaller, or raise max_bytes"
+                    f"save it smaller"
                 )
             data = file.read()
     except OSError as exc:
@@ -212,13 +239,15 @@ def twins(pictures: Sequence[Picture]) -> tuple[list[str], list[str]]:
         other = next((it for it in same if it.case.label != first.case.label), None)
         if other is not None:
             problems.append(
-                f"{other.entry.place}: {other.case.id} (label {other.case.label!r}) is the same "
-                f"picture as {first.case.id} (label {first.case.label!r}, {first.entry.place}): "
-                f"keep the right one"
+                f"{_at(other.entry)}{_named(other)} is the same picture as "
+                f"{_named(first, place=bool(_at(first.entry)))}: keep the right one"
             )
         elif len(same) > 1:
             names = ", ".join(it.case.id for it in same[:3]) + (", ..." if len(same) > 3 else "")  # noqa: PLR2004
-            warnings.append(
-                f"{len(same)} times the same picture, counted {len(same)} times: {names}"
-            )
+            warnings.append(f"the same picture {len(same)} times, and counted as often: {names}")
     return problems, warnings
+
+
+def _named(picture: Picture, *, place: bool = False) -> str:
+    where = f", {picture.entry.place}" if place else ""
+    return f"{picture.case.id} (label {picture.case.label!r}{where})"

@@ -38,6 +38,14 @@ _PAPER_ENDINGS: Final = frozenset(
 ) | {".txt", ".xml", ".yaml", ".yml"}
 
 
+def shown(text: object) -> str:
+    """`text` on one line of a terminal, whatever a file is called.
+
+    Escapes control characters, line breaks, direction marks and halves of surrogate pairs.
+    """
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(text))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One picture as a source names it.
@@ -97,10 +105,10 @@ def read_description(root: Path) -> Description:
         return Description()
     except (OSError, ValueError) as exc:
         msg = f"{path} cannot be read: {exc}"
-        raise DatasetError(msg) from exc
+        raise DatasetError(shown(msg)) from exc
     problems = list(_description_problems(data))
     if problems:
-        raise DatasetError(f"{path}: " + "; ".join(problems))
+        raise DatasetError(shown(f"{path}: " + "; ".join(problems)))
     labels = data.pop("labels", None)
     return Description(**data, labels=None if labels is None else tuple(map(_nfc, labels)))
 
@@ -137,11 +145,11 @@ def read_source(source: Path, pattern: str | None) -> tuple[Path, Found]:
         return source.parent, _read_manifest(source)
     if not source.is_dir():
         msg = f"there is no dataset at {source}: give a folder, or a .csv or .jsonl manifest"
-        raise DatasetError(msg)
+        raise DatasetError(shown(msg))
     manifests = [source / name for name in MANIFESTS if (source / name).is_file()]
     if len(manifests) > 1:
         msg = f"{source} has both {' and '.join(MANIFESTS)}: remove one, or name the one to read"
-        raise DatasetError(msg)
+        raise DatasetError(shown(msg))
     if manifests:
         return source, _read_manifest(manifests[0])
     folders = sorted(item.name for item in source.iterdir() if item.is_dir())
@@ -219,10 +227,10 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         compiled = re.compile(pattern)
     except re.error as exc:
         msg = f"the pattern {pattern!r} is no regular expression: {exc}"
-        raise DatasetError(msg) from exc
+        raise DatasetError(shown(msg)) from exc
     if "label" not in compiled.groupindex:
         msg = f"the pattern {pattern!r} has no group named label: write it like {DEFAULT_PATTERN}"
-        raise DatasetError(msg)
+        raise DatasetError(shown(msg))
     return compiled
 
 
@@ -232,13 +240,13 @@ def _read_manifest(path: Path) -> Found:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         msg = f"{path} is no manifest by its ending: name a .csv or .jsonl file, or a folder"
-        raise DatasetError(msg)
+        raise DatasetError(shown(msg))
     found = Found()
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as exc:
         msg = f"{path} cannot be read: {exc}; save it as UTF-8"
-        raise DatasetError(msg) from exc
+        raise DatasetError(shown(msg)) from exc
     for line, row in reader(text, path.name, found.problems):
         place = f"{path.name}:{line}"
         lacking = [key for key in ("path", "label") if not row.get(key)]
@@ -283,6 +291,12 @@ def _csv_lines(text: str, name: str, problems: list[str]) -> Iterator[tuple[int,
 
 
 def _column_problem(columns: list[str]) -> str | None:
+    if not any(columns):
+        return "the first line names no columns: write path,label there"
+    if len(columns) == 1:
+        for sign, said in ((";", "semicolons"), ("\t", "tabs")):
+            if sign in columns[0]:
+                return f"a manifest must be separated by commas, not {said}: save it with commas"
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
         return f"column {twice[0]!r} is there twice: rename one"
@@ -290,11 +304,9 @@ def _column_problem(columns: list[str]) -> str | None:
         return f"column {columns.index('') + 1} has no name: name it, or remove it"
     for needed in ("path", "label"):
         if needed not in columns:
-            near = get_close_matches(needed, columns, n=1) or ["another column"]
-            return (
-                f"no column {needed!r} among {', '.join(columns) or 'no columns at all'}: "
-                f"rename {near[0]!r} or add it"
-            )
+            near = get_close_matches(needed, columns, n=1)
+            what = repr(near[0]) if near else "one of them"
+            return f"no column {needed!r} among {', '.join(columns)}: add it, or rename {what}"
     return None
 
 

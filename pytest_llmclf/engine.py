@@ -247,7 +247,9 @@ class Engine:
             return assignment.no_answer(case, failure)
         identity = contact.identity
         digest = request.digest(identity)
-        answer = None if self._policy.fresh else self._store.get(digest)
+        # A recording is played back as it is: neither helped out by the store nor put into it.
+        known = not (self._policy.fresh or assignment.recorded)
+        answer = self._store.get(digest) if known else None
         cached, attempts = answer is not None, 0
         if answer is None:
             try:
@@ -260,7 +262,8 @@ class Engine:
                     request_digest=digest,
                     attempts=unanswered.attempts,
                 )
-            self._store.put(digest, identity, answer, replace=self._policy.fresh)
+            if not assignment.recorded:
+                self._store.put(digest, identity, answer, replace=self._policy.fresh)
         if self._recorder is not None:
             self._recorder.record(digest, request.summary(), identity, answer)
         return assignment.judge(

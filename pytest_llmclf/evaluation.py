@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
+from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.gate import Gate
 from pytest_llmclf.label import Label
 from pytest_llmclf.marks import GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
+from pytest_llmclf.modelfile import PARAMETERS
+from pytest_llmclf.prompt import AnswerMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_llmclf.gate import Gate
-    from pytest_llmclf.prompt import AnswerMode
+
+MOST_LOGPROBS: Final = 20
+"""What servers give at most."""
 
 F = TypeVar("F", bound="Callable[..., object]")
 
@@ -45,6 +51,35 @@ class Evaluation:
     options: Mapping[str, Any] = field(default_factory=dict)
     top_logprobs: int = 0
     gates: Sequence[Gate] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            SettingsError: Which argument, and what was probably meant.
+        """
+        place = f"Evaluation({self.title!r})"
+        if self.answer not in get_args(AnswerMode):
+            raise SettingsError(
+                f"{place}: answer={self.answer!r} is not one of {', '.join(get_args(AnswerMode))}"
+            )
+        if isinstance(self.labels, str):
+            raise SettingsError(f"{place}: labels={self.labels!r} is one text; write a list")
+        if isinstance(self.gates, Gate | str) or not all(
+            isinstance(gate, Gate) for gate in self.gates
+        ):
+            raise SettingsError(
+                f'{place}: gates={self.gates!r}: write a list, gates=[Gate("accuracy >= 0.8")]'
+            )
+        if not 0 <= self.top_logprobs <= MOST_LOGPROBS:
+            raise SettingsError(
+                f"{place}: top_logprobs={self.top_logprobs} is not from 0 to {MOST_LOGPROBS}"
+            )
+        for option in self.options:
+            if option not in PARAMETERS:
+                near = difflib.get_close_matches(option, PARAMETERS, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise SettingsError(f"{place}: {option!r} is no option of a model{hint}")
 
     @property
     def title(self) -> str:

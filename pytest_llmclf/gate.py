@@ -11,7 +11,7 @@ import operator
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.report import Verdict
@@ -105,6 +105,12 @@ class Gate:
     def __post_init__(self) -> None:
         """Refuse what does not parse."""
         parse_thresholds(self.expression)
+        if self.images not in get_args(Images):
+            known = get_args(Images)
+            raise SettingsError(
+                f"gate {self.expression!r}: images={self.images!r} is not one of "
+                f"{', '.join(known)}{_near(str(self.images), known)}"
+            )
 
     def applies(self, model: str, *, imported: bool) -> bool:
         """Whether it is meant for this model on these images."""
@@ -165,7 +171,8 @@ def why_undecided(report: Report) -> str | None:
     """Why nothing can be said about a report, in one line; ``None`` where it can."""
     incomplete = report.ledger.why_incomplete()
     if incomplete is not None:
-        return incomplete
+        cause = next((outcome.message for outcome in report.outcomes if outcome.message), None)
+        return f"{incomplete}: {cause}" if cause else incomplete
     answering = {outcome.model_digest for outcome in report.outcomes if outcome.answer}
     if len(answering) > 1:
         return f"{len(answering)} different models answered under the name {report.model}"

@@ -50,7 +50,7 @@ LONGEST: Final = 20_000
 Words = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Label:
     """One class.
 
@@ -58,11 +58,18 @@ class Label:
         name: As the dataset writes it.
         synonyms: Other words for it that count as the same answer, such as ``seven`` or ``♔``.
         description: What it looks like, for the prompt; ``None`` says nothing.
+
+    Raises:
+        SettingsError: The synonyms are one text, whose letters would each become a synonym.
     """
 
     name: str
-    synonyms: tuple[str, ...] = ()
-    description: str | None = None
+    synonyms: tuple[str, ...] = field(default=(), kw_only=True)
+    description: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Keep the synonyms as a tuple, whatever list they came as."""
+        object.__setattr__(self, "synonyms", _synonyms(self.name, self.synonyms))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +130,7 @@ class LabelSet:
             labels=tuple(
                 Label(
                     name=name,
-                    synonyms=tuple(synonyms.get(name, ())),
+                    synonyms=_synonyms(name, synonyms.get(name, ())),
                     description=descriptions.get(name),
                 )
                 for name in names
@@ -310,6 +317,13 @@ def _scan(
             key = said[at : at + 1]
             yield None, key
         at += len(key)
+
+
+def _synonyms(name: str, given: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(given, str):
+        msg = f'the synonyms of {name!r} are the bare text {given!r}: write ("{given}",)'
+        raise SettingsError(msg)
+    return tuple(given)
 
 
 def _key(spelling: str, label: Label) -> Words:

@@ -134,7 +134,7 @@ def _sound_header(data: bytes, limits: PictureLimits) -> Header:
     if len(data) > limits.max_bytes:
         msg = (
             f"the file has {len(data)} bytes, more than the {limits.max_bytes} allowed: "
-            f"save it smaller, or raise max_bytes"
+            f"save it smaller"
         )
         raise PictureError(msg)
     header = read_header(data)
@@ -150,7 +150,7 @@ def _guard(size: tuple[int, int], limits: PictureLimits) -> None:
     if width * height > limits.max_pixels:
         msg = (
             f"the picture is {_by(size)}, more than the {limits.max_pixels} pixels that are "
-            f"decoded: scale it down, or raise max_pixels"
+            f"decoded: save it smaller"
         )
         raise PictureError(msg)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llmclf import dataset as datasets
@@ -14,7 +15,7 @@ from pytest_llmclf.picture import PictureLimits
 from pytest_llmclf.prompt import compose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pytest_llmclf.backends.spec import ModelSpec
@@ -23,11 +24,26 @@ if TYPE_CHECKING:
     from pytest_llmclf.settings import Settings
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which model answers.
+
+    Attributes:
+        spec: How it is reached.
+        model: What it is called.
+        reason: Why it, in one line; empty when it was simply demanded.
+    """
+
+    spec: ModelSpec
+    model: str
+    reason: str = ""
+
+
 def assign(
     evaluation: Evaluation,
     settings: Settings,
     declared_in: Path,
-    choose: Callable[[Evaluation, Modelfile, ModelSpec], tuple[ModelSpec, str]],
+    choose: Callable[[Evaluation, Modelfile, ModelSpec], Choice],
     *,
     verify_pictures: bool,
 ) -> tuple[Assignment, ...]:
@@ -37,7 +53,7 @@ def assign(
         evaluation: What is asked.
         settings: Who is asked, and how many pictures.
         declared_in: The file that declares the evaluation.
-        choose: Settles which model a wanted one (perhaps ``auto``) means here, and why.
+        choose: Settles which model a wanted one (perhaps ``auto``) means here.
         verify_pictures: Whether every picture is decoded now, so that a bad one is known before
             the first question.
 
@@ -68,21 +84,50 @@ def assign(
         chosen = datasets.sample(whole, settings.sample, settings.seed)
     assignments = []
     for wanted in settings.models:
-        spec, reason = choose(evaluation, modelfile, wanted)
+        choice = choose(evaluation, modelfile, wanted)
         assignments.append(
             Assignment(
                 evaluation=evaluation,
                 dataset=chosen,
                 labels=labels,
                 modelfile=modelfile,
-                spec=spec,
-                reason=reason,
+                spec=choice.spec,
+                model=choice.model,
+                reason=choice.reason,
                 whole=len(whole.cases),
                 limits=limits,
                 verified=verify_pictures,
             )
         )
-    return tuple({assignment.key: assignment for assignment in assignments}.values())
+    return _distinct(assignments)
+
+
+def _distinct(assignments: Sequence[Assignment]) -> tuple[Assignment, ...]:
+    """One a model; two ways to reach a model of one name cannot be told apart in a report."""
+    found: dict[str, Assignment] = {}
+    for assignment in assignments:
+        other = found.setdefault(assignment.model, assignment)
+        if other.spec != assignment.spec:
+            raise SettingsError(
+                f"{other.spec} and {assignment.spec} are both called {assignment.model}; "
+                "ask them in two runs"
+            )
+    return tuple(found.values())
+
+
+def called(spec: ModelSpec) -> str:
+    """What a model is called: as it is written, but without address and folders."""
+    match spec.backend:
+        case "openai":
+            return f"openai:{spec.name}"
+        case "llamacpp" if spec.text:
+            return f"llamacpp:{_file_name(spec.text)}+{_file_name(spec.mmproj)}"
+        case _:
+            return str(spec)
+
+
+def _file_name(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2]
 
 
 def project_root(declared_in: Path, fallback: Path) -> Path:

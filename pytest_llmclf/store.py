@@ -57,7 +57,9 @@ class AnswerStore:
         self.path = path
         self.notice: str | None = None
         self._lock = threading.Lock()
+        self._damaged = False
         self._connection = self._open()
+        self._file = None if path is None else _file_of(path)
 
     def __enter__(self) -> Self:
         return self
@@ -77,10 +79,7 @@ class AnswerStore:
                 ).fetchone()
                 return None if row is None else Answer.from_json(json.loads(row[0]))
             except (sqlite3.Error, ValueError, LookupError, TypeError, AttributeError) as error:
-                self.notice = (
-                    f"{self.path}: answers cannot be read ({error}) and are asked for anew; "
-                    "remove the file, or choose another folder with --llmclf-home"
-                )
+                self._note(error, "some answers cannot be read and are asked for anew")
                 return None
 
     def put(
@@ -96,10 +95,7 @@ class AnswerStore:
             try:
                 self._connection.execute(_REPLACE if replace else _INSERT, row)
             except sqlite3.Error as error:
-                self.notice = (
-                    f"{self.path}: answers are not being kept ({error}); "
-                    "free disk space or choose another folder with --llmclf-home"
-                )
+                self._note(error, "some answers are not being kept")
 
     def agree(self, run: str, subject: str, choice: str, reason: str) -> tuple[str, str]:
         """Settle a choice once for all processes of a run.
@@ -138,9 +134,24 @@ class AnswerStore:
         return count
 
     def close(self) -> None:
-        """Close the file; may be called twice."""
+        """Close the file, and set it aside if it turned out to be damaged; may be called twice."""
         with self._lock:
             self._connection.close()
+            damaged, self._damaged = self._damaged, False
+        # Another process may have set it aside already; what lies there then is a sound new one.
+        if damaged and self.path is not None and self._file == _file_of(self.path):
+            with contextlib.suppress(StoreError):
+                _set_aside(self.path)
+
+    def _note(self, error: Exception, effect: str) -> None:
+        # SQLite raises OperationalError for what the surroundings do (full disk, locks), and its
+        # parent for what is wrong with the file.
+        if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.OperationalError):
+            self._damaged = True
+            remedy = "the file is set aside at the end of this run, and the next one starts anew"
+        else:
+            remedy = "free disk space or choose another folder with --llmclf-home"
+        self.notice = f"{self.path}: {effect} ({error}); {remedy}"
 
     def _open(self) -> sqlite3.Connection:
         if self.path is None:
@@ -227,6 +238,14 @@ def _alone(path: Path, patience_s: float = 2.0) -> Iterator[None]:
     finally:
         with contextlib.suppress(OSError):
             lock.unlink()
+
+
+def _file_of(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _set_aside(path: Path) -> Path:

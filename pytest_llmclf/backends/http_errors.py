@@ -15,10 +15,12 @@ from pytest_llmclf import errors
 from pytest_llmclf.outcome import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 MESSAGE_WIDTH = 300
 """Characters of a server's own words that go into a message."""
+GARBAGE_WIDTH = 80
+"""Characters of an answer that is no JSON that go into a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def from_status(
     where: str,
     model: str,
     rules: Sequence[Rule] = RULES,
+    note: str = "",
 ) -> errors.BackendError:
     """The error of an HTTP answer that is none.
 
@@ -91,10 +94,11 @@ def from_status(
         where: The server, without secrets.
         model: Name of the model that was asked.
         rules: Wordings known for this kind of server, most telling first.
+        note: Shown instead of the status, where the server sent another one.
     """
     said = unwrap(body)
     shown = (
-        f"{where} said {shorten(said, MESSAGE_WIDTH)} (HTTP {status})"
+        f"{where} said {shorten(said, MESSAGE_WIDTH)} ({note or f'HTTP {status}'})"
         if said
         else (f"{where} answered HTTP {status}")
     )
@@ -124,6 +128,41 @@ _NO_PROTOCOL = (errors.BadAnswer, "check that the address is that of a model ser
 
 def _by_status(status: int) -> tuple[type[errors.BackendError], str]:
     return _BY_STATUS.get(status) or _BY_CLASS.get(status // 100) or _NO_PROTOCOL
+
+
+def from_error_body(body: Mapping[str, Any], *, where: str, model: str) -> errors.BackendError:
+    """The error of an answer that has HTTP 200 and is an error all the same.
+
+    Proxies in front of several servers answer so: the status that was meant is in the body.
+    """
+    note = "HTTP 200 with an error in it"
+    return from_status(_meant_status(body["error"]), body, where=where, model=model, note=note)
+
+
+_MEANT: tuple[tuple[str, int], ...] = (
+    (r"authentication|permission|api_key", 401),
+    (r"rate_limit|quota", 429),
+    (r"invalid|not_found|unsupported", 400),
+)
+
+
+def _meant_status(error: Any) -> int:
+    """The status that fits an error object; 500 where it does not tell."""
+    told = [error.get(key) for key in ("code", "status", "type")] if isinstance(error, dict) else []
+    for value in told:
+        if re.fullmatch(r"[45][0-9]{2}", str(value)):
+            return int(str(value))
+    words = " ".join(str(value) for value in told)
+    return next((s for pattern, s in _MEANT if re.search(pattern, words, re.IGNORECASE)), 500)
+
+
+def not_json(text: str, *, where: str) -> errors.BadAnswer:
+    """The error of an answer that is a page, or anything else that is no JSON."""
+    shown = shorten(text.strip(), GARBAGE_WIDTH) if text.strip() else "nothing"
+    return errors.BadAnswer(
+        f"{where} answered {shown} (not JSON)",
+        remedy="check that the address is that of a model server, with its prefix such as /v1",
+    )
 
 
 def from_exception(  # noqa: PLR0911 - one return a kind of exception

@@ -131,15 +131,16 @@ class OllamaBackend:
         messages = self._messages(request)
         started = time.perf_counter()
         try:
-            response = client.chat(
-                model=derived.name,
-                messages=messages,
-                stream=False,
-                format=dict(request.answer_schema) if request.answer_schema else None,
-                logprobs=True if request.top_logprobs else None,
-                top_logprobs=request.top_logprobs or None,
-                options=self._options(request) or None,
-            )
+            with transport.within(self._timeout_s):
+                response = client.chat(
+                    model=derived.name,
+                    messages=messages,
+                    stream=False,
+                    format=dict(request.answer_schema) if request.answer_schema else None,
+                    logprobs=True if request.top_logprobs else None,
+                    top_logprobs=request.top_logprobs or None,
+                    options=self._options(request) or None,
+                )
         except Exception as error:
             raise ollama_errors.from_exception(
                 error, address=self._address, model=self._model

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import difflib
 import hashlib
+import json
 import os
 import threading
 import time
@@ -144,7 +145,8 @@ class OpenAIBackend:
         import httpx
 
         try:
-            return self._opened().request(method, path, **content)
+            with transport.within(self._timeout_s):
+                return self._opened().request(method, path, **content)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
             # The chain could carry headers of the request, and with them the key.
             raise http_errors.from_exception(error, where=self._where) from None
@@ -155,9 +157,12 @@ class OpenAIBackend:
                 response.status_code, response.text, where=self._where, model=self._model
             )
         try:
-            return response.json()
+            data = response.json()
         except ValueError as error:
-            raise http_errors.from_exception(error, where=self._where) from error
+            raise http_errors.not_json(response.text, where=self._where) from error
+        if isinstance(data, dict) and data.get("error") and not data.get("choices"):
+            raise http_errors.from_error_body(data, where=self._where, model=self._model)
+        return data
 
     def _identified(self) -> ModelIdentity:
         owner = ""
@@ -171,7 +176,8 @@ class OpenAIBackend:
                 near = difflib.get_close_matches(self._model, names, n=3, cutoff=0.3)
                 raise errors.ModelMissing(
                     f"{self._where} does not list {self._model}",
-                    remedy=f"it has {', '.join(near or names[:3])}",
+                    remedy=f"it has {', '.join(near or names[:3])}; "
+                    f"write openai:{(near or names)[0]}@{self._address.url}",
                 )
             owner = next((str(m.get("owned_by") or "") for m in models), "")
         content = f"{self._model}\n{self._address.url}"
@@ -203,7 +209,7 @@ class OpenAIBackend:
             )
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise errors.BadAnswer(
-                f"{self._where} answered no chat completion: {shorten(str(data), 120)}",
+                f"{self._where} answered no chat completion: {shorten(json.dumps(data), 120)}",
                 remedy="check that the address ends in the API's prefix, such as /v1",
             ) from error
 

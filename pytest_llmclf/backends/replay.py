@@ -33,6 +33,7 @@ RECORDING_FORMAT = 1
 
 _HEADER_WAIT_S = 2.0
 _SHOWN = 60
+_BLOCK_BYTES = 65536
 _LOCKED_BYTE = 0x7FFF_FFFE
 _AGAIN = "record again with --llmclf-record"
 
@@ -41,7 +42,7 @@ class Recorder:
     """Appends answers to a recording. Thread-safe, and safe for several processes.
 
     Each answer is one write under a lock of the file, so that a crash can cut at most the last
-    line, which a reader skips.
+    line; a reader skips it, and the next recorder removes it.
 
     Args:
         path: The recording; made if missing, continued if it is one.
@@ -108,13 +109,15 @@ class ReplayBackend:
             empty where there is only one.
 
     Raises:
-        SettingsError: There is no such recording, or no such model in it.
+        SettingsError: There is no such recording, a line of it is damaged, or no such model
+            is in it.
     """
 
     def __init__(self, path: str | Path, model: str = "") -> None:
         self._path = Path(path)
-        models, answers = _read(self._path)
-        key = _chosen(self._path, models, model)
+        models, answers, cut = _read(self._path)
+        self._cut = f"; {cut} is cut" if cut else ""
+        key = _chosen(self._path, models, model, self._cut)
         self._identity = models[key]
         self._answers = {line["request"]: line for line in answers if line["model"] == key}
 
@@ -141,7 +144,7 @@ class ReplayBackend:
         line = self._answers.get(request.digest(self._identity))
         if line is None:
             raise ReplayMismatch(
-                f"{self._path} holds no answer to this request: {self._why(request)}",
+                f"{self._path} holds no answer to this request: {self._why(request)}{self._cut}",
                 remedy=_AGAIN,
             )
         return Answer.from_json(line["answer"])
@@ -172,12 +175,15 @@ class ReplayBackend:
 
 def _difference(name: str, recorded: object, asked: object) -> str:
     word = "image bytes" if name == "image" else name.replace("_", " ")
+    several = name in ("image", "examples", "top_logprobs")
     if name == "options" and isinstance(recorded, dict) and isinstance(asked, dict):
         keys = sorted(k for k in {*recorded, *asked} if recorded.get(k) != asked.get(k))
-        word = f"options {' and '.join(keys)}"
+        several = len(keys) > 1
+        word = f"option{'s' if several else ''} {' and '.join(keys)}"
         recorded = {key: recorded.get(key) for key in keys}
         asked = {key: asked.get(key) for key in keys}
-    return f"{word} differ (recorded {_short(recorded)}, asked {_short(asked)})"
+    verb = "differ" if several else "differs"
+    return f"{word} {verb} (recorded {_short(recorded)}, asked {_short(asked)})"
 
 
 def _short(value: object) -> str:
@@ -233,12 +239,35 @@ def _check_header(path: Path) -> None:
 
 
 def _end_line(file: int) -> None:
-    """Finish a line that a crash left without its end."""
+    """Remove a line that a crash cut, or end one that only lacks its line end."""
     with _locked(file):
         size = os.lseek(file, 0, os.SEEK_END)
-        os.lseek(file, size - 1, os.SEEK_SET)
-        if os.read(file, 1) != b"\n":
+        last = _last_line(file, size)
+        if not last:
+            return
+        if _is_json(last):
             os.write(file, b"\n")
+        else:
+            os.ftruncate(file, size - len(last))
+
+
+def _last_line(file: int, size: int) -> bytes:
+    """What stands after the last line end; empty in a whole file."""
+    found, start = b"", size
+    while start and b"\n" not in found:
+        length = min(start, _BLOCK_BYTES)
+        start -= length
+        os.lseek(file, start, os.SEEK_SET)
+        found = os.read(file, length) + found
+    return found.rpartition(b"\n")[2]
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line.decode("utf-8", "surrogatepass"))
+    except ValueError:
+        return False
+    return True
 
 
 def _append(file: int, lines: list[dict[str, Any]]) -> None:
@@ -275,43 +304,50 @@ def _locked(file: int) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
-def _read(path: Path) -> tuple[dict[str, ModelIdentity], list[dict[str, Any]]]:
+def _read(path: Path) -> tuple[dict[str, ModelIdentity], list[dict[str, Any]], str]:
+    """Models by key, answers, and where a crash cut the last line (else empty)."""
     models: dict[str, ModelIdentity] = {}
     answers: list[dict[str, Any]] = []
     try:
         _check_header(path)
-        text = path.read_bytes().decode("utf-8", "surrogatepass")
+        # Not splitlines: answers may hold other line separators.
+        *lines, last = path.read_bytes().split(b"\n")
     except OSError as error:
         raise SettingsError(
             f"the recording {path} cannot be read ({error.strerror}); "
             "make it with --llmclf-record FILE"
         ) from error
-    lines = text.split("\n")  # not splitlines: answers may hold other line separators
-    for number, line in enumerate(lines, 1):
+    cut = f"{path}:{len(lines) + 1}" if last and not _is_json(last) else ""
+    for number, line in enumerate(lines if cut else [*lines, last], 1):
         if not line:
             continue
         try:
-            data = json.loads(line)
-            if data["type"] == "model":
-                models[data["key"]] = ModelIdentity.from_json(data["identity"])
-            elif data["type"] == "answer":
-                Answer.from_json(data["answer"])
-                answers.append({**data, "request": str(data["request"])})
-        except (ValueError, KeyError, TypeError) as error:
-            if _was_cut(line):
-                continue
+            _take(json.loads(line.decode("utf-8", "surrogatepass")), models, answers)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SettingsError(
-                f"{path}:{number}: no line of a recording ({error}); remove the line or {_AGAIN}"
+                f"{path}:{number}: no line of a recording ({_problem(error)}); "
+                f"remove the line or {_AGAIN}"
             ) from error
-    return models, answers
+    return models, answers, cut
 
 
-def _was_cut(line: str) -> bool:
-    """Whether a line is the beginning of one: what a crash while writing leaves behind."""
-    return line.startswith('{"type"') and not line.endswith("}")
+def _take(
+    data: dict[str, Any], models: dict[str, ModelIdentity], answers: list[dict[str, Any]]
+) -> None:
+    """Add what one line says; an exception means that it is no line of a recording."""
+    if data["type"] == "model":
+        models[data["key"]] = ModelIdentity.from_json(data["identity"])
+    elif data["type"] == "answer":
+        Answer.from_json(data["answer"])
+        fields = {"request": str(data["request"]), "model": str(data["model"])}
+        answers.append({**data, **fields, "asked": dict(data["asked"])})
 
 
-def _chosen(path: Path, models: Mapping[str, ModelIdentity], wanted: str) -> str:
+def _problem(error: Exception) -> str:
+    return f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _chosen(path: Path, models: Mapping[str, ModelIdentity], wanted: str, cut: str) -> str:
     names = {key: identity.spec for key, identity in models.items()}
     fitting = [
         key
@@ -324,7 +360,7 @@ def _chosen(path: Path, models: Mapping[str, ModelIdentity], wanted: str) -> str
         return fitting[0]
     has = ", ".join(f"{names[key]} ({models[key].digest[:12]})" for key in models) or "no model"
     if not fitting:
-        raise SettingsError(f"{path} has {has}, not {wanted or 'a model'}; {_AGAIN}")
+        raise SettingsError(f"{path} has {has}, not {wanted or 'a model'}{cut}; {_AGAIN}")
     raise SettingsError(
         f"{path} has several models: {has}; say which: replay:{path}#NAME or #DIGEST"
     )

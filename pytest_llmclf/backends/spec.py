@@ -96,6 +96,12 @@ def parse_spec(text: str) -> ModelSpec:
 def _openai(rest: str) -> ModelSpec:
     split = re.match(r"(?P<name>.+?)@(?P<url>https?://.+)$", rest, re.IGNORECASE)
     if split is None:
+        other = re.match(r".+?@(?P<scheme>[a-z][a-z0-9+.-]*)://", rest, re.IGNORECASE)
+        if other is not None and other["scheme"].casefold() not in ("http", "https"):
+            raise SettingsError(
+                f"'openai:{_without_user(rest)}' has an address of scheme {other['scheme']!r}, "
+                "it must be http or https: write openai:NAME@http://HOST:PORT/v1"
+            )
         raise SettingsError(
             f"'openai:{_without_user(rest)}' lacks a name or an address: "
             "write openai:NAME@http://HOST:PORT/v1"

@@ -6,12 +6,13 @@ module and its options.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llmclf.marks import is_marked
-from pytest_llmclf.plugin.options import add_options
+from pytest_llmclf.plugin.options import add_options, check_options
 from pytest_llmclf.plugin.reporter import Reporter
 from pytest_llmclf.plugin.run import is_worker, run_if_any
 
@@ -36,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Gather outcomes where reports arrive; on an xdist controller, take charge of the gates."""
     if is_worker(config):
         return
+    check_options(config)
     config.pluginmanager.register(Reporter(config), "llmclf-reporter")
     if config.pluginmanager.hasplugin("xdist") and config.getoption("dist", "no") != "no":
         from pytest_llmclf.plugin.gates import DistributedGates
@@ -163,12 +165,18 @@ def pytest_report_teststatus(
     return status(report, config)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     """Stop asking; end every server that was started."""
+    # syrupy warns when a worker ended without a word to it, as after Ctrl-C; where warnings are
+    # errors that would cost the whole report.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "syrupy: received", UserWarning)
+        result = yield
     run = run_if_any(session.config)
     if run is not None:
         run.stop_asking()
+    return result
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

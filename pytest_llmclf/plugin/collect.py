@@ -13,7 +13,6 @@ from pytest_llmclf.marks import GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
 from pytest_llmclf.plugin.run import run_of
 
 if TYPE_CHECKING:
-    from pytest_llmclf.backends.spec import ModelSpec
     from pytest_llmclf.evaluation import Evaluation
 
 
@@ -40,14 +39,16 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
                 for assignment in run_of(metafunc.config).assign(images, metafunc.definition.path)
                 for case in assignment.dataset.cases
             ]
-            ids = [image_id(job.case.id, job.assignment.spec) for job in jobs]
+            ids = [image_id(job.case.id, job.assignment.model) for job in jobs]
             metafunc.parametrize("outcome", jobs, ids=ids, indirect=True)
         elif gate is not None:
             _need(metafunc, "report")
-            assignments = run_of(metafunc.config).assign(gate, metafunc.definition.path)
-            ids = [model_id(assignment.spec) for assignment in assignments]
+            run = run_of(metafunc.config)
+            assignments = run.assign(gate, metafunc.definition.path)
+            run.gated.add(gate.title)
+            ids = [model_id(assignment.model) for assignment in assignments]
             metafunc.parametrize("report", assignments, ids=ids, indirect=True)
-    except LlmclfError as error:
+    except (LlmclfError, pytest.UsageError) as error:
         raise pytest.Collector.CollectError(str(error)) from error
 
 
@@ -68,32 +69,19 @@ def job_of(item: pytest.Item) -> Job | None:
     return job if isinstance(job, Job) else None
 
 
-def image_id(case: str, spec: ModelSpec) -> str:
+def image_id(case: str, model: str) -> str:
     """Test id of an image: path in the dataset and model; printable, short, unique."""
     readable = "".join(char if char.isprintable() else "_" for char in case).replace("::", "__")
     if len(readable) > _LONGEST_ID or readable != case:
         # Long ids break environment variables and paths on Windows; the tail keeps them unique.
         tail = hashlib.sha256(case.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         readable = f"{readable[: _LONGEST_ID - 9]}~{tail}"
-    return f"{readable}{MODEL_MARK}{model_id(spec)}"
+    return f"{readable}{MODEL_MARK}{model_id(model)}"
 
 
-def model_id(spec: ModelSpec) -> str:
-    """Model in a test id: without addresses, folders or anything long."""
-    match spec.backend:
-        case "openai":
-            name = f"openai:{spec.name}"
-        case "llamacpp":
-            name = spec.name or _file_name(spec.text)
-        case "replay":
-            name = f"replay:{_file_name(spec.file)}{'#' if spec.name else ''}{spec.name}"
-        case _:
-            name = str(spec)
-    return name.replace("::", "__")[:60]
-
-
-def _file_name(path: str) -> str:
-    return path.replace("\\", "/").rpartition("/")[2]
+def model_id(model: str) -> str:
+    """Model in a test id: short, and without what separates the parts of node ids."""
+    return model.removeprefix("llamacpp:").replace("::", "__")[:60]
 
 
 def _need(metafunc: pytest.Metafunc, argument: str) -> None:

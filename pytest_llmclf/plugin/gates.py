@@ -14,8 +14,9 @@ from pytest_llmclf.plugin.run import RUN_ID_KEY
 from pytest_llmclf.report import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
+    from pytest_llmclf.assignment import Assignment
     from pytest_llmclf.evaluation import Evaluation
     from pytest_llmclf.report import Report
 
@@ -76,7 +77,8 @@ def note_verdict(item: pytest.Item, call: pytest.CallInfo[None], result: pytest.
         if not gate.gates:
             _add(book.verdicts, report, "PASS", f"{item.name} {population(report)}")
         if compared:
-            _add(book.verdicts, report, "PASS", compared)
+            word = "UNGATED" if _lacks_baseline(item) else "PASS"
+            _add(book.verdicts, report, word, compared)
 
 
 def _add(verdicts: list[Verdict], report: Report, word: str, text: str) -> None:
@@ -97,6 +99,29 @@ def _baseline_line(item: pytest.Item) -> str | None:
     from pytest_llmclf.plugin.committed import told
 
     return told(baseline)
+
+
+def _lacks_baseline(item: pytest.Item) -> bool:
+    from pytest_llmclf.plugin.committed import NoBaseline
+
+    return isinstance(item.funcargs.get("baseline"), NoBaseline)  # type: ignore[attr-defined]
+
+
+def judge_orphans(
+    reports: list[Report], assignments: Iterable[Assignment], gated: set[str]
+) -> list[Verdict]:
+    """Verdicts on declared gates of evaluations that have no gate test at all."""
+    declared = {
+        assignment.key: assignment.evaluation.gates
+        for assignment in assignments
+        if assignment.evaluation.gates and assignment.evaluation.title not in gated
+    }
+    return [
+        verdict
+        for report in reports
+        for verdict in judge(report, declared.get((report.evaluation, report.model), ()))
+        if (report.evaluation, report.model) in declared
+    ]
 
 
 class DistributedGates:

@@ -12,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_llmclf.backends.spec import ModelSpec
     from pytest_llmclf.settings import Settings
 
 HOME_FOLDER = ".llmclf"
@@ -85,6 +86,26 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("llmclf_allow_remote", "hosts that pictures may be sent to", "linelist", [])
 
 
+def check_options(config: pytest.Config) -> None:
+    """Refuse a model that is none before anything is collected.
+
+    Raises:
+        pytest.UsageError: Which one, and what was probably meant.
+    """
+    if config.option.llmclf_model:
+        _parse_models(config.option.llmclf_model)
+
+
+def _parse_models(texts: list[str]) -> tuple[ModelSpec, ...]:
+    from pytest_llmclf.backends.spec import parse_spec
+    from pytest_llmclf.errors import SettingsError
+
+    try:
+        return tuple(dict.fromkeys(parse_spec(text) for text in texts))
+    except SettingsError as error:
+        raise pytest.UsageError(f"--llmclf-model: {error}") from error
+
+
 def read_settings(config: pytest.Config) -> Settings:
     """Everything the user said, checked.
 
@@ -92,21 +113,18 @@ def read_settings(config: pytest.Config) -> Settings:
         pytest.UsageError: A value makes no sense; the message says which and the remedy.
     """
     # Imported here: a run without an evaluation never gets this far.
-    from pytest_llmclf.backends.spec import parse_spec
     from pytest_llmclf.engine import AskingPolicy
-    from pytest_llmclf.errors import SettingsError
     from pytest_llmclf.settings import DEFAULT_SEED, Settings
 
     option = config.option
-    try:
-        models = tuple(dict.fromkeys(parse_spec(text) for text in _models(config)))
-    except SettingsError as error:
-        raise pytest.UsageError(str(error)) from error
+    models = _parse_models(_models(config))
     if option.llmclf_seed is not None and option.llmclf_sample is None:
         raise pytest.UsageError(
             f"--llmclf-seed {option.llmclf_seed} has no effect without --llmclf-sample N"
         )
-    home = _absolute(config, option.llmclf_home or HOME_FOLDER)
+    home = config.rootpath / HOME_FOLDER
+    if option.llmclf_home is not None:
+        home = _absolute(config, option.llmclf_home)
     remote = [*(option.llmclf_allow_remote or ()), *config.getini("llmclf_allow_remote")]
     return Settings(
         root=config.rootpath,

@@ -36,10 +36,19 @@ class Reporter:
         if run is None or self._config.option.collectonly:
             return
         from pytest_llmclf.plugin.artifacts import write_artifacts
+        from pytest_llmclf.plugin.gates import judge_orphans
         from pytest_llmclf.plugin.ledger import book_of
 
         book = book_of(self._config)
         reports = book.reports(self._config)
+        # Gates that nobody wrote a test for are judged all the same.
+        orphans = judge_orphans(reports, run.assignments.values(), run.gated)
+        book.verdicts.extend(orphans)
+        book.judged.update((verdict.evaluation, verdict.model) for verdict in orphans)
+        if session.exitstatus == pytest.ExitCode.OK and any(
+            verdict.word in ("FAIL", "INCONCLUSIVE") for verdict in orphans
+        ):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if session.exitstatus == pytest.ExitCode.OK and any(
             report.ledger.lost for report in reports
         ):

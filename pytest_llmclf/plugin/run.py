@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.engine import Engine
     from pytest_llmclf.evaluation import Evaluation
     from pytest_llmclf.modelfile import Modelfile
+    from pytest_llmclf.plan import Choice
     from pytest_llmclf.settings import Settings
     from pytest_llmclf.store import AnswerStore
 
@@ -51,6 +52,7 @@ class Run:
         settings: What the user said.
         id: The same for all processes of one pytest session.
         assignments: By evaluation and model, in order of collection.
+        gated: Evaluations that have a gate test, selected or not.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -58,6 +60,7 @@ class Run:
         self.worker = is_worker(config)
         self.id = _run_id(config)
         self.assignments: dict[tuple[str, str], Assignment] = {}
+        self.gated: set[str] = set()
         self._by_evaluation: dict[str, tuple[Evaluation, tuple[Assignment, ...]]] = {}
         self._store: AnswerStore | None = None
         self._connections: Connections | None = None
@@ -177,18 +180,21 @@ class Run:
             pull=self.settings.pull,
         )
 
-    def _choose(
-        self, evaluation: Evaluation, modelfile: Modelfile, wanted: ModelSpec
-    ) -> tuple[ModelSpec, str]:
+    def _choose(self, evaluation: Evaluation, modelfile: Modelfile, wanted: ModelSpec) -> Choice:
         from pytest_llmclf.backends.connect import resolve
+        from pytest_llmclf.backends.replay import ReplayBackend
         from pytest_llmclf.backends.spec import parse_spec
+        from pytest_llmclf.plan import Choice, called
 
+        if wanted.backend == "replay":
+            recorded = ReplayBackend(wanted.file, wanted.name).identify().spec
+            return Choice(spec=wanted, model=recorded, reason=f"{recorded} as recorded: {wanted}")
         spec, reason = resolve(wanted, modelfile, self._connect_settings())
         if wanted.backend == "auto":
             # Workers must not each come to a choice of their own while a server comes or goes.
             agreed, reason = self.store.agree(self.id, evaluation.title, str(spec), reason)
             spec = parse_spec(agreed)
-        return spec, reason
+        return Choice(spec=spec, model=called(spec), reason=reason)
 
 
 def _run_id(config: pytest.Config) -> str:

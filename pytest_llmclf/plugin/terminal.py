@@ -70,8 +70,8 @@ def print_reports(
 def _unjudged(reports: Sequence[Report], judged: set[tuple[str, str]]) -> list[Verdict]:
     return [
         Verdict(
-            word="UNGATED",
-            text="no gate was judged",
+            word="UNGATED" if report.ledger.complete else "INCONCLUSIVE",
+            text=f"no gate was judged; {report.ledger.why_incomplete() or 'none was selected'}",
             evaluation=report.evaluation,
             model=report.model,
         )

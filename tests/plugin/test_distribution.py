@@ -73,7 +73,7 @@ def test_every_way_has_the_same_report(spread: Colours, way: tuple[str, ...]) ->
             "word": "PASS",
             "text": "accuracy >= 0.6: 0.8889 (16/18) on these 18 images",
             "evaluation": "colours",
-            "model": spread.server.spec,
+            "model": "openai:colours",
         }
     ]
     assert set(spread.server.asked.values()) == {1}

@@ -38,7 +38,7 @@ def test_a_gate_that_is_not_reached_fails_the_run(wrong: Colours) -> None:
         [
             "*= FAILURES =*",
             "*test_gate*",
-            "FAIL colours on openai:colours@*: accuracy >= 0.9: 0.7778 (7/9) on these 9 images",
+            "FAIL colours on openai:colours: accuracy >= 0.9: 0.7778 (7/9) on these 9 images",
         ]
     )
 
@@ -60,7 +60,8 @@ def test_an_assert_is_not_asked_where_nothing_can_be_said(wrong: Colours) -> Non
     wrong.server.odd["green/0"] = Odd(status=400)
     wrong.evaluation("", body="assert report.accuracy >= 0.1")
     assert wrong.run().ret == pytest.ExitCode.TESTS_FAILED
-    assert verdicts(wrong) == ["INCONCLUSIVE 1 of 9 images got no answer"]
+    (said,) = verdicts(wrong)
+    assert said.startswith("INCONCLUSIVE 1 of 9 images got no answer: ")
 
 
 def test_an_error_never_lowers_accuracy_to_a_fail(colours: Colours) -> None:
@@ -68,7 +69,8 @@ def test_an_error_never_lowers_accuracy_to_a_fail(colours: Colours) -> None:
     for colour in ("red", "green"):
         colours.server.odd[colour] = Odd(status=400)
     result = colours.run()
-    assert verdicts(colours) == ["INCONCLUSIVE 6 of 9 images got no answer"]
+    (said,) = verdicts(colours)
+    assert said.startswith("INCONCLUSIVE 6 of 9 images got no answer: ")
     assert colours.written()["accuracy"] == 1.0
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
@@ -88,7 +90,7 @@ def test_a_gate_for_another_model_judges_nothing(colours: Colours) -> None:
     path.write_text(text.replace("Gate('accuracy >= 0.6')", "Gate('accuracy >= 0.6', 'other*')"))
     assert colours.run().ret == pytest.ExitCode.OK
     (said,) = verdicts(colours)
-    assert said.startswith("UNGATED nobody has set a gate for openai:colours@")
+    assert said.startswith("UNGATED nobody has set a gate for openai:colours on")
     assert said.endswith("on the bundled images; the gates of this evaluation are for others")
 
 
@@ -140,3 +142,17 @@ def test_a_skipped_picture_is_lost(colours: Colours) -> None:
     result = colours.run()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert colours.ledger() == {"collected": 9, "correct": 8, "lost": 1}
+
+
+def test_declared_gates_need_no_test_of_their_own(colours: Colours) -> None:
+    """Without a gate test the declared gates are judged at the end, and can fail the run."""
+    path = colours.root / "test_colours.py"
+    without = path.read_text().partition("@colours.gate")[0]
+    path.write_text(without.replace("accuracy >= 0.6", "accuracy <= 0.6"))
+    assert colours.run().ret == pytest.ExitCode.TESTS_FAILED
+    (said,) = verdicts(colours)
+    assert said.startswith("FAIL accuracy <= 0.6")
+    path.write_text(without)
+    assert colours.run().ret == pytest.ExitCode.OK
+    (said,) = verdicts(colours)
+    assert said.startswith("PASS accuracy >= 0.6")

@@ -106,3 +106,25 @@ def test_a_file_that_is_no_recording_is_not_overwritten(colours: Colours) -> Non
     text = result.stdout.str() + result.stderr.str()
     assert "notes.txt exists and is no recording" in " ".join(text.split())
     assert "INTERNALERROR" not in text
+
+
+def test_a_recording_is_gated_like_its_model(recorded: Colours) -> None:
+    """A gate for the recorded model judges what is played back, and can fail the run."""
+    path = recorded.root / "test_colours.py"
+    gate = "Gate('accuracy >= 0.99', model='openai:colours')"
+    path.write_text(path.read_text().replace("Gate('accuracy >= 0.6')", gate))
+    result = replay(recorded)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert [gate["word"] for gate in recorded.summary()["gates"]] == ["FAIL"]
+    assert recorded.written()["model"] == "openai:colours"
+
+
+def test_a_recording_and_the_known_answers_do_not_mix(recorded: Colours) -> None:
+    """A changed recording is played back as it is, and never becomes a known answer."""
+    path = recorded.root / "record.jsonl"
+    path.write_text(path.read_text("utf-8").replace('"text":"green"', '"text":"red"'), "utf-8")
+    for _ in range(2):
+        recorded.run(model="replay:record.jsonl")
+        assert recorded.ledger()["misclassified"] == 4
+    outcomes = (recorded.root / "run" / "outcomes.jsonl").read_text("utf-8").splitlines()
+    assert not any(json.loads(line)["cached"] for line in outcomes)

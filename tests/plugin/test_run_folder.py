@@ -93,3 +93,15 @@ def test_home_is_an_option(colours: Colours) -> None:
     colours.run("--llmclf-home=elsewhere")
     assert (colours.root / "elsewhere" / "answers.sqlite").exists()
     assert not (colours.root / ".llmclf").exists()
+
+
+def test_known_answers_lie_in_the_root_folder(
+    mixed: Colours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever pytest is called, the answers of a project are found again."""
+    elsewhere = mixed.root / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    mixed.run(str(mixed.root))
+    assert (mixed.root / ".llmclf" / "answers.sqlite").is_file()
+    assert not (elsewhere / ".llmclf").exists()

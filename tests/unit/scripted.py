@@ -127,6 +127,7 @@ def assignment(folder: Path, count: int, *, model: str = "a", name: str = "pets"
         labels=LabelSet.of(labels),
         modelfile=parse("FROM llava\n", "pets.Modelfile"),
         spec=parse_spec(f"openai:{model}@http://127.0.0.1:1/v1"),
+        model=f"openai:{model}",
         whole=count,
         limits=PictureLimits(),
         verified=False,

@@ -273,6 +273,25 @@ class TestLabelSet:
             LabelSet(labels=labels)
         assert said in str(caught.value)
 
+    def test_as_in_the_readme(self) -> None:
+        """A label takes its name first; the rest is named."""
+        rook = Label("rook", synonyms=("castle",))
+        knight = Label("knight", description="a horse's head")
+        assert rook == Label(name="rook", synonyms=("castle",), description=None)
+        assert label("It is a castle.", LabelSet(labels=(rook, knight))) == "rook"
+        with pytest.raises(TypeError):
+            Label("rook", ("castle",))  # type: ignore[call-arg]
+
+    def test_bare_synonym(self) -> None:
+        """One text is not taken for a list of letters."""
+        said = r"synonyms of 'cat' are the bare text 'dog': write \(\"dog\",\)"
+        with pytest.raises(SettingsError, match=said):
+            Label("cat", synonyms="dog")  # type: ignore[arg-type]
+        with pytest.raises(SettingsError, match=said):
+            LabelSet.of(["cat", "cow"], synonyms={"cat": "dog"})
+        listed = Label("cat", synonyms=["tom"])  # type: ignore[arg-type]
+        assert hash(listed) == hash(Label("cat", synonyms=("tom",)))
+
     def test_unknown_synonyms(self) -> None:
         """Synonyms for a label that does not exist name the nearest one."""
         with pytest.raises(SettingsError, match=r"synonyms are given for 'ct'.*mean 'cat'"):

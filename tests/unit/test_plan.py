@@ -13,7 +13,7 @@ from pytest_llmclf.errors import DatasetError, ModelfileError, SettingsError
 from pytest_llmclf.evaluation import Evaluation
 from pytest_llmclf.gate import Gate
 from pytest_llmclf.label import Label
-from pytest_llmclf.plan import assign, locate_modelfile, project_root
+from pytest_llmclf.plan import Choice, assign, called, locate_modelfile, project_root
 from pytest_llmclf.settings import DEFAULT_SEED, Settings
 from tests.unit.scripted import picture
 
@@ -66,7 +66,7 @@ def planned(
         evaluation,
         Settings(**{**known, **settings}),
         project / "evals" / "test_pets.py",
-        lambda _evaluation, _modelfile, wanted: (wanted, ""),
+        lambda _evaluation, _modelfile, wanted: Choice(spec=wanted, model=called(wanted)),
         verify_pictures=True,
     )
 
@@ -85,10 +85,9 @@ def test_an_evaluation_becomes_one_assignment_a_model(project: Path) -> None:
 def test_two_models_that_mean_the_same_are_one(project: Path) -> None:
     """``auto`` and the model that it comes to are asked once."""
 
-    def choose(
-        _evaluation: Evaluation, modelfile: Modelfile, _wanted: ModelSpec
-    ) -> tuple[ModelSpec, str]:
-        return parse_spec(f"ollama:{modelfile.from_}"), "it is there"
+    def choose(_evaluation: Evaluation, modelfile: Modelfile, _wanted: ModelSpec) -> Choice:
+        spec = parse_spec(f"ollama:{modelfile.from_}")
+        return Choice(spec=spec, model=called(spec), reason="it is there")
 
     (first,) = planned(project)
     settings = Settings(

@@ -185,6 +185,57 @@ def test_an_error_has_its_type_and_a_remedy(
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("the runner has crashed", errors.ServerFailed),
+        ({"message": "boom", "type": "server_error", "code": None}, errors.ServerFailed),
+        ({"message": "upstream", "code": 502}, errors.ServerFailed),
+        ({"message": "slow down", "code": "429"}, errors.ServerOverloaded),
+        ({"message": "no", "type": "rate_limit_error"}, errors.ServerOverloaded),
+        ({"message": "bad seed", "type": "invalid_request_error"}, errors.RequestRejected),
+        ({"message": "who?", "type": "authentication_error"}, errors.RequestRejected),
+        ({"message": "model `x` does not exist"}, errors.ModelMissing),
+    ],
+)
+def test_an_error_with_http_200_is_an_error(
+    chat: ChatServer,
+    connect: Callable[..., OpenAIBackend],
+    error: Any,
+    kind: type[errors.BackendError],
+) -> None:
+    """The server's own words are shown, and what it meant decides the type."""
+    chat.answers["/v1/chat/completions"] = (200, {"error": error})
+    with pytest.raises(errors.BackendError) as caught:
+        connect().ask(REQUEST)
+    said = error if isinstance(error, str) else error["message"]
+    assert type(caught.value) is kind
+    assert f'said "{said}" (HTTP 200 with an error in it)' in caught.value.message
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("<html>\n<b>Gateway</b>", '"<html>\\n<b>Gateway</b>" (not JSON)'),
+        ("\x1b[2J" + "x" * 500, '…" (not JSON)'),
+        ("", "answered nothing (not JSON)"),
+    ],
+    ids=["page", "long", "nothing"],
+)
+def test_garbage_is_shown(
+    chat: ChatServer, connect: Callable[..., OpenAIBackend], body: str, shown: str
+) -> None:
+    """The beginning of a page tells what answers there, and cannot move the cursor."""
+    chat.answers["/v1/chat/completions"] = (200, body)
+    with pytest.raises(errors.BadAnswer) as caught:
+        connect().ask(REQUEST)
+    assert shown in caught.value.message
+    assert len(caught.value.message) < 160
+    assert "\x1b" not in str(caught.value)
+    assert "/v1" in caught.value.remedy
+
+
 def test_identity_is_honest_about_the_digest(connect: Callable[..., OpenAIBackend]) -> None:
     """The protocol tells no digest of the model, and the details say so."""
     identity = connect().identify()
@@ -204,9 +255,10 @@ def test_another_server_is_another_model(chat: ChatServer) -> None:
 
 
 def test_a_model_that_is_not_listed_is_missing(connect: Callable[..., OpenAIBackend]) -> None:
-    """The message says what the server has."""
-    with pytest.raises(errors.ModelMissing, match="it has llava"):
+    """The message says what the server has, and how to write it."""
+    with pytest.raises(errors.ModelMissing, match="it has llava") as caught:
         connect(model="lava").identify()
+    assert caught.value.remedy.endswith(f"write openai:llava@{connect()._address.url}")
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])

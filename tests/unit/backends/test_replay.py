@@ -80,15 +80,16 @@ def test_identity_is_the_recorded_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"prompt": "Which animal?"}, 'prompt differ (recorded "Which digit?", asked "Which a'),
-        ({"image": b"other"}, "image bytes differ"),
-        ({"system": None}, "system differ"),
-        ({"options": {"temperature": 1, "stop": ["x"]}}, "options temperature differ"),
-        ({"answer_schema": {"type": "string"}}, "answer schema differ"),
+        ({"prompt": "Which animal?"}, 'prompt differs (recorded "Which digit?", asked "Which a'),
+        ({"image": b"other"}, "image bytes differ ("),
+        ({"system": None}, "system differs"),
+        ({"options": {"temperature": 1, "stop": ["x"]}}, "option temperature differs"),
+        ({"options": {"temperature": 1}}, "options stop and temperature differ ("),
+        ({"answer_schema": {"type": "string"}}, "answer schema differs"),
         ({"top_logprobs": 5}, "top logprobs differ"),
-        ({"repeat": 1}, "repeat differ"),
-        ({"examples": ()}, "examples differ"),
-        ({"media_type": "image/jpeg"}, "media type differ"),
+        ({"repeat": 1}, "repeat differs"),
+        ({"examples": ()}, "examples differ ("),
+        ({"media_type": "image/jpeg"}, "media type differs"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
@@ -189,15 +190,70 @@ def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
 
 
 def test_a_line_that_a_crash_cut_is_skipped(tmp_path: Path) -> None:
-    """The rest is read, and the next recorder begins a line of its own."""
+    """The rest is read, and the next recorder removes it."""
     path = tmp_path / "run.jsonl"
     _write(path, LLAVA)
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
-    with pytest.raises(ReplayMismatch, match="no answers"):
+    with pytest.raises(ReplayMismatch, match=r"no answers.*; .*run\.jsonl:3 is cut"):
         ReplayBackend(path).ask(REQUEST)
     _write(path, LLAVA)
     assert ReplayBackend(path).ask(REQUEST) == ANSWER
+    assert b"".join(path.read_bytes().splitlines(keepends=True)[:3]).endswith(b"}\n")
+
+
+@pytest.mark.parametrize("cut_at", ["\u00e9", "identity"], ids=["in-a-letter", "in-the-model"])
+def test_every_mismatch_tells_of_the_cut(tmp_path: Path, cut_at: str) -> None:
+    """Later mismatches name the line, also where the cut is inside a letter."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    _write(path, SMALL, request=replace(REQUEST, prompt="\u00e9"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rindex(cut_at.encode()) + 1])
+    replay = ReplayBackend(path, "llava")
+    assert replay.ask(REQUEST) == ANSWER
+    for prompt in ("a", "b"):
+        with pytest.raises(ReplayMismatch, match=r"run\.jsonl:\d is cut"):
+            replay.ask(replace(REQUEST, prompt=prompt))
+
+
+def test_a_last_line_without_its_end_is_whole(tmp_path: Path) -> None:
+    """An editor may leave the last line end out; nothing is lost, then or on recording on."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    assert ReplayBackend(path).ask(REQUEST) == ANSWER
+    _write(path, SMALL)
+    assert ReplayBackend(path, "llava").ask(REQUEST) == ANSWER
+    assert ReplayBackend(path, "micro-llava").ask(REQUEST) == ANSWER
+
+
+def test_a_long_cut_line_is_removed(tmp_path: Path) -> None:
+    """Also one that is longer than what is read at once."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"type":"answer","x":"' + b"x" * 200_000)
+    Recorder(path).close()
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"type":"answer","model":', "[]", "7", '{"type":"answer"}', "\udcff",
+        '{"type":"answer","model":"x","request":"y","answer":{"text":"7"}}',
+        '{"type":"answer","model":"x","request":"y","asked":1,"answer":{"text":"7"}}',
+    ],
+)  # fmt: skip
+def test_another_broken_line_is_refused_on_loading(tmp_path: Path, line: str) -> None:
+    """Whatever is wrong with it, file, line and remedy are named."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    with path.open("ab") as file:
+        file.write(line.encode("utf-8", "surrogateescape") + b"\n")
+    with pytest.raises(SettingsError, match=r"run\.jsonl:4: .*remove the line or record again"):
+        ReplayBackend(path)
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:

@@ -60,6 +60,8 @@ def test_the_embedded_model_needs_no_backend() -> None:
         ("llamacpp:", "does not name two GGUF files"),
         ("openai:m", "openai:NAME@http://HOST:PORT/v1"),
         ("openai:@http://h", "lacks a name"),
+        ("openai:x@ftp://127.0.0.1/v1", "scheme 'ftp', it must be http or https"),
+        ("openai:x@ftp://me:secret@127.0.0.1/v1", "'openai:x@ftp://127.0.0.1/v1'"),
         ("openai:m@h:80", "lacks a name or an address"),
         ("ollama:", "is no model"),
         ("ollama:a b", "no model name"),

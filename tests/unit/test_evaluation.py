@@ -1,0 +1,56 @@
+"""An evaluation says what it means, or is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.evaluation import Evaluation
+from pytest_llmclf.gate import Gate
+from pytest_llmclf.label import Label
+
+
+def declared(**arguments: Any) -> Evaluation:
+    known: dict[str, Any] = {"dataset": "pets", "modelfile": "pets", "prompt": "Which pet?"}
+    return Evaluation(**{**known, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"answer": "enumm"}, "answer='enumm' is not one of text, enum"),
+        ({"labels": "cat"}, "labels='cat' is one text; write a list"),
+        ({"gates": "accuracy >= 0.8"}, "write a list, gates="),
+        ({"gates": Gate("accuracy >= 0.8")}, "write a list, gates="),
+        ({"gates": ["accuracy >= 0.8"]}, "write a list, gates="),
+        ({"top_logprobs": -1}, "top_logprobs=-1 is not from 0 to 20"),
+        ({"options": {"temprature": 0}}, "'temprature' is no option of a model; did you mean"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments: dict[str, Any], message: str) -> None:
+    """The message names evaluation, argument and remedy."""
+    with pytest.raises(SettingsError) as caught:
+        declared(**arguments)
+    assert str(caught.value).startswith("Evaluation('pets'): ")
+    assert message in str(caught.value)
+
+
+def test_a_gate_for_unknown_images_is_refused() -> None:
+    """A slip in `images` would otherwise gate nothing."""
+    with pytest.raises(SettingsError, match=r"'importd' is not one of .*did you mean 'imported'"):
+        Gate("accuracy >= 0.8", images="importd")  # type: ignore[arg-type]
+
+
+def test_plain_names_become_labels() -> None:
+    """Labels can be given as names."""
+    labels = declared(labels=["cat", Label("dog", synonyms=("puppy",))]).given_labels
+    assert labels == (Label("cat"), Label("dog", synonyms=("puppy",)))
+
+
+def test_the_title_is_the_datasets_name() -> None:
+    """Unless it has a name of its own; folders are left out."""
+    assert declared().title == "pets"
+    assert declared(dataset="some/where/pets/").title == "pets"
+    assert declared(name="my pets").title == "my pets"
