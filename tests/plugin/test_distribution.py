@@ -198,3 +198,11 @@ def test_xdist_without_evaluations_is_left_alone(pytester: pytest.Pytester) -> N
     result = pytester.runpytest_inprocess("-n2", "-p", "no:hypothesispytest")
     assert result.parseoutcomes() == {"passed": 1, "failed": 1}
     assert "llmclf:" not in result.stdout.str()
+
+
+def test_collecting_only_is_quiet_where_warnings_are_errors(colours: Colours) -> None:
+    """Workers that end without a word to syrupy cost neither the listing nor the exit code."""
+    result = colours.run_apart("--collect-only", "-q", "-n2", "-W", "error")
+    assert result.ret == pytest.ExitCode.OK
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    result.stdout.fnmatch_lines(["test_colours.py::test_gate[[]openai:colours]"])

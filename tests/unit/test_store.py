@@ -270,3 +270,21 @@ def test_closing_twice_is_fine(tmp_path: Path) -> None:
     store = AnswerStore(tmp_path / "a")
     store.close()
     store.close()
+
+
+def test_a_damaged_page_starts_a_new_file_for_the_next_run(tmp_path: Path) -> None:
+    """The file is kept aside for people, and the store works again."""
+    path = tmp_path / "answers.sqlite"
+    with AnswerStore(path) as store:
+        for number in range(400):
+            store.put(f"{number:064}", WHO, FULL)
+    data = bytearray(path.read_bytes())
+    data[4096:-4096] = b"\x5a" * (len(data) - 8192)
+    path.write_bytes(bytes(data))
+    with AnswerStore(path) as store:
+        assert [store.get(f"{number:064}") for number in range(400)].count(None) > 0
+        assert store.notice is not None
+        assert "is set aside at the end of this run" in store.notice
+    assert [found.name for found in tmp_path.glob("*.set-aside-*")]
+    with AnswerStore(path) as store:
+        assert (len(store), store.notice) == (0, None)
