@@ -119,8 +119,8 @@ def judge_orphans(
     return [
         verdict
         for report in reports
-        for verdict in judge(report, declared.get((report.evaluation, report.model), ()))
         if (report.evaluation, report.model) in declared
+        for verdict in judge(report, declared[report.evaluation, report.model])
     ]
 
 

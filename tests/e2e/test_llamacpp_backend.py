@@ -28,6 +28,7 @@ from pytest_llmclf.label import LabelSet
 from pytest_llmclf.modelfile import parse
 from pytest_llmclf.prompt import compose
 from pytest_llmclf.request import Request
+from tests.processes import gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,19 +197,6 @@ def _child_of(pid: int) -> int:
     return int(done.stdout.split()[0])
 
 
-def _gone(pid: int, within_s: float = 10.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        status = subprocess.run(  # noqa: S603
-            ["ps", "-o", "stat=", "-p", str(pid)],  # noqa: S607
-            capture_output=True, text=True, check=False, timeout=10,
-        ).stdout.strip()  # fmt: skip
-        if not status or status.startswith("Z"):
-            return True
-        time.sleep(0.05)
-    return False
-
-
 @posix_only
 def test_a_killed_server_is_started_again() -> None:
     """Its death costs at most the requests in flight."""
@@ -268,8 +256,8 @@ def test_a_killed_parent_leaves_no_server(parent: subprocess.Popen[str]) -> None
     server = _child_of(keeper)
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait(10)
-    assert _gone(server)
-    assert _gone(keeper)
+    assert gone(server)
+    assert gone(keeper)
 
 
 @posix_only
@@ -283,4 +271,4 @@ def test_ctrl_c_does_not_reach_the_server(parent: subprocess.Popen[str]) -> None
     assert word == "interrupted"
     assert answer in DIGITS
     assert parent.wait(20) == 0
-    assert _gone(server)
+    assert gone(server)

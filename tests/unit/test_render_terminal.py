@@ -16,30 +16,14 @@ from pytest_llmclf.render import terminal
 from pytest_llmclf.render.text import Style, width
 from pytest_llmclf.report import DatasetFacts, Verdict
 from pytest_llmclf.request import ModelIdentity
+from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_llmclf.outcome import OutcomeKind
     from pytest_llmclf.render.text import Line
 
 HOSTILE = "I'm sorry,\x1b[31m no\r\nway \u202e猫 " * 9
-
-
-def ended(case: str, kind: OutcomeKind, expected: str = "cat", **more: Any) -> Outcome:
-    """An outcome of the evaluation ``pets``."""
-    if kind in {"correct", "misclassified"}:
-        more.setdefault("predicted", expected if kind == "correct" else "dog")
-    return Outcome(
-        evaluation="pets",
-        model="ollama:llava",
-        model_digest="",
-        case=case,
-        sha256="",
-        expected=expected,
-        kind=kind,
-        **more,
-    )
 
 
 def built(

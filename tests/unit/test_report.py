@@ -16,6 +16,7 @@ from pytest_llmclf.case import Case
 from pytest_llmclf.metrics import Ratio
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
 from pytest_llmclf.report import Confused, DatasetFacts, Ledger
+from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     import random
@@ -23,22 +24,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.outcome import OutcomeKind
 
 LABELS = ("cat", "cow", "dog")
-
-
-def ended(case: str, kind: OutcomeKind, expected: str = "cat", **more: Any) -> Outcome:
-    """An outcome of the evaluation ``pets``; correct ones predict what was expected."""
-    if kind in {"correct", "misclassified"}:
-        more.setdefault("predicted", expected if kind == "correct" else "dog")
-    return Outcome(
-        evaluation="pets",
-        model="ollama:llava",
-        model_digest="",
-        case=case,
-        sha256="",
-        expected=expected,
-        kind=kind,
-        **more,
-    )
 
 
 def built(*outcomes: Outcome, **more: Any) -> report.Report:

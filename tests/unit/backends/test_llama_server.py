@@ -30,6 +30,7 @@ from pytest_llmclf.errors import (
     SettingsError,
 )
 from pytest_llmclf.request import Request
+from tests.processes import gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,20 +69,6 @@ def _starts(plan: ServerPlan) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def _gone(pid: int, within_s: float = 10.0) -> bool:
-    """Whether a process ends within a time; one that nobody waits for counts as ended."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        status = subprocess.run(  # noqa: S603
-            ["ps", "-o", "stat=", "-p", str(pid)],  # noqa: S607
-            capture_output=True, text=True, check=False, timeout=10,
-        ).stdout.strip()  # fmt: skip
-        if not status or status.startswith("Z"):
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def test_a_server_is_started_when_needed_and_ended(program: Path) -> None:
     """One child for any number of questions; none is left behind."""
     plan = _plan(program, "well", parallel=3, context=512, threads=1, tiny=True)
@@ -99,7 +86,7 @@ def test_a_server_is_started_when_needed_and_ended(program: Path) -> None:
     given = dict(zip(start["arguments"][::2], start["arguments"][1::2], strict=False))
     assert given["--ctx-size"] == "1536", "the server divides it among its slots"
     assert (given["--parallel"], given["--host"], given["--threads"]) == ("3", "127.0.0.1", "1")
-    assert _gone(start["pid"])
+    assert gone(start["pid"])
     with pytest.raises(RuntimeBroken, match="is closed"):
         server.address()
 
@@ -147,7 +134,7 @@ def test_a_server_that_is_never_ready_is_given_up(program: Path) -> None:
     with pytest.raises(RuntimeBroken, match="not ready after 1 s"):
         server.address()
     server.close()
-    assert _gone(_starts(plan)[0]["pid"])
+    assert gone(_starts(plan)[0]["pid"])
 
 
 def test_closing_ends_a_start_that_is_under_way(program: Path) -> None:
@@ -247,7 +234,7 @@ def test_backends_over_one_pair_share_a_server(program: Path, servers: LlamaServ
     first.close()
     assert second.ask(REQUEST).text == "7"
     second.close()
-    assert _gone(start["pid"])
+    assert gone(start["pid"])
     assert len(_starts(plan)) == 1
     with pytest.raises(ServerFailed, match="closed"):
         second.ask(REQUEST)
@@ -306,7 +293,7 @@ def test_a_closed_pipe_ends_the_program(program: Path, behaviour: str) -> None:
     assert keeper.stdin is not None
     keeper.stdin.close()
     keeper.wait(15)
-    assert _gone(_starts(plan)[0]["pid"])
+    assert gone(_starts(plan)[0]["pid"])
 
 
 @pytest.mark.parametrize("word", ["terminate", "kill"])
@@ -319,7 +306,7 @@ def test_ending_the_keeper_ends_the_program(program: Path, word: str) -> None:
     keeper.wait(15)
     assert keeper.stdin is not None
     keeper.stdin.close()
-    assert _gone(_starts(plan)[0]["pid"])
+    assert gone(_starts(plan)[0]["pid"])
 
 
 def test_the_keeper_hands_the_exit_status_on(program: Path) -> None:
