@@ -7,7 +7,6 @@ when it is declared, so that a slip of the pen is known before any question is a
 from __future__ import annotations
 
 import difflib
-import operator
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,73 +14,19 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.report import Verdict
+from pytest_llmclf.threshold import PER_CLASS, WHOLE, Threshold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from pytest_llmclf.metrics import Measure
     from pytest_llmclf.report import Report
 
 Images = Literal["any", "bundled", "imported"]
 
-_COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-}
-_WHOLE: Final[dict[str, Callable[[Report], Measure]]] = {
-    "accuracy": lambda report: report.accuracy,
-    "balanced_accuracy": lambda report: report.balanced_accuracy,
-    "macro_precision": lambda report: report.macro.precision,
-    "macro_recall": lambda report: report.macro.recall,
-    "macro_f1": lambda report: report.macro.f1,
-    "weighted_precision": lambda report: report.weighted.precision,
-    "weighted_recall": lambda report: report.weighted.recall,
-    "weighted_f1": lambda report: report.weighted.f1,
-    "unparsed_rate": lambda report: report.unparsed_rate,
-    "error_rate": lambda report: report.error_rate,
-}
-_PER_CLASS: Final[dict[str, Callable[[Report, str], Measure]]] = {
-    "precision": lambda report, label: report.precision[label],
-    "recall": lambda report, label: report.recall[label],
-    "f1": lambda report, label: report.f1[label],
-}
 _THRESHOLD: Final = re.compile(
     r"\s*(?P<name>\w+)\s*(?:\[(?P<label>[^\[\]]*)\])?\s*(?P<sign>[<>]=?)\s*(?P<number>\S+?)\s*"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Threshold:
-    """One comparison.
-
-    Attributes:
-        metric: What is compared, such as ``accuracy`` or ``recall``.
-        label: The class, for a metric of one class; else ``None``.
-        sign: ``>=``, ``<=``, ``>`` or ``<``.
-        number: The bound, from 0 to 1.
-    """
-
-    metric: str
-    label: str | None
-    sign: str
-    number: float
-
-    @property
-    def subject(self) -> str:
-        """What is compared, as written."""
-        return self.metric if self.label is None else f"{self.metric}[{self.label}]"
-
-    def measure(self, report: Report) -> Measure:
-        """The measured value in a report."""
-        if self.label is None:
-            return _WHOLE[self.metric](report)
-        return _PER_CLASS[self.metric](report, self.label)
-
-    def holds(self, value: float) -> bool:
-        """Whether a value satisfies it."""
-        return _COMPARISONS[self.sign](value, self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,14 +163,14 @@ def _parse_threshold(part: str, whole: str) -> Threshold:
     if match is None:
         raise SettingsError(f"{place}not of the form accuracy>=0.75 or recall[LABEL]>=0.6")
     name, label, number = match["name"], match["label"], match["number"]
-    if name not in _WHOLE and name not in _PER_CLASS:
-        known = [*_WHOLE, *_PER_CLASS]
+    if name not in WHOLE and name not in PER_CLASS:
+        known = [*WHOLE, *PER_CLASS]
         raise SettingsError(f"{place}{name!r} is not one of {', '.join(known)}{_near(name, known)}")
-    if name in _PER_CLASS and label is None:
+    if name in PER_CLASS and label is None:
         raise SettingsError(
             f"{place}{name} is of one class: write {name}[LABEL], or macro_{name} for all"
         )
-    if name in _WHOLE and label is not None:
+    if name in WHOLE and label is not None:
         raise SettingsError(f"{place}{name} is of all classes together: drop [{label}]")
     try:
         bound = float(number)

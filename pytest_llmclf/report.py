@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from pytest_llmclf.metrics import Confusion
 from pytest_llmclf.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_llmclf.case import Case
     from pytest_llmclf.metrics import Averages, Mean, Ratio
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 VerdictWord = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNGATED"]
 """What a gate came to; UNGATED says that nobody has set one."""
+Undecided = Literal["incomplete", "undefined", "sample"]
+"""Why a gate is INCONCLUSIVE: images have no answer; what it compares is undefined; the images are
+too few to tell with the confidence that was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +33,14 @@ class Verdict:
         text: One line: what was asked, what was found.
         evaluation: Whose gate.
         model: On which model.
+        undecided: For INCONCLUSIVE: why; else ``None``.
     """
 
     word: VerdictWord
     text: str
     evaluation: str = ""
     model: str = ""
+    undecided: Undecided | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +148,15 @@ class Report:
         identity: Who answered; ``None`` if nobody was reached.
         dataset: What was asked about.
         ledger: Where every case went.
-        outcomes: Sorted by case id and repeat.
+        outcomes: One a case, sorted by its id.
         confusion: Their counts.
         duration_s: Seconds from the first question to the last answer, as waited for.
         notes: What else people must know, one line each.
         modelfile_digest: Digest of the Modelfile's content; empty if there is none.
+        instructions: The SYSTEM text and the example turns that went with every question.
+        order: Case ids in the random order of a run that may stop early; empty for another run.
+        repeats: Further askings of the same questions (repeat 1, 2, ...), sorted like `outcomes`;
+            in no count and no metric, since they say nothing about further images.
     """
 
     evaluation: str
@@ -160,6 +169,9 @@ class Report:
     duration_s: float | None = None
     notes: tuple[str, ...] = ()
     modelfile_digest: str = ""
+    instructions: str = ""
+    order: tuple[str, ...] = ()
+    repeats: tuple[Outcome, ...] = ()
 
     @property
     def predictions(self) -> Predictions:
@@ -239,6 +251,19 @@ class Report:
         labels = self.confusion.labels
         return {value: Confusion.from_outcomes(labels, slices[value]) for value in sorted(slices)}
 
+    def where(self, tags: Mapping[str, str]) -> Report:
+        """The report of the images that have all these tags, such as ``{"style": "photo"}``."""
+        outcomes = tuple(found for found in self.outcomes if _has(found, tags))
+        cases = {found.case for found in outcomes}
+        return replace(
+            self,
+            ledger=_ledger(outcomes, None, 0),
+            outcomes=outcomes,
+            confusion=Confusion.from_outcomes(self.confusion.labels, outcomes),
+            order=tuple(case for case in self.order if case in cases),
+            repeats=tuple(found for found in self.repeats if _has(found, tags)),
+        )
+
     def of_kind(self, kind: OutcomeKind) -> tuple[Outcome, ...]:
         """The outcomes that ended as `kind`."""
         return tuple(outcome for outcome in self.outcomes if outcome.kind == kind)
@@ -288,6 +313,8 @@ def build(
     duration_s: float | None = None,
     notes: Sequence[str] = (),
     modelfile_digest: str = "",
+    instructions: str = "",
+    order: Sequence[str] = (),
 ) -> Report:
     """Add up the outcomes of one evaluation and one model, in whatever order they came.
 
@@ -295,7 +322,7 @@ def build(
         evaluation: Name of the evaluation.
         model: The model as people write it.
         dataset: What was asked about.
-        outcomes: One a case and repeat.
+        outcomes: One a case and repeat; repeats above 0 become `Report.repeats`.
         identity: Who answered.
         collected: How many outcomes were to come; those that did not are `lost`. Without it
             only outcomes of kind `lost` are.
@@ -303,6 +330,8 @@ def build(
         duration_s: Seconds from the first question to the last answer.
         notes: Lines for people.
         modelfile_digest: Digest of the Modelfile's content.
+        instructions: SYSTEM text and example turns.
+        order: Case ids in the random order of a run that may stop early.
 
     Raises:
         ValueError: A case ended twice, is of another evaluation or model, or names a label that
@@ -310,17 +339,21 @@ def build(
     """
     ordered = tuple(sorted(outcomes, key=lambda outcome: (outcome.case, outcome.repeat)))
     _refuse_strangers(evaluation, model, ordered)
+    first = tuple(outcome for outcome in ordered if outcome.repeat == 0)
     return Report(
         evaluation=evaluation,
         model=model,
         identity=identity,
         dataset=dataset,
-        ledger=_ledger(ordered, collected, deselected),
-        outcomes=ordered,
-        confusion=Confusion.from_outcomes(dataset.labels, ordered),
+        ledger=_ledger(first, collected, deselected),
+        outcomes=first,
+        confusion=Confusion.from_outcomes(dataset.labels, first),
         duration_s=duration_s,
         notes=tuple(notes),
         modelfile_digest=modelfile_digest,
+        instructions=instructions,
+        order=tuple(order),
+        repeats=tuple(outcome for outcome in ordered if outcome.repeat),
     )
 
 
@@ -337,6 +370,10 @@ def lost(evaluation: str, model: str, case: Case, *, repeat: int = 0) -> Outcome
         tags=dict(case.tags),
         repeat=repeat,
     )
+
+
+def _has(outcome: Outcome, tags: Mapping[str, str]) -> bool:
+    return all(outcome.tags.get(name) == value for name, value in tags.items())
 
 
 def _ledger(outcomes: Sequence[Outcome], collected: int | None, deselected: int) -> Ledger:

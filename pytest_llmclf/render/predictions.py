@@ -63,9 +63,8 @@ def _prediction(outcome: Outcome) -> str:
             said = f"({outcome.kind}: {_token(outcome.reason or 'unknown')})"
         case "not_needed" | "lost":
             said = f"({outcome.kind})"
-    again = f"  repeat {outcome.repeat}" if outcome.repeat else ""
     mark = _MARKS[outcome.kind]
-    return f"{mark} {_token(outcome.case)}  {_token(outcome.expected)} -> {said}{again}"
+    return f"{mark} {_token(outcome.case)}  {_token(outcome.expected)} -> {said}"
 
 
 def _token(text: str) -> str:
@@ -103,7 +102,7 @@ class PredictionsRecord:
 
     Attributes:
         head: What its first lines say, by name.
-        predictions: By case (and repeat, where there are several).
+        predictions: By case.
     """
 
     head: dict[str, str]
@@ -127,7 +126,5 @@ def parse_predictions(text: str) -> PredictionsRecord:
             name, gap, _ = case.rpartition("  ")
             if not arrow or not gap:
                 raise ValueError(f"line {number} is not a prediction: {line!r}")
-            said, _, again = said.partition("  repeat ")
-            key = f"{name} repeat {again}" if again else name
-            predictions[key] = Prediction(correct=line[0] == " ", said=said)
+            predictions[name] = Prediction(correct=line[0] == " ", said=said)
     return PredictionsRecord(head=head, predictions=predictions)

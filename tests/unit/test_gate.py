@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from pytest_llmclf import report as reports
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.gate import Gate, Threshold, check_labels, judge, parse_thresholds, population
+from pytest_llmclf.gate import Gate, check_labels, judge, parse_thresholds, population
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
 from pytest_llmclf.report import DatasetFacts
+from pytest_llmclf.threshold import Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -57,7 +57,6 @@ def test_one_line_an_image() -> None:
         ended("c", "unparsed", reason="refusal"),
         ended("b", "misclassified", predicted="dog"),
         ended("a", "correct", predicted="cat"),
-        ended("a", "correct", predicted="cat", repeat=1),
         modelfile_digest="def",
     )
     assert found.splitlines() == [
@@ -67,9 +66,8 @@ def test_one_line_an_image() -> None:
         "# model digest: sha256:1",
         "# dataset: pets abc",
         "# modelfile: def",
-        "# 7 images: 2 correct, 1 misclassified, 1 unparsed, 1 error, 1 not needed, 1 lost",
+        "# 6 images: 1 correct, 1 misclassified, 1 unparsed, 1 error, 1 not needed, 1 lost",
         "  a  cat -> cat",
-        "  a  cat -> cat  repeat 1",
         "x b  cat -> dog",
         "? c  cat -> (unparsed: refusal)",
         "! d  cat -> (error: timed-out)",
@@ -125,12 +123,6 @@ def test_a_text_is_read_back(case: str, expected: str, predicted: str) -> None:
     assert [one.correct for one in found.predictions.values()] == [expected == predicted]
     assert found.head["evaluation"] == "pets"
     assert found.head["dataset"] == "pets abc"
-
-
-def test_repeats_are_read_back_apart() -> None:
-    """Two askings of one picture are two predictions."""
-    answers = [ended("a", "correct", predicted="cat", repeat=repeat) for repeat in (0, 1)]
-    assert list(parse_predictions(text(*answers)).predictions) == ["a", "a repeat 1"]
 
 
 def test_what_is_no_prediction_is_named() -> None:

@@ -34,10 +34,12 @@ def built(*outcomes: Outcome, **more: Any) -> report.Report:
     )
 
 
-def test_outcomes_are_sorted_by_case_and_repeat() -> None:
+def test_outcomes_are_sorted_by_case_and_repeats_kept_apart() -> None:
     """Outcomes come in any order and leave in one."""
     found = built(ended("b", "correct", repeat=1), ended("c", "error"), ended("b", "correct"))
-    assert [(one.case, one.repeat) for one in found.outcomes] == [("b", 0), ("b", 1), ("c", 0)]
+    assert [(one.case, one.repeat) for one in found.outcomes] == [("b", 0), ("c", 0)]
+    assert [(one.case, one.repeat) for one in found.repeats] == [("b", 1)]
+    assert found.ledger.collected == 2
 
 
 @given(st.lists(st.sampled_from(OUTCOME_KINDS), max_size=20), st.randoms(use_true_random=False))
