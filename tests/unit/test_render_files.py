@@ -155,7 +155,13 @@ def test_the_summary_holds_everything(tmp_path: Path) -> None:
     assert found["settings"] == {"model": ["ollama:llava"], "cache": "c"}
     assert found["environment"] == {"python": "3.11"}
     assert found["gates"] == [
-        {"word": "PASS", "text": "accuracy 1 >= 0.5", "evaluation": "pets", "model": "m"}
+        {
+            "word": "PASS",
+            "text": "accuracy 1 >= 0.5",
+            "evaluation": "pets",
+            "model": "m",
+            "undecided": None,
+        }
     ]
     (one,) = found["reports"]
     assert one["identity"]["digest"] == "sha256:1"
