@@ -6,6 +6,7 @@ animals = Evaluation(
     dataset="animals",
     modelfile="animals",
     prompt="Which animal is in this picture?",
+    top_logprobs=20,
     gates=[
         Gate(
             "accuracy >= 0.432",

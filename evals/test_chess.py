@@ -6,6 +6,7 @@ chess = Evaluation(
     dataset="chess",
     modelfile="chess-pieces",
     prompt="Which chess piece is in this picture?",
+    top_logprobs=20,
     gates=[
         Gate(
             "accuracy >= 0.773",

@@ -6,6 +6,7 @@ mnist = Evaluation(
     dataset="mnist",
     modelfile="mnist-digits",
     prompt="Which digit is in this picture?",
+    top_logprobs=20,
     gates=[
         Gate(
             "accuracy >= 0.958",

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Evaluation",
     "Gate",
+    "GateFailed",
+    "GateInconclusive",
     "Label",
     "Misclassified",
     "ModelError",
@@ -38,6 +40,8 @@ __all__ = [
 _HOMES = {
     "Evaluation": "evaluation",
     "Gate": "gate",
+    "GateFailed": "gate",
+    "GateInconclusive": "gate",
     "Label": "label",
     "Misclassified": "outcome",
     "ModelError": "outcome",

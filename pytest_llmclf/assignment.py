@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.confidence import class_probabilities
 from pytest_llmclf.errors import BackendError, PictureError
 from pytest_llmclf.label import read_label
 from pytest_llmclf.outcome import Outcome
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.case import Case
     from pytest_llmclf.dataset import Dataset
     from pytest_llmclf.evaluation import Evaluation
+    from pytest_llmclf.gate import Gate
     from pytest_llmclf.label import LabelSet
     from pytest_llmclf.modelfile import Modelfile
     from pytest_llmclf.picture import Prepared
@@ -40,6 +42,7 @@ class Assignment:
         whole: Cases in the dataset before sampling.
         limits: How large a picture may be.
         verified: Whether every picture was decoded when the dataset was loaded.
+        gates: Those of the evaluation, then those that the run adds.
     """
 
     evaluation: Evaluation
@@ -52,6 +55,7 @@ class Assignment:
     whole: int
     limits: PictureLimits
     verified: bool
+    gates: tuple[Gate, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -63,7 +67,13 @@ class Assignment:
         """Whether answers come from a recording, which keeps itself."""
         return self.spec.backend == "replay"
 
-    def request(self, case: Case) -> Request:
+    @property
+    def instructions(self) -> str:
+        """What goes with every question besides the prompt: SYSTEM text and example turns."""
+        turns = [f"{role}: {text}" for role, text in self.modelfile.messages]
+        return "\n".join([self.modelfile.system or "", *turns]).strip()
+
+    def request(self, case: Case, repeat: int = 0) -> Request:
         """What is sent for a case; reads and prepares the picture.
 
         Raises:
@@ -79,6 +89,7 @@ class Assignment:
             options={**self.modelfile.options(), **self.evaluation.options},
             answer_schema=answer_schema(self.labels, self.evaluation.answer),
             top_logprobs=self.evaluation.top_logprobs,
+            repeat=repeat,
         )
 
     def _prepared(self, case: Case) -> Prepared:
@@ -106,6 +117,7 @@ class Assignment:
         request_digest: str,
         cached: bool,
         attempts: int,
+        repeat: int = 0,
     ) -> Outcome:
         """What an answer means for a case."""
         reading = read_label(answer.text, self.labels, answer.finish)
@@ -113,6 +125,7 @@ class Assignment:
             kind = "unparsed"
         else:
             kind = "correct" if reading.label == case.label else "misclassified"
+        sure = class_probabilities(answer, self.labels)
         return Outcome(
             evaluation=self.evaluation.title,
             model=self.model,
@@ -128,6 +141,9 @@ class Assignment:
             request_digest=request_digest,
             cached=cached,
             attempts=attempts,
+            repeat=repeat,
+            probabilities=None if sure is None else dict(sure.probabilities),
+            label_mass=None if sure is None else sure.label_mass,
         )
 
     def no_answer(
@@ -138,6 +154,7 @@ class Assignment:
         model_digest: str = "",
         request_digest: str = "",
         attempts: int = 0,
+        repeat: int = 0,
     ) -> Outcome:
         """The outcome of a case that got no answer."""
         return Outcome(
@@ -153,4 +170,18 @@ class Assignment:
             tags=case.tags,
             request_digest=request_digest,
             attempts=attempts,
+            repeat=repeat,
+        )
+
+    def not_needed(self, case: Case) -> Outcome:
+        """The outcome of a case that was not asked about, its gates being decided."""
+        return Outcome(
+            evaluation=self.evaluation.title,
+            model=self.model,
+            model_digest="",
+            case=case.id,
+            sha256=case.sha256,
+            expected=case.label,
+            kind="not_needed",
+            tags=case.tags,
         )

@@ -2,120 +2,106 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
-from math import comb
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.comparison import Comparison, Tolerance, compare_predictions, relabelled
 from pytest_llmclf.render.predictions import parse_predictions
 
 if TYPE_CHECKING:
     from pytest_llmclf.render.predictions import PredictionsRecord
 
-SIGNIFICANCE = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """This run's predictions against the committed ones, on the images that both have.
-
-    Attributes:
-        common: How many images both have.
-        broken: Correct before, not any more.
-        fixed: Not correct before, correct now.
-        changed: Wrong before and now, but in another way.
-        new: Images that the committed predictions do not have.
-        missing: Committed images that this run did not ask about.
-        refused: Why the two cannot be compared at all, with the remedy; else ``None``.
-    """
-
-    common: int
-    broken: tuple[str, ...]
-    fixed: tuple[str, ...]
-    changed: tuple[str, ...]
-    new: tuple[str, ...]
-    missing: tuple[str, ...]
-    refused: str | None = None
-
-    @property
-    def p_value(self) -> float:
-        """Exact two-sided McNemar test on broken against fixed.
-
-        McNemar 1947, exact form: under no change each flip is as likely either way, so the
-        broken among all flips are Binomial(flips, 1/2).
-        """
-        return mcnemar_exact(len(self.broken), len(self.fixed))
-
-    @property
-    def worse(self) -> bool:
-        """Whether more broke than was fixed, beyond what chance explains at the 5% level."""
-        return len(self.broken) > len(self.fixed) and self.p_value < SIGNIFICANCE
-
-    @property
-    def identical(self) -> bool:
-        """Whether nothing at all changed."""
-        return not (self.broken or self.fixed or self.changed or self.new or self.missing)
-
-    def summary(self) -> str:
-        """One line."""
-        if self.refused is not None:
-            return self.refused
-        if not (self.broken or self.fixed or self.changed):
-            return f"{self.common} predictions as committed"
-        return (
-            f"{len(self.broken)} broken, {len(self.fixed)} fixed, {len(self.changed)} wrong in "
-            f"another way, of {self.common} (McNemar p = {self.p_value:.3g})"
-        )
-
-
-def mcnemar_exact(broken: int, fixed: int) -> float:
-    """Two-sided exact p-value of `broken` flips one way and `fixed` the other; 1 without flips."""
-    flips = broken + fixed
-    tail: int = sum(comb(flips, count) for count in range(min(broken, fixed) + 1))
-    # Whole numbers until the last step: powers of two outgrow a float at 1,024 flips.
-    return min(1.0, float(Fraction(2 * tail, 2**flips)))
+_UPDATE = "review the change and commit new predictions with --snapshot-update"
+_SAID_AS: Final = {"model digest": "model digest", "modelfile": "Modelfile"}
 
 
 def compare(current: str, committed: str, *, subset: bool = False) -> Comparison:
     """Compare two texts of predictions.
 
     Args:
-        current: This run's.
+        current: This run's. Images that it did not ask about since it stopped early are compared
+            with nothing, and are not missed.
         committed: The baseline's.
         subset: Whether this run left images out on purpose; they are then not missed.
     """
-    now, before = parse_predictions(current), parse_predictions(committed)
-    common = [case for case in now.predictions if case in before.predictions]
-    flips: dict[str, list[str]] = {"broken": [], "fixed": [], "changed": []}
-    for case in common:
-        ours, theirs = now.predictions[case], before.predictions[case]
-        if ours.correct != theirs.correct:
-            flips["fixed" if ours.correct else "broken"].append(case)
-        elif ours.said != theirs.said:
-            flips["changed"].append(case)
-    missing = () if subset else tuple(set(before.predictions) - set(now.predictions))
-    return Comparison(
-        common=len(common),
-        broken=tuple(flips["broken"]),
-        fixed=tuple(flips["fixed"]),
-        changed=tuple(flips["changed"]),
-        new=tuple(case for case in now.predictions if case not in before.predictions),
-        missing=tuple(sorted(missing)),
+    now = parse_predictions(current)
+    try:
+        before = parse_predictions(committed)
+    except ValueError as error:
+        return Comparison(
+            cases=(),
+            correct=0,
+            changes=(),
+            refused=f"the committed predictions cannot be read: {error}; {_UPDATE}",
+        )
+    return compare_predictions(
+        before.predictions,
+        now.predictions,
+        partial_now=subset,
         refused=_why_refused(now, before, subset=subset),
+        notes=[
+            f"{said_as} {_short(before.head.get(name))} -> {_short(now.head.get(name))}"
+            for name, said_as in _SAID_AS.items()
+            if before.head.get(name) != now.head.get(name)
+        ],
     )
 
 
+def why_failed(comparison: Comparison, tolerance: Tolerance | None = None) -> str | None:
+    """Why a comparison with committed predictions fails, in one line; ``None`` if it passes."""
+    loss, common = comparison.net_loss, comparison.common
+    reasons = (
+        (comparison.refused is not None, comparison.refused),
+        (comparison.missing, f"committed images not asked about: {len(comparison.missing)}"),
+        (comparison.unanswered, f"images without an answer: {len(comparison.unanswered)}"),
+        (common == 0, "there is no image to compare"),
+        (comparison.worse, f"a net loss of {loss} is more than chance explains"),
+        (
+            tolerance is not None and not tolerance.allows(loss, common),
+            f"a net loss of {loss} exceeds the tolerance of {tolerance}",
+        ),
+    )
+    return next((text for holds, text in reasons if holds), None)
+
+
+def summary(comparison: Comparison, tolerance: Tolerance | None = None) -> str:
+    """What a comparison with committed predictions came to, in one line."""
+    if comparison.refused is not None:
+        return comparison.refused
+    why = why_failed(comparison, tolerance)
+    parts = [comparison.summary()]
+    if why is not None:
+        parts.append(why)
+    elif comparison.better:
+        parts.append("significantly better: commit it with --snapshot-update")
+    elif comparison.changes:
+        parts.append(
+            "no net loss" if comparison.net_loss <= 0 else "no more loss than chance explains"
+        )
+    return "; ".join([*parts, *comparison.notes])
+
+
+def _short(digest: str | None) -> str:
+    kind, colon, rest = (digest or "unknown").rpartition(":")
+    return f"{kind}{colon}{rest[:12]}"
+
+
 def _why_refused(now: PredictionsRecord, before: PredictionsRecord, *, subset: bool) -> str | None:
-    remedy = "review the change and commit new predictions with --snapshot-update"
     for what in ("format", "evaluation", "model"):
         if now.head.get(what) != before.head.get(what):
             return (
                 f"the committed predictions are of another {what} "
-                f"({before.head.get(what)} instead of {now.head.get(what)}); {remedy}"
+                f"({before.head.get(what)} instead of {now.head.get(what)}); {_UPDATE}"
             )
-    if not subset and now.head.get("dataset") != before.head.get("dataset"):
+    labels = relabelled(before.predictions, now.predictions)
+    if labels is not None:
+        return f"the committed predictions are of other labels: {labels}; {_UPDATE}"
+    # The digest of a sample is its own, so that its images can only be looked up by name.
+    strangers = now.predictions.keys() - before.predictions.keys()
+    if (subset and strangers) or (
+        not subset and now.head.get("dataset") != before.head.get("dataset")
+    ):
         return (
             f"the committed predictions are of another image set ({before.head.get('dataset')} "
-            f"instead of {now.head.get('dataset')}); {remedy}"
+            f"instead of {now.head.get('dataset')}); {_UPDATE}"
         )
     return None

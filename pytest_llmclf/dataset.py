@@ -74,6 +74,15 @@ class Dataset:
     imported: bool = False
     warnings: tuple[str, ...] = ()
 
+    @property
+    def tags(self) -> dict[str, frozenset[str]]:
+        """Every tag with the values that its cases have."""
+        found: dict[str, set[str]] = {}
+        for case in self.cases:
+            for tag, value in case.tags.items():
+                found.setdefault(tag, set()).add(value)
+        return {tag: frozenset(values) for tag, values in found.items()}
+
     def content_hash(self) -> str:
         """Hex sha256 over the labels in order and each case's id, content, label and tags.
 
@@ -213,9 +222,11 @@ def locate(name_or_path: str, root: Path, environ: Mapping[str, str] | None = No
 
 def _folders(shelf: Path) -> list[str]:
     try:
-        return [item.name for item in shelf.iterdir() if item.is_dir()]
+        found = [item.name for item in shelf.iterdir() if item.is_dir()]
     except OSError:
         return []
+    # What an interrupted import left behind begins with a dot.
+    return [name for name in found if not name.startswith(".")]
 
 
 def _found_labels(found: Found) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_llmclf.errors import BackendError, PictureError, ServerFailed, SettingsError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.request import ModelIdentity, Request
     from pytest_llmclf.store import AnswerStore
 
-JobKey = tuple[str, str, str]
+JobKey = tuple[str, str, str, int]
 
 
 class AnswerRecorder(Protocol):
@@ -47,15 +47,20 @@ class AnswerRecorder(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One case to put to one model."""
+    """One case to put to one model, for the first time or once more."""
 
     assignment: Assignment
     case: Case
+    repeat: int = 0
 
     @property
     def key(self) -> JobKey:
-        """Evaluation, model and case."""
-        return (*self.assignment.key, self.case.id)
+        """Evaluation, model, case and repeat."""
+        return (*self.assignment.key, self.case.id, self.repeat)
+
+    def again(self, repeat: int) -> Job:
+        """The same question once more."""
+        return replace(self, repeat=repeat)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +70,8 @@ class AskingPolicy:
     Attributes:
         in_flight: Requests in flight a model; ``None``: twice the slots that its server has,
             since with no more requests than slots a server idles between answers.
-        ahead: Answers that may wait for their tests, a model.
+        ahead: Answers that may wait for their tests, a model; ``None``: no more than are in
+            flight, for a run that may find the rest not needed.
         attempts: Times that one question is asked when errors say that it may help.
         first_pause_s: Mean pause before the second attempt; doubles with each further one.
         longest_pause_s: No pause is longer.
@@ -75,7 +81,7 @@ class AskingPolicy:
     """
 
     in_flight: int | None = None
-    ahead: int = 128
+    ahead: int | None = 128
     attempts: int = 4
     first_pause_s: float = 0.5
     longest_pause_s: float = 20.0
@@ -159,7 +165,7 @@ class Engine:
         with self._changed:
             if self._stopping.is_set() and not self._results[job.key].done():
                 stopped = ServerFailed("not asked: the run was stopped")
-                return job.assignment.no_answer(job.case, stopped)
+                return job.assignment.no_answer(job.case, stopped, repeat=job.repeat)
             self._started = True
             lane = self._lanes[str(job.assignment.spec)]
             # Tests may run in another order than announced; whoever waits goes first.
@@ -179,6 +185,22 @@ class Engine:
                 lane.ahead -= 1
             self._changed.notify_all()
         return outcome
+
+    def drop(self, assignment: Assignment) -> None:
+        """Ask no more for an assignment; what is in flight still reaches the store.
+
+        Jobs that a test is waiting for at this moment are left.
+        """
+        with self._changed:
+            lane = self._lanes.get(str(assignment.spec))
+            if lane is None:
+                return
+            ours = [key for key in self._results if key[:2] == assignment.key]
+            for key in set(ours) - lane.wanted:
+                del self._results[key]
+                if lane.pending.pop(key, None) is None:
+                    lane.ahead -= 1
+            self._changed.notify_all()
 
     def identity(self, assignment: Assignment) -> ModelIdentity | None:
         """Who answers, if it was reached already."""
@@ -216,12 +238,15 @@ class Engine:
             # `ahead` counts what is in flight or done and not yet collected by its test.
             # Beyond the bound only what a test is waiting for at this moment.
             if lane.pending and (
-                lane.ahead < self._policy.ahead or next(iter(lane.pending)) in lane.wanted
+                lane.ahead < self._bound(lane) or next(iter(lane.pending)) in lane.wanted
             ):
                 lane.ahead += 1
                 return lane.pending.popitem(last=False)[1]
             self._changed.wait()
         return None
+
+    def _bound(self, lane: _Lane) -> int:
+        return lane.wanted_threads if self._policy.ahead is None else self._policy.ahead
 
     def _work(self, lane: _Lane) -> None:
         while True:
@@ -238,13 +263,13 @@ class Engine:
     def _answer(self, lane: _Lane, job: Job) -> Outcome:
         assignment, case = job.assignment, job.case
         try:
-            request = assignment.request(case)
+            request = assignment.request(case, job.repeat)
         except PictureError as error:
-            return assignment.no_answer(case, error)
+            return assignment.no_answer(case, error, repeat=job.repeat)
         contact = self._reach(lane, assignment)
         if contact.failure is not None or contact.identity is None or contact.backend is None:
             failure = contact.failure or ServerFailed(f"{assignment.spec}: not connected")
-            return assignment.no_answer(case, failure)
+            return assignment.no_answer(case, failure, repeat=job.repeat)
         identity = contact.identity
         digest = request.digest(identity)
         # A recording is played back as it is: neither helped out by the store nor put into it.
@@ -261,6 +286,7 @@ class Engine:
                     model_digest=identity.digest,
                     request_digest=digest,
                     attempts=unanswered.attempts,
+                    repeat=job.repeat,
                 )
             if not assignment.recorded:
                 self._store.put(digest, identity, answer, replace=self._policy.fresh)
@@ -273,6 +299,7 @@ class Engine:
             request_digest=digest,
             cached=cached,
             attempts=attempts,
+            repeat=job.repeat,
         )
 
     def _reach(self, lane: _Lane, assignment: Assignment) -> _Contact:

@@ -38,7 +38,8 @@ class Evaluation:
         answer: ``text`` reads free text; ``enum`` makes the server force one of the labels.
         options: Sampling options over those of the Modelfile.
         top_logprobs: Alternatives a token to ask for (0: none), where the server has them.
-        gates: Thresholds that a model must reach, each perhaps for some models only.
+        gates: Thresholds that a model must reach, such as ``"accuracy >= 0.8"``; as `Gate` with
+            the models and images that they are for.
     """
 
     dataset: str | Path
@@ -50,7 +51,7 @@ class Evaluation:
     answer: AnswerMode = "text"
     options: Mapping[str, Any] = field(default_factory=dict)
     top_logprobs: int = 0
-    gates: Sequence[Gate] = ()
+    gates: Sequence[Gate | str] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
@@ -66,11 +67,15 @@ class Evaluation:
         if isinstance(self.labels, str):
             raise SettingsError(f"{place}: labels={self.labels!r} is one text; write a list")
         if isinstance(self.gates, Gate | str) or not all(
-            isinstance(gate, Gate) for gate in self.gates
+            isinstance(gate, Gate | str) for gate in self.gates
         ):
             raise SettingsError(
-                f'{place}: gates={self.gates!r}: write a list, gates=[Gate("accuracy >= 0.8")]'
+                f'{place}: gates={self.gates!r}: write a list, gates=["accuracy >= 0.8"]'
             )
+        try:
+            _ = self.given_gates  # a slip in an expression is known by now
+        except SettingsError as error:
+            raise SettingsError(f"{place}: {error}") from error
         if not 0 <= self.top_logprobs <= MOST_LOGPROBS:
             raise SettingsError(
                 f"{place}: top_logprobs={self.top_logprobs} is not from 0 to {MOST_LOGPROBS}"
@@ -94,6 +99,11 @@ class Evaluation:
         return tuple(
             label if isinstance(label, Label) else Label(name=str(label)) for label in self.labels
         )
+
+    @property
+    def given_gates(self) -> tuple[Gate, ...]:
+        """The declared gates, plain expressions made into `Gate`."""
+        return tuple(gate if isinstance(gate, Gate) else Gate(gate) for gate in self.gates)
 
     def images(self, function: F) -> F:
         """Make a test function run once an image and model, with its `Outcome` as ``outcome``."""

@@ -52,6 +52,9 @@ class Outcome:
         request_digest: `Request.digest`, or empty if no request was made.
         cached: Whether the answer came from the store.
         attempts: Requests sent for it in this run (0 when cached).
+        probabilities: Probability of each label, normalised over the labels; ``None`` without
+            log-probabilities.
+        label_mass: `ClassProbabilities.label_mass`; ``None`` with `probabilities`.
     """
 
     evaluation: str
@@ -70,6 +73,8 @@ class Outcome:
     request_digest: str = ""
     cached: bool = False
     attempts: int = 0
+    probabilities: Mapping[str, float] | None = None
+    label_mass: float | None = None
 
     def check(self) -> None:
         """Do nothing for a correct outcome; raise what it is otherwise.

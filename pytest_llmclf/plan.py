@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from pytest_llmclf import dataset as datasets
 from pytest_llmclf import modelfile as modelfiles
 from pytest_llmclf.assignment import Assignment
 from pytest_llmclf.errors import DatasetError, SettingsError
-from pytest_llmclf.gate import check_labels
+from pytest_llmclf.gate import check_gates
 from pytest_llmclf.label import Label, LabelSet
 from pytest_llmclf.picture import PictureLimits
 from pytest_llmclf.prompt import compose
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.backends.spec import ModelSpec
     from pytest_llmclf.evaluation import Evaluation
+    from pytest_llmclf.gate import Gate
     from pytest_llmclf.modelfile import Modelfile
     from pytest_llmclf.settings import Settings
 
@@ -77,7 +79,11 @@ def assign(
     if not whole.cases:
         raise DatasetError(f"{whole.root}: no pictures; put some in, one folder a class")
     labels = LabelSet(labels=given or tuple(Label(name=name) for name in whole.labels))
-    check_labels(evaluation.gates, labels.names)
+    gates = gates_for(evaluation, settings)
+    # The bundled and the imported images of a name may bear different tags.
+    meant = [gate for gate in gates if gate.is_for(imported=whole.imported)]
+    check_gates(gates, labels.names)
+    check_gates(meant, labels.names, whole.tags)
     compose(evaluation.prompt, labels, evaluation.answer)  # an empty prompt is known by now
     chosen = whole
     if settings.sample is not None:
@@ -97,9 +103,16 @@ def assign(
                 whole=len(whole.cases),
                 limits=limits,
                 verified=verify_pictures,
+                gates=gates,
             )
         )
     return _distinct(assignments)
+
+
+def gates_for(evaluation: Evaluation, settings: Settings) -> tuple[Gate, ...]:
+    """The gates of an evaluation, then those that the run adds to it by name or pattern."""
+    added = (gate for name, gate in settings.gates if fnmatchcase(evaluation.title, name))
+    return (*evaluation.given_gates, *added)
 
 
 def _distinct(assignments: Sequence[Assignment]) -> tuple[Assignment, ...]:

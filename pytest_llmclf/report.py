@@ -12,7 +12,10 @@ from pytest_llmclf.outcome import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import pandas as pd
+
     from pytest_llmclf.case import Case
+    from pytest_llmclf.gate import Judgement
     from pytest_llmclf.metrics import Averages, Mean, Ratio
     from pytest_llmclf.outcome import OutcomeKind
     from pytest_llmclf.request import ModelIdentity
@@ -155,6 +158,8 @@ class Report:
         modelfile_digest: Digest of the Modelfile's content; empty if there is none.
         instructions: The SYSTEM text and the example turns that went with every question.
         order: Case ids in the random order of a run that may stop early; empty for another run.
+        stop_error: How often a decision of that run may differ from what all images would say;
+            ``None`` for another run.
         repeats: Further askings of the same questions (repeat 1, 2, ...), sorted like `outcomes`;
             in no count and no metric, since they say nothing about further images.
     """
@@ -171,6 +176,7 @@ class Report:
     modelfile_digest: str = ""
     instructions: str = ""
     order: tuple[str, ...] = ()
+    stop_error: float | None = None
     repeats: tuple[Outcome, ...] = ()
 
     @property
@@ -268,6 +274,35 @@ class Report:
         """The outcomes that ended as `kind`."""
         return tuple(outcome for outcome in self.outcomes if outcome.kind == kind)
 
+    def to_frame(self, *, probabilities: bool = False) -> pd.DataFrame:
+        """A pandas data frame with one row an image, repeats included, and typed columns.
+
+        Args:
+            probabilities: Whether to add a column ``p:LABEL`` a label.
+        """
+        from pytest_llmclf.frames import outcomes_frame
+
+        return outcomes_frame([self], probabilities=probabilities)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from pytest_llmclf.render.notebook import report_html
+
+        return report_html(self)
+
+    def meets(self, expression: str) -> Judgement:
+        """Judge an expression such as ``recall[7] >= 0.6 with 95% confidence``; assert the result.
+
+        It is true for PASS and false for FAIL, and refuses to be either where nothing can be
+        said: ``GateInconclusive``, an `AssertionError`.
+
+        Raises:
+            SettingsError: It does not parse, or names a class or slice that is not there.
+        """
+        from pytest_llmclf.gate import judgement
+
+        return judgement(self, expression)
+
     def confusions(self, top: int | None = None) -> tuple[Confused, ...]:
         """Mistakes by (expected, predicted), most frequent first, ties in the order of labels."""
         cases: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
@@ -315,6 +350,7 @@ def build(
     modelfile_digest: str = "",
     instructions: str = "",
     order: Sequence[str] = (),
+    stop_error: float | None = None,
 ) -> Report:
     """Add up the outcomes of one evaluation and one model, in whatever order they came.
 
@@ -332,6 +368,7 @@ def build(
         modelfile_digest: Digest of the Modelfile's content.
         instructions: SYSTEM text and example turns.
         order: Case ids in the random order of a run that may stop early.
+        stop_error: How often a decision of that run may be wrong.
 
     Raises:
         ValueError: A case ended twice, is of another evaluation or model, or names a label that
@@ -353,6 +390,7 @@ def build(
         modelfile_digest=modelfile_digest,
         instructions=instructions,
         order=tuple(order),
+        stop_error=stop_error,
         repeats=tuple(outcome for outcome in ordered if outcome.repeat),
     )
 

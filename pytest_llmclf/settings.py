@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmclf.backends.spec import ModelSpec
+    from pytest_llmclf.comparison import Tolerance
     from pytest_llmclf.engine import AskingPolicy
+    from pytest_llmclf.gate import Gate
 
 DEFAULT_SEED = 20
-"""Any fixed number does; samples must be the same for everybody."""
+"""Any fixed number does; samples and orders must be the same for everybody."""
+
+Inconclusive = Literal["fail", "allow"]
+"""What becomes of a run whose gates the images cannot decide."""
+INCONCLUSIVE: Final[tuple[str, ...]] = get_args(Inconclusive)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +30,7 @@ class Settings:
         home: Folder of the answer store, the runs and imported datasets.
         models: Who is asked, in order.
         sample: Pictures a class, or ``None`` for all.
-        seed: Seed of the sample.
+        seed: Seed of the sample, and of the order of a run that may stop early.
         strict: Whether a misclassified or unparsed picture fails its test.
         record: Recording to write, or ``None``.
         allow_remote: Hosts outside this machine that pictures may be sent to.
@@ -33,6 +39,14 @@ class Settings:
         pull: Whether Ollama may download a missing model.
         run_folder: Where this run's files go; ``None`` for a new folder under `home`.
         decimals: Decimal places in tables.
+        gates: Further gates, each with the name (or shell-style pattern) of its evaluations.
+        inconclusive: What a gate that the images cannot decide does to the exit code; one on
+            images without an answer always fails.
+        stop_early: How often a run that stops as soon as its gates are decided may say something
+            else than all images would; ``None``: all images are asked about.
+        repeats: Times that every question is asked.
+        tolerance: Largest net loss against the committed predictions that passes; ``None``:
+            any that chance explains.
     """
 
     root: Path
@@ -48,6 +62,11 @@ class Settings:
     pull: bool
     run_folder: Path | None
     decimals: int
+    gates: tuple[tuple[str, Gate], ...] = ()
+    inconclusive: Inconclusive = "fail"
+    stop_early: float | None = None
+    repeats: int = 1
+    tolerance: Tolerance | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins, without anything private."""
@@ -61,4 +80,9 @@ class Settings:
             "attempts": self.asking.attempts,
             "timeout_s": self.timeout_s,
             "fresh": self.asking.fresh,
+            "gates": [f"{name}: {gate.expression}" for name, gate in self.gates],
+            "inconclusive": self.inconclusive,
+            "stop_early": self.stop_early,
+            "repeats": self.repeats,
+            "tolerance": None if self.tolerance is None else str(self.tolerance),
         }

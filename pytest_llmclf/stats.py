@@ -44,10 +44,29 @@ def clopper_pearson(hits: int, total: int, *, confidence: float = 0.95) -> Inter
     """
     _check(hits, total, confidence)
     tail = (1 - confidence) / 2
-    low = 0.0 if hits == 0 else beta_quantile(tail, hits, total - hits + 1)
-    # The upper end is the lower end of the misses: a tail of 1 - tail would lose digits.
-    high = 1.0 if hits == total else 1 - beta_quantile(tail, total - hits, hits + 1)
-    return Interval(low=low, high=high, confidence=confidence)
+    return Interval(
+        low=exact_low(hits, total, alpha=tail),
+        high=exact_high(hits, total, alpha=tail),
+        confidence=confidence,
+    )
+
+
+def exact_low(hits: float, total: float, *, alpha: float = 0.05) -> float:
+    """Clopper and Pearson's lower end alone: above the true rate at most `alpha` of the time.
+
+    Args:
+        hits: Successes; a count, or an expected one.
+        total: Trials, likewise.
+        alpha: How often it may be wrong, between 0 and 1.
+    """
+    _check(hits, total, alpha)
+    return 0.0 if hits == 0 else beta_quantile(alpha, hits, total - hits + 1)
+
+
+def exact_high(hits: float, total: float, *, alpha: float = 0.05) -> float:
+    """Clopper and Pearson's upper end alone: below the true rate at most `alpha` of the time."""
+    # The lower end of the misses: a quantile at 1 - alpha would lose digits.
+    return 1 - exact_low(total - hits, total, alpha=alpha)
 
 
 def wilson(hits: int, total: int, *, confidence: float = 0.95) -> Interval:
@@ -63,17 +82,38 @@ def wilson(hits: int, total: int, *, confidence: float = 0.95) -> Interval:
         confidence: Two-sided confidence, between 0 and 1.
     """
     _check(hits, total, confidence)
-    if total == 0:
-        return Interval(low=0.0, high=1.0, confidence=confidence)
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    tail = (1 - confidence) / 2
+    return Interval(
+        low=score_low(hits, total, alpha=tail),
+        high=score_high(hits, total, alpha=tail),
+        confidence=confidence,
+    )
+
+
+def score_low(hits: float, total: float, *, alpha: float = 0.05) -> float:
+    """Wilson's lower end alone: above the true rate *about* `alpha` of the time.
+
+    Near a rate of 1 it is too high more often than that, which is why verdicts use `exact_low`.
+
+    Args:
+        hits: Successes; a count, or an expected one.
+        total: Trials, likewise.
+        alpha: How often it may be wrong, between 0 and 1.
+    """
+    _check(hits, total, alpha)
+    if hits == 0:
+        return 0.0
+    z = NormalDist().inv_cdf(1 - alpha)
     rate, scale = hits / total, 1 + z * z / total
     centre = (rate + z * z / (2 * total)) / scale
     spread = math.sqrt(rate * (1 - rate) / total + (z / (2 * total)) ** 2) * z / scale
-    return Interval(
-        low=0.0 if hits == 0 else max(0.0, centre - spread),
-        high=1.0 if hits == total else min(1.0, centre + spread),
-        confidence=confidence,
-    )
+    # Below a confidence of 50% (z < 0) the end lies above the estimate.
+    return min(1.0, max(0.0, centre - spread))
+
+
+def score_high(hits: float, total: float, *, alpha: float = 0.05) -> float:
+    """Wilson's upper end alone: below the true rate *about* `alpha` of the time."""
+    return 1 - score_low(total - hits, total, alpha=alpha)
 
 
 def beta_quantile(probability: float, a: float, b: float) -> float:
@@ -128,8 +168,8 @@ def _nonzero(number: float) -> float:
     return number if abs(number) > _TINY else _TINY
 
 
-def _check(hits: int, total: int, confidence: float) -> None:
+def _check(hits: float, total: float, probability: float) -> None:
     if not 0 <= hits <= total:
         raise ValueError(f"{hits} of {total} is no proportion")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence {confidence} is not between 0 and 1")
+    if not 0 < probability < 1:
+        raise ValueError(f"{probability} is not between 0 and 1")

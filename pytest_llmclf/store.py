@@ -11,6 +11,7 @@ import json
 import sqlite3
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from pytest_llmclf.answer import Answer
@@ -41,6 +42,25 @@ CREATE TABLE IF NOT EXISTS choices (
     PRIMARY KEY (run, subject)
 ) WITHOUT ROWID;
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredModel:
+    """The answers of one model that a store keeps.
+
+    Attributes:
+        model: As written on the command line.
+        answers: How many.
+        size: Bytes of their text.
+        oldest: When the first one was stored, in seconds since the epoch.
+        newest: When the last one was.
+    """
+
+    model: str
+    answers: int
+    size: int
+    oldest: float
+    newest: float
 
 
 class AnswerStore:
@@ -123,6 +143,17 @@ class AnswerStore:
                 row = None
         return (choice, reason) if row is None else (str(row[0]), str(row[1]))
 
+    def agreed(self, run: str, subject: str) -> str | None:
+        """What the processes of a run settled on, or ``None`` if they did not yet."""
+        with self._lock:
+            try:
+                row = self._connection.execute(
+                    "SELECT choice FROM choices WHERE run = ? AND subject = ?", (run, subject)
+                ).fetchone()
+            except sqlite3.Error:
+                row = None
+        return None if row is None else str(row[0])
+
     def forget_run(self, run: str) -> None:
         """Drop the choices of a finished run."""
         with self._lock, contextlib.suppress(sqlite3.Error):
@@ -142,6 +173,51 @@ class AnswerStore:
         if damaged and self.path is not None and self._file == _file_of(self.path):
             with contextlib.suppress(StoreError):
                 _set_aside(self.path)
+
+    def stored(self) -> tuple[StoredModel, ...]:
+        """What is kept, by model, in the order of their names.
+
+        Raises:
+            StoreError: The file cannot be read.
+        """
+        query = (
+            "SELECT model, count(*), sum(length(CAST(answer AS BLOB))), min(created), max(created) "
+            "FROM answers GROUP BY model ORDER BY model"
+        )
+        with self._lock, self._reported():
+            rows = self._connection.execute(query).fetchall()
+        return tuple(
+            StoredModel(model=model, answers=count, size=size, oldest=oldest, newest=newest)
+            for model, count, size, oldest, newest in rows
+        )
+
+    def prune(self, before: float) -> int:
+        """Forget the answers that were stored before a moment, and give their room back.
+
+        Args:
+            before: Seconds since the epoch.
+
+        Returns:
+            How many were forgotten.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        with self._lock, self._reported():
+            gone = self._connection.execute("DELETE FROM answers WHERE created < ?", (before,))
+            with contextlib.suppress(sqlite3.OperationalError):  # a run is using it: no matter
+                self._connection.execute("VACUUM")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone.rowcount
+
+    @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{self.path}: {error}; wait for the run that uses it, or mend its permissions"
+            ) from error
 
     def _note(self, error: Exception, effect: str) -> None:
         # SQLite raises OperationalError for what the surroundings do (full disk, locks), and its

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.marks import is_marked
-from pytest_llmclf.plugin.options import add_options, check_options
+from pytest_llmclf.plugin.options import add_options, check_gate_names, check_options
 from pytest_llmclf.plugin.reporter import Reporter
 from pytest_llmclf.plugin.run import is_worker, run_if_any
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from syrupy.assertion import SnapshotAssertion
 
@@ -39,10 +40,18 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     check_options(config)
     config.pluginmanager.register(Reporter(config), "llmclf-reporter")
+    if config.option.llmclf_stop_early and config.getoption("maxschedchunk", 0) is None:
+        # Workers get the random order in small pieces, so that its beginning is known first.
+        config.option.maxschedchunk = 1
     if config.pluginmanager.hasplugin("xdist") and config.getoption("dist", "no") != "no":
         from pytest_llmclf.plugin.gates import DistributedGates
 
         config.pluginmanager.register(DistributedGates(), DISTRIBUTED)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Committed predictions are no doctests, whatever their names look like."""
+    return True if collection_path.name == "__predictions__" else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -66,6 +75,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         sort_gates_last(items)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Open the book, and tell the engine the order of the tests."""
     config = session.config
@@ -74,7 +84,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     from pytest_llmclf.plugin.ledger import book_of
 
-    book_of(config).expect(session.items)
+    book_of(config).expect(run, session.items)
+    check_gate_names(config, run)
     if not config.pluginmanager.hasplugin(DISTRIBUTED):
         from pytest_llmclf.plugin.outcomes import announce
 
@@ -86,9 +97,10 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     run = run_if_any(config)
     if run is None or config.get_verbosity() < 0:
         return []
+    from pytest_llmclf.plugin.ledger import book_of
     from pytest_llmclf.plugin.terminal import announcement
 
-    return announcement(run)
+    return announcement(run, book_of(config))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -122,8 +134,10 @@ def baseline(
 ) -> SnapshotAssertion | NoBaseline:
     """The committed predictions: ``assert report.predictions == baseline``."""
     from pytest_llmclf.plugin.committed import open_baseline
+    from pytest_llmclf.plugin.run import run_of
 
-    return open_baseline(snapshot, report, request.node)
+    tolerance = run_of(request.config).settings.tolerance
+    return open_baseline(snapshot, report, request.node, tolerance=tolerance)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,10 @@ from pytest_llmclf.marks import GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
 from pytest_llmclf.plugin.run import run_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.case import Case
     from pytest_llmclf.evaluation import Evaluation
 
 
@@ -37,7 +41,7 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
             jobs = [
                 Job(assignment=assignment, case=case)
                 for assignment in run_of(metafunc.config).assign(images, metafunc.definition.path)
-                for case in assignment.dataset.cases
+                for case in _in_order(metafunc.config, assignment)
             ]
             ids = [image_id(job.case.id, job.assignment.model) for job in jobs]
             metafunc.parametrize("outcome", jobs, ids=ids, indirect=True)
@@ -50,6 +54,18 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize("report", assignments, ids=ids, indirect=True)
     except (LlmclfError, pytest.UsageError) as error:
         raise pytest.Collector.CollectError(str(error)) from error
+
+
+def _in_order(config: pytest.Config, assignment: Assignment) -> Sequence[Case]:
+    """The cases as they will be asked about: as the dataset has them, or at random."""
+    cases = assignment.dataset.cases
+    settings = run_of(config).settings
+    if settings.stop_early is None:
+        return cases
+    from pytest_llmclf.early import seeded_order
+
+    by_id = {case.id: case for case in cases}
+    return [by_id[id_] for id_ in seeded_order(list(by_id), settings.seed)]
 
 
 def sort_gates_last(items: list[pytest.Item]) -> None:

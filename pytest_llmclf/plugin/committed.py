@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,16 +11,19 @@ import pytest
 from syrupy.data import SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from pytest_llmclf.baseline import Comparison, compare
+from pytest_llmclf.baseline import compare, summary, why_failed
 from pytest_llmclf.gate import population
 from pytest_llmclf.marks import GATE_ATTRIBUTE
+from pytest_llmclf.render.comparison import baseline_lines
 from pytest_llmclf.render.predictions import predictions_text
 from pytest_llmclf.report import Predictions
+from pytest_llmclf.stability import Stability, flips_beyond_noise, stability
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
     from syrupy.location import PyTestLocation
 
+    from pytest_llmclf.comparison import Comparison, Tolerance
     from pytest_llmclf.report import Report
 
 
@@ -29,12 +33,29 @@ _NOT_COMMITTED = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a comparison with the committed predictions goes by.
+
+    Attributes:
+        subset: Whether the run left images out on purpose.
+        imported: Whether the images are the imported ones, which have predictions of their own.
+        tolerance: Largest net loss that passes, if one is stated.
+        stability: How much the model differs from itself, if it was asked more than once.
+    """
+
+    subset: bool = False
+    imported: bool = False
+    tolerance: Tolerance | None = None
+    stability: Stability | None = None
+
+
 class PredictionsExtension(SingleFileSnapshotExtension):
     """Writes predictions as text; equal means: not worse than what is committed."""
 
     file_extension = "txt"
     _write_mode = WriteMode.TEXT
-    subset: ClassVar[bool] = False
+    terms: ClassVar[Terms] = Terms()
 
     @classmethod
     def dirname(cls, *, test_location: PyTestLocation) -> str:
@@ -43,7 +64,9 @@ class PredictionsExtension(SingleFileSnapshotExtension):
         syrupy's default extension takes every file below ``__snapshots__`` for one of its own, and
         an update would remove the predictions that this run did not compare.
         """
-        return str(Path(test_location.filepath).parent / FOLDER / test_location.basename)
+        folder = Path(test_location.filepath).parent / FOLDER / test_location.basename
+        # The imported images of a name are others than the bundled ones.
+        return str(folder / "imported" if cls.terms.imported else folder)
 
     @classmethod
     def write_snapshot(cls, **what: Any) -> None:
@@ -62,25 +85,21 @@ class PredictionsExtension(SingleFileSnapshotExtension):
 
     def matches(self, *, serialized_data: Any, snapshot_data: Any) -> bool:
         """Whether the comparison finds nothing to stop for."""
-        comparison = compare(serialized_data, snapshot_data, subset=self.subset)
-        return comparison.refused is None and not comparison.worse and not comparison.missing
+        found = compare(serialized_data, snapshot_data, subset=self.terms.subset)
+        return why_failed(found, self.terms.tolerance) is None
 
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Any:
         """What changed, for the failure message."""
         if not snapshot_data:
             yield _NOT_COMMITTED
             return
-        yield from explain(compare(serialized_data, snapshot_data, subset=self.subset))
+        found = compare(serialized_data, snapshot_data, subset=self.terms.subset)
+        yield from baseline_lines(found, why_failed(found, self.terms.tolerance))
+        yield from _noise(found, self.terms)
 
     def discover_snapshots(self, **_: Any) -> SnapshotCollections:
         """Nothing: predictions of a model that is not asked today are not unused."""
         return SnapshotCollections()
-
-
-class SubsetPredictions(PredictionsExtension):
-    """For a run over part of the images."""
-
-    subset = True
 
 
 class ExactPredictions(PredictionsExtension):
@@ -102,7 +121,11 @@ class NoBaseline:
 
 
 def open_baseline(
-    snapshot: SnapshotAssertion, report: Report, item: pytest.Item
+    snapshot: SnapshotAssertion,
+    report: Report,
+    item: pytest.Item,
+    *,
+    tolerance: Tolerance | None = None,
 ) -> SnapshotAssertion | NoBaseline:
     """The committed predictions to hold a report's against.
 
@@ -111,26 +134,51 @@ def open_baseline(
         report: What will be compared.
         item: The gate test. Predictions are demanded of a model that one of the evaluation's
             gates is meant for, and of every model where none is declared.
+        tolerance: Largest net loss that passes; ``None``: any that chance explains.
     """
-    gates = getattr(item.obj, GATE_ATTRIBUTE).gates  # type: ignore[attr-defined]
+    gates = getattr(item.obj, GATE_ATTRIBUTE).given_gates  # type: ignore[attr-defined]
     imported = report.dataset.imported
     demanded = not gates or any(gate.applies(report.model, imported=imported) for gate in gates)
     updating = snapshot.update_snapshots
     part = report.ledger.collected < report.dataset.cases_in_dataset
-    if updating and part:
-        pytest.fail(
-            f"--snapshot-update: predictions {population(report)} would replace those of all; "
-            "run all images to update",
-            pytrace=False,
-        )
-    extension = (
-        ExactPredictions if updating else SubsetPredictions if part else PredictionsExtension
+    if updating:
+        _refuse_part(report, part=part)
+    terms = Terms(
+        subset=part, imported=imported, tolerance=tolerance, stability=stability(report)
     )
+    extension = _extension(terms, exact=updating)
     baseline = snapshot.use_extension(extension)
     place = extension.get_location(test_location=baseline.test_location, index=0)
     if not updating and not demanded and not Path(place).exists():
         return NoBaseline()
     return baseline
+
+
+def _extension(terms: Terms, *, exact: bool) -> type[PredictionsExtension]:
+    """An extension that goes by these terms; syrupy makes it of the class, without arguments."""
+
+    class Configured(ExactPredictions if exact else PredictionsExtension):  # type: ignore[misc]
+        """Goes by the terms of one run."""
+
+    Configured.terms = terms
+    return Configured
+
+
+def _refuse_part(report: Report, *, part: bool) -> None:
+    """Never let the predictions on some images replace those on all."""
+    ledger = report.ledger
+    why = None
+    if ledger.not_needed:
+        why = (
+            f"{ledger.not_needed} of {ledger.collected} images were not asked about, since the "
+            "run stopped early; run without --llmclf-stop-early to update"
+        )
+    elif part:
+        why = (
+            f"predictions {population(report)} would replace those of all; run all images to update"
+        )
+    if why is not None:
+        pytest.fail(f"--snapshot-update: {why}", pytrace=False)
 
 
 def told(baseline: object) -> str | None:
@@ -143,18 +191,30 @@ def told(baseline: object) -> str | None:
     result = results[-1]
     if result.recalled_data is None:
         return "baseline: written for the first time" if result.success else _NOT_COMMITTED
-    extension = type(baseline.extension)  # type: ignore[attr-defined]
-    found = compare(result.asserted_data, result.recalled_data, subset=extension.subset)
-    return f"baseline: {found.summary()}{', written anew' if result.updated else ''}"
+    terms: Terms = type(baseline.extension).terms  # type: ignore[attr-defined]
+    found = compare(result.asserted_data, result.recalled_data, subset=terms.subset)
+    if result.updated:
+        before = "replaces what could not be compared" if found.refused else found.summary()
+        return f"baseline: written anew: {before}"
+    return "; ".join([f"baseline: {summary(found, terms.tolerance)}", *_noise(found, terms)])
 
 
-def explain(comparison: Comparison, most: int = 10) -> list[str]:
-    """A few lines on what changed, with the remedy."""
-    lines = [comparison.summary()]
-    for what in ("broken", "fixed", "changed", "new", "missing"):
-        cases: tuple[str, ...] = getattr(comparison, what)
-        if cases:
-            more = f" and {len(cases) - most} more" if len(cases) > most else ""
-            lines.append(f"{what}: {', '.join(cases[:most])}{more}")
-    lines.append("if this is right, commit new predictions with --snapshot-update")
-    return lines
+def failure(baseline: object) -> str | None:
+    """Why a test's comparison failed, every list of images included; ``None`` if it did not."""
+    if isinstance(baseline, NoBaseline):
+        return None
+    results = list(baseline.executions.values())  # type: ignore[attr-defined]
+    if not results or results[-1].success or results[-1].asserted_data is None:
+        return None
+    result = results[-1]
+    extension = baseline.extension  # type: ignore[attr-defined]
+    return "\n".join(extension.diff_lines(result.asserted_data, result.recalled_data or ""))
+
+
+def _noise(comparison: Comparison, terms: Terms) -> list[str]:
+    """What the model's own flips say about those since the committed predictions."""
+    flips = comparison.broken or comparison.fixed
+    if terms.stability is None or not flips:
+        return []
+    verdict = flips_beyond_noise(comparison, terms.stability)
+    return [] if verdict is None else [verdict.text]

@@ -6,54 +6,72 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pytest_llmclf.gate import judge, population
-from pytest_llmclf.marks import GATE_ATTRIBUTE
+from pytest_llmclf.gate import GateFailed, GateInconclusive, judge, population
 from pytest_llmclf.plugin.collect import MODEL_MARK, is_gate
 from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE, book_of
-from pytest_llmclf.plugin.run import RUN_ID_KEY
+from pytest_llmclf.plugin.run import RUN_ID_KEY, run_of
 from pytest_llmclf.report import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Sequence
 
     from pytest_llmclf.assignment import Assignment
-    from pytest_llmclf.evaluation import Evaluation
     from pytest_llmclf.report import Report
+    from pytest_llmclf.settings import Inconclusive
 
-
-class GateFailed(AssertionError):
-    """A threshold was not reached."""
-
-
-class GateInconclusive(AssertionError):
-    """The outcomes do not allow a verdict."""
+NOTED_KEY = pytest.StashKey[tuple[Verdict, ...]]()
+"""What the gates came to before the test itself ran."""
+ALLOWED_KEY = pytest.StashKey[str]()
+"""What a gate test could not decide, where that is allowed."""
 
 
 def judge_declared(item: pytest.Function) -> None:
-    """Judge the gates that the evaluation declares.
+    """Judge the gates that the evaluation declares and those that the run adds.
 
     Raises:
         GateFailed: A threshold was not reached.
-        GateInconclusive: The outcomes do not allow a verdict.
+        GateInconclusive: The outcomes do not allow a verdict, and that is not allowed.
     """
-    gate: Evaluation = getattr(item.obj, GATE_ATTRIBUTE)
+    gates = _assignment_of(item).gates
     report = cast("Report", item.funcargs["report"])
     book = book_of(item.config)
     book.judged.add((report.evaluation, report.model))
-    verdicts = judge(report, gate.gates)
-    # An evaluation that declares nothing leaves its verdict to the test's own asserts.
-    said = [verdict for verdict in verdicts if gate.gates or verdict.word == "INCONCLUSIVE"]
+    verdicts = judge(report, gates)
+    # An evaluation without gates leaves its verdict to the test's own asserts.
+    said = [verdict for verdict in verdicts if gates or verdict.word == "INCONCLUSIVE"]
     book.verdicts.extend(said)
-    words = {verdict.word for verdict in said}
-    text = "\n".join(
+    item.stash[NOTED_KEY] = tuple(said)
+    failed = [verdict for verdict in said if verdict.word == "FAIL"]
+    undecided = [verdict for verdict in said if verdict.word == "INCONCLUSIVE"]
+    if failed:
+        raise GateFailed(_told([*failed, *undecided]))
+    choice = run_of(item.config).settings.inconclusive
+    if any(fails(verdict, choice) for verdict in undecided):
+        raise GateInconclusive(_told(undecided), undecided)
+    if undecided:
+        item.stash[ALLOWED_KEY] = _told(undecided)
+
+
+def fails(verdict: Verdict, choice: Inconclusive) -> bool:
+    """Whether a verdict makes the run fail.
+
+    Where nothing but more images would help, that is the user's choice; images without an answer
+    are never excused.
+    """
+    if verdict.word == "INCONCLUSIVE":
+        return choice == "fail" or verdict.undecided == "incomplete"
+    return verdict.word == "FAIL"
+
+
+def _told(verdicts: Sequence[Verdict]) -> str:
+    return "\n".join(
         f"{verdict.word} {verdict.evaluation} on {verdict.model}: {verdict.text}"
-        for verdict in said
-        if verdict.word in ("FAIL", "INCONCLUSIVE")
+        for verdict in verdicts
     )
-    if "FAIL" in words:
-        raise GateFailed(text)
-    if "INCONCLUSIVE" in words:
-        raise GateInconclusive(text)
+
+
+def _assignment_of(item: pytest.Item) -> Assignment:
+    return cast("Assignment", item.callspec.params["report"])  # type: ignore[attr-defined]
 
 
 def note_verdict(item: pytest.Item, call: pytest.CallInfo[None], result: pytest.TestReport) -> None:
@@ -61,24 +79,44 @@ def note_verdict(item: pytest.Item, call: pytest.CallInfo[None], result: pytest.
     if result.when != "call" or not is_gate(item):
         return
     report = cast("Report", item.funcargs["report"])  # type: ignore[attr-defined]
-    gate: Evaluation = getattr(item.obj, GATE_ATTRIBUTE)  # type: ignore[attr-defined]
     raised = None if call.excinfo is None else call.excinfo.value
+    if isinstance(raised, GateInconclusive):
+        raised = _unless_allowed(item, raised)
     if isinstance(raised, GateFailed | GateInconclusive):
         result.longrepr = str(raised)
         word = "FAIL" if isinstance(raised, GateFailed) else "INCONCLUSIVE"
         setattr(result, REPORT_ATTRIBUTE, {"verdict": word})
         return
+    allowed = item.stash.get(ALLOWED_KEY, None)
+    if raised is None and allowed is not None:
+        # Every other reporter knows an expected failure.
+        result.outcome, result.wasxfail = "skipped", allowed
+        setattr(result, REPORT_ATTRIBUTE, {"verdict": "INCONCLUSIVE"})
     book = book_of(item.config)
     compared = _baseline_line(item)
     if raised is not None:
+        result.longrepr = _baseline_failure(item) or result.longrepr
         first = str(raised).strip().splitlines()[:1]
         _add(book.verdicts, report, "FAIL", compared or (first[0] if first else repr(raised)))
     else:
-        if not gate.gates:
+        if not _assignment_of(item).gates and allowed is None:
             _add(book.verdicts, report, "PASS", f"{item.name} {population(report)}")
         if compared:
             word = "UNGATED" if _lacks_baseline(item) else "PASS"
             _add(book.verdicts, report, word, compared)
+
+
+def _unless_allowed(item: pytest.Item, raised: GateInconclusive) -> GateInconclusive | None:
+    """Note what an assert of the test could not decide; nothing is raised where it may be so."""
+    noted = item.stash.get(NOTED_KEY, ())
+    book_of(item.config).verdicts.extend(
+        verdict for verdict in raised.verdicts if verdict not in noted
+    )
+    choice = run_of(item.config).settings.inconclusive
+    if not raised.verdicts or any(fails(verdict, choice) for verdict in raised.verdicts):
+        return raised
+    item.stash[ALLOWED_KEY] = str(raised)
+    return None
 
 
 def _add(verdicts: list[Verdict], report: Report, word: str, text: str) -> None:
@@ -101,6 +139,16 @@ def _baseline_line(item: pytest.Item) -> str | None:
     return told(baseline)
 
 
+def _baseline_failure(item: pytest.Item) -> str | None:
+    """All that a comparison found: pytest itself would cut it after a few lines."""
+    baseline = item.funcargs.get("baseline")  # type: ignore[attr-defined]
+    if baseline is None:
+        return None
+    from pytest_llmclf.plugin.committed import failure
+
+    return failure(baseline)
+
+
 def _lacks_baseline(item: pytest.Item) -> bool:
     from pytest_llmclf.plugin.committed import NoBaseline
 
@@ -112,9 +160,9 @@ def judge_orphans(
 ) -> list[Verdict]:
     """Verdicts on declared gates of evaluations that have no gate test at all."""
     declared = {
-        assignment.key: assignment.evaluation.gates
+        assignment.key: assignment.gates
         for assignment in assignments
-        if assignment.evaluation.gates and assignment.evaluation.title not in gated
+        if assignment.gates and assignment.evaluation.title not in gated
     }
     return [
         verdict

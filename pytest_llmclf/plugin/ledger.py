@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,11 +17,13 @@ from pytest_llmclf.request import ModelIdentity
 if TYPE_CHECKING:
     from pytest_llmclf.assignment import Assignment
     from pytest_llmclf.case import Case
+    from pytest_llmclf.early import Watch
+    from pytest_llmclf.plugin.run import Run
 
 BOOK_KEY = pytest.StashKey["Book"]()
 REPORT_ATTRIBUTE = "llmclf"
-"""On a test report, in JSON built-ins, which survive xdist: ``{"outcome": ..., "identity": ...}``
-on an image's, ``{"verdict": ...}`` on a gate's."""
+"""On a test report, in JSON built-ins, which survive xdist: ``{"outcome": ..., "repeats": [...],
+"identity": ...}`` on an image's, ``{"verdict": ...}`` on a gate's."""
 
 
 def book_of(config: pytest.Config) -> Book:
@@ -42,35 +45,77 @@ class Book:
         self.verdicts: list[Verdict] = []
         self.judged: set[tuple[str, str]] = set()
         self._expected: dict[tuple[str, str], dict[str, Case]] = {}
-        self._outcomes: dict[tuple[str, str], dict[str, Outcome]] = {}
+        self._outcomes: dict[tuple[str, str], dict[str, tuple[Outcome, ...]]] = {}
+        self._watches: dict[tuple[str, str], Watch] = {}
+        self._orders: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._run: Run | None = None
         self._identities: dict[tuple[str, str], ModelIdentity] = {}
         self._latest = time.monotonic()
         self._began: dict[tuple[str, str], float] = {}
         self._ended: dict[tuple[str, str], float] = {}
 
-    def expect(self, items: list[pytest.Item]) -> None:
+    def expect(self, run: Run, items: list[pytest.Item]) -> None:
         """Note every image among the items that are to run."""
+        self._run = run
         for item in items:
             job = job_of(item)
             if job is not None:
                 cases = self._expected.setdefault(job.assignment.key, {})
                 cases[job.case.id] = job.case
+        if run.settings.stop_early is not None:
+            for key, cases in self._expected.items():
+                self._watch(run.assignments[key], cases, run.settings.stop_early)
         self._latest = time.monotonic()
+
+    def _watch(self, assignment: Assignment, cases: dict[str, Case], error: float) -> None:
+        """Look out for the moment when an assignment's gates are decided."""
+        from pytest_llmclf.early import Watch
+
+        # The cases are collected in the random order, of which this is the selected part.
+        self._orders[assignment.key] = tuple(cases)
+        self._watches[assignment.key] = Watch(
+            assignment.gates,
+            assignment.labels.names,
+            list(cases.values()),
+            model=assignment.model,
+            imported=assignment.dataset.imported,
+            error=error,
+        )
 
     def note(self, report: pytest.TestReport) -> None:
         """Note the outcome that a test report carries, if any."""
         carried: dict[str, Any] | None = getattr(report, REPORT_ATTRIBUTE, None)
-        if report.when != "call" or carried is None or "outcome" not in carried:
+        if carried is None or "outcome" not in carried:
             return
         outcome = Outcome.from_json(carried["outcome"])
         key = (outcome.evaluation, outcome.model)
         # A case that ran twice (a rerun, a retry by another plugin) ends as it ended last.
-        self._outcomes.setdefault(key, {})[outcome.case] = outcome
+        repeats = map(Outcome.from_json, carried["repeats"])
+        self._outcomes.setdefault(key, {})[outcome.case] = (outcome, *repeats)
         # An evaluation begins where the outcome before its first one came in.
         self._began.setdefault(key, self._latest)
         self._ended[key] = self._latest = time.monotonic()
         if carried["identity"] is not None:
             self._identities.setdefault(key, ModelIdentity.from_json(carried["identity"]))
+        self._decide(key, outcome)
+
+    def _decide(self, key: tuple[str, str], outcome: Outcome) -> None:
+        watch = self._watches.get(key)
+        if watch is None or self._run is None or outcome.kind == "not_needed":
+            return
+        before = watch.decided
+        watch.see(outcome)
+        if watch.decided and not before:
+            self._run.decide(self._run.assignments[key])
+
+    def obstacles(self, assignment: Assignment) -> tuple[str, ...]:
+        """Why a run that may stop early cannot do so here; empty where it can, or was not to."""
+        watch = self._watches.get(assignment.key)
+        return () if watch is None else watch.obstacles
+
+    def cases(self, assignment: Assignment) -> list[Case]:
+        """The cases of an assignment that are to be judged."""
+        return list(self._expected.get(assignment.key, {}).values())
 
     def report(self, assignment: Assignment) -> Report:
         """What is known of an assignment by now; a case not heard of counts as lost."""
@@ -91,12 +136,15 @@ class Book:
                 imported=dataset.imported,
                 cases_in_dataset=assignment.whole,
             ),
-            outcomes=[*outcomes.values(), *missing],
+            outcomes=[*chain.from_iterable(outcomes.values()), *missing],
             identity=self._identities.get(key),
             deselected=assignment.whole - len(expected),
             duration_s=None if ended is None else ended - self._began[key],
             notes=dataset.warnings,
             modelfile_digest=assignment.modelfile.digest(),
+            instructions=assignment.instructions,
+            order=self._orders.get(key, ()),
+            stop_error=None if self._run is None else self._run.settings.stop_early,
         )
 
     def reports(self, config: pytest.Config) -> list[Report]:

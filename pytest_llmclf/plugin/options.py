@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_llmclf.backends.spec import ModelSpec
-    from pytest_llmclf.settings import Settings
+    from pytest_llmclf.comparison import Tolerance
+    from pytest_llmclf.gate import Gate
+    from pytest_llmclf.plugin.run import Run
+    from pytest_llmclf.settings import Inconclusive, Settings
 
 HOME_FOLDER = ".llmclf"
 
@@ -35,7 +39,37 @@ def add_options(parser: pytest.Parser) -> None:
     )  # fmt: skip
     add(
         "--llmclf-seed", type=int, dest="llmclf_seed", metavar="SEED", default=None,
-        help="seed of the sample (default: a fixed one, the same for everybody)",
+        help="seed of the sample and of the order of --llmclf-stop-early (default: a fixed one, "
+        "the same for everybody)",
+    )  # fmt: skip
+    add(
+        "--llmclf-gate", action="append", dest="llmclf_gate", metavar="'NAME: GATE'", default=None,
+        help="one more gate for an evaluation, such as 'mnist: accuracy>=0.75, recall[7]>=0.6' or "
+        "'*: accuracy>=0.8 with 95%% confidence'; may be repeated (also: ini llmclf_gates)",
+    )  # fmt: skip
+    add(
+        "--llmclf-inconclusive", choices=["fail", "allow"], dest="llmclf_inconclusive",
+        default=None,
+        help="what a gate that the images cannot decide does: fail (default) or allow; one on "
+        "images without an answer always fails (also: ini llmclf_inconclusive)",
+    )  # fmt: skip
+    add(
+        "--llmclf-stop-early", action="store_true", dest="llmclf_stop_early", default=False,
+        help="ask in random order and stop as soon as all gates of an evaluation are decided",
+    )  # fmt: skip
+    add(
+        "--llmclf-stop-error", type=_share, dest="llmclf_stop_error", metavar="SHARE",
+        default=None, help="how often stopping early may come to another verdict than all images "
+        "would, over all gates of an evaluation (default: 0.05)",
+    )  # fmt: skip
+    add(
+        "--llmclf-repeats", type=_at_least(int, 1), dest="llmclf_repeats", metavar="N", default=1,
+        help="ask every question N times, to see how often the model changes its mind",
+    )  # fmt: skip
+    add(
+        "--llmclf-tolerance", dest="llmclf_tolerance", metavar="LOSS", default=None,
+        help="largest net loss against the committed predictions that passes: pictures (3) or a "
+        "share (2%%); a significant one never does (also: ini llmclf_tolerance)",
     )  # fmt: skip
     add(
         "--llmclf-strict", action="store_true", dest="llmclf_strict", default=False,
@@ -83,17 +117,57 @@ def add_options(parser: pytest.Parser) -> None:
         default=3, help="decimal places in tables (default: %(default)s)",
     )  # fmt: skip
     parser.addini("llmclf_model", "who is asked, one a line (default: auto)", "linelist", [])
+    parser.addini("llmclf_gates", "further gates, one 'NAME: GATE' a line", "linelist", [])
+    parser.addini("llmclf_inconclusive", "what an undecided gate does: fail or allow", default="")
+    parser.addini("llmclf_tolerance", "largest net loss against a baseline", default="")
     parser.addini("llmclf_allow_remote", "hosts that pictures may be sent to", "linelist", [])
 
 
 def check_options(config: pytest.Config) -> None:
-    """Refuse a model that is none before anything is collected.
+    """Refuse what cannot be meant before anything is collected.
 
     Raises:
         pytest.UsageError: Which one, and what was probably meant.
     """
-    if config.option.llmclf_model:
-        _parse_models(config.option.llmclf_model)
+    option = config.option
+    if option.llmclf_model:
+        _parse_models(option.llmclf_model)
+    if option.llmclf_gate:
+        _parse_gates("--llmclf-gate", option.llmclf_gate)
+    if option.llmclf_tolerance is not None:
+        _parse_tolerance("--llmclf-tolerance", option.llmclf_tolerance)
+    if option.llmclf_stop_error is not None and not option.llmclf_stop_early:
+        raise pytest.UsageError("--llmclf-stop-error has no effect without --llmclf-stop-early")
+    seeded = option.llmclf_sample is not None or option.llmclf_stop_early
+    if option.llmclf_seed is not None and not seeded:
+        raise pytest.UsageError(
+            f"--llmclf-seed {option.llmclf_seed} has no effect without --llmclf-sample N or "
+            "--llmclf-stop-early"
+        )
+
+
+def check_gate_names(config: pytest.Config, run: Run) -> None:
+    """Refuse a gate from the command line that no collected evaluation is meant by.
+
+    Those of the ini file may be for evaluations that are not run today.
+
+    Raises:
+        pytest.UsageError: Which gate, and what was probably meant.
+    """
+    if not config.option.llmclf_gate:
+        return
+    import difflib
+    from fnmatch import fnmatchcase
+
+    titles = list(dict.fromkeys(key[0] for key in run.assignments))
+    for name, gate in _parse_gates("--llmclf-gate", config.option.llmclf_gate):
+        if not any(fnmatchcase(title, name) for title in titles):
+            near = difflib.get_close_matches(name, titles, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise pytest.UsageError(
+                f"--llmclf-gate {name}: {gate.expression}: {name!r} is not one of "
+                f"{', '.join(titles)}{hint}"
+            )
 
 
 def _parse_models(texts: list[str]) -> tuple[ModelSpec, ...]:
@@ -106,6 +180,26 @@ def _parse_models(texts: list[str]) -> tuple[ModelSpec, ...]:
         raise pytest.UsageError(f"--llmclf-model: {error}") from error
 
 
+def _parse_gates(place: str, texts: list[str]) -> tuple[tuple[str, Gate], ...]:
+    from pytest_llmclf.errors import SettingsError
+    from pytest_llmclf.gate import parse_addressed
+
+    try:
+        return tuple(map(parse_addressed, texts))
+    except SettingsError as error:
+        raise pytest.UsageError(f"{place}: {error}") from error
+
+
+def _parse_tolerance(place: str, text: str) -> Tolerance:
+    from pytest_llmclf.comparison import parse_tolerance
+    from pytest_llmclf.errors import SettingsError
+
+    try:
+        return parse_tolerance(text)
+    except SettingsError as error:
+        raise pytest.UsageError(f"{place}: {error}") from error
+
+
 def read_settings(config: pytest.Config) -> Settings:
     """Everything the user said, checked.
 
@@ -114,14 +208,19 @@ def read_settings(config: pytest.Config) -> Settings:
     """
     # Imported here: a run without an evaluation never gets this far.
     from pytest_llmclf.engine import AskingPolicy
+    from pytest_llmclf.gate import EARLY_ERROR
     from pytest_llmclf.settings import DEFAULT_SEED, Settings
 
     option = config.option
     models = _parse_models(_models(config))
-    if option.llmclf_seed is not None and option.llmclf_sample is None:
-        raise pytest.UsageError(
-            f"--llmclf-seed {option.llmclf_seed} has no effect without --llmclf-sample N"
-        )
+    asking = AskingPolicy(
+        in_flight=option.llmclf_in_flight,
+        attempts=option.llmclf_attempts,
+        fresh=option.llmclf_fresh,
+    )
+    if option.llmclf_stop_early:
+        # What is asked far ahead of a decision is asked for nothing.
+        asking = replace(asking, ahead=None)
     home = config.rootpath / HOME_FOLDER
     if option.llmclf_home is not None:
         home = _absolute(config, option.llmclf_home)
@@ -135,16 +234,38 @@ def read_settings(config: pytest.Config) -> Settings:
         strict=option.llmclf_strict,
         record=None if option.llmclf_record is None else _absolute(config, option.llmclf_record),
         allow_remote=frozenset(host.strip().lower() for host in remote),
-        asking=AskingPolicy(
-            in_flight=option.llmclf_in_flight,
-            attempts=option.llmclf_attempts,
-            fresh=option.llmclf_fresh,
-        ),
+        asking=asking,
         timeout_s=option.llmclf_timeout,
         pull=option.llmclf_pull,
         run_folder=None if option.llmclf_run is None else _absolute(config, option.llmclf_run),
         decimals=option.llmclf_decimals,
+        gates=(
+            *_parse_gates("ini llmclf_gates", config.getini("llmclf_gates")),
+            *_parse_gates("--llmclf-gate", option.llmclf_gate or []),
+        ),
+        inconclusive=_inconclusive(config),
+        stop_early=(option.llmclf_stop_error or EARLY_ERROR) if option.llmclf_stop_early else None,
+        repeats=option.llmclf_repeats,
+        tolerance=_tolerance(config),
     )
+
+
+def _inconclusive(config: pytest.Config) -> Inconclusive:
+    from pytest_llmclf.settings import INCONCLUSIVE
+
+    said: str = config.option.llmclf_inconclusive or config.getini("llmclf_inconclusive") or "fail"
+    if said not in INCONCLUSIVE:
+        raise pytest.UsageError(
+            f"ini llmclf_inconclusive: {said!r} is not one of {', '.join(INCONCLUSIVE)}"
+        )
+    return cast("Inconclusive", said)
+
+
+def _tolerance(config: pytest.Config) -> Tolerance | None:
+    if config.option.llmclf_tolerance is not None:
+        return _parse_tolerance("--llmclf-tolerance", config.option.llmclf_tolerance)
+    from_ini: str = config.getini("llmclf_tolerance")
+    return _parse_tolerance("ini llmclf_tolerance", from_ini) if from_ini else None
 
 
 def _models(config: pytest.Config) -> list[str]:
@@ -159,6 +280,16 @@ def _absolute(config: pytest.Config, text: str) -> Path:
     # Paths on the command line are relative to where pytest was called, as its own are;
     # options stay text, since xdist can send only built-ins to its workers.
     return (config.invocation_params.dir / Path(text).expanduser()).absolute()
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 < value < 0.5:  # noqa: PLR2004 - beyond one half a coin does better
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 0.5")
+    return value
 
 
 def _at_least(kind: Callable[[str], Any], lowest: float) -> Callable[[str], Any]:

@@ -15,7 +15,8 @@ from pytest_llmclf.render.text import width
 if TYPE_CHECKING:
     from pytest_llmclf.engine import Job
 
-OUTCOME_KEY = pytest.StashKey[Outcome]()
+OUTCOMES_KEY = pytest.StashKey[tuple[Outcome, ...]]()
+"""Of the first asking, then of the repeats."""
 Status = tuple[str, str, str | tuple[str, dict[str, bool]]]
 
 _SHOWN = {
@@ -27,16 +28,38 @@ _SHOWN = {
 
 def fetch(item: pytest.Item, job: Job) -> Outcome:
     """The outcome of an image's job; waits until it is there."""
-    outcome = run_of(item.config).engine.outcome(job)
-    item.stash[OUTCOME_KEY] = outcome
-    return outcome
+    run = run_of(item.config)
+    if run.is_decided(job.assignment):
+        found: tuple[Outcome, ...] = (job.assignment.not_needed(job.case),)
+    else:
+        askings = _askings(job, run.settings.repeats)
+        run.engine.expect(askings)
+        found = tuple(map(run.engine.outcome, askings))
+    item.stash[OUTCOMES_KEY] = found
+    if found[0].kind == "not_needed":
+        # Whatever the test would assert of an answer, there is none.
+        pytest.skip(found[0].summary())
+    return found[0]
 
 
 def announce(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tell the engine which images will be wanted, in order."""
     jobs = [job for job in map(job_of, items) if job is not None]
     if jobs:
-        run_of(config).engine.expect(jobs)
+        run = run_of(config)
+        wanted = [job for job in jobs if not run.is_decided(job.assignment)]
+        run.engine.expect(
+            asking for job in wanted for asking in _askings(job, run.settings.repeats)
+        )
+
+
+def _ends_in(outcome: Outcome) -> str:
+    """The phase of its test in which an outcome becomes known for good."""
+    return "setup" if outcome.kind == "not_needed" else "call"
+
+
+def _askings(job: Job, times: int) -> list[Job]:
+    return [job.again(repeat) if repeat else job for repeat in range(times)]
 
 
 def look_ahead(item: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -46,14 +69,18 @@ def look_ahead(item: pytest.Item, nextitem: pytest.Item | None) -> None:
 
 def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """Put the outcome on the report, and make a finding of what is no failure."""
-    outcome = item.stash.get(OUTCOME_KEY, None)
+    outcomes = item.stash.get(OUTCOMES_KEY, None)
     job = job_of(item)
-    if outcome is None or job is None or report.when != "call":
+    if outcomes is None or job is None:
+        return
+    outcome, *repeats = outcomes
+    if report.when != _ends_in(outcome):
         return
     run = run_of(item.config)
     identity = run.engine.identity(job.assignment)
     carried = {
         "outcome": outcome.to_json(),
+        "repeats": [asking.to_json() for asking in repeats],
         "identity": None if identity is None else identity.to_json(),
     }
     setattr(report, REPORT_ATTRIBUTE, carried)
@@ -71,12 +98,14 @@ def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
 def status(report: pytest.TestReport, config: pytest.Config) -> Status | None:
     """Category, letter and word of an image's or gate's report; ``None`` leaves it to pytest."""
     carried = getattr(report, REPORT_ATTRIBUTE, {})
-    if report.when != "call" or not carried:
+    if not carried:
         return None
     if "verdict" in carried:
-        return "failed", "F", (carried["verdict"], {"red": True})
+        return _gate_status(report, carried["verdict"])
     outcome = Outcome.from_json(carried["outcome"])
     details = f" {outcome.summary()}" if config.get_verbosity() > 0 else ""
+    if report.skipped and outcome.kind == "not_needed":
+        return "not needed", "-", (f"NOT NEEDED{details}", {"cyan": True})
     if report.passed and outcome.kind == "correct":
         return "passed", ".", (f"PASSED{details}", {"green": True})
     if hasattr(report, "wasxfail") or (report.failed and outcome.kind == "error"):
@@ -85,6 +114,12 @@ def status(report: pytest.TestReport, config: pytest.Config) -> Status | None:
             details = ""
         return category, letter, (f"{word}{details}", markup)
     return None
+
+
+def _gate_status(report: pytest.TestReport, word: str) -> Status:
+    if report.skipped:
+        return "inconclusive", "i", (word, {"yellow": True})
+    return "failed", "F", (word, {"red": True})
 
 
 def _told_by_pytest(report: pytest.TestReport, word: str, config: pytest.Config) -> bool:

@@ -36,7 +36,7 @@ class Reporter:
         if run is None or self._config.option.collectonly:
             return
         from pytest_llmclf.plugin.artifacts import write_artifacts
-        from pytest_llmclf.plugin.gates import judge_orphans
+        from pytest_llmclf.plugin.gates import fails, judge_orphans
         from pytest_llmclf.plugin.ledger import book_of
 
         book = book_of(self._config)
@@ -46,7 +46,7 @@ class Reporter:
         book.verdicts.extend(orphans)
         book.judged.update((verdict.evaluation, verdict.model) for verdict in orphans)
         if session.exitstatus == pytest.ExitCode.OK and any(
-            verdict.word in ("FAIL", "INCONCLUSIVE") for verdict in orphans
+            fails(verdict, run.settings.inconclusive) for verdict in orphans
         ):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if session.exitstatus == pytest.ExitCode.OK and any(

@@ -61,6 +61,7 @@ class Run:
         self.id = _run_id(config)
         self.assignments: dict[tuple[str, str], Assignment] = {}
         self.gated: set[str] = set()
+        self._decided: set[tuple[str, str]] = set()
         self._by_evaluation: dict[str, tuple[Evaluation, tuple[Assignment, ...]]] = {}
         self._store: AnswerStore | None = None
         self._connections: Connections | None = None
@@ -124,6 +125,27 @@ class Run:
                 recorder=self._recorder,
             )
         return self._engine
+
+    def decide(self, assignment: Assignment) -> None:
+        """Note, for all processes of the run, that an assignment needs no further answers."""
+        self._decided.add(assignment.key)
+        self.store.agree(self.id, _decision(assignment), "decided", "")
+        if self._engine is not None:
+            self._engine.drop(assignment)
+
+    def is_decided(self, assignment: Assignment) -> bool:
+        """Whether the gates of an assignment are decided, so that the rest is not needed."""
+        if self.settings.stop_early is None:
+            return False
+        if (
+            self.worker
+            and assignment.key not in self._decided
+            and self.store.agreed(self.id, _decision(assignment)) is not None
+        ):
+            self._decided.add(assignment.key)
+            if self._engine is not None:
+                self._engine.drop(assignment)
+        return assignment.key in self._decided
 
     @property
     def store_notice(self) -> str | None:
@@ -195,6 +217,10 @@ class Run:
             agreed, reason = self.store.agree(self.id, evaluation.title, str(spec), reason)
             spec = parse_spec(agreed)
         return Choice(spec=spec, model=called(spec), reason=reason)
+
+
+def _decision(assignment: Assignment) -> str:
+    return f"decided: {assignment.evaluation.title} on {assignment.model}"
 
 
 def _run_id(config: pytest.Config) -> str:

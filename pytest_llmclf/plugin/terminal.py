@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.gate import undecidable
 from pytest_llmclf.plugin.ledger import book_of
 from pytest_llmclf.render.terminal import gate_lines, lines
 from pytest_llmclf.render.text import Style
 from pytest_llmclf.report import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from _pytest.terminal import TerminalReporter
 
     from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.plugin.ledger import Book
     from pytest_llmclf.plugin.run import Run
     from pytest_llmclf.render.text import Line
     from pytest_llmclf.report import Report
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 _MOST_PROBLEMS = 5
 
 
-def announcement(run: Run) -> list[str]:
-    """A line an evaluation and model, then what is odd about the pictures."""
+def announcement(run: Run, book: Book) -> list[str]:
+    """A line an evaluation and model, then what is odd about the pictures and the gates."""
     said = []
     reasons = []
     for assignment in run.assignments.values():
@@ -39,11 +41,30 @@ def announcement(run: Run) -> list[str]:
         said += [f"llmclf: cannot be asked about: {problem}" for problem in bad[:_MOST_PROBLEMS]]
         if len(bad) > _MOST_PROBLEMS:
             said.append(f"llmclf: and {len(bad) - _MOST_PROBLEMS} more pictures like these")
+        said += [f"llmclf: {line}" for line in _about_gates(assignment, run, book)]
     said += [f"llmclf: {reason}" for reason in reasons]
     remote = run.settings.allow_remote
     if remote:
         said.append(f"llmclf: pictures may leave this machine for {', '.join(sorted(remote))}")
     return said
+
+
+def _about_gates(assignment: Assignment, run: Run, book: Book) -> Iterator[str]:
+    """What is known of an assignment's gates before the first question."""
+    gates = [
+        gate
+        for gate in assignment.gates
+        if gate.applies(assignment.model, imported=assignment.dataset.imported)
+    ]
+    title, labels = assignment.evaluation.title, assignment.labels.names
+    cases = book.cases(assignment)
+    for gate in gates:
+        for reason in undecidable(gate, labels, cases):
+            yield f"{title}: cannot be decided: {reason}"
+    if run.settings.stop_early is not None and not gates:
+        yield f"{title}: all images are asked about: no gate is declared that could be decided"
+    for obstacle in book.obstacles(assignment):
+        yield f"{title}: all images are asked about: {obstacle}"
 
 
 def print_reports(
@@ -58,7 +79,11 @@ def print_reports(
     if reports:
         reporter.write_sep("=", "evaluations")
     verdicts = [*book.verdicts, *_unjudged(reports, book.judged)]
-    _print(reporter, gate_lines(verdicts, style) if brief else lines(reports, verdicts, style))
+    every = config.get_verbosity() > 1
+    _print(
+        reporter,
+        gate_lines(verdicts, style) if brief else lines(reports, verdicts, style, every=every),
+    )
     notice = run.store_notice
     for line in (notice, trouble):
         if line:

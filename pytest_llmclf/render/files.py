@@ -5,12 +5,14 @@ run.json               settings, environment, and by report the model, dataset, 
                        and scores; then the gates
 outcomes.jsonl         one outcome a line, complete (`Outcome.to_json`)
 outcomes.csv           the same for spreadsheets, flat, texts of answers but no log-probabilities
+outcomes.parquet       the same with types and the probability of every label; where asked for
 report.txt             what the terminal shows, with six digits and every class
-confusion-*.png        one confusion matrix a report
+summary.md             verdicts, diagnosis and worst confusions as Markdown
+confusion-*.png, .svg  one confusion matrix a report
 =====================  ====================================================================
 
-Every file is UTF-8 and bears `SCHEMA`. Files are replaced whole: a reader sees the old one or the
-new one, never a part.
+`docs/run-folder.md` describes them. Texts are UTF-8, data bear `SCHEMA`. Files are replaced whole:
+a reader sees the old one or the new one, never a part.
 """
 
 from __future__ import annotations
@@ -24,48 +26,24 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from pytest_llmclf.calibration import calibration
+from pytest_llmclf.columns import COLUMN_NAMES, SCHEMA, TAG, outcomes_of, row, tags_of
+from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render import terminal
+from pytest_llmclf.render.markdown import markdown_summary
+from pytest_llmclf.render.matrix_svg import confusion_svg
 from pytest_llmclf.render.text import Style
+from pytest_llmclf.stability import stability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_llmclf.metrics import Averages
-    from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.report import Report, Verdict
-
-SCHEMA = 1
-"""Raised when a field of these files changes its meaning or goes away; new fields do not."""
 
 REPORT_STYLE = Style(width=120, digits=6, classes=None)
 """How `report.txt` is written."""
-
-CSV_COLUMNS = (
-    "schema",
-    "evaluation",
-    "model",
-    "model_digest",
-    "case",
-    "repeat",
-    "sha256",
-    "expected",
-    "predicted",
-    "kind",
-    "reason",
-    "message",
-    "answer",
-    "finish",
-    "prompt_tokens",
-    "answer_tokens",
-    "server_s",
-    "load_s",
-    "wall_s",
-    "cached",
-    "attempts",
-    "request_digest",
-)
-"""Followed by one column ``tag:NAME`` a tag."""
 
 _FORMULA = frozenset(
     "=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
@@ -81,6 +59,7 @@ def write_run(
     settings: Mapping[str, Any],
     environment: Mapping[str, Any],
     verdicts: Sequence[Verdict] = (),
+    parquet: bool = False,
 ) -> tuple[Path, ...]:
     """Write all files of a run and return their paths, `run.json` last.
 
@@ -92,30 +71,68 @@ def write_run(
         settings: What was asked for, as JSON built-ins; must hold no secret.
         environment: Versions and machine, as JSON built-ins; must hold no secret.
         verdicts: What the gates came to.
+        parquet: Whether to write `outcomes.parquet`, too.
+
+    Raises:
+        ParquetUnavailable: Parquet is wanted, and pyarrow is not installed.
+        OSError: The folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = [
         _write(folder / "outcomes.jsonl", outcomes_jsonl(reports)),
-        _write(folder / "outcomes.csv", outcomes_csv(reports)),
-        _write(folder / "report.txt", report_text(reports, verdicts)),
+        *write_reports(folder, reports, verdicts, parquet=parquet),
     ]
-    pictures = picture_names(reports)
-    if pictures:
-        from pytest_llmclf.render import plots
-
-        for report, name in zip(reports, pictures, strict=True):
-            written.append(_replace(folder / name, plots.confusion_png(report)))
     summary = {
         "schema": SCHEMA,
         "settings": dict(settings),
         "environment": dict(environment),
         "reports": [
-            {**report_json(report), "confusion_png": name}
-            for report, name in zip(reports, pictures, strict=True)
+            {**report_json(report), "confusion_png": f"{name}.png", "confusion_svg": f"{name}.svg"}
+            for report, name in zip(reports, picture_names(reports), strict=True)
         ],
         "gates": [asdict(verdict) for verdict in verdicts],
     }
     written.append(_write(folder / "run.json", _json(summary, indent=2) + "\n"))
+    return tuple(written)
+
+
+def write_reports(
+    folder: Path,
+    reports: Sequence[Report],
+    verdicts: Sequence[Verdict] = (),
+    *,
+    parquet: bool = False,
+) -> tuple[Path, ...]:
+    """Write what follows from the outcomes, and return the paths.
+
+    Args:
+        folder: Where to; must be there.
+        reports: What was found, one an evaluation and model.
+        verdicts: What the gates came to.
+        parquet: Whether to write `outcomes.parquet`, too.
+
+    Raises:
+        ParquetUnavailable: Parquet is wanted, and pyarrow is not installed.
+        OSError: The folder cannot be written.
+    """
+    written = [
+        _write(folder / "outcomes.csv", outcomes_csv(reports)),
+        _write(folder / "report.txt", report_text(reports, verdicts)),
+        _write(folder / "summary.md", markdown_summary(reports, verdicts)),
+    ]
+    if parquet:
+        from pytest_llmclf.frames import write_parquet
+
+        path = folder / "outcomes.parquet"
+        with _beside(path) as draft:
+            write_parquet(draft, reports).replace(path)
+        written.append(path)
+    if reports:
+        from pytest_llmclf.render import plots
+
+        for report, name in zip(reports, picture_names(reports), strict=True):
+            written.append(_replace(folder / f"{name}.png", plots.confusion_png(report)))
+            written.append(_write(folder / f"{name}.svg", confusion_svg(report)))
     return tuple(written)
 
 
@@ -124,7 +141,7 @@ def outcomes_jsonl(reports: Iterable[Report]) -> str:
     return "".join(
         _json({"schema": SCHEMA, **outcome.to_json()}) + "\n"
         for report in reports
-        for outcome in report.outcomes
+        for outcome in outcomes_of(report)
     )
 
 
@@ -134,15 +151,14 @@ def outcomes_csv(reports: Sequence[Report]) -> str:
     Text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV
     injection"); the JSON lines have it unchanged.
     """
-    tags = sorted({tag for report in reports for tag in report.tags})
+    tags = tags_of(reports)
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
-    writer.writerow([*CSV_COLUMNS, *(_cell(f"tag:{tag}") for tag in tags)])
+    writer.writerow([*COLUMN_NAMES, *(_cell(f"{TAG}{tag}") for tag in tags)])
     for report in reports:
-        for outcome in report.outcomes:
-            flat = _flat(outcome)
-            cells = [flat[column] for column in CSV_COLUMNS]
-            writer.writerow(map(_cell, [*cells, *(outcome.tags.get(tag) for tag in tags)]))
+        for outcome in outcomes_of(report):
+            cells = [*row(outcome).values(), *(outcome.tags.get(tag) for tag in tags)]
+            writer.writerow(map(_cell, cells))
     return buffer.getvalue()
 
 
@@ -155,6 +171,8 @@ def report_text(reports: Iterable[Report], verdicts: Sequence[Verdict]) -> str:
 def report_json(report: Report) -> dict[str, Any]:
     """A report without its outcomes, as JSON built-ins; undefined numbers are null."""
     confusion = report.confusion
+    calibrated = calibration(report)
+    stable = stability(report)
     return {
         "evaluation": report.evaluation,
         "model": report.model,
@@ -162,6 +180,10 @@ def report_json(report: Report) -> dict[str, Any]:
         "dataset": asdict(report.dataset),
         "ledger": asdict(report.ledger),
         "incomplete": report.ledger.why_incomplete(),
+        "modelfile_digest": report.modelfile_digest,
+        "instructions": report.instructions,
+        "order": list(report.order),
+        "stop_error": report.stop_error,
         "duration_s": report.duration_s,
         "notes": list(report.notes),
         "accuracy": report.accuracy.value,
@@ -180,11 +202,14 @@ def report_json(report: Report) -> dict[str, Any]:
         "macro": _averages(report.macro),
         "weighted": _averages(report.weighted),
         "confusion": asdict(confusion),
+        "diagnosis": [asdict(finding) for finding in diagnose(report)],
+        "calibration": None if calibrated is None else calibrated.to_json(),
+        "stability": None if stable is None else asdict(stable),
     }
 
 
 def picture_names(reports: Iterable[Report]) -> tuple[str, ...]:
-    """One file name a report: no sign that a file system minds, no two the same."""
+    """One file name a report, without ending: no sign that a file system minds, no two alike."""
     names: list[str] = []
     for report in reports:
         plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{report.evaluation}-{report.model}")
@@ -194,7 +219,7 @@ def picture_names(reports: Iterable[Report]) -> tuple[str, ...]:
             number += 1
             name = f"{stem}-{number}"
         names.append(name)
-    return tuple(f"{name}.png" for name in names)
+    return tuple(names)
 
 
 def _averages(averages: Averages) -> dict[str, Any]:
@@ -204,18 +229,6 @@ def _averages(averages: Averages) -> dict[str, Any]:
         "f1": averages.f1.value,
         "support": averages.support,
     }
-
-
-def _flat(outcome: Outcome) -> dict[str, Any]:
-    answer = outcome.answer
-    said = dict.fromkeys(
-        ("finish", "prompt_tokens", "answer_tokens", "server_s", "load_s", "wall_s")
-    )
-    flat = {**outcome.to_json(), **said, "schema": SCHEMA, "answer": None}
-    if answer is not None:
-        flat |= {name: getattr(answer, name) for name in said}
-        flat["answer"] = answer.text
-    return flat
 
 
 def _cell(value: object) -> object:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
+
+from pytest_llmclf.comparison.prediction import Prediction
 
 if TYPE_CHECKING:
     from pytest_llmclf.outcome import Outcome, OutcomeKind
@@ -21,6 +24,7 @@ _MARKS: dict[OutcomeKind, str] = {
     "not_needed": "-",
     "lost": "!",
 }
+_NO_LABEL: Final = re.compile(r"\((?P<kind>unparsed|error|not_needed|lost)(?:: (?P<reason>.+))?\)")
 
 
 def predictions_text(report: Report) -> str:
@@ -84,19 +88,6 @@ def _token(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """One line of committed predictions.
-
-    Attributes:
-        correct: Whether the expected label was named.
-        said: Everything behind the arrow: a label, or why there is none.
-    """
-
-    correct: bool
-    said: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionsRecord:
     """A text of `predictions_text`, read back.
 
@@ -113,7 +104,7 @@ def parse_predictions(text: str) -> PredictionsRecord:
     """Read back a text of `predictions_text`.
 
     Raises:
-        ValueError: A line is not of its form; says which.
+        ValueError: A line is not of its form, contradicts itself or repeats a case; says which.
     """
     head: dict[str, str] = {}
     predictions: dict[str, Prediction] = {}
@@ -122,9 +113,44 @@ def parse_predictions(text: str) -> PredictionsRecord:
             name, _, value = line[2:].partition(": " if ": " in line else ", format ")
             head["format" if name == "predictions" else name] = value
         elif line.strip():
-            case, arrow, said = line[2:].partition(" -> ")
-            name, gap, _ = case.rpartition("  ")
-            if not arrow or not gap:
-                raise ValueError(f"line {number} is not a prediction: {line!r}")
-            predictions[name] = Prediction(correct=line[0] == " ", said=said)
+            case, found = _parse_line(line, number)
+            if case in predictions:
+                raise ValueError(f"line {number} has {case} a second time")
+            predictions[case] = found
     return PredictionsRecord(head=head, predictions=predictions)
+
+
+def _parse_line(line: str, number: int) -> tuple[str, Prediction]:
+    left, arrow, said = line[2:].partition(" -> ")
+    case, gap, expected = left.rpartition("  ")
+    if not arrow or not gap or line[1] != " ":
+        raise ValueError(f"line {number} is not a prediction: {line!r}")
+    try:
+        found = _parse_said(_text(expected), said)
+        case = _text(case)
+    except ValueError as error:
+        raise ValueError(f"line {number} is not a prediction: {line!r}") from error
+    if line[0] != _MARKS[found.kind]:
+        raise ValueError(f"line {number} is marked {line[0]!r}, but says {found.kind}: {line!r}")
+    return case, found
+
+
+def _parse_said(expected: str, said: str) -> Prediction:
+    if not said.startswith("("):
+        label = _text(said)
+        kind: OutcomeKind = "correct" if label == expected else "misclassified"
+        return Prediction(expected=expected, kind=kind, label=label)
+    match = _NO_LABEL.fullmatch(said)
+    if match is None:
+        raise ValueError(said)
+    reason = match["reason"]
+    return Prediction(
+        expected=expected,
+        kind=cast("OutcomeKind", match["kind"]),
+        reason=None if reason is None else _text(reason),
+    )
+
+
+def _text(token: str) -> str:
+    """The opposite of `_token`."""
+    return str(json.loads(token)) if token.startswith('"') else token

@@ -12,8 +12,15 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from pytest_llmclf import stats
+from pytest_llmclf.calibration import calibration
+from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render import matrix, numbers
+from pytest_llmclf.render.calibration import calibration_lines
+from pytest_llmclf.render.comparison import model_lines
+from pytest_llmclf.render.diagnosis import diagnosis_lines
+from pytest_llmclf.render.stability import stability_lines
 from pytest_llmclf.render.text import Line, cut, left, right, width
+from pytest_llmclf.stability import stability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,25 +50,42 @@ _VERDICTS: dict[VerdictWord, tuple[Mark, ...]] = {
 }
 
 
-def lines(reports: Iterable[Report], verdicts: Sequence[Verdict], style: Style) -> Iterator[Line]:
-    """Every report, then the gates."""
-    for report in reports:
-        yield from report_lines(report, style)
+def lines(
+    reports: Iterable[Report], verdicts: Sequence[Verdict], style: Style, *, every: bool = False
+) -> Iterator[Line]:
+    """Every report, the models of one evaluation side by side, then the gates.
+
+    Args:
+        reports: What was found, one an evaluation and model.
+        verdicts: What the gates came to.
+        style: What the place can show.
+        every: Whether to name every picture that was not answered right, rather than a few of
+            each kind.
+    """
+    shown = list(reports)
+    for report in shown:
+        yield from report_lines(report, style, every=every)
         yield Line()
+    compared = list(model_lines(shown, style))
+    if compared:
+        yield from (*compared, Line())
     yield from gate_lines(verdicts, style)
 
 
-def report_lines(report: Report, style: Style) -> Iterator[Line]:
+def report_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
     """One evaluation on one model, in paragraphs with an empty line between."""
     paragraphs = [
         head_lines(report, style),
         score_lines(report, style),
         matrix.lines(report.confusion, style) if report.ledger.answered else (),
-        confused_lines(report, style),
-        unparsed_lines(report, style),
-        error_lines(report, style),
-        lost_lines(report, style),
+        confused_lines(report, style, every=every),
+        unparsed_lines(report, style, every=every),
+        error_lines(report, style, every=every),
+        lost_lines(report, style, every=every),
         *(slice_lines(report, tag, style) for tag in report.tags),
+        calibration_lines(calibration(report), style),
+        stability_lines(stability(report), style),
+        diagnosis_lines(diagnose(report), style),
     ]
     first = True
     for paragraph in paragraphs:
@@ -110,7 +134,7 @@ def score_lines(report: Report, style: Style) -> Iterator[Line]:
         text = f"The {len(listed)} classes with the lowest F1-score; {rest} more are not listed."
         yield from (style.line((found, "light")) for found in style.wrapped(text, _INDENT))
     yield Line()
-    accuracy = with_interval(report.accuracy, style)
+    accuracy = with_interval(report.accuracy, style, stopped=bool(report.ledger.not_needed))
     gap = " " * max(2, min(6, style.width - len(_INDENT) - name_width - width(accuracy)))
     yield style.line(f"{_INDENT}{left('accuracy', name_width)}{gap}", (accuracy, "bold"))
     for name, average in (("macro avg", report.macro), ("weighted avg", report.weighted)):
@@ -121,29 +145,43 @@ def score_lines(report: Report, style: Style) -> Iterator[Line]:
         )
 
 
-def with_interval(ratio: Ratio, style: Style) -> str:
-    """Such as ``0.792 (396/500), 95% interval 0.754–0.827``."""
+def with_interval(ratio: Ratio, style: Style, *, stopped: bool = False) -> str:
+    """Such as ``0.792 (396/500), 95% interval 0.754–0.827``.
+
+    Without the interval where the run `stopped` early: when it stopped depended on these very
+    counts, which such an interval knows nothing of.
+    """
     text = numbers.counted(ratio, style.digits)
     if not ratio.total:
         return text
+    if stopped:
+        return f"{text} when the run stopped"
     ends = stats.clopper_pearson(ratio.hits, ratio.total, confidence=CONFIDENCE)
     shown = numbers.interval(ends, style.digits)
     return f"{text}, {numbers.confidence(CONFIDENCE)} interval {shown}"
 
 
-def confused_lines(report: Report, style: Style) -> Iterator[Line]:
-    """The most frequent mistakes with a few of their images."""
+def confused_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
+    """The most frequent mistakes with a few of their images, or all of both."""
     found = report.confusions()
     if not found:
         return
-    yield style.line(f"{_INDENT}most frequent confusions")
-    shown = found[:TOP_CONFUSIONS]
+    yield style.line(f"{_INDENT}{'all' if every else 'most frequent'} confusions")
+    shown = found if every else found[:TOP_CONFUSIONS]
     pairs = [_pair(mistake, style) for mistake in shown]
     count_width = max(len(str(mistake.count)) for mistake in shown)
     pair_width = max(map(width, pairs))
+    taken = len(_INDENT) + 2 + count_width + 2 + pair_width + 2
+    # All alike: beside the pairs where at least two find room there, else below them.
+    below = every or any(not _two_fit(mistake.cases, taken, style) for mistake in shown)
     for mistake, pair in zip(shown, pairs, strict=True):
-        start = f"{_INDENT}  {mistake.count:>{count_width}}  {left(pair, pair_width)}  "
-        yield style.line(start, (_examples(mistake.cases, width(start), style), "light"))
+        start = f"{_INDENT}  {mistake.count:>{count_width}}  "
+        if below:
+            yield style.line(f"{start}{pair}")
+            yield from _case_lines(mistake.cases, style, every=every)
+        else:
+            examples = _examples(mistake.cases, taken, style)
+            yield style.line(f"{start}{left(pair, pair_width)}  ", (examples, "light"))
     if len(found) > len(shown):
         rest = found[TOP_CONFUSIONS:]
         images = sum(mistake.count for mistake in rest)
@@ -152,23 +190,27 @@ def confused_lines(report: Report, style: Style) -> Iterator[Line]:
         yield style.line((f"{_INDENT}  {text}", "light"))
 
 
-def unparsed_lines(report: Report, style: Style) -> Iterator[Line]:
+def unparsed_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
     """Answers without a label, by reason, with examples."""
-    yield from _grouped(report, "unparsed", "answers without a label", "yellow", style)
+    yield from _grouped(report, "unparsed", "answers without a label", "yellow", style, every)
 
 
-def error_lines(report: Report, style: Style) -> Iterator[Line]:
+def error_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
     """Images without an answer, by kind of error, each with its remedy."""
-    yield from _grouped(report, "error", "images without an answer", "red", style)
+    yield from _grouped(report, "error", "images without an answer", "red", style, every)
 
 
-def lost_lines(report: Report, style: Style) -> Iterator[Line]:
+def lost_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
     """Images that were collected and never reported."""
     cases = [outcome.case for outcome in report.of_kind("lost")]
     if cases:
         yield style.line(_INDENT, ("lost images", "red"))
-        start = f"{_INDENT}  {len(cases)}  "
-        yield style.line(start, (_examples(cases, width(start), style), "light"))
+        start = f"{_INDENT}  {len(cases)}"
+        if every:
+            yield style.line(start)
+            yield from _case_lines(cases, style, every=True)
+        else:
+            yield style.line(f"{start}  ", (_examples(cases, width(start) + 2, style), "light"))
 
 
 def slice_lines(report: Report, tag: str, style: Style) -> Iterator[Line]:
@@ -185,9 +227,8 @@ def slice_lines(report: Report, tag: str, style: Style) -> Iterator[Line]:
     names = [style.name(value, _NAME) if value else "(none)" for value, _ in shown]
     name_width = max(map(width, names))
     for name, (_, confusion) in zip(names, shown, strict=True):
-        yield style.line(
-            f"{_INDENT}  {left(name, name_width)}  {with_interval(confusion.accuracy, style)}"
-        )
+        accuracy = with_interval(confusion.accuracy, style, stopped=bool(report.ledger.not_needed))
+        yield style.line(f"{_INDENT}  {left(name, name_width)}  {accuracy}")
     if len(shown) < len(slices):
         text = f"and {len(slices) - len(shown)} more values with a higher or equal accuracy"
         yield style.line((f"{_INDENT}  {text}", "light"))
@@ -271,6 +312,22 @@ def _pair(mistake: Confused, style: Style) -> str:
     return f"{style.name(mistake.expected, room)} → {style.name(mistake.predicted, room)}"
 
 
+def _two_fit(cases: Sequence[str], taken: int, style: Style) -> bool:
+    """Whether the first two ids, or the only one, can stand beside what takes so many columns."""
+    more = ", …" if len(cases) > 2 else ""  # noqa: PLR2004 - two, as the name says
+    return taken + width(", ".join(map(style.safe, cases[:2])) + more) <= style.width
+
+
+def _case_lines(cases: Sequence[str], style: Style, *, every: bool) -> Iterator[Line]:
+    """Ids, each on a line of its own: a few, or all."""
+    indent = _INDENT + " " * 6
+    shown = cases if every else cases[:EXAMPLES]
+    room = style.width - len(indent) - 3
+    for place, case in enumerate(shown, start=1):
+        more = ", …" if place == len(shown) < len(cases) else ""
+        yield style.line(indent, (f"{style.name(case, room)}{more}", "light"))
+
+
 def _examples(cases: Sequence[str], taken: int, style: Style) -> str:
     """As many ids as the line holds, the first one cut if it must be."""
     room = max(8, style.width - taken)
@@ -284,8 +341,8 @@ def _examples(cases: Sequence[str], taken: int, style: Style) -> str:
     return f"{text}, …" if len(cases) > EXAMPLES else text
 
 
-def _grouped(
-    report: Report, kind: OutcomeKind, title: str, mark: Mark, style: Style
+def _grouped(  # noqa: PLR0917 - only called in this module
+    report: Report, kind: OutcomeKind, title: str, mark: Mark, style: Style, every: bool
 ) -> Iterator[Line]:
     groups: defaultdict[str, list[Outcome]] = defaultdict(list)
     for outcome in report.of_kind(kind):
@@ -301,9 +358,12 @@ def _grouped(
             for message in list(dict.fromkeys(outcome.message for outcome in found))[:EXAMPLES]:
                 yield from (style.line(text) for text in style.wrapped(message, indent))
             cases = [outcome.case for outcome in found]
-            yield style.line(indent, (_examples(cases, len(indent), style), "light"))
+            if every:
+                yield from _case_lines(cases, style, every=True)
+            else:
+                yield style.line(indent, (_examples(cases, len(indent), style), "light"))
             continue
-        for outcome in found[:EXAMPLES]:
+        for outcome in found if every else found[:EXAMPLES]:
             case = style.name(outcome.case, style.width // 2)
             said = "" if outcome.answer is None else outcome.answer.text
             room = style.width - len(indent) - width(case) - 2

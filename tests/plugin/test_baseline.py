@@ -68,17 +68,51 @@ def test_the_same_predictions_pass(committed: Colours) -> None:
 
 
 def test_worse_predictions_fail_with_a_list(committed: Colours) -> None:
-    """Six pictures broken and none fixed is more than chance; they are named with the remedy."""
+    """Six pictures broken and none fixed is more than chance; each has a line, with the remedy."""
     for case in ("red/0", "red/1", "red/2", "green/0", "green/1", "green/2"):
         committed.server.odd[case] = Odd(says="blue")
-    result = run(committed)
+    result = run(committed, "-vv")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     word, text = verdict(committed)
     assert word == "FAIL"
     assert text.startswith("baseline: 6 broken, 0 fixed, 0 wrong in another way, of 12 (McNemar p")
+    assert text.endswith("; a net loss of 6 is more than chance explains")
+    result.stdout.fnmatch_lines(
+        [
+            "*commit new predictions with --snapshot-update",
+            "*broken: 6",
+            "*  green/0.png: expected green, was green, now blue",
+        ]
+    )
+
+
+def test_a_picture_set_that_changed_is_named(committed: Colours) -> None:
+    """New and missing pictures stand below the refusal; nothing is guessed about the rest."""
+    folder = committed.root / "fixtures" / "colours" / "red"
+    (folder / "0.png").rename(folder / "7.png")
+    result = run(committed, "-vv")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
     shown = result.stdout.str()
-    assert "broken: green/0.png, green/1.png, green/2.png, red/0.png, red/1.png" in shown
-    assert "--snapshot-update" in shown
+    assert "the committed predictions are of another image set" in shown
+    result.stdout.fnmatch_lines(["*new: 1", "*  red/7.png", "*missing: 1", "*  red/0.png"])
+    assert "broken:" not in shown
+
+
+def test_another_modelfile_is_said(committed: Colours) -> None:
+    """A prompt that changed explains flips, and is no reason to refuse."""
+    path = committed.root / "modelfiles" / "colours.Modelfile"
+    path.write_text("FROM llava\nSYSTEM Name the colour.\n")
+    assert run(committed).ret == pytest.ExitCode.OK
+    assert "as committed; Modelfile " in verdict(committed)[1]
+
+
+def test_a_file_that_was_not_merged_is_refused(committed: Colours) -> None:
+    """With the line that is none."""
+    (path,) = files(committed)
+    path.write_text(path.read_text("utf-8") + "<<<<<<< ours\n", "utf-8")
+    result = run(committed, "-vv")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "cannot be read: line 20 is not a prediction" in result.stdout.str()
 
 
 def test_a_few_flips_are_chance(committed: Colours) -> None:
@@ -88,6 +122,47 @@ def test_a_few_flips_are_chance(committed: Colours) -> None:
     word, text = verdict(committed)
     assert word == "PASS"
     assert "1 broken, 1 fixed" in text
+
+
+def test_a_stated_tolerance_fails_what_chance_explains(committed: Colours) -> None:
+    """Two of twelve broken is chance, but more than a tolerance of one."""
+    committed.server.odd |= {"red/0": Odd(says="blue"), "red/1": Odd(says="blue")}
+    assert run(committed).ret == pytest.ExitCode.OK
+    assert run(committed, "--llmclf-tolerance=2").ret == pytest.ExitCode.OK
+    assert run(committed, "--llmclf-tolerance=1").ret == pytest.ExitCode.TESTS_FAILED
+    word, text = verdict(committed)
+    assert word == "FAIL"
+    assert text.endswith("; a net loss of 2 exceeds the tolerance of 1")
+
+
+def test_flips_are_held_against_the_models_own(committed: Colours) -> None:
+    """With repeats the verdict says how many pictures flip by themselves."""
+    committed.server.odd |= {case: Odd(says="blue", times=1) for case in ("red/0", "green/0")}
+    committed.server.odd["red/1"] = Odd(says="blue")
+    assert run(committed, "--llmclf-repeats=3").ret == pytest.ExitCode.OK
+    text = verdict(committed)[1]
+    assert "asked 3 times the model itself flips" in text
+    assert "than its own (p = " in text
+
+
+def test_a_run_that_stopped_early_is_compared_and_never_committed(colours: Colours) -> None:
+    """On the pictures it asked about; an update is refused with the remedy, the file stays."""
+    colours.pictures(each=20)
+    colours.evaluation(
+        "accuracy >= 0.3", arguments=", baseline", body="assert report.predictions == baseline"
+    )
+    assert run(colours, "--snapshot-update").ret == pytest.ExitCode.OK
+    (path,) = files(colours)
+    before = path.read_bytes()
+    stopping = ("--llmclf-stop-early", "--llmclf-in-flight=1")
+    assert run(colours, *stopping).ret == pytest.ExitCode.OK
+    left_out = colours.ledger()["not_needed"]
+    text = verdict(colours)[1]
+    assert text == f"baseline: {60 - left_out} predictions as committed, {left_out} not asked"
+    result = run(colours, *stopping, "--snapshot-update")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*not asked about*run without --llmclf-stop-early to update*"])
+    assert path.read_bytes() == before
 
 
 def test_better_predictions_pass(committed: Colours) -> None:
@@ -199,3 +274,21 @@ def test_only_predictions_are_compared(colours: Colours) -> None:
     result = colours.run()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "report.predictions" in result.stdout.str()
+
+
+def test_imported_pictures_have_predictions_of_their_own(colours: Colours) -> None:
+    """Those of the bundled pictures are neither compared with nor written over."""
+    colours.evaluation(arguments=", baseline", body="assert report.predictions == baseline")
+    assert colours.run("--snapshot-update").ret == pytest.ExitCode.OK
+    (bundled,) = colours.root.glob("__predictions__/**/*.txt")
+    before = bundled.read_bytes()
+    shelf = colours.root / ".llmclf" / "datasets"
+    shelf.mkdir(parents=True)
+    (colours.root / "fixtures" / "colours").rename(shelf / "colours")
+    (shelf / "colours" / "dataset.toml").write_text("imported = true\n")
+    (shelf / "colours" / "red" / "2.png").unlink()
+    assert colours.run("--snapshot-update").ret == pytest.ExitCode.OK
+    (imported,) = set(colours.root.glob("__predictions__/**/*.txt")) - {bundled}
+    assert imported.parent.name == "imported"
+    assert bundled.read_bytes() == before
+    assert colours.run().ret == pytest.ExitCode.OK

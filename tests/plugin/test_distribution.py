@@ -74,6 +74,7 @@ def test_every_way_has_the_same_report(spread: Colours, way: tuple[str, ...]) ->
             "text": "accuracy >= 0.6: 0.8889 (16/18) on these 18 images",
             "evaluation": "colours",
             "model": "openai:colours",
+            "undecided": None,
         }
     ]
     assert set(spread.server.asked.values()) == {1}

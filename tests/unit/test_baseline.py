@@ -2,67 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
-from statsmodels.stats.contingency_tables import mcnemar
 
 from pytest_llmclf import report as reports
-from pytest_llmclf.baseline import compare, mcnemar_exact
-from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.baseline import compare, summary, why_failed
+from pytest_llmclf.comparison import parse_tolerance
+from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.render.predictions import predictions_text
 from pytest_llmclf.report import DatasetFacts
+from pytest_llmclf.request import ModelIdentity
+from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-counts = st.integers(0, 60)
+    from pytest_llmclf.outcome import OutcomeKind
+
+
+KINDS: dict[str, OutcomeKind] = {"?": "unparsed", "!": "error", "-": "not_needed"}
 
 
 def text(
-    said: Sequence[str], *, model: str = "ollama:llava", name: str = "pets", content: str = "abc"
+    said: Sequence[str],
+    *,
+    model: str = "ollama:llava",
+    name: str = "pets",
+    content: str = "abc",
+    expected: str = "cat",
+    digest: str = "sha256:1",
+    modelfile: str = "",
 ) -> str:
-    """Predictions on so many cats; ``cat`` is right, ``?`` is unparsed."""
+    """Predictions on so many cats; ``?`` is unparsed, ``!`` unanswered, ``-`` not asked."""
     outcomes = [
-        Outcome(
-            evaluation=name,
-            model=model,
-            model_digest="",
-            case=f"{place}.png",
-            sha256="",
-            expected="cat",
-            kind="correct" if label == "cat" else "unparsed" if label == "?" else "misclassified",
-            predicted=None if label == "?" else label,
+        ended(
+            f"{place}.png",
+            KINDS.get(label, "correct" if label == expected else "misclassified"),
+            expected,
+            predicted=None if label in KINDS else label,
             reason="refusal" if label == "?" else None,
         )
         for place, label in enumerate(said)
     ]
+    outcomes = [replace(outcome, evaluation=name, model=model) for outcome in outcomes]
     facts = DatasetFacts(name=name, content_hash=content, labels=("cat", "cow", "dog"))
-    return predictions_text(
-        reports.build(evaluation=name, model=model, dataset=facts, outcomes=outcomes)
+    found = reports.build(
+        evaluation=name,
+        model=model,
+        dataset=facts,
+        outcomes=outcomes,
+        identity=ModelIdentity(backend="ollama", name="llava", digest=digest),
+        modelfile_digest=modelfile,
     )
-
-
-@given(counts, counts)
-def test_mcnemar_is_the_exact_binomial_test(broken: int, fixed: int) -> None:
-    """To scipy's value, and to statsmodels' exact McNemar."""
-    ours = mcnemar_exact(broken, fixed)
-    if broken + fixed == 0:
-        assert ours == 1.0
-        return
-    assert ours == pytest.approx(binomtest(broken, broken + fixed, 0.5).pvalue)
-    theirs = mcnemar([[0, broken], [fixed, 0]], exact=True).pvalue
-    assert ours == pytest.approx(min(1.0, theirs))
-
-
-def test_mcnemar_of_many_flips_is_still_a_number() -> None:
-    """Thousands of flips overflow no float."""
-    assert mcnemar_exact(3000, 3000) == 1.0
-    assert 0 <= mcnemar_exact(5000, 100) < 1e-300 or mcnemar_exact(5000, 100) == 0.0
-    assert mcnemar_exact(1100, 1000) == pytest.approx(binomtest(1100, 2100, 0.5).pvalue)
+    return predictions_text(found)
 
 
 def test_the_same_is_identical() -> None:
@@ -120,18 +116,20 @@ def test_new_and_missing_pictures_are_told() -> None:
 @pytest.mark.parametrize(
     ("committed", "what"),
     [
-        (text(["cat"], model="ollama:other"), "model (ollama:other instead of ollama:llava)"),
-        (text(["cat"], name="beasts"), "evaluation (beasts instead of pets)"),
-        (text(["cat"], content="def"), "image set (pets def instead of pets abc)"),
-        (text(["cat"]).replace("format 1", "format 0"), "format (0 instead of 1)"),
+        (text(["cat"], model="ollama:other"), "another model (ollama:other instead of"),
+        (text(["cat"], name="beasts"), "another evaluation (beasts instead of pets)"),
+        (text(["cat"], content="def"), "another image set (pets def instead of pets abc)"),
+        (text(["cat"]).replace("format 1", "format 0"), "another format (0 instead of 1)"),
+        (text(["cat"], expected="dog"), "other labels: 0.png was labelled dog and is cat"),
     ],
 )
 def test_what_is_of_something_else_is_refused(committed: str, what: str) -> None:
-    """With both values and the remedy."""
-    refused = compare(text(["cat"]), committed).refused
-    assert refused is not None
-    assert f"of another {what}" in refused
-    assert "--snapshot-update" in refused
+    """With both values and the remedy; nothing is counted as passed."""
+    found = compare(text(["cat"]), committed)
+    assert found.refused is not None
+    assert f"the committed predictions are of {what}" in found.refused
+    assert "--snapshot-update" in found.refused
+    assert why_failed(found) == summary(found) == found.refused
 
 
 def test_a_subset_is_of_another_image_set_on_purpose() -> None:
@@ -139,3 +137,133 @@ def test_a_subset_is_of_another_image_set_on_purpose() -> None:
     whole, part = text(["cat"] * 3), text(["cat"] * 2, content="def")
     assert compare(part, whole, subset=True).refused is None
     assert compare(part, whole).refused is not None
+
+
+def test_a_subset_with_unknown_pictures_is_refused() -> None:
+    """They cannot come from the committed image set, and are named."""
+    found = compare(text(["cat"] * 3, content="def"), text(["cat"] * 2), subset=True)
+    assert found.refused is not None
+    assert "another image set" in found.refused
+    assert found.new == ("2.png",)
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        ("<<<<<<< HEAD", "line 8 is not a prediction: '<<<<<<< HEAD'"),
+        ("  0.png  cat -> dog", "line 8 is marked ' ', but says misclassified"),
+        ("x 0.png  cat -> cat", "line 8 is marked 'x', but says correct"),
+        ("  0.png  cat -> cat\n  0.png  cat -> cat", "line 9 has 0.png a second time"),
+        ("? 0.png  cat -> (perhaps)", "line 8 is not a prediction"),
+        ('  0.png  cat -> "cat', "line 8 is not a prediction"),
+    ],
+)
+def test_a_damaged_file_is_refused(damage: str, what: str) -> None:
+    """A failed merge is told with its line, not compared."""
+    whole = text(["cat"])
+    refused = compare(whole, whole.replace("  0.png  cat -> cat", damage)).refused
+    assert refused is not None
+    assert what in refused
+    assert "--snapshot-update" in refused
+
+
+def test_other_weights_and_another_modelfile_are_said() -> None:
+    """They refuse nothing, but explain much."""
+    now = text(["cat"], digest="sha256:" + "b" * 64, modelfile="c" * 64)
+    found = compare(now, text(["cat"], digest="sha256:" + "a" * 64))
+    assert summary(found) == (
+        "1 prediction as committed; model digest sha256:aaaaaaaaaaaa -> sha256:bbbbbbbbbbbb; "
+        "Modelfile none -> cccccccccccc"
+    )
+    assert why_failed(found) is None
+
+
+def test_what_was_not_asked_is_not_compared() -> None:
+    """A run that stopped early is judged on the pictures it asked about, and misses none."""
+    found = compare(text(["dog", "cat", "-", "-"]), text(["cat"] * 4))
+    assert (found.common, found.broken, found.not_asked) == (2, ("0.png",), ("2.png", "3.png"))
+    assert found.missing == ()
+    assert found.interval is None
+    assert summary(found) == (
+        "1 broken, 0 fixed, 0 wrong in another way, of 2 (McNemar p = 1), 2 not asked; "
+        "no more loss than chance explains"
+    )
+
+
+def test_a_run_that_stopped_early_needs_more_proof() -> None:
+    """Six of six flips for the worse are enough for a planned number of pictures, not for it."""
+    assert compare(text(["dog"] * 6), text(["cat"] * 6)).worse
+    assert not compare(text(["dog"] * 6 + ["-"]), text(["cat"] * 7)).worse
+    assert compare(text(["dog"] * 9 + ["-"]), text(["cat"] * 10)).worse
+
+
+def test_a_picture_without_an_answer_is_no_flip_and_no_pass() -> None:
+    """Nobody knows whether it broke."""
+    found = compare(text(["!", "cat"]), text(["cat", "cat"]))
+    assert (found.broken, found.unanswered) == ((), ("0.png",))
+    assert why_failed(found) == "images without an answer: 1"
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "broken", "passes"),
+    [("0", 0, True), ("0", 1, False), ("2", 2, True), ("2", 3, False), ("5%", 1, True),
+     ("5%", 2, False), ("100%", 5, True), ("100%", 6, False)],
+)  # fmt: skip
+def test_a_stated_tolerance_makes_it_stricter(tolerance: str, broken: int, *, passes: bool) -> None:
+    """Above it a loss fails that chance explains; a significant one fails in any case."""
+    found = compare(text(["dog"] * broken + ["cat"] * (20 - broken)), text(["cat"] * 20))
+    assert (why_failed(found, parse_tolerance(tolerance)) is None) is passes
+
+
+def test_a_gain_pays_for_a_loss_within_the_tolerance() -> None:
+    """It is the net loss that counts."""
+    found = compare(text(["dog", "cat", "cat"]), text(["cat", "dog", "cat"]))
+    assert why_failed(found, parse_tolerance("0")) is None
+    assert summary(found, parse_tolerance("0")).endswith("; no net loss")
+
+
+@given(st.lists(st.sampled_from(["cat", "dog", "?"]), min_size=1, max_size=12), st.data())
+def test_one_more_right_answer_never_turns_pass_into_fail(
+    before: list[str], data: st.DataObject
+) -> None:
+    """Whatever was committed, whatever the tolerance."""
+    said = st.lists(st.sampled_from(["cat", "dog"]), min_size=len(before), max_size=len(before))
+    now = data.draw(said)
+    place = data.draw(st.integers(0, len(now) - 1))
+    improved = [*now[:place], "cat", *now[place + 1 :]]
+    tolerance = parse_tolerance(data.draw(st.sampled_from(["0", "1", "10%"])))
+    committed = text(before)
+    if why_failed(compare(text(now), committed), tolerance) is None:
+        assert why_failed(compare(text(improved), committed), tolerance) is None
+
+
+def test_a_significant_gain_says_how_to_keep_it() -> None:
+    """And passes."""
+    found = compare(text(["cat"] * 8), text(["dog"] * 8))
+    assert why_failed(found) is None
+    assert summary(found).endswith("; significantly better: commit it with --snapshot-update")
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        ("two", "neither a number of images such as 3 nor a share such as 2%"),
+        ("-1", "neither a number of images"),
+        ("", "neither a number of images"),
+        ("101%", "more than all images"),
+        ("0.02", "for a share write 2%"),
+        ("2.5", "for a share write 2.5%"),
+    ],
+)
+def test_a_tolerance_that_makes_no_sense_is_refused(written: str, what: str) -> None:
+    """With what was meant."""
+    with pytest.raises(SettingsError, match="tolerance") as refused:
+        parse_tolerance(written)
+    assert what in str(refused.value)
+    assert repr(written) in str(refused.value)
+
+
+@pytest.mark.parametrize(("written", "shown"), [("3", "3"), (" 2% ", "2%"), ("2.5 %", "2.5%")])
+def test_a_tolerance_is_shown_as_written(written: str, shown: str) -> None:
+    """Blanks aside."""
+    assert str(parse_tolerance(written)) == shown

@@ -229,3 +229,45 @@ def test_answers_in_flight_are_kept_when_the_run_ends(tmp_path: Path) -> None:
     running.close()
     assert len(store) == 2
     store.close()
+
+
+def test_what_is_dropped_is_not_asked(tmp_path: Path) -> None:
+    """The rest of an assignment leaves the queue; another one on the same model goes on."""
+    backend = Scripted()
+    one = assignment(tmp_path, 6)
+    (tmp_path / "more").mkdir()
+    other = assignment(tmp_path / "more", 2, name="others")
+    running = engine(backend, policy=replace(QUICK, in_flight=1, ahead=None))
+    wanted = jobs(one)
+    running.expect([*wanted, *jobs(other)])
+    running.outcome(wanted[0])
+    running.drop(one)
+    assert kinds(running, jobs(other)) == ["correct", "correct"]
+    running.close()
+    assert backend.asked[-2:] == [1, 2]
+    assert len(backend.asked) <= 4
+
+
+def test_with_no_bound_of_its_own_no_more_is_ahead_than_in_flight(tmp_path: Path) -> None:
+    """A run that may stop early has at most `in_flight` answers waiting for their tests."""
+    backend = Scripted()
+    wanted = jobs(assignment(tmp_path, 20))
+    running = engine(backend, policy=replace(QUICK, in_flight=3, ahead=None))
+    running.expect(wanted)
+    running.outcome(wanted[0])
+    backend.wait_for(4)
+    time.sleep(0.05)
+    running.close()
+    assert len(backend.asked) == 4
+
+
+def test_a_repeat_is_another_question(tmp_path: Path) -> None:
+    """It is asked anew, and its outcome says which asking it is of."""
+    backend = Scripted()
+    first, *_ = jobs(assignment(tmp_path, 1))
+    running = engine(backend)
+    found = [running.outcome(first), running.outcome(first.again(1))]
+    running.close()
+    assert [outcome.repeat for outcome in found] == [0, 1]
+    assert backend.asked == [1, 1]
+    assert found[0].request_digest != found[1].request_digest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,12 @@ from hypothesis import strategies as st
 from pytest_llmclf import report as reports
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.gate import Gate, check_labels, judge, parse_thresholds, population
+from pytest_llmclf.gate import Gate, GateInconclusive, check_gates, judge, population
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
 from pytest_llmclf.report import DatasetFacts
-from pytest_llmclf.threshold import Threshold
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
 
     from pytest_llmclf.outcome import OutcomeKind
@@ -69,63 +70,30 @@ def words(report: reports.Report, *expressions: str) -> list[str]:
     return [verdict.word for verdict in judge(report, [Gate(text) for text in expressions])]
 
 
-@pytest.mark.parametrize(
-    ("text", "parsed"),
-    [
-        ("accuracy>=0.75", [("accuracy", None, ">=", 0.75)]),
-        (" accuracy  >=  .75 ", [("accuracy", None, ">=", 0.75)]),
-        (
-            "recall[7] >= 0.6, unparsed_rate <= 0.02",
-            [("recall", "7", ">=", 0.6), ("unparsed_rate", None, "<=", 0.02)],
-        ),
-        ("precision[ white, king ] > 0", [("precision", "white, king", ">", 0.0)]),
-        ("error_rate < 1e-2", [("error_rate", None, "<", 0.01)]),
-    ],
-)
-def test_thresholds_are_read(text: str, parsed: list[tuple[str, str | None, str, float]]) -> None:
-    """Blanks do not matter, labels may hold commas, several stand behind each other."""
-    assert parse_thresholds(text) == tuple(
-        Threshold(metric=metric, label=label, sign=sign, number=number)
-        for metric, label, sign, number in parsed
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "gate '': not of the form accuracy>=0.75 or recall[LABEL]>=0.6"),
-        ("accuracy", "gate 'accuracy': not of the form accuracy>=0.75"),
-        ("accuracy == 1", "gate 'accuracy == 1': not of the form"),
-        ("accuracy >= 0.7,", "gate 'accuracy >= 0.7,', '': not of the form"),
-        ("acuracy >= 0.7", "'acuracy' is not one of accuracy, "),
-        ("acuracy >= 0.7", "; did you mean 'accuracy'?"),
-        ("recall >= 0.7", "recall is of one class: write recall[LABEL], or macro_recall for all"),
-        ("accuracy[7] >= 0.7", "accuracy is of all classes together: drop [7]"),
-        ("accuracy >= high", "gate 'accuracy >= high': 'high' is not a number from 0 to 1"),
-        ("accuracy >= 75", "75 is not from 0 to 1; for 75 per cent write 0.75"),
-        ("accuracy >= -1", "-1 is not from 0 to 1"),
-        ("accuracy >= 101", "101 is not from 0 to 1"),
-        ("accuracy >= nan", "nan is not from 0 to 1"),
-        ("accuracy >= inf", "inf is not from 0 to 1"),
-        (
-            "accuracy >= 0.5, f1 >= 0.5",
-            "gate 'accuracy >= 0.5, f1 >= 0.5', ' f1 >= 0.5': f1 is of one class",
-        ),
-    ],
-)
-def test_a_slip_names_value_place_and_remedy(text: str, message: str) -> None:
-    """A gate that does not parse is refused where it is declared."""
-    with pytest.raises(SettingsError, match=re.escape(message)):
-        Gate(text)
-
-
 def test_a_class_that_is_none_is_refused() -> None:
     """Before any question, with the classes that there are."""
     gates = [Gate("accuracy >= 0.5"), Gate("recall[catt] >= 0.5")]
-    check_labels(gates[:1], LABELS)
-    message = "gate 'recall[catt] >= 0.5': 'catt' is not one of cat, dog; did you mean 'cat'?"
+    check_gates([gates[0], Gate("recall[*] >= 0.5")], LABELS)
+    message = "gate 'recall[catt] >= 0.5': class 'catt' is not one of cat, dog; did you mean 'cat'?"
     with pytest.raises(SettingsError, match=re.escape(message)):
-        check_labels(gates, LABELS)
+        check_gates(gates, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("accuracy{stile=photo} >= 0.5", "tag 'stile' is not one of source, style; did you mean"),
+        ("accuracy{style=foto} >= 0.5", "value of tag style 'foto' is not one of drawing, photo;"),
+        ("recall[cat]{source=web, style=x} >= 0.5", "value of tag style 'x' is not one of"),
+    ],
+)
+def test_a_slice_that_is_none_is_refused(expression: str, message: str) -> None:
+    """Tags and values are known before any question, too."""
+    tags = {"style": {"photo", "drawing"}, "source": {"web"}}
+    check_gates([Gate("accuracy{style=photo, source=web} >= 0.5")], LABELS, tags)
+    check_gates([Gate(expression)], LABELS)
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        check_gates([Gate(expression)], LABELS, tags)
 
 
 @pytest.mark.parametrize(
@@ -277,3 +245,247 @@ def test_a_value_just_below_is_not_shown_as_reached() -> None:
         "FAIL",
         "accuracy >= 1: 0.9996 (2499/2500) on these 2500 images",
     )
+
+
+def test_a_gate_is_parsed_once_and_equal_by_what_was_written() -> None:
+    """What is parsed is part of the gate, and not of its repr."""
+    gate = Gate("recall[*] >= 0.5, accuracy >= 0.7 with 95% confidence")
+    assert gate.parsed.confidence == 0.95
+    assert [each.label for each in gate.thresholds_for(LABELS)] == ["cat", "dog", None]
+    assert gate == Gate(gate.expression)
+    assert "parsed" not in repr(gate)
+
+
+def test_passing_says_what_it_is_about() -> None:
+    """These images, or images like these, with how sure either end is."""
+    found = of(["correct"] * 41 + ["misclassified"] * 9)
+    point, sure = judge(
+        found, [Gate("accuracy >= 0.6"), Gate("accuracy >= 0.6 with 95% confidence")]
+    )
+    assert point.text == "accuracy >= 0.6: 0.8200 (41/50) on these 50 images"
+    assert sure.text == (
+        "accuracy >= 0.6 with 95% confidence: 0.8200 (41/50), plausibly 0.7069 to 0.9028 "
+        "(each end 95% sure), of images like these"
+    )
+    assert (point.word, sure.word) == ("PASS", "PASS")
+
+
+def test_too_few_images_say_how_many_more() -> None:
+    """0.82 on 50 images shows neither 0.8 nor its opposite; about a thousand more would."""
+    found = of(["correct"] * 41 + ["misclassified"] * 9)
+    (verdict,) = judge(found, [Gate("accuracy >= 0.8 with 95% confidence")])
+    assert (verdict.word, verdict.undecided) == ("INCONCLUSIVE", "sample")
+    assert verdict.text.endswith(
+        ", of images like these: too few to tell; about 1,100 more images would decide it if the "
+        "rate stays"
+    )
+    (equal,) = judge(
+        of(["correct"] * 4 + ["unparsed"]), [Gate("accuracy >= 0.8 with 95% confidence")]
+    )
+    assert equal.text.endswith("if the rate stays, no number of further images would decide it")
+
+
+def test_failing_is_as_sure_as_passing() -> None:
+    """20 of 50 is below 0.6 with 95% confidence, and unparsed answers are more than a few."""
+    found = of(["correct"] * 20 + ["unparsed"] * 30)
+    assert words(found, "accuracy >= 0.6 with 95% confidence") == ["FAIL"]
+    assert words(found, "unparsed_rate <= 0.4 with 95% confidence") == ["FAIL"]
+    assert words(found, "unparsed_rate <= 0.8 with 95% confidence") == ["PASS"]
+
+
+def test_many_thresholds_make_failing_harder_and_passing_not() -> None:
+    """Any of many thresholds may fail by chance; all of them do not pass by chance."""
+    found = of(["correct"] * 32 + ["misclassified"] * 18)
+    alone = "accuracy >= 0.76 with 95% confidence"
+    assert words(found, alone) == ["FAIL"]
+    others = ", unparsed_rate <= 0.5, f1[cat] >= 0.1, recall[cat] >= 0.1"
+    assert words(found, f"accuracy >= 0.76{others} with 95% confidence")[0] == "INCONCLUSIVE"
+    passing = "accuracy >= 0.5 with 95% confidence"
+    assert words(found, passing) == ["PASS"]
+    assert words(found, f"accuracy >= 0.5{others} with 95% confidence")[0] == "PASS"
+
+
+def test_a_family_of_classes_lists_its_failures_and_sums_up_the_rest() -> None:
+    """One line for all that pass, with the worst of them; one for each that fails."""
+    cats = [ended(f"c{n}", "correct") for n in range(9)] + [ended("c9", "misclassified")]
+    dogs = [ended(f"d{n}", "correct", "dog") for n in range(4)] + [ended("d", "unparsed", "dog")]
+    found = built(*cats, *dogs)
+    (both,) = judge(found, [Gate("recall[*] >= 0.6")])
+    assert both.word == "PASS"
+    assert both.text == (
+        "recall[*] >= 0.6: all 2 classes, lowest recall[dog] 0.8000 (4/5) on these 15 images"
+    )
+    fails, passes = judge(found, [Gate("recall[*] >= 0.85", because="agreed")])
+    assert (fails.word, passes.word) == ("FAIL", "PASS")
+    assert fails.text == "recall[dog] >= 0.85: 0.8000 (4/5) on these 15 images (agreed)"
+    assert passes.text == "recall[cat] >= 0.85: 0.9000 (9/10) on these 15 images (agreed)"
+    (undecided,) = judge(found, [Gate("recall[*] >= 0.7 with 95% confidence")])
+    assert undecided.word == "INCONCLUSIVE"
+    assert undecided.text.startswith(
+        "recall[*] >= 0.7 with 95% confidence: all 2 classes (cat, dog), lowest recall[dog] 0.8000 "
+        "(4/5), plausibly 0.3425 to 0.9950 (the ends 95% and 97.5% sure, for 2 thresholds), of "
+        "images like these: too few to tell; about "
+    )
+    assert undecided.text.endswith("more images of dog would decide it if the rate stays")
+
+
+def test_a_slice_is_judged_by_its_own_images() -> None:
+    """The photos alone may pass where all images fail."""
+    photos = [
+        dataclasses.replace(ended(f"p{n}", "correct"), tags={"style": "photo"}) for n in range(3)
+    ]
+    found = built(*photos, ended("x", "misclassified"), ended("y", "misclassified"))
+    assert words(found, "accuracy >= 0.8", "accuracy{style=photo} >= 0.8") == ["FAIL", "PASS"]
+    (nothing,) = judge(found, [Gate("accuracy{style=drawing} >= 0.8")])
+    assert (nothing.word, nothing.undecided) == ("INCONCLUSIVE", "undefined")
+    assert nothing.text.endswith(": no answered image has these tags")
+
+
+def test_undefined_says_why() -> None:
+    """Nothing to divide by, or no probabilities: it is said which."""
+    found = of(["correct"] * 3)
+    for expression, why in [
+        ("recall[dog] >= 0.5", "no answered image shows dog"),
+        ("precision[dog] >= 0.5 with 95% confidence", "no answer names dog"),
+        ("f1[dog] >= 0.5", "no answered image shows dog and no answer names it"),
+        ("ece <= 0.1", "log-probabilities"),
+        ("accuracy@coverage0.8 >= 0.5 with 95% confidence", "log-probabilities"),
+    ]:
+        (verdict,) = judge(found, [Gate(expression)])
+        assert (verdict.word, verdict.undecided) == ("INCONCLUSIVE", "undefined")
+        assert why in verdict.text
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["correct", "misclassified", "unparsed"]), st.sampled_from(LABELS)
+        ),
+        min_size=1,
+        max_size=25,
+    ),
+    st.sampled_from(
+        ["accuracy", "recall[cat]", "recall[*]", "precision[cat]", "f1[dog]", "f1[*]", "macro_f1",
+         "macro_recall", "balanced_accuracy", "macro_precision"]
+    ),
+    st.sampled_from([0.3, 0.6, 0.9]),
+    st.sampled_from(["", " with 95% confidence"]),
+    st.randoms(use_true_random=False),
+)  # fmt: skip
+def test_neither_a_right_answer_nor_another_order_nor_an_easier_bound_hurts(
+    kinds_and_labels: list[tuple[OutcomeKind, str]],
+    metric: str,
+    bound: float,
+    sure: str,
+    chance: random.Random,
+) -> None:
+    """None turns a PASS into a FAIL; the order changes nothing at all."""
+    outcomes = [
+        ended(f"{n}", kind, label) for n, (kind, label) in enumerate(kinds_and_labels)
+    ]  # fmt: skip
+    gate = Gate(f"{metric} >= {bound}{sure}")
+    verdicts = judge(built(*outcomes), [gate])
+    assert judge(built(*chance.sample(outcomes, len(outcomes))), [gate]) == verdicts
+    easier = judge(built(*outcomes), [Gate(f"{metric} >= {bound - 0.2}{sure}")])
+    right = built(*outcomes, ended("new", "correct", chance.choice(LABELS)))
+    for better in (easier, judge(right, [gate])):
+        if {verdict.word for verdict in verdicts} == {"PASS"}:
+            assert "FAIL" not in {verdict.word for verdict in better}
+        if "FAIL" not in {verdict.word for verdict in verdicts}:
+            assert better is not easier or "FAIL" not in {verdict.word for verdict in better}
+
+
+@given(kinds, st.integers(1, 99))
+def test_confidence_never_contradicts_these_images(found: list[OutcomeKind], bound: int) -> None:
+    """With confidence a gate says the same as about these images, or that it cannot tell."""
+    expression = f"accuracy >= {bound / 100}"
+    (point,) = words(of(found), expression)
+    (sure,) = words(of(found), f"{expression} with 95% confidence")
+    assert sure in (point, "INCONCLUSIVE")
+
+
+def test_an_assert_reads_like_the_gate() -> None:
+    """True, false with the verdict as its repr, or an AssertionError that is neither."""
+    found = of(["correct"] * 41 + ["misclassified"] * 9)
+    assert found.meets("accuracy >= 0.8, recall[cat] >= 0.8")
+    failed = found.meets("accuracy >= 0.9")
+    assert not failed
+    assert repr(failed) == "FAIL accuracy >= 0.9: 0.8200 (41/50) on these 50 images"
+    with pytest.raises(GateInconclusive, match=r"INCONCLUSIVE accuracy >= 0.8 with 95% confidence"):
+        assert found.meets("accuracy >= 0.8 with 95% confidence")
+    with pytest.raises(GateInconclusive):
+        assert not found.meets("accuracy >= 0.8 with 95% confidence")
+    with pytest.raises(SettingsError, match="did you mean 'cat'"):
+        found.meets("recall[catt] >= 0.8")
+
+
+def test_an_assert_on_a_slice_knows_the_slices_unless_images_were_left_out() -> None:
+    """A value that no image has is a slip; in a part of the images it may be chance."""
+    photo = dataclasses.replace(ended("p", "correct"), tags={"style": "photo"})
+    assert built(photo, ended("q", "unparsed")).meets("accuracy{style=photo} >= 1")
+    message = re.escape("value of tag style 'foto' is not one of photo; did you mean 'photo'?")
+    with pytest.raises(SettingsError, match=message):
+        built(photo, ended("q", "unparsed")).meets("accuracy{style=foto} >= 1")
+    with pytest.raises(GateInconclusive, match="no answered image has these tags"):
+        assert built(photo, whole=2).meets("accuracy{style=foto} >= 1")
+
+
+def test_a_run_that_stopped_early_is_judged_from_its_order() -> None:
+    """With 60 of 100 right for certain, 0.5 is reached whatever the others would have been."""
+    asked = [ended(f"{n:03}", "correct") for n in range(60)]
+    others = [ended(f"{n:03}", "not_needed") for n in range(60, 100)]
+    order = [outcome.case for outcome in (*asked, *others)]
+    found = built(*asked, *others, order=order, stop_error=0.01)
+    assert words(found, "accuracy >= 0.5") == ["PASS"]
+    assert found.meets("accuracy >= 0.5")
+    assert words(built(*asked, *others), "accuracy >= 0.5") == ["INCONCLUSIVE"]
+
+
+def many(*right: int) -> reports.Report:
+    """Ten images of each of many classes, so many of them right."""
+    labels = tuple(f"c{place}" for place in range(len(right)))
+    outcomes = [
+        dataclasses.replace(
+            ended(f"{label}-{n}", "correct" if n < hits else "unparsed"),
+            expected=label,
+            predicted=label if n < hits else None,
+        )
+        for label, hits in zip(labels, right, strict=True)
+        for n in range(10)
+    ]
+    return reports.build(
+        evaluation="pets",
+        model="ollama:llava:7b",
+        dataset=DatasetFacts(name="pets", content_hash="", labels=(*labels, "never")),
+        outcomes=outcomes,
+    )
+
+
+def test_many_undecided_classes_fit_in_a_line() -> None:
+    """Eight are named and the rest counted; the doubt of each end has two digits."""
+    found = many(*[8] * 11, 10)
+    verdicts = judge(found, [Gate("recall[*] >= 0.7 with 95% confidence")])
+    assert [verdict.undecided for verdict in verdicts] == ["sample", "undefined", None]
+    unsure, undefined, passes = verdicts
+    assert unsure.text.startswith(
+        "recall[*] >= 0.7 with 95% confidence: 11 of 13 classes (c0, c1, c2, c3, c4, c5, c6, c7, 3 "
+        "more), lowest recall[c0] 0.8000 (8/10), plausibly "
+    )
+    assert "(the ends 95% and 99.62% sure, for 13 thresholds)" in unsure.text
+    assert undefined.text.startswith("recall[never] >= 0.7 with 95% confidence: undefined")
+    assert passes.text.startswith("recall[c11] >= 0.7 with 95% confidence: 1.0000 (10/10)")
+
+
+def test_a_thousand_thresholds_do_not_round_their_doubt_away() -> None:
+    """5% over a thousand classes is 99.995% each, not 100%."""
+    found = many(*[9] * 1000)
+    verdicts = judge(found, [Gate("recall[*] >= 0.5 with 95% confidence")])
+    text = " ".join(verdict.text for verdict in verdicts)
+    assert "for 1001 thresholds" in text
+    assert "the ends 95% and 99.995% sure" in text
+
+
+def test_one_failing_threshold_fails_an_assert_even_beside_an_undecided_one() -> None:
+    """A FAIL is a FAIL, whatever else cannot be told."""
+    found = of(["correct"] * 41 + ["misclassified"] * 9)
+    assert not found.meets("accuracy >= 0.99, recall[dog] >= 0.5")

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_llmclf import reference, report
 from pytest_llmclf.answer import Answer, TokenLogprob
+from pytest_llmclf.columns import COLUMN_NAMES
 from pytest_llmclf.metrics import Confusion
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.render import files
@@ -76,7 +77,9 @@ def test_all_files_are_there(tmp_path: Path) -> None:
         "outcomes.jsonl",
         "outcomes.csv",
         "report.txt",
+        "summary.md",
         "confusion-pets-ollama-llava.png",
+        "confusion-pets-ollama-llava.svg",
         "run.json",
     ]
     assert sorted(found) == sorted((tmp_path / "run").iterdir())
@@ -112,7 +115,7 @@ def test_csv_is_flat_and_keeps_texts(tmp_path: Path) -> None:
     assert (first["tag:style"], second["tag:style"]) == ("photo", "")
     assert second["answer"] == 'He said "no",\nthen\r\nleft'
     assert (second["predicted"], second["reason"]) == ("", "refusal")
-    assert list(first) == [*files.CSV_COLUMNS, "tag:style"]
+    assert list(first) == [*COLUMN_NAMES, "tag:style"]
 
 
 @pytest.mark.parametrize("formula", FORMULAS, ids=ascii)
@@ -175,6 +178,7 @@ def test_the_summary_holds_everything(tmp_path: Path) -> None:
         "support": 0,
     }
     assert (folder / one["confusion_png"]).exists()
+    assert (folder / one["confusion_svg"]).exists()
 
 
 def test_the_summary_rebuilds_the_counts(tmp_path: Path) -> None:
@@ -239,11 +243,11 @@ def test_names_of_pictures_are_safe_and_differ() -> None:
         built(model="x" * 300),
     ]
     found = files.picture_names(reports)
-    assert found[0] == "confusion-pets-ollama-..-..-etc-passwd.png"
+    assert found[0] == "confusion-pets-ollama-..-..-etc-passwd"
     assert found[1:4] == (
-        "confusion-pets-ollama-llava.png",
-        "confusion-pets-ollama-llava-2.png",
-        "confusion-pets-ollama-llava-3.png",
+        "confusion-pets-ollama-llava",
+        "confusion-pets-ollama-llava-2",
+        "confusion-pets-ollama-llava-3",
     )
     assert len(found[4]) < 120
 

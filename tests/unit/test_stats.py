@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from statsmodels.stats.proportion import proportion_confint
 
-from pytest_llmclf.stats import Interval, beta_cdf, beta_quantile, clopper_pearson, wilson
+from pytest_llmclf.stats import (
+    Interval,
+    beta_cdf,
+    beta_quantile,
+    clopper_pearson,
+    exact_high,
+    exact_low,
+    score_high,
+    score_low,
+    wilson,
+)
 
 TOTALS = (1, 2, 3, 5, 10, 50, 465, 500, 10_000, 1_000_000)
 CONFIDENCES = (0.5, 0.8, 0.9, 0.95, 0.99, 0.9999)
@@ -100,3 +110,34 @@ def test_impossible_confidence_is_refused(confidence: float) -> None:
     """A confidence in per cent is a mistake."""
     with pytest.raises(ValueError, match="not between 0 and 1"):
         clopper_pearson(1, 2, confidence=confidence)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 0.05, 0.01, 0.0005])
+def test_one_sided_ends_equal_scipy_and_statsmodels(alpha: float) -> None:
+    """One side at alpha is an end of the two-sided interval at 1 - 2 alpha."""
+    for hits, total in grid():
+        if total > 10_000:
+            continue
+        test = scipy_stats.binomtest(hits, total, alternative="greater")
+        low = test.proportion_ci(1 - alpha, method="exact").low
+        assert exact_low(hits, total, alpha=alpha) == pytest.approx(low, abs=1e-9)
+        mirrored = scipy_stats.binomtest(hits, total, alternative="less")
+        high = mirrored.proportion_ci(1 - alpha, method="exact").high
+        assert exact_high(hits, total, alpha=alpha) == pytest.approx(high, abs=1e-9)
+        low, high = proportion_confint(hits, total, 2 * alpha, method="wilson")
+        assert score_low(hits, total, alpha=alpha) == pytest.approx(low, abs=1e-12)
+        assert score_high(hits, total, alpha=alpha) == pytest.approx(high, abs=1e-12)
+
+
+@pytest.mark.parametrize("total", [5, 20, 50])
+def test_the_exact_end_errs_rarely_and_wilsons_too_often_near_one(total: int) -> None:
+    """Added up over every count, at the rates where each errs most: verdicts use the exact one."""
+    worst = {exact_low: 0.0, score_low: 0.0}
+    for end in (exact_low, score_low):
+        lows = [end(hits, total, alpha=0.05) for hits in range(total + 1)]
+        for place, low in enumerate(lows[1:], start=1):
+            # A rate just below this end: it errs from this count on.
+            errs = scipy_stats.binom.sf(place - 1, total, low - 1e-9)
+            worst[end] = max(worst[end], errs)
+    assert worst[exact_low] == pytest.approx(0.05, abs=1e-6)
+    assert worst[score_low] > 0.1

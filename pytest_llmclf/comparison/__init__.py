@@ -1,0 +1,374 @@
+"""Two answers to the same images, compared image by image.
+
+One comparison for three uses: this run against the committed predictions, two models in one run,
+and two runs. The side that the other is held against comes first, as `before`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final, Literal
+
+from pytest_llmclf.comparison.paired import difference_interval, mcnemar_anytime, mcnemar_exact
+from pytest_llmclf.comparison.prediction import prediction
+from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.metrics import Ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_llmclf.comparison.prediction import Prediction
+    from pytest_llmclf.report import Report
+    from pytest_llmclf.stats import Interval
+
+SIGNIFICANCE = 0.05
+"""Two-sided, so that a loss is found by chance in at most 2.5% of comparisons."""
+CONFIDENCE = 0.95
+"""Of the interval for the difference."""
+
+ChangeKind = Literal["broken", "fixed", "changed"]
+_TOLERANCE: Final = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<percent>%?)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """The largest net loss (broken minus fixed) that passes; exactly one of both is given.
+
+    It can only make a baseline stricter: a significant net loss fails in any case.
+
+    Attributes:
+        images: As a number of images.
+        share: As a share of the images compared, from 0 to 1.
+    """
+
+    images: int | None = None
+    share: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        if (self.images is None) == (self.share is None):
+            raise ValueError("a tolerance is a number of images or a share, one of both")
+
+    def allows(self, net_loss: int, common: int) -> bool:
+        """Whether a net loss of so many of so many images passes."""
+        if self.images is not None:
+            return net_loss <= self.images
+        assert self.share is not None  # noqa: S101 - checked when it was made
+        return net_loss <= self.share * common
+
+    def __str__(self) -> str:
+        """As written: ``3`` or ``2%``."""
+        return str(self.images) if self.share is None else f"{float(100 * self.share):g}%"
+
+
+def parse_tolerance(text: str) -> Tolerance:
+    """Read ``3`` (images) or ``2%`` (of the images compared).
+
+    Raises:
+        SettingsError: What is wrong with it and what was probably meant.
+    """
+    match = _TOLERANCE.fullmatch(text.strip())
+    if match is None:
+        raise SettingsError(
+            f"tolerance {text!r} is neither a number of images such as 3 nor a share such as 2%"
+        )
+    number = Fraction(match["number"])
+    if match["percent"]:
+        if number > 100:  # noqa: PLR2004 - per cent
+            raise SettingsError(f"tolerance {text!r} is more than all images; 100% allows any loss")
+        return Tolerance(share=number / 100)
+    if number.denominator != 1:
+        share = float(100 * number) if number < 1 else float(number)
+        raise SettingsError(
+            f"tolerance {text!r} is no whole number of images; for a share write {share:g}%"
+        )
+    return Tolerance(images=int(number))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One image that the two sides answered differently.
+
+    Attributes:
+        case: Its id.
+        kind: ``broken``: right before, not now; ``fixed``: the other way round; ``changed``: wrong
+            both times, in different ways.
+        expected: Its label.
+        was: What was said before.
+        now: What is said now.
+    """
+
+    case: str
+    kind: ChangeKind
+    expected: str
+    was: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two sides on the images that both answered.
+
+    Attributes:
+        cases: The images that both answered, sorted: the denominator of everything here.
+        correct: How many of them both got right.
+        changes: The images answered differently, by case.
+        new: Images that only the second side has.
+        missing: Images that only the first side has.
+        unanswered: Images that both have, but one side got no answer to; in no count.
+        not_asked: Images that both have, but one side stopped before; in no count.
+        refused: Why the two cannot be compared at all, with the remedy; else ``None``.
+        notes: What else is not the same on both sides, one line each.
+    """
+
+    cases: tuple[str, ...]
+    correct: int
+    changes: tuple[Change, ...]
+    new: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unanswered: tuple[str, ...] = ()
+    not_asked: tuple[str, ...] = ()
+    refused: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def common(self) -> int:
+        """How many images both answered."""
+        return len(self.cases)
+
+    def of_kind(self, kind: ChangeKind) -> tuple[Change, ...]:
+        """The changes of one kind, by case."""
+        return tuple(change for change in self.changes if change.kind == kind)
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """Right before, not now."""
+        return tuple(change.case for change in self.of_kind("broken"))
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """Not right before, right now."""
+        return tuple(change.case for change in self.of_kind("fixed"))
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Wrong before and now, but in another way."""
+        return tuple(change.case for change in self.of_kind("changed"))
+
+    @property
+    def before(self) -> Ratio:
+        """Accuracy of the first side on the images that both answered."""
+        return Ratio(hits=self.correct + len(self.broken), total=self.common)
+
+    @property
+    def now(self) -> Ratio:
+        """Accuracy of the second side on the images that both answered."""
+        return Ratio(hits=self.correct + len(self.fixed), total=self.common)
+
+    @property
+    def net_loss(self) -> int:
+        """Broken minus fixed, in images; below 0 it is a gain."""
+        return len(self.broken) - len(self.fixed)
+
+    @property
+    def difference(self) -> float | None:
+        """Accuracy now minus accuracy before; ``None`` without a common image."""
+        return -self.net_loss / self.common if self.common else None
+
+    @property
+    def interval(self) -> Interval | None:
+        """Plausible values of `difference` for images like these; see `difference_interval`.
+
+        ``None`` without a common image, and where a side stopped early: the interval is for a
+        number of images that was fixed beforehand.
+        """
+        if not self.common or self.not_asked:
+            return None
+        return difference_interval(
+            len(self.broken), len(self.fixed), self.common, confidence=CONFIDENCE
+        )
+
+    @property
+    def p_value(self) -> float:
+        """How often chance alone gives flips as one-sided as these, or more.
+
+        Exact two-sided McNemar test on broken against fixed; where a side stopped early, the test
+        that holds however it was stopped (`mcnemar_anytime`).
+        """
+        test = mcnemar_anytime if self.not_asked else mcnemar_exact
+        return test(len(self.broken), len(self.fixed))
+
+    @property
+    def worse(self) -> bool:
+        """Whether more broke than was fixed, beyond what chance explains."""
+        return self.net_loss > 0 and self.p_value < SIGNIFICANCE
+
+    @property
+    def better(self) -> bool:
+        """Whether more was fixed than broke, beyond what chance explains."""
+        return self.net_loss < 0 and self.p_value < SIGNIFICANCE
+
+    @property
+    def identical(self) -> bool:
+        """Whether nothing at all changed."""
+        return not (self.changes or self.new or self.missing or self.unanswered)
+
+    def summary(self) -> str:
+        """What changed, in one line."""
+        if self.refused is not None:
+            return self.refused
+        if self.changes:
+            text = (
+                f"{len(self.broken)} broken, {len(self.fixed)} fixed, {len(self.changed)} wrong "
+                f"in another way, of {self.common} (McNemar p = {self.p_value:.3g})"
+            )
+        else:
+            noun = "prediction" if self.common == 1 else "predictions"
+            text = f"{self.common} {noun} as committed"
+        for cases, what in (
+            (self.new, "new"),
+            (self.missing, "missing"),
+            (self.unanswered, "without an answer"),
+            (self.not_asked, "not asked"),
+        ):
+            text += f", {len(cases)} {what}" if cases else ""
+        return text
+
+
+def compare_predictions(
+    before: Mapping[str, Prediction],
+    now: Mapping[str, Prediction],
+    *,
+    partial_before: bool = False,
+    partial_now: bool = False,
+    refused: str | None = None,
+    notes: Sequence[str] = (),
+) -> Comparison:
+    """Compare two sides, whatever the order of their images.
+
+    Args:
+        before: By case, what the second side is held against.
+        now: By case, the second side.
+        partial_before: Whether `before` left images out on purpose; they are then not new.
+        partial_now: Whether `now` left images out on purpose; they are then not missing.
+        refused: Why the two cannot be compared, if that is known already.
+        notes: What else is not the same on both sides.
+    """
+    both = sorted(before.keys() & now.keys())
+    not_asked = [case for case in both if "not_needed" in (before[case].kind, now[case].kind)]
+    answered = [case for case in both if before[case].answered and now[case].answered]
+    without = set(both).difference(not_asked, answered)
+    return Comparison(
+        cases=tuple(answered),
+        correct=sum(before[case].correct and now[case].correct for case in answered),
+        changes=tuple(
+            change for case in answered if (change := _change(case, before[case], now[case]))
+        ),
+        new=() if partial_before else tuple(sorted(now.keys() - before.keys())),
+        missing=() if partial_now else tuple(sorted(before.keys() - now.keys())),
+        unanswered=tuple(sorted(without)),
+        not_asked=tuple(not_asked),
+        refused=refused,
+        notes=tuple(notes),
+    )
+
+
+def _change(case: str, before: Prediction, now: Prediction) -> Change | None:
+    if (before.kind, before.label, before.reason) == (now.kind, now.label, now.reason):
+        return None
+    kind: ChangeKind = "changed"
+    if before.correct != now.correct:
+        kind = "fixed" if now.correct else "broken"
+    return Change(case=case, kind=kind, expected=now.expected, was=before.said, now=now.said)
+
+
+def relabelled(before: Mapping[str, Prediction], now: Mapping[str, Prediction]) -> str | None:
+    """Why the sides do not expect the same of the same images, in one line, or ``None``."""
+    other = [
+        case
+        for case in sorted(before.keys() & now.keys())
+        if before[case].expected != now[case].expected
+    ]
+    if not other:
+        return None
+    case = other[0]
+    more = f" and {len(other) - 1} more" if len(other) > 1 else ""
+    return f"{case} was labelled {before[case].expected} and is {now[case].expected}{more}"
+
+
+def compare_reports(before: Report, now: Report) -> Comparison:
+    """Compare two reports on the same dataset: two models, two prompts, or two runs.
+
+    Refused where the images or their labels are not the same; a run over part of the images is
+    compared on its part.
+    """
+    sides = [
+        {outcome.case: prediction(outcome) for outcome in report.outcomes}
+        for report in (before, now)
+    ]
+    notes = tuple(
+        f"{what} {_short(first)} -> {_short(second)}"
+        for what, first, second in (
+            ("Modelfile", before.modelfile_digest, now.modelfile_digest),
+            ("model digest", *_digests(before, now)),
+        )
+        if first != second
+    )
+    return compare_predictions(
+        *sides,
+        partial_before=_partial(before),
+        partial_now=_partial(now),
+        refused=_why_refused(before, now, *sides),
+        notes=notes,
+    )
+
+
+def _digests(before: Report, now: Report) -> tuple[str, str]:
+    """Digests of a model on both sides; nothing where the sides are different models anyway."""
+    if before.model != now.model:
+        return "", ""
+    first, second = (
+        "" if report.identity is None else report.identity.digest for report in (before, now)
+    )
+    return first, second
+
+
+def _short(digest: str) -> str:
+    kind, colon, rest = digest.rpartition(":")
+    return f"{kind}{colon}{rest[:12]}" if digest else "unknown"
+
+
+def _partial(report: Report) -> bool:
+    return report.ledger.collected < report.dataset.cases_in_dataset
+
+
+def _why_refused(
+    before: Report,
+    now: Report,
+    earlier: Mapping[str, Prediction],
+    later: Mapping[str, Prediction],
+) -> str | None:
+    if before.dataset.name != now.dataset.name:
+        return f"they are of different datasets ({before.dataset.name} and {now.dataset.name})"
+    bytes_before = {found.case: found.sha256 for found in before.outcomes if found.sha256}
+    other = sorted(
+        found.case
+        for found in now.outcomes
+        if found.sha256 and found.sha256 != bytes_before.get(found.case, found.sha256)
+    )
+    if other:
+        more = f" and {len(other) - 1} more" if len(other) > 1 else ""
+        return f"they are of different images: {other[0]}{more} changed its content"
+    labels = relabelled(earlier, later)
+    if labels is not None:
+        return f"they are of different labels: {labels}"
+    strangers = (not _partial(before) and later.keys() - earlier.keys()) or (
+        not _partial(now) and earlier.keys() - later.keys()
+    )
+    sets = (before.dataset.content_hash, now.dataset.content_hash)
+    whole = not _partial(before) and not _partial(now)
+    if strangers or (whole and all(sets) and sets[0] != sets[1]):
+        first, second = map(_short, sets)
+        return f"they are of different image sets ({before.dataset.name} {first} and {second})"
+    return None if earlier.keys() & later.keys() else "they have no image in common"

@@ -1,0 +1,260 @@
+"""Which classes are taken for which: attractors, and pairs that are confused.
+
+The reasons for these tests, and how they share the error, are those of `diagnosis`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.diagnosis.finding import EXAMPLES, KINDS, LEVEL, Attractor, ConfusedPair
+from pytest_llmclf.diagnosis.instructions import standing
+from pytest_llmclf.diagnosis.significance import (
+    binomial_tail,
+    binomial_two_sided,
+    fisher_greater,
+    holm,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llmclf.report import Report
+
+PAIR: Final = 2
+"""Fewest labels that can be confused."""
+
+_FACTOR: Final = 2
+"""How many times the odds of an even spread are "far more"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Counts of the answers, by class.
+
+    Attributes:
+        counts: ``counts[actual][predicted]``.
+        images: Answered images.
+        named: Those whose answer names a label.
+        wrong: Those whose answer names another label.
+    """
+
+    counts: tuple[tuple[int, ...], ...]
+    images: tuple[int, ...]
+    named: tuple[int, ...]
+    wrong: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """How many classes there are."""
+        return len(self.counts)
+
+    @classmethod
+    def of(cls, report: Report) -> Tally:
+        """Count the answers of a report."""
+        confusion = report.confusion
+        named = tuple(map(sum, confusion.counts))
+        return cls(
+            counts=confusion.counts,
+            images=tuple(map(sum, zip(named, confusion.unparsed, strict=True))),
+            named=named,
+            wrong=tuple(
+                total - row[place]
+                for place, (total, row) in enumerate(zip(named, confusion.counts, strict=True))
+            ),
+        )
+
+
+def attractors(report: Report, tally: Tally) -> Iterator[Attractor]:
+    """Labels that take wrong answers from several classes, most taken first."""
+    labels = report.confusion.labels
+    p_values = holm([_attraction(tally, place) for place in range(tally.size)], kinds=KINDS)
+    found = [place for place, p_value in enumerate(p_values) if p_value <= LEVEL]
+    taken = {place: sum(tally.counts[i][place] for i in _others(tally, place)) for place in found}
+    for place in sorted(found, key=lambda place: (-taken[place], place)):
+        label = labels[place]
+        column = [(tally.counts[source][place], source) for source in _others(tally, place)]
+        sources = sorted((entry for entry in column if entry[0]), key=lambda e: (-e[0], e[1]))
+        others = sum(tally.wrong) - tally.wrong[place]
+        yield Attractor(
+            label=label,
+            taken=taken[place],
+            wrong=sum(tally.wrong),
+            even=others / (tally.size - 1),
+            sources=tuple(labels[source] for _, source in sources),
+            given=tally.wrong[place],
+            prompt=standing(label, labels, report.instructions) if report.instructions else None,
+            p_value=p_values[place],
+            cases=_mistakes(report, {(labels[source], label) for _, source in sources}),
+        )
+
+
+def _attraction(tally: Tally, target: int) -> float:
+    """P-value of "this label draws no more than its due from all classes but at most one".
+
+    Drawing from one class is no attraction but a confused pair, so the test leaves out each source
+    in turn and keeps the largest p-value (partial conjunction, Benjamini and Heller, Biometrics
+    64, 2008, 1215-1222). It claims two things, and must show both (Berger, Technometrics 24, 1982,
+    295-300), so the larger p-value counts:
+
+    * of the other classes' wrong answers, more than twice the odds of an even spread name it:
+      with K labels 1 to K - 2 is even, 2 to K - 2 is twice that, which is a share of 2/K;
+    * images of other classes are answered with it at a higher rate than its own are answered with
+      theirs. Look-alikes give as they take, whatever their share.
+    """
+    taken = {source: tally.counts[source][target] for source in _others(tally, target)}
+    twice, every = _FACTOR / tally.size, sum(taken.values())
+    wrong = sum(tally.wrong[source] for source in taken)
+    if every <= twice * wrong:
+        return 1.0
+    return max(
+        max(
+            binomial_tail(every - taken[left_out], wrong - tally.wrong[left_out], twice),
+            _one_sidedness(tally, target, left_out),
+        )
+        for left_out in taken
+    )
+
+
+def _one_sidedness(tally: Tally, target: int, left_out: int) -> float:
+    """P-value of "no class but `left_out` gives `target` more than it gets back".
+
+    Given how many images of a pair of classes are confused either way, those that go one way are
+    hypergeometric, which is a sum of independent trials; over all pairs their tail is at most that
+    of the binomial with the mean rate (Hoeffding 1956, see `binomial_tail`).
+    """
+    own = tally.named[target]
+    if not own:
+        return 0.0
+    taken = both = 0
+    expected = 0.0
+    for source in _others(tally, target):
+        if source == left_out:
+            continue
+        there, back = tally.counts[source][target], tally.counts[target][source]
+        images = tally.named[source]
+        taken, both = taken + there, both + there + back
+        expected += (there + back) * images / max(1, images + own)
+    if taken < expected + 1:
+        return 1.0
+    return binomial_tail(taken, both, expected / both)
+
+
+def confused_pairs(report: Report, tally: Tally, avoided: set[str]) -> Iterator[ConfusedPair]:
+    """Pairs of classes that are taken for each other, or one for the other; most images first.
+
+    A pair that an attractor explains is left out. Two labels alone are always "a pair", so only
+    the way is tested.
+    """
+    labels = report.confusion.labels
+    pairs = [(a, b) for a in range(tally.size) for b in range(a + 1, tally.size)]
+    alone = tally.size == PAIR
+    p_pairs = [0.0] if alone else holm([_confusion(tally, a, b) for a, b in pairs], kinds=KINDS)
+    p_ways = _directions(tally, pairs)
+    entries = [
+        _pair(report, tally, (a, b), None if alone else p_pair, p_ways.get((a, b), 1.0))
+        for (a, b), p_pair in zip(pairs, p_pairs, strict=True)
+        if p_pair <= LEVEL and avoided.isdisjoint((labels[a], labels[b]))
+    ]
+    for entry in sorted(entries, key=lambda entry: -(entry.forth + entry.back)):
+        if entry.one_way or not alone:
+            yield entry
+
+
+def _confusion(tally: Tally, a: int, b: int) -> float:
+    """P-value of "these two are confused no more than any two", of three labels or more.
+
+    Three times the smallest of those for either way and for both together, since some pairs are
+    confused one way and some both ways.
+    """
+    forth, back = tally.counts[a][b], tally.counts[b][a]
+    if forth + back < PAIR:
+        return 1.0
+    rest = [row for place, row in enumerate(tally.counts) if place not in (a, b)]
+    to_a, to_b = sum(row[a] for row in rest), sum(row[b] for row in rest)
+    tests = (
+        _excess(tally, sources=(a, b), pair=(a, b), within=forth + back, strangers=to_a + to_b),
+        _excess(tally, sources=(a,), pair=(a, b), within=forth, strangers=to_b),
+        _excess(tally, sources=(b,), pair=(a, b), within=back, strangers=to_a),
+    )
+    return min(1.0, len(tests) * min(tests))
+
+
+def _excess(
+    tally: Tally, *, sources: Sequence[int], pair: tuple[int, int], within: int, strangers: int
+) -> float:
+    """P-value of "wrong answers on `sources` go to the rest of `pair` no more than elsewhere".
+
+    Both must be shown, so the larger p-value counts: of these wrong answers, more than twice the
+    odds of an even spread stay within the pair (a share of 2/K, see `_attraction`); and images of
+    `sources` are confused so at a higher rate than images of other classes are answered with the
+    same labels (`strangers` of them), so that it is not merely a label that attracts them all.
+    """
+    wrong = sum(tally.wrong[place] for place in sources)
+    twice = _FACTOR / tally.size
+    if within < PAIR or within <= twice * wrong:
+        return 1.0
+    elsewhere = sum(tally.named) - sum(tally.named[place] for place in pair)
+    named = sum(tally.named[place] for place in sources)
+    return max(
+        binomial_tail(within, wrong, twice),
+        fisher_greater(within, named, strangers, elsewhere),
+    )
+
+
+def _directions(tally: Tally, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], float]:
+    """Adjusted p-values of "both ways at the same rate": exact sign tests, class sizes considered.
+
+    Only pairs with so many images confused that even all of them one way would be significant are
+    tested, and counted among the hypotheses: that number says nothing about the way (Tarone,
+    Biometrics 46, 1990, 515-522). Pairs that are not in the answer cannot be told.
+    """
+    p_values = {}
+    for a, b in pairs:
+        forth, confused = tally.counts[a][b], tally.counts[a][b] + tally.counts[b][a]
+        if confused:
+            rate = tally.named[a] / (tally.named[a] + tally.named[b])
+            if KINDS * 2 * min(rate, 1 - rate) ** confused <= LEVEL:
+                p_values[a, b] = binomial_two_sided(forth, confused, rate)
+    return dict(zip(p_values, holm(list(p_values.values()), kinds=KINDS), strict=True))
+
+
+def _pair(
+    report: Report, tally: Tally, pair: tuple[int, int], p_pair: float | None, p_way: float
+) -> ConfusedPair:
+    taken, taken_for = sorted(
+        pair,
+        key=lambda place: (
+            -tally.counts[place][sum(pair) - place] / max(1, tally.named[place]),
+            place,
+        ),
+    )
+    labels = report.confusion.labels
+    a, b = labels[taken], labels[taken_for]
+    one_way = p_way <= LEVEL
+    tested = [p for p in (p_pair, p_way if one_way or p_pair is None else None) if p is not None]
+    return ConfusedPair(
+        taken=a,
+        taken_for=b,
+        forth=tally.counts[taken][taken_for],
+        back=tally.counts[taken_for][taken],
+        wrong=tally.wrong[taken] + tally.wrong[taken_for],
+        taken_images=tally.named[taken],
+        taken_for_images=tally.named[taken_for],
+        one_way=one_way,
+        p_pair=p_pair,
+        p_one_way=p_way,
+        p_value=max(tested),
+        cases=_mistakes(report, {(a, b), (b, a)}),
+    )
+
+
+def _others(tally: Tally, place: int) -> Iterator[int]:
+    return (other for other in range(tally.size) if other != place)
+
+
+def _mistakes(report: Report, ways: set[tuple[str, str]]) -> tuple[str, ...]:
+    """The first images that were confused in one of these ways: (expected, predicted)."""
+    wrong = report.of_kind("misclassified")
+    return tuple(one.case for one in wrong if (one.expected, one.predicted) in ways)[:EXAMPLES]

@@ -1,0 +1,167 @@
+"""What a report's images say about a threshold: which are right, and how much each weighs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final, Literal
+
+from pytest_llmclf.gate.bounds import Evidence
+from pytest_llmclf.metrics import Ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pytest_llmclf.gate.bounds import Groups
+    from pytest_llmclf.gate.threshold import Threshold
+    from pytest_llmclf.metrics import Confusion, Measure
+    from pytest_llmclf.report import Report
+
+Kind = Literal["precision", "recall", "f1"]
+
+_AVERAGES: Final[dict[str, tuple[Kind, Callable[[Confusion], list[int]]]]] = {
+    "balanced_accuracy": ("recall", lambda found: [int(s.support > 0) for s in found.scores]),
+    "macro_precision": ("precision", lambda found: [int(s.occurs) for s in found.scores]),
+    "macro_recall": ("recall", lambda found: [int(s.occurs) for s in found.scores]),
+    "macro_f1": ("f1", lambda found: [int(s.occurs) for s in found.scores]),
+    "weighted_precision": ("precision", lambda found: [s.support for s in found.scores]),
+    "weighted_f1": ("f1", lambda found: [s.support for s in found.scores]),
+}
+"""What is averaged, and how much each class weighs. A weighted recall is the accuracy."""
+
+
+def evidence_of(threshold: Threshold, report: Report, measure: Measure) -> Evidence:
+    """What a report says about what a threshold compares.
+
+    Averages are about images of the same mix of classes. Which classes occur, and how many images
+    show and answers name each, is taken as it is. That errs on the safe side, since the spread
+    between the classes counts as chance; ``benchmarks/gate_errors.py`` measures how much.
+
+    Args:
+        threshold: Of one class, if of classes.
+        report: All of it; the slice is taken here.
+        measure: What the threshold measures in it; the evidence's estimate is the same number.
+
+    Raises:
+        TypeError: For a metric that has no bounds, such as ``ece``.
+    """
+    if threshold.metric in _AVERAGES:
+        confusion = threshold.part(report).confusion
+        kind, weigh = _AVERAGES[threshold.metric]
+        return _average(confusion, kind, weigh(confusion))
+    if threshold.metric == "weighted_recall":
+        # An average in name only.
+        measure = threshold.part(report).accuracy
+    if not isinstance(measure, Ratio):
+        raise TypeError(f"{threshold.metric} has no confidence bounds")
+    if threshold.metric == "f1":
+        return Evidence(
+            right=_groups([(2.0, measure.hits // 2)]),
+            wrong=_groups([(1.0, measure.total - measure.hits)]),
+            unseen_right=2.0,
+        )
+    return proportion(measure.hits, measure.total)
+
+
+def proportion(hits: int, total: int) -> Evidence:
+    """What so many of so many images say, all weighing the same."""
+    return Evidence(right=_groups([(1.0, hits)]), wrong=_groups([(1.0, total - hits)]))
+
+
+def _average(confusion: Confusion, kind: Kind, weights: list[int]) -> Evidence:
+    """An average of a ratio over classes, as a share of weighted images.
+
+    Every class hands its weight out in equal parts: for recall to the images that show it, for
+    precision to the answers that name it, for F1 to both, so that an image has a part as what it
+    shows and a part as what it is called.
+    """
+    named = [sum(column) for column in zip(*confusion.counts, strict=True)]
+    shown = [score.support for score in confusion.scores]
+    total = sum(weights)
+    by_shown, by_named = [0.0] * len(shown), [0.0] * len(shown)
+    empty = 0
+    for place, weight in enumerate(weights):
+        takers = shown[place] * (kind != "precision") + named[place] * (kind != "recall")
+        if not weight:
+            continue
+        if not takers:
+            empty += weight
+            continue
+        part = weight / total / takers
+        by_shown[place] = part if kind != "precision" else 0.0
+        by_named[place] = part if kind != "recall" else 0.0
+    return Evidence(
+        right=_groups(
+            (by_shown[place] + by_named[place], row[place])
+            for place, row in enumerate(confusion.counts)
+        ),
+        wrong=_groups(
+            [
+                (by_shown[actual] + by_named[predicted], count)
+                for actual, row in enumerate(confusion.counts)
+                for predicted, count in enumerate(row)
+                if actual != predicted
+            ]
+            + list(zip(by_shown, confusion.unparsed, strict=True))
+        ),
+        unseen_right=max(map(sum, zip(by_shown, by_named, strict=True)), default=1.0),
+        unseen_wrong=_heaviest_mistake(by_shown, by_named),
+        unknown=empty / total if total else 0.0,
+        lean=_lean(confusion, kind, weights),
+    )
+
+
+def _lean(confusion: Confusion, kind: Kind, weights: list[int]) -> float:
+    """By how much an average of ratios is above that of endlessly many images, on average.
+
+    A ratio X/D whose denominator depends on chance is biased by about
+    ``(X/D Var(D) - Cov(X, D)) / D²`` (Cochran, Sampling Techniques, 3rd ed. 1977, section 6.8).
+    It does not average out over many small classes. The number of images that show a class is
+    fixed, so that the recall has none; how many answers name it is not.
+    """
+    if kind == "recall" or not sum(weights):
+        return 0.0
+    scores = confusion.scores
+    pooled = 1 - (confusion.accuracy.value or 0.0)
+    found = 0.0
+    for place, score in enumerate(scores):
+        cells = [row[place] for row in confusion.counts]
+        spread = [
+            _spread(count, from_.support, pooled)
+            for count, from_ in zip(cells, scores, strict=True)
+        ]
+        named = sum(cells)
+        double, taken = (1, named) if kind == "precision" else (2, named + score.support)
+        if taken:
+            ratio = double * cells[place] / taken
+            lean = (ratio * sum(spread) - double * spread[place]) / taken**2
+            found += weights[place] * lean
+    return found / sum(weights)
+
+
+def _spread(count: int, images: int, pooled: float) -> float:
+    """Variance of a count among so many images; of a single one its own tells nothing."""
+    if images > 1:
+        return count * (1 - count / images) * images / (images - 1)
+    return count * pooled
+
+
+def _heaviest_mistake(by_shown: list[float], by_named: list[float]) -> float:
+    """The most that an image of one class, called another or nothing, can weigh."""
+    # The heaviest class to be called by, or the second for images of the heaviest itself.
+    order = sorted(range(len(by_named)), key=lambda place: -by_named[place])[:2]
+    return max(
+        (
+            shown + max((by_named[place] for place in order if place != actual), default=0.0)
+            for actual, shown in enumerate(by_shown)
+        ),
+        default=1.0,
+    )
+
+
+def _groups(parts: Iterable[tuple[float, int]]) -> Groups:
+    """Added up by weight and sorted, so that the order of classes and images never matters."""
+    counts: Counter[float] = Counter()
+    for weight, count in parts:
+        if weight and count:
+            counts[weight] += count
+    return tuple(sorted(counts.items()))

@@ -1,0 +1,259 @@
+"""What one threshold comes to, in either reading, and the line that says so.
+
+*About these images*: the measured value is compared. It is exact; what it says of further images
+is left to the reader.
+
+*With confidence*, about images like these: PASS if the value would reach the bound with that
+confidence, FAIL if it would stay below it with that confidence, else INCONCLUSIVE. A gate of
+several thresholds passes only if all do, which needs no correction: if one value is really below
+its bound, that one must err for the gate to pass (Berger, Technometrics 24, 1982, 295-300). It
+fails as soon as one does, so there each of m thresholds may err in 5%/m (Bonferroni).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.gate.bounds import more_images
+from pytest_llmclf.gate.evidence import evidence_of
+from pytest_llmclf.gate.text import needs_probabilities
+from pytest_llmclf.gate.threshold import EVERY, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llmclf.gate.bounds import Evidence
+    from pytest_llmclf.gate.threshold import Threshold
+    from pytest_llmclf.metrics import Measure
+    from pytest_llmclf.report import Report, Undecided, VerdictWord
+
+_NAMED = 8
+"""Classes that one line names at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certainty:
+    """What a gate wants to be sure of.
+
+    Attributes:
+        confidence: Such as 0.95.
+        thresholds: How many the gate has, each class of ``recall[*]`` counted.
+    """
+
+    confidence: float
+    thresholds: int
+
+    @property
+    def passing(self) -> float:
+        """How often a PASS may be wrong."""
+        return 1 - self.confidence
+
+    @property
+    def failing(self) -> float:
+        """How often each FAIL may be wrong."""
+        return self.passing / self.thresholds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one threshold came to.
+
+    Attributes:
+        threshold: What was asked.
+        word: PASS, FAIL or INCONCLUSIVE.
+        undecided: Why, for INCONCLUSIVE.
+        measure: What was measured.
+    """
+
+    threshold: Threshold
+    word: VerdictWord
+    measure: Measure
+    undecided: Undecided | None = None
+
+
+def read(asked: Threshold, report: Report, certainty: Certainty | None) -> tuple[Reading, ...]:
+    """Judge a threshold, ``recall[*]`` as one a class.
+
+    Args:
+        asked: What is asked.
+        report: With nothing missing.
+        certainty: ``None``: about these images.
+    """
+    return tuple(
+        _read(threshold, measure, report, certainty)
+        for threshold, measure in asked.measures(report)
+    )
+
+
+def _read(
+    threshold: Threshold, measure: Measure, report: Report, certainty: Certainty | None
+) -> Reading:
+    value = measure.value
+    if value is None:
+        return Reading(
+            threshold=threshold, word="INCONCLUSIVE", measure=measure, undecided="undefined"
+        )
+    if certainty is None:
+        word: VerdictWord = "PASS" if threshold.holds(value) else "FAIL"
+        return Reading(threshold=threshold, word=word, measure=measure)
+    word = sure_word(threshold, evidence_of(threshold, report, measure), certainty)
+    undecided: Undecided | None = "sample" if word == "INCONCLUSIVE" else None
+    return Reading(threshold=threshold, word=word, measure=measure, undecided=undecided)
+
+
+def sure_word(threshold: Threshold, found: Evidence, certainty: Certainty) -> VerdictWord:
+    """The verdict on images like these, of a measure that is defined."""
+    reached, missed = found.doubt_at_least, found.doubt_at_most
+    if not threshold.upwards:
+        reached, missed = missed, reached
+    if threshold.holds(threshold.worst) or reached(threshold.number) <= certainty.passing:
+        return "PASS"
+    return "FAIL" if missed(threshold.number) < certainty.failing else "INCONCLUSIVE"
+
+
+def told(
+    asked: Threshold, readings: Sequence[Reading], report: Report, certainty: Certainty | None
+) -> Iterator[tuple[Reading, str]]:
+    """One line a verdict, each with a reading that has its word.
+
+    Of ``recall[*]`` every class that fails has a line of its own. The classes that pass share one,
+    which names the worst of them, and so do those that are undecided for the same reason.
+    """
+    if asked.label != EVERY:
+        yield from ((one, _line(one, report, certainty)) for one in readings)
+        return
+    groups: defaultdict[tuple[str, str], list[Reading]] = defaultdict(list)
+    for one in readings:
+        groups[one.word, one.undecided or ""].append(one)
+    order = ("FAIL", "INCONCLUSIVE", "PASS")
+    for (word, _), group in sorted(groups.items(), key=lambda item: order.index(item[0][0])):
+        if word == "FAIL" or len(group) == 1:
+            yield from ((one, _line(one, report, certainty)) for one in group)
+        else:
+            yield group[0], _joint_line(asked, group, len(readings), report, certainty)
+
+
+def population(report: Report) -> str:
+    """Which images a verdict about these images is about."""
+    ledger = report.ledger
+    if ledger.collected < report.dataset.cases_in_dataset:
+        return f"on {ledger.collected} of {report.dataset.cases_in_dataset} images, a subset"
+    return f"on these {ledger.collected} images"
+
+
+def asked_for(threshold: Threshold, certainty: Certainty | None) -> str:
+    """What a line begins with: ``accuracy >= 0.8 with 95% confidence``."""
+    if certainty is None:
+        return threshold.text
+    return f"{threshold.text} with {plain(round(100 * certainty.confidence, 10))}% confidence"
+
+
+def _line(one: Reading, report: Report, certainty: Certainty | None) -> str:
+    asked = asked_for(one.threshold, certainty)
+    return f"{asked}: {_found(one, report, certainty)}"
+
+
+def _joint_line(
+    asked: Threshold,
+    group: Sequence[Reading],
+    total: int,
+    report: Report,
+    certainty: Certainty | None,
+) -> str:
+    first = group[0]
+    classes = f"{len(group)} of {total} classes" if len(group) < total else f"all {total} classes"
+    if first.word == "INCONCLUSIVE":
+        names = [str(one.threshold.label) for one in group[:_NAMED]]
+        names += [f"{len(group) - _NAMED} more"] if len(group) > _NAMED else []
+        classes += f" ({', '.join(names)})"
+    head = f"{asked_for(asked, certainty)}: {classes}"
+    if first.undecided == "undefined":
+        return f"{head}: undefined {population(report)}"
+    values = [one.measure.value or 0.0 for one in group]
+    extreme = min(values) if asked.upwards else max(values)
+    worst = group[values.index(extreme)]
+    which = "lowest" if asked.upwards else "highest"
+    return f"{head}, {which} {worst.threshold.subject} {_found(worst, report, certainty)}"
+
+
+def _found(one: Reading, report: Report, certainty: Certainty | None) -> str:
+    value = one.measure.value
+    if value is None:
+        return f"undefined {population(report)}{_why_undefined(one.threshold, report)}"
+    hits, total = getattr(one.measure, "hits", None), getattr(one.measure, "total", None)
+    # Four decimals: 0.9996 must not be shown as the 1.000 that it failed to reach.
+    shown = f"{value:.4f}" + (f" ({hits}/{total})" if hits is not None else "")
+    if certainty is None:
+        return f"{shown} {population(report)}"
+    return f"{shown}, {_interval(one, report, certainty)}" + (
+        f": too few to tell; {_remedy(one, report, certainty)}"
+        if one.word == "INCONCLUSIVE"
+        else ""
+    )
+
+
+def _interval(one: Reading, report: Report, certainty: Certainty) -> str:
+    found = evidence_of(one.threshold, report, one.measure)
+    ends = [certainty.passing, certainty.failing]
+    if not one.threshold.upwards:
+        ends.reverse()
+    # Rounded outwards: what is shown is never more than what is known.
+    low = math.floor(10_000 * found.low(ends[0])) / 10_000
+    high = math.ceil(10_000 * found.high(ends[1])) / 10_000
+    # Two digits of the doubt: 99.995% sure is not 100%.
+    sure = [f"{100 - float(f'{100 * alpha:.2g}'):.10g}%" for alpha in ends]
+    how = f"each end {sure[0]} sure"
+    if certainty.thresholds > 1:
+        how = f"the ends {sure[0]} and {sure[1]} sure, for {certainty.thresholds} thresholds"
+    return f"plausibly {low:.4f} to {high:.4f} ({how}), of images like these"
+
+
+def _remedy(one: Reading, report: Report, certainty: Certainty) -> str:
+    threshold, found = one.threshold, evidence_of(one.threshold, report, one.measure)
+    alphas = (certainty.passing, certainty.failing)
+    low, high = alphas if threshold.upwards else alphas[::-1]
+    more = more_images(found, threshold.number, low, high)
+    if more is None:
+        return "if the rate stays, no number of further images would decide it"
+    if threshold.coverage is not None:
+        more = math.ceil(more / threshold.coverage)
+    about = round(more, min(0, 2 - len(str(more))))
+    return f"about {about:,} more {_unit(threshold)} would decide it if the rate stays"
+
+
+def _unit(threshold: Threshold) -> str:
+    """What there must be more of."""
+    with_tags = " and ".join(f"{tag}={value}" for tag, value in threshold.where)
+    sliced = f" with {with_tags}" if with_tags else ""
+    match threshold.metric:
+        case "recall":
+            return f"images of {threshold.label}{sliced}"
+        case "precision":
+            return f"answers {threshold.label}{sliced}"
+        case "f1":
+            return f"images of {threshold.label}, or called so,{sliced}"
+        case _:
+            return f"images{sliced}"
+
+
+def _why_undefined(threshold: Threshold, report: Report) -> str:
+    part = threshold.part(report)
+    if not part.ledger.answered:
+        return ": no answered image has these tags"
+    if needs_probabilities(threshold):
+        from pytest_llmclf.calibration import why_missing
+
+        why = why_missing(part)
+        return f": {why}" if why else ""
+    match threshold.metric:
+        case "recall":
+            return f": no answered image shows {threshold.label}"
+        case "precision":
+            return f": no answer names {threshold.label}"
+        case "f1":
+            return f": no answered image shows {threshold.label} and no answer names it"
+        case _:
+            return ""

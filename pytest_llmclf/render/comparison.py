@@ -1,0 +1,234 @@
+"""Paired comparisons as lines for a terminal and for a failure message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmclf.comparison import SIGNIFICANCE
+from pytest_llmclf.comparison.models import compare_models
+from pytest_llmclf.render import numbers
+from pytest_llmclf.render.text import Line, Style, left, width
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llmclf.comparison import ChangeKind, Comparison
+    from pytest_llmclf.comparison.models import PairedModels
+    from pytest_llmclf.report import Report
+
+MOST = 10
+"""Most images named in one list."""
+FEW = 3
+"""The same where models of one run are compared in passing."""
+
+_INDENT = "  "
+_NAME = 40
+_LISTS: tuple[ChangeKind, ...] = ("broken", "fixed", "changed")
+
+
+def model_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
+    """Every pair of models that answered the same evaluation; nothing where each has one."""
+    compared = compare_models(reports)
+    if not compared:
+        return
+    yield style.line(("models compared", "bold"))
+    for evaluation in dict.fromkeys(pair.first.evaluation for pair in compared):
+        found = [pair for pair in compared if pair.first.evaluation == evaluation]
+        models = sum(report.evaluation == evaluation for report in reports)
+        for pair in found:
+            yield from _pair_lines(pair, style)
+        left_out = models * (models - 1) // 2 - len(found)
+        if left_out:
+            text = (
+                f"{numbers.plural(left_out, 'more pair')} of {models} models: only the first "
+                "model is compared with each of the others"
+            )
+            yield from _wrapped(style, text, "light")
+
+
+def _pair_lines(pair: PairedModels, style: Style) -> Iterator[Line]:
+    room = max(8, style.width // 3 - 4)
+    yield style.line(
+        _INDENT,
+        (style.name(pair.first.evaluation, room), "bold"),
+        " · ",
+        (style.name(pair.first.model, room), "cyan"),
+        " and ",
+        (style.name(pair.second.model, room), "cyan"),
+    )
+    names = (pair.first.model, pair.second.model)
+    yield from comparison_lines(
+        pair.comparison, names, style, p_value=pair.p_value, tests=pair.pairs, most=FEW
+    )
+
+
+def comparison_lines(
+    comparison: Comparison,
+    names: tuple[str, str],
+    style: Style,
+    *,
+    p_value: float | None = None,
+    tests: int = 1,
+    most: int = MOST,
+) -> Iterator[Line]:
+    """Two sides: accuracies, difference, what chance says of it, and the images that differ.
+
+    Args:
+        comparison: The second side held against the first.
+        names: What both are called.
+        style: What the place can show.
+        p_value: Of the comparison together with others; default: its own.
+        tests: How many comparisons that p-value is for.
+        most: Most images named in one list.
+    """
+    if comparison.refused is not None:
+        yield from _wrapped(style, f"not compared: {comparison.refused}", "yellow")
+        return
+    shown = [style.name(name, min(_NAME, style.width // 2)) for name in names]
+    columns = max(map(width, shown))
+    for name, ratio in zip(shown, (comparison.before, comparison.now), strict=True):
+        accuracy = numbers.counted(ratio, style.digits)
+        yield style.line(f"{_INDENT}  {left(name, columns)}  accuracy {accuracy}")
+    if comparison.common:
+        text = f"on the {numbers.plural(comparison.common, 'image')} that both answered: "
+        yield from _wrapped(style, text + _difference(comparison, style))
+        chance = comparison.p_value if p_value is None else p_value
+        yield from _wrapped(style, _sentence(comparison, names, chance, tests))
+    for text in (*_left_out(comparison), *comparison.notes):
+        yield from _wrapped(style, text, "yellow")
+    yield from _lists(comparison, shown, style, most)
+
+
+def _difference(comparison: Comparison, style: Style) -> str:
+    digits = style.digits
+    text = f"difference {comparison.difference:+.{digits}f}"
+    ends = comparison.interval
+    if ends is None:
+        return f"{text} when the run stopped"
+    level = numbers.confidence(ends.confidence)
+    return f"{text}, {level} interval {ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
+
+
+def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, tests: int) -> str:
+    """What the flips say, for somebody who knows no statistics."""
+    lost, won = len(comparison.broken), len(comparison.fixed)
+    if not lost and not won:
+        return "both are right on the same images"
+    better, worse = names if lost > won else names[::-1]
+    counts = f"{better} is better on {numbers.plural(max(lost, won), 'image')}, {worse} on "
+    counts += numbers.count(min(lost, won))
+    if lost == won:
+        return f"{counts}: no sign of a difference"
+    test = "a test that holds however the run was stopped" if comparison.not_asked else "McNemar"
+    family = f", counted for {tests} comparisons at once" if tests > 1 else ""
+    result = (
+        f"{better} is significantly better"
+        if p_value < SIGNIFICANCE
+        else "no proof that one is better"
+    )
+    return (
+        f"{counts}: if both were equally good, chance alone would give a difference like this in "
+        f"{numbers.percent(p_value)} of cases ({test}{family}): {result}"
+    )
+
+
+def _left_out(comparison: Comparison) -> Iterator[str]:
+    for cases, why in (
+        (comparison.unanswered, "without an answer on one side: not compared"),
+        (comparison.not_asked, "not asked on one side, which stopped early: not compared"),
+        (comparison.missing, "of the first side only"),
+        (comparison.new, "of the second side only"),
+    ):
+        if cases:
+            yield f"{numbers.plural(len(cases), 'image')} {why}"
+
+
+def _lists(comparison: Comparison, shown: Sequence[str], style: Style, most: int) -> Iterator[Line]:
+    first, second = shown
+    heads = {
+        "broken": f"only {first} is right",
+        "fixed": f"only {second} is right",
+        "changed": "wrong in different ways",
+    }
+    for kind in _LISTS:
+        changes = comparison.of_kind(kind)
+        if not changes:
+            continue
+        yield style.line(f"{_INDENT}  {heads[kind]}: {len(changes)}")
+        for change in changes[:most]:
+            text = (
+                f"{change.case}: expected {change.expected}, "
+                f"{first}: {change.was}, {second}: {change.now}"
+            )
+            yield from _wrapped(style, text, "light", indent=_INDENT * 3)
+        if len(changes) > most:
+            yield style.line((f"{_INDENT * 3}and {len(changes) - most} more", "light"))
+
+
+def _wrapped(style: Style, text: str, *marks: str, indent: str = _INDENT * 2) -> Iterator[Line]:
+    for found in style.wrapped(text, indent):
+        yield style.line((found, marks)) if marks else style.line(found)  # type: ignore[arg-type]
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """A comparison as JSON built-ins; undefined numbers are null."""
+    ends = comparison.interval
+    return {
+        "refused": comparison.refused,
+        "notes": list(comparison.notes),
+        "images": comparison.common,
+        "correct": [comparison.before.hits, comparison.now.hits],
+        "difference": comparison.difference,
+        "interval": None if ends is None else [ends.low, ends.high],
+        "confidence": None if ends is None else ends.confidence,
+        "p_value": comparison.p_value,
+        "test": "anytime" if comparison.not_asked else "mcnemar-exact",
+        **{
+            kind: [
+                {"case": each.case, "expected": each.expected, "was": each.was, "now": each.now}
+                for each in comparison.of_kind(kind)
+            ]
+            for kind in _LISTS
+        },
+        "new": list(comparison.new),
+        "missing": list(comparison.missing),
+        "unanswered": list(comparison.unanswered),
+        "not_asked": list(comparison.not_asked),
+    }
+
+
+def baseline_lines(comparison: Comparison, reason: str | None, most: int = MOST) -> list[str]:
+    """What changed against committed predictions, one line an image, with the remedy.
+
+    Args:
+        comparison: This run against what is committed.
+        reason: Why it fails.
+        most: Most images named in one list.
+    """
+    safe = Style().safe
+    lines = [reason] if reason else []
+    if comparison.refused is None:
+        # The remedy stands in front: pytest shows eight lines of an explanation unless -vv.
+        lines.append(comparison.summary())
+        lines.append("if this is right, commit new predictions with --snapshot-update")
+        for kind in _LISTS:
+            changes = comparison.of_kind(kind)
+            lines += [f"{kind}: {len(changes)}"] if changes else []
+            lines += [
+                safe(
+                    f"  {change.case}: expected {change.expected}, was {change.was}, "
+                    f"now {change.now}"
+                )
+                for change in changes[:most]
+            ]
+            lines += [f"  and {len(changes) - most} more"] if len(changes) > most else []
+    for what, cases in (
+        ("new", comparison.new),
+        ("missing", comparison.missing),
+        ("without an answer", comparison.unanswered),
+    ):
+        lines += [f"{what}: {len(cases)}"] if cases else []
+        lines += [f"  {safe(case)}" for case in cases[:most]]
+        lines += [f"  and {len(cases) - most} more"] if len(cases) > most else []
+    lines += comparison.notes
+    return lines

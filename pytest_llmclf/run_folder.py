@@ -1,0 +1,206 @@
+"""A run's folder, read back: what `render.files.write_run` wrote."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmclf.answer import Answer
+from pytest_llmclf.errors import LlmclfError
+from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
+from pytest_llmclf.render.files import SCHEMA
+from pytest_llmclf.report import DatasetFacts, Ledger, Report, Verdict, build
+from pytest_llmclf.request import ModelIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+RUNS = Path(".llmclf") / "runs"
+"""Where runs are kept unless told otherwise, below the folder of the project."""
+_RECENT = {"latest": -1, "previous": -2}
+_SHOWN = 5
+
+
+class RunFolderError(LlmclfError):
+    """A folder is not that of a run, or is damaged; the message says where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFolder:
+    """One finished run.
+
+    Attributes:
+        path: Its folder.
+        settings: What was asked for.
+        environment: What ran it.
+        reports: One an evaluation and model.
+        verdicts: What the gates came to.
+    """
+
+    path: Path
+    settings: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    reports: tuple[Report, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+def find_run(name: str, runs: Path = RUNS) -> Path:
+    """The folder of a run.
+
+    Args:
+        name: A folder, the name of one in `runs`, the start of one name alone, ``latest`` or
+            ``previous``.
+        runs: Where runs are kept.
+
+    Raises:
+        RunFolderError: There is no such run, or several; says which there are.
+    """
+    path = Path(name).expanduser()
+    if name and path.is_dir():
+        return path
+    known = (
+        []
+        if not runs.is_dir()
+        else sorted(found.name for found in runs.iterdir() if (found / "run.json").is_file())
+    )
+    if name in _RECENT:
+        if len(known) < -_RECENT[name]:
+            raise RunFolderError(f"there is no {name} run: {runs} holds {len(known)} finished ones")
+        return runs / known[_RECENT[name]]
+    meant = [found for found in known if found == name] or [
+        found for found in known if name and found.startswith(name)
+    ]
+    if len(meant) == 1:
+        return runs / meant[0]
+    if meant:
+        raise RunFolderError(f"{name!r} begins the names of several runs: {_listed(meant)}")
+    near = difflib.get_close_matches(name, [*known, *_RECENT], n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    there = f"{runs} has {_listed(known)}" if known else f"{runs} holds no finished run"
+    raise RunFolderError(f"{name!r} is no folder and no run; {hint}{there}")
+
+
+def read_run(folder: Path) -> RunFolder:
+    """Read a run's folder.
+
+    Raises:
+        RunFolderError: It is none, it is unfinished, of another schema, or damaged.
+    """
+    summary = _summary(folder)
+    outcomes = _outcomes(folder / "outcomes.jsonl")
+    try:
+        return RunFolder(
+            path=folder,
+            settings=summary["settings"],
+            environment=summary["environment"],
+            reports=tuple(_report(entry, outcomes) for entry in summary["reports"]),
+            verdicts=tuple(_known(Verdict, entry) for entry in summary["gates"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        cause = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise RunFolderError(
+            f"{folder / 'run.json'} does not fit its outcomes: {cause}; run the evaluation again"
+        ) from error
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    path = folder / "run.json"
+    if not folder.is_dir():
+        raise RunFolderError(f"{folder} is no folder")
+    if not path.is_file():
+        begun = (folder / "outcomes.jsonl").exists()
+        why = "the run did not finish writing it" if begun else "it is not the folder of a run"
+        raise RunFolderError(
+            f"{folder} has no run.json: {why}; runs are in {RUNS} or where --llmclf-run put them"
+        )
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise RunFolderError(f"{path} is no JSON: {error}") from error
+    if not isinstance(data, dict) or "reports" not in data:
+        raise RunFolderError(f"{path} is not the summary of a run")
+    _check_schema(data, str(path))
+    return data
+
+
+def _check_schema(data: Mapping[str, Any], place: str) -> None:
+    if data.get("schema") != SCHEMA:
+        raise RunFolderError(
+            f"{place} is of schema {data.get('schema')!r}, this version reads {SCHEMA}; "
+            "run the evaluation again with this version"
+        )
+
+
+def _outcomes(path: Path) -> dict[tuple[str, str], list[Outcome]]:
+    """By evaluation and model."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path} cannot be read: {error}") from error
+    found: dict[tuple[str, str], list[Outcome]] = {}
+    # Only a line feed ends a line: JSON leaves other separators, such as U+2028, inside strings.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+            _check_schema(data, f"{path}, line {number},")
+            outcome = _outcome(data)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RunFolderError(f"{path}, line {number} is damaged: {error}") from error
+        found.setdefault((outcome.evaluation, outcome.model), []).append(outcome)
+    return found
+
+
+def _outcome(data: dict[str, Any]) -> Outcome:
+    answer = data.get("answer")
+    if answer is not None:
+        data = {**data, "answer": {name: answer[name] for name in _names(Answer) if name in answer}}
+    outcome = Outcome.from_json({name: data[name] for name in _names(Outcome) if name in data})
+    if outcome.kind not in OUTCOME_KINDS:
+        raise ValueError(f"{outcome.kind!r} is none of {', '.join(OUTCOME_KINDS)}")
+    return outcome
+
+
+def _report(entry: Mapping[str, Any], outcomes: Mapping[tuple[str, str], list[Outcome]]) -> Report:
+    key = (entry["evaluation"], entry["model"])
+    dataset = _known(
+        DatasetFacts, {**entry["dataset"], "labels": tuple(entry["dataset"]["labels"])}
+    )
+    ledger = _known(Ledger, entry["ledger"])
+    report = build(
+        evaluation=key[0],
+        model=key[1],
+        dataset=dataset,
+        outcomes=outcomes.get(key, []),
+        identity=ModelIdentity.from_json(entry["identity"]) if entry["identity"] else None,
+        collected=ledger.collected,
+        deselected=ledger.deselected,
+        duration_s=entry.get("duration_s"),
+        notes=entry.get("notes", ()),
+        modelfile_digest=entry.get("modelfile_digest", ""),
+        instructions=entry.get("instructions", ""),
+        order=entry.get("order", ()),
+    )
+    if report.ledger != ledger:
+        both = zip(asdict(ledger).items(), asdict(report.ledger).values(), strict=True)
+        other = [f"{name} {said}, found {found}" for (name, said), found in both if said != found]
+        raise ValueError(f"{key[0]} on {key[1]}: {'; '.join(other)}")
+    return report
+
+
+def _known(kind: Any, data: Mapping[str, Any]) -> Any:
+    """A dataclass from `data`, without fields that a later version added."""
+    return kind(**{name: data[name] for name in _names(kind) if name in data})
+
+
+def _names(kind: Any) -> Iterable[str]:
+    return [field.name for field in fields(kind)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[-_SHOWN:]) + more

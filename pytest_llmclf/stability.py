@@ -1,0 +1,286 @@
+"""How much a model differs from itself when it is asked the same again.
+
+Readings are compared, not texts: a label, or that the answer names none. An asking without an
+answer is in no agreement, no vote and no flip, but in the count of those.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.comparison import SIGNIFICANCE
+from pytest_llmclf.comparison.prediction import prediction
+from pytest_llmclf.metrics import Ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.comparison.prediction import Prediction
+    from pytest_llmclf.outcome import Outcome
+    from pytest_llmclf.report import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageAskings:
+    """All askings of one image.
+
+    Attributes:
+        case: Its id.
+        expected: Its label.
+        answers: One entry an asking, in order; ``None`` where there is no answer.
+    """
+
+    case: str
+    expected: str
+    answers: tuple[Prediction | None, ...]
+
+    @property
+    def readings(self) -> tuple[str | None, ...]:
+        """What the answers name, in order; ``None`` for an answer that names no label."""
+        return tuple(answer.label for answer in self.answers if answer is not None)
+
+    @property
+    def correct(self) -> int:
+        """Answers that name the expected label."""
+        return sum(answer is not None and answer.correct for answer in self.answers)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether there are two answers or more to hold against each other."""
+        return len(self.readings) > 1
+
+    @property
+    def consistent(self) -> bool:
+        """Whether all answers read the same."""
+        return len(set(self.readings)) <= 1
+
+    @property
+    def agreement(self) -> Fraction:
+        """Share of pairs of answers that read the same; needs two answers."""
+        total = len(self.readings)
+        same = sum(count * (count - 1) for count in Counter(self.readings).values())
+        return Fraction(same, total * (total - 1))
+
+    @property
+    def majority_correct(self) -> bool:
+        """Whether the most frequent reading is the expected label; a tie for it is not."""
+        return self.has_majority and Counter(self.readings).most_common(1)[0][0] == self.expected
+
+    @property
+    def has_majority(self) -> bool:
+        """Whether one reading is more frequent than any other."""
+        ranked = Counter(self.readings).most_common(2)
+        return bool(ranked) and (len(ranked) == 1 or ranked[0][1] > ranked[1][1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stability:
+    """What repeated askings of the same images show.
+
+    Attributes:
+        askings: How often each image was to be asked, the first time included.
+        images: Every image that was asked, by case.
+        flips: One entry a pair of askings: images that one of both got right and the other did
+            not, among those with an answer to both.
+        unanswered: Askings without an answer; in no other number here.
+    """
+
+    askings: int
+    images: tuple[ImageAskings, ...]
+    flips: tuple[Ratio, ...]
+    unanswered: int
+
+    @property
+    def repeated(self) -> tuple[ImageAskings, ...]:
+        """Images with two answers or more: the denominator of `consistent`."""
+        return tuple(image for image in self.images if image.repeated)
+
+    @property
+    def consistent(self) -> Ratio:
+        """Images whose answers all read the same, among those with two or more."""
+        repeated = self.repeated
+        return Ratio(hits=sum(image.consistent for image in repeated), total=len(repeated))
+
+    @property
+    def inconsistent(self) -> tuple[ImageAskings, ...]:
+        """Images whose answers do not all read the same, by case."""
+        return tuple(image for image in self.images if not image.consistent)
+
+    @property
+    def self_consistency(self) -> float | None:
+        """How often two answers to the same image read the same: the mean over `repeated`.
+
+        ``None`` if there is no such image.
+        """
+        repeated = self.repeated
+        if not repeated:
+            return None
+        return float(sum((image.agreement for image in repeated), Fraction(0)) / len(repeated))
+
+    @property
+    def majority_accuracy(self) -> Ratio:
+        """Accuracy if the most frequent reading of each image counted.
+
+        Among all images with an answer. Unparsed answers vote together; where no reading is more
+        frequent than any other, the image counts as wrong.
+        """
+        answered = [image for image in self.images if image.readings]
+        return Ratio(hits=sum(image.majority_correct for image in answered), total=len(answered))
+
+    @property
+    def no_majority(self) -> tuple[str, ...]:
+        """Images with answers of which no reading is the most frequent, by case."""
+        return tuple(
+            image.case for image in self.images if image.readings and not image.has_majority
+        )
+
+    @property
+    def mean_flips(self) -> float | None:
+        """Images that flip between two askings, on average over pairs of askings.
+
+        ``None`` if no two askings have a common image.
+        """
+        counted = [flips.hits for flips in self.flips if flips.total]
+        return sum(counted) / len(counted) if counted else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseVerdict:
+    """Whether flips since the committed predictions exceed the model's own.
+
+    Attributes:
+        flips: Images that flipped between right and wrong since.
+        images: Among so many: those compared and asked more than once.
+        askings: How often each was asked.
+        own_flips: How many of them flip between two of these askings, on average.
+        p_value: How often at least so many flip if nothing changed.
+    """
+
+    flips: int
+    images: int
+    askings: int
+    own_flips: float
+    p_value: float
+
+    @property
+    def beyond(self) -> bool:
+        """Whether there are more flips than the model's own explain, at the 5% level."""
+        return self.p_value < SIGNIFICANCE
+
+    @property
+    def text(self) -> str:
+        """One line."""
+        came = "more than its own" if self.beyond else "no more than its own"
+        noun = "flip" if self.flips == 1 else "flips"
+        return (
+            f"{self.flips} {noun}; asked {self.askings} times the model itself flips "
+            f"{self.own_flips:.1f} a pair: {came} (p = {self.p_value:.2g})"
+        )
+
+
+def stability(report: Report) -> Stability | None:
+    """What the repeats of a report show; ``None`` if it has none.
+
+    Images that were not asked at all, since the run stopped early, are left out.
+    """
+    if not report.repeats:
+        return None
+    askings = 1 + max(outcome.repeat for outcome in report.repeats)
+    by_case: dict[str, dict[int, Outcome]] = {}
+    for outcome in (*report.outcomes, *report.repeats):
+        if outcome.kind != "not_needed":
+            by_case.setdefault(outcome.case, {})[outcome.repeat] = outcome
+    images = tuple(_image(case, found, askings) for case, found in sorted(by_case.items()))
+    return Stability(
+        askings=askings,
+        images=images,
+        flips=_flips(images, askings),
+        unanswered=sum(
+            not prediction(outcome).answered
+            for found in by_case.values()
+            for outcome in found.values()
+        ),
+    )
+
+
+def _image(case: str, found: dict[int, Outcome], askings: int) -> ImageAskings:
+    said = [prediction(found[asking]) if asking in found else None for asking in range(askings)]
+    return ImageAskings(
+        case=case,
+        expected=next(iter(found.values())).expected,
+        answers=tuple(one if one is not None and one.answered else None for one in said),
+    )
+
+
+def _flips(images: Iterable[ImageAskings], askings: int) -> tuple[Ratio, ...]:
+    pairs = list(combinations(range(askings), 2))
+    hits, total = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
+    for image in images:
+        for pair in pairs:
+            first, second = (image.answers[asking] for asking in pair)
+            if first is not None and second is not None:
+                total[pair] += 1
+                hits[pair] += first.correct != second.correct
+    return tuple(Ratio(hits=hits[pair], total=total[pair]) for pair in pairs)
+
+
+def flips_beyond_noise(comparison: Comparison, stability: Stability) -> NoiseVerdict | None:
+    """Whether more images flipped since the committed predictions than do by themselves.
+
+    If nothing changed, the committed answer to an image is one more answer like those of this run:
+    which of the n + 1 is the committed one and which the first of this run is then as good as
+    drawn. With k of them right these two differ with probability ``2 k (n + 1 - k) / ((n + 1) n)``,
+    image by image independently, so that the number of flips is a sum of unlike coins
+    (Poisson-binomial) and its p-value exact: a permutation test, given how many are right.
+
+    Args:
+        comparison: The committed predictions against the first asking of this run.
+        stability: This run's askings.
+
+    Returns:
+        The verdict, or ``None`` if no compared image was asked more than once.
+    """
+    compared, flipped = set(comparison.cases), {*comparison.broken, *comparison.fixed}
+    images = [
+        image
+        for image in stability.repeated
+        if image.case in compared and image.answers[0] is not None
+    ]
+    if not images or comparison.refused is not None:
+        return None
+    chances = []
+    own = Fraction(0)
+    for image in images:
+        first = image.answers[0]
+        asked = len(image.readings)
+        was_right = first is not None and first.correct != (image.case in flipped)
+        right = image.correct + was_right
+        chances.append(2 * right * (asked + 1 - right) / ((asked + 1) * asked))
+        own += Fraction(2 * image.correct * (asked - image.correct), asked * (asked - 1))
+    flips = sum(image.case in flipped for image in images)
+    return NoiseVerdict(
+        flips=flips,
+        images=len(images),
+        askings=stability.askings,
+        own_flips=float(own),
+        p_value=at_least(flips, chances),
+    )
+
+
+def at_least(least: int, chances: Iterable[float]) -> float:
+    """Probability that `least` or more of independent events with these `chances` happen."""
+    if least <= 0:
+        return 1.0
+    # Place n holds the probability of n events so far; the last one that of `least` or more.
+    found = [1.0] + [0.0] * least
+    for chance in chances:
+        found[least] += chance * found[least - 1]
+        for place in range(least - 1, 0, -1):
+            found[place] += chance * (found[place - 1] - found[place])
+        found[0] *= 1 - chance
+    return min(1.0, found[least])

@@ -1,0 +1,225 @@
+"""Two reports compared image by image, and the models of a run in pairs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmclf import report as reports
+from pytest_llmclf.comparison import Comparison, compare_reports
+from pytest_llmclf.comparison.models import MOST_PAIRS, adjusted_p_values, compare_models, pairs
+from pytest_llmclf.report import DatasetFacts, Report
+from pytest_llmclf.request import ModelIdentity
+from tests.unit.ended import ended
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmclf.outcome import OutcomeKind
+
+KINDS: dict[str, OutcomeKind] = {
+    "+": "correct", "x": "misclassified", "?": "unparsed", "!": "error", "-": "not_needed",
+}  # fmt: skip
+WRONG_LOSS = ("+" * 20, "x" * 8 + "+" * 12)
+"""Eight of twenty broken: beyond chance."""
+
+
+def report(
+    signs: Sequence[str],
+    model: str = "ollama:llava",
+    *,
+    content: str = "abc",
+    whole: int | None = None,
+    evaluation: str = "pets",
+    **more: Any,
+) -> Report:
+    """A report with one picture a sign."""
+    outcomes = [
+        replace(
+            ended(f"{place:02}.png", KINDS[sign]),
+            model=model,
+            evaluation=evaluation,
+            sha256=f"bytes{place}",
+        )
+        for place, sign in enumerate(signs)
+    ]
+    return reports.build(
+        evaluation=evaluation,
+        model=model,
+        dataset=DatasetFacts(
+            name="pets",
+            content_hash=content,
+            labels=("cat", "dog"),
+            cases_in_dataset=len(signs) if whole is None else whole,
+        ),
+        outcomes=outcomes,
+        identity=ModelIdentity(backend="ollama", name="llava", digest="sha256:1"),
+        **more,
+    )
+
+
+def test_every_image_is_in_one_place() -> None:
+    """Right in both, broken, fixed, wrong in both, unanswered, or not asked."""
+    found = compare_reports(report("+++xx?+-"), report("+xx+x+!+"))
+    assert found.cases == tuple(f"{place:02}.png" for place in range(6))
+    assert found.broken == ("01.png", "02.png")
+    assert found.fixed == ("03.png", "05.png")
+    assert (found.changed, found.correct) == ((), 1)
+    assert (found.unanswered, found.not_asked) == (("06.png",), ("07.png",))
+    assert (repr(found.before), repr(found.now)) == ("0.5 (3/6)", "0.5 (3/6)")
+    assert found.refused is None
+
+
+def test_a_change_says_what_was_and_what_is() -> None:
+    """With the expected label; unparsed answers with their reason."""
+    before = report("+?")
+    now = report("xx")
+    said = [(each.kind, each.expected, each.was, each.now) for each in
+            compare_reports(before, now).changes]  # fmt: skip
+    assert said == [
+        ("broken", "cat", "cat", "dog"),
+        ("changed", "cat", "(unparsed)", "dog"),
+    ]
+
+
+signs = st.lists(st.sampled_from("+x?!-"), min_size=1, max_size=12)
+
+
+@given(signs, st.data())
+def test_every_common_image_is_counted_once(before: list[str], data: st.DataObject) -> None:
+    """Compared, unanswered and not asked add up to the images of both; so do right and wrong."""
+    now = data.draw(st.lists(st.sampled_from("+x?!-"), min_size=len(before), max_size=len(before)))
+    found = compare_reports(report(before), report(now))
+    assert found.common + len(found.unanswered) + len(found.not_asked) == len(before)
+    assert found.before.hits - found.now.hits == found.net_loss
+    both_wrong = found.common - found.correct - len(found.broken) - len(found.fixed)
+    assert both_wrong >= len(found.changed)
+
+
+@given(signs, st.data())
+def test_turning_the_sides_round_swaps_broken_and_fixed(
+    before: list[str], data: st.DataObject
+) -> None:
+    """And the p-value stays."""
+    now = data.draw(st.permutations(before))
+    there = compare_reports(report(before), report(now))
+    back = compare_reports(report(now), report(before))
+    assert (there.broken, there.fixed) == (back.fixed, back.broken)
+    assert there.p_value == back.p_value
+    assert there.difference == (None if back.difference is None else -back.difference)
+
+
+def test_another_picture_under_the_same_name_is_refused() -> None:
+    """Its content is another one, whatever the data set's digest says."""
+    now = report("++")
+    other = replace(now.outcomes[1], sha256="other")
+    refused = compare_reports(report("++"), replace(now, outcomes=(now.outcomes[0], other))).refused
+    assert refused == "they are of different images: 01.png changed its content"
+
+
+def test_another_label_of_the_same_picture_is_refused() -> None:
+    """With both labels."""
+    now = report("xx")
+    other = tuple(replace(each, expected="dog", kind="correct") for each in now.outcomes)
+    refused = compare_reports(report("++"), replace(now, outcomes=other)).refused
+    assert refused is not None
+    assert "00.png was labelled cat and is dog and 1 more" in refused
+
+
+def test_another_image_set_is_refused() -> None:
+    """By its digest, and by images that the whole does not have."""
+    for other in (report("++", content="def"), report("+++")):
+        refused = compare_reports(report("++"), other).refused
+        assert refused is not None
+        assert "different image sets (pets abc and " in refused
+    sample = report("+++", content="def", whole=9)
+    assert compare_reports(report("++"), sample).refused is not None
+
+
+def test_another_dataset_is_refused() -> None:
+    """With both names."""
+    other = report("++")
+    other = replace(other, dataset=replace(other.dataset, name="beasts"))
+    refused = compare_reports(report("++"), other).refused
+    assert refused == "they are of different datasets (pets and beasts)"
+
+
+def test_nothing_in_common_is_refused() -> None:
+    """Two samples without an image of both have nothing to compare."""
+    part = report("++", whole=9)
+    other = replace(part, outcomes=tuple(replace(each, case="z") for each in part.outcomes[:1]))
+    assert compare_reports(part, other).refused == "they have no image in common"
+
+
+def test_part_of_the_images_is_compared_with_its_part() -> None:
+    """On either side; the rest is neither missing nor new."""
+    whole, part = report("++++"), report("+x", content="def", whole=4)
+    for before, now in ((whole, part), (part, whole)):
+        found = compare_reports(before, now)
+        assert found.refused is None
+        assert (found.common, found.new, found.missing) == (2, (), ())
+
+
+def test_another_modelfile_and_other_weights_are_notes() -> None:
+    """Two models of different names need not be told that they differ."""
+    before = report("+", modelfile_digest="a" * 64)
+    now = report("+", modelfile_digest="b" * 64)
+    assert now.identity is not None
+    now = replace(now, identity=replace(now.identity, digest="sha256:2"))
+    assert compare_reports(before, now).notes == (
+        "Modelfile aaaaaaaaaaaa -> bbbbbbbbbbbb",
+        "model digest sha256:1 -> sha256:2",
+    )
+    other = replace(report("+", "ollama:other"), identity=now.identity)
+    assert compare_reports(report("+"), other).notes == ()
+
+
+def test_pairs_are_of_one_evaluation() -> None:
+    """Models of different evaluations are never compared."""
+    found = [
+        report("+", "ollama:a"),
+        report("+", "ollama:b"),
+        report("+", "ollama:a", evaluation="other"),
+        report("+", "ollama:c"),
+    ]
+    assert [(one.model, two.model) for one, two in pairs(found)] == [
+        ("ollama:a", "ollama:b"),
+        ("ollama:a", "ollama:c"),
+        ("ollama:b", "ollama:c"),
+    ]
+    assert pairs(found[:1]) == []
+
+
+def test_many_models_are_compared_with_the_first() -> None:
+    """Five in all pairs, six no more."""
+    models = [report("+", f"ollama:{name}") for name in "abcdef"]
+    assert len(pairs(models[:5])) == MOST_PAIRS
+    chosen = pairs(models)
+    assert len(chosen) == 5
+    assert {first.model for first, _ in chosen} == {"ollama:a"}
+
+
+def test_several_pairs_need_more_proof() -> None:
+    """Holm: the smallest of three p-values counts threefold."""
+    found = compare_models(
+        [
+            report(WRONG_LOSS[0], "ollama:a"),
+            report(WRONG_LOSS[1], "ollama:b"),
+            report(WRONG_LOSS[1], "ollama:c"),
+        ]
+    )
+    assert [pair.pairs for pair in found] == [3, 3, 3]
+    raw = [pair.comparison.p_value for pair in found]
+    assert raw == pytest.approx([2 / 2**8, 2 / 2**8, 1])
+    assert [pair.p_value for pair in found] == pytest.approx([6 / 2**8, 6 / 2**8, 1])
+
+
+def test_a_refused_comparison_is_no_test() -> None:
+    """It takes nothing from the others."""
+    tested = compare_reports(*map(report, WRONG_LOSS))
+    refused = Comparison(cases=(), correct=0, changes=(), refused="no")
+    assert adjusted_p_values([refused, tested]) == (1.0, tested.p_value)

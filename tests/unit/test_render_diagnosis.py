@@ -1,0 +1,200 @@
+"""Findings as sentences."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import get_args
+
+import pytest
+
+from pytest_llmclf import reference
+from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.diagnosis.finding import (
+    Attractor,
+    ConfusedPair,
+    Finding,
+    NeverAnswered,
+    NoBetter,
+    UnparsedKind,
+    WeakSlice,
+)
+from pytest_llmclf.outcome import UnparsedReason
+from pytest_llmclf.render.diagnosis import LEGEND, diagnosis_lines, finding_text
+from pytest_llmclf.render.text import Style, width
+
+HOSTILE = "a\x1b[31m\r\n\u202eb" * 30
+
+GUESS = NoBetter(
+    correct=14,
+    answered=20,
+    choices=2,
+    majority="cat",
+    majority_images=10,
+    than=("guessing", "majority"),
+    p_guessing=0.0577,
+    p_majority=0.0577,
+    p_value=0.0577,
+    worse=False,
+)
+PAIR = ConfusedPair(
+    taken="dog",
+    taken_for="cat",
+    forth=20,
+    back=1,
+    wrong=25,
+    taken_images=50,
+    taken_for_images=40,
+    one_way=True,
+    p_pair=0.0001,
+    p_one_way=0.0123,
+    p_value=0.0123,
+    cases=("dog/1.png",),
+)
+ATTRACTOR = Attractor(
+    label="cat",
+    taken=113,
+    wrong=120,
+    even=12.56,
+    sources=("cow", "dog"),
+    given=0,
+    prompt=None,
+    p_value=0.0,
+    cases=(),
+)
+SLICE = WeakSlice(
+    tag="style",
+    value="photo",
+    correct=12,
+    answered=40,
+    rest_correct=50,
+    rest_answered=60,
+    also=(),
+    p_value=0.02,
+    cases=(),
+)
+UNPARSED = UnparsedKind(
+    reason="several-labels", count=12, answered=500, texts=("cat or dog",), cases=()
+)
+NEVER = NeverAnswered(label="bishop", images=50, answers=300, p_value=0.0004, cases=())
+EVERY: tuple[Finding, ...] = (GUESS, ATTRACTOR, NEVER, PAIR, SLICE, UNPARSED)
+
+
+def test_published_chess_in_words() -> None:
+    """The published pieces are said to be no better than guessing, with both numbers."""
+    text = finding_text(diagnose(reference.published("chess"))[0])
+    assert text == (
+        "No better than guessing: 77 of 465 right (16.6%), guessing among 6 labels gets 16.7%, "
+        'always answering "knight" 20.0%; one who does not look gets that far 54% of the time; '
+        "try another prompt or model."
+    )
+
+
+def test_published_animals_in_words() -> None:
+    """The published animals are said to be drawn to the prompt's example."""
+    told = dataclasses.replace(
+        reference.published("animals"), instructions='Answer such as {"label": "cat"}'
+    )
+    (found,) = diagnose(told)
+    assert finding_text(found) == (
+        '"cat" attracts wrong answers: 113 of 113, from 6 classes, most from "squirrel", "cow", '
+        '"spider" and 3 more; spread evenly it would be 13 (p < 0.001). '
+        "It is the prompt's example: take that out of the Modelfile."
+    )
+
+
+def test_not_clearly_better() -> None:
+    """Above guessing, but not clearly, is said so; and more images may tell."""
+    text = finding_text(GUESS)
+    assert text.startswith("Not clearly better than guessing: 14 of 20 right (70.0%)")
+    assert "gets that far 6% of the time" in text
+    assert "more images may tell" in text
+    assert "always" not in text
+
+
+def test_no_better_than_the_majority() -> None:
+    """Better than guessing and no better than the most frequent class names the class."""
+    found = dataclasses.replace(GUESS, correct=14, majority_images=18, than=("majority",))
+    text = finding_text(found)
+    assert text.startswith('No better than always answering "cat" (though better than guessing)')
+    assert 'always answering "cat" 90.0%' in text
+
+
+def test_worse_than_guessing() -> None:
+    """Worse than guessing asks whether labels and pictures belong together."""
+    text = finding_text(dataclasses.replace(GUESS, correct=1, worse=True))
+    assert text.startswith("Worse than guessing: 1 of 20 right (5.0%)")
+    assert "belong together" in text
+
+
+@pytest.mark.parametrize(
+    ("finding", "parts"),
+    [
+        (ATTRACTOR, ("113 of 120", "from 2 classes", '"cow", "dog"', "would be 13", "p < 0.001")),
+        (dataclasses.replace(ATTRACTOR, prompt="named"), ("The Modelfile names it",)),
+        (NEVER, ('"bishop" is never the answer', "50 images show it", "p < 0.001")),
+        (PAIR, ('"dog" is taken for "cat" (20 of 50 images)', "(1 of 40)", "p = 0.012")),
+        (dataclasses.replace(PAIR, one_way=False), ("are taken for each other", "1 of 40")),
+        (SLICE, ('"style" is "photo": 12 of 40 right (30.0%)', "50 of 60 (83.3%)", "p = 0.020")),
+        (dataclasses.replace(SLICE, value=""), ('without the tag "style"',)),
+        (dataclasses.replace(SLICE, also=("art",)), ('"art" also below the rest',)),
+        (UNPARSED, ("12 of 500 answers (2.4%)", '"cat or dog"', 'answer="enum"')),
+    ],
+)
+def test_numbers_and_remedies_are_said(finding: Finding, parts: tuple[str, ...]) -> None:
+    """A sentence has the counts, the names in quotes, the p-value and what to try."""
+    text = finding_text(finding)
+    assert text.endswith(".")
+    for part in parts:
+        assert part in text
+
+
+@pytest.mark.parametrize("reason", get_args(UnparsedReason))
+def test_every_kind_of_unparsed_answer_has_a_remedy(reason: str) -> None:
+    """Each reason has words and a remedy of its own; an unknown one is said as it is."""
+    text = finding_text(dataclasses.replace(UNPARSED, reason=reason))
+    unknown = finding_text(dataclasses.replace(UNPARSED, reason="odd"))
+    assert "are odd" in unknown
+    assert text.rsplit(": ", 1)[1] != unknown.rsplit(": ", 1)[1]
+
+
+def test_cut_off_answers_name_the_option() -> None:
+    """Answers cut at the limit name the option that raises it."""
+    assert "num_predict" in finding_text(dataclasses.replace(UNPARSED, reason="cut-off"))
+
+
+def test_nothing_found_is_nothing_printed() -> None:
+    """Without findings there is no paragraph."""
+    assert list(diagnosis_lines((), Style())) == []
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+@pytest.mark.parametrize("unicode", [True, False])
+def test_lines_fit_and_are_safe(columns: int, unicode: bool) -> None:  # noqa: FBT001 - parametrised
+    """Lines keep to the width, and labels and answers cannot move the cursor."""
+    hostile = (
+        dataclasses.replace(ATTRACTOR, label=HOSTILE, sources=(HOSTILE, "猫")),
+        dataclasses.replace(SLICE, tag=HOSTILE, value=HOSTILE),
+        dataclasses.replace(UNPARSED, texts=(HOSTILE,), reason=HOSTILE),
+        dataclasses.replace(GUESS, majority=HOSTILE),
+    )
+    for line in diagnosis_lines((*EVERY, *hostile), Style(width=columns, unicode=unicode)):
+        assert width(line.text) <= columns
+        assert line.text.isprintable()
+        assert unicode or line.text.isascii()
+
+
+def test_the_legend_stands_below_tests_only() -> None:
+    """What p means is said below findings that have one, not below counts and guesses."""
+    style = Style(width=400)
+    assert LEGEND in [line.text.strip() for line in diagnosis_lines(EVERY, style)]
+    assert LEGEND not in [line.text.strip() for line in diagnosis_lines((GUESS, UNPARSED), style)]
+
+
+def test_many_of_a_kind_are_counted() -> None:
+    """Of a kind three are said, and how many more there are; unparsed kinds are all said."""
+    pairs = [dataclasses.replace(PAIR, taken=f"dog-{number}") for number in range(50)]
+    kinds = [dataclasses.replace(UNPARSED, count=number) for number in range(5)]
+    texts = [line.text for line in diagnosis_lines([*pairs, *kinds], Style(width=400))]
+    assert sum("is taken for" in text for text in texts) == 3
+    assert any("Other pairs that are confused: 47 (all" in text for text in texts)
+    assert sum("several labels" in text for text in texts) == 5

@@ -1,0 +1,245 @@
+"""A run's folder is read back as it was written, and never when it is not whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmclf.answer import Answer
+from pytest_llmclf.render import files
+from pytest_llmclf.report import DatasetFacts, Report, Verdict, build
+from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.run_folder import RunFolderError, find_run, read_run
+from tests.unit.ended import ended
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+VERDICT = Verdict(word="PASS", text="fine", evaluation="pets", model="ollama:llava")
+
+
+def whole() -> Report:
+    """A report with every kind of outcome, repeats, and an answer that is hard to write."""
+    token = {"token": "cat", "logprob": -0.1, "top": [["dog", -2.0]]}
+    answer = Answer.from_json({"text": 'a "cat"\u2028\ud800\n', "logprobs": [token]})
+    return build(
+        evaluation="pets",
+        model="ollama:llava",
+        dataset=DatasetFacts(
+            name="pets", content_hash="abc", labels=("cat", "dog"), cases_in_dataset=9
+        ),
+        outcomes=[
+            ended("a", "correct", answer=answer, tags={"style": "photo"}),
+            ended("a", "misclassified", repeat=1),
+            ended("b", "misclassified"),
+            ended("c", "unparsed", reason="refusal"),
+            ended("d", "error", reason="timed-out", message="too slow"),
+            ended("e", "not_needed"),
+            ended("f", "lost"),
+        ],
+        identity=ModelIdentity(backend="ollama", name="llava", digest="sha256:1"),
+        collected=6,
+        deselected=3,
+        duration_s=1.5,
+        notes=["a note"],
+        modelfile_digest="def",
+        instructions="You see pets.",
+        order=("b", "a", "c", "d", "e", "f"),
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of a run, without its matrices, which take long to draw."""
+    path = tmp_path / "run"
+    _write(path, whole())
+    return path
+
+
+def _write(path: Path, *reports: Report) -> None:
+    path.mkdir(parents=True)
+    (path / "outcomes.jsonl").write_bytes(
+        files.outcomes_jsonl(reports).encode("utf-8", "backslashreplace")
+    )
+    summary = {
+        "schema": files.SCHEMA,
+        "settings": {"seed": 20},
+        "environment": {"python": "3.11"},
+        "reports": [files.report_json(report) for report in reports],
+        "gates": [{"word": "PASS", "text": "fine", "evaluation": "pets", "model": "ollama:llava"}],
+    }
+    (path / "run.json").write_text(json.dumps(summary), "utf-8")
+
+
+def test_a_report_is_read_back_as_it_was(folder: Path) -> None:
+    """Every field, repeats, log-probabilities and odd characters included."""
+    run = read_run(folder)
+    assert run.reports == (whole(),)
+    assert run.verdicts == (VERDICT,)
+    assert (run.settings, run.environment) == ({"seed": 20}, {"python": "3.11"})
+
+
+def test_files_as_they_are_written_are_read_back(tmp_path: Path) -> None:
+    """By `write_run`, matrix and all."""
+    files.write_run(tmp_path, [whole()], settings={}, environment={}, verdicts=[VERDICT])
+    run = read_run(tmp_path)
+    assert run.reports == (whole(),)
+    assert run.verdicts == (VERDICT,)
+
+
+def test_a_report_without_an_identity_is_read_back(tmp_path: Path) -> None:
+    """Where nobody was reached."""
+    unknown = replace(whole(), identity=None)
+    _write(tmp_path / "run", unknown)
+    assert read_run(tmp_path / "run").reports == (unknown,)
+
+
+def test_fields_of_a_later_version_are_ignored(folder: Path) -> None:
+    """New fields do not change the schema; missing ones of an earlier version are empty."""
+    _edit(folder, lambda data: data.update(extra=1))
+    _edit(folder, lambda data: data["reports"][0].update(extra=1))
+    _edit(folder, lambda data: data["reports"][0]["dataset"].update(extra=1))
+    _edit(folder, lambda data: data["reports"][0].pop("instructions"))
+    lines = _lines(folder)
+    _set_lines(folder, [json.dumps({**json.loads(line), "extra": 1}) for line in lines])
+    assert read_run(folder).reports == (replace(whole(), instructions=""),)
+
+
+def _edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / "run.json"
+    data = json.loads(path.read_text("utf-8"))
+    change(data)
+    path.write_text(json.dumps(data), "utf-8")
+
+
+def _lines(folder: Path) -> list[str]:
+    return (folder / "outcomes.jsonl").read_text("utf-8").split("\n")[:-1]
+
+
+def _set_lines(folder: Path, lines: list[str]) -> None:
+    (folder / "outcomes.jsonl").write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
+
+
+def test_a_folder_without_a_summary_is_told(folder: Path) -> None:
+    """Unfinished where outcomes are there, something else where they are not."""
+    (folder / "run.json").unlink()
+    with pytest.raises(RunFolderError, match=r"no run\.json: the run did not finish"):
+        read_run(folder)
+    (folder / "outcomes.jsonl").unlink()
+    with pytest.raises(RunFolderError, match="not the folder of a run; runs are in"):
+        read_run(folder)
+    with pytest.raises(RunFolderError, match="is no folder"):
+        read_run(folder / "nowhere")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", "\xff"])
+def test_a_summary_that_is_none_is_told(folder: Path, text: str) -> None:
+    """With its path."""
+    (folder / "run.json").write_text(text, "latin-1")
+    with pytest.raises(RunFolderError, match=r"run\.json is (no JSON|not the summary)"):
+        read_run(folder)
+
+
+def test_another_schema_is_told(folder: Path) -> None:
+    """With both numbers and the remedy."""
+    _edit(folder, lambda data: data.update(schema=99))
+    with pytest.raises(RunFolderError, match=r"schema 99, this version reads 1; run the eval"):
+        read_run(folder)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["{", "null", '{"schema": 1}', '{"schema": 1, "kind": "odd"}', '{"schema": 2}'],
+)
+def test_a_damaged_line_is_told_with_its_number(folder: Path, damage: str) -> None:
+    """Never skipped."""
+    lines = _lines(folder)
+    _set_lines(folder, [lines[0], damage, *lines[2:]])
+    with pytest.raises(RunFolderError, match=r"outcomes\.jsonl, line 2"):
+        read_run(folder)
+
+
+def test_an_outcome_of_no_known_kind_is_told(folder: Path) -> None:
+    """With the kinds there are."""
+    lines = _lines(folder)
+    _set_lines(folder, [lines[0].replace('"correct"', '"fine"'), *lines[1:]])
+    with pytest.raises(RunFolderError, match="line 1 is damaged: 'fine' is none of correct, mis"):
+        read_run(folder)
+
+
+def test_a_missing_line_is_told(folder: Path) -> None:
+    """The ledger must come out as it was written."""
+    _set_lines(folder, _lines(folder)[1:])
+    with pytest.raises(RunFolderError, match="correct 1, found 0; lost 1, found 2"):
+        read_run(folder)
+
+
+def test_a_missing_field_is_told(folder: Path) -> None:
+    """With its name."""
+    _edit(folder, lambda data: data["reports"][0].pop("ledger"))
+    with pytest.raises(RunFolderError, match="'ledger' is missing"):
+        read_run(folder)
+
+
+def test_missing_outcomes_are_told(folder: Path) -> None:
+    """The file must be there."""
+    (folder / "outcomes.jsonl").unlink()
+    with pytest.raises(RunFolderError, match=r"outcomes\.jsonl cannot be read"):
+        read_run(folder)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Three finished runs and one that is not."""
+    path = tmp_path / "runs"
+    for name in ("20300101-000000-aaaaaa", "20300102-000000-bbbbbb", "20300102-000001-cccccc"):
+        (path / name).mkdir(parents=True)
+        (path / name / "run.json").touch()
+    (path / "20300103-000000-dddddd").mkdir()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("20300101-000000-aaaaaa", "20300101-000000-aaaaaa"),
+        ("20300101", "20300101-000000-aaaaaa"),
+        ("latest", "20300102-000001-cccccc"),
+        ("previous", "20300102-000000-bbbbbb"),
+    ],
+)
+def test_a_run_is_found_by_name(runs: Path, name: str, found: str) -> None:
+    """Whole, by its start, or by its place in time; an unfinished one is none."""
+    assert find_run(name, runs) == runs / found
+
+
+def test_a_folder_is_itself(tmp_path: Path) -> None:
+    """Whatever runs there are."""
+    assert find_run(str(tmp_path), tmp_path / "none") == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("20300102", "begins the names of several runs: 20300102-000000-bbbbbb, 20300102"),
+        ("latst", "is no folder and no run; did you mean 'latest'?"),
+        ("", "is no folder and no run"),
+    ],
+)
+def test_no_run_or_several_are_told(runs: Path, name: str, what: str) -> None:
+    """With what there is."""
+    with pytest.raises(RunFolderError) as told:
+        find_run(name, runs)
+    assert what in str(told.value)
+
+
+def test_without_a_run_there_is_no_latest(tmp_path: Path) -> None:
+    """And the folder that was searched is named."""
+    with pytest.raises(RunFolderError, match=r"there is no latest run: .*runs holds 0 finished"):
+        find_run("latest", tmp_path / "runs")
+    with pytest.raises(RunFolderError, match="holds no finished run"):
+        find_run("x", tmp_path / "runs")

@@ -1,0 +1,217 @@
+"""How much a model differs from itself, and whether flips exceed that."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from pytest_llmclf import report as reports
+from pytest_llmclf.comparison import compare_predictions
+from pytest_llmclf.comparison.prediction import Prediction
+from pytest_llmclf.report import DatasetFacts, Report
+from pytest_llmclf.stability import Stability, at_least, flips_beyond_noise, stability
+from tests.unit.ended import ended
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.outcome import OutcomeKind
+
+KINDS: dict[str, OutcomeKind] = {"?": "unparsed", "!": "error", "-": "not_needed"}
+
+
+def asked(*images: str) -> Report:
+    """One image a text, one asking a sign: cat (right), dog, ? unparsed, ! no answer, - not."""
+    outcomes = []
+    for place, signs in enumerate(images):
+        for repeat, sign in enumerate(signs):
+            label = {"c": "cat", "d": "dog", "w": "cow"}.get(sign)
+            kind = KINDS.get(sign, "correct" if sign == "c" else "misclassified")
+            outcomes.append(ended(f"{place:03}", kind, predicted=label, repeat=repeat))
+    return reports.build(
+        evaluation="pets",
+        model="ollama:llava",
+        dataset=DatasetFacts(name="pets", content_hash="abc", labels=("cat", "cow", "dog")),
+        outcomes=outcomes,
+    )
+
+
+def stable(*images: str) -> Stability:
+    found = stability(asked(*images))
+    assert found is not None
+    return found
+
+
+def test_without_repeats_nothing_is_known() -> None:
+    """No number is made up."""
+    assert stability(asked("c", "d")) is None
+
+
+def test_the_numbers_of_three_askings() -> None:
+    """By hand: agreement 1, 1/3, 0 and 1 of pairs; three pairs of askings."""
+    found = stable("ccc", "ccd", "cdw", "???")
+    assert found.askings == 3
+    assert repr(found.consistent) == "0.5 (2/4)"
+    assert found.self_consistency == pytest.approx((1 + 1 / 3 + 0 + 1) / 4)
+    assert [image.case for image in found.inconsistent] == ["001", "002"]
+    assert [flips.hits for flips in found.flips] == [1, 2, 1]
+    assert found.mean_flips == pytest.approx(4 / 3)
+    assert found.no_majority == ("002",)
+    assert repr(found.majority_accuracy) == "0.5 (2/4)"
+    assert found.unanswered == 0
+
+
+def test_an_asking_without_an_answer_is_counted_and_in_no_ratio() -> None:
+    """The image counts with its other answers; with one alone it agrees with nothing."""
+    found = stable("c!c", "c!!", "!!!", "cdd")
+    assert found.unanswered == 6
+    assert repr(found.consistent) == "0.5 (1/2)"
+    assert [(flips.hits, flips.total) for flips in found.flips] == [(1, 1), (1, 2), (0, 1)]
+    assert repr(found.majority_accuracy) == "0.6666666666666666 (2/3)"
+
+
+def test_what_was_not_asked_is_left_out() -> None:
+    """A run that stopped early is judged on what it asked about."""
+    found = stable("cc", "--")
+    assert len(found.images) == 1
+    assert found.unanswered == 0
+
+
+def test_only_errors_leave_everything_undefined() -> None:
+    """But counted."""
+    found = stable("!!", "!!")
+    assert (found.self_consistency, found.mean_flips) == (None, None)
+    assert found.consistent.value is None
+    assert found.unanswered == 4
+
+
+@given(st.lists(st.text("cdw?", min_size=3, max_size=3), min_size=1, max_size=8))
+def test_flips_are_disagreements_about_right_and_wrong(images: list[str]) -> None:
+    """Between readings that agree there is none; and the order of askings never matters."""
+    found, turned = stable(*images), stable(*(image[::-1] for image in images))
+    assert found.self_consistency == turned.self_consistency
+    assert found.mean_flips == pytest.approx(turned.mean_flips)
+    assert found.majority_accuracy == turned.majority_accuracy
+    assert found.self_consistency is not None
+    assert found.mean_flips is not None
+    disagreements = len(images) * (1 - found.self_consistency)
+    assert found.mean_flips <= disagreements + 1e-9
+
+
+@given(st.integers(0, 12), st.integers(0, 12), st.floats(0, 1))
+def test_at_least_is_the_binomial_tail(least: int, events: int, chance: float) -> None:
+    """Where all chances are alike, to scipy's value."""
+    assert at_least(least, [chance] * events) == pytest.approx(
+        float(binom.sf(least - 1, events, chance)), abs=1e-9
+    )
+
+
+@given(st.lists(st.floats(0, 1), max_size=7), st.integers(0, 8))
+def test_at_least_is_the_sum_over_all_ways(chances: list[float], least: int) -> None:
+    """Unlike chances, every combination counted."""
+    total = 0.0
+    for events in product((0, 1), repeat=len(chances)):
+        if sum(events) >= least:
+            pairs = zip(events, chances, strict=True)
+            total += float(np.prod([each if event else 1 - each for event, each in pairs]))
+    assert at_least(least, chances) == pytest.approx(total, abs=1e-9)
+
+
+def against(committed: Sequence[str], found: Report) -> Comparison:
+    """What is committed (``c`` right, else wrong) against the first asking."""
+    before = {
+        f"{place:03}": Prediction(
+            expected="cat",
+            kind="correct" if sign == "c" else "misclassified",
+            label="cat" if sign == "c" else "dog",
+        )
+        for place, sign in enumerate(committed)
+    }
+    now = {
+        each.case: Prediction(expected="cat", kind=each.kind, label=each.predicted)
+        for each in found.outcomes
+    }
+    return compare_predictions(before, now)
+
+
+def judged(committed: str, *images: str) -> tuple[int, float, float]:
+    """Flips, the model's own, p-value."""
+    verdict = flips_beyond_noise(against(committed, asked(*images)), stable(*images))
+    assert verdict is not None
+    return verdict.flips, verdict.own_flips, verdict.p_value
+
+
+@pytest.mark.parametrize(
+    ("committed", "image", "expected"),
+    [
+        # The odd one out of four is one of the two that are drawn in 1 of 2 cases.
+        ("d", "ccc", (1, 0, 1 / 2)),
+        ("c", "ccc", (0, 0, 1)),
+        # Two right of four: drawn differently in 4 of 6 pairs.
+        ("c", "dcd", (1, 2 / 3, 4 / 6)),
+    ],
+)
+def test_the_p_value_by_hand(
+    committed: str, image: str, expected: tuple[float, float, float]
+) -> None:
+    """Flips, the model's own, and how often a draw of two from all answers differs."""
+    assert judged(committed, image) == pytest.approx(expected)
+
+
+def test_flips_of_a_steady_model_are_not_its_own() -> None:
+    """Six images that were always right and are now always wrong."""
+    flips, own, p_value = judged("c" * 6, *["ddd"] * 6)
+    assert (flips, own) == (6, 0.0)
+    assert p_value == pytest.approx(1 / 2**6)
+
+
+def test_flips_of_a_restless_model_are_its_own() -> None:
+    """Where every image changes between askings, as many flips say nothing."""
+    images = ["dcd"] * 10
+    verdict = flips_beyond_noise(against("c" * 6 + "d" * 4, asked(*images)), stable(*images))
+    assert verdict is not None
+    assert not verdict.beyond
+    assert verdict.text == (
+        "6 flips; asked 3 times the model itself flips 6.7 a pair: no more than its own (p = 0.63)"
+    )
+
+
+def test_the_sentence_says_both_numbers() -> None:
+    """Flips since, the model's own, and the p-value."""
+    verdict = flips_beyond_noise(against("c" * 6, asked(*["ddd"] * 6)), stable(*["ddd"] * 6))
+    assert verdict is not None
+    assert verdict.text == (
+        "6 flips; asked 3 times the model itself flips 0.0 a pair: more than its own (p = 0.016)"
+    )
+
+
+def test_only_images_asked_again_take_part() -> None:
+    """Others say nothing about the model's own flips; without any there is no verdict."""
+    images = ("d!", "dd")
+    assert judged("cc", *images)[0] == 1
+    assert flips_beyond_noise(against("c", asked("d!")), stable("d!")) is None
+
+
+@pytest.mark.parametrize("askings", [2, 3, 5])
+def test_false_alarms_are_at_most_one_in_twenty(askings: int) -> None:
+    """Where nothing changed: 400 seeded runs of 40 images that are right with chances of 0 to 1.
+
+    With 20 expected at most, more than 32 would come by chance in less than 0.5% of seeds.
+    """
+    random = np.random.default_rng(askings)
+    alarms = 0
+    for _ in range(400):
+        chances = random.beta(0.5, 0.5, 40)
+        right = random.random((40, askings + 1)) < chances[:, None]
+        signs = ["".join("c" if each else "d" for each in row) for row in right]
+        images = [each[1:] for each in signs]
+        _, _, p_value = judged("".join(each[0] for each in signs), *images)
+        alarms += p_value < 0.05
+    assert alarms <= 32
