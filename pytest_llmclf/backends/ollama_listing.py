@@ -1,0 +1,70 @@
+"""What an Ollama server has, for people: models with digests, and whether they take pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmclf.backends import transport
+from pytest_llmclf.backends.ollama_derive import PREFIX, full_name
+
+if TYPE_CHECKING:
+    from pytest_llmclf.backends.address import Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedModel:
+    """A model of an Ollama server.
+
+    Attributes:
+        name: Full name, such as ``llava:latest``.
+        digest: Hex digest of its manifest.
+        size: Bytes on disk.
+        parameters: Such as ``7B``; empty where the server does not say.
+        sees: Whether it takes pictures; ``None`` where the server does not say.
+    """
+
+    name: str
+    digest: str
+    size: int
+    parameters: str
+    sees: bool | None
+
+
+def list_models(address: Address, timeout_s: float = 5.0) -> tuple[ListedModel, ...]:
+    """The models of a server, in the order of their names; none where it does not answer.
+
+    Those that this package derived from Modelfiles are left out.
+
+    Args:
+        address: Where it listens; the caller has checked that it is allowed.
+        timeout_s: Longest wait for each of the answers.
+    """
+    import httpx
+
+    try:
+        with transport.open_client(address, timeout_s) as client, transport.within(timeout_s):
+            entries = client.get("/api/tags").raise_for_status().json()["models"] or []
+            models = [_listed(entry) for entry in entries]
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, LookupError, TypeError):
+        return ()
+    own = (model for model in models if not model.name.startswith(PREFIX))
+    return tuple(sorted(own, key=lambda model: model.name))
+
+
+def _listed(entry: dict[str, Any]) -> ListedModel:
+    details = entry.get("details") or {}
+    return ListedModel(
+        name=full_name(str(entry["name"])),
+        digest=str(entry.get("digest") or ""),
+        size=int(entry.get("size") or 0),
+        parameters=str(details.get("parameter_size") or ""),
+        sees=_sees(entry.get("capabilities"), details.get("families") or ()),
+    )
+
+
+def _sees(capabilities: Any, families: Any) -> bool | None:
+    if isinstance(capabilities, list):
+        return "vision" in capabilities
+    # Servers before capabilities were listed name the projector among the families.
+    return True if {"clip", "mllama"}.intersection(families) else None

@@ -1,0 +1,168 @@
+"""``llmclf new`` writes an evaluation that runs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmclf import modelfile
+from pytest_llmclf.commands import new
+from pytest_llmclf.errors import LlmclfError, SettingsError
+from tests.plugin.colour_server import png
+from tests.unit.commands.command import call
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.plugin.colour_server import ColourServer
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Two pictures each of three colours, outside of the project."""
+    for colour in ("red", "green", "blue"):
+        for number in range(2):
+            place = tmp_path / "my pictures" / colour / f"{number}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(png(colour, number))
+    return tmp_path / "my pictures"
+
+
+def run_pytest(project: Path, evaluation: str, model: str) -> subprocess.CompletedProcess[str]:
+    """Run an evaluation in a process of its own."""
+    spare = [arg for name in ("cacheprovider", "xdist") for arg in ("-p", f"no:{name}")]
+    return subprocess.run(  # noqa: S603 - our own interpreter
+        [
+            sys.executable, "-m", "pytest", *spare, f"--rootdir={project}",
+            "--llmclf-run", "run", "--llmclf-model", model, evaluation,
+        ],
+        cwd=project, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("copy", [False, True], ids=["by path", "copied"])
+def test_what_is_written_runs(
+    project: Path,
+    pictures: Path,
+    server: ColourServer,
+    copy: bool,  # noqa: FBT001 - a parameter of pytest's
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Ten lines of plain pytest that ask about every picture, judge a gate and pass."""
+    assert call(new, "new", "my-colours", str(pictures), *(["--copy"] if copy else [])) == 0
+    said = capsys.readouterr().out
+    command = "pytest evals/test_my_colours.py --llmclf-model ollama:llava"
+    assert "6 pictures, 3 classes: blue, green, red" in said
+    assert f"Next: {command}" in said
+    result = run_pytest(project, "evals/test_my_colours.py", server.spec)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "PASS  my-colours" in result.stdout
+    assert "6 passed" in result.stdout
+    summary = json.loads((project / "run" / "run.json").read_text("utf-8"))
+    assert summary["reports"][0]["ledger"]["correct"] == 6
+    copied = project / "fixtures" / "my-colours" / "red" / "0.png"
+    assert copied.is_file() == copy
+    lines = (project / "evals" / "test_my_colours.py").read_text("utf-8").splitlines()
+    assert len([line for line in lines if line.strip()]) <= 15
+
+
+def test_texts_are_written_as_given(project: Path, pictures: Path) -> None:
+    """Prompts, gates and paths with any signs come through unchanged."""
+    prompt = 'Which "colour"?\\ \N{GRINNING FACE} {braces}\n\ttwo lines'
+    gate = "accuracy >= 0.5, recall[red] >= 0.25"
+    call(new, "new", "class", str(pictures), "--prompt", prompt, "--gate", gate)
+    tree = ast.parse((project / "evals" / "test_class_.py").read_text("utf-8"))
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert {prompt, gate, pictures.as_posix(), "class"} <= texts
+
+
+@pytest.mark.parametrize(
+    ("place", "written"),
+    [("fixtures/pets", "pets"), ("pets", "./pets"), ("data/pets", "./data/pets")],
+)
+def test_pictures_in_the_project_are_named_from_its_root(
+    project: Path, pictures: Path, place: str, written: str
+) -> None:
+    """So that it can be moved; those in fixtures/ by name alone."""
+    (project / place).parent.mkdir(exist_ok=True)
+    pictures.rename(project / place)
+    call(new, "new", "pets", place)
+    assert f'dataset="{written}"' in (project / "evals" / "test_pets.py").read_text("utf-8")
+
+
+def test_the_modelfile(project: Path, pictures: Path) -> None:
+    """Names no label, asks for the model given, and has room for the longest label."""
+    (pictures / "red").rename(pictures / ("reddish " * 8 + "red"))
+    call(new, "new", "pets", str(pictures), "--from", "qwen2.5vl:7b")
+    written = modelfile.load(project / "modelfiles" / "pets.Modelfile")
+    assert written.from_ == "qwen2.5vl:7b"
+    assert written.options()["num_predict"] == 67 + 16
+    assert written.system is not None
+    assert not any(colour in written.system for colour in ("red", "green", "blue"))
+
+
+class TestRefusals:
+    """Nothing is written where anything is wrong."""
+
+    def check(self, project: Path, says: str, *arguments: str) -> None:
+        before = sorted(project.rglob("*"))
+        with pytest.raises(LlmclfError, match=says):
+            call(new, "new", *arguments)
+        assert sorted(project.rglob("*")) == before
+
+    def test_a_file_is_there_already(self, project: Path, pictures: Path) -> None:
+        """Neither of the two is overwritten, nor copied pictures."""
+        call(new, "new", "pets", str(pictures), "--copy")
+        self.check(project, "there already", "pets", str(pictures))
+        (project / "modelfiles" / "pets.Modelfile").unlink()
+        self.check(project, "test_pets.py is there already", "pets", str(pictures))
+        (project / "evals" / "test_pets.py").unlink()
+        self.check(project, "fixtures.pets is there already", "pets", str(pictures), "--copy")
+
+    @pytest.mark.parametrize("name", ["", "7up", "a b", "../x", "a/b", "é", "x" * 70, "-x-"])
+    def test_names(self, project: Path, pictures: Path, name: str) -> None:
+        """That are none."""
+        with pytest.raises((SettingsError, SystemExit)):
+            call(new, "new", name, str(pictures))
+        assert not (project / "evals").exists()
+
+    def test_no_pictures(self, project: Path, tmp_path: Path) -> None:
+        """An empty folder, none at all, or one class alone."""
+        (tmp_path / "empty").mkdir()
+        self.check(project, "no picture found", "pets", str(tmp_path / "empty"))
+        self.check(project, "there is no dataset", "pets", str(tmp_path / "none"))
+
+    def test_a_single_class(self, project: Path, pictures: Path) -> None:
+        """Leaves nothing to choose from."""
+        for colour in ("red", "green"):
+            shutil.rmtree(pictures / colour)
+        self.check(project, "at least two labels", "pets", str(pictures))
+
+    @pytest.mark.parametrize(
+        ("gate", "says"),
+        [("accuracy > much", "accuracy > much"), ("recall[rad] >= 0.5", "'red'")],
+    )
+    def test_gates(self, project: Path, pictures: Path, gate: str, says: str) -> None:
+        """That make no sense for these pictures."""
+        self.check(project, says, "pets", str(pictures), "--gate", gate)
+
+    @pytest.mark.parametrize("base", ["", "llava\nSYSTEM x", "a b"])
+    def test_models(self, project: Path, pictures: Path, base: str) -> None:
+        """That would write something else into the Modelfile."""
+        self.check(project, "no model's name", "pets", str(pictures), "--from", base)
+
+
+def test_a_broken_picture_is_said(
+    project: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The evaluation is written: that one picture ends as an error."""
+    (pictures / "red" / "9.png").write_bytes(png("red", 1)[:-20])
+    call(new, "new", "pets", str(pictures))
+    assert "1 cannot be sent, the first: red/9.png" in capsys.readouterr().out
+    assert (project / "evals" / "test_pets.py").is_file()
