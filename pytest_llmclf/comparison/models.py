@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.comparison import compare_reports
-from pytest_llmclf.comparison.paired import holm
+from pytest_llmclf.significance import holm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,12 +10,8 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 from math import comb, sqrt
-from typing import TYPE_CHECKING
 
 from pytest_llmclf.stats import Interval, beta_cdf, beta_quantile
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _CELLS = 400
 """Cells of a grid over a beta distribution: the ends of an interval are right to about 1e-4."""
@@ -49,21 +45,6 @@ def mcnemar_anytime(broken: int, fixed: int) -> float:
     """
     flips = broken + fixed
     return min(1.0, float(Fraction((flips + 1) * comb(flips, broken), 2**flips)))
-
-
-def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """P-values for testing them all: at 5%, any false one among them comes in at most 5%.
-
-    Holm (Scandinavian Journal of Statistics 6, 1979, 65-70): the smallest of m counts m-fold, the
-    next (m - 1)-fold, and none less than a smaller one. In the order given.
-    """
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    adjusted = [1.0] * len(p_values)
-    highest = 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - rank) * p_values[place]))
-        adjusted[place] = highest
-    return tuple(adjusted)
 
 
 def difference_interval(

@@ -29,7 +29,7 @@ from pytest_llmclf.diagnosis.finding import (
     WeakSlice,
 )
 from pytest_llmclf.diagnosis.mistakes import PAIR, Tally, attractors, confused_pairs
-from pytest_llmclf.diagnosis.significance import binomial_tail, fisher_greater, holm
+from pytest_llmclf.significance import binomial_tail, fisher_greater, holm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

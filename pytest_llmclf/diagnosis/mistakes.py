@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.diagnosis.finding import EXAMPLES, KINDS, LEVEL, Attractor, ConfusedPair
 from pytest_llmclf.diagnosis.instructions import standing
-from pytest_llmclf.diagnosis.significance import (
+from pytest_llmclf.significance import (
     binomial_tail,
     binomial_two_sided,
     fisher_greater,

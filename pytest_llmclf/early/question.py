@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
-from pytest_llmclf.gate.bounds import Evidence
-from pytest_llmclf.gate.reading import asked_for
+from pytest_llmclf.gate.evidence import proportion
+from pytest_llmclf.gate.reading import asked_for, sure_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -222,17 +222,7 @@ def _reading(
         return "PASS" if threshold.holds(float(Fraction(hits, total))) else "FAIL"
 
     def about_others(hits: int, total: int) -> VerdictWord:
-        found = Evidence(
-            right=((1.0, hits),) if hits else (),
-            wrong=((1.0, total - hits),) if hits < total else (),
-        )
-        reached, missed = found.doubt_at_least, found.doubt_at_most
-        if not threshold.upwards:
-            reached, missed = missed, reached
-        sure = cast("Certainty", certainty)
-        if threshold.holds(threshold.worst) or reached(threshold.number) <= sure.passing:
-            return "PASS"
-        return "FAIL" if missed(threshold.number) < sure.failing else "INCONCLUSIVE"
+        return sure_word(threshold, proportion(hits, total), cast("Certainty", certainty))
 
     return about_these if certainty is None else about_others
 

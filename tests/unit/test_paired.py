@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize
 from scipy.stats import beta, binomtest, multinomial
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from pytest_llmclf.comparison.paired import (
     difference_interval,
-    holm,
     mcnemar_anytime,
     mcnemar_exact,
 )
@@ -78,15 +76,6 @@ def test_the_anytime_test_holds_however_the_run_is_stopped() -> None:
         wrong[test] = stopped
     assert wrong[mcnemar_anytime] <= 0.05
     assert wrong[mcnemar_exact] > 0.15
-
-
-@settings(max_examples=30)
-@given(st.lists(st.floats(0, 1), max_size=8))
-def test_holm_is_statsmodels_holm(p_values: list[float]) -> None:
-    """In the order given."""
-    adjusted = holm(p_values)
-    theirs = multipletests(p_values, method="holm")[1] if p_values else []
-    assert adjusted == pytest.approx(tuple(theirs))
 
 
 @pytest.mark.parametrize(("broken", "fixed", "total"), [(9, 2, 161), (31, 12, 500), (3, 7, 12)])

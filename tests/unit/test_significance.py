@@ -8,7 +8,7 @@ import pytest
 from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
-from pytest_llmclf.diagnosis.significance import (
+from pytest_llmclf.significance import (
     binomial_tail,
     binomial_two_sided,
     fisher_greater,
