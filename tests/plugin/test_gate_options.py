@@ -156,3 +156,21 @@ def test_a_tolerance_is_a_net_loss_that_passes(colours: Colours) -> None:
     result = colours.run(*args, "few")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--llmclf-tolerance: *few*"])
+
+
+def test_confidence_that_is_not_there_is_said_and_not_invented(colours: Colours) -> None:
+    """A gate on the confidence of answers is INCONCLUSIVE without log-probabilities."""
+    colours.evaluation("accuracy@coverage0.8 >= 0.5, ece <= 0.2")
+    assert colours.run().ret == pytest.ExitCode.TESTS_FAILED
+    assert words(colours) == ["INCONCLUSIVE", "INCONCLUSIVE"]
+    for gate in colours.summary()["gates"]:
+        assert "top_logprobs" in gate["text"]
+        assert gate["undecided"] == "undefined"
+    assert colours.written()["calibration"] is None
+
+
+def test_two_models_are_compared_picture_by_picture(colours: Colours) -> None:
+    """Without being asked for, below the reports."""
+    blind = colours.server.spec.replace("colours", "colour-blind", 1)
+    result = colours.run("--llmclf-model", blind)
+    result.stdout.fnmatch_lines(["models compared*", "*colours · openai:colours and*"])

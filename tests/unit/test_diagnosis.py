@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +31,8 @@ from tests.unit.ended import ended
 from tests.unit.simulated import label
 
 if TYPE_CHECKING:
+    import random
+
     from pytest_llmclf.outcome import OutcomeKind
 
 

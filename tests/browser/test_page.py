@@ -1,0 +1,360 @@
+"""What a reader does with the page, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.render.page import page_of, write_page
+from tests.pages import LABELS, answers, built, outcome, pictures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import Page as Tab
+
+    Open = Callable[..., Tab]
+
+NO_OVERFLOW = "document.documentElement.scrollWidth <= window.innerWidth"
+# Texts that stand outside of what holds them, or are cut without an ellipsis.
+SPILLS = """() => [...document.querySelectorAll("button, th, td, dd, dt, li, h2, h3, p, select")]
+  .filter((node) => node.offsetParent && !node.closest(".scroll, .card, .bar, pre, .hidden-text"))
+  .filter((node) => node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 0
+    && getComputedStyle(node).display !== "inline")
+  .map((node) => `${node.tagName}: ${node.textContent.slice(0, 60)}`)"""
+
+
+def found(tab: Tab) -> int:
+    """How many pictures fit the filters, as the page tells it."""
+    match = re.match(r"[\d,]+", tab.inner_text("#found"))
+    assert match is not None
+    return int(match[0].replace(",", ""))
+
+
+def cell(row: int | None, column: int | None) -> str:
+    """A cell or head of the matrix."""
+    wanted = "" if row is None else f"[data-row='{row}']"
+    wanted += "" if column is None else f"[data-column='{column}']"
+    head = "td" if row is not None and column is not None else "th"
+    return f".matrix {head}{wanted}"
+
+
+def test_a_cell_shows_its_pictures(opened: Open, demo_page: Path) -> None:
+    """Choosing a cell leaves exactly the pictures that it counts."""
+    tab = opened(demo_page)
+    assert found(tab) == 60
+    for column in range(len(LABELS)):
+        count = int(tab.inner_text(cell(0, column)) or 0)
+        if not count:
+            continue
+        tab.click(cell(0, column))
+        assert found(tab) == count
+        assert tab.locator(".matrix [aria-selected=true]").count() == 1
+    assert tab.evaluate("document.activeElement.id") == "pictures-head"
+
+
+def test_heads_show_a_class_and_an_answer(opened: Open, demo_page: Path) -> None:
+    """Choosing a row's name leaves its class, a column's what was answered so."""
+    tab = opened(demo_page)
+    tab.click(cell(1, None))
+    assert found(tab) == 20
+    tab.click(cell(None, 3))
+    assert found(tab) == sum(int(tab.text_content(cell(row, 3)) or 0) for row in range(3))
+    assert "unparsed" in tab.inner_text("#found")
+    tab.click("#clear")
+    assert found(tab) == 60
+
+
+def test_filters_combine(opened: Open, demo_page: Path) -> None:
+    """Class, slice, outcome and search each leave fewer pictures, and all hold at once."""
+    tab = opened(demo_page)
+    tab.select_option("#filter-expected", label="dog")
+    tab.select_option("#filter-tag-0", label="photo (30)")
+    assert found(tab) == 10
+    tab.click(".chip[data-kind=correct]")
+    correct = found(tab)
+    assert 0 < correct < 10
+    tab.click(".chip[data-kind=misclassified]")
+    tab.click(".chip[data-kind=unparsed]")
+    assert found(tab) == 10
+    tab.click(".chip[data-kind=misclassified]")
+    tab.click(".chip[data-kind=unparsed]")
+    tab.fill("#search", "IS a dog 0")
+    assert found(tab) == correct
+    cards = tab.locator(".card")
+    assert cards.count() == correct
+    assert all("dog" in text for text in cards.all_inner_texts())
+    tab.fill("#search", "no such thing")
+    assert found(tab) == 0
+    assert "No picture fits" in tab.inner_text(".found")
+
+
+def test_state_survives_reload_and_travels(opened: Open, demo_page: Path) -> None:
+    """The address holds what is chosen: it survives a reload and works in another window."""
+    tab = opened(demo_page)
+    tab.select_option("#section-select", label="pets · ollama:llava:13b")
+    tab.click(cell(0, 0))
+    tab.select_option("#filter-tag-0", label=re.sub(r"$", " (30)", "drawing"))
+    tab.fill("#search", "cat")
+    tab.select_option("#filter-sort", "slow")
+    tab.click(".switch:not([aria-pressed=true])")
+    before = tab.inner_text("#pictures"), tab.inner_text("#confusion table")
+    other = opened(demo_page, tab.url.partition("#")[1] + tab.url.partition("#")[2])
+    tab.reload()
+    tab.wait_for_selector("html[data-pictures=ready]", state="attached")
+    for one in (tab, other):
+        assert (one.inner_text("#pictures"), one.inner_text("#confusion table")) == before
+        assert one.input_value("#search") == "cat"
+        assert one.input_value("#filter-sort") == "slow"
+
+
+def test_back_undoes_a_choice(opened: Open, demo_page: Path) -> None:
+    """The browser's back button goes back one choice, and closes the dialog."""
+    tab = opened(demo_page)
+    tab.click(cell(0, None))
+    assert found(tab) == 20
+    tab.locator(".card button").first.click()
+    assert tab.locator("dialog[open]").count() == 1
+    tab.go_back()
+    assert tab.locator("dialog[open]").count() == 0
+    tab.go_back()
+    assert found(tab) == 60
+
+
+@pytest.mark.parametrize("state", ["#report=99&expected=x", "#compare=7&flip=broken&finding=3", "#picture=nope&tag.x=y&sort=z", "#%E0%A4%A", "#predicted=9&outcome=a,b"])  # fmt: skip
+def test_a_broken_address_is_no_broken_page(opened: Open, demo_page: Path, state: str) -> None:
+    """Whatever the address says, the page shows something."""
+    assert opened(demo_page, state).inner_text("#verdict-head") == "pets on ollama:llava:7b"
+
+
+def test_a_picture_tells_everything(opened: Open, demo_page: Path) -> None:
+    """The dialog has the answer, probabilities, digests and what the other model said."""
+    tab = opened(demo_page, "#report=1&picture=dog%2F005-dog.png")
+    text = tab.inner_text("dialog[open]")
+    for wanted in (
+        "dog/005-dog.png", "Answer", "Probabilities", "Side by side", "pets · ollama:llava:7b",
+        "Asked again", "Duration", "style", "ab" * 32, "Picture SHA-256",
+    ):  # fmt: skip
+        assert wanted in text
+    image = tab.locator("dialog img")
+    assert image.get_attribute("alt") == "dog/005-dog.png, shows dog"
+    assert tab.evaluate("document.querySelector('dialog img').naturalWidth") > 48
+    tab.keyboard.press("Escape")
+    assert tab.locator("dialog[open]").count() == 0
+    assert "picture=" not in tab.url
+
+
+def test_keys_reach_everything(opened: Open, demo_page: Path) -> None:
+    """Arrow keys walk the matrix and the pictures, Enter opens, arrows step, Escape returns."""
+    tab = opened(demo_page)
+    tab.focus(".matrix [tabindex='0']")
+    for key in ("Home", "ArrowUp", "ArrowRight", "ArrowDown", "ArrowRight", "ArrowDown"):
+        tab.keyboard.press(key)
+    here = "[document.activeElement.dataset.row, document.activeElement.dataset.column]"
+    assert tab.evaluate(here) == ["1", "1"]
+    assert tab.locator(".matrix [tabindex='0']").count() == 1
+    tab.keyboard.press("Enter")
+    assert found(tab) == int(tab.inner_text(cell(1, 1)))
+    tab.click("#clear")
+    tab.focus(".card [tabindex='0']")
+    place = "Number(document.activeElement.closest('li').getAttribute('aria-posinset'))"
+    tab.keyboard.press("ArrowRight")
+    assert tab.evaluate(place) == 2
+    tab.keyboard.press("End")
+    assert tab.evaluate(place) == 60
+    tab.keyboard.press("Home")
+    tab.keyboard.press("Enter")
+    first = tab.inner_text("#detail-head")
+    tab.keyboard.press("ArrowRight")
+    second = tab.inner_text("#detail-head")
+    assert first != second
+    tab.keyboard.press("Escape")
+    assert tab.evaluate(place) == 2
+    assert second in tab.evaluate("document.activeElement.textContent")
+
+
+def test_compared_pictures_stand_first(opened: Open, demo_page: Path) -> None:
+    """Compare mode shows what broke, then what was fixed, with both answers."""
+    tab = opened(demo_page)
+    card = tab.locator(".pair").first
+    broken, fixed = (
+        int(card.locator(f".flip-{kind} .count").inner_text()) for kind in ("broken", "fixed")
+    )
+    tab.select_option("#filter-pair", "0")
+    tab.set_viewport_size({"width": 1280, "height": 3000})
+    tab.wait_for_timeout(100)
+    flips = [text.split()[1].strip(",") for text in tab.locator(".card .flip").all_inner_texts()]
+    assert flips[:broken] == ["broken"] * broken
+    assert flips[broken : broken + fixed] == ["fixed"] * fixed
+    tab.click(".pair .flip-broken")
+    assert found(tab) == broken
+    assert all("was" in text for text in tab.locator(".card .flip").all_inner_texts())
+    tab.locator(".card button").first.click()
+    assert "committed predictions" in tab.inner_text("dialog .sides")
+
+
+def test_per_cent_of_the_row(opened: Open, demo_page: Path) -> None:
+    """Cells switch between counts and per cent of their row, which add up to about 100."""
+    tab = opened(demo_page)
+    counts = [int(tab.text_content(cell(0, column)) or 0) for column in range(5)]
+    tab.click("text=% of row")
+    shares = [int(tab.text_content(cell(0, column)) or 0) for column in range(5)]
+    assert shares == [round(100 * count / sum(counts)) for count in counts]
+    assert tab.evaluate("document.activeElement.textContent") == "% of row"
+
+
+def test_pictures_that_are_missing_say_why(opened: Open, demo_page: Path) -> None:
+    """A picture whose file changed is not shown; its place says so."""
+    tab = opened(demo_page, "#search=001-cow")
+    assert tab.inner_text(".card .missing") == "its file has changed since the run"
+
+
+@pytest.mark.parametrize("width", [360, 480, 768, 1024, 1280, 1600])
+def test_it_fits_every_width(opened: Open, demo_page: Path, width: int) -> None:
+    """Nothing sticks out of the page or of its box, from a phone to a wide screen."""
+    for state in ("", "#report=2", "#report=1&compare=1", "#picture=dog%2F005-dog.png"):
+        tab = opened(demo_page, state, width=width)
+        assert tab.evaluate(NO_OVERFLOW)
+        assert tab.evaluate(SPILLS) == []
+        if "picture" in state:
+            inside = "(d => d.scrollWidth <= d.clientWidth)(document.querySelector('dialog'))"
+            assert tab.evaluate(inside)
+
+
+CONTRASTS = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgb = (color) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b]
+    .map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (node) => {
+    for (let one = node; one; one = one.parentElement) {
+      const color = rgb(getComputedStyle(one).backgroundColor);
+      if (color[3] > 250) return color;
+    }
+    return [255, 255, 255, 255];
+  };
+  const low = [];
+  for (const node of document.querySelectorAll("body *")) {
+    const own = [...node.childNodes].some((one) => one.nodeType === 3 && one.data.trim());
+    if (!own || !node.checkVisibility() || node.closest(".none, :disabled, svg, option")) continue;
+    const [one, two] = [light(rgb(getComputedStyle(node).color)), light(behind(node))];
+    const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
+    if (ratio < 4.5) low.push(`${ratio.toFixed(2)} ${node.className} ${node.textContent.slice(0, 30)}`);
+  }
+  return low;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read(opened: Open, demo_page: Path, scheme: str) -> None:
+    """All text, the heat map's included, has the contrast that WCAG 2.2 asks for (AA, 4.5)."""
+    for state in ("", "#report=1&compare=1&outcome=correct", "#picture=dog%2F005-dog.png"):
+        tab = opened(demo_page, state, scheme=scheme)
+        assert tab.evaluate(CONTRASTS) == []
+
+
+def test_dark_and_light_differ(opened: Open, demo_page: Path) -> None:
+    """The page follows the reader's choice of dark or light."""
+    back = "getComputedStyle(document.body).backgroundColor"
+    shades = {opened(demo_page, scheme=scheme).evaluate(back) for scheme in ("light", "dark")}
+    assert len(shades) == 2
+
+
+def test_it_says_what_things_are(opened: Open, demo_page: Path) -> None:
+    """Landmarks, heads with a scope, names for every control and texts for every picture."""
+    tab = opened(demo_page)
+    nameless = """() => [...document.querySelectorAll("button, select, input, img, svg, dialog")]
+      .filter((node) => node.checkVisibility())
+      .filter((node) => !(node.textContent.trim() || node.getAttribute("aria-label") || node.alt
+        || node.labels?.length)).map((node) => node.outerHTML.slice(0, 80))"""
+    assert tab.evaluate(nameless) == []
+    for landmark in ("banner", "main", "navigation", "search"):
+        assert tab.get_by_role(landmark).count() == 1
+    for name in ("Confusion matrix", "Classes", "Charts", "Facts", "Pictures"):
+        assert tab.get_by_role("region", name=name, exact=True).count() >= 1
+    assert tab.locator("table:not(.matrix) thead th:not([scope])").count() == 0
+    assert tab.get_attribute("#found", "aria-live") == "polite"
+    assert tab.locator("html[lang=en]").count() == 1
+    ids = tab.evaluate("[...document.querySelectorAll('[id]')].map((node) => node.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_printing_lists_pictures(opened: Open, demo_page: Path) -> None:
+    """On paper the first 60 pictures are listed, in order, without controls."""
+    tab = opened(demo_page, scheme="dark")
+    tab.emulate_media(media="print")
+    tab.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert tab.locator(".card").count() == 60
+    assert not tab.is_visible(".filters")
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert tab.pdf().startswith(b"%PDF")
+
+
+def test_ten_thousand_pictures_stay_a_screenful(opened: Open, tmp_path: Path) -> None:
+    """Only what is in sight exists as elements, wherever one is in the list."""
+    many = [
+        outcome(f"{LABELS[place % 3]}/{place:05}.png", LABELS[place % 3], LABELS[place % 2])
+        for place in range(10_000)
+    ]
+    tab = opened(write_page(tmp_path / "page.html", page_of([built(many)])))
+    assert found(tab) == 10_000
+    for part in (0, 0.5, 1):
+        tab.evaluate(f"window.scrollTo(0, {part} * document.documentElement.scrollHeight)")
+        tab.wait_for_timeout(50)
+        assert 4 <= tab.locator(".card").count() < 150
+    last = tab.locator(".card").last
+    assert last.get_attribute("aria-posinset") == "10000"
+    tab.fill("#search", "09999")
+    assert found(tab) == 1
+
+
+def test_a_hundred_classes_fit(opened: Open, tmp_path: Path) -> None:
+    """A matrix of a hundred classes scrolls in its own box and each cell can be chosen."""
+    labels = tuple(f"class number {place}" for place in range(100))
+    many = [
+        Outcome(
+            evaluation="pets", model="ollama:llava:7b", model_digest="", case=f"{place}.png",
+            sha256="", expected=labels[place % 100], kind="misclassified",
+            predicted=labels[(place + 1) % 100],
+        )
+        for place in range(300)
+    ]  # fmt: skip
+    facts: Any = built([]).dataset
+    wide = built(many, dataset=type(facts)(name="pets", content_hash="", labels=labels))
+    tab = opened(write_page(tmp_path / "page.html", page_of([wide])), width=900)
+    assert tab.evaluate(NO_OVERFLOW)
+    tab.click(cell(98, 99))
+    assert found(tab) == 3
+
+
+def test_nothing_to_show_is_said(opened: Open, tmp_path: Path) -> None:
+    """A page without evaluations, and one whose evaluation has no image, both open."""
+    tab = opened_plain(opened, tmp_path, page_of([]))
+    assert "No evaluation was run" in tab.inner_text("main")
+    tab = opened_plain(opened, tmp_path, page_of([built([])]))
+    assert found(tab) == 0
+
+
+def opened_plain(opened: Open, folder: Path, page: Any) -> Tab:
+    return opened(write_page(folder / "page.html", page))
+
+
+def test_answers_of_runs_stand_side_by_side(opened: Open, tmp_path: Path) -> None:
+    """Two models' answers to the same image are shown next to each other."""
+    files = pictures(tmp_path, 12)
+    reports = [built(answers(files, seed, model=f"m:{seed}")) for seed in (1, 2, 3)]
+    tab = opened_plain(opened, tmp_path, page_of(reports))
+    tab.locator(".card button").first.click()
+    rows = tab.locator("dialog .sides tr").all_inner_texts()
+    assert len(rows) == 3
+    assert rows[1].startswith("pets · m:2")

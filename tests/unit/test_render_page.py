@@ -1,0 +1,213 @@
+"""What stands in a page's file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmclf.answer import Answer
+from pytest_llmclf.comparison import compare_reports
+from pytest_llmclf.render.page import Page, Pair, embedded, page_html, page_of, section, write_page
+from tests.pages import HOSTILE, LABELS, answers, built, demo, hostile, outcome, pictures
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Parsed(HTMLParser):
+    """A page as a parser of HTML sees it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, list[str]] = {"script": [], "style": []}
+        self.open = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.open = tag if tag in self.texts else self.open
+        if tag in self.texts:
+            self.texts[tag].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open = "" if tag == self.open else self.open
+
+    def handle_data(self, data: str) -> None:
+        if self.open:
+            self.texts[self.open][-1] += data
+
+    @property
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.texts["script"][0])
+        return found
+
+
+def shape(html: str) -> list[tuple[str, dict[str, str | None]]]:
+    """Its elements but for those that hold pictures."""
+    return [(tag, attrs) for tag, attrs in Parsed(html).tags if attrs.get("class") != "pictures"]
+
+
+def test_elements_are_always_the_same(tmp_path: Path) -> None:
+    """Whatever a page shows, its file has the same elements with the same attributes."""
+    assert shape(page_html(hostile())) == shape(page_html(demo(tmp_path)))
+
+
+def test_policy_names_this_script_and_this_style() -> None:
+    """The policy's hashes are those of the one script that runs and the one style."""
+    parsed = Parsed(page_html(Page(title="x", sections=())))
+    policy = next(attrs["content"] for tag, attrs in parsed.tags if "content" in attrs and attrs.get("http-equiv"))  # fmt: skip
+    assert policy is not None
+    for directive, text in (("script", parsed.texts["script"][-1]), ("style", *parsed.texts["style"])):  # fmt: skip
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{directive}-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    kinds = [attrs.get("type") for tag, attrs in parsed.tags if tag == "script"]
+    assert kinds == ["application/json", None]
+
+
+def test_page_refers_to_nothing_outside() -> None:
+    """No address of another file or host is in a page without data."""
+    html = page_html(Page(title="x", sections=()))
+    addresses = set(re.findall(r"""(?:https?:)?//[^\s"'<>]+""", re.sub(r"(?m)^ *//.*$", "", html)))
+    assert {address for address in addresses if "." in address} <= {"http://www.w3.org/2000/svg"}
+
+
+def test_scripts_make_no_markup() -> None:
+    """The page's script has no call that makes elements or code from a text."""
+    script = Parsed(page_html(Page(title="x", sections=()))).texts["script"][-1]
+    for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "DOMParser", "srcdoc", "setTimeout(\""):  # fmt: skip
+        assert word not in script
+
+
+def test_hostile_texts_come_through_as_they_are() -> None:
+    """Labels, ids, tags and the title are in the data unchanged, null bytes and halves included."""
+    data = Parsed(page_html(hostile())).data
+    assert data["title"] == HOSTILE[1]
+    found = data["sections"][0]
+    assert found["labels"] == list(dict.fromkeys(HOSTILE))
+    assert set(found["labels"]) == set(HOSTILE)
+    assert [verdict["text"] for verdict in found["verdicts"]] == list(HOSTILE)
+    assert {f"{text}/{place}.png" for place, text in enumerate(HOSTILE)} <= set(
+        found["cases"]["id"]
+    )
+
+
+@given(st.text(alphabet=st.characters(codec=None), max_size=60))
+def test_embedded_data_are_ascii_without_markup(text: str) -> None:
+    """Any text becomes ASCII without a sign of markup, and comes back equal."""
+    made = embedded({text: [text]})
+    assert made.isascii()
+    assert not set(made) & set("<>&\u2028")
+    assert json.loads(made) == {text: [text]}
+
+
+def test_large_answers_are_cut_and_say_so() -> None:
+    """A megabyte of answer leaves its beginning and its length, and a small page."""
+    one = outcome("a.png", "cat", None, answer=Answer(text="x" * 1_000_000))
+    data = Parsed(page_html(page_of([built([one])]))).data
+    text = data["texts"][data["sections"][0]["cases"]["answer"][0]]
+    assert text == "x" * 4000 + "… (1,000,000 characters; the whole is in outcomes.jsonl)"
+    assert data["sections"][0]["cases"]["signs"] == [1_000_000]
+
+
+def test_the_same_answer_stands_once() -> None:
+    """Ten thousand equal answers add one text."""
+    many = [outcome(f"{place}.png", "cat", "cat") for place in range(10_000)]
+    data = Parsed(page_html(page_of([built(many)]))).data
+    assert data["texts"].count("cat") == 1
+    assert len(set(data["sections"][0]["cases"]["answer"])) == 1
+
+
+def test_numbers_are_those_of_the_report(tmp_path: Path) -> None:
+    """Counts, scores and intervals are the report's, and what is unknown is null or a dash."""
+    found = built(answers(pictures(tmp_path, 30), 1))
+    data = Parsed(page_html(page_of([found]))).data["sections"][0]
+    assert data["confusion"]["counts"] == [list(row) for row in found.confusion.counts]
+    assert data["numbers"]["accuracy"]["hits"] == found.accuracy.hits
+    assert data["numbers"]["accuracy"]["interval"].startswith("95% interval ")
+    assert data["ledger"]["collected"] == 30
+    nothing = Parsed(page_html(page_of([built([])]))).data["sections"][0]
+    assert nothing["numbers"]["accuracy"]["value"] is None
+    assert nothing["numbers"]["accuracy"]["text"] == "–"
+
+
+def test_stopped_runs_have_no_interval(tmp_path: Path) -> None:
+    """A run that stopped early shows estimates without intervals, and its order."""
+    early = Parsed(page_html(demo(tmp_path))).data["sections"][2]
+    assert early["numbers"]["accuracy"]["low"] is None
+    assert len(early["path"]["order"]) == 60
+    assert early["path"]["bounds"] == [0.75]
+
+
+def test_images_without_a_comparison_are_named(tmp_path: Path) -> None:
+    """An image that one side has no answer to is apart, not unchanged."""
+    pair = Parsed(page_html(demo(tmp_path))).data["pairs"][0]
+    assert len(pair["apart"]) == 1
+    assert pair["before"] == -1
+    assert pair["now"] == 0
+    kinds = {kind for _, kind, _, _ in pair["changes"]}
+    assert {"broken", "fixed"} <= kinds
+
+
+def test_a_comparison_of_what_is_not_shown_is_refused(tmp_path: Path) -> None:
+    """Both sides of a comparison are on the page."""
+    first, other = (built(answers(pictures(tmp_path, 6), seed)) for seed in (1, 2))
+    pair = Pair(
+        names=("A", "B"), what="runs", comparison=compare_reports(first, other), before=first,
+        now=other,
+    )  # fmt: skip
+    Page(title="x", sections=(section(first, name="A"), section(other, name="B")), pairs=(pair,))
+    with pytest.raises(ValueError, match="A and B are compared"):
+        Page(title="x", sections=(section(first),), pairs=(pair,))
+
+
+def test_pages_are_written_whole(tmp_path: Path) -> None:
+    """Writing replaces the old page and leaves nothing beside it."""
+    path = tmp_path / "deep" / "page.html"
+    path.parent.mkdir()
+    path.write_text("old")
+    assert write_page(path, Page(title="x", sections=())) == path
+    assert path.read_bytes() == page_html(Page(title="x", sections=())).encode()
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_same_page_is_the_same_file(tmp_path: Path) -> None:
+    """Nothing in a page depends on when or in which order it was made."""
+    page = demo(tmp_path)
+    assert page_html(page) == page_html(page)
+
+
+def test_pictures_that_cannot_be_shown_say_why(tmp_path: Path) -> None:
+    """A file that is gone or has changed leaves its reason in place of a picture."""
+    data = Parsed(page_html(demo(tmp_path))).data
+    reasons = [reason for reason in data["without"] if reason is not None]
+    assert sorted(reasons) == [
+        "its file has changed since the run",
+        "its file is not there any more",
+    ]
+
+
+def test_importing_it_costs_no_picture_library() -> None:
+    """Pillow is loaded when the first picture is made, not before."""
+    code = "import sys, pytest_llmclf.render.page; sys.exit('PIL' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
+
+
+def test_labels_are_places(tmp_path: Path) -> None:
+    """Expected and predicted classes are places in the list of labels; none is -1."""
+    cases = Parsed(page_html(demo(tmp_path))).data["sections"][0]["cases"]
+    assert set(cases["expected"]) == set(range(len(LABELS)))
+    for kind, predicted in zip(cases["kind"], cases["predicted"], strict=True):
+        assert (predicted == -1) == (kind in {"unparsed", "error"})
