@@ -1,0 +1,247 @@
+"""The page that explains the numbers says what the code says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from functools import cache
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+from typing import get_args
+
+import pytest
+from scipy.stats import binom
+
+from pytest_llmclf import calibration, reference, settings
+from pytest_llmclf.case import Case
+from pytest_llmclf.comparison.paired import difference_interval, mcnemar_anytime, mcnemar_exact
+from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.diagnosis.finding import Finding
+from pytest_llmclf.early import judge_early, seeded_order
+from pytest_llmclf.gate import EARLY_ERROR, Gate, judgement, parse_addressed, undecidable
+from pytest_llmclf.gate.text import parse
+from pytest_llmclf.gate.threshold import CALIBRATION, PER_CLASS, WHOLE
+from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.render.diagnosis import finding_text
+from pytest_llmclf.report import Report, build
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+OPTIONS = (ROOT / "pytest_llmclf" / "plugin" / "options.py").read_text(encoding="utf-8")
+
+FENCES = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROSE = " ".join(FENCES.sub("", PAGE).split())
+CODE = re.findall(r"`([^`]+)`", PROSE)
+COMPARISON = re.compile(r"[a-z]\w*(?:[\[@{].*)? ?[<>]=? ?[\d.]+.*")
+
+
+def fenced(language: str) -> list[str]:
+    return [text for found, text in FENCES.findall(PAGE) if found == language]
+
+
+def rows(head: str) -> list[list[str]]:
+    """The cells of the table whose first line begins so."""
+    lines = PAGE[PAGE.index(head) :].splitlines()
+    table = takewhile(lambda line: line.startswith("|"), lines)
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table]
+    return cells[2:]
+
+
+@cache
+def mnist() -> Report:
+    return reference.published("mnist")
+
+
+def stopped_after(images: int) -> Report:
+    """The published answers as a run with the default seed that stopped early has them."""
+    whole = mnist()
+    order = seeded_order([one.case for one in whole.outcomes], settings.DEFAULT_SEED)
+    asked = set(order[:images])
+    return build(
+        evaluation=whole.evaluation,
+        model=whole.model,
+        dataset=whole.dataset,
+        outcomes=[one if one.case in asked else not_needed(one) for one in whole.outcomes],
+        order=order,
+        stop_error=EARLY_ERROR,
+    )
+
+
+def not_needed(one: Outcome) -> Outcome:
+    return Outcome(
+        evaluation=one.evaluation,
+        model=one.model,
+        model_digest="",
+        case=one.case,
+        sha256="",
+        expected=one.expected,
+        kind="not_needed",
+    )
+
+
+def quoted_verdicts() -> list[str]:
+    lines = "".join(fenced("text")).replace("\n  ", " ").splitlines()
+    return [line for line in lines if line]
+
+
+@pytest.mark.parametrize("line", quoted_verdicts())
+def test_a_quoted_verdict_is_what_the_published_counts_give(line: str) -> None:
+    """Word, numbers and wording, also of a run that stopped early."""
+    word, _, text = line.partition(" ")
+    expression = text.partition(": ")[0]
+    early = re.search(r"after (\d+) of 500 images in random order", text)
+    if early is None:
+        assert line in repr(judgement(mnist(), expression)).splitlines()
+        return
+    (found,) = judge_early(stopped_after(int(early[1])), [Gate(expression)])
+    assert f"{found.word} {found.text}" == line
+    assert word == "PASS"
+    (before,) = judge_early(stopped_after(int(early[1]) - 1), [Gate(expression)])
+    assert before.word == "INCONCLUSIVE"
+
+
+def test_every_gate_on_the_page_is_one() -> None:
+    """In Python, on the command line and in running text."""
+    python = "\n".join(fenced("python"))
+    declared = re.findall(r'Gate\("([^"]+)"', python)
+    assert len(declared) == python.count("Gate(")
+    for text in (*declared, *re.findall(r'\.meets\("([^"]+)"\)', PROSE)):
+        Gate(text)
+    assert [parse_addressed(text) for text in re.findall(r'--llmclf-gate "([^"]+)"', PROSE)]
+    running = [text for text in CODE if COMPARISON.fullmatch(text)]
+    assert len(running) > 10
+    for text in running:
+        parse(text)
+
+
+def test_every_metric_is_explained() -> None:
+    """Each that a gate may name has a place in the table, and nothing else has."""
+    told = " ".join(row[0] for row in rows("| number | question | formula |"))
+    named = set(re.findall(r"`(\w+)(?:\[\w+\])?`", told))
+    assert named == {*WHOLE, *PER_CLASS}
+    assert set(CALIBRATION) <= named
+
+
+def test_every_kind_of_finding_is_explained() -> None:
+    """Each has a row, and every row is of one."""
+    kinds = {
+        field.default
+        for part in get_args(Finding)
+        for field in fields(part)
+        if field.name == "kind"
+    }
+    assert {row[0].split("`")[1] for row in rows("| finding | claim | test |")} == kinds
+
+
+def test_every_option_exists() -> None:
+    """On the command line and in the ini file."""
+    options = set(re.findall(r"--llmclf-[a-z-]+", PAGE))
+    assert options
+    assert {one for one in options if f'"{one}"' not in OPTIONS} == set()
+    ini = set(re.findall(r"`(llmclf_\w+)`", PAGE))
+    assert ini
+    assert {one for one in ini if f'addini("{one}"' not in OPTIONS} == set()
+
+
+def test_defaults_are_those_of_the_code() -> None:
+    """The numbers that are not computed but chosen."""
+    default = {row[0].split("`")[1]: row[2] for row in rows("| option | ini | default |")}
+    assert default["--llmclf-stop-error"] == str(EARLY_ERROR)
+    assert default["--llmclf-seed"] == str(settings.DEFAULT_SEED)
+    assert default["--llmclf-inconclusive"] == f"`{settings.INCONCLUSIVE[0]}`"
+    assert calibration.BINS == 10
+    assert "ten bins of equal width" in PROSE
+    assert f"right {calibration.TARGET:.0%} of the time" in PROSE
+
+
+def test_every_relative_link_resolves() -> None:
+    """Files and headings."""
+    headings = {
+        re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-")
+        for title in re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
+    }
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", PAGE) if "://" not in link]
+    assert links
+    for link in links:
+        file, _, heading = link.partition("#")
+        assert (ROOT / "docs" / PurePosixPath(file)).exists(), link
+        assert not heading or heading in headings, link
+
+
+def test_every_named_benchmark_is_there() -> None:
+    """Who wants to check a table finds what printed it."""
+    named = {text for text in CODE if text.startswith("benchmarks/")}
+    assert named
+    assert all((ROOT / PurePosixPath(name)).is_file() for name in named)
+
+
+def test_a_point_gate_fails_as_often_as_the_table_says() -> None:
+    """Exact binomial probabilities, to the digit."""
+    for images, told in rows("| images | the gate fails in |"):
+        least = -(-int(images) * 80 // 100)
+        fails = binom.cdf(least - 1, int(images), 0.82)
+        assert told.startswith(f"{100 * fails:.1f}%"), images
+
+
+def test_a_gate_with_confidence_decides_as_the_table_says() -> None:
+    """From how many right ones on it passes, up to how many it fails, and how often that is."""
+    for row in rows("| images | passes from |"):
+        images, passes, fails = map(int, row[:3])
+        assert tail(passes, images) <= 0.05 < tail(passes - 1, images)
+        assert binom.cdf(fails, images, 0.8) < 0.05 <= binom.cdf(fails + 1, images, 0.8)
+        told = [f"{100 * binom.sf(passes - 1, images, rate):.1f}%" for rate in (0.85, 0.9, 0.95)]
+        told += [f"{100 * binom.cdf(fails, images, rate):.1f}%" for rate in (0.75, 0.7)]
+        assert row[3:] == told
+
+
+def tail(least: int, images: int) -> float:
+    return float(binom.sf(least - 1, images, 0.8))
+
+
+def test_as_many_images_are_needed_as_the_table_says() -> None:
+    """One fewer is told at collection; so many are not."""
+    head, (_, *needed) = "| bound | 0.5 |", *rows("| bound | 0.5 |")
+    bounds = PAGE[PAGE.index(head) :].partition("\n")[0].split("|")[2:-1]
+    for bound, images in zip(bounds, map(int, needed), strict=True):
+        gate = Gate(f"accuracy >= {bound.strip()} with 95% confidence")
+        assert undecidable(gate, ("cat",), cats(images)) == ()
+        (told,) = undecidable(gate, ("cat",), cats(images - 1))
+        assert told.endswith(f"needs {images}")
+
+
+def cats(count: int) -> list[Case]:
+    return [Case(id=str(place), path=Path(), sha256="", label="cat") for place in range(count)]
+
+
+def test_the_quoted_warning_is_the_one_that_is_given() -> None:
+    """Of fifty images and a bound of 0.95."""
+    (told,) = undecidable(Gate("accuracy >= 0.95 with 95% confidence"), ("cat",), cats(50))
+    assert f"cannot be decided: {told}" in CODE
+
+
+def test_flips_have_the_p_values_of_the_table() -> None:
+    """McNemar's, the one for runs that stopped, and the interval."""
+    for broken, fixed, told, verdict in rows("| broken | fixed | p |"):
+        p_value = mcnemar_exact(int(broken), int(fixed))
+        assert told == f"{p_value:.3g}"
+        assert verdict == ("fails" if p_value < 0.05 else "passes")
+    assert f"14 and 4 give {mcnemar_anytime(14, 4):.2f}" in PROSE
+    ends = difference_interval(14, 4, 500)
+    told = f"difference {-10 / 500:.3f}, 95% interval {ends.low:.3f} to {ends.high:.3f}"
+    assert told.replace("-", "\N{MINUS SIGN}") in PROSE
+
+
+def test_quoted_findings_are_those_of_the_published_counts() -> None:
+    """Numbers and wording, up to the advice."""
+    told = [
+        finding_text(found)
+        for name in reference.names()
+        for found in diagnose(reference.published(name))
+    ]
+    quotes = [
+        " ".join(quote.replace("\n> ", " ").split())
+        for quote in re.findall(r"^> (.*(?:\n> .*)*)", PAGE, re.MULTILINE)
+    ]
+    findings = [quote for quote in quotes if not quote.startswith("A is better")]
+    assert len(findings) == 2
+    assert all(any(text.startswith(quote) for text in told) for quote in findings)
