@@ -178,8 +178,8 @@ class NoiseVerdict:
         came = "more than its own" if self.beyond else "no more than its own"
         noun = "flip" if self.flips == 1 else "flips"
         return (
-            f"{self.flips} {noun}; asked {self.askings} times the model itself flips "
-            f"{self.own_flips:.1f} a pair: {came} (p = {self.p_value:.2g})"
+            f"{self.flips} {noun}; asked {self.askings} times, the model by itself flips "
+            f"{self.own_flips:.1f} images between two askings: {came} (p = {self.p_value:.2g})"
         )
 
 

@@ -58,10 +58,10 @@ def undecidable_thresholds(
             found += (f"{asked_for(one, certainty)}: {why}" for one, why in reasons)
         elif reasons:
             few, why = min(reasons, key=lambda reason: sizes[str(reason[0].label)])
-            found.append(
-                f"{asked}: cannot be shown for {len(reasons)} of {len(labels)} classes; "
-                f"{few.label}: {why}"
-            )
+            which = f"for {len(reasons)} of {len(labels)} classes"
+            if len(reasons) == len(labels):
+                which = f"for all {len(labels)} classes"
+            found.append(f"{asked}: {which}; {few.label}: {why}")
     return tuple(found)
 
 

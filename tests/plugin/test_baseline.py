@@ -141,7 +141,7 @@ def test_flips_are_held_against_the_models_own(committed: Colours) -> None:
     committed.server.odd["red/1"] = Odd(says="blue")
     assert run(committed, "--llmclf-repeats=3").ret == pytest.ExitCode.OK
     text = verdict(committed)[1]
-    assert "asked 3 times the model itself flips" in text
+    assert "asked 3 times, the model by itself flips" in text
     assert "than its own (p = " in text
 
 

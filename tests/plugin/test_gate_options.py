@@ -82,7 +82,7 @@ def test_too_few_pictures_are_known_before_anybody_is_asked(colours: Colours) ->
     """At collection: how many would be needed at least."""
     colours.evaluation(CONFIDENT)
     result = colours.run("--collect-only")
-    result.stdout.fnmatch_lines(["llmclf: colours: cannot be decided: *needs 29*"])
+    result.stdout.fnmatch_lines(["llmclf: colours: cannot be shown: *needs 29*"])
     assert colours.server.questions == 0
 
 

@@ -185,7 +185,7 @@ def test_what_was_not_asked_is_not_compared() -> None:
     assert found.missing == ()
     assert found.interval is None
     assert summary(found) == (
-        "1 broken, 0 fixed, 0 wrong in another way, of 2 (McNemar p = 1), 2 not asked; "
+        "1 broken, 0 fixed, 0 wrong in another way, of 2 (p = 1), 2 not asked; "
         "no more loss than chance explains"
     )
 

@@ -216,7 +216,7 @@ def cats(count: int) -> list[Case]:
 def test_the_quoted_warning_is_the_one_that_is_given() -> None:
     """Of fifty images and a bound of 0.95."""
     (told,) = undecidable(Gate("accuracy >= 0.95 with 95% confidence"), ("cat",), cats(50))
-    assert f"cannot be decided: {told}" in CODE
+    assert f"cannot be shown: {told}" in CODE
 
 
 def test_flips_have_the_p_values_of_the_table() -> None:

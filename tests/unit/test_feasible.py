@@ -76,7 +76,7 @@ def test_many_classes_with_too_few_images_share_a_line() -> None:
     """The one with the fewest images is the example."""
     (line,) = said(f"recall[*] >= 0.9{SURE}", *cases(20, 9, 30))
     assert line == (
-        "recall[*] >= 0.9 with 95% confidence: cannot be shown for 2 of 3 classes; cow: 9 images "
+        "recall[*] >= 0.9 with 95% confidence: for 2 of 3 classes; cow: 9 images "
         "of cow cannot show it even if all are right; it needs 29"
     )
 

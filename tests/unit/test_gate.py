@@ -265,7 +265,7 @@ def test_passing_says_what_it_is_about() -> None:
     assert point.text == "accuracy >= 0.6: 0.8200 (41/50) on these 50 images"
     assert sure.text == (
         "accuracy >= 0.6 with 95% confidence: 0.8200 (41/50), plausibly 0.7069 to 0.9028 "
-        "(each end 95% sure), of images like these"
+        "(one-sided, each end 95% sure), of images like these"
     )
     assert (point.word, sure.word) == ("PASS", "PASS")
 
@@ -323,7 +323,7 @@ def test_a_family_of_classes_lists_its_failures_and_sums_up_the_rest() -> None:
     assert undecided.word == "INCONCLUSIVE"
     assert undecided.text.startswith(
         "recall[*] >= 0.7 with 95% confidence: all 2 classes (cat, dog), lowest recall[dog] 0.8000 "
-        "(4/5), plausibly 0.3425 to 0.9950 (the ends 95% and 97.5% sure, for 2 thresholds), of "
+        "(4/5), plausibly 0.3425 to 0.9950 (one-sided, the ends 95% and 97.5% sure, for 2 thresholds), of "
         "images like these: too few to tell; about "
     )
     assert undecided.text.endswith("more images of dog would decide it if the rate stays")
@@ -471,7 +471,7 @@ def test_many_undecided_classes_fit_in_a_line() -> None:
         "recall[*] >= 0.7 with 95% confidence: 11 of 13 classes (c0, c1, c2, c3, c4, c5, c6, c7, 3 "
         "more), lowest recall[c0] 0.8000 (8/10), plausibly "
     )
-    assert "(the ends 95% and 99.62% sure, for 13 thresholds)" in unsure.text
+    assert "(one-sided, the ends 95% and 99.62% sure, for 13 thresholds)" in unsure.text
     assert undefined.text.startswith("recall[never] >= 0.7 with 95% confidence: undefined")
     assert passes.text.startswith("recall[c11] >= 0.7 with 95% confidence: 1.0000 (10/10)")
 

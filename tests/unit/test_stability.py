@@ -179,7 +179,8 @@ def test_flips_of_a_restless_model_are_its_own() -> None:
     assert verdict is not None
     assert not verdict.beyond
     assert verdict.text == (
-        "6 flips; asked 3 times the model itself flips 6.7 a pair: no more than its own (p = 0.63)"
+        "6 flips; asked 3 times, the model by itself flips 6.7 images between two askings: "
+        "no more than its own (p = 0.63)"
     )
 
 
@@ -188,7 +189,8 @@ def test_the_sentence_says_both_numbers() -> None:
     verdict = flips_beyond_noise(against("c" * 6, asked(*["ddd"] * 6)), stable(*["ddd"] * 6))
     assert verdict is not None
     assert verdict.text == (
-        "6 flips; asked 3 times the model itself flips 0.0 a pair: more than its own (p = 0.016)"
+        "6 flips; asked 3 times, the model by itself flips 0.0 images between two askings: "
+        "more than its own (p = 0.016)"
     )
 
 
