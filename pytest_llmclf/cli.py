@@ -6,7 +6,16 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, cast
 
-from pytest_llmclf.commands import cache, compare, completion, describe, doctor, import_, new
+from pytest_llmclf.commands import (
+    cache,
+    compare,
+    completion,
+    describe,
+    doctor,
+    import_,
+    new,
+    report,
+)
 from pytest_llmclf.errors import LlmclfError
 
 if TYPE_CHECKING:
@@ -18,7 +27,7 @@ TROUBLE = 2
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
-_COMMANDS = (doctor, import_, new, describe, compare, cache, completion)
+_COMMANDS = (doctor, import_, new, describe, compare, report, cache, completion)
 """Modules with ``add_parser``, which sets the default ``run``."""
 
 

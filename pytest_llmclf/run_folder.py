@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.answer import Answer
+from pytest_llmclf.columns import SCHEMA
 from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
-from pytest_llmclf.render.files import SCHEMA
 from pytest_llmclf.report import DatasetFacts, Ledger, Report, Verdict, build
 from pytest_llmclf.request import ModelIdentity
 
@@ -184,6 +184,7 @@ def _report(entry: Mapping[str, Any], outcomes: Mapping[tuple[str, str], list[Ou
         modelfile_digest=entry.get("modelfile_digest", ""),
         instructions=entry.get("instructions", ""),
         order=entry.get("order", ()),
+        stop_error=entry.get("stop_error"),
     )
     if report.ledger != ledger:
         both = zip(asdict(ledger).items(), asdict(report.ledger).values(), strict=True)

@@ -47,6 +47,10 @@ class Settings:
         repeats: Times that every question is asked.
         tolerance: Largest net loss against the committed predictions that passes; ``None``:
             any that chance explains.
+        page: Where the page for a browser goes; ``None``: into the run's folder.
+        picture_bytes: How much of the page pictures may take; 0: it has none.
+        summary: Where the summary in Markdown goes besides the run's folder, or ``None``.
+        parquet: Whether outcomes are written as Parquet, too.
     """
 
     root: Path
@@ -67,6 +71,10 @@ class Settings:
     stop_early: float | None = None
     repeats: int = 1
     tolerance: Tolerance | None = None
+    page: Path | None = None
+    picture_bytes: int = 11_000_000
+    summary: Path | None = None
+    parquet: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins, without anything private."""

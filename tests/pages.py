@@ -107,7 +107,7 @@ def built(outcomes: list[Outcome], **more: Any) -> Report:
 
 def answers(files: dict[str, tuple[Path, str]], seed: int, **more: Any) -> list[Outcome]:
     """A model's answers to all pictures: mostly right, some wrong, some without a label."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - made-up answers, nothing secret
     found = []
     for place, (case, (_, sha256)) in enumerate(files.items()):
         expected = case.partition("/")[0]
@@ -177,7 +177,7 @@ def demo(folder: Path, count: int = 60) -> Page:
                 evaluation="pets",
                 model="ollama:llava:13b",
             ),
-        ],  # fmt: skip
+        ],
         title="Pets",
         baselines={("pets", "ollama:llava:7b"): compare_predictions(old, now)},
         gates={"early": [Gate("accuracy >= 0.75")]},
@@ -207,7 +207,7 @@ def hostile() -> Page:
         )
         for place, text in enumerate(labels)
     ]
-    large = "<script>window.__pwned = 'large'</script>" * 25_000
+    large = ("<script>window.__pwned = 'large'</script>" * 25_000)[:1_000_000]
     outcomes += [
         Outcome(
             evaluation="<i>pets</i>",

@@ -2,80 +2,88 @@
 
 from __future__ import annotations
 
-import difflib
+import io
 import json
 import sys
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.commands.console import style_of, write
-from pytest_llmclf.comparison import SIGNIFICANCE, Comparison, compare_reports
-from pytest_llmclf.comparison.models import adjusted_p_values
+from pytest_llmclf.commands.pictures import dataset_pictures
+from pytest_llmclf.commands.project import add_command, add_home, described, home_folder
+from pytest_llmclf.comparison.runs import choose, compare_all
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.render.comparison import comparison_json, comparison_lines
 from pytest_llmclf.run_folder import find_run, read_run
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_llmclf.comparison.runs import Compared
+    from pytest_llmclf.render.page import Page
     from pytest_llmclf.render.text import Line, Style
-    from pytest_llmclf.report import Report
     from pytest_llmclf.run_folder import RunFolder
 
 SCHEMA = 1
 """Of ``--json``: raised when a field changes its meaning or goes away; new fields do not."""
 SAME, WORSE, UNDECIDED = 0, 1, 2
+_STDOUT: Final = Path("-")
+_SIDES: Final = ("A", "B")
 
-_EPILOG = """\
+_EPILOG = described(
+    "compare",
+    """\
+With several evaluations, p-values are counted for all of them at once (Holm). The page shows the
+pictures of datasets that are found in this project, unchanged since the runs.""",
+    """\
+previous latest
+previous latest --html compared.html
+main-run latest --model A=llava:7b --model B=llava:13b
+main-run latest --markdown - >> "$GITHUB_STEP_SUMMARY\"""",
+    """\
 exit code:
   0  B is not significantly worse in any evaluation
   1  B is significantly worse in at least one
-  2  the runs cannot be compared, or images have no answer on one side
-With several evaluations, p-values are counted for all of them at once (Holm).
-"""
+  2  the runs cannot be compared, images have no answer on one side, or a file cannot be written
+""",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """One evaluation in both runs.
+class _Found:
+    """Both runs and what they come to.
 
     Attributes:
-        before: Its report in A.
-        now: Its report in B.
-        comparison: B held against A.
-        p_value: Of the comparison, for all evaluations compared with it.
+        before: Run A.
+        now: Run B.
+        compared: One an evaluation.
+        notes: What is left out, one line each.
     """
 
-    before: Report
-    now: Report
-    comparison: Comparison
-    p_value: float
+    before: RunFolder
+    now: RunFolder
+    compared: tuple[Compared, ...]
+    notes: tuple[str, ...]
 
     @property
-    def worse(self) -> bool:
-        """Whether B is worse beyond what chance explains, however many are compared."""
-        refused = self.comparison.refused is not None
-        return not refused and self.comparison.net_loss > 0 and self.p_value < SIGNIFICANCE
-
-    @property
-    def undecided(self) -> bool:
-        """Whether the runs say too little: refused, or images without an answer."""
-        found = self.comparison
-        return found.refused is not None or bool(found.unanswered) or not found.common
+    def names(self) -> tuple[str, str]:
+        """What the runs are called: their folders, with the way there only if it is needed."""
+        first, second = (run.path.resolve().name for run in (self.before, self.now))
+        if first == second:
+            return str(self.before.path), str(self.now.path)
+        return first, second
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
-    import argparse
-
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "compare",
-        help="two runs, paired image by image",
+        summary="two runs, paired image by image",
         description="Compare run B with run A on the images that both answered.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     place = "folder, name or start of a name in .llmclf/runs, 'latest' or 'previous'"
     parser.add_argument("a", metavar="A", help=f"run to compare with: {place}")
@@ -94,38 +102,57 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="[A=|B=]NAME",
         help="model (or shell-style pattern) in both runs, or in one; may repeat",
     )
-    parser.add_argument("--json", action="store_true", help="write JSON instead of text")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.add_argument(
+        "--markdown",
+        nargs="?",
+        type=Path,
+        const=_STDOUT,
+        metavar="PATH",
+        help="write Markdown; without PATH (the option then stands last) or with '-', print it "
+        "instead of text",
+    )
+    parser.add_argument(
+        "--html", type=Path, metavar="PATH", help="write a page for a browser, with both runs"
+    )
+    parser.add_argument(
+        "--no-pictures", action="store_true", help="leave the pictures out of the page"
+    )
+    add_home(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare, print and return the exit code.
+    """Compare, write, print and return the exit code.
 
     Raises:
         LlmclfError: A run cannot be read, or nothing in both fits what was asked for.
+        SettingsError: A file cannot be written, or two things are to be printed at once.
     """
-    before, now = (read_run(find_run(name)) for name in (arguments.a, arguments.b))
-    chosen, notes = choose(before.reports, now.reports, arguments.evaluation, arguments.model)
-    compared = compare_all(chosen)
-    code = exit_code(compared)
-    if arguments.json:
-        data = _json(before, now, compared, notes, code)
-        sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
-    else:
-        style = style_of(sys.stdout)
-        write(sys.stdout, _lines(before, now, compared, notes, style))
-    return code
-
-
-def compare_all(chosen: Sequence[tuple[Report, Report]]) -> tuple[Compared, ...]:
-    """Compare each pair, with p-values for all of them at once."""
-    comparisons = [compare_reports(before, now) for before, now in chosen]
-    return tuple(
-        Compared(before=before, now=now, comparison=comparison, p_value=p_value)
-        for (before, now), comparison, p_value in zip(
-            chosen, comparisons, adjusted_p_values(comparisons), strict=True
+    if arguments.json and arguments.markdown == _STDOUT:
+        raise SettingsError(
+            "--json and --markdown would both be printed; write one to a file: --markdown PATH"
         )
-    )
+    runs = home_folder(arguments.home) / "runs"
+    before, now = (read_run(find_run(name, runs)) for name in (arguments.a, arguments.b))
+    chosen, notes = choose(before.reports, now.reports, arguments.evaluation, arguments.model)
+    found = _Found(before=before, now=now, compared=compare_all(chosen), notes=tuple(notes))
+    code = exit_code(found.compared)
+    try:
+        written = tuple(_written(found, arguments))
+    except OSError as error:
+        raise SettingsError(
+            f"the comparison cannot be written: {error}; choose another path"
+        ) from error
+    if arguments.json:
+        sys.stdout.write(json.dumps(_json(found, code), indent=2, allow_nan=False) + "\n")
+    elif arguments.markdown == _STDOUT:
+        _print_markdown(_markdown(found))
+    else:
+        write(sys.stdout, _lines(found, style_of(sys.stdout)))
+        for path in written:
+            sys.stdout.write(f"{path}\n")
+    return code
 
 
 def exit_code(compared: Sequence[Compared]) -> int:
@@ -135,147 +162,108 @@ def exit_code(compared: Sequence[Compared]) -> int:
     return UNDECIDED if any(each.undecided for each in compared) else SAME
 
 
-def choose(
-    before: Sequence[Report],
-    now: Sequence[Report],
-    evaluations: Sequence[str] = (),
-    models: Sequence[str] = (),
-) -> tuple[list[tuple[Report, Report]], list[str]]:
-    """Which reports of two runs belong together, and what is left out.
+def _written(found: _Found, arguments: argparse.Namespace) -> Iterator[Path]:
+    """Write the files that are asked for; their paths."""
+    if arguments.markdown not in (None, _STDOUT):
+        path = arguments.markdown.expanduser()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_markdown(found), encoding="utf-8", newline="\n")
+        yield path
+    if arguments.html is not None:
+        from pytest_llmclf.render.page import write_page
 
-    In each evaluation: the only models of both runs, whatever they are called; else the models
-    that have the same name in both.
+        page = _page(found, pictures=not arguments.no_pictures)
+        yield write_page(arguments.html.expanduser(), page)
 
-    Args:
-        before: Reports of run A.
-        now: Reports of run B.
-        evaluations: Names of evaluations; default: all that both runs have.
-        models: Patterns of models, ``A=`` or ``B=`` before one that is meant for one run alone.
 
-    Raises:
-        SettingsError: Nothing is left to compare; says what there is.
-    """
-    common = [name for name in _names(before) if name in _names(now)]
-    _check_evaluations(evaluations, common, before, now)
-    notes = [
-        f"{name} is in run {side} only: not compared"
-        for side, here, there in (("A", before, now), ("B", now, before))
-        for name in _names(here)
-        if name not in _names(there) and not evaluations
+def _markdown(found: _Found) -> str:
+    from pytest_llmclf.render.markdown import markdown_comparison
+
+    return markdown_comparison(found.compared, found.names, notes=found.notes)
+
+
+def _print_markdown(text: str) -> None:
+    # It is read as UTF-8 wherever it goes, whatever a terminal here may speak.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.write(text)
+
+
+def _page(found: _Found, *, pictures: bool) -> Page:
+    """Both runs' reports, B's in front, and how they differ."""
+    from pytest_llmclf.render.page import Page, Pair, section
+    from pytest_llmclf.render.page.thumbnails import PictureBudget
+
+    sides = [
+        (side, report, run.verdicts)
+        for each in found.compared
+        for side, report, run in (("B", each.now, found.now), ("A", each.before, found.before))
     ]
-    sides = (_of_models(before, models, "A"), _of_models(now, models, "B"))
-    chosen: list[tuple[Report, Report]] = []
-    for name in common:
-        if evaluations and name not in evaluations:
-            continue
-        first, second = (
-            {report.model: report for report in side if report.evaluation == name} for side in sides
-        )
-        if len(first) == len(second) == 1:
-            chosen.append((next(iter(first.values())), next(iter(second.values()))))
-            continue
-        chosen += [(first[model], second[model]) for model in first if model in second]
-        notes += [
-            f"{name} on {model} is in one run only: not compared"
-            for model in sorted(first.keys() ^ second.keys())
-        ]
-    if not chosen:
-        raise SettingsError(
-            "the runs have no evaluation of one model in common: "
-            f"A has {_listed(sides[0])}; B has {_listed(sides[1])}; "
-            "choose with --model A=NAME --model B=NAME"
-        )
-    return chosen, notes
-
-
-def _check_evaluations(
-    wanted: Sequence[str], common: Sequence[str], before: Sequence[Report], now: Sequence[Report]
-) -> None:
-    for name in wanted:
-        if name not in common:
-            near = difflib.get_close_matches(name, common, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise SettingsError(
-                f"--evaluation {name!r} is not in both runs; {hint}"
-                f"A has {', '.join(_names(before)) or 'none'}; "
-                f"B has {', '.join(_names(now)) or 'none'}"
+    before, now = found.names
+    left_out = {"left out": list(found.notes)} if found.notes else {}
+    return Page(
+        title=f"{now} (B) compared with {before} (A)",
+        sections=tuple(
+            section(report, verdicts, name=f"{report.evaluation} · {report.model} · {side}")
+            for side, report, verdicts in sides
+        ),
+        pairs=tuple(
+            Pair(
+                names=_SIDES,
+                what="runs",
+                comparison=each.comparison,
+                before=each.before,
+                now=each.now,
+                p_value=each.p_value,
+                tests=each.tests,
             )
+            for each in found.compared
+        ),
+        settings=left_out | _of_both(found.before.settings, found.now.settings),
+        environment=_of_both(found.before.environment, found.now.environment),
+        pictures=dataset_pictures([report for _, report, _ in sides]) if pictures else {},
+        budget=PictureBudget(none=not pictures),
+    )
 
 
-def _of_models(reports: Sequence[Report], models: Sequence[str], side: str) -> list[Report]:
-    """The reports of one run on the models that are asked for."""
-    wanted = [
-        text.removeprefix(f"{side}=")
-        for text in models
-        if text.startswith(f"{side}=") or not text.startswith(("A=", "B="))
-    ]
-    for pattern in wanted:
-        if not any(_meant(report, pattern) for report in reports):
-            known = list(dict.fromkeys(report.model for report in reports))
-            near = difflib.get_close_matches(pattern, known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise SettingsError(
-                f"--model {pattern!r} is not in run {side}; {hint}"
-                f"it has {', '.join(known) or 'none'}"
-            )
-    return [
-        report
-        for report in reports
-        if not wanted or any(_meant(report, pattern) for pattern in wanted)
-    ]
+def _of_both(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What is the same in both runs once, what is not by run."""
+    both: dict[str, Any] = {}
+    for name in dict.fromkeys((*before, *now)):
+        first, second = before.get(name), now.get(name)
+        if first == second:
+            both[name] = first
+        else:
+            both |= {f"{name} (A)": first, f"{name} (B)": second}
+    return both
 
 
-def _meant(report: Report, pattern: str) -> bool:
-    short = report.model.partition(":")[2]
-    return fnmatchcase(report.model, pattern) or fnmatchcase(short, pattern)
-
-
-def _names(reports: Sequence[Report]) -> list[str]:
-    return list(dict.fromkeys(report.evaluation for report in reports))
-
-
-def _listed(reports: Sequence[Report]) -> str:
-    return ", ".join(f"{report.evaluation} on {report.model}" for report in reports) or "none"
-
-
-def _lines(
-    before: RunFolder,
-    now: RunFolder,
-    compared: Sequence[Compared],
-    notes: Sequence[str],
-    style: Style,
-) -> Iterator[Line]:
-    yield style.line(("A", "bold"), f"  {style.safe(str(before.path))}")
-    yield style.line(("B", "bold"), f"  {style.safe(str(now.path))}")
-    for each in compared:
+def _lines(found: _Found, style: Style) -> Iterator[Line]:
+    yield style.line(("A", "bold"), f"  {style.safe(str(found.before.path))}")
+    yield style.line(("B", "bold"), f"  {style.safe(str(found.now.path))}")
+    for each in found.compared:
         yield style.line()
         models = list(dict.fromkeys((each.before.model, each.now.model)))
         of = " and ".join(map(style.safe, models))
         yield style.line((style.safe(each.before.evaluation), "bold"), " · ", (of, "cyan"))
         yield from comparison_lines(
-            each.comparison, ("A", "B"), style, p_value=each.p_value, tests=len(compared)
+            each.comparison, _SIDES, style, p_value=each.p_value, tests=each.tests
         )
         if each.worse:
             yield style.line(("  B is worse", ("red", "bold")))
         elif each.undecided:
             yield style.line(("  undecided", ("yellow", "bold")))
-    for note in notes:
+    for note in found.notes:
         yield style.line((style.safe(note), "yellow"))
 
 
-def _json(
-    before: RunFolder,
-    now: RunFolder,
-    compared: Sequence[Compared],
-    notes: Sequence[str],
-    code: int,
-) -> dict[str, Any]:
+def _json(found: _Found, code: int) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
-        "a": str(before.path),
-        "b": str(now.path),
+        "a": str(found.before.path),
+        "b": str(found.now.path),
         "exit_code": code,
-        "notes": list(notes),
+        "notes": list(found.notes),
         "evaluations": [
             {
                 "evaluation": each.before.evaluation,
@@ -285,6 +273,6 @@ def _json(
                 "p_value_of_all": each.p_value,
                 **comparison_json(each.comparison),
             }
-            for each in compared
+            for each in found.compared
         ],
     }

@@ -207,7 +207,10 @@ def _interval(one: Reading, report: Report, certainty: Certainty) -> str:
     sure = [f"{100 - float(f'{100 * alpha:.2g}'):.10g}%" for alpha in ends]
     how = f"one-sided, each end {sure[0]} sure"
     if certainty.thresholds > 1:
-        how = f"one-sided, the ends {sure[0]} and {sure[1]} sure, for {certainty.thresholds} thresholds"
+        how = (
+            f"one-sided, the ends {sure[0]} and {sure[1]} sure, "
+            f"for {certainty.thresholds} thresholds"
+        )
     return f"plausibly {low:.4f} to {high:.4f} ({how}), of images like these"
 
 

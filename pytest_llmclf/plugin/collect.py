@@ -25,6 +25,7 @@ MODEL_MARK = "|"
 that a worker collected images."""
 
 _LONGEST_ID = 100
+_MARKUP = frozenset("<>&\"'`")
 
 
 def evaluation_of(function: object) -> tuple[Evaluation | None, Evaluation | None]:
@@ -86,8 +87,11 @@ def job_of(item: pytest.Item) -> Job | None:
 
 
 def image_id(case: str, model: str) -> str:
-    """Test id of an image: path in the dataset and model; printable, short, unique."""
-    readable = "".join(char if char.isprintable() else "_" for char in case).replace("::", "__")
+    """Test id of an image: path in the dataset and model; printable, short, unique.
+
+    Without what HTML is made of, too: there are reporters that write test ids as they are.
+    """
+    readable = _plain(case)
     if len(readable) > _LONGEST_ID or readable != case:
         # Long ids break environment variables and paths on Windows; the tail keeps them unique.
         tail = hashlib.sha256(case.encode("utf-8", "surrogatepass")).hexdigest()[:8]
@@ -97,7 +101,12 @@ def image_id(case: str, model: str) -> str:
 
 def model_id(model: str) -> str:
     """Model in a test id: short, and without what separates the parts of node ids."""
-    return model.removeprefix("llamacpp:").replace("::", "__")[:60]
+    return _plain(model.removeprefix("llamacpp:"))[:60]
+
+
+def _plain(text: str) -> str:
+    safe = (char if char.isprintable() and char not in _MARKUP else "_" for char in text)
+    return "".join(safe).replace("::", "__")
 
 
 def _need(metafunc: pytest.Metafunc, argument: str) -> None:

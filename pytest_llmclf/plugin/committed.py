@@ -143,9 +143,7 @@ def open_baseline(
     part = report.ledger.collected < report.dataset.cases_in_dataset
     if updating:
         _refuse_part(report, part=part)
-    terms = Terms(
-        subset=part, imported=imported, tolerance=tolerance, stability=stability(report)
-    )
+    terms = Terms(subset=part, imported=imported, tolerance=tolerance, stability=stability(report))
     extension = _extension(terms, exact=updating)
     baseline = snapshot.use_extension(extension)
     place = extension.get_location(test_location=baseline.test_location, index=0)
@@ -181,6 +179,17 @@ def _refuse_part(report: Report, *, part: bool) -> None:
         pytest.fail(f"--snapshot-update: {why}", pytrace=False)
 
 
+def compared(baseline: object) -> Comparison | None:
+    """What a test's comparison with committed predictions found; ``None`` if it compared none."""
+    if isinstance(baseline, NoBaseline):
+        return None
+    results = list(baseline.executions.values())  # type: ignore[attr-defined]
+    if not results or results[-1].asserted_data is None or results[-1].recalled_data is None:
+        return None
+    terms: Terms = type(baseline.extension).terms  # type: ignore[attr-defined]
+    return compare(results[-1].asserted_data, results[-1].recalled_data, subset=terms.subset)
+
+
 def told(baseline: object) -> str | None:
     """What a test's comparison came to, in one line; ``None`` if it compared nothing."""
     if isinstance(baseline, NoBaseline):
@@ -189,10 +198,10 @@ def told(baseline: object) -> str | None:
     if not results or results[-1].asserted_data is None:
         return None
     result = results[-1]
-    if result.recalled_data is None:
+    found = compared(baseline)
+    if found is None:
         return "baseline: written for the first time" if result.success else _NOT_COMMITTED
     terms: Terms = type(baseline.extension).terms  # type: ignore[attr-defined]
-    found = compare(result.asserted_data, result.recalled_data, subset=terms.subset)
     if result.updated:
         before = "replaces what could not be compared" if found.refused else found.summary()
         return f"baseline: written anew: {before}"

@@ -94,6 +94,7 @@ def note_verdict(item: pytest.Item, call: pytest.CallInfo[None], result: pytest.
         setattr(result, REPORT_ATTRIBUTE, {"verdict": "INCONCLUSIVE"})
     book = book_of(item.config)
     compared = _baseline_line(item)
+    _note_comparison(item, report)
     if raised is not None:
         result.longrepr = _baseline_failure(item) or result.longrepr
         first = str(raised).strip().splitlines()[:1]
@@ -128,6 +129,17 @@ def _add(verdicts: list[Verdict], report: Report, word: str, text: str) -> None:
             model=report.model,
         )
     )
+
+
+def _note_comparison(item: pytest.Item, report: Report) -> None:
+    baseline = item.funcargs.get("baseline")  # type: ignore[attr-defined]
+    if baseline is None:
+        return
+    from pytest_llmclf.plugin.committed import compared
+
+    found = compared(baseline)
+    if found is not None:
+        book_of(item.config).comparisons[report.evaluation, report.model] = found
 
 
 def _baseline_line(item: pytest.Item) -> str | None:

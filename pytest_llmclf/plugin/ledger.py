@@ -17,6 +17,7 @@ from pytest_llmclf.request import ModelIdentity
 if TYPE_CHECKING:
     from pytest_llmclf.assignment import Assignment
     from pytest_llmclf.case import Case
+    from pytest_llmclf.comparison import Comparison
     from pytest_llmclf.early import Watch
     from pytest_llmclf.plugin.run import Run
 
@@ -39,11 +40,13 @@ class Book:
     Attributes:
         verdicts: What the gates came to, in the order in which they were judged.
         judged: Evaluation and model of every gate that ran.
+        comparisons: With the committed predictions, by evaluation and model.
     """
 
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
         self.judged: set[tuple[str, str]] = set()
+        self.comparisons: dict[tuple[str, str], Comparison] = {}
         self._expected: dict[tuple[str, str], dict[str, Case]] = {}
         self._outcomes: dict[tuple[str, str], dict[str, tuple[Outcome, ...]]] = {}
         self._watches: dict[tuple[str, str], Watch] = {}

@@ -113,6 +113,27 @@ def add_options(parser: pytest.Parser) -> None:
         help="folder for this run's files (default: a new one in the home folder)",
     )  # fmt: skip
     add(
+        "--llmclf-html", dest="llmclf_html", metavar="PATH", default=None,
+        help="where to write the page for a browser (default: page.html in the run's folder)",
+    )  # fmt: skip
+    add(
+        "--llmclf-no-pictures", action="store_true", dest="llmclf_no_pictures", default=False,
+        help="leave the pictures out of the page",
+    )  # fmt: skip
+    add(
+        "--llmclf-picture-budget", type=_at_least(float, 0.1), dest="llmclf_picture_budget",
+        metavar="MB", default=11.0,
+        help="megabytes of the page that pictures may take (default: %(default)s)",
+    )  # fmt: skip
+    add(
+        "--llmclf-summary", dest="llmclf_summary", metavar="PATH", default=None,
+        help="write the summary in Markdown there, too ($GITHUB_STEP_SUMMARY gets it anyway)",
+    )  # fmt: skip
+    add(
+        "--llmclf-parquet", action="store_true", dest="llmclf_parquet", default=False,
+        help="write outcomes.parquet as well (needs pyarrow)",
+    )  # fmt: skip
+    add(
         "--llmclf-decimals", type=_at_least(int, 1), dest="llmclf_decimals", metavar="N",
         default=3, help="decimal places in tables (default: %(default)s)",
     )  # fmt: skip
@@ -138,12 +159,23 @@ def check_options(config: pytest.Config) -> None:
         _parse_tolerance("--llmclf-tolerance", option.llmclf_tolerance)
     if option.llmclf_stop_error is not None and not option.llmclf_stop_early:
         raise pytest.UsageError("--llmclf-stop-error has no effect without --llmclf-stop-early")
+    if option.llmclf_parquet:
+        _need_parquet()
     seeded = option.llmclf_sample is not None or option.llmclf_stop_early
     if option.llmclf_seed is not None and not seeded:
         raise pytest.UsageError(
             f"--llmclf-seed {option.llmclf_seed} has no effect without --llmclf-sample N or "
             "--llmclf-stop-early"
         )
+
+
+def _need_parquet() -> None:
+    from pytest_llmclf.frames import ParquetUnavailable, need_parquet
+
+    try:
+        need_parquet()
+    except ParquetUnavailable as error:
+        raise pytest.UsageError(f"--llmclf-parquet: {error}") from error
 
 
 def check_gate_names(config: pytest.Config, run: Run) -> None:
@@ -247,6 +279,10 @@ def read_settings(config: pytest.Config) -> Settings:
         stop_early=(option.llmclf_stop_error or EARLY_ERROR) if option.llmclf_stop_early else None,
         repeats=option.llmclf_repeats,
         tolerance=_tolerance(config),
+        page=None if option.llmclf_html is None else _absolute(config, option.llmclf_html),
+        picture_bytes=0 if option.llmclf_no_pictures else round(option.llmclf_picture_budget * 1e6),
+        summary=None if option.llmclf_summary is None else _absolute(config, option.llmclf_summary),
+        parquet=option.llmclf_parquet,
     )
 
 

@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.plugin.run import run_if_any
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from _pytest.terminal import TerminalReporter
+
+    from pytest_llmclf.plugin.html_report import HtmlThumbnails
+    from pytest_llmclf.plugin.junit import ImageProperties
+    from pytest_llmclf.plugin.ledger import Book
+    from pytest_llmclf.plugin.run import Run
+    from pytest_llmclf.report import Report
 
 
 class Reporter:
@@ -20,53 +28,118 @@ class Reporter:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._folder: Path | None = None
-        self._trouble: str | None = None
+        self._page: Path | None = None
+        self._troubles: list[str] = []
+        self._properties: ImageProperties | None = None
+        self._thumbnails: HtmlThumbnails | None = None
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self) -> None:
+        """Get ready for those who want to know more of an image."""
+        if run_if_any(self._config) is None or self._config.option.collectonly:
+            return
+        from pytest_llmclf.plugin.html_report import HtmlThumbnails
+        from pytest_llmclf.plugin.junit import ImageProperties
+        from pytest_llmclf.plugin.progress import start_live_line
+
+        self._properties = ImageProperties()
+        if HtmlThumbnails.wanted(self._config):
+            self._thumbnails = HtmlThumbnails(self._config)
+        start_live_line(self._config)
+
+    # First, since other reporters read what is added here.
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note an image's outcome."""
+        if self._properties is not None:
+            self._properties.note(report)
         if hasattr(report, "llmclf"):
             from pytest_llmclf.plugin.ledger import book_of
 
             book_of(self._config).note(report)
+            if self._thumbnails is not None:
+                self._thumbnails.add(report)
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Put the verdicts of a gate on the report of its test's end."""
+        result = yield
+        if call.when == "teardown" and self._properties is not None:
+            from pytest_llmclf.plugin.collect import is_gate
+            from pytest_llmclf.plugin.junit import gate_properties
+            from pytest_llmclf.plugin.ledger import book_of
+
+            report: Report | None = getattr(item, "funcargs", {}).get("report")
+            if report is not None and is_gate(item):
+                key = (report.evaluation, report.model)
+                own = [
+                    verdict
+                    for verdict in book_of(self._config).verdicts
+                    if (verdict.evaluation, verdict.model) == key
+                ]
+                result.user_properties.extend(gate_properties(own))
+        return result
+
+    # Before those who write files of their own, which then have every gate.
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the run's files; never end green with an image lost."""
         run = run_if_any(self._config)
         if run is None or self._config.option.collectonly:
             return
-        from pytest_llmclf.plugin.artifacts import write_artifacts
-        from pytest_llmclf.plugin.gates import fails, judge_orphans
         from pytest_llmclf.plugin.ledger import book_of
 
         book = book_of(self._config)
         reports = book.reports(self._config)
-        # Gates that nobody wrote a test for are judged all the same.
-        orphans = judge_orphans(reports, run.assignments.values(), run.gated)
-        book.verdicts.extend(orphans)
-        book.judged.update((verdict.evaluation, verdict.model) for verdict in orphans)
-        if session.exitstatus == pytest.ExitCode.OK and any(
-            fails(verdict, run.settings.inconclusive) for verdict in orphans
-        ):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if session.exitstatus == pytest.ExitCode.OK and any(
-            report.ledger.lost for report in reports
-        ):
+        if (
+            self._fails_without_test(run, book, reports)
+            or any(report.ledger.lost for report in reports)
+        ) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if any(report.ledger.collected > report.ledger.lost for report in reports):
-            try:
-                self._folder = write_artifacts(run, reports, book.verdicts)
-            except OSError as error:
-                self._trouble = (
-                    f"the files of this run could not be written: {error}; "
-                    "free disk space or choose another folder with --llmclf-run"
-                )
+            self._write(run, book, reports)
+
+    def _fails_without_test(self, run: Run, book: Book, reports: Sequence[Report]) -> bool:
+        """Judge the gates that nobody wrote a test for; whether any makes the run fail."""
+        from pytest_llmclf.plugin.gates import fails, judge_orphans
+        from pytest_llmclf.plugin.junit import add_gates_without_test
+
+        orphans = judge_orphans(list(reports), run.assignments.values(), run.gated)
+        book.verdicts.extend(orphans)
+        book.judged.update((verdict.evaluation, verdict.model) for verdict in orphans)
+        add_gates_without_test(self._config, orphans, run.settings.inconclusive)
+        return any(fails(verdict, run.settings.inconclusive) for verdict in orphans)
+
+    def _write(self, run: Run, book: Book, reports: Sequence[Report]) -> None:
+        from pytest_llmclf.plugin.artifacts import write_artifacts, write_run_page
+        from pytest_llmclf.plugin.ci import write_summaries
+
+        try:
+            self._folder = write_artifacts(run, reports, book.verdicts)
+            self._page = write_run_page(run, reports, book, self._folder)
+        except (OSError, LlmclfError) as error:
+            self._troubles.append(
+                f"the files of this run could not be written: {error}; "
+                "free disk space or choose another folder with --llmclf-run"
+            )
+        try:
+            write_summaries(reports, book.verdicts, run.settings.summary)
+        except OSError as error:
+            self._troubles.append(f"the Markdown summary could not be written: {error}")
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Print every report, then the gates, then where the files are."""
         run = run_if_any(self._config)
         if run is None or self._config.option.collectonly:
             return
+        from pytest_llmclf.plugin import ci
         from pytest_llmclf.plugin.terminal import print_reports
 
-        print_reports(terminalreporter, run, self._folder, self._trouble)
+        with ci.commands_stopped(terminalreporter.write_line):
+            written = [path for path in (self._folder, self._page) if path is not None]
+            verdicts = print_reports(terminalreporter, run, written, self._troubles)
+        if ci.on_github():
+            for line in ci.annotation_lines(verdicts):
+                terminalreporter.write_line(line)

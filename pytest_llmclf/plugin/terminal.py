@@ -60,7 +60,7 @@ def _about_gates(assignment: Assignment, run: Run, book: Book) -> Iterator[str]:
     cases = book.cases(assignment)
     for gate in gates:
         for reason in undecidable(gate, labels, cases):
-            yield f"{title}: cannot be decided: {reason}"
+            yield f"{title}: cannot be shown: {reason}"
     if run.settings.stop_early is not None and not gates:
         yield f"{title}: all images are asked about: no gate is declared that could be decided"
     for obstacle in book.obstacles(assignment):
@@ -68,9 +68,16 @@ def _about_gates(assignment: Assignment, run: Run, book: Book) -> Iterator[str]:
 
 
 def print_reports(
-    reporter: TerminalReporter, run: Run, folder: Path | None, trouble: str | None
-) -> None:
-    """Every report, then the gates, then where the files are."""
+    reporter: TerminalReporter, run: Run, written: Sequence[Path], troubles: Iterable[str] = ()
+) -> list[Verdict]:
+    """Every report, then the gates, then what was written; returns the verdicts shown.
+
+    Args:
+        reporter: pytest's.
+        run: This run.
+        written: The run's folder, and last the page.
+        troubles: What could not be written, a line each.
+    """
     config = reporter.config
     book = book_of(config)
     style = style_of(reporter, run.settings.decimals)
@@ -84,12 +91,13 @@ def print_reports(
         reporter,
         gate_lines(verdicts, style) if brief else lines(reports, verdicts, style, every=every),
     )
-    notice = run.store_notice
-    for line in (notice, trouble):
+    for line in (run.store_notice, *troubles):
         if line:
             reporter.write_line(f"llmclf: {line}", yellow=True)
-    if folder is not None and not brief:
-        reporter.write_line(f"llmclf: files of this run: {_near(folder)}")
+    if not brief:
+        for what, path in zip(("files of this run", "page for a browser"), written, strict=False):
+            reporter.write_line(f"llmclf: {what}: {_near(path)}")
+    return verdicts
 
 
 def _unjudged(reports: Sequence[Report], judged: set[tuple[str, str]]) -> list[Verdict]:

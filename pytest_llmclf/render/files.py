@@ -77,6 +77,8 @@ def write_run(
         ParquetUnavailable: Parquet is wanted, and pyarrow is not installed.
         OSError: The folder cannot be written.
     """
+    if parquet:
+        _need_parquet()
     folder.mkdir(parents=True, exist_ok=True)
     written = [
         _write(folder / "outcomes.jsonl", outcomes_jsonl(reports)),
@@ -115,6 +117,8 @@ def write_reports(
         ParquetUnavailable: Parquet is wanted, and pyarrow is not installed.
         OSError: The folder cannot be written.
     """
+    if parquet:
+        _need_parquet()
     written = [
         _write(folder / "outcomes.csv", outcomes_csv(reports)),
         _write(folder / "report.txt", report_text(reports, verdicts)),
@@ -220,6 +224,13 @@ def picture_names(reports: Iterable[Report]) -> tuple[str, ...]:
             name = f"{stem}-{number}"
         names.append(name)
     return tuple(names)
+
+
+def _need_parquet() -> None:
+    # Imported where it is wanted: it is seldom.
+    from pytest_llmclf.frames import need_parquet
+
+    need_parquet()
 
 
 def _averages(averages: Averages) -> dict[str, Any]:

@@ -192,12 +192,12 @@ def confused_lines(report: Report, style: Style, *, every: bool = False) -> Iter
 
 def unparsed_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
     """Answers without a label, by reason, with examples."""
-    yield from _grouped(report, "unparsed", "answers without a label", "yellow", style, every)
+    yield from _grouped(report, "unparsed", "answers without a label", "yellow", style, every=every)
 
 
 def error_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
     """Images without an answer, by kind of error, each with its remedy."""
-    yield from _grouped(report, "error", "images without an answer", "red", style, every)
+    yield from _grouped(report, "error", "images without an answer", "red", style, every=every)
 
 
 def lost_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
@@ -341,8 +341,8 @@ def _examples(cases: Sequence[str], taken: int, style: Style) -> str:
     return f"{text}, …" if len(cases) > EXAMPLES else text
 
 
-def _grouped(  # noqa: PLR0917 - only called in this module
-    report: Report, kind: OutcomeKind, title: str, mark: Mark, style: Style, every: bool
+def _grouped(
+    report: Report, kind: OutcomeKind, title: str, mark: Mark, style: Style, *, every: bool
 ) -> Iterator[Line]:
     groups: defaultdict[str, list[Outcome]] = defaultdict(list)
     for outcome in report.of_kind(kind):

@@ -55,10 +55,15 @@ def demo_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(browser: Browser) -> Iterator[Callable[..., Tab]]:
-    """Opens a page; afterwards nothing may have been complained of, asked for or run."""
+def trouble() -> list[str]:
+    """What pages complained of, asked for or ran; has to be empty at the end of a test."""
+    return []
+
+
+@pytest.fixture
+def opened(browser: Browser, trouble: list[str]) -> Iterator[Callable[..., Tab]]:
+    """Opens a page."""
     contexts = []
-    trouble: list[str] = []
 
     def open_(path: Path, state: str = "", width: int = 1280, height: int = 900,
               scheme: str = "light") -> Tab:  # fmt: skip

@@ -126,6 +126,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         "LLMCLF_MODEL", "LLMCLF_DATA", "OLLAMA_HOST", "OPENAI_API_KEY", "LLMCLF_OPENAI_API_KEY",
         "PYTEST_ADDOPTS", "NO_COLOR", "FORCE_COLOR", "PY_COLORS", "HTTP_PROXY", "http_proxy",
         "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID",
+        "CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY",
     ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "160")  # so that nothing is wrapped

@@ -28,11 +28,12 @@ def mixed(colours: Colours) -> Colours:
 
 
 def test_a_run_leaves_its_files(mixed: Colours) -> None:
-    """Outcomes, summaries, report and one matrix a report, no more."""
+    """Outcomes, summaries, page, report and one matrix a report, no more."""
     found = {path.name for path in (mixed.root / "run").iterdir()}
     (matrix,) = [name for name in found if name.endswith(".png")]
     assert found - {matrix, matrix.replace(".png", ".svg")} == {
         "run.json", "outcomes.jsonl", "outcomes.csv", "report.txt", "summary.md",
+        "page.html",
     }  # fmt: skip
     with Image.open(mixed.root / "run" / matrix) as image:
         assert image.width > 100

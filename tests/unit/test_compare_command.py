@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_llmclf.cli import main
+from pytest_llmclf.columns import SCHEMA
 from pytest_llmclf.commands import console
-from pytest_llmclf.commands.compare import choose, compare_all, exit_code
+from pytest_llmclf.commands.compare import exit_code
+from pytest_llmclf.comparison.runs import choose, compare_all
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.render import files
 from pytest_llmclf.report import DatasetFacts, Report, build
+from tests.pages import png
 from tests.unit.ended import ended
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RIGHT = "+" * 20
 WORSE = "x" * 8 + "+" * 12
 CHANCE = "x" * 2 + "+" * 18
+MIXED = "x" + "+" * 19
 
 
 def report(signs: str, evaluation: str = "pets", model: str = "ollama:llava") -> Report:
@@ -36,16 +40,19 @@ def report(signs: str, evaluation: str = "pets", model: str = "ollama:llava") ->
     return build(evaluation=evaluation, model=model, dataset=facts, outcomes=outcomes)
 
 
-def write(folder: Path, *reports: Report) -> Path:
-    """A run's folder, without the matrices, which take long to draw."""
+def write(folder: Path, *reports: Report, word: str = "PASS", **settings: int) -> Path:
+    """A run's folder, without the matrices, which take long to draw, with a gate of its first."""
     folder.mkdir(parents=True)
     (folder / "outcomes.jsonl").write_text(files.outcomes_jsonl(reports), "utf-8")
     summary = {
-        "schema": files.SCHEMA,
-        "settings": {},
+        "schema": SCHEMA,
+        "settings": settings,
         "environment": {},
         "reports": [files.report_json(each) for each in reports],
-        "gates": [],
+        "gates": [
+            {"word": word, "text": "", "evaluation": each.evaluation, "model": each.model}
+            for each in reports[:1]
+        ],
     }
     (folder / "run.json").write_text(json.dumps(summary), "utf-8")
     return folder
@@ -117,6 +124,34 @@ def test_several_evaluations_need_more_proof() -> None:
     assert exit_code(compare_all(two)) == 0
 
 
+def test_what_is_refused_is_no_test() -> None:
+    """Six of six broken stays 3.1% beside an evaluation that cannot be compared."""
+    first, other = report(RIGHT, "other"), report(RIGHT, "other")
+    strange = replace(other, dataset=replace(other.dataset, name="people"))
+    pairs = [(report(RIGHT), report("x" * 6 + "+" * 14)), (first, strange)]
+    found, refused = compare_all(pairs)
+    assert (found.tests, found.word, refused.word) == (1, "worse", "undecided")
+    assert found.p_value == pytest.approx(2 / 2**6)
+
+
+@pytest.mark.parametrize(
+    ("now", "word"),
+    [
+        (WORSE, "worse"),
+        (WORSE[:-1] + "!", "worse"),
+        (RIGHT, "better"),
+        (CHANCE[:-1] + "!", "undecided"),
+        (MIXED, "same answers"),
+        (CHANCE, "no clear difference"),
+    ],
+)
+def test_a_word_says_what_it_comes_to(now: str, word: str) -> None:
+    """A loss outweighs what is not known, and that outweighs the rest."""
+    before = {RIGHT: WORSE, WORSE: RIGHT, WORSE[:-1] + "!": RIGHT}.get(now, MIXED)
+    (found,) = compare_all([(report(before), report(now))])
+    assert found.word == word
+
+
 def test_only_models_belong_together_whatever_they_are_called() -> None:
     """Each run has one."""
     first, second = report("+", model="ollama:a"), report("+", model="ollama:b")
@@ -181,6 +216,149 @@ def test_nothing_in_common_is_refused() -> None:
         choose(before, now)
     with pytest.raises(SettingsError, match="A has pets on ollama:a"):
         choose(before[:1], [report("+", "other")])
+
+
+@pytest.mark.parametrize("more", [["--markdown"], ["--markdown", "-"]])
+def test_markdown_is_printed_instead_of_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    """With or without a dash, and with the same exit code."""
+    first = write(tmp_path / "a", report(RIGHT), report(RIGHT, "other"))
+    second = write(tmp_path / "b", report(WORSE))
+    assert main(["compare", str(first), str(second), *more]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == ["## Runs compared", "", "- A: `a`", "- B: `b`"]
+    assert "| ❌ worse | `pets` | `ollama:llava` | 20 | 100.0% | 60.0% | 8 | 0 | 0.0078 |" in lines
+    assert "- other is in run A only: not compared" in lines
+
+
+def test_markdown_and_a_page_are_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Into folders that are made for them, beside the text; their paths stand last."""
+    first = write(tmp_path / "a", report(RIGHT))
+    second = write(tmp_path / "b", report(RIGHT))
+    summary, page = tmp_path / "deep" / "c.md", tmp_path / "deeper" / "c.html"
+    options = ["--markdown", str(summary), "--html", str(page)]
+    assert main(["compare", str(first), str(second), *options]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"A  {first}\n")
+    assert out.splitlines()[-2:] == [str(summary), str(page)]
+    assert "| ✅ same answers |" in summary.read_text("utf-8")
+    main(["compare", str(first), str(second), "--json", *options])
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 0
+
+
+def test_runs_of_one_name_are_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the way to their folders."""
+    both = [write(tmp_path / side / "run", report(RIGHT)) for side in "ab"]
+    main(["compare", *map(str, both), "--markdown"])
+    shown = capsys.readouterr().out.splitlines()[2:4]
+    assert [line[-len("a/run`") :].replace("\\", "/") for line in shown] == ["a/run`", "b/run`"]
+
+
+def data_of(page: Path) -> dict[str, Any]:
+    """What a page knows."""
+    found = re.search(
+        '<script type="application/json" id="data">(.*?)</script>', page.read_text("utf-8")
+    )
+    assert found is not None
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+def test_the_page_has_both_runs(tmp_path: Path) -> None:
+    """Each evaluation of B before that of A, with their own verdicts, settings and pair."""
+    first = write(
+        tmp_path / "a", report(RIGHT), report(RIGHT, "other"), report(RIGHT, "gone"), seed=1, size=2
+    )
+    second = write(
+        tmp_path / "b", report(WORSE), report(RIGHT, "other"), word="FAIL", seed=3, size=2
+    )
+    page = tmp_path / "c.html"
+    assert main(["compare", str(first), str(second), "--html", str(page)]) == 1
+    data = data_of(page)
+    names = [f"{name} · ollama:llava · {side}" for name in ("pets", "other") for side in "BA"]
+    assert data["title"] == "b (B) compared with a (A)"
+    assert [each["name"] for each in data["sections"]] == names
+    assert [len(each["verdicts"]) for each in data["sections"]] == [1, 1, 0, 0]
+    assert [each["verdicts"][0]["word"] for each in data["sections"][:2]] == ["FAIL", "PASS"]
+    pair, other = data["pairs"]
+    assert (pair["names"], pair["what"], pair["word"]) == (["A", "B"], "runs", "worse")
+    assert [(each["now"], each["before"], each["tests"]) for each in (pair, other)] == [
+        (0, 1, 2),
+        (2, 3, 2),
+    ]
+    assert pair["p"] == "0.016"
+    assert data["settings"] == [
+        ["left out", "gone is in run A only: not compared"],
+        ["seed (A)", "1"],
+        ["seed (B)", "3"],
+        ["size", "2"],
+    ]
+
+
+def test_the_page_shows_the_pictures_of_this_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far as it has the dataset, and unless they are not wanted."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LLMCLF_DATA", raising=False)
+    picture = tmp_path / "fixtures" / "pets" / "cat" / "1.png"
+    for path in (picture, picture.parent.parent / "dog" / "2.png"):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(png((len(path.parent.name), 1, ord(path.parent.name[0]))))
+    sha256 = hashlib.sha256(picture.read_bytes()).hexdigest()
+    plain = report("+")
+    outcomes = [replace(plain.outcomes[0], case="cat/1.png", sha256=sha256)]
+    shown = build(evaluation="pets", model=plain.model, dataset=plain.dataset, outcomes=outcomes)
+    for name in ("20260101", "20260102"):
+        write(tmp_path / ".llmclf" / "runs" / name, shown)
+    arguments = ["compare", "previous", "latest", "--html", "c.html"]
+    assert main(arguments) == 0
+    assert data_of(tmp_path / "c.html")["without"] == [None]
+    assert "data:image/" in Path("c.html").read_text("utf-8")
+    assert main([*arguments, "--no-pictures"]) == 0
+    assert "data:image/" not in Path("c.html").read_text("utf-8")
+
+
+def test_runs_are_looked_up_in_the_home_folder(tmp_path: Path) -> None:
+    """By name, with --home."""
+    for name in ("20260101", "20260102"):
+        write(tmp_path / "home" / "runs" / name, report(RIGHT))
+    assert main(["compare", "previous", "20260102", "--home", str(tmp_path / "home")]) == 0
+
+
+@pytest.mark.parametrize("option", ["--markdown", "--html"])
+def test_what_cannot_be_written_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    """In one line, with the exit code of a refusal."""
+    both = [str(write(tmp_path / side, report(RIGHT))) for side in "ab"]
+    (tmp_path / "file").write_text("")
+    assert main(["compare", *both, option, str(tmp_path / "file" / "c")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("llmclf: the comparison cannot be written: ")
+
+
+def test_one_thing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON and Markdown at once are refused before anything is read."""
+    assert main(["compare", "a", "b", "--json", "--markdown"]) == 2
+    assert "--markdown PATH" in capsys.readouterr().err
+
+
+def test_printed_markdown_is_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the console speaks something else, too."""
+    both = [str(write(tmp_path / side, report(RIGHT))) for side in "ab"]
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="cp1252")
+    monkeypatch.setattr("sys.stdout", stream)
+    assert main(["compare", *both, "--markdown"]) == 0
+    stream.flush()
+    assert "✅ same answers" in raw.getvalue().decode("utf-8")
 
 
 def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -323,8 +323,8 @@ def test_a_family_of_classes_lists_its_failures_and_sums_up_the_rest() -> None:
     assert undecided.word == "INCONCLUSIVE"
     assert undecided.text.startswith(
         "recall[*] >= 0.7 with 95% confidence: all 2 classes (cat, dog), lowest recall[dog] 0.8000 "
-        "(4/5), plausibly 0.3425 to 0.9950 (one-sided, the ends 95% and 97.5% sure, for 2 thresholds), of "
-        "images like these: too few to tell; about "
+        "(4/5), plausibly 0.3425 to 0.9950 (one-sided, the ends 95% and 97.5% sure, for 2 "
+        "thresholds), of images like these: too few to tell; about "
     )
     assert undecided.text.endswith("more images of dog would decide it if the rate stays")
 

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_llmclf import reference, report
 from pytest_llmclf.answer import Answer, TokenLogprob
-from pytest_llmclf.columns import COLUMN_NAMES
+from pytest_llmclf.columns import COLUMN_NAMES, SCHEMA
 from pytest_llmclf.metrics import Confusion
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.render import files
@@ -96,7 +96,7 @@ def test_json_lines_are_complete(tmp_path: Path) -> None:
     lines = (written(tmp_path, built(*outcomes)) / "outcomes.jsonl").read_bytes().split(b"\n")
     assert lines.pop() == b""
     found = [json.loads(line) for line in lines]
-    assert [data.pop("schema") for data in found] == [files.SCHEMA] * 3
+    assert [data.pop("schema") for data in found] == [SCHEMA] * 3
     assert tuple(Outcome.from_json(data) for data in found) == outcomes
 
 
@@ -154,7 +154,7 @@ def test_the_summary_holds_everything(tmp_path: Path) -> None:
         verdicts=[verdict],
     )
     found = json.loads((folder / "run.json").read_bytes())
-    assert found["schema"] == files.SCHEMA
+    assert found["schema"] == SCHEMA
     assert found["settings"] == {"model": ["ollama:llava"], "cache": "c"}
     assert found["environment"] == {"python": "3.11"}
     assert found["gates"] == [

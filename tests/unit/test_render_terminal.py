@@ -261,3 +261,27 @@ def test_gates_come_last_with_their_words() -> None:
 def test_without_gates_there_is_no_heading() -> None:
     """No verdict, no paragraph."""
     assert texts(terminal.gate_lines([], Style())) == []
+
+
+def test_ids_stand_below_where_there_is_no_room_beside() -> None:
+    """Where two ids do not fit beside every pair, all stand below, a few of each kind."""
+    outcomes = [ended(f"{'long' * 9}-{number}.png", "misclassified") for number in range(4)]
+    found = built(*outcomes, ended("x.png", "misclassified", "cow"))
+    assert texts(terminal.confused_lines(found, Style())) == [
+        "  most frequent confusions",
+        "    4  cat → dog",
+        *(f"        {'long' * 9}-{number}.png" for number in range(2)),
+        f"        {'long' * 9}-2.png, …",
+        "    1  cow → dog",
+        "        x.png",
+    ]
+
+
+def test_every_picture_on_demand() -> None:
+    """With `every` each picture that was not answered right is named once."""
+    found = everything(6, images=30)
+    lines = texts(terminal.report_lines(found, Style(width=200, classes=None), every=True))
+    wrong = [one for one in found.outcomes if one.kind in ("misclassified", "unparsed", "lost")]
+    for outcome in (*wrong, *found.of_kind("error")):
+        name = Style().safe(outcome.case)
+        assert sum(line.strip().split("  ")[0] == name for line in lines) == 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.answer import Answer
+from pytest_llmclf.columns import SCHEMA
 from pytest_llmclf.render import files
 from pytest_llmclf.report import DatasetFacts, Report, Verdict, build
 from pytest_llmclf.request import ModelIdentity
@@ -66,7 +67,7 @@ def _write(path: Path, *reports: Report) -> None:
         files.outcomes_jsonl(reports).encode("utf-8", "backslashreplace")
     )
     summary = {
-        "schema": files.SCHEMA,
+        "schema": SCHEMA,
         "settings": {"seed": 20},
         "environment": {"python": "3.11"},
         "reports": [files.report_json(report) for report in reports],
@@ -81,6 +82,14 @@ def test_a_report_is_read_back_as_it_was(folder: Path) -> None:
     assert run.reports == (whole(),)
     assert run.verdicts == (VERDICT,)
     assert (run.settings, run.environment) == ({"seed": 20}, {"python": "3.11"})
+
+
+@pytest.mark.parametrize("stop_error", [None, 0.01])
+def test_what_a_run_stops_with_is_read_back(tmp_path: Path, stop_error: float | None) -> None:
+    """How often its decisions may be wrong, by which its gates are judged again."""
+    _write(tmp_path / "run", replace(whole(), stop_error=stop_error))
+    (found,) = read_run(tmp_path / "run").reports
+    assert found.stop_error == stop_error
 
 
 def test_files_as_they_are_written_are_read_back(tmp_path: Path) -> None:

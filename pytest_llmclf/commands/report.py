@@ -1,0 +1,124 @@
+"""``llmclf report RUN``: everything that follows from a run's outcomes, written anew."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.commands.console import style_of, write
+from pytest_llmclf.commands.pictures import dataset_pictures
+from pytest_llmclf.commands.project import (
+    add_command,
+    add_home,
+    described,
+    home_folder,
+)
+from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.render import terminal
+from pytest_llmclf.render.files import write_reports, write_run
+from pytest_llmclf.run_folder import find_run, read_run
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pytest_llmclf.run_folder import RunFolder
+
+PAGE = "page.html"
+"""The page for a browser, as a run writes it."""
+
+_EPILOG = described(
+    "report",
+    """\
+Outcomes and verdicts are those of the run: no model is asked, no gate is judged again. What
+follows from them (tables, matrices, diagnosis, Markdown, the page) is worked out by this version.
+The page shows the pictures of datasets that are found in this project, unchanged since the run.""",
+    """\
+latest
+latest --out public --parquet
+.llmclf/runs/20260102-030405-abcdef --no-pictures""",
+)
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = add_command(
+        commands,
+        "report",
+        summary="write the reports of a finished run anew",
+        description="Show a finished run, and write its reports anew.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument(
+        "run_name",
+        metavar="RUN",
+        help="folder, name or start of a name in .llmclf/runs, 'latest' or 'previous'",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where to, outcomes and run.json included (default: the run's own folder)",
+    )
+    parser.add_argument(
+        "--parquet", action="store_true", help="write outcomes.parquet, too (needs pyarrow)"
+    )
+    parser.add_argument(
+        "--no-pictures", action="store_true", help="leave the pictures out of the page"
+    )
+    parser.add_argument("--quiet", "-q", action="store_true", help="print the paths alone")
+    add_home(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write, print and return the exit code.
+
+    Raises:
+        LlmclfError: The run cannot be read, or Parquet not be written.
+        SettingsError: A file cannot be written.
+    """
+    found = read_run(find_run(arguments.run_name, home_folder(arguments.home) / "runs"))
+    out = found.path if arguments.out is None else arguments.out.expanduser()
+    try:
+        written = _write(found, out, parquet=arguments.parquet)
+        page = _write_page(found, out / PAGE, pictures=not arguments.no_pictures)
+    except OSError as error:
+        raise SettingsError(
+            f"the reports cannot be written: {error}; choose another folder with --out"
+        ) from error
+    if not arguments.quiet:
+        style = style_of(sys.stdout)
+        write(sys.stdout, terminal.lines(found.reports, found.verdicts, style))
+    for path in (*written, page):
+        sys.stdout.write(f"{path}\n")
+    return 0
+
+
+def _write(found: RunFolder, out: Path, *, parquet: bool) -> tuple[Path, ...]:
+    if out.resolve() == found.path.resolve():
+        # What was read is the truth and stays as it is.
+        return write_reports(out, found.reports, found.verdicts, parquet=parquet)
+    return write_run(
+        out,
+        found.reports,
+        settings=found.settings,
+        environment=found.environment,
+        verdicts=found.verdicts,
+        parquet=parquet,
+    )
+
+
+def _write_page(found: RunFolder, path: Path, *, pictures: bool) -> Path:
+    from pytest_llmclf.render.page import page_of, write_page
+    from pytest_llmclf.render.page.thumbnails import PictureBudget
+
+    page = page_of(
+        found.reports,
+        found.verdicts,
+        settings=found.settings,
+        environment=found.environment,
+        pictures=dataset_pictures(found.reports) if pictures else {},
+        budget=PictureBudget(none=not pictures),
+    )
+    return write_page(path, page)

@@ -1,0 +1,178 @@
+"""Two runs, compared evaluation by evaluation."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Literal
+
+from pytest_llmclf.comparison import SIGNIFICANCE, compare_reports
+from pytest_llmclf.comparison.models import adjusted_p_values
+from pytest_llmclf.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.report import Report
+
+ComparedWord = Literal["worse", "undecided", "better", "same answers", "no clear difference"]
+"""What a comparison comes to, in a word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One evaluation in both runs.
+
+    Attributes:
+        before: Its report in A.
+        now: Its report in B.
+        comparison: B held against A.
+        p_value: Of the comparison, for all evaluations compared with it.
+        tests: How many those are; what is refused is not tested.
+    """
+
+    before: Report
+    now: Report
+    comparison: Comparison
+    p_value: float
+    tests: int = 1
+
+    @property
+    def worse(self) -> bool:
+        """Whether B is worse beyond what chance explains, however many are compared."""
+        refused = self.comparison.refused is not None
+        return not refused and self.comparison.net_loss > 0 and self.p_value < SIGNIFICANCE
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the runs say too little: refused, or images without an answer."""
+        found = self.comparison
+        return found.refused is not None or bool(found.unanswered) or not found.common
+
+    @property
+    def word(self) -> ComparedWord:
+        """What it comes to; a loss that is found outweighs what is not known."""
+        if self.worse:
+            return "worse"
+        if self.undecided:
+            return "undecided"
+        if self.comparison.net_loss < 0 and self.p_value < SIGNIFICANCE:
+            return "better"
+        return "no clear difference" if self.comparison.changes else "same answers"
+
+
+def compare_all(chosen: Sequence[tuple[Report, Report]]) -> tuple[Compared, ...]:
+    """Compare each pair, with p-values for all of them at once."""
+    comparisons = [compare_reports(before, now) for before, now in chosen]
+    tests = sum(comparison.refused is None for comparison in comparisons)
+    return tuple(
+        Compared(before=before, now=now, comparison=comparison, p_value=p_value, tests=tests)
+        for (before, now), comparison, p_value in zip(
+            chosen, comparisons, adjusted_p_values(comparisons), strict=True
+        )
+    )
+
+
+def choose(
+    before: Sequence[Report],
+    now: Sequence[Report],
+    evaluations: Sequence[str] = (),
+    models: Sequence[str] = (),
+) -> tuple[list[tuple[Report, Report]], list[str]]:
+    """Which reports of two runs belong together, and what is left out.
+
+    In each evaluation: the only models of both runs, whatever they are called; else the models
+    that have the same name in both.
+
+    Args:
+        before: Reports of run A.
+        now: Reports of run B.
+        evaluations: Names of evaluations; default: all that both runs have.
+        models: Patterns of models, ``A=`` or ``B=`` before one that is meant for one run alone.
+
+    Raises:
+        SettingsError: Nothing is left to compare; says what there is.
+    """
+    common = [name for name in _names(before) if name in _names(now)]
+    _check_evaluations(evaluations, common, before, now)
+    notes = [
+        f"{name} is in run {side} only: not compared"
+        for side, here, there in (("A", before, now), ("B", now, before))
+        for name in _names(here)
+        if name not in _names(there) and not evaluations
+    ]
+    sides = (_of_models(before, models, "A"), _of_models(now, models, "B"))
+    chosen: list[tuple[Report, Report]] = []
+    for name in common:
+        if evaluations and name not in evaluations:
+            continue
+        first, second = (
+            {report.model: report for report in side if report.evaluation == name} for side in sides
+        )
+        if len(first) == len(second) == 1:
+            chosen.append((next(iter(first.values())), next(iter(second.values()))))
+            continue
+        chosen += [(first[model], second[model]) for model in first if model in second]
+        notes += [
+            f"{name} on {model} is in one run only: not compared"
+            for model in sorted(first.keys() ^ second.keys())
+        ]
+    if not chosen:
+        raise SettingsError(
+            "the runs have no evaluation of one model in common: "
+            f"A has {_listed(sides[0])}; B has {_listed(sides[1])}; "
+            "choose with --model A=NAME --model B=NAME"
+        )
+    return chosen, notes
+
+
+def _check_evaluations(
+    wanted: Sequence[str], common: Sequence[str], before: Sequence[Report], now: Sequence[Report]
+) -> None:
+    for name in wanted:
+        if name not in common:
+            near = difflib.get_close_matches(name, common, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise SettingsError(
+                f"--evaluation {name!r} is not in both runs; {hint}"
+                f"A has {', '.join(_names(before)) or 'none'}; "
+                f"B has {', '.join(_names(now)) or 'none'}"
+            )
+
+
+def _of_models(reports: Sequence[Report], models: Sequence[str], side: str) -> list[Report]:
+    """The reports of one run on the models that are asked for."""
+    wanted = [
+        text.removeprefix(f"{side}=")
+        for text in models
+        if text.startswith(f"{side}=") or not text.startswith(("A=", "B="))
+    ]
+    for pattern in wanted:
+        if not any(_meant(report, pattern) for report in reports):
+            known = list(dict.fromkeys(report.model for report in reports))
+            near = difflib.get_close_matches(pattern, known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise SettingsError(
+                f"--model {pattern!r} is not in run {side}; {hint}"
+                f"it has {', '.join(known) or 'none'}"
+            )
+    return [
+        report
+        for report in reports
+        if not wanted or any(_meant(report, pattern) for pattern in wanted)
+    ]
+
+
+def _meant(report: Report, pattern: str) -> bool:
+    short = report.model.partition(":")[2]
+    return fnmatchcase(report.model, pattern) or fnmatchcase(short, pattern)
+
+
+def _names(reports: Sequence[Report]) -> list[str]:
+    return list(dict.fromkeys(report.evaluation for report in reports))
+
+
+def _listed(reports: Sequence[Report]) -> str:
+    return ", ".join(f"{report.evaluation} on {report.model}" for report in reports) or "none"

@@ -1,0 +1,67 @@
+"""Thumbnails for pytest-html, where that is installed and asked for a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE
+from pytest_llmclf.plugin.run import run_if_any
+from pytest_llmclf.render.page.thumbnails import PictureBudget, Thumbnail, thumbnails
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+BUDGET: Final = PictureBudget(total_bytes=24_000, largest_side=240)
+"""Of one picture."""
+EXTRAS: Final = "extras"
+"""Where pytest-html looks for what belongs to a test."""
+
+
+class HtmlThumbnails:
+    """Puts a small picture on the report of each image, under the name that pytest-html reads.
+
+    Args:
+        config: pytest's.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._paths: dict[tuple[str, str], dict[str, Path]] = {}
+
+    @staticmethod
+    def wanted(config: pytest.Config) -> bool:
+        """Whether pytest-html will write a report."""
+        return bool(config.getoption("htmlpath", None)) and config.pluginmanager.hasplugin("html")
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Add the picture of the image that a report tells of, if any."""
+        outcome = getattr(report, REPORT_ATTRIBUTE, {}).get("outcome")
+        if outcome is None:
+            return
+        path = self._path(outcome["evaluation"], outcome["model"], outcome["case"])
+        if path is None:
+            return
+        sha256 = outcome["sha256"]
+        made = thumbnails({sha256: path}, BUDGET)[sha256]
+        if isinstance(made, Thumbnail):
+            media_type, content = made.uri.removeprefix("data:").split(";base64,")
+            picture = {
+                "name": "Image",
+                "format_type": "image",
+                "content": content,
+                "mime_type": media_type,
+                "extension": media_type.removeprefix("image/"),
+            }
+            # setattr: pytest itself knows no such attribute.
+            setattr(report, EXTRAS, [*getattr(report, EXTRAS, ()), picture])
+
+    def _path(self, evaluation: str, model: str, case: str) -> Path | None:
+        key = (evaluation, model)
+        if key not in self._paths:
+            run = run_if_any(self._config)
+            assignment = None if run is None else run.assignments.get(key)
+            cases = () if assignment is None else assignment.dataset.cases
+            self._paths[key] = {each.id: each.path for each in cases}
+        return self._paths[key].get(case)

@@ -1,0 +1,126 @@
+"""What other reporters learn of an image and of a gate: JUnit XML, JSON reports, report logs.
+
+Facts travel as pytest's own user properties. JUnit XML writes them into the test case, where
+GitLab passes over them and Jenkins' ``junit`` step keeps them (``keepProperties``). The stricter
+schema of Jenkins' xUnit plugin has no place for properties in a test case, whoever writes them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_llmclf.calibration import confidence
+from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.plugin.collect import image_id
+from pytest_llmclf.plugin.gates import fails
+from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _pytest.junitxml import LogXML
+
+    from pytest_llmclf.report import Verdict, VerdictWord
+    from pytest_llmclf.settings import Inconclusive
+
+Properties = list[tuple[str, object]]
+
+_DIGITS: Final = 4
+_WORST: Final[tuple[VerdictWord, ...]] = ("FAIL", "INCONCLUSIVE", "PASS", "UNGATED")
+
+
+class ImageProperties:
+    """Puts an image's properties on its reports, the last one of which other reporters read."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Properties] = {}
+
+    def note(self, report: pytest.TestReport) -> None:
+        """Note what a report carries, and hand it on to the report of the test's end."""
+        carried: dict[str, Any] = getattr(report, REPORT_ATTRIBUTE, {})
+        if "outcome" in carried:
+            found = image_properties(Outcome.from_json(carried["outcome"]))
+            self._open[report.nodeid] = found
+            report.user_properties.extend(found)
+        elif report.when == "teardown":
+            report.user_properties.extend(self._open.pop(report.nodeid, ()))
+
+
+def image_properties(outcome: Outcome) -> Properties:
+    """Name and value of everything that is known of an image, as JSON built-ins."""
+    answer = outcome.answer
+    duration = None if answer is None else (answer.server_s or answer.wall_s)
+    sure = confidence(outcome)
+    known = {
+        "evaluation": outcome.evaluation,
+        "model": outcome.model,
+        "image": outcome.case,
+        "outcome": outcome.kind,
+        "expected": outcome.expected,
+        "predicted": outcome.predicted,
+        "reason": outcome.reason,
+        "confidence": None if sure is None else round(sure, _DIGITS),
+        "duration": None if duration is None else round(duration, _DIGITS),
+    }
+    return [(name, value) for name, value in known.items() if value is not None]
+
+
+def gate_properties(verdicts: Iterable[Verdict]) -> Properties:
+    """The worst verdict, and what each one says."""
+    found = list(verdicts)
+    if not found:
+        return []
+    worst = min((verdict.word for verdict in found), key=_WORST.index)
+    said = "; ".join(f"{verdict.word}: {verdict.text}" for verdict in found)
+    first = found[0]
+    return [
+        ("evaluation", first.evaluation),
+        ("model", first.model),
+        ("verdict", worst),
+        ("gates", said),
+    ]
+
+
+def add_gates_without_test(
+    config: pytest.Config, verdicts: Iterable[Verdict], choice: Inconclusive
+) -> None:
+    """Give JUnit XML a test case for each gate that no test was written for."""
+    from _pytest.junitxml import xml_key
+
+    xml = config.stash.get(xml_key, None)
+    if xml is None:
+        return
+    by_model: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        by_model.setdefault((verdict.evaluation, verdict.model), []).append(verdict)
+    for key, found in by_model.items():
+        _add_case(xml, image_id(*key), found, choice)
+
+
+def _add_case(xml: LogXML, name: str, verdicts: list[Verdict], choice: Inconclusive) -> None:
+    said = "\n".join(f"{verdict.word} {verdict.text}" for verdict in verdicts)
+    failed = any(fails(verdict, choice) for verdict in verdicts)
+    undecided = any(verdict.word == "INCONCLUSIVE" for verdict in verdicts)
+    report = pytest.TestReport(
+        nodeid=f"llmclf::gates[{name}]",
+        location=("llmclf", None, f"gates[{name}]"),
+        keywords={},
+        outcome="failed" if failed else "skipped" if undecided else "passed",
+        longrepr=said if failed else None,
+        when="call",
+    )
+    if undecided and not failed:
+        report.wasxfail = said
+    end = pytest.TestReport(
+        nodeid=report.nodeid,
+        location=report.location,
+        keywords={},
+        outcome="passed",
+        longrepr=None,
+        when="teardown",
+        user_properties=gate_properties(verdicts),
+    )
+    xml.pytest_runtest_logreport(report)
+    xml.pytest_runtest_logreport(end)

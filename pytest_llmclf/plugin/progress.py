@@ -1,0 +1,253 @@
+"""The live line: how a long evaluation does, below pytest's own progress, on a terminal only.
+
+It stands on the line under the one that pytest writes on, and is drawn anew after everything that
+pytest writes: what is left of it where pytest's own line has moved is erased, and the cursor goes
+back to where pytest left it. So pytest's dots and percentages stay as they are, and nothing is left
+of the line in the end. There is no thread: it moves when tests do.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from pytest_llmclf.metrics import Ratio
+from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE, book_of
+from pytest_llmclf.plugin.run import run_if_any
+from pytest_llmclf.render.live import Live, live_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from _pytest.terminal import TerminalReporter
+
+    from pytest_llmclf.render.text import Style
+
+NAME: Final = "llmclf-live-line"
+SOON_S: Final = 1.0
+"""An evaluation shorter than this shows no line."""
+EVERY_S: Final = 0.1
+"""Its numbers change no more often."""
+
+_RECENT: Final = 50
+"""Answers that the rate is taken from."""
+_CLEAR: Final = "\x1b[J"
+# Rest of the line erased; index (scrolls where it must, and keeps the column), up again, save the
+# cursor, next line.
+_BELOW: Final = "\x1b[K\x1bD\x1b[A\x1b7\r\n"
+_BACK: Final = "\x1b8"
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What is known of one evaluation on one model by now.
+
+    Attributes:
+        name: What it is called.
+        total: Images that are to be judged.
+        done: Images that ended in any way.
+        answered: Images with an answer.
+        correct: Images with the right one.
+    """
+
+    name: str
+    total: int
+    done: int = 0
+    answered: int = 0
+    correct: int = 0
+
+
+class Tallies:
+    """All evaluations of a run.
+
+    Args:
+        totals: Images that are to be judged, by evaluation and model, in order.
+        clock: Seconds.
+    """
+
+    def __init__(
+        self, totals: dict[tuple[str, str], int], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        several = {name for name, _ in totals if sum(other == name for other, _ in totals) > 1}
+        self._by_key = {
+            key: Tally(name=" · ".join(key) if key[0] in several else key[0], total=total)
+            for key, total in totals.items()
+        }
+        self._clock = clock
+        self._times: deque[float] = deque(maxlen=_RECENT)
+        self.began = clock()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every image ended."""
+        return all(tally.done >= tally.total for tally in self._by_key.values())
+
+    def note(self, key: tuple[str, str], kind: str) -> None:
+        """Note how an image ended."""
+        tally = self._by_key.get(key)
+        if tally is None:
+            return
+        tally.done += 1
+        tally.answered += kind in {"correct", "misclassified", "unparsed"}
+        tally.correct += kind == "correct"
+        self._times.append(self._clock())
+
+    def live(self) -> Live:
+        """How the first evaluation that is not finished does, and what is left of all."""
+        tallies = list(self._by_key.values())
+        shown = next((tally for tally in tallies if tally.done < tally.total), tallies[-1])
+        left = sum(max(0, tally.total - tally.done) for tally in tallies)
+        spent = self._times[-1] - self._times[0] if self._times else 0.0
+        per_s = (len(self._times) - 1) / spent if spent > 0 else None
+        return Live(
+            name=shown.name,
+            done=shown.done,
+            total=shown.total,
+            correct=Ratio(hits=shown.correct, total=shown.answered),
+            per_s=per_s,
+            left_s=None if per_s is None else left / per_s,
+        )
+
+
+def start_live_line(config: pytest.Config) -> None:
+    """Show the line from now on, where there is a terminal for it and an image to come."""
+    run = run_if_any(config)
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if run is None or reporter is None or config.pluginmanager.hasplugin(NAME):
+        return
+    if not wanted(config, reporter):
+        return
+    from pytest_llmclf.plugin.terminal import style_of
+
+    book = book_of(config)
+    totals = {key: len(book.cases(each)) for key, each in run.assignments.items()}
+    if any(totals.values()):
+        style = style_of(reporter, run.settings.decimals)
+        line = LiveLine(config, reporter, Tallies(totals), style)
+        config.pluginmanager.register(line, NAME)
+
+
+def wanted(config: pytest.Config, reporter: TerminalReporter) -> bool:
+    """Whether the line would be seen and would be in nobody's way."""
+    option = config.option
+    return (
+        reporter.isatty()
+        # Another reporter, such as pytest-sugar's, draws lines of its own.
+        and type(reporter).__module__ == "_pytest.terminal"
+        and config.get_verbosity() >= 0
+        and not os.environ.get("CI")
+        and os.environ.get("TERM", "") not in {"dumb", "unknown"}
+        # Of the consoles of Windows only the Terminal is sure to know the sequences.
+        and (sys.platform != "win32" or bool(os.environ.get("WT_SESSION")))
+        # What tests print, and a debugger, would get between the line and the cursor.
+        and option.capture != "no"
+        and not option.usepdb
+        and not option.collectonly
+        and not config.getini("log_cli")
+        and option.log_cli_level is None
+    )
+
+
+class LiveLine:
+    """Draws the line around whatever pytest writes.
+
+    Args:
+        config: pytest's.
+        reporter: Who writes.
+        tallies: What to show.
+        style: What the terminal can show.
+        clock: Seconds.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        reporter: TerminalReporter,
+        tallies: Tallies,
+        style: Style,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._verbose = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0
+        self._reporter = reporter
+        self._tallies = tallies
+        self._style = style
+        self._clock = clock
+        self._drawn = False
+        self._stopped = False
+        self._text = ""
+        self._written = float("-inf")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logstart(self) -> Generator[None, object, object]:
+        """Follow the name of a file, or of a test."""
+        result = yield
+        self._draw(moved=self._verbose)
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(
+        self, report: pytest.TestReport
+    ) -> Generator[None, object, object]:
+        """Follow a letter or a word."""
+        outcome = getattr(report, REPORT_ATTRIBUTE, {}).get("outcome")
+        if outcome is not None:
+            self._tallies.note((outcome["evaluation"], outcome["model"]), outcome["kind"])
+        result = yield
+        # Of a test that was set up or torn down without trouble nothing is written.
+        self._draw(moved=report.when == "call" or not report.passed)
+        return result
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Be gone after the last test."""
+        try:
+            return (yield)
+        finally:
+            self._stop()
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_testnodedown(self) -> None:
+        """Give way to what xdist tells of a worker."""
+        self._clear()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        """Give way to what is said of Ctrl-C."""
+        self._stop()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self) -> None:
+        """Give way to what is said of a broken plugin."""
+        self._stop()
+
+    def _stop(self) -> None:
+        self._clear()
+        self._reporter.flush()
+        self._stopped = True
+
+    def _clear(self) -> None:
+        if self._drawn:
+            self._reporter.write_raw(_CLEAR)
+            self._drawn = False
+
+    def _draw(self, *, moved: bool) -> None:
+        """Draw where the numbers are old, or where pytest has written over it."""
+        now = self._clock()
+        if self._stopped or now - self._tallies.began < SOON_S:
+            return
+        if self._tallies.finished:
+            self._clear()
+            return
+        due = now - self._written >= EVERY_S
+        if due:
+            self._written = now
+            self._text = live_text(self._tallies.live(), self._style)
+        if due or moved:
+            self._reporter.write_raw(f"{_BELOW}{self._text}{_CLEAR}{_BACK}", flush=True)
+            self._drawn = True

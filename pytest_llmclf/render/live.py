@@ -1,0 +1,73 @@
+"""One line that says how a running evaluation does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf import stats
+from pytest_llmclf.render import numbers
+from pytest_llmclf.render.text import cut, width
+
+if TYPE_CHECKING:
+    from pytest_llmclf.metrics import Ratio
+    from pytest_llmclf.render.text import Style
+
+CONFIDENCE: Final = 0.95
+"""Of the interval: for the images answered so far, not for a decision to stop."""
+
+_NAME: Final = 24
+_MINUTE: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """How far an evaluation is.
+
+    Attributes:
+        name: What runs.
+        done: Images that ended in any way.
+        total: Images that are to be judged.
+        correct: Correct ones among those answered so far.
+        per_s: Images a second of late; ``None`` while there is no telling.
+        left_s: Seconds that everything still to come takes at that rate; ``None`` likewise.
+    """
+
+    name: str
+    done: int
+    total: int
+    correct: Ratio
+    per_s: float | None
+    left_s: float | None
+
+
+def live_text(live: Live, style: Style) -> str:
+    """The line, one column narrower than the place; what finds no room is left out."""
+    parts = [
+        style.name(live.name, _NAME),
+        f"{numbers.count(live.done)}/{numbers.count(live.total)}",
+    ]
+    if live.correct.total:
+        ends = stats.clopper_pearson(live.correct.hits, live.correct.total, confidence=CONFIDENCE)
+        share = numbers.percent(live.correct)
+        low, high = numbers.percent(ends.low, 0), numbers.percent(ends.high, 0)
+        parts.append(f"{share} correct so far ({low}–{high})")
+    else:
+        parts.append("waiting for the first answer")
+    if live.per_s is not None:
+        parts.append(numbers.rate(live.per_s))
+    if live.left_s is not None:
+        parts.append(f"{_left(live.left_s)} left")
+    room = style.width - 1
+    text = parts[0]
+    for part in parts[1:]:
+        joined = f"{text} · {part}"
+        if width(joined) > room:
+            break
+        text = joined
+    return "".join(segment.text for segment in style.line(cut(text, room)).segments)
+
+
+def _left(seconds: float) -> str:
+    # Tenths of a second that change all the time tell nobody anything.
+    return f"{seconds:.0f} s" if round(seconds) < _MINUTE else numbers.duration(seconds)

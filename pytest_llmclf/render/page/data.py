@@ -1,0 +1,355 @@
+"""What a page knows, as JSON built-ins.
+
+Numbers that it shows as text are written here, by `render.numbers`, so that every report writes
+them alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_llmclf import stats
+from pytest_llmclf.calibration import TARGET, coverage_curve
+from pytest_llmclf.render import numbers
+from pytest_llmclf.render.diagnosis import LEGEND, finding_text
+from pytest_llmclf.render.page.cases import (
+    LONGEST,
+    NONE,
+    Texts,
+    case_columns,
+    cut,
+    longest_answer,
+    repeat_rows,
+    rounded,
+)
+from pytest_llmclf.render.page.thumbnails import Thumbnail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_llmclf.calibration import Calibration
+    from pytest_llmclf.metrics import Ratio
+    from pytest_llmclf.outcome import Outcome
+    from pytest_llmclf.render.page import Page, Pair, Section
+    from pytest_llmclf.report import Report
+    from pytest_llmclf.stability import Stability
+
+CONFIDENCE: Final = 0.95
+"""Of every interval shown."""
+_POINTS: Final = 400
+"""Most points of a curve."""
+_VALUES: Final = 200
+"""Most values of a tag that one can choose among; one with more is a name rather than a slice."""
+
+
+def page_json(page: Page, pictures: Mapping[str, Thumbnail | str]) -> dict[str, Any]:
+    """A page without its pictures.
+
+    Args:
+        page: What it shows.
+        pictures: By SHA-256 the pictures that it has, or why it lacks them; they are numbered in
+            this order.
+    """
+    texts = Texts()
+    answers = sum(len(section.report.outcomes) for section in page.sections)
+    longest = longest_answer(answers)
+    places = {sha256: place for place, sha256 in enumerate(pictures)}
+    sections = [_section(section, texts, longest, places) for section in page.sections]
+    order = {id(section.report): place for place, section in enumerate(page.sections)}
+    return {
+        "title": page.title,
+        "sections": sections,
+        "pairs": [_pair(pair, order) for pair in page.pairs],
+        "settings": _shown(page.settings),
+        "environment": _shown(page.environment),
+        "target": TARGET,
+        "legend": LEGEND,
+        "texts": list(texts.places),
+        "without": [None if isinstance(one, Thumbnail) else one for one in pictures.values()],
+    }
+
+
+def _section(
+    section: Section, texts: Texts, longest: int, places: Mapping[str, int]
+) -> dict[str, Any]:
+    report = section.report
+    identity, ledger = report.identity, report.ledger
+    case_place = {one.case: place for place, one in enumerate(report.outcomes)}
+    return {
+        "name": section.name,
+        "evaluation": report.evaluation,
+        "model": report.model,
+        "labels": list(report.confusion.labels),
+        "facts": _facts(report),
+        "details": [] if identity is None else _shown(identity.details),
+        "instructions": cut(report.instructions, LONGEST),
+        "ledger": asdict(ledger),
+        "incomplete": ledger.why_incomplete(),
+        "notes": [cut(note, LONGEST) for note in report.notes],
+        "verdicts": [asdict(verdict) for verdict in section.verdicts],
+        "findings": [
+            {
+                "text": cut(finding_text(finding), LONGEST),
+                "cases": [case_place[case] for case in finding.cases if case in case_place],
+            }
+            for finding in section.findings
+        ],
+        "numbers": _numbers(report),
+        "confusion": {
+            "counts": [list(row) for row in report.confusion.counts],
+            "unparsed": list(report.confusion.unparsed),
+            "error": list(report.confusion.error),
+        },
+        "classes": [
+            {
+                "precision": _ratio(score.precision, report),
+                "recall": _ratio(score.recall, report),
+                "f1": numbers.score(score.f1),
+                "f1_value": score.f1.value,
+                "support": score.support,
+            }
+            for score in report.confusion.scores
+        ],
+        "slices": _slices(report),
+        "calibration": _calibration(section.calibration, report),
+        "stability": _stability(section.stability, case_place),
+        "path": _path(section, case_place),
+        "cases": case_columns(report, texts, longest, places),
+        "repeats": repeat_rows(report, texts, longest, case_place),
+    }
+
+
+def _facts(report: Report) -> list[list[str]]:
+    """Names and values for people; only those that are known."""
+    facts, identity = report.dataset, report.identity
+    server = [_server_s(one) for one in report.outcomes]
+    spent = [seconds for seconds in server if seconds is not None]
+    cached = sum(outcome.cached for outcome in report.outcomes)
+    found = [
+        ("Model", report.model),
+        ("Model digest", identity.digest if identity else ""),
+        ("Server", identity.server if identity else ""),
+        ("Modelfile digest", report.modelfile_digest),
+        ("Dataset", f"{facts.name}{' (imported)' if facts.imported else ''}"),
+        ("Dataset content", facts.content_hash),
+        ("Dataset licence", facts.licence),
+        ("Duration", numbers.duration(report.duration_s) if report.duration_s else ""),
+        ("Speed", numbers.rate(report.images_per_s) if report.images_per_s else ""),
+        (
+            "Server time",
+            f"{numbers.duration(sum(spent))} for {numbers.plural(len(spent), 'answer')}"
+            if spent
+            else "",
+        ),
+        ("From the store", numbers.plural(cached, "answer") if cached else ""),
+    ]
+    return [[name, cut(value, LONGEST)] for name, value in found if value]
+
+
+def _numbers(report: Report) -> dict[str, Any]:
+    return {
+        "accuracy": _ratio(report.accuracy, report),
+        "balanced": numbers.score(report.balanced_accuracy),
+        "macro": [numbers.score(each) for each in _three(report, "macro")],
+        "weighted": [numbers.score(each) for each in _three(report, "weighted")],
+        "unparsed": numbers.percent(report.unparsed_rate),
+        "error": numbers.percent(report.error_rate),
+        "duration": numbers.duration(report.duration_s),
+        "speed": numbers.rate(report.images_per_s),
+    }
+
+
+def _three(report: Report, which: str) -> tuple[Any, Any, Any]:
+    averages = report.macro if which == "macro" else report.weighted
+    return averages.precision, averages.recall, averages.f1
+
+
+def _ratio(ratio: Ratio, report: Report) -> dict[str, Any]:
+    """A ratio with its exact interval.
+
+    Without one where the run stopped early: when it stopped depended on these very counts.
+    """
+    found: dict[str, Any] = {
+        "value": ratio.value,
+        "hits": ratio.hits,
+        "total": ratio.total,
+        "text": numbers.score(ratio),
+        "counts": numbers.fraction(ratio),
+        "low": None,
+        "high": None,
+        "interval": "",
+    }
+    if ratio.total and not report.ledger.not_needed:
+        ends = stats.clopper_pearson(ratio.hits, ratio.total, confidence=CONFIDENCE)
+        level = numbers.confidence(CONFIDENCE)
+        found |= {
+            "low": rounded(ends.low),
+            "high": rounded(ends.high),
+            "interval": f"{level} interval {numbers.interval(ends)}",
+        }
+    return found
+
+
+def _slices(report: Report) -> list[dict[str, Any]]:
+    return [
+        {
+            "tag": tag,
+            "values": [
+                {"value": value, "accuracy": _ratio(confusion.accuracy, report)}
+                for value, confusion in found.items()
+            ],
+        }
+        for tag in report.tags
+        if 1 < len(found := report.by_tag(tag)) <= _VALUES
+    ]
+
+
+def _calibration(found: Calibration | None, report: Report) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    curve = coverage_curve(report)
+    step = -(-len(curve) // _POINTS) if curve else 1
+    kept = [
+        point for place, point in enumerate(curve) if place % step == 0 or place == len(curve) - 1
+    ]
+    best = found.accepting
+    return {
+        "known": numbers.fraction(found.known),
+        "missing": found.missing,
+        "ece": numbers.score(found.ece),
+        "chance": numbers.score(found.ece_by_chance),
+        "brier": numbers.score(found.brier),
+        "bins": [
+            {"low": one.low, "high": one.high, "mean": rounded(one.mean_confidence)}
+            | {"accuracy": _ratio(one.accuracy, report)}
+            for one in found.reliability
+        ],
+        "coverages": [
+            {"share": numbers.percent(share, 0), "accuracy": numbers.counted(ratio)}
+            for share, ratio in found.coverages
+        ],
+        "curve": [
+            [
+                rounded(point.coverage.value),
+                rounded(point.accuracy.value),
+                rounded(point.threshold),
+            ]
+            for point in kept
+        ],
+        "accepting": None
+        if best is None
+        else {
+            "coverage": best.coverage.value,
+            "share": numbers.counted(best.coverage),
+            "threshold": numbers.score(best.threshold),
+        },
+    }
+
+
+def _stability(found: Stability | None, places: Mapping[str, int]) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "askings": found.askings,
+        "consistent": numbers.counted(found.consistent),
+        "self_consistency": numbers.percent(found.self_consistency),
+        "majority": numbers.counted(found.majority_accuracy),
+        "flips": None if found.mean_flips is None else f"{found.mean_flips:.1f}",
+        "differ": [places[image.case] for image in found.inconsistent if image.case in places],
+    }
+
+
+def _path(section: Section, places: Mapping[str, int]) -> dict[str, Any] | None:
+    """The order of asking of a run that may stop early, and what its gates ask of accuracy."""
+    report = section.report
+    if not report.order:
+        return None
+    bounds = [
+        threshold.number
+        for gate in section.gates
+        if gate.applies(report.model, imported=report.dataset.imported)
+        for threshold in gate.parsed.thresholds
+        if threshold.subject == "accuracy"
+    ]
+    return {
+        "order": [places[case] for case in report.order if case in places],
+        "bounds": bounds,
+    }
+
+
+def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
+    """A comparison; sides that are on the page by their place."""
+    comparison = pair.comparison
+    ends = comparison.interval
+    compared = set(comparison.cases)
+    p_value = comparison.p_value if pair.p_value is None else pair.p_value
+    return {
+        "names": list(pair.names),
+        "what": pair.what,
+        "before": NONE if pair.before is None else order[id(pair.before)],
+        "now": order[id(pair.now)],
+        "refused": comparison.refused,
+        "notes": list(comparison.notes),
+        "common": comparison.common,
+        "accuracies": [numbers.counted(comparison.before), numbers.counted(comparison.now)],
+        "difference": None if comparison.difference is None else f"{comparison.difference:+.3f}",
+        "interval": ""
+        if ends is None
+        else f"{numbers.confidence(ends.confidence)} interval {ends.low:+.3f} to {ends.high:+.3f}",
+        "p": f"{p_value:.2g}",
+        "tests": pair.tests,
+        "word": _word(pair, p_value),
+        "apart": [one.case for one in pair.now.outcomes if one.case not in compared],
+        "changes": [[one.case, one.kind, one.was, one.now] for one in comparison.changes],
+        "left_out": [
+            [name, list(cases[:_POINTS]), len(cases)]
+            for name, cases in (
+                ("new", comparison.new),
+                ("missing", comparison.missing),
+                ("without an answer on one side", comparison.unanswered),
+                ("not asked on one side", comparison.not_asked),
+            )
+            if cases
+        ],
+    }
+
+
+def _word(pair: Pair, p_value: float) -> str:
+    comparison = pair.comparison
+    if comparison.refused is not None:
+        return "not compared"
+    if not comparison.changes:
+        return "same answers"
+    if p_value < 1 - CONFIDENCE and comparison.net_loss:
+        return "worse" if comparison.net_loss > 0 else "better"
+    return "no clear difference"
+
+
+def pictured(sections: Iterable[Section]) -> Sequence[Outcome]:
+    """Outcomes whose pictures a page shows: what went wrong before what went right."""
+    outcomes = [outcome for section in sections for outcome in section.report.outcomes]
+    return sorted(outcomes, key=lambda outcome: outcome.kind in {"correct", "not_needed"})
+
+
+def _server_s(outcome: Outcome) -> float | None:
+    return None if outcome.answer is None else outcome.answer.server_s
+
+
+def _shown(values: Mapping[str, Any]) -> list[list[str]]:
+    """Settings as names and texts, without those that are not set."""
+    return [
+        [str(name), cut(_text(value), LONGEST)]
+        for name, value in values.items()
+        if value not in (None, "", [], {}, ())
+    ]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={_text(one)}" for name, one in value.items())
+    return str(value)

@@ -1,0 +1,236 @@
+"""Small pictures for a page, as large as its budget allows.
+
+They are made anew from the pixels, never copied: whatever else a file carries (places, names,
+odd chunks) stays behind. A file that is not the one that was asked about, by its SHA-256, is not
+shown at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.errors import PictureError
+from pytest_llmclf.picture import PictureLimits, prepare
+from pytest_llmclf.picture_header import read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from PIL.Image import Image
+
+    from pytest_llmclf.picture_header import Header
+
+_SMALLEST_SIDE: Final = 48
+_LOSSLESS_SIDE: Final = 96
+"""Up to this side a picture is kept to the pixel: digits and icons suffer most from blur."""
+_FEWEST_BYTES: Final = 900
+"""Below this a picture shows nothing: the budget then serves fewer of them."""
+_QUALITY: Final = 76
+_LEAST_QUALITY: Final = 25
+"""For a picture that does not fit even at `_SMALLEST_SIDE`."""
+_BYTES_PER_PIXEL: Final = 0.11
+"""First guess for a photo at `_QUALITY`; each is then measured."""
+_TRIES: Final = 4
+_BATCH: Final = 32
+_THREADS: Final = 8
+_MIME: Final = {"WEBP": "image/webp", "JPEG": "image/jpeg", "PNG": "image/png"}
+# Beyond `PictureError` for what cannot be shown: a file that is gone, or refused by the decoder.
+_TROUBLE: Final = (OSError, ValueError, SyntaxError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureBudget:
+    """How much of a page pictures may take.
+
+    Attributes:
+        total_bytes: Bytes of all of them together, as they stand in the page.
+        none: Whether to show none at all.
+        largest_side: Longest side in pixels, however much room there is.
+    """
+
+    total_bytes: int = 11_000_000
+    none: bool = False
+    largest_side: int = 400
+
+    def __post_init__(self) -> None:
+        """Refuse a budget that is none."""
+        if self.total_bytes < 1:
+            raise ValueError(
+                f"a picture budget of {self.total_bytes} bytes shows none: give more, or none=True"
+            )
+        if self.largest_side < _SMALLEST_SIDE:
+            raise ValueError(
+                f"pictures of at most {self.largest_side} pixels show nothing: "
+                f"give {_SMALLEST_SIDE} or more"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thumbnail:
+    """One small picture.
+
+    Attributes:
+        uri: It, as a ``data:`` address.
+        width: In pixels.
+        height: In pixels.
+    """
+
+    uri: str
+    width: int
+    height: int
+
+
+def thumbnails(
+    wanted: Mapping[str, Path], budget: PictureBudget, limits: PictureLimits | None = None
+) -> dict[str, Thumbnail | str]:
+    """A small picture for each file, or why there is none.
+
+    Each gets an even share of what is left of the budget, so that room which small pictures do not
+    need goes to the later ones. The same files, budget and version of Pillow give the same result.
+
+    Args:
+        wanted: By the SHA-256 of a picture's file, where it is; the most important ones first,
+            since the last ones go without where the budget is too small for all.
+        budget: How much they may take.
+        limits: What is decoded at all.
+    """
+    if budget.none:
+        return dict.fromkeys(wanted, "this page was made without pictures")
+    limits = limits or PictureLimits()
+    found: dict[str, Thumbnail | str] = {}
+    left = budget.total_bytes
+    entries = list(wanted.items())
+    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+        for start in range(0, len(entries), _BATCH):
+            batch = entries[start : start + _BATCH]
+            share = max(_FEWEST_BYTES, left // (len(entries) - start))
+            room = batch[: max(0, left // share)]
+            job = functools.partial(_thumbnail, share=share, budget=budget, limits=limits)
+            for (sha256, _), made in zip(room, pool.map(job, room), strict=True):
+                found[sha256] = made
+                left -= len(made.uri) if isinstance(made, Thumbnail) else 0
+            for sha256, _ in batch[len(room) :]:
+                found[sha256] = "the page's picture budget was used up by other pictures"
+    return found
+
+
+def _thumbnail(
+    entry: tuple[str, Path], *, share: int, budget: PictureBudget, limits: PictureLimits
+) -> Thumbnail | str:
+    sha256, path = entry
+    try:
+        if path.stat().st_size > limits.max_bytes:
+            return "its file is too large to be shown"
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            return "its file has changed since the run"
+        header = read_header(data)
+        exact = max(header.size) <= _LOSSLESS_SIDE
+        side = min(budget.largest_side, _LOSSLESS_SIDE if exact else _guess(header.size, share))
+        return _fitted(_opened(data, header, side, limits), side, share, exact=exact)
+    except FileNotFoundError:
+        return "its file is not there any more"
+    except PictureError as error:
+        return f"it cannot be shown: {error}"
+    except _TROUBLE as error:
+        return f"it cannot be shown ({type(error).__name__})"
+
+
+def _opened(data: bytes, header: Header, side: int, limits: PictureLimits) -> Image:
+    """The picture upright, RGB and at most `side` pixels long."""
+    from PIL import Image as PilImage
+    from PIL import JpegImagePlugin, PngImagePlugin
+
+    if header.format != "JPEG":
+        ready = prepare(data, replace(limits, max_side=side))
+        stream = io.BytesIO(ready.data)
+        if ready.media_type == "image/png":
+            return PngImagePlugin.PngImageFile(stream).convert("RGB")
+        return JpegImagePlugin.JpegImageFile(stream).convert("RGB")
+    width, height = header.size
+    if not 0 < width * height <= limits.max_pixels:
+        raise PictureError(f"it has {width} x {height} pixels, which are not decoded")
+    image = JpegImagePlugin.JpegImageFile(io.BytesIO(header.bare))
+    # The decoder leaves out what a small picture does not need: many times faster, little memory.
+    image.draft("RGB", (side, side))
+    small = image.convert("RGB")
+    small.thumbnail((side, side), PilImage.Resampling.BICUBIC)
+    return _upright(small, header.orientation)
+
+
+def _upright(image: Image, orientation: int) -> Image:
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    return image.transpose(turns[orientation]) if orientation in turns else image
+
+
+def _fitted(image: Image, side: int, share: int, *, exact: bool) -> Thumbnail | str:
+    """`image`, at first `side` long, made smaller until it takes at most `share` bytes."""
+    if exact and len((made := _encoded(image, lossless=True)).uri) <= share:
+        return made
+    for _ in range(_TRIES):
+        made = _encoded(_scaled(image, side))
+        if len(made.uri) <= share:
+            return made
+        if side == _SMALLEST_SIDE:
+            made = _encoded(_scaled(image, side), quality=_LEAST_QUALITY)
+            if len(made.uri) <= share:
+                return made
+            break
+        # The size grows somewhat slower than the area.
+        side = max(_SMALLEST_SIDE, int(side * 0.95 * (share / len(made.uri)) ** 0.55))
+    return "it does not fit into the page's picture budget"
+
+
+def _guess(size: tuple[int, int], share: int) -> int:
+    """The longest side that a photo probably fits with."""
+    wide, narrow = max(size), max(1, min(size))
+    area = share * 0.75 / _BYTES_PER_PIXEL
+    return max(_SMALLEST_SIDE, int((area * wide / narrow) ** 0.5))
+
+
+def _scaled(image: Image, side: int) -> Image:
+    from PIL import Image as PilImage
+
+    if max(image.size) <= side:
+        return image
+    copy = image.copy()
+    copy.thumbnail((side, side), PilImage.Resampling.LANCZOS)
+    return copy
+
+
+def _encoded(image: Image, *, lossless: bool = False, quality: int = _QUALITY) -> Thumbnail:
+    buffer = io.BytesIO()
+    kind = "WEBP" if _has_webp() else ("PNG" if lossless else "JPEG")
+    # Method 2 of WebP's 0 to 6 is twice as fast as the default and 7% larger.
+    options = {"lossless": lossless} if kind == "WEBP" else {}
+    image.save(buffer, kind, quality=quality, method=2, **options)
+    text = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Thumbnail(
+        uri=f"data:{_MIME[kind]};base64,{text}", width=image.size[0], height=image.size[1]
+    )
+
+
+@functools.cache
+def _has_webp() -> bool:
+    """Whether this Pillow writes WebP; every wheel does, some distributions do not."""
+    from PIL import features
+
+    return bool(features.check("webp"))

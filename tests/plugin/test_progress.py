@@ -1,0 +1,143 @@
+"""The live line: on a terminal, below pytest's own progress, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmclf.plugin.progress import Tallies
+from tests.plugin.colour_server import Odd
+from tests.plugin.screen import Screen
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Colours
+
+LIVE = re.compile(r"colours · \d+/\d+ · .*correct so far.*left")
+unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+
+
+@pytest.fixture
+def slow(colours: Colours) -> Colours:
+    """Three dozen pictures that take nearly two seconds."""
+    colours.pictures(12)
+    colours.server.odd = {"*": Odd(waits_s=0.045)}
+    return colours
+
+
+def shown(project: Colours, *args: str, **environ: str) -> tuple[str, Screen]:
+    """What pytest writes on a terminal of 80 columns, and what is seen of it in the end."""
+    import pty  # Unix alone has it
+
+    ours, theirs = pty.openpty()
+    names = ("CI", "NO_COLOR", "PYTHONIOENCODING")
+    inherited = {name: value for name, value in os.environ.items() if name not in names}
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, "-m", "pytest", *project.command("--llmclf-in-flight=1", *args)],
+        stdin=theirs, stdout=theirs, stderr=theirs, cwd=project.root,
+        env={**inherited, "COLUMNS": "80", "TERM": "xterm-256color", "PYTHONUTF8": "1", **environ},
+    )  # fmt: skip
+    os.close(theirs)
+    written = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        written += piece
+    os.close(ours)
+    process.wait(timeout=30)
+    text = written.decode("utf-8")
+    screen = Screen()
+    screen.feed(text)
+    return text, screen
+
+
+@unix
+@pytest.mark.parametrize("args", [(), ("-v",), ("-n2", "--llmclf-stop-early")], ids=" ".join)
+def test_a_terminal_sees_the_line_and_keeps_nothing_of_it(
+    slow: Colours, args: tuple[str, ...]
+) -> None:
+    """It says how far and how well, and in the end the screen is that of a run without it."""
+    if "--llmclf-stop-early" in args:
+        slow.evaluation("accuracy >= 0.999")  # not decided before the end
+    text, screen = shown(slow, *args)
+    assert LIVE.search(text)
+    final = "\n".join(screen.lines)
+    assert "so far" not in final
+    assert "[100%]" in final
+    assert re.search(r"=+ 37 passed in .*=+", final)
+
+
+@unix
+def test_dots_stay_where_they_are(slow: Colours) -> None:
+    """Pytest's letters and percentages read as if there were no line below them."""
+    _, screen = shown(slow)
+    rows = [line for line in screen.lines if re.fullmatch(r"(test_colours.py )?\.+ +\[.*%\]", line)]
+    assert [row.count(".") - row.count(".py") for row in rows] == [37]
+
+
+@unix
+@pytest.mark.parametrize("args", [("-q",), ("-s",), ("--log-cli-level=INFO",)], ids=" ".join)
+def test_who_wants_quiet_or_raw_output_sees_none(slow: Colours, args: tuple[str, ...]) -> None:
+    """With -q, -s and live logs there is no line to be in the way."""
+    assert "so far" not in shown(slow, *args)[0]
+
+
+@unix
+@pytest.mark.parametrize(
+    "environ", [{"CI": "true"}, {"TERM": "dumb"}], ids=lambda each: next(iter(each))
+)
+def test_logs_and_plain_terminals_see_none(slow: Colours, environ: dict[str, str]) -> None:
+    """In CI, and where the cursor cannot be moved, there is no line."""
+    text, _ = shown(slow, **environ)
+    assert "so far" not in text
+    assert "\x1b7" not in text
+
+
+def test_a_pipe_sees_none(slow: Colours) -> None:
+    """Output that is no terminal has neither line nor escape sequences."""
+    result = slow.run_apart("--llmclf-in-flight=1")
+    assert "so far" not in result.stdout.str()
+    assert "\x1b" not in result.stdout.str()
+
+
+@unix
+def test_a_short_run_sees_none(colours: Colours) -> None:
+    """What takes less than a second needs no line."""
+    assert "so far" not in shown(colours)[0]
+
+
+def test_tallies_tell_rate_and_rest() -> None:
+    """The rate is that of late, and the rest is that of all evaluations."""
+    now = 0.0
+    tallies = Tallies({("a", "m"): 20, ("b", "m"): 10}, clock=lambda: now)
+    assert tallies.live().per_s is None
+    for number in range(10):
+        now += 0.5
+        tallies.note(("a", "m"), "correct" if number else "misclassified")
+    live = tallies.live()
+    assert (live.name, live.done, live.total) == ("a", 10, 20)
+    assert repr(live.correct) == "0.9 (9/10)"
+    assert (live.per_s, live.left_s) == (2.0, 10.0)
+    assert not tallies.finished
+
+
+def test_tallies_follow_the_evaluation_that_runs() -> None:
+    """The first one that is not finished is shown; models of one evaluation are told apart."""
+    tallies = Tallies({("a", "m"): 1, ("a", "n"): 1, ("b", "m"): 1})
+    tallies.note(("a", "m"), "error")
+    assert tallies.live().name == "a · n"
+    assert tallies.live().correct.value is None
+    tallies.note(("a", "n"), "not_needed")
+    assert tallies.live().name == "b"
+    tallies.note(("b", "m"), "unparsed")
+    tallies.note(("nobody", "m"), "correct")
+    assert tallies.finished
+    assert tallies.live().left_s in {None, 0.0}
