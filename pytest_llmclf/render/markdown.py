@@ -306,7 +306,8 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
             f"{start} {numbers.count(found.common)} | {len(found.broken)} | {len(found.fixed)} "
             f"| {numbers.score(pair.p_value)} |"
         )
-    yield from ("", "<sub>p: exact McNemar test, for all pairs of an evaluation at once</sub>", "")
+    test = "exact McNemar test (after an early stop one that holds however it was stopped)"
+    yield from ("", f"<sub>p: {test}, for all pairs of an evaluation at once</sub>", "")
 
 
 def _compared_overview(compared: Sequence[Compared]) -> Iterator[str]:

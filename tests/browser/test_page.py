@@ -157,6 +157,11 @@ def test_a_picture_tells_everything(opened: Open, demo_page: Path) -> None:
     assert "picture=" not in tab.url
 
 
+def drawn(tab: Tab) -> None:
+    """Wait until the list has been drawn, which it is once a frame."""
+    tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+
+
 def test_keys_reach_everything(opened: Open, demo_page: Path) -> None:
     """Arrow keys walk the matrix and the pictures, Enter opens, arrows step, Escape returns."""
     tab = opened(demo_page)
@@ -169,11 +174,15 @@ def test_keys_reach_everything(opened: Open, demo_page: Path) -> None:
     tab.keyboard.press("Enter")
     assert found(tab) == int(tab.inner_text(cell(1, 1)))
     tab.click("#clear")
+    drawn(tab)
     tab.focus(".card [tabindex='0']")
+    drawn(tab)
     place = "Number(document.activeElement.closest('li').getAttribute('aria-posinset'))"
     tab.keyboard.press("ArrowRight")
+    drawn(tab)
     assert tab.evaluate(place) == 2
     tab.keyboard.press("End")
+    drawn(tab)
     assert tab.evaluate(place) == 60
     tab.keyboard.press("Home")
     tab.keyboard.press("Enter")

@@ -298,6 +298,8 @@ def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
         if ends is None
         else f"{numbers.confidence(ends.confidence)} interval {ends.low:+.3f} to {ends.high:+.3f}",
         "p": f"{p_value:.2g}",
+        # Where a side stopped early the test is one that holds however it was stopped.
+        "test": "p" if comparison.not_asked else "McNemar p",
         "tests": pair.tests,
         "word": _word(pair, p_value),
         "apart": [one.case for one in pair.now.outcomes if one.case not in compared],
@@ -319,6 +321,8 @@ def _word(pair: Pair, p_value: float) -> str:
     comparison = pair.comparison
     if comparison.refused is not None:
         return "not compared"
+    if comparison.unanswered:
+        return "undecided"
     if not comparison.changes:
         return "same answers"
     if p_value < 1 - CONFIDENCE and comparison.net_loss:

@@ -330,7 +330,7 @@ function pairCard(pair, key) {
     ),
     pair.difference === null
       ? null
-      : el("p", { class: "note" }, `Difference ${pair.difference}${pair.interval ? `, ${pair.interval}` : ""}; McNemar p = ${pair.p}${tests}, on ${plural(pair.common, "image")} that both answered.`),
+      : el("p", { class: "note" }, `Difference ${pair.difference}${pair.interval ? `, ${pair.interval}` : ""}; ${pair.test} = ${pair.p}${tests}, on ${plural(pair.common, "image")} that both answered.`),
     el("div", { class: "chips" }, buttons),
     notes,
     pair.left_out.map(([what, cases, count]) =>
