@@ -15,6 +15,7 @@ from pytest_llmclf.commands.project import add_command, add_home, described, hom
 from pytest_llmclf.comparison.runs import choose, compare_all
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.render.comparison import comparison_json, comparison_lines
+from pytest_llmclf.render.progress import ProgressLine
 from pytest_llmclf.run_folder import find_run, read_run
 
 if TYPE_CHECKING:
@@ -173,7 +174,9 @@ def _written(found: _Found, arguments: argparse.Namespace) -> Iterator[Path]:
         from pytest_llmclf.render.page import write_page
 
         page = _page(found, pictures=not arguments.no_pictures)
-        yield write_page(arguments.html.expanduser(), page)
+        with ProgressLine(sys.stderr) as progress:
+            path = write_page(arguments.html.expanduser(), page, progress)
+        yield path
 
 
 def _markdown(found: _Found) -> str:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.commands.asking import MODEL_VARIABLE, wanted_model
 from pytest_llmclf.commands.console import style_of, write
-from pytest_llmclf.commands.progress import ProgressLine
 from pytest_llmclf.commands.project import (
     add_command,
     add_home,
@@ -18,6 +17,7 @@ from pytest_llmclf.commands.project import (
     described,
     home_folder,
 )
+from pytest_llmclf.render.progress import ProgressLine
 
 if TYPE_CHECKING:
     import argparse

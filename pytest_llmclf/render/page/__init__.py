@@ -27,6 +27,7 @@ from pytest_llmclf.comparison.models import compare_models
 from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render.page.data import page_json, pictured
 from pytest_llmclf.render.page.thumbnails import PictureBudget, Thumbnail, thumbnails
+from pytest_llmclf.render.progress import Progress, silent
 from pytest_llmclf.stability import stability
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def section(
     )
 
 
-def write_page(path: Path, page: Page) -> Path:
+def write_page(path: Path, page: Page, progress: Progress = silent) -> Path:
     """Write a page and return its path.
 
     The file is replaced whole: a reader sees the old one or the new one, never a part.
@@ -238,7 +239,7 @@ def write_page(path: Path, page: Page) -> Path:
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        draft.write_text(page_html(page), encoding="utf-8", newline="\n")
+        draft.write_text(page_html(page, progress), encoding="utf-8", newline="\n")
         draft.replace(path)
     finally:
         with contextlib.suppress(OSError):
@@ -246,9 +247,9 @@ def write_page(path: Path, page: Page) -> Path:
     return path
 
 
-def page_html(page: Page) -> str:
+def page_html(page: Page, progress: Progress = silent) -> str:
     """A page as HTML; what comes from outside is in it as ASCII."""
-    pictures = thumbnails(_wanted(page), page.budget)
+    pictures = thumbnails(_wanted(page), page.budget, progress=progress)
     data = page_json(page, pictures)
     style, script = _template("page.css"), _script()
     return _filled(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.errors import PictureError
 from pytest_llmclf.picture import PictureLimits, prepare
 from pytest_llmclf.picture_header import read_header
+from pytest_llmclf.render.progress import Progress, silent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +90,10 @@ class Thumbnail:
 
 
 def thumbnails(
-    wanted: Mapping[str, Path], budget: PictureBudget, limits: PictureLimits | None = None
+    wanted: Mapping[str, Path],
+    budget: PictureBudget,
+    limits: PictureLimits | None = None,
+    progress: Progress = silent,
 ) -> dict[str, Thumbnail | str]:
     """A small picture for each file, or why there is none.
 
@@ -101,6 +105,7 @@ def thumbnails(
             since the last ones go without where the budget is too small for all.
         budget: How much they may take.
         limits: What is decoded at all.
+        progress: Is told how far it is.
     """
     if budget.none:
         return dict.fromkeys(wanted, "this page was made without pictures")
@@ -117,6 +122,7 @@ def thumbnails(
             for (sha256, _), made in zip(room, pool.map(job, room), strict=True):
                 found[sha256] = made
                 left -= len(made.uri) if isinstance(made, Thumbnail) else 0
+            progress("pictures for the page", len(found), len(entries))
             for sha256, _ in batch[len(room) :]:
                 found[sha256] = "the page's picture budget was used up by other pictures"
     return found

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import shutil
 import time
-from typing import TYPE_CHECKING, Self, TextIO
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import Self, TextIO
 
 _EVERY_S = 0.1
 _BAR = 24
 _CLEAR = "\r\x1b[K"
+
+
+Progress = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and out of how much."""
+
+
+def silent(_what: str, _done: int, _total: int) -> None:
+    """Show nothing."""
 
 
 class ProgressLine:
