@@ -139,8 +139,10 @@ class Reporter:
         terminal: TerminalReporter | None = self._config.pluginmanager.getplugin("terminalreporter")
         if terminal is None or not terminal.isatty or self._config.get_verbosity() < 0:
             return ProgressLine(io.StringIO())
-        terminal.ensure_newline()
-        return ProgressLine(terminal._tw._file)  # noqa: SLF001 - pytest offers no other way to it
+        writer = terminal._tw  # noqa: SLF001 - pytest offers no other way to its file
+        if writer.width_of_current_line:
+            writer.line()  # the line of dots stays
+        return ProgressLine(writer._file)  # noqa: SLF001 - see above
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Print every report, then the gates, then where the files are."""
