@@ -4,8 +4,8 @@
 
 It runs the evaluations with the embedded model, in a copy of what they need, so that neither
 known answers nor imported datasets of this checkout have a part in it. Then it writes
-docs/terminal.txt and docs/images/. It needs what pyproject.toml lists as `embedded` and `browser`,
-a Chromium, and a pseudo-terminal, which Windows does not have.
+docs/terminal.txt and docs/images/. It needs the package with its extra `embedded`, Playwright
+with a Chromium (LLMCLF_CHROMIUM names one), and a pseudo-terminal, which Windows does not have.
 """
 
 from __future__ import annotations

@@ -9,7 +9,10 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 WIDTH = 80
 MOMENT = re.compile(r"mnist · (\d+)/(\d+) ")
@@ -64,12 +67,12 @@ def text_of(lines: list[str]) -> list[str]:
     return "\n".join(line.rstrip() for line in lines).rstrip().split("\n")
 
 
-def written(folder: Path, arguments: tuple[str, ...]) -> Any:
+def written(folder: Path, arguments: tuple[str, ...]) -> Iterator[bytes]:
     """What pytest writes on a pseudo-terminal, piece by piece."""
     import pty  # Unix alone has it
 
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter
         [sys.executable, "-m", "pytest", *arguments],
         stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=environment(),
     )  # fmt: skip

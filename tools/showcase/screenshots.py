@@ -32,7 +32,6 @@ class Shot:
         scheme: Light or dark.
         height: Of the window, in CSS pixels.
         cell: Row and column of the matrix to choose, as labels; none: the page as it opens.
-        case: Picture to open.
     """
 
     name: str
@@ -40,12 +39,11 @@ class Shot:
     scheme: str
     height: int
     cell: tuple[str, str] | None = None
-    case: str | None = None
 
 
 SHOTS = (
-    Shot(name="overview", report="animals", scheme="light", height=1160),
-    Shot(name="gallery", report="chess", scheme="dark", height=760, cell=("king", "bishop")),
+    Shot(name="overview", report="animals", scheme="light", height=1340),
+    Shot(name="gallery", report="chess", scheme="dark", height=905, cell=("king", "bishop")),
 )
 
 
@@ -76,9 +74,7 @@ def start(playwright: Playwright) -> Browser:
     found = os.environ.get("LLMCLF_CHROMIUM") or shutil.which("chromium")
     # Chromium has no sandbox for root, as in most containers.
     root = hasattr(os, "geteuid") and os.geteuid() == 0
-    return playwright.chromium.launch(
-        executable_path=found, args=["--no-sandbox"] if root else []
-    )
+    return playwright.chromium.launch(executable_path=found, args=["--no-sandbox"] if root else [])
 
 
 def opened(browser: Browser, page: Path, shot: Shot) -> Page:
@@ -99,8 +95,6 @@ def opened(browser: Browser, page: Path, shot: Shot) -> Page:
         rows, columns = heads(tab)
         row, column = rows.index(shot.cell[0]), columns.index(shot.cell[1])
         tab.click(f".matrix td[data-row='{row}'][data-column='{column}']")
-    if shot.case is not None:
-        tab.locator(".card", has_text=shot.case).locator("button").first.click()
     # Neither a tooltip nor a ring around what was clicked.
     tab.mouse.move(0, 0)
     tab.evaluate("document.activeElement.blur()")
