@@ -48,13 +48,13 @@ Answer with one label from the list you are given and nothing else.\"\"\"
 _EVALUATION = '''\
 """{name}: {labels} classes, {pictures} pictures when this was written."""
 
-from pytest_llmclf import Evaluation, Gate
+from pytest_llmclf import Evaluation
 
 {identifier} = Evaluation(
     dataset={dataset},{title}
     modelfile={modelfile},
     prompt={prompt},
-    gates=[Gate({gate})],
+    gates=[{gate}],
 )
 
 
@@ -62,6 +62,11 @@ from pytest_llmclf import Evaluation, Gate
 def test_image(outcome):
     """Each picture gets its label."""
     outcome.check()
+
+
+@{identifier}.gate
+def test_gate(report):
+    """The gates are judged here; asserts on the report may follow, or a baseline."""
 '''
 _EPILOG = described(
     "new",
