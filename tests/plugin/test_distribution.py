@@ -114,6 +114,8 @@ def test_stopping_early_is_never_green(
 ) -> None:
     """What was not run is lost, the report says so, and no gate passes."""
     spread.server.odd["blue/0"] = spread.server.odd["blue/1"] = Odd(status=400)
+    # Late enough for the stop to come first, however the pictures are spread.
+    spread.server.odd["green"] = spread.server.odd["red"] = Odd(waits_s=0.4)
     result = spread.run(*short_way, option)
     assert result.ret not in (pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR)
     ledger: dict[str, Any] = spread.written()["ledger"]
