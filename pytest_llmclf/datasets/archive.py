@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 CHUNK: Final = 1 << 16
 """Bytes read at once."""
 
-_DRIVE: Final = re.compile(r"[A-Za-z]:")
+# Windows takes any one sign before a colon for a drive, not letters alone.
+_DRIVE: Final = re.compile(r".:", re.DOTALL)
 _SMALL: Final = 16 * 1024 * 1024
 _DAMAGE: Final = (
     OSError,
@@ -242,9 +243,10 @@ def safe_name(place: Path, name: str) -> str:
     """
     slashed = name.replace("\\", "/")
     parts = slashed.split("/")
-    if slashed.startswith("/") or _DRIVE.match(slashed) or ".." in parts:
+    safe = "/".join(part for part in parts if part not in {"", "."})
+    if slashed.startswith("/") or _DRIVE.match(safe) or ".." in parts:
         raise refusal(place, f"its entry {name[:200]!r} leads out of the folder it is unpacked to")
-    return "/".join(part for part in parts if part not in {"", "."})
+    return safe
 
 
 def refusal(place: Path, why: str) -> DatasetError:

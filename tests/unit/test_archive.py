@@ -159,6 +159,8 @@ class TestNames:
 
     @given(st.text() | st.text(alphabet="./\\ab:C"))
     @example("a/b")
+    @example("./C:/b")
+    @example("0:")
     def test_what_passes_stays_below(self, name: str) -> None:
         """A name that is not refused has no part that leads anywhere, on any system."""
         from pathlib import Path, PurePosixPath, PureWindowsPath
