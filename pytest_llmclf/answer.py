@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+from pytest_llmclf.json_values import (
+    is_count_or_none,
+    is_logprob,
+    is_number_or_none,
+    is_text,
+    require,
+)
 
 Finish = Literal["stop", "length", "other"]
 """Why the model ended: of itself, at the token limit, or for another reason (aborted, unknown)."""
+
+_FINISHES: Final = get_args(Finish)
+
+
+def _is_finish(value: object) -> bool:
+    return value in _FINISHES
+
+
+_FITS: Final = {
+    "text": is_text,
+    "finish": _is_finish,
+    "prompt_tokens": is_count_or_none,
+    "answer_tokens": is_count_or_none,
+    "server_s": is_number_or_none,
+    "load_s": is_number_or_none,
+    "wall_s": is_number_or_none,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +47,11 @@ class TokenLogprob:
     token: str
     logprob: float
     top: tuple[tuple[str, float], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON built-ins."""
+        top = [list(pair) for pair in self.top]
+        return {"token": self.token, "logprob": self.logprob, "top": top}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +80,40 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins."""
-        return asdict(self)
+        logprobs = self.logprobs
+        return {
+            "text": self.text,
+            "finish": self.finish,
+            "prompt_tokens": self.prompt_tokens,
+            "answer_tokens": self.answer_tokens,
+            "server_s": self.server_s,
+            "load_s": self.load_s,
+            "wall_s": self.wall_s,
+            "logprobs": None if logprobs is None else [token.to_json() for token in logprobs],
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Answer:
-        """Rebuild from `to_json`."""
+        """Rebuild from `to_json`.
+
+        Raises:
+            LookupError: A field is missing.
+            TypeError: There is a field that answers do not have.
+            ValueError: A field holds what it cannot hold.
+        """
+        require(data, _FITS)
         raw = data.get("logprobs")
-        logprobs = None
-        if raw is not None:
-            logprobs = tuple(
-                TokenLogprob(
-                    token=item["token"],
-                    logprob=item["logprob"],
-                    top=tuple((str(token), float(value)) for token, value in item["top"]),
-                )
-                for item in raw
-            )
+        logprobs = None if raw is None else tuple(map(_token, raw))
         return cls(**{**data, "logprobs": logprobs})
+
+
+def _token(item: dict[str, Any]) -> TokenLogprob:
+    found = TokenLogprob(
+        token=item["token"],
+        logprob=item["logprob"],
+        top=tuple((token, value) for token, value in item["top"]),
+    )
+    for token, value in ((found.token, found.logprob), *found.top):
+        if not (is_text(token) and is_logprob(value)):
+            raise ValueError(f"a token is {token!r:.40} with {value!r:.40}")
+    return found

@@ -10,7 +10,7 @@ from pytest_llmclf.confidence import class_probabilities
 from pytest_llmclf.errors import BackendError, PictureError
 from pytest_llmclf.label import read_label
 from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.picture import PictureLimits, prepare
+from pytest_llmclf.picture import PictureLimits, SentPicture, prepare
 from pytest_llmclf.prompt import answer_schema, compose
 from pytest_llmclf.request import Request
 
@@ -80,12 +80,28 @@ class Assignment:
             PictureError: The picture cannot be sent; the message names file and remedy.
         """
         prepared = self._prepared(case)
+        sha256 = "" if prepared.changes else case.sha256
+        sent = SentPicture(sha256=sha256, media_type=prepared.media_type)
+        return self._request(prepared.data, sent, repeat)
+
+    def outline(self, case: Case, sent: SentPicture, repeat: int = 0) -> Request:
+        """What `request` gives, but without the picture: for its digest alone.
+
+        Raises:
+            PictureError: It is known that the picture cannot be sent.
+        """
+        if case.problem is not None:
+            raise PictureError(f"{case.path}: {case.problem}")
+        return self._request(b"", sent, repeat)
+
+    def _request(self, image: bytes, sent: SentPicture, repeat: int) -> Request:
         return Request(
             system=self.modelfile.system,
             examples=self.modelfile.messages,
             prompt=compose(self.evaluation.prompt, self.labels, self.evaluation.answer),
-            image=prepared.data,
-            media_type=prepared.media_type,
+            image=image,
+            media_type=sent.media_type,
+            known_sha256=sent.sha256,
             options={**self.modelfile.options(), **self.evaluation.options},
             answer_schema=answer_schema(self.labels, self.evaluation.answer),
             top_logprobs=self.evaluation.top_logprobs,

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.comparison import Comparison, Tolerance, compare_predictions, relabelled
+from pytest_llmclf.comparison import (
+    Comparison,
+    Tolerance,
+    compare_predictions,
+    relabelled,
+    short_digest,
+)
 from pytest_llmclf.render.predictions import parse_predictions
 
 if TYPE_CHECKING:
@@ -39,7 +45,7 @@ def compare(current: str, committed: str, *, subset: bool = False) -> Comparison
         partial_now=subset,
         refused=_why_refused(now, before, subset=subset),
         notes=[
-            f"{said_as} {_short(before.head.get(name))} -> {_short(now.head.get(name))}"
+            f"{said_as} {short_digest(before.head.get(name))} -> {short_digest(now.head.get(name))}"
             for name, said_as in _SAID_AS.items()
             if before.head.get(name) != now.head.get(name)
         ],
@@ -78,11 +84,6 @@ def summary(comparison: Comparison, tolerance: Tolerance | None = None) -> str:
             "no net loss" if comparison.net_loss <= 0 else "no more loss than chance explains"
         )
     return "; ".join([*parts, *comparison.notes])
-
-
-def _short(digest: str | None) -> str:
-    kind, colon, rest = (digest or "unknown").rpartition(":")
-    return f"{kind}{colon}{rest[:12]}"
 
 
 def _why_refused(now: PredictionsRecord, before: PredictionsRecord, *, subset: bool) -> str | None:

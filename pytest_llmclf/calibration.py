@@ -18,6 +18,7 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.metrics import Measure, Ratio
@@ -201,13 +202,7 @@ def accuracy_at_coverage(report: Report, coverage: float) -> Ratio:
     """
     if not 0 < coverage <= 1:
         raise ValueError(f"coverage {coverage} is not above 0 and at most 1; 0.8 accepts 80%")
-    answered = len(_answered(report))
-    # As written: 0.7 of 10 is 7, whatever the float says.
-    wanted = math.ceil(Fraction(str(coverage)) * answered)
-    for point in coverage_curve(report):
-        if point.coverage.hits >= wanted:
-            return point.accuracy
-    return Ratio(hits=0, total=0)
+    return _at_coverage(coverage_curve(report), coverage)
 
 
 def coverage_curve(report: Report) -> tuple[CoveragePoint, ...]:
@@ -242,8 +237,7 @@ def coverage_at_accuracy(report: Report, target: float) -> CoveragePoint | None:
     Chosen on the very images it is measured on, hence somewhat optimistic for others. ``None``
     where there is none, or confidence is missing.
     """
-    fitting = [point for point in coverage_curve(report) if point.accuracy >= target]
-    return fitting[-1] if fitting else None
+    return _at_accuracy(coverage_curve(report), target)
 
 
 def reliability(report: Report, bins: int = BINS) -> tuple[Bin, ...]:
@@ -281,9 +275,14 @@ def ece_by_chance(report: Report, bins: int = BINS) -> float | None:
     By drawing rights and wrongs at those confidences anew, seeded (consistency resampling, Bröcker
     and Smith, Weather and Forecasting 22, 2007, 651-661). ``None`` where `ece` is undefined.
     """
-    levels = sorted(sure for sure, _ in _known(_answered(report)))
-    if not levels:
-        return None
+    levels = tuple(sorted(sure for sure, _ in _known(_answered(report))))
+    return _gap_by_chance(levels, bins) if levels else None
+
+
+# Terminal, files and page ask for the same one, which is most of what a calibration costs.
+@lru_cache(maxsize=8)
+def _gap_by_chance(levels: tuple[float, ...], bins: int) -> float:
+    """`ece_by_chance` of answers of these confidences."""
     chance = random.Random(0)  # noqa: S311 - a simulation, nothing secret
     rounds = max(1, min(_ROUNDS, _MOST_DRAWS // len(levels)))
     places = [_place(level, bins) for level in levels]
@@ -321,6 +320,7 @@ def calibration(report: Report) -> Calibration | None:
     if not sure:
         return None
     masses = [one.label_mass for one in sure if one.label_mass is not None]
+    curve = coverage_curve(report)
     return Calibration(
         known=Ratio(hits=len(_known(answered)), total=len(answered)),
         unparsed=sum(one.kind == "unparsed" for one in answered),
@@ -329,8 +329,8 @@ def calibration(report: Report) -> Calibration | None:
         ece_by_chance=ece_by_chance(report),
         brier=brier(report),
         reliability=reliability(report),
-        coverages=tuple((share, accuracy_at_coverage(report, share)) for share in COVERAGES),
-        accepting=coverage_at_accuracy(report, TARGET),
+        coverages=tuple((share, _at_coverage(curve, share)) for share in COVERAGES),
+        accepting=_at_accuracy(curve, TARGET),
         label_mass=math.fsum(masses) / len(masses) if masses else None,
         named_another=Ratio(hits=sum(map(_named_another, sure)), total=len(sure)),
     )
@@ -354,6 +354,21 @@ def _known(answered: Sequence[Outcome]) -> list[tuple[float, bool]]:
 def _named_another(outcome: Outcome) -> bool:
     given = outcome.probabilities or {}
     return given[str(outcome.predicted)] < max(given.values())
+
+
+def _at_coverage(curve: Sequence[CoveragePoint], coverage: float) -> Ratio:
+    """`accuracy_at_coverage` on a curve."""
+    answered = curve[0].coverage.total if curve else 0
+    # As written: 0.7 of 10 is 7, whatever the float says.
+    wanted = math.ceil(Fraction(str(coverage)) * answered)
+    fitting = (point.accuracy for point in curve if point.coverage.hits >= wanted)
+    return next(fitting, Ratio(hits=0, total=0))
+
+
+def _at_accuracy(curve: Sequence[CoveragePoint], target: float) -> CoveragePoint | None:
+    """`coverage_at_accuracy` on a curve."""
+    fitting = [point for point in curve if point.accuracy >= target]
+    return fitting[-1] if fitting else None
 
 
 def _place(level: float, bins: int) -> int:

@@ -14,6 +14,7 @@ from pytest_llmclf.commands import (
     doctor,
     import_,
     new,
+    predict,
     report,
 )
 from pytest_llmclf.errors import LlmclfError
@@ -27,7 +28,7 @@ TROUBLE = 2
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
-_COMMANDS = (doctor, import_, new, describe, compare, report, cache, completion)
+_COMMANDS = (doctor, import_, new, describe, predict, compare, report, cache, completion)
 """Modules with ``add_parser``, which sets the default ``run``."""
 
 

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,7 @@ from pytest_llmclf.dataset_sources import (
     read_source,
     shown,
 )
-from pytest_llmclf.errors import DatasetError
+from pytest_llmclf.errors import DatasetError, nearest
 from pytest_llmclf.picture import PictureLimits
 
 if TYPE_CHECKING:
@@ -207,14 +206,13 @@ def locate(name_or_path: str, root: Path, environ: Mapping[str, str] | None = No
     if name_or_path and not any(sign in name_or_path for sign in ("/", "\\")):
         places = [shelf / name_or_path for shelf in shelves] + places
     for place in places:
-        if place.exists():
+        # Not `Path.exists`, which raises for a name that is too long for the file system.
+        if os.path.exists(place):  # noqa: PTH110
             return place
     known = sorted({name for shelf in shelves for name in _folders(shelf)})
-    near = get_close_matches(name_or_path, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
     looked = ", ".join(map(str, places or shelves))
     msg = (
-        f"there is no dataset {name_or_path!r}{hint} (looked at {looked}; "
+        f"there is no dataset {name_or_path!r}{nearest(name_or_path, known)} (looked at {looked}; "
         f"there are: {', '.join(known) or 'none'}): name one of them, or give a path"
     )
     raise DatasetError(shown(msg))

@@ -7,11 +7,11 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.case import Case
+from pytest_llmclf.errors import nearest
 from pytest_llmclf.label_words import normalise
 from pytest_llmclf.picture import PictureLimits, check
 
@@ -110,12 +110,10 @@ def _unknown_labels(
         if entry.label not in known_labels:
             strange.setdefault(entry.label, []).append(entry)
     for label, using in strange.items():
-        near = get_close_matches(label, labels, n=1, cutoff=0.5)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
         known = ", ".join(labels[:_LISTED]) + (", ..." if len(labels) > _LISTED else "")
         yield (
-            f"{using[0].place}: label {label!r} is not one of [{known}]{hint}{_and_more(using)}: "
-            f"add it to labels in {listed_in}, or mend the label"
+            f"{using[0].place}: label {label!r} is not one of [{known}]{_and_more(using)}: "
+            f"add it to labels in {listed_in}, or mend the label{nearest(label, labels)}"
         )
 
 
@@ -184,17 +182,16 @@ def open_pictures(
 def _file_problem(path: Path, real_root: str) -> str | None:
     if not Path(os.path.realpath(path)).is_relative_to(real_root):
         return f"{path} is a link out of the dataset's folder: copy the file into it"
-    if path.is_file():
+    # Not Path's own, which raise for a name that is too long for the file system.
+    if os.path.isfile(path):  # noqa: PTH113
         return None
-    if path.exists():
+    if os.path.exists(path):  # noqa: PTH110
         return f"{path} is not a file: name the picture itself"
     try:
         names = sorted(item.name for item in path.parent.iterdir())
     except OSError:
         names = []
-    near = get_close_matches(path.name, names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"there is no file {path}{hint}"
+    return f"there is no file {path}{nearest(path.name, names)}"
 
 
 def _digest_problem(promised: str, sha256: str) -> str | None:

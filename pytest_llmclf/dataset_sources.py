@@ -6,7 +6,6 @@ Each reader says where every picture and label came from, so that the checks can
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import re
@@ -17,7 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.errors import DatasetError
+from pytest_llmclf.errors import DatasetError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -103,7 +102,7 @@ def read_description(root: Path) -> Description:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return Description()
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         msg = f"{path} cannot be read: {exc}"
         raise DatasetError(shown(msg)) from exc
     problems = list(_description_problems(data))
@@ -116,9 +115,7 @@ def read_description(root: Path) -> Description:
 def _description_problems(data: dict[str, Any]) -> Iterator[str]:
     for key, value in data.items():
         if key not in _KEYS:
-            near = get_close_matches(key, _KEYS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            yield f"unknown key {key!r}{hint} (known: {', '.join(_KEYS)})"
+            yield f"unknown key {key!r}{nearest(key, _KEYS)} (known: {', '.join(_KEYS)})"
         elif key in _TEXT_KEYS and not isinstance(value, str):
             yield f'{key} is {value!r}: write text in quotes, {key} = "..."'
         elif key == "imported" and not isinstance(value, bool):
@@ -146,17 +143,29 @@ def read_source(source: Path, pattern: str | None) -> tuple[Path, Found]:
     if not source.is_dir():
         msg = f"there is no dataset at {source}: give a folder, or a .csv or .jsonl manifest"
         raise DatasetError(shown(msg))
-    manifests = [source / name for name in MANIFESTS if (source / name).is_file()]
-    if len(manifests) > 1:
-        msg = f"{source} has both {' and '.join(MANIFESTS)}: remove one, or name the one to read"
-        raise DatasetError(shown(msg))
-    if manifests:
-        return source, _read_manifest(manifests[0])
+    manifest = manifest_of(source)
+    if manifest is not None:
+        return source, _read_manifest(manifest)
     folders = sorted(item.name for item in source.iterdir() if item.is_dir())
     folders = [name for name in folders if not _is_junk_folder(name)]
     if pattern is None and folders:
         return source, _read_class_folders(source, folders)
     return source, _read_names(source, _compiled(pattern or DEFAULT_PATTERN))
+
+
+def manifest_of(source: Path) -> Path | None:
+    """The manifest that `source` is or has, or ``None``.
+
+    Raises:
+        DatasetError: A folder has two.
+    """
+    if source.is_file():
+        return source
+    manifests = [source / name for name in MANIFESTS if (source / name).is_file()]
+    if len(manifests) > 1:
+        msg = f"{source} has both {' and '.join(MANIFESTS)}: remove one, or name the one to read"
+        raise DatasetError(shown(msg))
+    return manifests[0] if manifests else None
 
 
 def _is_junk_folder(name: str) -> bool:
@@ -225,7 +234,7 @@ def _files(root: Path, folder: Path, found: Found) -> Iterator[str]:
 def _compiled(pattern: str) -> re.Pattern[str]:
     try:
         compiled = re.compile(pattern)
-    except re.error as exc:
+    except (re.error, OverflowError, RecursionError) as exc:
         msg = f"the pattern {pattern!r} is no regular expression: {exc}"
         raise DatasetError(shown(msg)) from exc
     if "label" not in compiled.groupindex:
@@ -236,37 +245,50 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def _read_manifest(path: Path) -> Found:
     """Read path, label, sha256 and tags of each line."""
+    found = Found()
+    found.entries += manifest_entries(path, found.problems)
+    return found
+
+
+def manifest_entries(path: Path, problems: list[str]) -> Iterator[Entry]:
+    """The entries of a manifest, read as they are wanted, so that it may have any length.
+
+    Args:
+        path: A ``.csv`` or ``.jsonl`` file.
+        problems: Takes what is wrong with a line, before the next entry is given.
+
+    Raises:
+        DatasetError: The file is no manifest by its ending, or cannot be read.
+    """
     readers = {".csv": _csv_lines, ".jsonl": _jsonl_lines}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         msg = f"{path} is no manifest by its ending: name a .csv or .jsonl file, or a folder"
         raise DatasetError(shown(msg))
-    found = Found()
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            for line, row in reader(file, path.name, problems):
+                place = f"{path.name}:{line}"
+                lacking = [key for key in ("path", "label") if not row.get(key)]
+                if lacking:
+                    problems.append(f"{place}: no {' and no '.join(lacking)}: fill it in")
+                    continue
+                yield Entry(
+                    id=row["path"].removeprefix("./"),
+                    label=_nfc(row["label"]),
+                    place=place,
+                    sha256=row.get("sha256") or None,
+                    tags={key: row[key] for key in row if key not in _RESERVED and row[key]},
+                )
     except (OSError, ValueError) as exc:
         msg = f"{path} cannot be read: {exc}; save it as UTF-8"
         raise DatasetError(shown(msg)) from exc
-    for line, row in reader(text, path.name, found.problems):
-        place = f"{path.name}:{line}"
-        lacking = [key for key in ("path", "label") if not row.get(key)]
-        if lacking:
-            found.problems.append(f"{place}: no {' and no '.join(lacking)}: fill it in")
-            continue
-        found.entries.append(
-            Entry(
-                id=row["path"].removeprefix("./"),
-                label=_nfc(row["label"]),
-                place=place,
-                sha256=row.get("sha256") or None,
-                tags={key: row[key] for key in row if key not in _RESERVED and row[key]},
-            )
-        )
-    return found
 
 
-def _csv_lines(text: str, name: str, problems: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _csv_lines(
+    file: Iterable[str], name: str, problems: list[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.reader(file, strict=True)
     try:
         columns = [column.strip() for column in next(reader, [])]
         problem = _column_problem(columns)
@@ -310,12 +332,17 @@ def _column_problem(columns: list[str]) -> str | None:
     return None
 
 
-def _jsonl_lines(text: str, name: str, problems: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    for number, line in enumerate(text.split("\n"), start=1):
+def _jsonl_lines(
+    file: Iterable[str], name: str, problems: list[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    for number, line in enumerate(file, start=1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=_each_name_once)
+        except _Twice as exc:
+            problems.append(f"{name}:{number}: {exc.args[0]!r} is there twice: remove one")
+            continue
         except (ValueError, RecursionError) as exc:
             problems.append(f"{name}:{number}: not JSON ({exc}): write one object a line")
             continue
@@ -327,6 +354,19 @@ def _jsonl_lines(text: str, name: str, problems: list[str]) -> Iterator[tuple[in
             problems.append(f"{name}:{number}: {nested[0]!r} is a list or object: write text")
             continue
         yield number, {key: _cell(value) for key, value in row.items()}
+
+
+class _Twice(Exception):
+    """An object has a name more than once; of its values JSON would keep the last."""
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Twice(name)
+        found[name] = value
+    return found
 
 
 def _nfc(label: str) -> str:

@@ -11,7 +11,7 @@
         ├── RequestTimedOut        no answer in time                  (retried)
         ├── ServerOverloaded       429, 503                           (retried)
         ├── ServerFailed           other 5xx, connection cut          (retried)
-        ├── BadAnswer              an answer that is not the protocol's
+        ├── BadAnswer              an answer that is not the protocol's (retried)
         ├── ModelMissing           the server does not have the model
         ├── ModelCannotSee         a text-only model was sent a picture
         ├── PictureRejected        the server cannot read the picture
@@ -28,11 +28,27 @@ Every message names the value, the place and the remedy.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class LlmclfError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose.
+
+    As text it is safe to print: what a file, a server or a command line had in it that would move
+    the cursor, reorder a line or not be encoded at all comes out escaped. Line ends stay.
+    """
+
+    def __str__(self) -> str:
+        """The message, printable."""
+        text = super().__str__()
+        if text.isprintable():
+            return text
+        return "".join(
+            char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text
+        )
 
 
 class SettingsError(LlmclfError):
@@ -117,9 +133,14 @@ class ServerFailed(BackendError):
 
 
 class BadAnswer(BackendError):
-    """The server answered something that is not its own protocol."""
+    """The server answered something that is not its own protocol.
+
+    In the middle of a run that is a mishap like a cut connection. On first contact it is the
+    address of something else, and nobody waits for that to change.
+    """
 
     kind = "bad-answer"
+    retryable = True
 
 
 class ModelMissing(BackendError):
@@ -180,3 +201,15 @@ class ReplayMismatch(BackendError):
     """A recording does not hold an answer to this very request."""
 
     kind = "replay-mismatch"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The end of a message about a `word` that is not among the `known` ones.
+
+    Returns:
+        ``; did you mean 'cat'?``, or nothing where none is like it.
+    """
+    from difflib import get_close_matches
+
+    found = get_close_matches(word, known, n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""

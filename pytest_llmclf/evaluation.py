@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
-from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.errors import SettingsError, nearest
 from pytest_llmclf.gate import Gate
 from pytest_llmclf.label import Label
 from pytest_llmclf.marks import GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
@@ -82,9 +81,9 @@ class Evaluation:
             )
         for option in self.options:
             if option not in PARAMETERS:
-                near = difflib.get_close_matches(option, PARAMETERS, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise SettingsError(f"{place}: {option!r} is no option of a model{hint}")
+                raise SettingsError(
+                    f"{place}: {option!r} is no option of a model{nearest(option, PARAMETERS)}"
+                )
 
     @property
     def title(self) -> str:

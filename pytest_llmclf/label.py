@@ -16,10 +16,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.errors import SettingsError, nearest
 from pytest_llmclf.label_words import (
     CARRIERS,
     FUNCTION_WORDS,
@@ -224,8 +223,7 @@ def unknown(text: str, names: Iterable[str], spellings: Iterable[str] = ()) -> s
         spellings: Further words that the hint may propose.
     """
     names = tuple(names)
-    near = get_close_matches(text, [*names, *spellings], n=1, cutoff=0.6)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = nearest(text, [*names, *spellings])
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return f"{text!r}, which is not one of {', '.join(names[:_LISTED])}{more}{hint}"
 

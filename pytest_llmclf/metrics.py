@@ -9,7 +9,7 @@ unparsed         accuracy, recall of the expected class; of no precision, since 
                  answer names no class
 error            none: there is no answer (its own column and rate)
 not_needed       none: it was not asked (its own count)
-lost             none: nobody knows (its own count; see `report.Ledger`)
+lost             none: nobody knows (its own count; see `ledger.Ledger`)
 ===============  ==================================================================
 
 All ratios equal scikit-learn's `precision_recall_fscore_support` with ``zero_division=nan``, an

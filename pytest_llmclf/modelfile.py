@@ -13,13 +13,14 @@ import codecs
 import hashlib
 import json
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.errors import ModelfileError
-from pytest_llmclf.modelfile_lexer import Instruction, did_you_mean, lex, reads_back
+from pytest_llmclf.errors import ModelfileError, nearest
+from pytest_llmclf.modelfile_lexer import Instruction, lex, reads_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -286,7 +287,7 @@ def _parameter(item: Instruction, source: str) -> ParameterValue:
         problem = f"Ollama no longer has the parameter {name!r}: remove the line"
         raise ModelfileError(source, item.line, item.key_column, problem)
     else:
-        hint = did_you_mean(name.lower(), PARAMETERS)
+        hint = nearest(name.lower(), PARAMETERS)
         known = ", ".join(sorted(PARAMETERS))
         problem = f"unknown parameter {name[:40]!r}{hint} (known: {known})"
         raise ModelfileError(source, item.line, item.key_column, problem)
@@ -353,7 +354,8 @@ def _local_file(instruction: Instruction, folder: Path, source: str) -> str:
     except RuntimeError:  # ~user of nobody known here
         path = Path(value)
     path = folder / path
-    if not path.exists():
+    # Not `Path.exists`, which raises for a name that is too long for the file system.
+    if not os.path.exists(path):  # noqa: PTH110
         problem = (
             f"{instruction.keyword} names {value!r}, but there is no {path}{_siblings(path)}; "
             f"relative paths count from the Modelfile's folder"
@@ -367,4 +369,4 @@ def _siblings(path: Path) -> str:
         names = tuple(sorted(item.name for item in path.parent.iterdir()))
     except OSError:
         return ""
-    return did_you_mean(path.name, names)
+    return nearest(path.name, names)

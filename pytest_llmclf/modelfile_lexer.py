@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from pytest_llmclf.errors import ModelfileError
+from pytest_llmclf.errors import ModelfileError, nearest
 
 KEYWORDS = (
     "FROM",
@@ -80,12 +79,6 @@ def reads_back(written: str, value: str) -> bool:
     return [item.value for item in found] == [value, "x"]
 
 
-def did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    """``; did you mean 'x'?`` for the nearest of `known`, or nothing."""
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
 def _one_line_end(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -124,7 +117,7 @@ class _Lexer:
         line = self.line
         keyword, column = self._take_word()
         if keyword.upper() not in KEYWORDS:
-            hint = did_you_mean(keyword.upper(), KEYWORDS)
+            hint = nearest(keyword.upper(), KEYWORDS)
             known = ", ".join(KEYWORDS)
             raise self._error(
                 line, column, f"unknown instruction {keyword[:40]!r}{hint} (known: {known})"
@@ -133,7 +126,7 @@ class _Lexer:
         key, key_column = self._take_key(keyword) if keyword in _KEYED else ("", 0)
         self._skip_spaces()
         value_column = self._column()
-        what = f"{keyword} {key}" if key else keyword
+        what = f"{keyword} {key[:40]}" if key else keyword
         value = self._take_value(what)
         if not value:
             problem = f"{what} has an empty value: write one on its line, or leave the line out"
@@ -155,7 +148,7 @@ class _Lexer:
                 self.line, column, f"{keyword} needs a {_KEYED[keyword]} and a value on its line"
             )
         if keyword == "MESSAGE" and key not in ROLES:
-            hint = did_you_mean(key.lower(), ROLES)
+            hint = nearest(key.lower(), ROLES)
             raise self._error(
                 self.line,
                 column,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pytest_llmclf.answer import Answer
@@ -111,7 +111,28 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins."""
-        return {**asdict(self), "tags": dict(self.tags)}
+        # By hand: `dataclasses.asdict` copies deeply, at ten times the cost.
+        given, answer = self.probabilities, self.answer
+        return {
+            "evaluation": self.evaluation,
+            "model": self.model,
+            "model_digest": self.model_digest,
+            "case": self.case,
+            "sha256": self.sha256,
+            "expected": self.expected,
+            "kind": self.kind,
+            "predicted": self.predicted,
+            "reason": self.reason,
+            "message": self.message,
+            "answer": None if answer is None else answer.to_json(),
+            "tags": dict(self.tags),
+            "repeat": self.repeat,
+            "request_digest": self.request_digest,
+            "cached": self.cached,
+            "attempts": self.attempts,
+            "probabilities": None if given is None else dict(given),
+            "label_mass": self.label_mass,
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Outcome:

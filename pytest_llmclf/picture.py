@@ -12,6 +12,7 @@ import sys
 import zlib
 from array import array
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.errors import PictureError, SettingsError
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from PIL.Image import Image
+
+PREPARATION_FORMAT: Final = 1
+"""Raised when `prepare` makes something else of the same bytes."""
 
 _MEDIA_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png"}
 _MODES: Final = {"1": "black and white", "L": "grey", "P": "palette"}
@@ -82,6 +86,30 @@ class Prepared:
     changes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentPicture:
+    """What is known of a picture as sent, without its bytes.
+
+    Attributes:
+        sha256: Hex sha256 of the bytes; empty where it is not known yet.
+        media_type: ``image/jpeg`` or ``image/png``.
+    """
+
+    sha256: str
+    media_type: str
+
+
+@cache
+def preparation(limits: PictureLimits) -> str:
+    """All that decides what `prepare` makes of given bytes: limits, rules, and the decoder."""
+    import PIL
+
+    return (
+        f"{PREPARATION_FORMAT} {limits.max_side} {limits.max_pixels} {limits.max_bytes} "
+        f"pillow {PIL.__version__}"
+    )
+
+
 def check(data: bytes, limits: PictureLimits | None = None) -> str | None:
     """Say why a picture cannot be asked about, with the remedy; `None` if it can.
 
@@ -116,7 +144,7 @@ def prepare(data: bytes, limits: PictureLimits | None = None, *, checked: bool =
             _decode(header, limits)
         return Prepared(data=data, media_type=_MEDIA_TYPES[header.format])
     image, changes = _decode(header, limits), []
-    turned = _upright(image, header.orientation)
+    turned = upright(image, header.orientation)
     if turned is not image:
         changes.append("turned upright")
     flat, how = _rgb(turned)
@@ -138,11 +166,16 @@ def _sound_header(data: bytes, limits: PictureLimits) -> Header:
         )
         raise PictureError(msg)
     header = read_header(data)
-    _guard(header.size, limits)
+    check_size(header.size, limits)
     return header
 
 
-def _guard(size: tuple[int, int], limits: PictureLimits) -> None:
+def check_size(size: tuple[int, int], limits: PictureLimits) -> None:
+    """Refuse a picture without pixels, and one with more than are decoded.
+
+    Raises:
+        PictureError: Which of both it is.
+    """
     width, height = size
     if not width or not height:
         msg = f"the picture is {_by(size)} pixels: fetch or save it anew"
@@ -168,6 +201,7 @@ def _decode(header: Header, limits: PictureLimits) -> Image:
         PngImagePlugin,
         WebPImagePlugin,
     )
+    from PIL.Image import DecompressionBombError, DecompressionBombWarning
 
     plugins: dict[str, Callable[[io.BytesIO], Image]] = {
         "JPEG": JpegImagePlugin.JpegImageFile,
@@ -178,10 +212,13 @@ def _decode(header: Header, limits: PictureLimits) -> Image:
     }
     try:
         image = plugins[header.format](io.BytesIO(header.bare))
-        _guard(image.size, limits)
+        check_size(image.size, limits)
         image.load()
     except MemoryError as exc:
         msg = "there is not enough memory to decode it: scale it down"
+        raise PictureError(msg) from exc
+    except (DecompressionBombError, DecompressionBombWarning) as exc:
+        msg = f"it has a frame of more than the {limits.max_pixels} pixels decoded: save it anew"
         raise PictureError(msg) from exc
     except _DAMAGE as exc:
         msg = (
@@ -192,10 +229,15 @@ def _decode(header: Header, limits: PictureLimits) -> Image:
 
 
 def _first_frame(image: Image) -> str:
-    return "first frame of " if getattr(image, "is_animated", False) else ""
+    try:
+        animated = getattr(image, "is_animated", False)
+    except _DAMAGE:  # there is a second frame, and it is damaged
+        animated = True
+    return "first frame of " if animated else ""
 
 
-def _upright(image: Image, orientation: int) -> Image:
+def upright(image: Image, orientation: int) -> Image:
+    """A picture turned as its EXIF `orientation` (1 to 8) says; itself where nothing is to turn."""
     from PIL.Image import Transpose
 
     turns = {

@@ -28,10 +28,15 @@ _COMMENT: Final = 0xFE
 # In the data of a scan, FF 00 is a byte FF and FF D0 to FF D7 are restart marks.
 _MARKER: Final = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
 _PNG_KEPT: Final = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
+# Transparency and animation.
+_PNG_NOT_PLAIN: Final = frozenset((b"tRNS", b"acTL", b"fcTL", b"fdAT"))
 _ORIENTATION: Final = 0x0112
 _UPRIGHT: Final = 1
 _MIRRORED_LAST: Final = 8
 _BITS: Final = 8
+# Cameras and encoders write at most about 20. A decoder goes over the whole picture for each, so
+# that a small file of many would keep it busy for hours.
+_MOST_SCANS: Final = 100
 
 _CUT: Final = "the file is cut: fetch or save it anew"
 _BROKEN: Final = "the file is damaged: fetch or save it anew"
@@ -106,7 +111,7 @@ def _other(data: bytes, kind: PictureFormat, size: tuple[int, int]) -> Header:
 
 
 def _jpeg(data: bytes) -> Header:
-    at, size, plain, turn = 2, (0, 0), False, _UPRIGHT
+    at, size, plain, turn, scans = 2, (0, 0), False, _UPRIGHT, 0
     kept = [data[:2]]
     while True:
         found = _MARKER.search(data, at)
@@ -124,6 +129,11 @@ def _jpeg(data: bytes) -> Header:
         if marker in _FRAMES:
             size = (_number(body, 3, 2, "big"), _number(body, 1, 2, "big"))
             plain = marker in _PLAIN_FRAMES and body[0] == _BITS and body[5] in {1, 3}
+        elif marker == _START_OF_SCAN:
+            scans += 1
+            if scans > _MOST_SCANS:
+                msg = f"the picture has more than {_MOST_SCANS} scans: save it anew"
+                raise PictureError(msg)
         elif marker == _APP1 and body.startswith(b"Exif\0\0"):
             turn = orientation(body)
         # What lies before the marker is the data of the scan before it.
@@ -161,7 +171,7 @@ def _png(data: bytes) -> Header:
         size=(_number(data, 16, 4, "big"), _number(data, 20, 4, "big")),
         orientation=turn,
         # Colour types 0 and 2 are grey and RGB.
-        plain=depth == _BITS and colour in {0, 2} and kinds.isdisjoint((b"tRNS", b"acTL")),
+        plain=depth == _BITS and colour in {0, 2} and kinds.isdisjoint(_PNG_NOT_PLAIN),
         bare=b"".join(kept),
     )
 

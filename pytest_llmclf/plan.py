@@ -14,6 +14,7 @@ from pytest_llmclf.gate import check_gates
 from pytest_llmclf.label import Label, LabelSet
 from pytest_llmclf.picture import PictureLimits
 from pytest_llmclf.prompt import compose
+from pytest_llmclf.settings import project_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,18 +142,6 @@ def called(spec: ModelSpec) -> str:
 
 def _file_name(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[2]
-
-
-def project_root(declared_in: Path, fallback: Path) -> Path:
-    """The folder that names are looked up in.
-
-    The nearest one above the declaring file that has ``modelfiles/``, so that it does not matter
-    where pytest was called or what it takes for its root folder; else `fallback`.
-    """
-    for folder in declared_in.resolve().parents:
-        if (folder / "modelfiles").is_dir():
-            return folder
-    return fallback
 
 
 def locate_modelfile(name: str, root: Path) -> Path:

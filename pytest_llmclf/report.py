@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from pytest_llmclf.ledger import ledger_of
 from pytest_llmclf.metrics import Confusion
 from pytest_llmclf.outcome import Outcome
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.case import Case
     from pytest_llmclf.gate import Judgement
+    from pytest_llmclf.ledger import Ledger
     from pytest_llmclf.metrics import Averages, Mean, Ratio
     from pytest_llmclf.outcome import OutcomeKind
     from pytest_llmclf.request import ModelIdentity
@@ -65,63 +67,6 @@ class DatasetFacts:
     licence: str = ""
     imported: bool = False
     cases_in_dataset: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
-    """Where every collected case went; each ends exactly once.
-
-    Attributes:
-        collected: Cases that the session set out to judge.
-        correct: Answered with the expected label.
-        misclassified: Answered with another label.
-        unparsed: Answered without a label.
-        error: Not answered.
-        not_needed: Not asked since the gates were already decided.
-        lost: Collected, never reported.
-        deselected: Left out on purpose before collection ended (``-k``, ``--deselect``); not
-            among the collected.
-    """
-
-    collected: int
-    correct: int
-    misclassified: int
-    unparsed: int
-    error: int
-    not_needed: int
-    lost: int
-    deselected: int = 0
-
-    @property
-    def answered(self) -> int:
-        """Cases with an answer, readable or not."""
-        return self.correct + self.misclassified + self.unparsed
-
-    @property
-    def balanced(self) -> bool:
-        """Whether the parts add up to the collected."""
-        parts = self.answered + self.error + self.not_needed + self.lost
-        return self.collected == parts
-
-    @property
-    def complete(self) -> bool:
-        """Whether a gate may say PASS on it."""
-        return self.why_incomplete() is None
-
-    def why_incomplete(self) -> str | None:
-        """Why no gate may say PASS on it, in one line; ``None`` where one may."""
-        if not self.balanced:
-            parts = self.answered + self.error + self.not_needed + self.lost
-            return f"{self.collected} images were collected, but {parts} are accounted for"
-        if self.collected == 0:
-            return "no image was collected"
-        if self.lost:
-            return f"{self.lost} of {self.collected} images were lost: collected, never reported"
-        if self.error:
-            return f"{self.error} of {self.collected} images got no answer"
-        if self.answered == 0:
-            return "no image was answered"
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +208,7 @@ class Report:
         cases = {found.case for found in outcomes}
         return replace(
             self,
-            ledger=_ledger(outcomes, None, 0),
+            ledger=ledger_of(outcomes, None, 0),
             outcomes=outcomes,
             confusion=Confusion.from_outcomes(self.confusion.labels, outcomes),
             order=tuple(case for case in self.order if case in cases),
@@ -382,7 +327,7 @@ def build(
         model=model,
         identity=identity,
         dataset=dataset,
-        ledger=_ledger(first, collected, deselected),
+        ledger=ledger_of(first, collected, deselected),
         outcomes=first,
         confusion=Confusion.from_outcomes(dataset.labels, first),
         duration_s=duration_s,
@@ -412,21 +357,6 @@ def lost(evaluation: str, model: str, case: Case, *, repeat: int = 0) -> Outcome
 
 def _has(outcome: Outcome, tags: Mapping[str, str]) -> bool:
     return all(outcome.tags.get(name) == value for name, value in tags.items())
-
-
-def _ledger(outcomes: Sequence[Outcome], collected: int | None, deselected: int) -> Ledger:
-    kinds = Counter(outcome.kind for outcome in outcomes)
-    expected = len(outcomes) if collected is None else collected
-    return Ledger(
-        collected=expected,
-        correct=kinds["correct"],
-        misclassified=kinds["misclassified"],
-        unparsed=kinds["unparsed"],
-        error=kinds["error"],
-        not_needed=kinds["not_needed"],
-        lost=kinds["lost"] + max(0, expected - len(outcomes)),
-        deselected=deselected,
-    )
 
 
 def _refuse_strangers(evaluation: str, model: str, outcomes: Sequence[Outcome]) -> None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_llmclf.json_values import is_text, is_texts_by_name, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DIGEST_FORMAT = 1
 """Raised when the meaning of a field of the digest changes; old answers are then asked anew."""
+_IDENTITY_FITS: Final = {
+    **dict.fromkeys(("backend", "name", "digest", "server"), is_text),
+    "details": is_texts_by_name,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +56,13 @@ class ModelIdentity:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ModelIdentity:
-        """Rebuild from `to_json`."""
+        """Rebuild from `to_json`.
+
+        Raises:
+            TypeError: A field is missing, or there is one that identities do not have.
+            ValueError: A field holds what it cannot hold.
+        """
+        require(data, _IDENTITY_FITS)
         return cls(**data)
 
 
@@ -64,6 +76,7 @@ class Request:
         prompt: The user's text.
         image: Bytes of the picture as sent (already upright, RGB, of bounded size).
         media_type: MIME type of `image`.
+        known_sha256: Hex sha256 of `image` where it is known beforehand, or empty.
         options: Sampling options under Ollama's names (``temperature``, ``seed``,
             ``num_predict``, ``num_ctx``, ``stop``, ...).
         answer_schema: JSON schema that the answer must obey, or ``None`` for free text.
@@ -80,6 +93,11 @@ class Request:
     answer_schema: Mapping[str, Any] | None = None
     top_logprobs: int = 0
     repeat: int = 0
+    known_sha256: str = ""
+
+    def picture_sha256(self) -> str:
+        """Hex sha256 of the picture as sent."""
+        return self.known_sha256 or hashlib.sha256(self.image).hexdigest()
 
     def summary(self) -> dict[str, Any]:
         """What is asked, as JSON built-ins, the picture as the sha256 of its bytes."""
@@ -87,7 +105,7 @@ class Request:
             "system": self.system,
             "examples": [list(example) for example in self.examples],
             "prompt": self.prompt,
-            "image": hashlib.sha256(self.image).hexdigest(),
+            "image": self.picture_sha256(),
             "media_type": self.media_type,
             "options": dict(self.options),
             "answer_schema": None if self.answer_schema is None else dict(self.answer_schema),

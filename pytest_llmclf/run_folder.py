@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-import difflib
 import json
+import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.columns import SCHEMA
-from pytest_llmclf.errors import LlmclfError
+from pytest_llmclf.comparison import Change, Comparison
+from pytest_llmclf.errors import LlmclfError, nearest
+from pytest_llmclf.json_values import (
+    is_count,
+    is_flag,
+    is_number_or_none,
+    is_share_or_none,
+    is_shares_by_name_or_none,
+    is_text,
+    is_text_or_none,
+    is_texts,
+    is_texts_by_name,
+    require,
+)
+from pytest_llmclf.ledger import Ledger
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
-from pytest_llmclf.report import DatasetFacts, Ledger, Report, Verdict, build
+from pytest_llmclf.report import DatasetFacts, Report, Verdict, VerdictWord, build
 from pytest_llmclf.request import ModelIdentity
 
 if TYPE_CHECKING:
@@ -22,6 +36,40 @@ RUNS = Path(".llmclf") / "runs"
 """Where runs are kept unless told otherwise, below the folder of the project."""
 _RECENT = {"latest": -1, "previous": -2}
 _SHOWN = 5
+_OUTCOME_FITS: Final = {
+    **dict.fromkeys(
+        ("evaluation", "model", "model_digest", "case", "sha256", "expected", "kind", "message",
+         "request_digest"),
+        is_text,
+    ),
+    "predicted": is_text_or_none,
+    "reason": is_text_or_none,
+    "tags": is_texts_by_name,
+    "repeat": is_count,
+    "cached": is_flag,
+    "attempts": is_count,
+    "probabilities": is_shares_by_name_or_none,
+    "label_mass": is_share_or_none,
+}  # fmt: skip
+_DATASET_FITS: Final = {
+    **dict.fromkeys(("name", "content_hash", "licence"), is_text),
+    "labels": is_texts,
+    "imported": is_flag,
+    "cases_in_dataset": is_count,
+}
+_LEDGER_FITS: Final = dict.fromkeys((field.name for field in fields(Ledger)), is_count)
+_VERDICT_FITS: Final = {
+    **dict.fromkeys(("word", "text", "evaluation", "model"), is_text),
+    "undecided": is_text_or_none,
+}
+_WORDS: Final[tuple[str, ...]] = get_args(VerdictWord)
+_REPORT_FITS: Final = {
+    **dict.fromkeys(("evaluation", "model", "modelfile_digest", "instructions"), is_text),
+    "duration_s": is_number_or_none,
+    "notes": is_texts,
+    "order": is_texts,
+    "stop_error": is_share_or_none,
+}
 
 
 class RunFolderError(LlmclfError):
@@ -38,6 +86,7 @@ class RunFolder:
         environment: What ran it.
         reports: One an evaluation and model.
         verdicts: What the gates came to.
+        baselines: By evaluation and model, the committed predictions against the run.
     """
 
     path: Path
@@ -45,6 +94,7 @@ class RunFolder:
     environment: Mapping[str, Any]
     reports: tuple[Report, ...]
     verdicts: tuple[Verdict, ...]
+    baselines: Mapping[tuple[str, str], Comparison]
 
 
 def find_run(name: str, runs: Path = RUNS) -> Path:
@@ -58,8 +108,12 @@ def find_run(name: str, runs: Path = RUNS) -> Path:
     Raises:
         RunFolderError: There is no such run, or several; says which there are.
     """
-    path = Path(name).expanduser()
-    if name and path.is_dir():
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:  # ~user of nobody known here
+        path = Path(name)
+    # Not `Path.is_dir`, which raises for a name that is too long for the file system.
+    if name and os.path.isdir(path):  # noqa: PTH112
         return path
     known = (
         []
@@ -77,10 +131,9 @@ def find_run(name: str, runs: Path = RUNS) -> Path:
         return runs / meant[0]
     if meant:
         raise RunFolderError(f"{name!r} begins the names of several runs: {_listed(meant)}")
-    near = difflib.get_close_matches(name, [*known, *_RECENT], n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = nearest(name, [*known, *_RECENT])
     there = f"{runs} has {_listed(known)}" if known else f"{runs} holds no finished run"
-    raise RunFolderError(f"{name!r} is no folder and no run; {hint}{there}")
+    raise RunFolderError(f"{name!r} is no folder and no run; {there}{hint}")
 
 
 def read_run(folder: Path) -> RunFolder:
@@ -97,7 +150,8 @@ def read_run(folder: Path) -> RunFolder:
             settings=summary["settings"],
             environment=summary["environment"],
             reports=tuple(_report(entry, outcomes) for entry in summary["reports"]),
-            verdicts=tuple(_known(Verdict, entry) for entry in summary["gates"]),
+            verdicts=tuple(_verdict(entry) for entry in summary["gates"]),
+            baselines=dict(map(_baseline, summary.get("baselines", ()))),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         cause = f"{error} is missing" if isinstance(error, KeyError) else str(error)
@@ -118,7 +172,7 @@ def _summary(folder: Path) -> dict[str, Any]:
         )
     try:
         data = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunFolderError(f"{path} is no JSON: {error}") from error
     if not isinstance(data, dict) or "reports" not in data:
         raise RunFolderError(f"{path} is not the summary of a run")
@@ -149,7 +203,7 @@ def _outcomes(path: Path) -> dict[tuple[str, str], list[Outcome]]:
             data = json.loads(line)
             _check_schema(data, f"{path}, line {number},")
             outcome = _outcome(data)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise RunFolderError(f"{path}, line {number} is damaged: {error}") from error
         found.setdefault((outcome.evaluation, outcome.model), []).append(outcome)
     return found
@@ -159,6 +213,7 @@ def _outcome(data: dict[str, Any]) -> Outcome:
     answer = data.get("answer")
     if answer is not None:
         data = {**data, "answer": {name: answer[name] for name in _names(Answer) if name in answer}}
+    require(data, _OUTCOME_FITS)
     outcome = Outcome.from_json({name: data[name] for name in _names(Outcome) if name in data})
     if outcome.kind not in OUTCOME_KINDS:
         raise ValueError(f"{outcome.kind!r} is none of {', '.join(OUTCOME_KINDS)}")
@@ -166,6 +221,9 @@ def _outcome(data: dict[str, Any]) -> Outcome:
 
 
 def _report(entry: Mapping[str, Any], outcomes: Mapping[tuple[str, str], list[Outcome]]) -> Report:
+    require(entry, _REPORT_FITS)
+    require(entry["dataset"], _DATASET_FITS)
+    require(entry["ledger"], _LEDGER_FITS)
     key = (entry["evaluation"], entry["model"])
     dataset = _known(
         DatasetFacts, {**entry["dataset"], "labels": tuple(entry["dataset"]["labels"])}
@@ -191,6 +249,21 @@ def _report(entry: Mapping[str, Any], outcomes: Mapping[tuple[str, str], list[Ou
         other = [f"{name} {said}, found {found}" for (name, said), found in both if said != found]
         raise ValueError(f"{key[0]} on {key[1]}: {'; '.join(other)}")
     return report
+
+
+def _baseline(entry: Mapping[str, Any]) -> tuple[tuple[str, str], Comparison]:
+    changes = [_known(Change, change) for change in entry["changes"]]
+    lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
+    comparison = _known(Comparison, {**entry, **lists, "changes": tuple(changes)})
+    return (entry["evaluation"], entry["model"]), comparison
+
+
+def _verdict(entry: Mapping[str, Any]) -> Verdict:
+    require(entry, _VERDICT_FITS)
+    verdict: Verdict = _known(Verdict, entry)
+    if verdict.word not in _WORDS:
+        raise ValueError(f"{verdict.word!r} is none of {', '.join(_WORDS)}")
+    return verdict
 
 
 def _known(kind: Any, data: Mapping[str, Any]) -> Any:

@@ -94,3 +94,16 @@ class Settings:
             "repeats": self.repeats,
             "tolerance": None if self.tolerance is None else str(self.tolerance),
         }
+
+
+def project_root(start: Path, fallback: Path | None = None) -> Path:
+    """The folder that names are looked up in.
+
+    The nearest one from `start` upwards that has ``modelfiles/``, so that it does not matter where
+    pytest was called or what it takes for its root folder; else `fallback`, or `start` itself.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / "modelfiles").is_dir():
+            return folder
+    return fallback or start

@@ -12,21 +12,29 @@ import sqlite3
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pytest_llmclf.answer import Answer
+from pytest_llmclf.claims import Claims
 from pytest_llmclf.errors import StoreError
+from pytest_llmclf.picture import SentPicture
+from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.store_file import alone, file_of, for_reading, set_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from pytest_llmclf.request import ModelIdentity
 
 SCHEMA_VERSION = 1
 _BUSY_TIMEOUT_S = 30.0
 _INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)"
 _REPLACE = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)"
+_INSERT_PICTURE = "INSERT OR IGNORE INTO pictures VALUES (?, ?, ?, ?)"
+_CHOOSE = "INSERT OR IGNORE INTO choices VALUES (?, ?, ?, ?)"
+_ASKED = "asked: "
+_GET = "SELECT answer FROM answers WHERE digest = ?"
+_GET_FRESH = """SELECT answer FROM answers
+    WHERE digest = ? AND EXISTS (SELECT 1 FROM choices WHERE run = ? AND subject = ?)"""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     digest  TEXT PRIMARY KEY,
@@ -40,6 +48,17 @@ CREATE TABLE IF NOT EXISTS choices (
     choice  TEXT NOT NULL,
     reason  TEXT NOT NULL,
     PRIMARY KEY (run, subject)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pictures (
+    source     TEXT PRIMARY KEY,
+    sent       TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    created    REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS models (
+    way      TEXT PRIMARY KEY,
+    identity TEXT NOT NULL,
+    seen     REAL NOT NULL
 ) WITHOUT ROWID;
 """
 
@@ -78,8 +97,11 @@ class AnswerStore:
         self.notice: str | None = None
         self._lock = threading.Lock()
         self._damaged = False
+        self._closed = False
         self._connection = self._open()
-        self._file = None if path is None else _file_of(path)
+        # Next to a store that had to be kept in memory there may be none to write to.
+        self._claims = Claims(None if path is None else path.with_name(f"{path.name}.claims"))
+        self._file = None if path is None else file_of(path)
 
     def __enter__(self) -> Self:
         return self
@@ -87,35 +109,105 @@ class AnswerStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def get(self, digest: str) -> Answer | None:
+    def get(self, digest: str, *, fresh_in: str = "") -> Answer | None:
         """The stored answer to the request with this digest, or ``None``.
 
         One that cannot be read is asked for anew, and `notice` says so.
+
+        Args:
+            digest: Of the request.
+            fresh_in: A run that asks anew: only an answer that it put there itself counts.
         """
+        query, values = _GET, [digest]
+        if fresh_in:
+            query, values = _GET_FRESH, [digest, fresh_in, f"{_ASKED}{digest}"]
         with self._lock:
             try:
-                row = self._connection.execute(
-                    "SELECT answer FROM answers WHERE digest = ?", (digest,)
-                ).fetchone()
+                row = self._connection.execute(query, values).fetchone()
                 return None if row is None else Answer.from_json(json.loads(row[0]))
-            except (sqlite3.Error, ValueError, LookupError, TypeError, AttributeError) as error:
+            except (
+                sqlite3.Error, ValueError, LookupError, TypeError, AttributeError, RecursionError
+            ) as error:  # fmt: skip
                 self._note(error, "some answers cannot be read and are asked for anew")
                 return None
 
     def put(
-        self, digest: str, identity: ModelIdentity, answer: Answer, *, replace: bool = False
+        self,
+        digest: str,
+        identity: ModelIdentity,
+        answer: Answer,
+        *,
+        replace: bool = False,
+        fresh_in: str = "",
+        picture: tuple[str, SentPicture] | None = None,
     ) -> None:
-        """Keep an answer; the first one to arrive stays unless `replace` is set.
+        """Keep an answer; the first one to arrive stays unless it is to be replaced.
 
         A store that cannot be written (disk full, read-only) never costs the answer: the run
         goes on, and `notice` says so.
+
+        Args:
+            digest: Of the request.
+            identity: Who answered.
+            answer: What was answered.
+            replace: Whether an older answer is replaced.
+            fresh_in: A run that asks anew; an older answer is replaced.
+            picture: What the request's picture was made from, and what was sent; see
+                `sent_picture`.
         """
-        row = (digest, identity.spec, time.time(), json.dumps(answer.to_json()))
-        with self._lock:
-            try:
-                self._connection.execute(_REPLACE if replace else _INSERT, row)
-            except sqlite3.Error as error:
-                self._note(error, "some answers are not being kept")
+        now = time.time()
+        row = (digest, identity.spec, now, json.dumps(answer.to_json()))
+        writes: list[tuple[str, tuple[object, ...]]] = [
+            (_REPLACE if replace or fresh_in else _INSERT, row)
+        ]
+        if picture is not None:
+            writes.append((_INSERT_PICTURE, _picture_row(*picture, now)))
+        if fresh_in:
+            writes.append((_CHOOSE, (fresh_in, f"{_ASKED}{digest}", "asked", "")))
+        self._write(writes, "some answers are not being kept")
+
+    def sent_picture(self, source: str) -> SentPicture | None:
+        """What a picture is sent as, so that a request's digest needs no decoding.
+
+        Args:
+            source: Digest of the file's bytes, and everything that decides what is made of them.
+        """
+        row = self._found("SELECT sent, media_type FROM pictures WHERE source = ?", source)
+        return None if row is None else SentPicture(sha256=str(row[0]), media_type=str(row[1]))
+
+    def keep_picture(self, source: str, sent: SentPicture) -> None:
+        """Keep what a picture is sent as; see `sent_picture`."""
+        row = _picture_row(source, sent, time.time())
+        self._write([(_INSERT_PICTURE, row)], "some answers are not being kept")
+
+    def remember(self, way: str, identity: ModelIdentity) -> None:
+        """Keep who answered.
+
+        Args:
+            way: Everything that determines who answers, without asking anybody.
+            identity: Who that was.
+        """
+        row = (way, json.dumps(identity.to_json()), time.time())
+        self._write([("INSERT OR REPLACE INTO models VALUES (?, ?, ?)", row)], "not all is kept")
+
+    def remembered(self, way: str) -> tuple[ModelIdentity, float] | None:
+        """Who answered when it was last known, and when that was, in seconds since the epoch."""
+        row = self._found("SELECT identity, seen FROM models WHERE way = ?", way)
+        try:
+            return None if row is None else (ModelIdentity.from_json(json.loads(row[0])), row[1])
+        except (ValueError, TypeError):
+            return None
+
+    def claim(self, digest: str) -> bool:
+        """Claim a question; false if another thread or process asks it at this moment.
+
+        The claim ends with `release`, or with the process.
+        """
+        return self._claims.take(digest)
+
+    def release(self, digest: str) -> None:
+        """Give a claim back, whether the question was answered or not."""
+        self._claims.release(digest)
 
     def agree(self, run: str, subject: str, choice: str, reason: str) -> tuple[str, str]:
         """Settle a choice once for all processes of a run.
@@ -131,10 +223,7 @@ class AnswerStore:
         """
         with self._lock:
             try:
-                self._connection.execute(
-                    "INSERT OR IGNORE INTO choices VALUES (?, ?, ?, ?)",
-                    (run, subject, choice, reason),
-                )
+                self._connection.execute(_CHOOSE, (run, subject, choice, reason))
                 row = self._connection.execute(
                     "SELECT choice, reason FROM choices WHERE run = ? AND subject = ?",
                     (run, subject),
@@ -166,13 +255,15 @@ class AnswerStore:
 
     def close(self) -> None:
         """Close the file, and set it aside if it turned out to be damaged; may be called twice."""
+        self._claims.close()
         with self._lock:
+            self._closed = True
             self._connection.close()
             damaged, self._damaged = self._damaged, False
         # Another process may have set it aside already; what lies there then is a sound new one.
-        if damaged and self.path is not None and self._file == _file_of(self.path):
+        if damaged and self.path is not None and self._file == file_of(self.path):
             with contextlib.suppress(StoreError):
-                _set_aside(self.path)
+                set_aside(self.path)
 
     def stored(self) -> tuple[StoredModel, ...]:
         """What is kept, by model, in the order of their names.
@@ -205,6 +296,8 @@ class AnswerStore:
         """
         with self._lock, self._reported():
             gone = self._connection.execute("DELETE FROM answers WHERE created < ?", (before,))
+            self._connection.execute("DELETE FROM pictures WHERE created < ?", (before,))
+            self._connection.execute("DELETE FROM models WHERE seen < ?", (before,))
             with contextlib.suppress(sqlite3.OperationalError):  # a run is using it: no matter
                 self._connection.execute("VACUUM")
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -219,7 +312,32 @@ class AnswerStore:
                 f"{self.path}: {error}; wait for the run that uses it, or mend its permissions"
             ) from error
 
+    def _found(self, query: str, key: str) -> Any:
+        with self._lock:
+            try:
+                return self._connection.execute(query, (key,)).fetchone()
+            except sqlite3.Error as error:
+                self._note(error, "some answers cannot be read and are asked for anew")
+                return None
+
+    def _write(self, writes: Sequence[tuple[str, tuple[object, ...]]], effect: str) -> None:
+        """Write all of it, or nothing and say so."""
+        with self._lock:
+            try:
+                if len(writes) > 1:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                for statement, row in writes:
+                    self._connection.execute(statement, row)
+                if len(writes) > 1:
+                    self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._note(error, effect)
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.rollback()
+
     def _note(self, error: Exception, effect: str) -> None:
+        if self._closed:  # an answer that came when everything was over
+            return
         # SQLite raises OperationalError for what the surroundings do (full disk, locks), and its
         # parent for what is wrong with the file.
         if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.OperationalError):
@@ -238,18 +356,31 @@ class AnswerStore:
         except _Unusable:
             return self._start_anew(self.path)
         except (OSError, sqlite3.OperationalError) as error:
-            self.notice = (
-                f"{self.path}: cannot be opened ({error}); answers of this run are kept in memory "
-                "only; choose another folder with --llmclf-home"
-            )
-            return self._connect(":memory:")
+            return self._open_without_writing(self.path, error)
+
+    def _open_without_writing(self, path: Path, error: Exception) -> sqlite3.Connection:
+        remedy = "choose another folder with --llmclf-home"
+        with contextlib.suppress(sqlite3.Error, _Unusable):
+            connection = for_reading(path)
+            try:
+                _check_version(connection)
+            except _Unusable:
+                connection.close()
+                raise
+            self.notice = f"{path}: is only read, new answers are not kept ({error}); {remedy}"
+            return connection
+        self.notice = (
+            f"{path}: cannot be opened ({error}); answers of this run are kept in memory only; "
+            f"{remedy}"
+        )
+        return self._connect(":memory:")
 
     def _start_anew(self, path: Path) -> sqlite3.Connection:
-        with _alone(path):
+        with alone(path):
             try:  # another process may have done it meanwhile
                 return self._connect_patiently(str(path))
             except _Unusable as error:
-                aside = _set_aside(path)
+                aside = set_aside(path)
                 self.notice = f"{path}: {error}; kept as {aside.name}, started a new store"
                 return self._connect_patiently(str(path))
 
@@ -290,56 +421,14 @@ class AnswerStore:
         return connection
 
 
+def _picture_row(source: str, sent: SentPicture, now: float) -> tuple[object, ...]:
+    return source, sent.sha256, sent.media_type, now
+
+
 def _check_version(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version not in (0, SCHEMA_VERSION):
         raise _Unusable(f"written by another version (schema {version})")
-
-
-@contextlib.contextmanager
-def _alone(path: Path, patience_s: float = 2.0) -> Iterator[None]:
-    """Keep other processes from setting the same file aside; a lock left by a crash is ignored."""
-    lock = path.with_name(f"{path.name}.lock")
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        try:
-            lock.touch(exist_ok=False)
-            break
-        except FileExistsError:
-            time.sleep(0.01)
-        except OSError:  # the folder cannot be written: the renaming will say so
-            break
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            lock.unlink()
-
-
-def _file_of(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _set_aside(path: Path) -> Path:
-    for number in range(1, 1000):
-        aside = path.with_name(f"{path.name}.set-aside-{number}")
-        if not aside.exists():
-            break
-    try:
-        path.rename(aside)
-        for suffix in ("-wal", "-shm"):
-            companion = path.with_name(path.name + suffix)
-            if companion.exists():
-                companion.rename(aside.with_name(aside.name + suffix))
-    except OSError as error:
-        raise StoreError(
-            f"{path}: unusable, and cannot be set aside ({error}); move it away by hand"
-        ) from error
-    return aside
 
 
 class _Unusable(Exception):

@@ -123,6 +123,8 @@ def parse_address(text: str, *, default_port: int | None = None) -> Address:
         raise SettingsError(f"{shown} is no server address: write http://HOST:PORT")
     if host is not None and not _is_host(host):
         raise SettingsError(f"{shown} is no server address: the host has odd characters")
+    if not split.path.isprintable():
+        raise SettingsError(f"{shown} is no server address: the path has odd characters")
     user = None
     if split.username is not None:
         user = (unquote(split.username), unquote(split.password or ""))

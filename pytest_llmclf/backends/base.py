@@ -17,8 +17,12 @@ class Backend(Protocol):
     """A model that can be asked."""
 
     @property
-    def slots(self) -> int:
-        """Requests that the server works on side by side, as far as it tells; at least 1."""
+    def in_flight(self) -> int:
+        """Requests that are worth having in flight at this moment; at least 1.
+
+        More than the server works on side by side, so that it never waits for the next one.
+        Backends that learn the number while they are asked change it after any answer.
+        """
         ...
 
     def identify(self) -> ModelIdentity:

@@ -16,6 +16,7 @@ from pytest_llmclf.backends.llamacpp import LlamaCppBackend, embedded_pair, file
 from pytest_llmclf.backends.ollama_derive import is_gguf
 from pytest_llmclf.backends.ollama_errors import START_REMEDY
 from pytest_llmclf.backends.openai import OpenAIBackend
+from pytest_llmclf.backends.pool import Pool
 from pytest_llmclf.backends.replay import ReplayBackend
 from pytest_llmclf.backends.spec import EMBEDDED, ModelSpec
 from pytest_llmclf.errors import (
@@ -27,6 +28,8 @@ from pytest_llmclf.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_llmclf.backends.base import Backend
     from pytest_llmclf.modelfile import Modelfile
 
@@ -39,8 +42,8 @@ class ConnectSettings:
     """How servers are reached and started.
 
     Attributes:
-        ollama_hosts: Addresses of Ollama; empty: ``OLLAMA_HOST``, else 127.0.0.1:11434. One for
-            now.
+        ollama_hosts: Addresses of Ollama; empty: ``OLLAMA_HOST``, else 127.0.0.1:11434. Several
+            are one pool.
         allow_remote: Hosts outside this machine that pictures may be sent to.
         timeout_s: Longest wait for one answer.
         probe_timeout_s: Longest wait for a connection when looking whether Ollama runs.
@@ -61,21 +64,14 @@ class ConnectSettings:
     llama_threads: int | None = None
     pull: bool = False
 
-    def ollama_address(self) -> Address:
-        """Where Ollama is.
+    def ollama_addresses(self) -> tuple[Address, ...]:
+        """Where Ollama is, each place once.
 
         Raises:
-            SettingsError: The address is none, or there are several.
+            SettingsError: One of the addresses is none.
         """
         text = ",".join(self.ollama_hosts) or os.environ.get("OLLAMA_HOST", "")
-        addresses = parse_addresses(text)
-        if len(addresses) > 1:
-            raise SettingsError(
-                f"{len(addresses)} Ollama servers are given "
-                f"({', '.join(address.netloc for address in addresses)}), one can be used: "
-                "give one address"
-            )
-        return addresses[0]
+        return tuple({address.url: address for address in parse_addresses(text)}.values())
 
 
 def resolve(
@@ -109,26 +105,42 @@ def resolve_auto(modelfile: Modelfile, settings: ConnectSettings) -> tuple[Model
         return pair, f"{Path(base).name} answers, run by llama-server"
     embedded = f"{EMBEDDED} answers, the embedded model"
     wanted = f"--llmclf-model ollama:{base}"
-    address = settings.ollama_address()
+    addresses = settings.ollama_addresses()
     try:
-        address.require_allowed(settings.allow_remote)
+        for address in addresses:
+            address.require_allowed(settings.allow_remote)
     except RemoteRefused as error:
         return MICRO, f"{embedded}: {error}"
-    status = ollama_backend.probe(address, settings.probe_timeout_s)
-    if status is None:
+    found = _probed(addresses, settings.probe_timeout_s)
+    if not found:
         return MICRO, (
-            f"{embedded}: no Ollama at {address.netloc}; for {base}: `ollama serve`, "
+            f"{embedded}: no Ollama at {_netlocs(addresses)}; for {base}: `ollama serve`, "
             f"`ollama pull {base}`, {wanted}"
         )
-    if not settings.pull and not ollama_backend.has_model(status, base):
+    versions = ", ".join(sorted({status.version for status in found.values()}))
+    where = f"Ollama {versions} at {_netlocs(found)}"
+    # Where only some of several servers have it, asking says which lack it.
+    if not settings.pull and not any(
+        ollama_backend.has_model(status, base) for status in found.values()
+    ):
         return MICRO, (
-            f"{embedded}: Ollama {status.version} at {address.netloc} does not have {base}; "
-            f"for it: `ollama pull {base}`, {wanted}"
+            f"{embedded}: {where} does not have {base}; for it: `ollama pull {base}`, {wanted}"
         )
     return ModelSpec(backend="ollama", name=base), (
-        f"ollama:{base} answers (Ollama {status.version} at {address.netloc}); "
-        f"for the embedded model: --llmclf-model {EMBEDDED}"
+        f"ollama:{base} answers ({where}); for the embedded model: --llmclf-model {EMBEDDED}"
     )
+
+
+def _probed(
+    addresses: Iterable[Address], timeout_s: float
+) -> dict[Address, ollama_backend.OllamaStatus]:
+    """What each Ollama that answers tells; nothing of the others."""
+    probed = {address: ollama_backend.probe(address, timeout_s) for address in addresses}
+    return {address: status for address, status in probed.items() if status is not None}
+
+
+def _netlocs(addresses: Iterable[Address]) -> str:
+    return ", ".join(address.netloc for address in addresses)
 
 
 class Connections:
@@ -174,13 +186,14 @@ class Connections:
             case "ollama":
                 return self._ollama(spec, modelfile)
             case "openai":
-                return OpenAIBackend(
+                server = OpenAIBackend(
                     model=spec.name,
                     address=parse_address(spec.address),
                     allow_remote=self._settings.allow_remote,
                     timeout_s=self._settings.timeout_s,
                     notes=_template_note(modelfile),
                 )
+                return Pool([(server.netloc, server)])
             case "llamacpp":
                 return self._llamacpp(spec, modelfile)
             case "replay":
@@ -192,28 +205,40 @@ class Connections:
 
     def _ollama(self, spec: ModelSpec, modelfile: Modelfile) -> Backend:
         settings = self._settings
-        address = settings.ollama_address()
-        address.require_allowed(settings.allow_remote)
-        status = ollama_backend.probe(address, max(settings.probe_timeout_s, 2.0))
+        addresses = settings.ollama_addresses()
+        for address in addresses:
+            address.require_allowed(settings.allow_remote)
+        found = _probed(addresses, max(settings.probe_timeout_s, 2.0))
         other = f"or use the embedded model: --llmclf-model {EMBEDDED}"
-        if status is None:
+        if not found:
             raise ServerUnreachable(
-                f"no Ollama answers at {address.netloc}, and {spec} was demanded",
+                f"no Ollama answers at {_netlocs(addresses)}, and {spec} was demanded",
                 remedy=f"{START_REMEDY}, {other}",
             )
-        known = is_gguf(spec.name) or ollama_backend.has_model(status, spec.name)
-        if not known and not settings.pull:
-            raise ModelMissing(
-                f"Ollama at {address.netloc} does not have {spec.name}",
-                remedy=f"run `ollama pull {spec.name}`, or say --llmclf-pull, {other}",
-            )
-        return ollama_backend.OllamaBackend(
-            modelfile=modelfile,
-            model=spec.name,
-            address=address,
-            allow_remote=settings.allow_remote,
-            timeout_s=settings.timeout_s,
-            pull=settings.pull,
+        for address, status in found.items():
+            known = is_gguf(spec.name) or ollama_backend.has_model(status, spec.name)
+            if not known and not settings.pull:
+                there = f"OLLAMA_HOST={address.netloc} " if len(addresses) > 1 else ""
+                raise ModelMissing(
+                    f"Ollama at {address.netloc} does not have {spec.name}",
+                    remedy=f"run `{there}ollama pull {spec.name}`, or say --llmclf-pull, {other}",
+                )
+        # Servers that do not answer now are members all the same: they may come back.
+        return Pool(
+            [
+                (
+                    address.netloc,
+                    ollama_backend.OllamaBackend(
+                        modelfile=modelfile,
+                        model=spec.name,
+                        address=address,
+                        allow_remote=settings.allow_remote,
+                        timeout_s=settings.timeout_s,
+                        pull=settings.pull,
+                    ),
+                )
+                for address in addresses
+            ]
         )
 
     def _llamacpp(self, spec: ModelSpec, modelfile: Modelfile) -> Backend:

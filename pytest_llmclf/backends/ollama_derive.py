@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import math
 import re
 from dataclasses import dataclass, replace
@@ -18,13 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
 from pytest_llmclf import modelfile as modelfiles
-from pytest_llmclf.backends import ollama_errors, transport
+from pytest_llmclf.backends import ollama_errors, said, transport
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     import ollama
 
     from pytest_llmclf.backends.address import Address
     from pytest_llmclf.backends.ollama_errors import Doing
+    from pytest_llmclf.backends.wire import Wire
     from pytest_llmclf.modelfile import Modelfile
 
 PREFIX = "llmclf-"
@@ -32,6 +34,7 @@ PREFIX = "llmclf-"
 
 _CHUNK_BYTES = 1 << 20
 _SHORT_DIGEST = 12
+_OK = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,7 @@ class Deriver:
     """Derives one model on one server.
 
     Args:
-        client: Client of the server.
+        wire: Connections to the server.
         address: The same server.
         modelfile: What to derive; its FROM is the base.
         version: The server's version, or empty if it told none.
@@ -78,7 +81,7 @@ class Deriver:
 
     def __init__(
         self,
-        client: ollama.Client,
+        wire: Wire,
         *,
         address: Address,
         modelfile: Modelfile,
@@ -86,7 +89,7 @@ class Deriver:
         pull: bool,
         timeout_s: float,
     ) -> None:
-        self._client = client
+        self._wire = wire
         self._address = address
         self._modelfile = modelfile
         self._version = version
@@ -146,11 +149,39 @@ class Deriver:
 
     def _digests(self) -> dict[str, str]:
         """Digest of every model on the server, by full name."""
+        told = self._told("GET", "/api/tags")
         try:
-            models = self._client.list().models
-        except Exception as error:
-            raise self._error(error, "look") from error
-        return {full_name(model.model): model.digest or "" for model in models if model.model}
+            return {
+                full_name(str(model.get("model") or model["name"])): str(model.get("digest") or "")
+                for model in told["models"] or ()
+            }
+        except said.MISREAD as error:
+            raise self._no_protocol() from error
+
+    def _told(self, method: str, path: str, content: Any = None) -> Any:
+        """The JSON that the server answers to a look at it."""
+        status, told = self._wire.json(method, path, content, timeout_s=self._timeout_s)
+        if status != _OK:
+            raise ollama_errors.from_status(
+                status, told, address=self._address, model=self._modelfile.from_, doing="look"
+            )
+        return told
+
+    def _no_protocol(self) -> errors.BadAnswer:
+        return errors.BadAnswer(
+            f"Ollama at {self._address.netloc} answered something that is not its protocol",
+            remedy="check that the address is that of an Ollama server",
+        )
+
+    @contextlib.contextmanager
+    def _client(self) -> Iterator[ollama.Client]:
+        """The official client, for what is done once a model: importing it takes a while."""
+        settings = transport.client_settings(self._address, self._timeout_s)
+        client = transport.official().Client(host=self._address.url, **settings)
+        try:
+            yield client
+        finally:
+            client.close()
 
     def _pulled(self, base: str) -> str:
         if not self._pull:
@@ -159,8 +190,9 @@ class Deriver:
                 remedy=f"run `ollama pull {base}`, or say --llmclf-pull",
             )
         try:
-            for _ in self._client.pull(base, stream=True):
-                pass
+            with self._client() as client:
+                for _ in client.pull(base, stream=True):
+                    pass
         except Exception as error:
             raise self._error(error, "pull") from error
         digest = self._digests().get(full_name(base))
@@ -186,20 +218,21 @@ class Deriver:
         adapters = {path: blobs[path] for path in modelfile.adapters}
         last = None
         try:
-            for progress in self._client.create(
-                model=name,
-                from_=None if is_gguf(modelfile.from_) else modelfile.from_,
-                files=_by_file_name(files) or None,
-                adapters=_by_file_name(adapters) or None,
-                template=modelfile.template,
-                license=list(modelfile.licenses) or None,
-                system=modelfile.system,
-                parameters=modelfile.options() or None,
-                messages=[{"role": role, "content": text} for role, text in modelfile.messages]
-                or None,
-                stream=True,
-            ):
-                last = progress.status
+            with self._client() as client:
+                for progress in client.create(
+                    model=name,
+                    from_=None if is_gguf(modelfile.from_) else modelfile.from_,
+                    files=_by_file_name(files) or None,
+                    adapters=_by_file_name(adapters) or None,
+                    template=modelfile.template,
+                    license=list(modelfile.licenses) or None,
+                    system=modelfile.system,
+                    parameters=modelfile.options() or None,
+                    messages=[{"role": role, "content": text} for role, text in modelfile.messages]
+                    or None,
+                    stream=True,
+                ):
+                    last = progress.status
         except Exception as error:
             raise self._error(error, "create") from error
         if last != "success":
@@ -215,26 +248,28 @@ class Deriver:
         connection.
         """
         place = f"/api/blobs/{digest}"
-        with transport.open_client(self._address, self._timeout_s) as client:
+        try:
+            if self._has(place):
+                return
+            with self._client() as client:
+                client.create_blob(path)
+        except Exception as error:
             try:
-                if client.head(place).is_success:
-                    return
-                self._client.create_blob(path)
-            except Exception as error:
-                try:
-                    arrived = client.head(place).is_success  # another process was faster
-                except Exception:  # noqa: BLE001 - the first error is the one to tell
-                    arrived = False
-                if not arrived:
-                    raise self._error(error, "create") from error
+                arrived = self._has(place)  # another process was faster
+            except errors.BackendError:  # the first error is the one to tell
+                arrived = False
+            if not arrived:
+                raise self._error(error, "create") from error
+
+    def _has(self, place: str) -> bool:
+        return self._wire.request("HEAD", place, timeout_s=self._timeout_s).ok
 
     def _verify(self, name: str) -> None:
         """Check that the model on the server is what the Modelfile says."""
-        try:
-            shown = self._client.show(name)
-        except Exception as error:
-            raise self._error(error, "look") from error
-        differences = list(_differences(self._modelfile, shown))
+        shown = self._told("POST", "/api/show", {"model": name})
+        if not isinstance(shown, dict):
+            raise self._no_protocol()
+        differences = _differences(self._modelfile, shown)
         if differences:
             raise errors.ModelNotCreated(
                 f"{name} on Ollama at {self._address.netloc} is not what "
@@ -280,17 +315,19 @@ def _by_file_name(blobs: dict[str, str]) -> dict[str, str]:
     return named
 
 
-def _differences(wanted: Modelfile, shown: ollama.ShowResponse) -> list[str]:
+def _differences(wanted: Modelfile, shown: Mapping[str, Any]) -> list[str]:
+    template, parameters, text = (
+        str(shown.get(name) or "") for name in ("template", "parameters", "modelfile")
+    )
     differences = []
-    if wanted.template is not None and _trimmed(shown.template) != _trimmed(wanted.template):
+    if wanted.template is not None and _trimmed(template) != _trimmed(wanted.template):
         differences.append("TEMPLATE")
-    given = _shown_parameters(shown.parameters or "")
+    given = _shown_parameters(parameters)
     differences.extend(
         f"PARAMETER {key} is {', '.join(given.get(key, [])) or 'missing'}, not {value!r}"
         for key, value in wanted.options().items()
         if not _same(given.get(key, []), value)
     )
-    text = shown.modelfile or ""
     try:
         got = modelfiles.parse(text, "the server's Modelfile")
     except errors.ModelfileError:
@@ -318,7 +355,7 @@ def _shown_parameters(text: str) -> dict[str, list[str]]:
         value = value.strip()
         if value.startswith('"'):
             with contextlib.suppress(ValueError):
-                value = str(json.loads(value))
+                value = str(said.parse_json(value))
         parameters.setdefault(name, []).append(value)
     return parameters
 
@@ -341,5 +378,5 @@ def _same(given: list[str], wanted: Any) -> bool:
 
 def _release(version: str) -> tuple[int, ...]:
     """The numbers of a version; what comes behind them, such as ``-rc2``, does not count."""
-    numbers = re.match(r"v?([0-9]+(?:\.[0-9]+)*)", version)
+    numbers = re.match(r"v?([0-9]{1,9}(?:\.[0-9]{1,9})*)", version)
     return tuple(int(part) for part in numbers[1].split(".")) if numbers else ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pytest_llmclf import errors
-from pytest_llmclf.backends import http_errors
+from pytest_llmclf.backends import http_errors, transport
 from pytest_llmclf.backends.http_errors import RULES, Rule
 
 if TYPE_CHECKING:
@@ -103,8 +103,7 @@ def from_exception(
     error: Exception, *, address: Address, model: str, doing: Doing = "ask"
 ) -> errors.BackendError:
     """The error behind anything that the ollama client raises."""
-    import ollama
-
+    ollama = transport.official()
     where = f"Ollama at {address.netloc}"
     match error:
         case ollama.ResponseError():

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmclf.backends import transport
+from pytest_llmclf.backends import said
 from pytest_llmclf.backends.ollama_derive import PREFIX, full_name
+from pytest_llmclf.backends.wire import Wire
+from pytest_llmclf.errors import BackendError
 
 if TYPE_CHECKING:
     from pytest_llmclf.backends.address import Address
@@ -40,14 +42,14 @@ def list_models(address: Address, timeout_s: float = 5.0) -> tuple[ListedModel, 
         address: Where it listens; the caller has checked that it is allowed.
         timeout_s: Longest wait for each of the answers.
     """
-    import httpx
-
+    wire = Wire(address, where=f"Ollama at {address.netloc}")
     try:
-        with transport.open_client(address, timeout_s) as client, transport.within(timeout_s):
-            entries = client.get("/api/tags").raise_for_status().json()["models"] or []
-            models = [_listed(entry) for entry in entries]
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, LookupError, TypeError):
+        _, told = wire.json("GET", "/api/tags", timeout_s=timeout_s)
+        models = [_listed(entry) for entry in told["models"] or ()]
+    except (BackendError, *said.MISREAD):
         return ()
+    finally:
+        wire.close()
     own = (model for model in models if not model.name.startswith(PREFIX))
     return tuple(sorted(own, key=lambda model: model.name))
 
@@ -57,7 +59,7 @@ def _listed(entry: dict[str, Any]) -> ListedModel:
     return ListedModel(
         name=full_name(str(entry["name"])),
         digest=str(entry.get("digest") or ""),
-        size=int(entry.get("size") or 0),
+        size=said.count(entry.get("size")) or 0,
         parameters=str(details.get("parameter_size") or ""),
         sees=_sees(entry.get("capabilities"), details.get("families") or ()),
     )

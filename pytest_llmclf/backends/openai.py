@@ -5,22 +5,20 @@ from __future__ import annotations
 import base64
 import difflib
 import hashlib
-import json
 import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
-from pytest_llmclf.answer import Answer, Finish, TokenLogprob
-from pytest_llmclf.backends import http_errors, transport
+from pytest_llmclf.answer import Answer, Finish
+from pytest_llmclf.backends import http_errors, said
+from pytest_llmclf.backends.wire import Wire
 from pytest_llmclf.outcome import shorten
 from pytest_llmclf.request import ModelIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-
-    import httpx
 
     from pytest_llmclf.backends.address import Address
     from pytest_llmclf.request import Request
@@ -37,9 +35,9 @@ LOAD_TIME_OPTIONS = frozenset(
 """Options that say how a model is loaded; no chat request carries them."""
 
 _RENAMED = {"num_predict": "max_tokens"}
+_SHOWN = 100
+_SUCCESS = range(200, 300)
 _NO_LIST = frozenset({404, 405, 501})
-_LEAST_LOGPROB = -9999.0
-"""What servers write for "impossible"; keeps infinities out of JSON."""
 
 
 class OpenAIBackend:
@@ -77,7 +75,7 @@ class OpenAIBackend:
         self._key = key_from_environment() if api_key is None else api_key
         self._notes = dict(notes or {})
         self._lock = threading.Lock()
-        self._client: httpx.Client | None = None
+        self._wire: Wire | None = None
         self._identity: ModelIdentity | None = None
 
     def __repr__(self) -> str:
@@ -85,9 +83,30 @@ class OpenAIBackend:
         return f"OpenAIBackend(model={self._model!r}, address={self._address.url!r})"
 
     @property
-    def slots(self) -> int:
-        """What the caller said, since the protocol does not tell; at least 1."""
-        return self._slots
+    def in_flight(self) -> int:
+        """Twice the slots: with no more requests than slots a server idles between answers."""
+        return 2 * self._slots
+
+    @property
+    def netloc(self) -> str:
+        """Host and port of the server."""
+        return self._address.netloc
+
+    def is_there(self, timeout_s: float) -> bool:
+        """Whether the server answers anything at this moment.
+
+        Args:
+            timeout_s: Longest wait.
+        """
+        try:
+            self._opened().request("GET", "/models", timeout_s=timeout_s)
+        except errors.BackendError:
+            return False
+        return True
+
+    def forget(self) -> None:
+        """Look again who answers before the next question."""
+        self._identity = None
 
     def identify(self) -> ModelIdentity:
         """Who answers.
@@ -110,7 +129,7 @@ class OpenAIBackend:
         """
         started = time.perf_counter()
         body = chat_body(self._model, request)
-        data = self._read(self._send("POST", "chat/completions", json=body))
+        data = self._read(*self._send("POST", "chat/completions", body))
         return self._answer(data, time.perf_counter() - started)
 
     def get(self, path: str) -> Any:
@@ -119,56 +138,50 @@ class OpenAIBackend:
         Raises:
             BackendError: There is none.
         """
-        return self._read(self._send("GET", path))
+        return self._read(*self._send("GET", path))
 
     def close(self) -> None:
         """Close the connections."""
         with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+            wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
 
     @property
     def _where(self) -> str:
         return f"the server at {self._address.netloc}"
 
-    def _opened(self) -> httpx.Client:
+    def _opened(self) -> Wire:
         with self._lock:
-            if self._client is None:
-                headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
-                self._client = transport.open_client(
-                    self._address, self._timeout_s, headers=headers
+            if self._wire is None:
+                self._wire = Wire(
+                    self._address,
+                    where=self._where,
+                    headers={"Authorization": f"Bearer {self._key}"} if self._key else None,
+                    # A llama-server thread stays with an idle connection for five seconds, and
+                    # it has few: with more connections than threads the others starve. Opening
+                    # one on this machine costs next to nothing.
+                    keep=not self._address.is_loopback,
                 )
-            return self._client
+            return self._wire
 
-    def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
-        import httpx
+    def _send(self, method: str, path: str, content: Any = None) -> tuple[int, Any]:
+        return self._opened().json(method, f"/{path}", content, timeout_s=self._timeout_s)
 
-        try:
-            with transport.within(self._timeout_s):
-                return self._opened().request(method, path, **content)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
-            # The chain could carry headers of the request, and with them the key.
-            raise http_errors.from_exception(error, where=self._where) from None
-
-    def _read(self, response: httpx.Response) -> Any:
-        if not response.is_success:
-            raise http_errors.from_status(
-                response.status_code, response.text, where=self._where, model=self._model
-            )
-        try:
-            data = response.json()
-        except ValueError as error:
-            raise http_errors.not_json(response.text, where=self._where) from error
-        if isinstance(data, dict) and data.get("error") and not data.get("choices"):
-            raise http_errors.from_error_body(data, where=self._where, model=self._model)
-        return data
+    def _read(self, status: int, told: Any) -> Any:
+        if status not in _SUCCESS:
+            raise http_errors.from_status(status, told, where=self._where, model=self._model)
+        if isinstance(told, str):
+            raise http_errors.not_json(told, where=self._where)
+        if isinstance(told, dict) and told.get("error") and not told.get("choices"):
+            raise http_errors.from_error_body(told, where=self._where, model=self._model)
+        return told
 
     def _identified(self) -> ModelIdentity:
         owner = ""
-        response = self._send("GET", "models")
+        status, told = self._send("GET", "models")
         # A server may have no list; then the first answer will tell.
-        listed = None if response.status_code in _NO_LIST else self._read(response)
+        listed = None if status in _NO_LIST else self._read(status, told)
         if isinstance(listed, dict) and isinstance(listed.get("data"), list):
             models = [model for model in listed["data"] if isinstance(model, dict)]
             names = [str(model.get("id")) for model in models]
@@ -176,8 +189,8 @@ class OpenAIBackend:
                 near = difflib.get_close_matches(self._model, names, n=3, cutoff=0.3)
                 raise errors.ModelMissing(
                     f"{self._where} does not list {self._model}",
-                    remedy=f"it has {', '.join(near or names[:3])}; "
-                    f"write openai:{(near or names)[0]}@{self._address.url}",
+                    remedy=f"it has {', '.join(name[:_SHOWN] for name in near or names[:3])}; "
+                    f"write openai:{(near or names)[0][:_SHOWN]}@{self._address.url}",
                 )
             owner = next((str(m.get("owned_by") or "") for m in models), "")
         content = f"{self._model}\n{self._address.url}"
@@ -185,7 +198,7 @@ class OpenAIBackend:
             backend="openai",
             name=self._model,
             digest=hashlib.sha256(content.encode()).hexdigest(),
-            server=owner or "openai-compatible",
+            server=owner[:_SHOWN] or "openai-compatible",
             details={
                 "digest": "name only: the server tells no digest",
                 "address": self._address.netloc,
@@ -197,19 +210,19 @@ class OpenAIBackend:
         try:
             choice = data["choices"][0]
             message = choice["message"]
-            usage = data.get("usage") or {}
+            usage = _dict(data.get("usage"))
             return Answer(
                 text=_text(message),
                 finish=_finish(choice.get("finish_reason")),
-                prompt_tokens=usage.get("prompt_tokens"),
-                answer_tokens=usage.get("completion_tokens"),
+                prompt_tokens=said.count(usage.get("prompt_tokens")),
+                answer_tokens=said.count(usage.get("completion_tokens")),
                 server_s=_server_s(data.get("timings")),
                 wall_s=wall_s,
-                logprobs=_logprobs(choice.get("logprobs")),
+                logprobs=said.logprobs(_dict(choice.get("logprobs")).get("content")),
             )
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise errors.BadAnswer(
-                f"{self._where} answered no chat completion: {shorten(json.dumps(data), 120)}",
+                f"{self._where} answered no chat completion: {shorten(said.shown(data), 120)}",
                 remedy="check that the address ends in the API's prefix, such as /v1",
             ) from error
 
@@ -267,11 +280,19 @@ def chat_body(model: str, request: Request) -> dict[str, Any]:
 def _text(message: Mapping[str, Any]) -> str:
     content = message.get("content")
     if isinstance(content, list):
-        content = "".join(str(part.get("text", "")) for part in content)
+        content = "".join(part.get("text", "") for part in content)
     if content is None:
         # Hosted models put a refusal beside the content; it is what the model said.
         content = message.get("refusal") or ""
-    return str(content)
+    if not isinstance(content, str):
+        msg = f"the content is {type(content).__name__} and not text"
+        raise TypeError(msg)
+    return content
+
+
+def _dict(value: object) -> dict[str, Any]:
+    """What is told beside an answer; nothing where it is something else."""
+    return value if isinstance(value, dict) else {}
 
 
 def _finish(reason: Any) -> Finish:
@@ -284,24 +305,7 @@ def _finish(reason: Any) -> Finish:
 
 def _server_s(timings: Any) -> float | None:
     """Seconds of work as llama.cpp tells them; no other server does."""
-    if not isinstance(timings, dict):
-        return None
-    parts = [timings.get("prompt_ms"), timings.get("predicted_ms")]
-    spent = [float(part) for part in parts if isinstance(part, int | float)]
-    return sum(spent) / 1000 if spent else None
-
-
-def _logprobs(given: Any) -> tuple[TokenLogprob, ...] | None:
-    if not given or given.get("content") is None:
-        return None
-    return tuple(
-        TokenLogprob(
-            token=item["token"],
-            logprob=max(float(item["logprob"]), _LEAST_LOGPROB),
-            top=tuple(
-                (other["token"], max(float(other["logprob"]), _LEAST_LOGPROB))
-                for other in item.get("top_logprobs") or ()
-            ),
-        )
-        for item in given["content"]
-    )
+    told = _dict(timings)
+    parts = [said.seconds(told.get(name), 1e-3) for name in ("prompt_ms", "predicted_ms")]
+    spent = [part for part in parts if part is not None]
+    return sum(spent) if spent else None

@@ -122,7 +122,7 @@ class ReplayBackend:
         self._answers = {line["request"]: line for line in answers if line["model"] == key}
 
     @property
-    def slots(self) -> int:
+    def in_flight(self) -> int:
         """One: a look-up is over before another could start."""
         return 1
 
@@ -227,7 +227,7 @@ def _check_header(path: Path) -> None:
         time.sleep(0.01)  # another process has just made the file
     try:
         found = json.loads(first)["llmclf_recording"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise SettingsError(
             f"{path} exists and is no recording; give another file, or remove it"
         ) from None
@@ -265,7 +265,7 @@ def _last_line(file: int, size: int) -> bytes:
 def _is_json(line: bytes) -> bool:
     try:
         json.loads(line.decode("utf-8", "surrogatepass"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
@@ -323,7 +323,7 @@ def _read(path: Path) -> tuple[dict[str, ModelIdentity], list[dict[str, Any]], s
             continue
         try:
             _take(json.loads(line.decode("utf-8", "surrogatepass")), models, answers)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SettingsError(
                 f"{path}:{number}: no line of a recording ({_problem(error)}); "
                 f"remove the line or {_AGAIN}"

@@ -51,7 +51,7 @@ class ModelSpec:
         """The model as written on the command line, without user and password of a URL."""
         match self.backend:
             case "openai":
-                return f"openai:{self.name}@{_without_user(self.address)}"
+                return f"openai:{self.name}@{without_user(self.address)}"
             case "llamacpp" if self.text:
                 return f"llamacpp:{self.text}+{self.mmproj}"
             case "replay":
@@ -89,7 +89,7 @@ def parse_spec(text: str) -> ModelSpec:
                 return ModelSpec(backend="replay", file=file, name=name)
         case _:
             pass
-    shown = _without_user(text)
+    shown = without_user(text)
     raise SettingsError(f"{shown!r} is no model{_suggestion(shown)}; {_forms()}")
 
 
@@ -99,11 +99,11 @@ def _openai(rest: str) -> ModelSpec:
         other = re.match(r".+?@(?P<scheme>[a-z][a-z0-9+.-]*)://", rest, re.IGNORECASE)
         if other is not None and other["scheme"].casefold() not in ("http", "https"):
             raise SettingsError(
-                f"'openai:{_without_user(rest)}' has an address of scheme {other['scheme']!r}, "
+                f"'openai:{without_user(rest)}' has an address of scheme {other['scheme']!r}, "
                 "it must be http or https: write openai:NAME@http://HOST:PORT/v1"
             )
         raise SettingsError(
-            f"'openai:{_without_user(rest)}' lacks a name or an address: "
+            f"'openai:{without_user(rest)}' lacks a name or an address: "
             "write openai:NAME@http://HOST:PORT/v1"
         )
     return ModelSpec(backend="openai", name=split["name"], address=split["url"])
@@ -145,5 +145,7 @@ def _forms() -> str:
     return f"a model is written {', '.join(FORMS[:-1])} or {FORMS[-1]}"
 
 
-def _without_user(url: str) -> str:
-    return re.sub(r"//[^/]*@", "//", url)
+def without_user(text: str) -> str:
+    """A model or an address as written, without user and password of its URL."""
+    # Up to the last @: a password may hold signs that a URL should have escaped.
+    return re.sub(r"//.*@", "//", text, flags=re.DOTALL)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pytest_llmclf.backends.address import Address
     from pytest_llmclf.backends.connect import ConnectSettings
 
 State = Literal["ok", "note", "problem"]
@@ -117,15 +118,22 @@ def llama_server() -> Iterator[Check]:
 
 def ollama(settings: ConnectSettings) -> Iterator[Check]:
     """Whether Ollama answers, and which models it has."""
+    try:
+        addresses = settings.ollama_addresses()
+    except SettingsError as error:
+        yield Check(state="problem", subject="ollama", found=str(error), advice="mend OLLAMA_HOST")
+        return
+    for address in addresses:
+        yield from _ollama_at(address, settings)
+
+
+def _ollama_at(address: Address, settings: ConnectSettings) -> Iterator[Check]:
+    """Whether Ollama answers there, and which models it has."""
     from pytest_llmclf.backends.ollama import probe
     from pytest_llmclf.backends.ollama_listing import list_models
 
     try:
-        address = settings.ollama_address()
         address.require_allowed(settings.allow_remote)
-    except SettingsError as error:
-        yield Check(state="problem", subject="ollama", found=str(error), advice="mend OLLAMA_HOST")
-        return
     except BackendError as error:
         yield Check(
             state="note",

@@ -18,12 +18,11 @@ from pytest_llmclf.commands.project import (
     at_least,
     described,
     home_folder,
-    project_root,
 )
 from pytest_llmclf.datasets.layouts import LAYOUTS, layout_of
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.render.progress import ProgressLine
-from pytest_llmclf.settings import DEFAULT_SEED
+from pytest_llmclf.settings import DEFAULT_SEED, project_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError("--all and --per-class exclude each other: give one of them")
     layout = layout_of(arguments.kind)
     per_class = None if arguments.all else arguments.per_class or layout.per_class
-    usual = shelf_of(project_root(), os.environ)
+    usual = shelf_of(project_root(Path.cwd()), os.environ)
     shelf = usual if arguments.home is None else home_folder(arguments.home) / "datasets"
     with ProgressLine(sys.stderr) as progress:
         made = import_archive(
@@ -154,7 +153,7 @@ def _lines(made: Imported, elsewhere: Path | None, style: Style) -> Iterator[Lin
         place = style.safe(str(elsewhere))
         yield style.line(f"Evaluations look there when the environment says LLMCLF_DATA={place}")
     evaluation = f"evals/test_{name}.py"
-    written = (project_root() / evaluation).is_file()
+    written = (project_root(Path.cwd()) / evaluation).is_file()
     yield style.line("Next: ", (f"pytest {evaluation if written else 'evals/'}", "bold"))
 
 

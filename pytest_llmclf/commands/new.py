@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.commands.console import style_of, write
-from pytest_llmclf.commands.project import add_command, described, project_root
+from pytest_llmclf.commands.project import add_command, described
 from pytest_llmclf.errors import DatasetError, SettingsError
+from pytest_llmclf.settings import project_root
 
 if TYPE_CHECKING:
     import argparse
@@ -126,7 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from pytest_llmclf import dataset as datasets
 
-    root = project_root()
+    root = project_root(Path.cwd())
     name, identifier = arguments.name, _identifier(arguments.name)
     # Resolved: a link would be another folder for everybody else.
     folder = arguments.folder.expanduser().resolve()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.commands.project import project_root
 from pytest_llmclf.errors import DatasetError
+from pytest_llmclf.settings import project_root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pytest_llmclf.report import Report
 
@@ -18,7 +18,7 @@ def dataset_pictures(reports: Sequence[Report]) -> dict[tuple[str, str], Path]:
     """Files of pictures by evaluation and case id, of the datasets that this project has."""
     from pytest_llmclf.dataset import load, locate
 
-    root = project_root()
+    root = project_root(Path.cwd())
     files: dict[str, dict[str, Path]] = {}
     for name in dict.fromkeys(report.dataset.name for report in reports):
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pytest_llmclf.settings import project_root
+
 HOME_FOLDER = ".llmclf"
 """Folder of answers, runs and imported datasets, in the project's root."""
 
@@ -16,21 +18,11 @@ exit code:
 """For the help of commands that either do a thing or do not."""
 
 
-def project_root(start: Path | None = None) -> Path:
-    """The nearest folder, from the current one upwards, that has ``modelfiles/``; else that one.
-
-    An evaluation looks its names up from the same folder (`plan.project_root`).
-    """
-    start = (start or Path.cwd()).absolute()
-    for folder in (start, *start.parents):
-        if (folder / "modelfiles").is_dir():
-            return folder
-    return start
-
-
 def home_folder(given: Path | None) -> Path:
     """The folder given, or the project's own."""
-    return project_root() / HOME_FOLDER if given is None else given.expanduser().absolute()
+    if given is None:
+        return project_root(Path.cwd()) / HOME_FOLDER
+    return given.expanduser().absolute()
 
 
 def add_home(parser: argparse.ArgumentParser) -> None:

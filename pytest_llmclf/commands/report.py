@@ -106,6 +106,7 @@ def _write(found: RunFolder, out: Path, *, parquet: bool) -> tuple[Path, ...]:
         settings=found.settings,
         environment=found.environment,
         verdicts=found.verdicts,
+        baselines=found.baselines,
         parquet=parquet,
     )
 
@@ -117,6 +118,7 @@ def _write_page(found: RunFolder, path: Path, *, pictures: bool) -> Path:
     page = page_of(
         found.reports,
         found.verdicts,
+        baselines=found.baselines,
         settings=found.settings,
         environment=found.environment,
         pictures=dataset_pictures(found.reports) if pictures else {},

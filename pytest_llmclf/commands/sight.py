@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.backends.spec import EMBEDDED
+from pytest_llmclf.backends.spec import EMBEDDED, without_user
 from pytest_llmclf.commands.asking import ask, connected
 from pytest_llmclf.commands.checks import Check
 from pytest_llmclf.errors import LlmclfError
@@ -95,7 +95,7 @@ def check_sight(spec: str, settings: ConnectSettings) -> Check:
         # What a backend advises about remote hosts is an option of pytest's.
         return Check(
             state="problem",
-            subject=spec,
+            subject=without_user(spec),
             found=getattr(error, "message", str(error)),
             advice=getattr(error, "remedy", ""),
         )
@@ -126,19 +126,16 @@ def examine(model: Connected) -> list[Shown]:
 def judged(model: Connected, shown: Sequence[Shown]) -> Check:
     """What the answers mean."""
     answers = ", ".join(f"{each.expected}: {shorten(each.said, _SAID)}" for each in shown)
-    identity, slots = model.identity, model.backend.slots
+    identity = model.identity
     # The first answer may have waited for the model to be loaded.
     facts = (
         f"digest {identity.digest[:12]}, {identity.server}, {min(s.seconds for s in shown):.2f} s "
-        f"a picture, {slots} at once"
+        "a picture"
     )
     name = model.spec
     wrong = [each for each in shown if each.read != each.expected]
     if not wrong:
-        advice = ""
-        if identity.backend == "ollama" and slots == 1:
-            advice = "more at once: OLLAMA_NUM_PARALLEL=4 for `ollama serve` and for pytest"
-        return Check(state="ok", subject=name, found=f"sees ({answers}); {facts}", advice=advice)
+        return Check(state="ok", subject=name, found=f"sees ({answers}); {facts}")
     if len({each.read or each.said.strip() for each in shown}) == 1:
         return Check(
             state="problem",

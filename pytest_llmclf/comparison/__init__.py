@@ -29,7 +29,7 @@ CONFIDENCE = 0.95
 """Of the interval for the difference."""
 
 ChangeKind = Literal["broken", "fixed", "changed"]
-_TOLERANCE: Final = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<percent>%?)")
+_TOLERANCE: Final = re.compile(r"(?P<number>[0-9]{1,18}(?:\.[0-9]{1,18})?)\s*(?P<percent>%?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,7 +310,7 @@ def compare_reports(before: Report, now: Report) -> Comparison:
         for report in (before, now)
     ]
     notes = tuple(
-        f"{what} {_short(first)} -> {_short(second)}"
+        f"{what} {short_digest(first)} -> {short_digest(second)}"
         for what, first, second in (
             ("Modelfile", before.modelfile_digest, now.modelfile_digest),
             ("model digest", *_digests(before, now)),
@@ -336,9 +336,10 @@ def _digests(before: Report, now: Report) -> tuple[str, str]:
     return first, second
 
 
-def _short(digest: str) -> str:
-    kind, colon, rest = digest.rpartition(":")
-    return f"{kind}{colon}{rest[:12]}" if digest else "unknown"
+def short_digest(digest: str | None) -> str:
+    """A digest as people compare it: twelve digits behind its kind, or ``unknown``."""
+    kind, colon, rest = (digest or "unknown").rpartition(":")
+    return f"{kind}{colon}{rest[:12]}"
 
 
 def _partial(report: Report) -> bool:
@@ -371,6 +372,6 @@ def _why_refused(
     sets = (before.dataset.content_hash, now.dataset.content_hash)
     whole = not _partial(before) and not _partial(now)
     if strangers or (whole and all(sets) and sets[0] != sets[1]):
-        first, second = map(_short, sets)
+        first, second = map(short_digest, sets)
         return f"they are of different image sets ({before.dataset.name} {first} and {second})"
     return None if earlier.keys() & later.keys() else "they have no image in common"

@@ -28,7 +28,7 @@ class PairedModels:
         second: The other one.
         comparison: The second held against the first.
         p_value: Of the comparison, for all pairs compared with it (Holm).
-        pairs: How many those are, this one included.
+        pairs: How many those are; what is refused is not tested.
     """
 
     first: Report
@@ -60,10 +60,9 @@ def compare_models(reports: Sequence[Report]) -> tuple[PairedModels, ...]:
         two = [pair for pair in chosen if pair[0].evaluation == evaluation]
         comparisons = [compare_reports(*pair) for pair in two]
         adjusted = adjusted_p_values(comparisons)
+        tested = sum(each.refused is None for each in comparisons)
         found += [
-            PairedModels(
-                first=first, second=second, comparison=each, p_value=p_value, pairs=len(two)
-            )
+            PairedModels(first=first, second=second, comparison=each, p_value=p_value, pairs=tested)
             for (first, second), each, p_value in zip(two, comparisons, adjusted, strict=True)
         ]
     return tuple(found)

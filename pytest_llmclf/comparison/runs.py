@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
 from pytest_llmclf.comparison import SIGNIFICANCE, compare_reports
 from pytest_llmclf.comparison.models import adjusted_p_values
-from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.errors import SettingsError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,12 +132,10 @@ def _check_evaluations(
 ) -> None:
     for name in wanted:
         if name not in common:
-            near = difflib.get_close_matches(name, common, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
             raise SettingsError(
-                f"--evaluation {name!r} is not in both runs; {hint}"
+                f"--evaluation {name!r} is not in both runs; "
                 f"A has {', '.join(_names(before)) or 'none'}; "
-                f"B has {', '.join(_names(now)) or 'none'}"
+                f"B has {', '.join(_names(now)) or 'none'}{nearest(name, common)}"
             )
 
 
@@ -152,11 +149,9 @@ def _of_models(reports: Sequence[Report], models: Sequence[str], side: str) -> l
     for pattern in wanted:
         if not any(_meant(report, pattern) for report in reports):
             known = list(dict.fromkeys(report.model for report in reports))
-            near = difflib.get_close_matches(pattern, known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
             raise SettingsError(
-                f"--model {pattern!r} is not in run {side}; {hint}"
-                f"it has {', '.join(known) or 'none'}"
+                f"--model {pattern!r} is not in run {side}; "
+                f"it has {', '.join(known) or 'none'}{nearest(pattern, known)}"
             )
     return [
         report

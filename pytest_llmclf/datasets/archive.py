@@ -11,16 +11,18 @@ from __future__ import annotations
 import os
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Protocol
+from typing import IO, TYPE_CHECKING, Final
 
 from pytest_llmclf.dataset_sources import shown
 from pytest_llmclf.errors import DatasetError, PictureError
+from pytest_llmclf.render.progress import Progress, silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +38,7 @@ _DAMAGE: Final = (
     EOFError,
     RuntimeError,  # a zip entry under a password; also NotImplementedError: unknown compression
     ValueError,
+    struct.error,
     zlib.error,
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -48,17 +51,6 @@ _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\x28\xb5\x2f\xfd", "a zstandard archive"),
     (b"<", "a web page (a log-in page instead of the download?)"),
 )
-
-
-class Progress(Protocol):
-    """Told now and then how far something long is."""
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """`what` is `done` of `total`; a total of 0 is not known."""
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

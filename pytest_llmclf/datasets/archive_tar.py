@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from pytest_llmclf.datasets.archive import ArchiveLimits, Progress
+    from pytest_llmclf.datasets.archive import ArchiveLimits
+    from pytest_llmclf.render.progress import Progress
 
 _LONGEST_HEADER = 1 << 20
 _PIECE = 1 << 20

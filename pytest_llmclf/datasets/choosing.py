@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_llmclf.datasets.archive import Archive, Member, Progress
+    from pytest_llmclf.datasets.archive import Archive, Member
     from pytest_llmclf.datasets.layouts import Classes
+    from pytest_llmclf.render.progress import Progress
 
 _ENDINGS: Final = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif", "BMP": ".bmp", "WebP": ".webp"}
 _SAME_ENDINGS: Final = {".jpeg": ".jpg", ".jpe": ".jpg"}

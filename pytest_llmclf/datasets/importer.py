@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf import dataset as datasets
 from pytest_llmclf.dataset_sources import DESCRIPTION, natural_key, shown
-from pytest_llmclf.datasets.archive import opened, silent
+from pytest_llmclf.datasets.archive import opened
 from pytest_llmclf.datasets.choosing import Choosing
 from pytest_llmclf.datasets.layouts import sort_out
 from pytest_llmclf.errors import DatasetError
+from pytest_llmclf.render.progress import silent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_llmclf.datasets.archive import ArchiveLimits, LeftOut, Progress
+    from pytest_llmclf.datasets.archive import ArchiveLimits, LeftOut
     from pytest_llmclf.datasets.layouts import Layout
+    from pytest_llmclf.render.progress import Progress
 
 LEFT_OUT: Final = "left-out.csv"
 """File beside the manifest that lists what was looked at and not imported."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.dataset_sources import natural_key, shown
-from pytest_llmclf.errors import DatasetError
+from pytest_llmclf.errors import DatasetError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -123,9 +122,8 @@ def layout_of(kind: str) -> Layout:
         if layout.kind == kind:
             return layout
     kinds = [layout.kind for layout in LAYOUTS]
-    near = difflib.get_close_matches(kind, kinds, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise DatasetError(shown(f"no data set {kind!r} is known{hint} There are: {', '.join(kinds)}"))
+    there = f"there are {', '.join(kinds)}{nearest(kind, kinds)}"
+    raise DatasetError(shown(f"no data set {kind!r} is known; {there}"))
 
 
 def sort_out(archive: Archive, layout: Layout) -> Classes:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.errors import SettingsError, nearest
 from pytest_llmclf.gate.reading import Certainty, population, read, told
-from pytest_llmclf.gate.text import Parsed, near, parse, split_address
+from pytest_llmclf.gate.text import Parsed, parse, split_address
 from pytest_llmclf.gate.threshold import EVERY, Threshold
 from pytest_llmclf.report import Verdict
 
@@ -92,7 +92,7 @@ class Gate:
             known = get_args(Images)
             raise SettingsError(
                 f"gate {self.expression!r}: images={self.images!r} is not one of "
-                f"{', '.join(known)}{near(str(self.images), known)}"
+                f"{', '.join(known)}{nearest(str(self.images), known)}"
             )
 
     def applies(self, model: str, *, imported: bool) -> bool:
@@ -288,4 +288,4 @@ def _check_slice(gate: Gate, threshold: Threshold, tags: Mapping[str, Collection
 
 def _unknown(gate: Gate, what: str, word: str, known: Sequence[str]) -> str:
     there = ", ".join(known) if known else "there is none"
-    return f"gate {gate.expression!r}: {what} {word!r} is not one of {there}{near(word, known)}"
+    return f"gate {gate.expression!r}: {what} {word!r} is not one of {there}{nearest(word, known)}"

@@ -10,14 +10,13 @@ quotes (values no braces and commas), or anything at all in double quotes, where
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.errors import SettingsError, nearest
 from pytest_llmclf.gate.threshold import (
     CALIBRATION,
     COMPARISONS,
@@ -26,9 +25,6 @@ from pytest_llmclf.gate.threshold import (
     WHOLE,
     Threshold,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
 _THRESHOLD: Final = re.compile(
@@ -108,12 +104,6 @@ def split_address(text: str) -> tuple[str, str]:
     return name.strip(), gate.strip()
 
 
-def near(word: str, known: Sequence[str]) -> str:
-    """The end of a message: what was probably meant; empty where nothing is near."""
-    found = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""
-
-
 def _thresholds(text: str, whole: str) -> tuple[Threshold, ...]:
     parts = _split(text, whole)
     return tuple(
@@ -150,7 +140,9 @@ def _threshold(part: str, place: str) -> Threshold:
     name, label = match["name"], match["label"]
     if name not in WHOLE and name not in PER_CLASS:
         known = [*WHOLE, *PER_CLASS]
-        raise SettingsError(f"{place}{name!r} is not one of {', '.join(known)}{near(name, known)}")
+        raise SettingsError(
+            f"{place}{name!r} is not one of {', '.join(known)}{nearest(name, known)}"
+        )
     if name in PER_CLASS and label is None:
         raise SettingsError(
             f"{place}{name} is of one class: write {name}[LABEL], {name}[*] for each class by "
@@ -266,7 +258,7 @@ def _level(text: str, place: str) -> float:
 
 def _per_cent(text: str) -> float | None:
     """The share that ``95%`` is, as near as a float gets; ``None`` for anything else."""
-    if not re.fullmatch(r"\d+(\.\d*)?%", text):
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,99})?%", text):
         return None
     return float(Fraction(text[:-1].rstrip(".")) / _PERCENT)
 

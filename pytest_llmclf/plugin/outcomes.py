@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.outcome import Misclassified, ModelError, Outcome, Unparsed
+from pytest_llmclf.outcome import OUTCOME_KINDS, Misclassified, ModelError, Outcome, Unparsed
 from pytest_llmclf.plugin.collect import job_of
 from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE
 from pytest_llmclf.plugin.run import run_of
 from pytest_llmclf.render.text import width
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_llmclf.engine import Job
 
+_LEFT = {kind: {"outcome": {"kind": kind}} for kind in OUTCOME_KINDS}
+"""What stays on a report whose outcome is noted; shared by all of a kind."""
 OUTCOMES_KEY = pytest.StashKey[tuple[Outcome, ...]]()
 """Of the first asking, then of the repeats."""
 Status = tuple[str, str, str | tuple[str, dict[str, bool]]]
@@ -67,8 +72,30 @@ def look_ahead(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     announce(item.config, [item] if nextitem is None else [item, nextitem])
 
 
+@contextmanager
+def told_briefly(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Meanwhile spare pytest the source and traceback of what is told in one line.
+
+    They are most of what a misclassified image costs, and `carry` would replace them anyway.
+    """
+    raised = None if call.excinfo is None else call.excinfo.value
+    if (
+        not isinstance(raised, Misclassified | Unparsed | ModelError)
+        or OUTCOMES_KEY not in item.stash
+    ):
+        yield
+        return
+    said = str(raised)
+    # Of this item alone: its class may be anybody's.
+    item.repr_failure = lambda *_, **__: said  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del item.repr_failure
+
+
 def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-    """Put the outcome on the report, and make a finding of what is no failure."""
+    """Hand the outcome over to the report, and make a finding of what is no failure."""
     outcomes = item.stash.get(OUTCOMES_KEY, None)
     job = job_of(item)
     if outcomes is None or job is None:
@@ -76,12 +103,15 @@ def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
     outcome, *repeats = outcomes
     if report.when != _ends_in(outcome):
         return
+    del item.stash[OUTCOMES_KEY]  # pytest keeps every item until the end
     run = run_of(item.config)
     identity = run.engine.identity(job.assignment)
     carried = {
         "outcome": outcome.to_json(),
         "repeats": [asking.to_json() for asking in repeats],
         "identity": None if identity is None else identity.to_json(),
+        "notices": run.engine.notices(job.assignment),
+        "store": run.store_notice,
     }
     setattr(report, REPORT_ATTRIBUTE, carried)
     raised = None if call.excinfo is None else call.excinfo.value
@@ -95,6 +125,16 @@ def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
         report.longrepr = str(raised)
 
 
+def forget(report: pytest.TestReport) -> None:
+    """Keep no more on a report than its status needs: pytest keeps every report until the end.
+
+    To be called when every reporter has had it. What they are told stays what it is.
+    """
+    carried = getattr(report, REPORT_ATTRIBUTE, {})
+    if "outcome" in carried:
+        setattr(report, REPORT_ATTRIBUTE, _LEFT[carried["outcome"]["kind"]])
+
+
 def status(report: pytest.TestReport, config: pytest.Config) -> Status | None:
     """Category, letter and word of an image's or gate's report; ``None`` leaves it to pytest."""
     carried = getattr(report, REPORT_ATTRIBUTE, {})
@@ -102,15 +142,16 @@ def status(report: pytest.TestReport, config: pytest.Config) -> Status | None:
         return None
     if "verdict" in carried:
         return _gate_status(report, carried["verdict"])
-    outcome = Outcome.from_json(carried["outcome"])
-    details = f" {outcome.summary()}" if config.get_verbosity() > 0 else ""
-    if report.skipped and outcome.kind == "not_needed":
+    kind, details = carried["outcome"]["kind"], ""
+    if config.get_verbosity() > 0:
+        details = f" {Outcome.from_json(carried['outcome']).summary()}"
+    if report.skipped and kind == "not_needed":
         return "not needed", "-", (f"NOT NEEDED{details}", {"cyan": True})
-    if report.passed and outcome.kind == "correct":
+    if report.passed and kind == "correct":
         return "passed", ".", (f"PASSED{details}", {"green": True})
-    if hasattr(report, "wasxfail") or (report.failed and outcome.kind == "error"):
-        category, letter, word, markup = _SHOWN[outcome.kind]
-        if hasattr(report, "wasxfail") and _told_by_pytest(report, word, config):
+    if hasattr(report, "wasxfail") or (report.failed and kind == "error"):
+        category, letter, word, markup = _SHOWN[kind]
+        if details and hasattr(report, "wasxfail") and _told_by_pytest(report, word, config):
             details = ""
         return category, letter, (f"{word}{details}", markup)
     return None

@@ -49,18 +49,28 @@ class Reporter:
             self._thumbnails = HtmlThumbnails(self._config)
         start_live_line(self._config)
 
-    # First, since other reporters read what is added here.
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    # Around all others, since other reporters read what is added here.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(
+        self, report: pytest.TestReport
+    ) -> Generator[None, object, object]:
         """Note an image's outcome."""
-        if self._properties is not None:
-            self._properties.note(report)
+        outcome = None
         if hasattr(report, "llmclf"):
             from pytest_llmclf.plugin.ledger import book_of
 
-            book_of(self._config).note(report)
+            outcome = book_of(self._config).note(report)
             if self._thumbnails is not None:
                 self._thumbnails.add(report)
+        if self._properties is not None:
+            self._properties.note(report, outcome)
+        result = yield
+        # With -v, pytest's summary of the tests tells of outcomes in full.
+        if outcome is not None and self._config.get_verbosity() <= 0:
+            from pytest_llmclf.plugin.outcomes import forget
+
+            forget(report)
+        return result
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -119,7 +129,7 @@ class Reporter:
         from pytest_llmclf.plugin.ci import write_summaries
 
         try:
-            self._folder = write_artifacts(run, reports, book.verdicts)
+            self._folder = write_artifacts(run, reports, book)
             with self._progress() as progress:
                 self._page = write_run_page(run, reports, book, self._folder, progress)
         except (OSError, LlmclfError) as error:

@@ -123,6 +123,8 @@ class Run:
                 store=self.store,
                 policy=self.settings.asking,
                 recorder=self._recorder,
+                way=self._way,
+                run=self.id,
             )
         return self._engine
 
@@ -181,6 +183,12 @@ class Run:
             return Recorder(self.settings.record)
         except SettingsError as error:
             raise pytest.UsageError(f"--llmclf-record: {error}") from error
+
+    def _way(self, assignment: Assignment) -> str | None:
+        from pytest_llmclf.backends.way import way_to
+
+        hosts = self._connect_settings().ollama_hosts
+        return way_to(assignment.spec, assignment.modelfile, hosts)
 
     def _connect(self, assignment: Assignment) -> Backend:
         return self._connected.connect(assignment.spec, assignment.modelfile)

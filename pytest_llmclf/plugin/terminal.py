@@ -91,9 +91,11 @@ def print_reports(
         reporter,
         gate_lines(verdicts, style) if brief else lines(reports, verdicts, style, every=every),
     )
-    for line in (run.store_notice, *troubles):
-        if line:
-            reporter.write_line(f"llmclf: {line}", yellow=True)
+    own = () if run.store_notice is None else (run.store_notice,)
+    # The full reports tell what is to be noticed of servers themselves.
+    noticed = book.notices() if brief else ()
+    for line in dict.fromkeys((*own, *book.store_notices, *noticed, *troubles)):
+        reporter.write_line(f"llmclf: {line}", yellow=True)
     if not brief:
         for what, path in zip(("files of this run", "page for a browser"), written, strict=False):
             reporter.write_line(f"llmclf: {what}: {_near(path)}")

@@ -79,8 +79,8 @@ def _bins(bins: tuple[Bin, ...], style: Style) -> Iterator[Line]:
         mean = right(numbers.score(one.mean_confidence, style.digits), 9)
         correct = right(numbers.score(one.accuracy, style.digits), 9)
         bar = "█" * round(room * (one.accuracy.value or 0))
-        figures = f"{span}{right(numbers.count(one.count), 9)}{mean}{correct}"
-        yield style.line(f"{_INDENT * 2}{figures}  ", (bar, "cyan"))
+        figures = f"{_INDENT * 2}{span}{right(numbers.count(one.count), 9)}{mean}{correct}"
+        yield style.line(figures, *([("  " + bar, "cyan")] if bar else ()))
 
 
 def _warnings(calibration: Calibration) -> Iterator[str]:

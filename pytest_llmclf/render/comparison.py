@@ -81,10 +81,24 @@ def comparison_lines(
         tests: How many comparisons that p-value is for.
         most: Most images named in one list.
     """
+    yield from summary_lines(comparison, names, style, p_value=p_value, tests=tests)
+    if comparison.refused is None:
+        yield from _lists(comparison, _shown(names, style), style, most)
+
+
+def summary_lines(
+    comparison: Comparison,
+    names: tuple[str, str],
+    style: Style,
+    *,
+    p_value: float | None = None,
+    tests: int = 1,
+) -> Iterator[Line]:
+    """`comparison_lines` without the images."""
     if comparison.refused is not None:
         yield from _wrapped(style, f"not compared: {comparison.refused}", "yellow")
         return
-    shown = [style.name(name, min(_NAME, style.width // 2)) for name in names]
+    shown = _shown(names, style)
     columns = max(map(width, shown))
     for name, ratio in zip(shown, (comparison.before, comparison.now), strict=True):
         accuracy = numbers.counted(ratio, style.digits)
@@ -96,7 +110,10 @@ def comparison_lines(
         yield from _wrapped(style, _sentence(comparison, names, chance, tests))
     for text in (*_left_out(comparison), *comparison.notes):
         yield from _wrapped(style, text, "yellow")
-    yield from _lists(comparison, shown, style, most)
+
+
+def _shown(names: tuple[str, str], style: Style) -> list[str]:
+    return [style.name(name, min(_NAME, style.width // 2)) for name in names]
 
 
 def _difference(comparison: Comparison, style: Style) -> str:

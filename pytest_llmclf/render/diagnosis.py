@@ -32,7 +32,6 @@ LEGEND: Final = (
 _INDENT = "  "
 _NAME = 40
 _SAID = 40
-_LEAST = 0.001
 _LISTED = 3
 _MOST = 3
 
@@ -90,8 +89,8 @@ def finding_text(finding: Finding) -> str:
             return (
                 f"{_name(finding.label)} is never the answer, though "
                 f"{numbers.plural(finding.images, 'image shows', 'images show')} it "
-                f"({_p(finding.p_value)}): describe the label, or give it a synonym that the "
-                f"model uses."
+                f"({numbers.p_value(finding.p_value)}): describe the label, or give it a synonym "
+                f"that the model uses."
             )
         case ConfusedPair():
             return _confused(finding)
@@ -148,7 +147,7 @@ def _attractor(finding: Attractor) -> str:
     text = (
         f"{_name(finding.label)} attracts wrong answers: {finding.taken} of {finding.wrong}, from "
         f"{sources}, most from {_names(finding.sources)}; spread evenly it would be "
-        f"{finding.even:.0f} ({_p(finding.p_value)})"
+        f"{finding.even:.0f} ({numbers.p_value(finding.p_value)})"
     )
     match finding.prompt:
         case "example":
@@ -171,7 +170,8 @@ def _confused(finding: ConfusedPair) -> str:
         says = (
             f"{taken} and {taken_for} are taken for each other ({forth}, and {back} the other way)"
         )
-    return f"{says}; {_p(finding.p_value)}: describe in the labels what tells them apart."
+    chance = numbers.p_value(finding.p_value)
+    return f"{says}; {chance}: describe in the labels what tells them apart."
 
 
 def _weak(finding: WeakSlice) -> str:
@@ -186,7 +186,8 @@ def _weak(finding: WeakSlice) -> str:
     return (
         f"Weak {where}: {weak.hits} of {weak.total} right ({numbers.percent(weak)}), "
         f"{rest.hits} of {rest.total} ({numbers.percent(rest)}) elsewhere "
-        f"({_p(finding.p_value)}){also}: look at these images, or gate them on their own."
+        f"({numbers.p_value(finding.p_value)}){also}: look at these images, or gate them on "
+        "their own."
     )
 
 
@@ -208,10 +209,6 @@ def _name(text: str) -> str:
 def _names(labels: Sequence[str]) -> str:
     more = f" and {len(labels) - _LISTED} more" if len(labels) > _LISTED else ""
     return ", ".join(map(_name, labels[:_LISTED])) + more
-
-
-def _p(p_value: float) -> str:
-    return f"p < {_LEAST}" if p_value < _LEAST else f"p = {p_value:.3f}"
 
 
 def _often(chance: float) -> str:

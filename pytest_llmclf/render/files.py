@@ -2,7 +2,7 @@
 
 =====================  ====================================================================
 run.json               settings, environment, and by report the model, dataset, ledger, counts
-                       and scores; then the gates
+                       and scores; then the gates and baselines
 outcomes.jsonl         one outcome a line, complete (`Outcome.to_json`)
 outcomes.csv           the same for spreadsheets, flat, texts of answers but no log-probabilities
 outcomes.parquet       the same with types and the probability of every label; where asked for
@@ -17,11 +17,9 @@ a reader sees the old one or the new one, never a part.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
-import os
 import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -33,12 +31,14 @@ from pytest_llmclf.render import terminal
 from pytest_llmclf.render.markdown import markdown_summary
 from pytest_llmclf.render.matrix_svg import confusion_svg
 from pytest_llmclf.render.text import Style
+from pytest_llmclf.render.whole_file import beside, write_pieces, write_whole
 from pytest_llmclf.stability import stability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_llmclf.comparison import Comparison
     from pytest_llmclf.metrics import Averages
     from pytest_llmclf.report import Report, Verdict
 
@@ -59,6 +59,7 @@ def write_run(
     settings: Mapping[str, Any],
     environment: Mapping[str, Any],
     verdicts: Sequence[Verdict] = (),
+    baselines: Mapping[tuple[str, str], Comparison] | None = None,
     parquet: bool = False,
 ) -> tuple[Path, ...]:
     """Write all files of a run and return their paths, `run.json` last.
@@ -71,6 +72,7 @@ def write_run(
         settings: What was asked for, as JSON built-ins; must hold no secret.
         environment: Versions and machine, as JSON built-ins; must hold no secret.
         verdicts: What the gates came to.
+        baselines: By evaluation and model, the committed predictions against the run.
         parquet: Whether to write `outcomes.parquet`, too.
 
     Raises:
@@ -81,7 +83,7 @@ def write_run(
         _need_parquet()
     folder.mkdir(parents=True, exist_ok=True)
     written = [
-        _write(folder / "outcomes.jsonl", outcomes_jsonl(reports)),
+        write_pieces(folder / "outcomes.jsonl", map(_encoded, _jsonl_lines(reports))),
         *write_reports(folder, reports, verdicts, parquet=parquet),
     ]
     summary = {
@@ -93,6 +95,10 @@ def write_run(
             for report, name in zip(reports, picture_names(reports), strict=True)
         ],
         "gates": [asdict(verdict) for verdict in verdicts],
+        "baselines": [
+            {"evaluation": evaluation, "model": model, **asdict(comparison)}
+            for (evaluation, model), comparison in (baselines or {}).items()
+        ],
     }
     written.append(_write(folder / "run.json", _json(summary, indent=2) + "\n"))
     return tuple(written)
@@ -128,25 +134,27 @@ def write_reports(
         from pytest_llmclf.frames import write_parquet
 
         path = folder / "outcomes.parquet"
-        with _beside(path) as draft:
+        with beside(path) as draft:
             write_parquet(draft, reports).replace(path)
         written.append(path)
     if reports:
         from pytest_llmclf.render import plots
 
         for report, name in zip(reports, picture_names(reports), strict=True):
-            written.append(_replace(folder / f"{name}.png", plots.confusion_png(report)))
+            written.append(write_whole(folder / f"{name}.png", plots.confusion_png(report)))
             written.append(_write(folder / f"{name}.svg", confusion_svg(report)))
     return tuple(written)
 
 
 def outcomes_jsonl(reports: Iterable[Report]) -> str:
     """Every outcome of every report, one JSON object a line."""
-    return "".join(
-        _json({"schema": SCHEMA, **outcome.to_json()}) + "\n"
-        for report in reports
-        for outcome in outcomes_of(report)
-    )
+    return "".join(_jsonl_lines(reports))
+
+
+def _jsonl_lines(reports: Iterable[Report]) -> Iterator[str]:
+    for report in reports:
+        for outcome in outcomes_of(report):
+            yield _json({"schema": SCHEMA, **outcome.to_json()}) + "\n"
 
 
 def outcomes_csv(reports: Sequence[Report]) -> str:
@@ -256,26 +264,9 @@ def _json(value: object, indent: int | None = None) -> str:
 
 
 def _write(path: Path, text: str) -> Path:
+    return write_whole(path, _encoded(text))
+
+
+def _encoded(text: str) -> bytes:
     # Half a surrogate pair, which a model can emit, has no UTF-8: it is escaped, as JSON does.
-    return _replace(path, text.encode("utf-8", "backslashreplace"))
-
-
-def _replace(path: Path, content: bytes) -> Path:
-    """Write beside `path`, then take its place at once."""
-    with _beside(path) as draft:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    return path
-
-
-@contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A name next to `path` that nothing is left of."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield draft
-    finally:
-        draft.unlink(missing_ok=True)
+    return text.encode("utf-8", "backslashreplace")

@@ -51,7 +51,9 @@ def live_text(live: Live, style: Style) -> str:
         ends = stats.clopper_pearson(live.correct.hits, live.correct.total, confidence=CONFIDENCE)
         share = numbers.percent(live.correct)
         low, high = numbers.percent(ends.low, 0), numbers.percent(ends.high, 0)
-        parts.append(f"{share} correct so far ({low}–{high})")
+        # A dash before ">99%" would read as an arrow.
+        joint = " to " if high.startswith(">") else "–"
+        parts.append(f"{share} correct so far ({low}{joint}{high})")
     else:
         parts.append("waiting for the first answer")
     if live.per_s is not None:

@@ -14,7 +14,7 @@ from pytest_llmclf.calibration import ece
 from pytest_llmclf.comparison.models import compare_models
 from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render import numbers
-from pytest_llmclf.render.comparison import comparison_lines
+from pytest_llmclf.render.comparison import summary_lines
 from pytest_llmclf.render.diagnosis import diagnosis_lines
 from pytest_llmclf.render.terminal import with_interval
 from pytest_llmclf.render.text import Style, cut
@@ -190,21 +190,8 @@ def _section(report: Report) -> Iterator[str]:
 
 
 def _counts(report: Report) -> str:
-    ledger = report.ledger
-    parts = [
-        f"{numbers.count(number)} {word}"
-        for number, word in (
-            (ledger.correct, "correct"),
-            (ledger.misclassified, "misclassified"),
-            (ledger.unparsed, "unparsed"),
-            (ledger.error, "without an answer"),
-            (ledger.not_needed, "not needed"),
-            (ledger.lost, "lost"),
-        )
-        if number
-    ]
     speed = "" if not report.images_per_s else f"; {numbers.rate(report.images_per_s)}"
-    return f"{numbers.plural(ledger.collected, 'image')}: {', '.join(parts) or 'none'}{speed}."
+    return f"{numbers.ends(report.ledger)}{speed}."
 
 
 def _accuracy(report: Report) -> str:
@@ -335,26 +322,15 @@ def _compared_overview(compared: Sequence[Compared]) -> Iterator[str]:
 def _compared_section(each: Compared) -> Iterator[str]:
     models = " and ".join(map(code, dict.fromkeys((each.before.model, each.now.model))))
     yield from (f"### {code(each.before.evaluation)} · {models}", "")
-    yield from (f"- {escaped(text)}" for text in _sentences(each))
+    found = summary_lines(
+        each.comparison, ("A", "B"), _ENDLESS, p_value=each.p_value, tests=each.tests
+    )
+    yield from (f"- {escaped(line.text.strip())}" for line in found)
     yield ""
     if each.comparison.refused is not None:
         return
     for kind in _CHANGES:
         yield from _changes(each.comparison, kind)
-
-
-def _sentences(each: Compared) -> Sequence[str]:
-    """What the terminal says, without the images, which stand in tables here."""
-    found = each.comparison
-    lines = comparison_lines(
-        found, ("A", "B"), _ENDLESS, p_value=each.p_value, tests=each.tests, most=0
-    )
-    said = [line.text.strip() for line in lines]
-    if found.refused is not None:
-        return said
-    # At the end there are two lines, a head and a count, for each kind of change.
-    kinds = sum(bool(found.of_kind(kind)) for kind in _CHANGES)
-    return said[: len(said) - 2 * kinds]
 
 
 def _changes(comparison: Comparison, kind: ChangeKind) -> Iterator[str]:

@@ -53,20 +53,8 @@ def _fits(report: Report) -> bool:
 
 def _head(report: Report) -> Iterator[str]:
     ledger = report.ledger
-    parts = [
-        f"{numbers.count(number)} {word}"
-        for number, word in (
-            (ledger.correct, "correct"),
-            (ledger.misclassified, "misclassified"),
-            (ledger.unparsed, "unparsed"),
-            (ledger.error, "without an answer"),
-            (ledger.not_needed, "not needed"),
-            (ledger.lost, "lost"),
-        )
-        if number
-    ]
     yield f"<p><b>{_text(report.evaluation)}</b> · {_text(report.model)}<br>"
-    yield f"{numbers.plural(ledger.collected, 'image')}: {', '.join(parts) or 'none'}<br>"
+    yield f"{numbers.ends(ledger)}<br>"
     accuracy = with_interval(report.accuracy, _PLAIN, stopped=bool(ledger.not_needed))
     yield f"accuracy <b>{_text(accuracy, 200)}</b></p>"
     why = ledger.why_incomplete()

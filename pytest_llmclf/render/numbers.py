@@ -9,12 +9,14 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_llmclf.ledger import Ledger
     from pytest_llmclf.metrics import Measure, Ratio
     from pytest_llmclf.stats import Interval
 
 UNDEFINED = "–"
 
 _SECOND, _MINUTE, _HOUR = 1.0, 60, 3600
+_LEAST_P = 0.001
 _EVERYDAY = 100
 """From here on a rate is written without decimals."""
 
@@ -58,6 +60,11 @@ def confidence(level: float) -> str:
     return f"{100 * level:.6g}%"
 
 
+def p_value(chance: float) -> str:
+    """How often chance alone shows as much: ``p = 0.012``, ``p < 0.001``."""
+    return f"p < {_LEAST_P}" if chance < _LEAST_P else f"p = {chance:.3f}"
+
+
 def count(number: int) -> str:
     """A count in running text, in groups of three: ``12,345``."""
     return f"{number:,}"
@@ -66,6 +73,23 @@ def count(number: int) -> str:
 def plural(number: int, one: str, many: str | None = None) -> str:
     """A count and its noun: ``1 image``, ``500 images``."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def ends(ledger: Ledger) -> str:
+    """How the images ended, without zeros: ``500 images: 489 correct, 11 misclassified``."""
+    parts = [
+        f"{count(number)} {word}"
+        for number, word in (
+            (ledger.correct, "correct"),
+            (ledger.misclassified, "misclassified"),
+            (ledger.unparsed, "unparsed"),
+            (ledger.error, "without an answer"),
+            (ledger.not_needed, "not needed"),
+            (ledger.lost, "lost"),
+        )
+        if number
+    ]
+    return f"{plural(ledger.collected, 'image')}: {', '.join(parts) or 'none'}"
 
 
 def duration(seconds: float | None) -> str:

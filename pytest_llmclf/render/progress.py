@@ -13,7 +13,7 @@ _CLEAR = "\r\x1b[K"
 
 
 Progress = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and out of how much."""
+"""Is told what is being done, how much of it is done, and out of how much (0: not known)."""
 
 
 def silent(_what: str, _done: int, _total: int) -> None:

@@ -84,7 +84,7 @@ def test_it_identifies_itself(backend: Backend) -> None:
     assert identity.spec == "llamacpp:micro-llava"
     assert identity.server.startswith("llama.cpp ")
     assert len(identity.digest) == 64
-    assert backend.slots == 4
+    assert backend.in_flight == 8
 
 
 def test_it_gives_log_probabilities(backend: Backend) -> None:

@@ -11,14 +11,11 @@ import hashlib
 import json
 import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
-from pytest_llmclf.backends.address import Address
 from tests.ollama_replay.recordings import Exchange, all_exchanges, exchange
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from tests.served import Served
 
 BASES = {"micro-llava": "104", "smol": "023"}
 """Models that the recorded server had, and the recording of their `show`."""
@@ -75,7 +72,7 @@ class Seen:
     body: Any
 
 
-class OllamaReplay:
+class OllamaReplay(Served):
     """A server on a free port of 127.0.0.1, for use in a ``with`` block.
 
     Args:
@@ -103,31 +100,7 @@ class OllamaReplay:
         self._lock = threading.Lock()
         self._models = {f"{name}:latest": _base_model(name) for name in models}
         self._blobs: set[str] = set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        """Start it."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop it."""
-        self._server.shutdown()
-        self._thread.join(5)
-        self._server.server_close()
-
-    @property
-    def address(self) -> Address:
-        """Where it listens."""
-        return Address(host="127.0.0.1", port=self._server.server_address[1])
+        super().__init__(_handler(self))
 
     @property
     def models(self) -> list[str]:

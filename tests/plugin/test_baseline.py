@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -257,6 +258,20 @@ def test_missing_predictions_are_demanded_of_a_gated_model(colours: Colours) -> 
     colours.evaluation(arguments=", baseline", body="assert report.predictions == baseline")
     assert colours.run().ret == pytest.ExitCode.TESTS_FAILED
     assert not (colours.root / "__predictions__").exists()
+
+
+def test_missing_predictions_are_written_by_the_command_in_the_message(colours: Colours) -> None:
+    """It is typed as it stands; with what it wrote, the next run passes."""
+    colours.evaluation(arguments=", baseline", body="assert report.predictions == baseline")
+    failed = colours.run("-n2")
+    word, text = verdict(colours)
+    found = re.fullmatch(r".*; to write them: pytest (.+) \(then commit __predictions__\)", text)
+    assert found is not None
+    assert word == "FAIL"
+    failed.stdout.fnmatch_lines([f"*to write them: pytest {found[1]} (then commit*"])
+    assert colours.run(*found[1].split(), model="").ret == pytest.ExitCode.OK
+    assert len(files(colours)) == 1
+    assert colours.run().ret == pytest.ExitCode.OK
 
 
 def test_missing_predictions_of_another_model_are_no_failure(colours: Colours) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.plugin.colour_server import Odd
+from pytest_llmclf.store import AnswerStore
+from tests.plugin.colour_server import ColourServer, Odd
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.plugin.conftest import Colours
 
 EACH = 6
@@ -209,3 +213,80 @@ def test_collecting_only_is_quiet_where_warnings_are_errors(colours: Colours) ->
     assert result.ret == pytest.ExitCode.OK
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
     result.stdout.fnmatch_lines(["test_colours.py::test_gate[[]openai:colours]"])
+
+
+NOTE_FOLDER = """
+import os
+
+def pytest_collection_finish(session):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        (session.config.rootpath / "ran-here").write_text(str(session.items[0].path))
+"""
+
+
+def apart(colours: Colours, number: int, model: str) -> Path:
+    """A folder elsewhere with a copy of the project, as on a machine with its own model."""
+    folder = colours.root.parent / f"{colours.root.name}-host{number}"
+    shutil.copytree(colours.root, folder)
+    (folder / "conftest.py").write_text(NOTE_FOLDER)
+    (folder / "pytest.ini").write_text(f"[pytest]\nllmclf_model = {model}\n")
+    return folder
+
+
+def run_on_hosts(colours: Colours, *folders: Path) -> pytest.RunResult:
+    """Run with a worker in each folder.
+
+    As over ssh, nothing but the channel of execnet connects the workers with the controller.
+    """
+    (colours.root / "pytest.ini").write_text(f"[pytest]\nllmclf_model = {colours.server.spec}\n")
+    given = [f"--tx=popen//python={sys.executable}//chdir={folder}" for folder in folders]
+    own = [arg for arg in colours.command(model="") if not arg.startswith("--rootdir")]
+    return colours.pytester.runpytest_subprocess(*own, "--dist=load", *given, timeout=60)
+
+
+def answers_in(path: Path) -> int:
+    """How many answers a store keeps."""
+    assert path.is_file()
+    with AnswerStore(path) as store:
+        return len(store)
+
+
+def test_workers_apart_have_the_same_report(spread: Colours) -> None:
+    """Folders and stores of their own, nothing shared: what one process would report."""
+    folders = [apart(spread, number, spread.server.spec) for number in (1, 2)]
+    result = run_on_hosts(spread, *folders)
+    assert result.ret == pytest.ExitCode.OK
+    together, gates = spread.written(), gate_words(spread)
+    assert spread.ledger() == {"collected": 18, "correct": 16, "misclassified": 1, "unparsed": 1}
+    assert set(spread.server.asked.values()) == {1}
+    for folder in folders:
+        assert (folder / "ran-here").read_text() == str(folder / "test_colours.py")
+    assert sum(answers_in(folder / ".llmclf" / "answers.sqlite") for folder in folders) == ALL
+
+    spread.run_apart("-n0", "--llmclf-home", str(spread.root / "alone"))
+    alone = spread.written()
+    assert gate_words(spread) == gates == ["PASS"]
+    for same in ("ledger", "confusion", "accuracy", "identity", "notes"):
+        assert together[same] == alone[same]
+
+
+def test_two_models_of_one_name_are_never_one_report(spread: Colours) -> None:
+    """Workers that ask two servers of which nobody knows that they have the same model."""
+    with ColourServer() as other:
+        servers = (spread.server, other)
+        folders = [apart(spread, number, its.spec) for number, its in enumerate(servers)]
+        result = run_on_hosts(spread, *folders)
+        assert other.questions
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert gate_words(spread) == ["INCONCLUSIVE"]
+    assert spread.ledger()["error"] >= 1
+    result.stdout.fnmatch_lines(["*give all workers the same model*"])
+
+
+def test_workers_with_another_model_than_here_are_red(spread: Colours) -> None:
+    """What nobody here expected does not stand in for what was; the report says whose it is."""
+    other = spread.server.spec.replace("colours@", "colour-blind@")
+    result = run_on_hosts(spread, apart(spread, 1, other))
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*INCONCLUSIVE*18 of 18 images were lost*"])
+    result.stdout.fnmatch_lines(["*workers put 18 images to openai:colour-blind*"])

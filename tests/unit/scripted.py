@@ -56,17 +56,22 @@ class Scripted:
         gate: While it is not set, questions wait.
         identities: What `identify` raises before it answers.
         closed: How often it was closed.
+        in_flight: Requests that it can use at once.
+        notices: What people should know of it.
+        digest: Which model it says it is.
     """
 
-    def __init__(self, *, slots: int = 1) -> None:
-        self.slots = slots
+    def __init__(self, *, in_flight: int = 1, digest: str = "abc") -> None:
+        self.in_flight = in_flight
+        self.notices: tuple[str, ...] = ()
+        self.digest = digest
         self.asked: list[int] = []
         self.script: dict[int, list[BaseException | str]] = {}
         self.identities: list[BaseException] = []
         self.gate = threading.Event()
         self.gate.set()
         self.closed = 0
-        self.in_flight = 0
+        self.asking = 0
         self.most_in_flight = 0
         self._lock = threading.Lock()
 
@@ -74,15 +79,15 @@ class Scripted:
         """Who answers, after the errors of the script."""
         if self.identities:
             raise self.identities.pop(0)
-        return ModelIdentity(backend="openai", name="scripted", digest="abc")
+        return ModelIdentity(backend="openai", name="scripted", digest=self.digest)
 
     def ask(self, request: Request) -> Answer:
         """Follow the script."""
         number = number_of(request)
         with self._lock:
             self.asked.append(number)
-            self.in_flight += 1
-            self.most_in_flight = max(self.in_flight, self.most_in_flight)
+            self.asking += 1
+            self.most_in_flight = max(self.asking, self.most_in_flight)
         try:
             assert self.gate.wait(10)
             with self._lock:
@@ -90,7 +95,7 @@ class Scripted:
                 now = rest.pop(0) if len(rest) > 1 else (rest or ["cat"])[0]
         finally:
             with self._lock:
-                self.in_flight -= 1
+                self.asking -= 1
         if isinstance(now, BaseException):
             raise now
         return Answer(text=now)

@@ -195,8 +195,12 @@ def test_an_evaluation_can_be_chosen() -> None:
 @pytest.mark.parametrize(
     ("evaluations", "models", "what"),
     [
-        (["pest"], [], "--evaluation 'pest' is not in both runs; did you mean 'pets'?"),
-        ([], ["A=ollama:lava"], "is not in run A; did you mean 'ollama:llava'?"),
+        (["pest"], [], "'pest' is not in both runs; A has pets; B has pets; did you mean 'pets'?"),
+        (
+            [],
+            ["A=ollama:lava"],
+            "not in run A; it has ollama:llava; did you mean 'ollama:llava'?",
+        ),
         ([], ["B=nobody"], "--model 'nobody' is not in run B; it has ollama:llava"),
     ],
 )

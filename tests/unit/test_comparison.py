@@ -223,3 +223,13 @@ def test_a_refused_comparison_is_no_test() -> None:
     tested = compare_reports(*map(report, WRONG_LOSS))
     refused = Comparison(cases=(), correct=0, changes=(), refused="no")
     assert adjusted_p_values([refused, tested]) == (1.0, tested.p_value)
+
+
+def test_a_refused_pair_of_models_is_not_counted() -> None:
+    """Two of three pairs are of different images: the p-value is that of one comparison."""
+    first, second = (report(signs, f"ollama:{signs[0]}") for signs in WRONG_LOSS)
+    other = report(WRONG_LOSS[0], "ollama:other", content="other")
+    found = compare_models([first, second, other])
+    assert [pair.comparison.refused is None for pair in found] == [True, False, False]
+    assert [pair.pairs for pair in found] == [1, 1, 1]
+    assert found[0].p_value == found[0].comparison.p_value

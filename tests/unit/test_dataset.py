@@ -112,8 +112,8 @@ class TestFolders:
         put(pets(tmp_path), {"dgo/1.bmp": picture(8), "dgo/2.bmp": picture(9)})
         assert problems(tmp_path, labels=["cat", "dog"]) == [
             (
-                "dgo/1.bmp: label 'dgo' is not one of [cat, dog] (did you mean 'dog'?), and 1 more "
-                "picture has it: add it to labels in the evaluation, or mend the label"
+                "dgo/1.bmp: label 'dgo' is not one of [cat, dog], and 1 more picture has it: add "
+                "it to labels in the evaluation, or mend the label; did you mean 'dog'?"
             )
         ]
 
@@ -280,7 +280,8 @@ class TestManifests:
         put(tmp_path, {"manifest.csv": "path,label,sha256\n" + "\n".join(rows)})
         said = "\n".join(problems(tmp_path, labels=["cat", "dog"]))
         for expected in (
-            "manifest.csv:3: label 'cta' is not one of [cat, dog] (did you mean 'cat'?): add it to",
+            "manifest.csv:3: label 'cta' is not one of [cat, dog]: add it to labels in",
+            ", or mend the label; did you mean 'cat'?",
             "manifest.csv:4: path '../x.bmp' leaves the dataset's folder: move the file into it",
             "manifest.csv:5: path '/x.bmp' is absolute: write it relative to the dataset's folder",
             "manifest.csv:6: path 'C:/x.bmp' is absolute",

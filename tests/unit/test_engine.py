@@ -107,12 +107,14 @@ def test_the_bound_never_stops_a_waiting_test(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "slots", "most"),
-    [(QUICK, 4, 1), (replace(QUICK, in_flight=3), 1, 3), (replace(QUICK, in_flight=None), 2, 4)],
+    ("policy", "useful", "most"),
+    [(QUICK, 4, 1), (replace(QUICK, in_flight=3), 1, 3), (replace(QUICK, in_flight=None), 4, 4)],
 )
-def test_several_are_in_flight(tmp_path: Path, policy: AskingPolicy, slots: int, most: int) -> None:
-    """As many as told, or twice the slots of the server."""
-    backend = Scripted(slots=slots)
+def test_several_are_in_flight(
+    tmp_path: Path, policy: AskingPolicy, useful: int, most: int
+) -> None:
+    """As many as told, or as the backend can use."""
+    backend = Scripted(in_flight=useful)
     wanted = jobs(assignment(tmp_path, 16))
     running = engine(backend, policy=policy)
     running.expect(wanted)

@@ -26,6 +26,7 @@ RETRYABLE = [
     errors.RequestTimedOut,
     errors.ServerOverloaded,
     errors.ServerFailed,
+    errors.BadAnswer,
 ]
 
 
@@ -63,7 +64,7 @@ def test_attempts_are_bounded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [errors.RequestRejected, errors.ModelMissing, errors.PictureRejected, errors.BadAnswer],
+    [errors.RequestRejected, errors.ModelMissing, errors.PictureRejected],
 )
 def test_errors_that_stay_are_not_asked_again(
     tmp_path: Path, error: type[errors.BackendError]
@@ -154,7 +155,7 @@ def test_a_defect_reaches_the_waiting_test(tmp_path: Path, defect: BaseException
 
 def test_several_models_do_not_wait_for_each_other(tmp_path: Path) -> None:
     """Each has its own requests in flight: one that hangs does not stop the other."""
-    slow, quick = Scripted(), Scripted()
+    slow, quick = Scripted(digest="slow"), Scripted(digest="quick")
     slow.gate.clear()
     first, second = (assignment(tmp_path, 5, model=model) for model in ("slow", "quick"))
     backends = {str(first.spec): slow, str(second.spec): quick}
@@ -203,6 +204,17 @@ def test_contact_is_made_once_and_retried(tmp_path: Path) -> None:
     assert kinds(running, wanted) == ["correct"] * 8
     running.close()
     assert len(connected) == 3
+
+
+def test_the_address_of_something_else_is_said_at_once(tmp_path: Path) -> None:
+    """What answers another protocol on first contact is not waited for."""
+    backend = Scripted()
+    backend.identities = [errors.BadAnswer("a page")] * 2
+    running = engine(backend)
+    outcome = running.outcome(jobs(assignment(tmp_path, 1))[0])
+    running.close()
+    assert (outcome.kind, outcome.message) == ("error", "a page")
+    assert len(backend.identities) == 1
 
 
 def test_settings_that_make_no_sense_are_an_error_a_picture(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.errors import BackendError, LlmclfError, ModelfileError
+from pytest_llmclf.errors import BackendError, LlmclfError, ModelfileError, nearest
 
 CLASSES = {
     name: found
@@ -57,6 +57,12 @@ def test_a_message_has_its_remedy(kind: type[BackendError]) -> None:
     assert str(error) == "nothing at 127.0.0.1 (start it)"
     assert (error.message, error.remedy) == ("nothing at 127.0.0.1", "start it")
     assert str(kind("nothing")) == "nothing"
+
+
+def test_the_nearest_word_is_proposed() -> None:
+    """As the end of a message; nothing where none is like it."""
+    assert nearest("dgo", ("cat", "dog")) == "; did you mean 'dog'?"
+    assert nearest("horse", ("cat", "dog")) == nearest("dog", ()) == ""
 
 
 def test_a_modelfile_error_has_its_place() -> None:

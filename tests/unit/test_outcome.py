@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.answer import Answer
+from pytest_llmclf.answer import Answer, TokenLogprob
 from pytest_llmclf.outcome import (
     OUTCOME_KINDS,
     Misclassified,
@@ -121,3 +122,10 @@ def test_an_outcome_is_read_back(
     """Through JSON text, as it crosses from a worker to the controller."""
     outcome = ended(kind, answer=answer, tags=tags, predicted=predicted, cached=True, attempts=2)
     assert Outcome.from_json(json.loads(json.dumps(outcome.to_json()))) == outcome
+
+
+def test_json_has_every_field() -> None:
+    """What is added to an outcome, an answer or a token goes into its JSON."""
+    piece = TokenLogprob(token="cat", logprob=-0.1)  # noqa: S106 - a piece of text, no secret
+    for each in (ended("lost"), Answer(text="cat"), piece):
+        assert list(each.to_json()) == [field.name for field in fields(each)]

@@ -13,8 +13,8 @@ from pytest_llmclf.errors import DatasetError, ModelfileError, SettingsError
 from pytest_llmclf.evaluation import Evaluation
 from pytest_llmclf.gate import Gate
 from pytest_llmclf.label import Label
-from pytest_llmclf.plan import Choice, assign, called, locate_modelfile, project_root
-from pytest_llmclf.settings import DEFAULT_SEED, Settings
+from pytest_llmclf.plan import Choice, assign, called, locate_modelfile
+from pytest_llmclf.settings import DEFAULT_SEED, Settings, project_root
 from tests.unit.scripted import picture
 
 if TYPE_CHECKING:

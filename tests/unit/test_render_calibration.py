@@ -15,6 +15,7 @@ from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from pytest_llmclf.outcome import Outcome
+    from pytest_llmclf.render.text import Line
 
 
 def named(case: str, sure: float, *, right: bool = True, **more: Any) -> Outcome:
@@ -27,9 +28,14 @@ def named(case: str, sure: float, *, right: bool = True, **more: Any) -> Outcome
 
 def shown(*outcomes: Outcome, style: Style | None = None) -> list[str]:
     """The lines of a report on these outcomes."""
+    return [line.text for line in lines(*outcomes, style=style)]
+
+
+def lines(*outcomes: Outcome, style: Style | None = None) -> list[Line]:
+    """The same with their parts."""
     facts = report.DatasetFacts(name="pets", content_hash="", labels=("cat", "dog"))
     found = report.build(evaluation="pets", model="ollama:llava", dataset=facts, outcomes=outcomes)
-    return [line.text for line in calibration_lines(calibration(found), style or Style())]
+    return list(calibration_lines(calibration(found), style or Style()))
 
 
 def some() -> list[Outcome]:
@@ -66,6 +72,12 @@ def test_everything_in_a_few_lines() -> None:
 def test_nothing_is_said_without_probabilities() -> None:
     """A report that never asked for them stays as it was."""
     assert shown(ended("a", "correct"), ended("b", "error")) == []
+
+
+def test_an_empty_bar_leaves_no_blanks() -> None:
+    """As they would stand in a log: a terminal is given every part of a line."""
+    printed = ["".join(part.text for part in line.segments) for line in lines(*some())]
+    assert [text for text in printed if text != text.rstrip()] == []
 
 
 def test_what_is_missing_is_said() -> None:

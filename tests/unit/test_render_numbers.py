@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
+from pytest_llmclf.ledger import Ledger
 from pytest_llmclf.metrics import Ratio
 from pytest_llmclf.render import numbers
 from pytest_llmclf.stats import Interval
 
 NOTHING = Ratio(hits=0, total=0)
+NO_IMAGES = Ledger(
+    collected=0, correct=0, misclassified=0, unparsed=0, error=0, not_needed=0, lost=0
+)
 
 
 TABLE = [
@@ -38,6 +43,13 @@ TABLE = [
     (numbers.interval(Interval(low=0.7537, high=0.8268, confidence=0.95)), "0.754–0.827"),
     (numbers.confidence(0.95), "95%"),
     (numbers.confidence(0.999), "99.9%"),
+    (numbers.p_value(0.0009), "p < 0.001"),
+    (numbers.p_value(0.012), "p = 0.012"),
+    (numbers.ends(NO_IMAGES), "0 images: none"),
+    (
+        numbers.ends(replace(NO_IMAGES, collected=5, correct=3, error=2)),
+        "5 images: 3 correct, 2 without an answer",
+    ),
     (numbers.count(0), "0"),
     (numbers.count(1_234_567), "1,234,567"),
     (numbers.plural(0, "image"), "0 images"),

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from pytest_llmclf import report
 from pytest_llmclf.case import Case
+from pytest_llmclf.ledger import Ledger
 from pytest_llmclf.metrics import Ratio
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
-from pytest_llmclf.report import Confused, DatasetFacts, Ledger
+from pytest_llmclf.report import Confused, DatasetFacts
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import fields, replace
 from typing import Any
 
@@ -30,6 +31,7 @@ CHANGES: dict[str, list[Any]] = {
     "answer_schema": [{}, {"type": "object"}],
     "top_logprobs": [1],
     "repeat": [1],
+    "known_sha256": ["0" * 64],
 }
 
 
@@ -44,6 +46,13 @@ def test_every_field_is_tried() -> None:
 def test_whatever_is_sent_changes_the_digest(field: str, value: Any) -> None:
     """Each field, to whatever else it may be set, makes another request."""
     assert replace(ASKED, **{field: value}).digest(WHO) != ASKED.digest(WHO)
+
+
+def test_a_digest_known_beforehand_is_the_same() -> None:
+    """Without the picture itself, too."""
+    sha256 = hashlib.sha256(ASKED.image).hexdigest()
+    outline = replace(ASKED, image=b"", known_sha256=sha256)
+    assert outline.digest(WHO) == ASKED.digest(WHO)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.columns import SCHEMA
+from pytest_llmclf.comparison import Change, Comparison
 from pytest_llmclf.render import files
 from pytest_llmclf.report import DatasetFacts, Report, Verdict, build
 from pytest_llmclf.request import ModelIdentity
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERDICT = Verdict(word="PASS", text="fine", evaluation="pets", model="ollama:llava")
+
+KEY = ("pets", "ollama:llava")
+BASELINE = Comparison(
+    cases=("a", "b", "c"),
+    correct=1,
+    changes=(Change(case="b", kind="broken", expected="cat", was="cat", now="dog"),),
+    unanswered=("d",),
+    notes=("a note",),
+)
 
 
 def whole() -> Report:
@@ -94,10 +104,23 @@ def test_what_a_run_stops_with_is_read_back(tmp_path: Path, stop_error: float | 
 
 def test_files_as_they_are_written_are_read_back(tmp_path: Path) -> None:
     """By `write_run`, matrix and all."""
-    files.write_run(tmp_path, [whole()], settings={}, environment={}, verdicts=[VERDICT])
+    files.write_run(
+        tmp_path,
+        [whole()],
+        settings={},
+        environment={},
+        verdicts=[VERDICT],
+        baselines={KEY: BASELINE},
+    )
     run = read_run(tmp_path)
     assert run.reports == (whole(),)
     assert run.verdicts == (VERDICT,)
+    assert run.baselines == {KEY: BASELINE}
+
+
+def test_a_run_of_an_earlier_version_has_no_baselines(folder: Path) -> None:
+    """They are kept since a later one, of the same schema."""
+    assert read_run(folder).baselines == {}
 
 
 def test_a_report_without_an_identity_is_read_back(tmp_path: Path) -> None:
@@ -235,7 +258,8 @@ def test_a_folder_is_itself(tmp_path: Path) -> None:
     ("name", "what"),
     [
         ("20300102", "begins the names of several runs: 20300102-000000-bbbbbb, 20300102"),
-        ("latst", "is no folder and no run; did you mean 'latest'?"),
+        ("latst", "'latst' is no folder and no run; "),
+        ("latst", "; did you mean 'latest'?"),
         ("", "is no folder and no run"),
     ],
 )

@@ -14,10 +14,8 @@ redraw them when another model is chosen.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +26,7 @@ from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render.page.data import page_json, pictured
 from pytest_llmclf.render.page.thumbnails import PictureBudget, Thumbnail, thumbnails
 from pytest_llmclf.render.progress import Progress, silent
+from pytest_llmclf.render.whole_file import write_whole
 from pytest_llmclf.stability import stability
 
 if TYPE_CHECKING:
@@ -236,15 +235,8 @@ def write_page(path: Path, page: Page, progress: Progress = silent) -> Path:
     Raises:
         OSError: It cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        draft.write_text(page_html(page, progress), encoding="utf-8", newline="\n")
-        draft.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-    return path
+    return write_whole(path, page_html(page, progress).encode("utf-8"))
 
 
 def page_html(page: Page, progress: Progress = silent) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf import stats
 from pytest_llmclf.calibration import TARGET, coverage_curve
+from pytest_llmclf.comparison import SIGNIFICANCE
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.diagnosis import LEGEND, finding_text
 from pytest_llmclf.render.page.cases import (
@@ -325,7 +326,7 @@ def _word(pair: Pair, p_value: float) -> str:
         return "undecided"
     if not comparison.changes:
         return "same answers"
-    if p_value < 1 - CONFIDENCE and comparison.net_loss:
+    if p_value < SIGNIFICANCE and comparison.net_loss:
         return "worse" if comparison.net_loss > 0 else "better"
     return "no clear difference"
 

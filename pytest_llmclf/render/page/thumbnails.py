@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.errors import PictureError
-from pytest_llmclf.picture import PictureLimits, prepare
+from pytest_llmclf.picture import PictureLimits, check_size, prepare, upright
 from pytest_llmclf.picture_header import read_header
 from pytest_llmclf.render.progress import Progress, silent
 
@@ -161,30 +161,13 @@ def _opened(data: bytes, header: Header, side: int, limits: PictureLimits) -> Im
         if ready.media_type == "image/png":
             return PngImagePlugin.PngImageFile(stream).convert("RGB")
         return JpegImagePlugin.JpegImageFile(stream).convert("RGB")
-    width, height = header.size
-    if not 0 < width * height <= limits.max_pixels:
-        raise PictureError(f"it has {width} x {height} pixels, which are not decoded")
+    check_size(header.size, limits)
     image = JpegImagePlugin.JpegImageFile(io.BytesIO(header.bare))
     # The decoder leaves out what a small picture does not need: many times faster, little memory.
     image.draft("RGB", (side, side))
     small = image.convert("RGB")
     small.thumbnail((side, side), PilImage.Resampling.BICUBIC)
-    return _upright(small, header.orientation)
-
-
-def _upright(image: Image, orientation: int) -> Image:
-    from PIL.Image import Transpose
-
-    turns = {
-        2: Transpose.FLIP_LEFT_RIGHT,
-        3: Transpose.ROTATE_180,
-        4: Transpose.FLIP_TOP_BOTTOM,
-        5: Transpose.TRANSPOSE,
-        6: Transpose.ROTATE_270,
-        7: Transpose.TRANSVERSE,
-        8: Transpose.ROTATE_90,
-    }
-    return image.transpose(turns[orientation]) if orientation in turns else image
+    return upright(small, header.orientation)
 
 
 def _fitted(image: Image, side: int, share: int, *, exact: bool) -> Thumbnail | str:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
-from pytest_llmclf.backends.address import Address
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from tests.served import Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +28,8 @@ def completion(**choice: Any) -> dict[str, Any]:
     }
 
 
-class ChatServer:
-    """Listens on a free port of 127.0.0.1 within a ``with`` block.
+class ChatServer(Served):
+    """Says the same of every picture, unless a test changes it.
 
     Attributes:
         answers: (status, body) by path; a body that is text is sent as it is.
@@ -46,28 +42,7 @@ class ChatServer:
             "/v1/chat/completions": (200, completion()),
         }
         self.arrived: list[Arrived] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-
-    @property
-    def address(self) -> Address:
-        return Address(host="127.0.0.1", port=self._server.server_address[1], path="/v1")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join(5)
-        self._server.server_close()
+        super().__init__(_handler(self), "/v1")
 
 
 def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:

@@ -18,19 +18,17 @@ from pytest_llmclf.backends.connect import (
     resolve,
     resolve_auto,
 )
-from pytest_llmclf.backends.ollama import OllamaBackend
-from pytest_llmclf.backends.openai import OpenAIBackend
+from pytest_llmclf.backends.pool import Pool
 from pytest_llmclf.backends.replay import ReplayBackend
 from pytest_llmclf.backends.spec import ModelSpec, parse_spec
 from pytest_llmclf.modelfile import parse
+from tests.ollama_replay import OllamaReplay
 from tests.unit.backends.chat_server import ChatServer
 from tests.unit.backends.test_replay import LLAVA, _write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.ollama_replay import OllamaReplay
 
 MICRO_FILE = parse("FROM micro-llava\nPARAMETER num_predict 8\n", "micro.Modelfile")
 LLAVA_FILE = parse("FROM llava\n", "llava.Modelfile")
@@ -86,7 +84,7 @@ def test_auto_takes_the_embedded_model_without_ollama(nowhere: ConnectSettings) 
     """Nothing listens: said with the address."""
     spec, reason = resolve_auto(LLAVA_FILE, nowhere)
     assert spec == MICRO
-    assert f"no Ollama at {nowhere.ollama_address().netloc}" in reason
+    assert f"no Ollama at {nowhere.ollama_addresses()[0].netloc}" in reason
     assert "\n" not in reason
 
 
@@ -142,9 +140,9 @@ def test_every_backend_is_connected_and_closed(settings: ConnectSettings, tmp_pa
     with ChatServer() as chat:
         connections = Connections(settings)
         specs = {
-            "ollama:micro-llava": OllamaBackend,
-            "auto": OllamaBackend,
-            f"openai:llava@{chat.address.url}": OpenAIBackend,
+            "ollama:micro-llava": Pool,
+            "auto": Pool,
+            f"openai:llava@{chat.address.url}": Pool,
             f"replay:{tmp_path / 'run.jsonl'}": ReplayBackend,
         }
         for text, kind in specs.items():
@@ -186,10 +184,39 @@ def test_a_remote_server_is_refused_before_anything_is_sent() -> None:
     connections.close()
 
 
-def test_several_ollama_servers_are_refused() -> None:
-    """A list is not silently cut to its first entry."""
-    with pytest.raises(errors.SettingsError, match="2 Ollama servers"):
-        ConnectSettings(ollama_hosts=("a", "b")).ollama_address()
+def test_each_ollama_server_counts_once() -> None:
+    """A list is read whole, and an address that is in it twice is one server."""
+    settings = ConnectSettings(ollama_hosts=("a:1", "b", "http://a:1"))
+    assert [address.netloc for address in settings.ollama_addresses()] == ["a:1", "b:11434"]
+
+
+def test_auto_looks_at_every_address(server: OllamaReplay, nowhere: ConnectSettings) -> None:
+    """One of several servers is enough; the reason names those that answer."""
+    hosts = (*nowhere.ollama_hosts, server.address.url)
+    spec, reason = resolve_auto(MICRO_FILE, ConnectSettings(ollama_hosts=hosts))
+    assert spec == ModelSpec(backend="ollama", name="micro-llava")
+    assert f"at {server.address.netloc})" in reason
+
+
+def test_every_address_must_be_allowed(server: OllamaReplay) -> None:
+    """One server elsewhere among those here is refused by name before anything is sent."""
+    hosts = (server.address.url, "gpu.example")
+    connections = Connections(ConnectSettings(ollama_hosts=hosts))
+    with pytest.raises(errors.RemoteRefused, match=r"gpu\.example"):
+        connections.connect(parse_spec("ollama:micro-llava"), MICRO_FILE)
+    connections.close()
+    assert server.seen == []
+
+
+def test_a_server_without_the_model_is_named(server: OllamaReplay) -> None:
+    """A pool needs the model everywhere: the command says where to pull it."""
+    with OllamaReplay(models=("smol",)) as other:
+        hosts = (server.address.url, other.address.url)
+        connections = Connections(ConnectSettings(ollama_hosts=hosts))
+        with pytest.raises(errors.ModelMissing) as caught:
+            connections.connect(parse_spec("ollama:micro-llava"), MICRO_FILE)
+        connections.close()
+    assert f"OLLAMA_HOST={other.address.netloc} ollama pull micro-llava" in caught.value.remedy
 
 
 def test_missing_files_of_a_pair_are_named(tmp_path: Path) -> None:

@@ -254,17 +254,8 @@ def test_a_probe_tells_version_and_models(server: OllamaReplay) -> None:
     assert not has_model(status, "llava")
 
 
-@pytest.mark.parametrize(("value", "slots"), [("4", 4), ("", 1), ("0", 1), ("many", 1), ("-2", 1)])
-def test_slots_are_the_servers_setting(
-    connect_ollama: Connect, monkeypatch: pytest.MonkeyPatch, value: str, slots: int
-) -> None:
-    """`OLLAMA_NUM_PARALLEL` counts where it is a number."""
-    monkeypatch.setenv("OLLAMA_NUM_PARALLEL", value)
-    assert connect_ollama().slots == slots
-
-
 def test_importing_is_cheap() -> None:
-    """The client and httpx are loaded when something is asked, not before."""
+    """The client and httpx are loaded when a model is made, `http.client` when one is asked."""
     code = (
         "import sys, pytest_llmclf.backends.connect, pytest_llmclf.backends.ollama_errors;"
         "sys.exit(int('ollama' in sys.modules or 'httpx' in sys.modules))"

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ollama import ShowResponse
 
 from pytest_llmclf import errors
 from pytest_llmclf.backends.ollama import OllamaBackend
@@ -122,28 +121,22 @@ def test_a_recorded_show_is_read(connect_ollama: Connect) -> None:
 def test_real_shows_are_read(number: str) -> None:
     """A model is recognised in what a real server showed of it, and another one is not."""
     body = exchange(number).body
-    shown = ShowResponse(**body)
     wanted = replace(
         parse("FROM x\nPARAMETER temperature 0\nPARAMETER stop <|im_end|>\n"
               "PARAMETER stop <|im_start|>\n", "x"),
         template=body["template"],
         system=body.get("system"),
     )  # fmt: skip
-    assert _differences(wanted, shown) == []
+    assert _differences(wanted, body) == []
     other = replace(wanted, system="Something else.", template="{{ .Prompt }}", parameters=())
-    assert _differences(other, shown) == ["TEMPLATE", "SYSTEM"]
+    assert _differences(other, body) == ["TEMPLATE", "SYSTEM"]
 
 
 def test_a_show_that_cannot_be_parsed_is_searched() -> None:
     """Base models bring licences of every kind; the system text is still found."""
     body = {**exchange("023").body, "modelfile": 'LICENSE """a"""b\nSYSTEM You are terse.\n'}
-    assert (
-        _differences(replace(MICRO, parameters=(), system="You are terse."), ShowResponse(**body))
-        == []
-    )
-    assert _differences(replace(MICRO, parameters=(), system="Else."), ShowResponse(**body)) == [
-        "SYSTEM"
-    ]
+    assert _differences(replace(MICRO, parameters=(), system="You are terse."), body) == []
+    assert _differences(replace(MICRO, parameters=(), system="Else."), body) == ["SYSTEM"]
 
 
 def test_a_missing_model_says_what_to_run(connect_ollama: Connect) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf.commands import report as command
+from pytest_llmclf.comparison import Change, Comparison
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.frames import ParquetUnavailable
 from pytest_llmclf.render import files
@@ -51,6 +52,26 @@ def test_reports_are_written_anew(home: Path, capsys: pytest.CaptureFixture[str]
     out = capsys.readouterr().out
     assert "FAIL  pets · ollama:llava: accuracy >= 0.9" in out
     assert out.splitlines()[-1] == str(run / "page.html")
+
+
+def test_the_page_shows_the_committed_predictions_again(tmp_path: Path) -> None:
+    """What changed against them is in the run's record."""
+    comparison = Comparison(
+        cases=("a", "b"),
+        correct=1,
+        changes=(Change(case="b", kind="broken", expected="cat", was="cat", now="dog"),),
+    )
+    run = tmp_path / "home" / "runs" / "20260101-000000-abc"
+    report = small()
+    files.write_run(
+        run,
+        [report],
+        settings={},
+        environment={},
+        baselines={(report.evaluation, report.model): comparison},
+    )
+    call(command, "report", "latest", "--home", str(tmp_path / "home"), "--no-pictures")
+    assert '["b","broken","cat","dog"]' in (run / "page.html").read_text("utf-8")
 
 
 def test_another_folder_gets_the_whole_run(

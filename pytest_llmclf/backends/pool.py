@@ -1,0 +1,301 @@
+"""Several servers as one backend: work goes to whichever is free, and the dead are left out.
+
+How much each server can use is learnt by a `Governor` of its own. A server that cannot be reached
+is dropped, its request goes to another one at once, and from time to time it is asked whether it
+is back. All servers must have the same model; a single server is a pool of one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_llmclf import errors
+from pytest_llmclf.backends.governor import Governor
+from pytest_llmclf.backends.wire import ConnectionBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_llmclf.answer import Answer
+    from pytest_llmclf.request import ModelIdentity, Request
+
+FIRST_PAUSE_S = 1.0
+"""After being dropped a server is looked at again; the pause doubles each time."""
+LONGEST_PAUSE_S = 30.0
+
+REFUSALS = 4
+"""So many answers of "too busy" in a row drop a server while others work."""
+LOOK_S = 2.0
+"""Longest wait when looking whether a dropped server is back."""
+
+_GONE = (errors.ServerUnreachable, errors.RequestTimedOut, ConnectionBroken)
+
+
+class Member(Protocol):
+    """A backend at one address."""
+
+    def identify(self) -> ModelIdentity:
+        """Who answers."""
+        ...
+
+    def ask(self, request: Request) -> Answer:
+        """Ask one question."""
+        ...
+
+    def is_there(self, timeout_s: float) -> bool:
+        """Whether the server answers at this moment, asked cheaply."""
+        ...
+
+    def forget(self) -> None:
+        """Look again who answers before the next question."""
+        ...
+
+    def close(self) -> None:
+        """Free connections."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class _Place:
+    """One server and what is known of its health; guarded by the pool's lock."""
+
+    netloc: str
+    member: Member
+    governor: Governor = field(default_factory=Governor)
+    lost: errors.BackendError | None = None
+    refused: bool = False
+    again_at: float = 0.0
+    pause_s: float = FIRST_PAUSE_S
+    looking: bool = False
+    refusals: int = 0
+
+    @property
+    def load(self) -> float:
+        """Share of what it can use that it has."""
+        return self.governor.in_flight / self.governor.limit
+
+
+class Pool:
+    """A backend over servers that have the same model. Thread-safe.
+
+    Args:
+        members: Backends by address, such as ``127.0.0.1:11434``; at least one.
+        clock: Seconds that never go back.
+    """
+
+    def __init__(
+        self, members: Sequence[tuple[str, Member]], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._places = [_Place(netloc=netloc, member=member) for netloc, member in members]
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._identifying = threading.Lock()
+        self._identity: ModelIdentity | None = None
+        self._digest = ""
+        self._notices: list[str] = []
+
+    @property
+    def in_flight(self) -> int:
+        """What all servers that are there can use together."""
+        with self._lock:
+            return max(1, sum(place.governor.limit for place in self._places if not place.lost))
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Servers that were dropped, that came back, and that were refused; in order."""
+        with self._lock:
+            return tuple(self._notices)
+
+    def identify(self) -> ModelIdentity:
+        """Who answers: the same model everywhere. Servers that are not there are left out.
+
+        Where versions of the server differ, all of them are named, so that answers of such a
+        pool are never taken for those of one version.
+
+        Raises:
+            ModelMissing: A server lacks the model, or has another one under its name.
+            BackendError: No server is there, or one of them cannot derive the model.
+        """
+        with self._identifying:
+            if self._identity is None:
+                self._identity = self._identified()
+            return self._identity
+
+    def ask(self, request: Request) -> Answer:
+        """Ask whichever server is free; another one where that one cannot be reached.
+
+        Raises:
+            BackendError: There is no answer; where no server can be reached, the last error.
+        """
+        self.identify()
+        tried: list[_Place] = []
+        while True:
+            place, governor = self._chosen(tried)
+            tried.append(place)
+            try:
+                answer = place.member.ask(request)
+            except errors.BackendError as error:
+                if not self._move_on(place, governor, error, tried):
+                    raise
+            except BaseException:
+                with self._lock:
+                    governor.failed(self._clock())
+                raise
+            else:
+                with self._lock:
+                    place.refusals = 0
+                    governor.answered(self._clock())
+                return answer
+
+    def close(self) -> None:
+        """Close every member; may be called twice."""
+        for place in self._places:
+            place.member.close()
+
+    def _move_on(
+        self,
+        place: _Place,
+        governor: Governor,
+        error: errors.BackendError,
+        tried: Sequence[_Place],
+    ) -> bool:
+        """Note a failure; whether another server should be asked the same question."""
+        busy = isinstance(error, errors.ServerOverloaded)
+        with self._lock:
+            now = self._clock()
+            if busy:
+                place.refusals += 1
+                governor.refused(now)
+            else:
+                governor.failed(now)
+            gone = isinstance(error, _GONE) or place.refusals >= REFUSALS
+            if len(self._places) == 1 or not gone:
+                return False
+            # What was sent before it came back says nothing of it now.
+            if place.lost is None and place.governor is governor:
+                self._drop(place, error, now)
+            return any(other not in tried and other.lost is None for other in self._places)
+
+    def _chosen(self, tried: Sequence[_Place]) -> tuple[_Place, Governor]:
+        """The freest server that is there, with one more request noted.
+
+        Raises:
+            BackendError: None is there.
+        """
+        self._look_at_the_lost()
+        with self._lock:
+            there = [place for place in self._places if place.lost is None and place not in tried]
+            if not there:
+                raise self._last_error()
+            place = min(there, key=lambda place: place.load)
+            place.governor.sent(self._clock())
+            return place, place.governor
+
+    def _last_error(self) -> errors.BackendError:
+        lost = [place for place in self._places if place.lost is not None and not place.refused]
+        last = max(lost or self._places, key=lambda place: place.again_at).lost
+        return last or errors.ServerFailed("no server is left")
+
+    def _look_at_the_lost(self) -> None:
+        """Ask servers whose pause is over whether they are back; all of them if none is there."""
+        with self._lock:
+            now = self._clock()
+            none = all(place.lost is not None for place in self._places)
+            due = [
+                place for place in self._places
+                if place.lost is not None and not place.refused and not place.looking
+                and (none or now >= place.again_at)
+            ]  # fmt: skip
+            for place in due:
+                place.looking = True
+        for place in due:
+            error = self._return(place)
+            with self._lock:
+                place.looking = False
+                if error is None:
+                    place.lost = None
+                    place.governor, place.pause_s, place.refusals = Governor(), FIRST_PAUSE_S, 0
+                    self._notices.append(f"{place.netloc} answers again")
+                    continue
+                place.pause_s = min(LONGEST_PAUSE_S, 2 * place.pause_s)
+                place.again_at = self._clock() + place.pause_s
+                if not error.retryable:
+                    place.lost, place.refused = error, True
+                    self._notices.append(f"{place.netloc} is not used any more: {error}")
+
+    def _return(self, place: _Place) -> errors.BackendError | None:
+        """Whether a lost server is back with the same model; why not."""
+        if not place.member.is_there(LOOK_S):
+            return place.lost
+        place.member.forget()
+        try:
+            identity = place.member.identify()
+        except errors.BackendError as error:
+            return error
+        known = self._identity
+        if known is None:
+            return None
+        if identity.digest != known.digest:
+            return self._another(place.netloc, identity, known)
+        if identity.server not in known.server.split(", "):
+            return errors.RequestRejected(
+                f"it runs {identity.server} now, the answers so far are of {known.server}",
+                remedy="the next run will use it",
+            )
+        return None
+
+    def _identified(self) -> ModelIdentity:
+        found: list[tuple[_Place, ModelIdentity]] = []
+        for place in self._places:
+            try:
+                found.append((place, place.member.identify()))
+            except errors.BackendError as error:
+                if len(self._places) == 1 or not isinstance(error, _GONE):
+                    raise
+                with self._lock:
+                    self._drop(place, error, self._clock())
+        if not found:
+            with self._lock:
+                last = self._last_error()
+                for place in self._places:
+                    place.lost = None
+                self._notices.clear()
+            raise last
+        _, first = found[0]
+        for place, identity in found[1:]:
+            if identity.digest != first.digest:
+                raise self._another(place.netloc, identity, first)
+        if len(self._places) == 1:
+            return first
+        servers = sorted({identity.server for _, identity in found})
+        details = {**first.details, "address": ", ".join(place.netloc for place, _ in found)}
+        return replace(first, server=", ".join(servers), details=details)
+
+    def _another(
+        self, netloc: str, identity: ModelIdentity, first: ModelIdentity
+    ) -> errors.ModelMissing:
+        where = first.details.get("address", "the first server").partition(", ")[0]
+        return errors.ModelMissing(
+            f"{netloc} has another {identity.name} ({_short(identity)}) than {where} "
+            f"({_short(first)}), and answers of both cannot be mixed",
+            remedy=f"run `OLLAMA_HOST={netloc} ollama pull {identity.name}` and the same for "
+            f"{where}, or leave one of them out",
+        )
+
+    def _drop(self, place: _Place, error: errors.BackendError, now: float) -> None:
+        """Leave a server out for a while; the lock is held."""
+        place.lost = error
+        place.again_at = now + place.pause_s
+        others = sum(other.lost is None for other in self._places)
+        self._notices.append(
+            f"{place.netloc} was dropped: {error.message}; "
+            + (f"{others} of {len(self._places)} servers go on" if others else "none is left")
+        )
+
+
+def _short(identity: ModelIdentity) -> str:
+    base = identity.details.get("base digest", "")
+    return f"base {base}, derived {identity.digest[:12]}" if base else identity.digest[:12]

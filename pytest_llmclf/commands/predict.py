@@ -1,0 +1,324 @@
+"""``llmclf predict EVALUATION``: ask about every picture of a manifest, outside of pytest."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.commands.asking import MODEL_VARIABLE, wanted_model
+from pytest_llmclf.commands.cache import STORE
+from pytest_llmclf.commands.console import style_of
+from pytest_llmclf.commands.project import (
+    HOME_FOLDER,
+    add_command,
+    add_home,
+    at_least,
+    described,
+)
+from pytest_llmclf.errors import DatasetError, LlmclfError, SettingsError, StoreError
+from pytest_llmclf.render.progress import ProgressLine
+from pytest_llmclf.settings import project_root
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Generator
+
+    from pytest_llmclf.backends.connect import ConnectSettings
+    from pytest_llmclf.predict.tally import Batch, FailureFile, Tally
+    from pytest_llmclf.predict.task import Task
+
+DONE, UNANSWERED = 0, 1
+_LONGEST_TRY_S: Final = 1800.0
+# A run of days outlives the restart of a server.
+_EPILOG = described(
+    "predict",
+    f"""\
+Fills the answer store that pytest reads; nothing is judged. Rows whose answer is known are not
+asked about again, so the same command goes on where an earlier one was stopped, however it ended.
+What got no answer is listed in a file and asked about next time. EVALUATION is a file, or
+FILE::NAME where it declares several. Without --model the environment's {MODEL_VARIABLE} is asked,
+else as for evaluations.""",
+    """\
+evals/test_mnist.py
+evals/test_pets.py --model ollama:llava:7b --servers http://gpu1:11434,http://gpu2:11434 \\
+    --allow-remote gpu1 --allow-remote gpu2
+evals/test_pets.py --manifest all.csv --engine ray --workers 8""",
+    """\
+exit code:
+  0  every row has its answer
+  1  some have none: the message says why, and where they are listed
+  2  nothing was asked: the message says why
+""",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    """How the asking ended.
+
+    Attributes:
+        tally: What became of the rows.
+        spent_s: Seconds that it took.
+        stopped: Why not all rows were looked at, or ``None``.
+    """
+
+    tally: Tally
+    spent_s: float
+    stopped: str | None
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = add_command(
+        commands,
+        "predict",
+        summary="ask about every picture of a manifest of any length",
+        description="Ask about every picture of an evaluation, so that pytest finds the answers.",
+        epilog=_EPILOG,
+    )
+    whole = partial(at_least, 1)
+    add = parser.add_argument
+    add("evaluation", metavar="EVALUATION", help="the file that declares it, or FILE::NAME")
+    add("--model", "--llmclf-model", metavar="MODEL", help="who is asked, as for evaluations")
+    add(
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="pictures to ask about, .csv or .jsonl (default: the evaluation's dataset)",
+    )
+    add("--limit", type=whole, metavar="N", help="only the first N rows")
+    add(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="this process, or several through Ray Data (default: %(default)s)",
+    )
+    add(
+        "--workers",
+        type=whole,
+        default=2,
+        metavar="N",
+        help="Ray: processes that ask (%(default)s)",
+    )
+    add(
+        "--ray-address",
+        default="",
+        metavar="HOST:PORT",
+        help="Ray: an existing cluster, or 'auto' (default: one of its own on this machine)",
+    )
+    add(
+        "--servers",
+        default="",
+        metavar="URL,...",
+        help="Ollama servers (default: OLLAMA_HOST, else this machine's)",
+    )
+    add(
+        "--in-flight",
+        "--llmclf-in-flight",
+        type=whole,
+        metavar="N",
+        help="questions in flight a process (default: as many as the servers can use)",
+    )
+    add(
+        "--attempts",
+        type=whole,
+        default=8,
+        metavar="N",
+        help="times that a question is asked when that may help (default: %(default)s)",
+    )
+    add(
+        "--timeout",
+        "--llmclf-timeout",
+        type=whole,
+        default=120,
+        metavar="SECONDS",
+        help="seconds to wait for one answer (default: %(default)s)",
+    )
+    add(
+        "--allow-remote",
+        "--llmclf-allow-remote",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="let pictures leave this machine for HOST; may repeat",
+    )
+    add(
+        "--pull",
+        "--llmclf-pull",
+        action="store_true",
+        help="let Ollama download a model that it lacks",
+    )
+    add_home(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask about every row, print what became of them and return the exit code.
+
+    Raises:
+        LlmclfError: Evaluation, dataset, model or server are not there or make no sense.
+    """
+    from pytest_llmclf.backends.spec import parse_spec
+    from pytest_llmclf.datasets.choosing import file_name
+    from pytest_llmclf.engine import AskingPolicy
+    from pytest_llmclf.predict.asking import WINDOW
+    from pytest_llmclf.predict.declared import read_evaluation
+    from pytest_llmclf.predict.tally import FailureFile
+    from pytest_llmclf.predict.task import plan
+
+    if arguments.ray_address and arguments.engine != "ray":
+        raise SettingsError("--ray-address has no effect without --engine ray")
+    evaluation, declared_in = read_evaluation(arguments.evaluation)
+    task = plan(
+        evaluation,
+        declared_in,
+        model=parse_spec(wanted_model(arguments.model)),
+        manifest=arguments.manifest,
+        connect=_connect_settings(arguments),
+        asking=AskingPolicy(
+            in_flight=arguments.in_flight,
+            ahead=WINDOW,
+            attempts=arguments.attempts,
+            budget_s=_LONGEST_TRY_S,
+        ),
+        limit=arguments.limit,
+    )
+    home = project_root(declared_in, Path.cwd()) / HOME_FOLDER
+    if arguments.home is not None:
+        home = arguments.home.expanduser().absolute()
+    _open_store(home)
+    assignment = task.assignment
+    if not arguments.ray_address:  # machines of a cluster may have servers of their own
+        _reach(task)
+    sys.stderr.write(f"{evaluation.title}: {assignment.reason or assignment.model}\n")
+    name = file_name(f"{evaluation.title}-{assignment.model}")
+    with (
+        FailureFile(home / "predict" / f"{name}.failures.jsonl") as failures,
+        closing(_batches(task, home / STORE, arguments)) as batches,
+    ):
+        end = _watched(batches, failures)
+    if not end.tally.rows and end.stopped is None:
+        raise DatasetError(f"{task.source}: no pictures; there is nothing to ask about")
+    _say(end, failures.path)
+    judging = _judging(arguments, home, declared_in, str(assignment.spec))
+    sys.stdout.write(f"to judge: {judging}\n")
+    return DONE if not end.tally.failed and end.stopped is None else UNANSWERED
+
+
+def _connect_settings(arguments: argparse.Namespace) -> ConnectSettings:
+    from pytest_llmclf.backends.connect import ConnectSettings
+
+    # Settled here: processes on other machines have an environment of their own.
+    servers = arguments.servers or os.environ.get("OLLAMA_HOST", "")
+    return ConnectSettings(
+        ollama_hosts=tuple(part.strip() for part in servers.split(",") if part.strip()),
+        allow_remote=frozenset(host.strip().lower() for host in arguments.allow_remote),
+        timeout_s=arguments.timeout,
+        pull=arguments.pull,
+    )
+
+
+def _open_store(home: Path) -> None:
+    """Make sure that answers will be kept, before the first one is paid for.
+
+    Raises:
+        StoreError: The store cannot be used, or was set aside and is empty now.
+    """
+    from pytest_llmclf.store import AnswerStore
+
+    with AnswerStore(home / STORE) as store:
+        notice = store.notice
+    if notice is not None:
+        raise StoreError(f"nothing was asked: {notice}; then call this again")
+    ignore = home / ".gitignore"
+    if not ignore.exists():
+        with suppress(OSError):
+            ignore.write_text("*\n", encoding="utf-8")
+
+
+def _reach(task: Task) -> None:
+    """Say at once that there is no server, before the engine waits for one patiently.
+
+    Raises:
+        BackendError: The server or the model is not there.
+    """
+    from pytest_llmclf.backends.connect import Connections
+
+    if task.assignment.spec.backend in ("ollama", "openai"):
+        connections = Connections(task.connect)
+        try:
+            connections.connect(task.assignment.spec, task.assignment.modelfile).identify()
+        finally:
+            connections.close()
+
+
+def _batches(task: Task, store: Path, arguments: argparse.Namespace) -> Generator[Batch]:
+    if arguments.engine == "local":
+        from pytest_llmclf.predict.local import run_local
+
+        return run_local(task, store)
+    from pytest_llmclf.predict.on_ray import Cluster, run_on_ray
+
+    cluster = Cluster(workers=arguments.workers, address=arguments.ray_address)
+    return run_on_ray(task, store, cluster)
+
+
+def _watched(batches: Generator[Batch], failures: FailureFile) -> _End:
+    """Count batches as they come, until there is no more or no use."""
+    from pytest_llmclf.predict.tally import IN_VAIN, Tally
+
+    tally, stopped, started = Tally(), None, time.monotonic()
+    with ProgressLine(sys.stderr) as progress:
+        try:
+            for batch in batches:
+                tally = tally.plus(batch)
+                failures.write(batch.failures)
+                progress(f"asking ({tally.failed} failed)", tally.rows, 0)
+                if batch.notice is not None:
+                    stopped = batch.notice
+                elif tally.hopeless:
+                    stopped = f"no answer to {IN_VAIN} questions in a row; see to the server"
+                if stopped is not None:
+                    break
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+        except LlmclfError as error:
+            if not tally.rows:
+                raise
+            stopped = str(error)
+    return _End(tally=tally, spent_s=time.monotonic() - started, stopped=stopped)
+
+
+def _say(end: _End, failures: Path) -> None:
+    tally = end.tally
+    rate = f", {tally.asked / end.spent_s:.1f} a second" if tally.asked and end.spent_s else ""
+    sys.stdout.write(
+        f"{tally.rows} rows: {tally.asked} asked{rate}, {tally.known} known, "
+        f"{tally.failed} failed\n"
+    )
+    style = style_of(sys.stderr)
+    for failure in tally.first:
+        sys.stderr.write(style.safe(f"  {failure.id or failure.place}: {failure.message}") + "\n")
+    if tally.failed:
+        sys.stderr.write(f"all without an answer: {failures}\n")
+    if end.stopped is not None:
+        sys.stderr.write(f"stopped: {end.stopped}; the same command goes on from here\n")
+
+
+def _judging(arguments: argparse.Namespace, home: Path, declared_in: Path, model: str) -> str:
+    """The pytest call that judges the answers."""
+    words = ["pytest", str(declared_in), "--llmclf-model", model]
+    if arguments.servers:
+        words = [f"OLLAMA_HOST={arguments.servers}", *words]
+    for host in arguments.allow_remote:
+        words += ["--llmclf-allow-remote", host]
+    if home != Path.cwd() / HOME_FOLDER:
+        words += ["--llmclf-home", str(home)]
+    return shlex.join(words)

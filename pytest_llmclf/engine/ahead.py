@@ -1,0 +1,193 @@
+"""The engine: threads that work ahead of the tests."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.engine.asking import STOPPED, Asker
+from pytest_llmclf.engine.contact import Contacts
+from pytest_llmclf.engine.lane import Lane
+from pytest_llmclf.errors import ServerFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.backends.base import Backend
+    from pytest_llmclf.engine.job import AnswerRecorder, AskingPolicy, Job, JobKey
+    from pytest_llmclf.outcome import Outcome
+    from pytest_llmclf.request import ModelIdentity
+    from pytest_llmclf.store import AnswerStore
+
+
+def _unknown_way(_: Assignment) -> None:
+    return None
+
+
+class Engine:
+    """Turns jobs into outcomes, several at once, ahead of whoever waits for them.
+
+    Args:
+        connect: Makes the backend of an assignment.
+        store: Known answers; every new one is put there.
+        policy: How to ask.
+        recorder: Keeps a copy of each answer.
+        way: Everything that determines who answers an assignment, see `Contacts`.
+        run: The same for all processes of a run; one that asks anew does so once in all of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect: Callable[[Assignment], Backend],
+        store: AnswerStore,
+        policy: AskingPolicy,
+        recorder: AnswerRecorder | None = None,
+        way: Callable[[Assignment], str | None] = _unknown_way,
+        run: str = "",
+    ) -> None:
+        self._policy = policy
+        self._stopping = threading.Event()
+        self._contacts = Contacts(
+            connect=connect, store=store, policy=policy, stopping=self._stopping, way=way
+        )
+        self._asker = Asker(
+            store=store,
+            policy=policy,
+            contacts=self._contacts,
+            stopping=self._stopping,
+            recorder=recorder,
+            run=run or secrets.token_hex(8),
+        )
+        self._lock = threading.RLock()
+        self._arrived = threading.Condition(self._lock)
+        self._results: dict[JobKey, Outcome | BaseException | None] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._threads: list[threading.Thread] = []
+        self._started = False
+
+    def expect(self, jobs: Iterable[Job]) -> None:
+        """Announce jobs in the order in which they will be wanted; known ones are skipped."""
+        with self._lock:
+            for job in jobs:
+                key = job.key
+                if key not in self._results:
+                    self._results[key] = None
+                    self._lane_of(job.assignment).add(job)
+            for lane in self._lanes.values():
+                lane.wake_all()
+
+    def outcome(self, job: Job) -> Outcome:
+        """Wait for the outcome of one job. It is handed out once and then forgotten."""
+        key = job.key
+        with self._lock:
+            if key not in self._results:
+                self.expect([job])
+            lane = self._lane_of(job.assignment)
+            if self._results[key] is None:
+                self._await(lane, key)
+            found = self._results.pop(key)
+            if found is None:
+                lane.drop(key)
+                stopped = ServerFailed(STOPPED)
+                return job.assignment.no_answer(job.case, stopped, repeat=job.repeat)
+            lane.collected()
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def drop(self, assignment: Assignment) -> None:
+        """Ask no more for an assignment; what is in flight still reaches the store.
+
+        Jobs that a test is waiting for at this moment are left.
+        """
+        with self._lock:
+            lane = self._lanes.get(str(assignment.spec))
+            if lane is None:
+                return
+            ours = {key for key in self._results if key[:2] == assignment.key}
+            for key in ours - lane.wanted:
+                del self._results[key]
+                lane.drop(key)
+            lane.wake_all()
+
+    def identity(self, assignment: Assignment) -> ModelIdentity | None:
+        """Who answers, if that is known already."""
+        contact = self._contacts.known(assignment)
+        return None if contact is None else contact.identity
+
+    def notices(self, assignment: Assignment | None = None) -> tuple[str, ...]:
+        """What people should know of the server of an assignment, or of all; a sentence each."""
+        return self._contacts.notices(assignment)
+
+    def close(self, patience_s: float = 2.0) -> None:
+        """Stop asking. Answers in flight have `patience_s` seconds to arrive and be stored."""
+        self._stopping.set()
+        with self._lock:
+            self._arrived.notify_all()
+            for lane in self._lanes.values():
+                lane.wake_all()
+        deadline = time.monotonic() + patience_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._contacts.close()
+
+    # The lock is held in _lane_of, _start and _await.
+
+    def _lane_of(self, assignment: Assignment) -> Lane:
+        spec = str(assignment.spec)
+        lane = self._lanes.get(spec)
+        if lane is None:
+            ahead = self._policy.ahead
+            lane = self._lanes[spec] = Lane(spec, self._lock, ahead=ahead, start=self._start)
+        return lane
+
+    def _start(self, lane: Lane) -> bool:
+        """Start a thread for a lane, unless nobody has waited for an outcome yet or it is over."""
+        if not self._started or self._stopping.is_set():
+            return False
+        thread = threading.Thread(
+            target=self._work, args=(lane,), name=f"llmclf {lane.spec}", daemon=True
+        )
+        self._threads.append(thread)
+        thread.start()
+        return True
+
+    def _await(self, lane: Lane, key: JobKey) -> None:
+        """Wait until a job is answered, or until nobody is going to."""
+        if not self._started:
+            self._started = True
+            for other in self._lanes.values():
+                other.wake_all()
+        lane.urge(key)
+        try:
+            while self._results[key] is None:
+                if self._stopping.is_set() and lane.waits(key):
+                    return
+                # On Windows a wait without a time-out cannot be ended by Ctrl-C.
+                self._arrived.wait(0.5)
+        finally:
+            lane.wanted.discard(key)
+
+    def _work(self, lane: Lane) -> None:
+        while True:
+            with self._lock:
+                taken = lane.next(self._stopping)
+            if taken is None:
+                return
+            found: Outcome | BaseException | None
+            try:
+                found = self._asker.answer(lane, taken)
+            except BaseException as error:  # noqa: BLE001 - a defect must reach the waiting test
+                found = error
+            with self._lock:
+                key = taken.job.key
+                dropped = key not in self._results
+                lane.done(taken, held=found is None and not dropped)
+                if found is not None and not dropped:
+                    self._results[key] = found
+                    if key in lane.wanted:
+                        self._arrived.notify_all()

@@ -1,0 +1,210 @@
+"""One job: its answer known, asked for, or awaited from whoever asks the same question."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.errors import BackendError, PictureError, ServerFailed
+from pytest_llmclf.picture import SentPicture, preparation
+
+if TYPE_CHECKING:
+    import threading
+
+    from pytest_llmclf.answer import Answer
+    from pytest_llmclf.engine.contact import Contacts
+    from pytest_llmclf.engine.job import AnswerRecorder, AskingPolicy, Job
+    from pytest_llmclf.engine.lane import Lane, Taken
+    from pytest_llmclf.outcome import Outcome
+    from pytest_llmclf.request import ModelIdentity, Request
+    from pytest_llmclf.store import AnswerStore
+
+STOPPED = "not asked: the run was stopped"
+
+
+class Asker:
+    """Turns one job after the other into its outcome. Thread-safe.
+
+    Args:
+        store: Known answers; every new one is put there.
+        policy: How to ask.
+        contacts: Who can be asked.
+        stopping: Ends every wait.
+        recorder: Keeps a copy of each answer.
+        run: The same for all processes of a run.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: AnswerStore,
+        policy: AskingPolicy,
+        contacts: Contacts,
+        stopping: threading.Event,
+        recorder: AnswerRecorder | None,
+        run: str,
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._contacts = contacts
+        self._stopping = stopping
+        self._recorder = recorder
+        # Answers of an earlier run do not count for one that asks anew.
+        self._fresh_in = run if policy.fresh else ""
+
+    def answer(self, lane: Lane, taken: Taken) -> Outcome | None:
+        """The outcome of a job; ``None`` while someone else asks the same question."""
+        job, case = taken.job, taken.job.case
+        try:
+            return self._answered(lane, taken)
+        except _Unanswered as unanswered:
+            return job.assignment.no_answer(
+                case,
+                unanswered.error,
+                model_digest=unanswered.identity.digest,
+                request_digest=taken.digest,
+                attempts=unanswered.attempts,
+                repeat=job.repeat,
+            )
+        except (PictureError, BackendError) as error:
+            return job.assignment.no_answer(case, error, repeat=job.repeat)
+
+    def _answered(self, lane: Lane, taken: Taken) -> Outcome | None:
+        job, assignment = taken.job, taken.job.assignment
+        if job.case.problem is not None:
+            raise PictureError(f"{job.case.path}: {job.case.problem}")
+        contact = self._contacts.reach(assignment)
+        if contact.identity is None:
+            raise contact.failure or ServerFailed(f"{assignment.spec}: not connected")
+        identity = contact.identity
+        # A recording is played back as it is: neither helped out by the store nor put into it.
+        if assignment.recorded:
+            return self._asked(lane, taken, identity, None)
+        request, answer = self._known(taken, identity)
+        if answer is None:
+            # One process at a time asks a question, and whoever comes too late finds the answer.
+            patient = not taken.since or time.monotonic() - taken.since < self._policy.budget_s
+            claimed = self._store.claim(taken.digest)
+            if not claimed and patient:
+                return None
+            try:
+                answer = self._store.get(taken.digest, fresh_in=self._fresh_in)
+                if answer is None:
+                    return self._asked(lane, taken, identity, request)
+            finally:
+                if claimed:
+                    self._store.release(taken.digest)
+        return self._judged(taken, identity, request, answer, attempts=0)
+
+    def _known(self, taken: Taken, identity: ModelIdentity) -> tuple[Request | None, Answer | None]:
+        """The stored answer, if any, and the request where its picture had to be read for that."""
+        job, store = taken.job, self._store
+        if taken.digest:
+            return None, store.get(taken.digest, fresh_in=self._fresh_in)
+        source = _source(job)
+        sent = store.sent_picture(source)
+        if sent is not None:
+            taken.digest = job.assignment.outline(job.case, sent, job.repeat).digest(identity)
+            return None, store.get(taken.digest, fresh_in=self._fresh_in)
+        request = job.assignment.request(job.case, job.repeat)
+        taken.digest = request.digest(identity)
+        answer = store.get(taken.digest, fresh_in=self._fresh_in)
+        if answer is not None:
+            store.keep_picture(source, _sent(request))
+        return request, answer
+
+    def _asked(
+        self, lane: Lane, taken: Taken, identity: ModelIdentity, request: Request | None
+    ) -> Outcome:
+        """Ask, and keep the answer."""
+        job, assignment = taken.job, taken.job.assignment
+        if request is None:
+            request = assignment.request(job.case, job.repeat)
+            taken.digest = request.digest(identity)
+        answer, attempts = self._ask(lane, job, identity, request)
+        if not assignment.recorded:
+            self._store.put(
+                taken.digest,
+                identity,
+                answer,
+                fresh_in=self._fresh_in,
+                picture=(_source(job), _sent(request)),
+            )
+        return self._judged(taken, identity, request, answer, attempts=attempts)
+
+    def _judged(
+        self,
+        taken: Taken,
+        identity: ModelIdentity,
+        request: Request | None,
+        answer: Answer,
+        *,
+        attempts: int,
+    ) -> Outcome:
+        """What an answer means; one that took no attempt was known."""
+        job, assignment = taken.job, taken.job.assignment
+        if self._recorder is not None:
+            request = request or assignment.request(job.case, job.repeat)
+            self._recorder.record(taken.digest, request.summary(), identity, answer)
+        return assignment.judge(
+            job.case,
+            answer,
+            model_digest=identity.digest,
+            request_digest=taken.digest,
+            cached=attempts == 0,
+            attempts=attempts,
+            repeat=job.repeat,
+        )
+
+    def _ask(
+        self, lane: Lane, job: Job, identity: ModelIdentity, request: Request
+    ) -> tuple[Answer, int]:
+        """Ask until there is an answer or no hope; says how many attempts it took."""
+        contact = self._contacts.demand(job.assignment)
+        if contact.backend is None:
+            error = contact.failure or ServerFailed(f"{job.assignment.spec}: not connected")
+            raise _Unanswered(error, identity, 0)
+        backend = contact.backend
+        lane.set_limit(self._policy.in_flight or backend.in_flight)
+        deadline = time.monotonic() + self._policy.budget_s
+        attempt = 0
+        while True:
+            if lane.given_up is not None:
+                raise _Unanswered(lane.given_up, identity, attempt)
+            if self._stopping.is_set():
+                raise _Unanswered(ServerFailed(STOPPED), identity, attempt)
+            attempt += 1
+            try:
+                answer = backend.ask(request)
+            except BackendError as error:
+                lane.set_limit(self._policy.in_flight or backend.in_flight)
+                pause = self._policy.pause_s(attempt, random.random())  # noqa: S311 - jitter
+                again = self._policy.may_retry(attempt, retryable=error.retryable)
+                in_time = time.monotonic() + pause < deadline
+                if again and in_time and not self._stopping.is_set():
+                    self._stopping.wait(pause)
+                    continue
+                lane.note_failure(error, self._policy.give_up_after)
+                raise _Unanswered(error, identity, attempt) from error
+            lane.note_answer(self._policy.in_flight or backend.in_flight)
+            return answer, attempt
+
+
+class _Unanswered(Exception):
+    """No attempt brought an answer."""
+
+    def __init__(self, error: BackendError, identity: ModelIdentity, attempts: int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.identity = identity
+        self.attempts = attempts
+
+
+def _source(job: Job) -> str:
+    """A picture's bytes, and all that decides what they are sent as."""
+    return f"{job.case.sha256} {preparation(job.assignment.limits)}"
+
+
+def _sent(request: Request) -> SentPicture:
+    return SentPicture(sha256=request.picture_sha256(), media_type=request.media_type)

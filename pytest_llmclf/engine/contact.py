@@ -1,0 +1,197 @@
+"""Reaching models: once an evaluation and model, patiently, and remembered for the next run."""
+
+from __future__ import annotations
+
+import random
+import threading
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.errors import BackendError, BadAnswer, ServerFailed, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.backends.base import Backend
+    from pytest_llmclf.engine.job import AskingPolicy
+    from pytest_llmclf.request import ModelIdentity
+    from pytest_llmclf.store import AnswerStore
+
+_SHORT_DIGEST = 19
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """A model that was reached, or why it was not.
+
+    Attributes:
+        backend: Who can be asked; ``None`` if nobody.
+        identity: Who answers, or answered when it was last reached; ``None`` if that is unknown.
+        failure: Why nobody can be asked.
+        final: Whether all attempts at reaching it were made.
+        notice: What people should know: that it was not reached, and old answers were used.
+    """
+
+    backend: Backend | None = None
+    identity: ModelIdentity | None = None
+    failure: BackendError | None = None
+    final: bool = True
+    notice: str = ""
+
+
+class Contacts:
+    """The models that an engine reached. Thread-safe.
+
+    Args:
+        connect: Makes the backend of an assignment.
+        store: Remembers who answered.
+        policy: How often and how patiently a server is tried.
+        stopping: Ends every wait.
+        way: Everything that determines who answers an assignment, without asking anybody;
+            ``None`` where that cannot be told: then nothing is remembered of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect: Callable[[Assignment], Backend],
+        store: AnswerStore,
+        policy: AskingPolicy,
+        stopping: threading.Event,
+        way: Callable[[Assignment], str | None],
+    ) -> None:
+        self._connect = connect
+        self._store = store
+        self._policy = policy
+        self._stopping = stopping
+        self._way = way
+        self._lock = threading.Lock()
+        self._locks: dict[tuple[str, str], threading.Lock] = {}
+        self._contacts: dict[tuple[str, str], Contact] = {}
+
+    def known(self, assignment: Assignment) -> Contact | None:
+        """What came of reaching an assignment's model; ``None`` if nobody tried."""
+        return self._contacts.get(assignment.key)
+
+    def reach(self, assignment: Assignment) -> Contact:
+        """Find out who answers.
+
+        A server that can be reached is asked. Where it cannot, and the store remembers who
+        answered when it last could, that will do for answers which are known already.
+        """
+        contact = self._contacts.get(assignment.key)
+        if contact is None:
+            with self._lock_of(assignment):
+                contact = self._contacts.get(assignment.key) or self._first(assignment)
+                self._contacts[assignment.key] = contact
+        return contact
+
+    def demand(self, assignment: Assignment) -> Contact:
+        """Someone to ask; a server that was not reached at first is tried patiently now."""
+        contact = self.reach(assignment)
+        if contact.final:
+            return contact
+        with self._lock_of(assignment):
+            contact = self._contacts[assignment.key]
+            if not contact.final:
+                contact = self._contacts[assignment.key] = self._second(assignment, contact)
+        return contact
+
+    def notices(self, assignment: Assignment | None = None) -> tuple[str, ...]:
+        """What people should know of the model of an assignment and its servers, or of all."""
+        found: list[str] = []
+        contacts = list(self._contacts.values())
+        if assignment is not None:
+            contacts = [one for one in (self.known(assignment),) if one is not None]
+        for contact in contacts:
+            told: tuple[str, ...] = getattr(contact.backend, "notices", ())
+            found += [notice for notice in (contact.notice, *told) if notice]
+        return tuple(dict.fromkeys(found))
+
+    def close(self) -> None:
+        """Let go of every backend."""
+        for contact in list(self._contacts.values()):
+            if contact.backend is not None:
+                contact.backend.close()
+
+    def _lock_of(self, assignment: Assignment) -> threading.Lock:
+        with self._lock:
+            return self._locks.setdefault(assignment.key, threading.Lock())
+
+    def _first(self, assignment: Assignment) -> Contact:
+        way = None if assignment.recorded else self._way(assignment)
+        # Asking anew is not served by what is known.
+        remembered = way if not self._policy.fresh else None
+        contact = self._tried(assignment, remembered)
+        if way is not None and contact.backend is not None and contact.identity is not None:
+            self._store.remember(way, contact.identity)
+        return contact
+
+    def _second(self, assignment: Assignment, before: Contact) -> Contact:
+        contact = self._tried(assignment, None)
+        if contact.backend is None or contact.identity is None or before.identity is None:
+            return replace(before, failure=contact.failure, final=True)
+        if _answering(contact.identity) != _answering(before.identity):
+            contact.backend.close()
+            changed = ServerFailed(
+                f"{assignment.spec} was not reached at first and is another model now, "
+                f"{_short(contact.identity)}; known answers are those of "
+                f"{_short(before.identity)}",
+                remedy="run again",
+            )
+            return replace(before, failure=changed, final=True)
+        return contact
+
+    def _tried(self, assignment: Assignment, remembered: str | None) -> Contact:
+        """Reach the model, or find it in the store after the first failure."""
+        attempt = 0
+        while True:
+            attempt += 1
+            backend = None
+            try:
+                backend = self._connect(assignment)
+                return Contact(backend=backend, identity=backend.identify())
+            except BackendError as error:
+                if backend is not None:
+                    backend.close()
+                # An address of something else does not become the right one by waiting.
+                passing = error.retryable and not isinstance(error, BadAnswer)
+                known = None
+                if remembered is not None and passing:
+                    known = self._remembered(assignment, remembered, error)
+                if known is not None:
+                    return known
+                again = self._policy.may_retry(attempt, retryable=passing)
+                if not again or self._stopping.is_set():
+                    return Contact(failure=error)
+            except SettingsError as error:  # such as a recording that is not there
+                return Contact(failure=BackendError(str(error)))
+            draw = random.random()  # noqa: S311 - jitter
+            self._stopping.wait(self._policy.pause_s(attempt, draw))
+
+    def _remembered(self, assignment: Assignment, way: str, error: BackendError) -> Contact | None:
+        found = self._store.remembered(way)
+        if found is None:
+            return None
+        identity, seen = found
+        date = datetime.fromtimestamp(seen, UTC).strftime("%Y-%m-%d")
+        notice = (
+            f"{assignment.spec} was not reached ({error.message}): known answers of "
+            f"{_short(identity)} of {date} were used"
+        )
+        details = {**identity.details, "reached": f"not in this run; last on {date}"}
+        return Contact(
+            identity=replace(identity, details=details), failure=error, final=False, notice=notice
+        )
+
+
+def _answering(identity: ModelIdentity) -> tuple[str, str, str]:
+    """What of an identity goes into a request's digest."""
+    return identity.backend, identity.digest, identity.server
+
+
+def _short(identity: ModelIdentity) -> str:
+    digest = identity.digest if ":" in identity.digest else f"sha256:{identity.digest}"
+    return f"{digest[:_SHORT_DIGEST]} ({identity.server})" if identity.server else digest

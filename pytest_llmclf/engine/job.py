@@ -1,0 +1,88 @@
+"""What is to be asked, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_llmclf.answer import Answer
+    from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.case import Case
+    from pytest_llmclf.request import ModelIdentity
+
+JobKey = tuple[str, str, str, int]
+
+
+class AnswerRecorder(Protocol):
+    """Whatever keeps a copy of each answer, such as a recording for replay."""
+
+    def record(
+        self,
+        request_digest: str,
+        request_summary: Mapping[str, Any],
+        identity: ModelIdentity,
+        answer: Answer,
+    ) -> None:
+        """Keep one answer; called from several threads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One case to put to one model, for the first time or once more."""
+
+    assignment: Assignment
+    case: Case
+    repeat: int = 0
+
+    @property
+    def key(self) -> JobKey:
+        """Evaluation, model, case and repeat."""
+        return (*self.assignment.key, self.case.id, self.repeat)
+
+    def again(self, repeat: int) -> Job:
+        """The same question once more."""
+        return replace(self, repeat=repeat)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskingPolicy:
+    """How the engine asks.
+
+    Attributes:
+        in_flight: Requests in flight a model; ``None``: as many as its backend can use, which is
+            more than its server has slots, since with no more a server idles between answers.
+        ahead: Answers that may wait for their tests, a model; ``None``: no more than are in
+            flight, for a run that may find the rest not needed.
+        attempts: Times that one question is asked when errors say that it may help.
+        first_pause_s: Mean pause before the second attempt; doubles with each further one.
+        longest_pause_s: No pause is longer.
+        budget_s: No attempt starts later than this after the first, and an answer that another
+            process is asking for is waited for no longer than this.
+        give_up_after: Consecutive jobs lost to retryable errors after which a model is given up.
+        fresh: Ask even where the store has an answer, and replace that answer.
+    """
+
+    in_flight: int | None = None
+    ahead: int | None = 128
+    attempts: int = 4
+    first_pause_s: float = 0.5
+    longest_pause_s: float = 20.0
+    budget_s: float = 600.0
+    give_up_after: int = 3
+    fresh: bool = False
+
+    def pause_s(self, attempt: int, draw: float) -> float:
+        """Seconds to wait after the given attempt (1 for the first).
+
+        Exponential back-off with equal jitter: half of the pause is fixed, half random, so that
+        requests refused together do not come back together. `draw` is uniform in [0, 1).
+        """
+        pause = min(self.longest_pause_s, self.first_pause_s * 2.0 ** (attempt - 1))
+        return pause * (0.5 + 0.5 * draw)
+
+    def may_retry(self, attempt: int, *, retryable: bool) -> bool:
+        """Whether a question may be asked again after the given attempt failed."""
+        return retryable and attempt < self.attempts

@@ -1,0 +1,144 @@
+"""What is asked of whom: an evaluation as pytest would assign it, without its cases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmclf import dataset as datasets
+from pytest_llmclf import modelfile as modelfiles
+from pytest_llmclf.assignment import Assignment
+from pytest_llmclf.backends.connect import resolve
+from pytest_llmclf.dataset import Dataset
+from pytest_llmclf.dataset_check import label_problems
+from pytest_llmclf.dataset_sources import (
+    manifest_entries,
+    manifest_of,
+    natural_key,
+    read_description,
+    read_source,
+)
+from pytest_llmclf.errors import DatasetError, SettingsError
+from pytest_llmclf.label import Label, LabelSet
+from pytest_llmclf.picture import PictureLimits
+from pytest_llmclf.plan import called, locate_modelfile
+from pytest_llmclf.settings import project_root
+
+if TYPE_CHECKING:
+    from pytest_llmclf.backends.connect import ConnectSettings
+    from pytest_llmclf.backends.spec import ModelSpec
+    from pytest_llmclf.engine import AskingPolicy
+    from pytest_llmclf.evaluation import Evaluation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Everything that a process needs to ask about rows; can be sent to another one.
+
+    Attributes:
+        assignment: As pytest would make it, but for the cases, of which it has none.
+        source: The manifest, or the folder of pictures.
+        pattern: For a flat folder: regular expression with a group ``label``.
+        root: Folder that the paths in `source` count from.
+        connect: How servers are reached.
+        asking: How the engine asks.
+        limit: Rows that are looked at, from the first; ``None``: all.
+    """
+
+    assignment: Assignment
+    source: Path
+    pattern: str | None
+    root: Path
+    connect: ConnectSettings
+    asking: AskingPolicy
+    limit: int | None = None
+
+
+def plan(
+    evaluation: Evaluation,
+    declared_in: Path,
+    *,
+    model: ModelSpec,
+    manifest: Path | None,
+    connect: ConnectSettings,
+    asking: AskingPolicy,
+    limit: int | None = None,
+) -> Task:
+    """Settle what is asked of whom, without reading a picture.
+
+    The question depends on the labels. They are those that a pytest run would take: the
+    evaluation's, else those of ``dataset.toml``, else those found in the evaluation's dataset,
+    which is read once for that.
+
+    Args:
+        evaluation: What is asked.
+        declared_in: The file that declares it.
+        model: Who is asked.
+        manifest: Pictures to ask about instead of the evaluation's dataset.
+        connect: How servers are reached.
+        asking: How the engine asks.
+        limit: Rows that are looked at, from the first; ``None``: all.
+
+    Raises:
+        DatasetError: Dataset or manifest are not there, or their labels cannot be.
+        ModelfileError: The Modelfile does not parse.
+        SettingsError: Names or the model make no sense.
+    """
+    if model.backend == "replay":
+        raise SettingsError(f"{model} is a recording, which has its answers already: name a model")
+    root = project_root(declared_in, Path.cwd())
+    modelfile = modelfiles.load(locate_modelfile(str(evaluation.modelfile), root))
+    own = datasets.locate(str(evaluation.dataset), root)
+    names, pattern = _labels_of(evaluation, own)
+    labels = LabelSet(labels=evaluation.given_labels or tuple(Label(name=name) for name in names))
+    source = manifest_of(own) or own
+    if manifest is not None:
+        source = manifest.expanduser().absolute()
+        if not source.is_file():
+            raise DatasetError(f"there is no manifest {source}: name a .csv or .jsonl file")
+    spec, reason = resolve(model, modelfile, connect)
+    folder = source.parent if source.is_file() else source
+    assignment = Assignment(
+        evaluation=evaluation,
+        dataset=Dataset(name=evaluation.title, root=folder.absolute(), labels=names, cases=()),
+        labels=labels,
+        modelfile=modelfile,
+        spec=spec,
+        model=called(spec),
+        reason=reason,
+        whole=0,
+        limits=PictureLimits(),
+        verified=False,
+    )
+    return Task(
+        assignment=assignment,
+        source=source.absolute(),
+        pattern=pattern,
+        root=folder.absolute(),
+        connect=connect,
+        asking=asking,
+        limit=limit,
+    )
+
+
+def _labels_of(evaluation: Evaluation, own: Path) -> tuple[tuple[str, ...], str | None]:
+    """The names of the labels in order, as `dataset.load` has them, and the pattern."""
+    description = read_description(own.parent if own.is_file() else own)
+    pattern = evaluation.pattern or description.pattern
+    given = evaluation.given_labels
+    names = description.labels or tuple(label.name for label in given or ())
+    names = names or _found_labels(own, pattern)
+    problems = list(label_problems(names))
+    if problems:
+        raise DatasetError(f"{own}: {'; '.join(problems)}")
+    return names, pattern
+
+
+def _found_labels(own: Path, pattern: str | None) -> tuple[str, ...]:
+    manifest = manifest_of(own) if own.exists() else None
+    if manifest is not None:
+        found = {entry.label for entry in manifest_entries(manifest, [])}
+    else:
+        found = {entry.label for entry in read_source(own, pattern)[1].entries}
+    return tuple(sorted(found, key=natural_key))
