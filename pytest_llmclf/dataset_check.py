@@ -7,6 +7,7 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,7 @@ from pytest_llmclf.label_words import normalise
 from pytest_llmclf.picture import PictureLimits, check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pytest_llmclf.dataset_sources import Entry
 
@@ -156,9 +157,11 @@ def open_pictures(
     """
     pictures, problems = [], []
     real_root = os.path.realpath(root)
+    # Resolving every file would look up each folder above it again.
+    inside = cache(lambda folder: Path(os.path.realpath(folder)).is_relative_to(real_root))
     for entry in entries:
         path = root / entry.id
-        problem = _file_problem(path, real_root)
+        problem = _file_problem(path, inside)
         if problem:
             problems.append(f"{entry.place}: {problem}")
             continue
@@ -179,10 +182,12 @@ def open_pictures(
     return pictures, problems
 
 
-def _file_problem(path: Path, real_root: str) -> str | None:
-    if not Path(os.path.realpath(path)).is_relative_to(real_root):
-        return f"{path} is a link out of the dataset's folder: copy the file into it"
+def _file_problem(path: Path, inside: Callable[[Path], bool]) -> str | None:
+    """Why a path is no file of the dataset; `inside` tells whether a folder is one of its own."""
     # Not Path's own, which raise for a name that is too long for the file system.
+    folder = Path(os.path.realpath(path)) if os.path.islink(path) else path.parent  # noqa: PTH114
+    if not inside(folder):
+        return f"{path} is a link out of the dataset's folder: copy the file into it"
     if os.path.isfile(path):  # noqa: PTH113
         return None
     if os.path.exists(path):  # noqa: PTH110

@@ -75,6 +75,16 @@ def is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
+def is_object(value: object) -> bool:
+    """Whether it is an object."""
+    return isinstance(value, dict)
+
+
+def is_objects(value: object) -> bool:
+    """Whether it is a list of objects."""
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
 def is_texts_by_name(value: object) -> bool:
     """Whether it is an object that holds texts."""
     return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.columns import SCHEMA
-from pytest_llmclf.comparison import Change, Comparison
+from pytest_llmclf.comparison import Change, ChangeKind, Comparison
 from pytest_llmclf.errors import LlmclfError, nearest
 from pytest_llmclf.json_values import (
     is_count,
     is_flag,
     is_number_or_none,
+    is_object,
+    is_objects,
     is_share_or_none,
     is_shares_by_name_or_none,
     is_text,
@@ -61,6 +63,19 @@ _LEDGER_FITS: Final = dict.fromkeys((field.name for field in fields(Ledger)), is
 _VERDICT_FITS: Final = {
     **dict.fromkeys(("word", "text", "evaluation", "model"), is_text),
     "undecided": is_text_or_none,
+}
+_CHANGE_FITS: Final = dict.fromkeys((field.name for field in fields(Change)), is_text)
+_CHANGE_KINDS: Final[tuple[str, ...]] = get_args(ChangeKind)
+_BASELINE_FITS: Final = {
+    **dict.fromkeys(("evaluation", "model"), is_text),
+    **dict.fromkeys(("cases", "new", "missing", "unanswered", "not_asked", "notes"), is_texts),
+    "correct": is_count,
+    "changes": is_objects,
+    "refused": is_text_or_none,
+}
+_SUMMARY_FITS: Final = {
+    **dict.fromkeys(("settings", "environment"), is_object),
+    **dict.fromkeys(("reports", "gates", "baselines"), is_objects),
 }
 _WORDS: Final[tuple[str, ...]] = get_args(VerdictWord)
 _REPORT_FITS: Final = {
@@ -145,6 +160,7 @@ def read_run(folder: Path) -> RunFolder:
     summary = _summary(folder)
     outcomes = _outcomes(folder / "outcomes.jsonl")
     try:
+        require(summary, _SUMMARY_FITS)
         return RunFolder(
             path=folder,
             settings=summary["settings"],
@@ -215,8 +231,7 @@ def _outcome(data: dict[str, Any]) -> Outcome:
         data = {**data, "answer": {name: answer[name] for name in _names(Answer) if name in answer}}
     require(data, _OUTCOME_FITS)
     outcome = Outcome.from_json({name: data[name] for name in _names(Outcome) if name in data})
-    if outcome.kind not in OUTCOME_KINDS:
-        raise ValueError(f"{outcome.kind!r} is none of {', '.join(OUTCOME_KINDS)}")
+    _require_one_of(outcome.kind, OUTCOME_KINDS)
     return outcome
 
 
@@ -252,18 +267,43 @@ def _report(entry: Mapping[str, Any], outcomes: Mapping[tuple[str, str], list[Ou
 
 
 def _baseline(entry: Mapping[str, Any]) -> tuple[tuple[str, str], Comparison]:
-    changes = [_known(Change, change) for change in entry["changes"]]
+    require(entry, _BASELINE_FITS)
     lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
-    comparison = _known(Comparison, {**entry, **lists, "changes": tuple(changes)})
-    return (entry["evaluation"], entry["model"]), comparison
+    changes = tuple(map(_change, entry["changes"]))
+    comparison: Comparison = _known(Comparison, {**entry, **lists, "changes": changes})
+    key = (entry["evaluation"], entry["model"])
+    cases = set(comparison.cases)
+    known = {change.case for change in changes} & cases
+    counts = (
+        len(cases) == comparison.common
+        and len(known) == len(changes)
+        and comparison.correct + len(changes) <= len(cases)
+    )
+    if not counts:
+        raise ValueError(
+            f"{key[0]} on {key[1]}: {len(changes)} changes and {comparison.correct} correct "
+            f"both times among {len(cases)} images of the baseline"
+        )
+    return key, comparison
+
+
+def _change(entry: Mapping[str, Any]) -> Change:
+    require(entry, _CHANGE_FITS)
+    change: Change = _known(Change, entry)
+    _require_one_of(change.kind, _CHANGE_KINDS)
+    return change
 
 
 def _verdict(entry: Mapping[str, Any]) -> Verdict:
     require(entry, _VERDICT_FITS)
     verdict: Verdict = _known(Verdict, entry)
-    if verdict.word not in _WORDS:
-        raise ValueError(f"{verdict.word!r} is none of {', '.join(_WORDS)}")
+    _require_one_of(verdict.word, _WORDS)
     return verdict
+
+
+def _require_one_of(word: str, words: Sequence[str]) -> None:
+    if word not in words:
+        raise ValueError(f"{word!r} is none of {', '.join(words)}")
 
 
 def _known(kind: Any, data: Mapping[str, Any]) -> Any:

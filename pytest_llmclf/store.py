@@ -19,14 +19,12 @@ from pytest_llmclf.claims import Claims
 from pytest_llmclf.errors import StoreError
 from pytest_llmclf.picture import SentPicture
 from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store_file import alone, file_of, for_reading, set_aside
+from pytest_llmclf.store_file import file_of, open_database, set_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-SCHEMA_VERSION = 1
-_BUSY_TIMEOUT_S = 30.0
 _INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)"
 _REPLACE = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)"
 _INSERT_PICTURE = "INSERT OR IGNORE INTO pictures VALUES (?, ?, ?, ?)"
@@ -35,32 +33,6 @@ _ASKED = "asked: "
 _GET = "SELECT answer FROM answers WHERE digest = ?"
 _GET_FRESH = """SELECT answer FROM answers
     WHERE digest = ? AND EXISTS (SELECT 1 FROM choices WHERE run = ? AND subject = ?)"""
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS answers (
-    digest  TEXT PRIMARY KEY,
-    model   TEXT NOT NULL,
-    created REAL NOT NULL,
-    answer  TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS choices (
-    run     TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    choice  TEXT NOT NULL,
-    reason  TEXT NOT NULL,
-    PRIMARY KEY (run, subject)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS pictures (
-    source     TEXT PRIMARY KEY,
-    sent       TEXT NOT NULL,
-    media_type TEXT NOT NULL,
-    created    REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS models (
-    way      TEXT PRIMARY KEY,
-    identity TEXT NOT NULL,
-    seen     REAL NOT NULL
-) WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +66,10 @@ class AnswerStore:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.notice: str | None = None
         self._lock = threading.Lock()
         self._damaged = False
         self._closed = False
-        self._connection = self._open()
+        self._connection, self.notice = open_database(path)
         # Next to a store that had to be kept in memory there may be none to write to.
         self._claims = Claims(None if path is None else path.with_name(f"{path.name}.claims"))
         self._file = None if path is None else file_of(path)
@@ -347,89 +318,6 @@ class AnswerStore:
             remedy = "free disk space or choose another folder with --llmclf-home"
         self.notice = f"{self.path}: {effect} ({error}); {remedy}"
 
-    def _open(self) -> sqlite3.Connection:
-        if self.path is None:
-            return self._connect(":memory:")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            return self._connect_patiently(str(self.path))
-        except _Unusable:
-            return self._start_anew(self.path)
-        except (OSError, sqlite3.OperationalError) as error:
-            return self._open_without_writing(self.path, error)
-
-    def _open_without_writing(self, path: Path, error: Exception) -> sqlite3.Connection:
-        remedy = "choose another folder with --llmclf-home"
-        with contextlib.suppress(sqlite3.Error, _Unusable):
-            connection = for_reading(path)
-            try:
-                _check_version(connection)
-            except _Unusable:
-                connection.close()
-                raise
-            self.notice = f"{path}: is only read, new answers are not kept ({error}); {remedy}"
-            return connection
-        self.notice = (
-            f"{path}: cannot be opened ({error}); answers of this run are kept in memory only; "
-            f"{remedy}"
-        )
-        return self._connect(":memory:")
-
-    def _start_anew(self, path: Path) -> sqlite3.Connection:
-        with alone(path):
-            try:  # another process may have done it meanwhile
-                return self._connect_patiently(str(path))
-            except _Unusable as error:
-                aside = set_aside(path)
-                self.notice = f"{path}: {error}; kept as {aside.name}, started a new store"
-                return self._connect_patiently(str(path))
-
-    def _connect_patiently(self, target: str) -> sqlite3.Connection:
-        # Several workers open a new file at once; switching it to WAL takes an exclusive lock
-        # for which SQLite does not wait, so a locked file is tried again for about two seconds.
-        for _ in range(40):
-            try:
-                return self._connect(target)
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error):
-                    raise
-                time.sleep(0.05)
-        return self._connect(target)
-
-    def _connect(self, target: str) -> sqlite3.Connection:
-        # Autocommit: every answer is its own transaction, so that none waits for another.
-        connection = sqlite3.connect(
-            target, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
-        try:
-            _check_version(connection)
-            # WAL lets workers read while one writes; NORMAL survives a killed process and may
-            # lose the last answers only when the machine itself loses power.
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        except sqlite3.OperationalError:
-            connection.close()
-            raise
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise _Unusable(f"damaged ({error})") from error
-        except _Unusable:
-            connection.close()
-            raise
-        return connection
-
 
 def _picture_row(source: str, sent: SentPicture, now: float) -> tuple[object, ...]:
     return source, sent.sha256, sent.media_type, now
-
-
-def _check_version(connection: sqlite3.Connection) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in (0, SCHEMA_VERSION):
-        raise _Unusable(f"written by another version (schema {version})")
-
-
-class _Unusable(Exception):
-    """The file is there but is not a store of this version."""

@@ -1,4 +1,4 @@
-"""The file of a store as a file: recognised, kept from others, set aside."""
+"""The file of a store as a file: opened, recognised, kept from others, set aside."""
 
 from __future__ import annotations
 
@@ -12,6 +12,86 @@ from pytest_llmclf.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+SCHEMA_VERSION = 1
+_BUSY_TIMEOUT_S = 30.0
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+    digest  TEXT PRIMARY KEY,
+    model   TEXT NOT NULL,
+    created REAL NOT NULL,
+    answer  TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS choices (
+    run     TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    choice  TEXT NOT NULL,
+    reason  TEXT NOT NULL,
+    PRIMARY KEY (run, subject)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pictures (
+    source     TEXT PRIMARY KEY,
+    sent       TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    created    REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS models (
+    way      TEXT PRIMARY KEY,
+    identity TEXT NOT NULL,
+    seen     REAL NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+def open_database(path: Path | None) -> tuple[sqlite3.Connection, str | None]:
+    """Open the database of a store, made where there is none.
+
+    A file that is damaged or of another version is set aside, never deleted. One that cannot be
+    written is only read, and where that cannot be either, answers live as long as the process.
+
+    Args:
+        path: The file; ``None``: in memory.
+
+    Returns:
+        The connection, and what people should know, or ``None``.
+
+    Raises:
+        StoreError: An unusable file cannot be set aside.
+    """
+    if path is None:
+        return _connect(":memory:"), None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _connect_patiently(str(path)), None
+    except _Unusable:
+        return _start_anew(path)
+    except (OSError, sqlite3.OperationalError) as error:
+        return _open_without_writing(path, error)
+
+
+def _open_without_writing(path: Path, error: Exception) -> tuple[sqlite3.Connection, str]:
+    remedy = "choose another folder with --llmclf-home"
+    with contextlib.suppress(sqlite3.Error, _Unusable):
+        connection = for_reading(path)
+        try:
+            _check_version(connection)
+        except _Unusable:
+            connection.close()
+            raise
+        return connection, f"{path}: is only read, new answers are not kept ({error}); {remedy}"
+    return _connect(":memory:"), (
+        f"{path}: cannot be opened ({error}); answers of this run are kept in memory only; {remedy}"
+    )
+
+
+def _start_anew(path: Path) -> tuple[sqlite3.Connection, str | None]:
+    with alone(path):
+        try:  # another process may have done it meanwhile
+            return _connect_patiently(str(path)), None
+        except _Unusable as error:
+            aside = set_aside(path)
+            notice = f"{path}: {error}; kept as {aside.name}, started a new store"
+            return _connect_patiently(str(path)), notice
 
 
 @contextlib.contextmanager
@@ -87,3 +167,51 @@ def set_aside(path: Path) -> Path:
             f"{path}: unusable, and cannot be set aside ({error}); move it away by hand"
         ) from error
     return aside
+
+
+def _connect_patiently(target: str) -> sqlite3.Connection:
+    # Several workers open a new file at once; switching it to WAL takes an exclusive lock
+    # for which SQLite does not wait, so a locked file is tried again for about two seconds.
+    for _ in range(40):
+        try:
+            return _connect(target)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            time.sleep(0.05)
+    return _connect(target)
+
+
+def _connect(target: str) -> sqlite3.Connection:
+    # Autocommit: every answer is its own transaction, so that none waits for another.
+    connection = sqlite3.connect(
+        target, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    try:
+        _check_version(connection)
+        # WAL lets workers read while one writes; NORMAL survives a killed process and may
+        # lose the last answers only when the machine itself loses power.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    except sqlite3.OperationalError:
+        connection.close()
+        raise
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise _Unusable(f"damaged ({error})") from error
+    except _Unusable:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version not in (0, SCHEMA_VERSION):
+        raise _Unusable(f"written by another version (schema {version})")
+
+
+class _Unusable(Exception):
+    """The file is there but is not a store of this version."""

@@ -202,6 +202,6 @@ def _done(name: str, steps: list[list[str]], cwd: Path) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:  # noqa: PLR2004 - one argument
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004 - one argument
         sys.exit(__doc__)
     sys.exit(install(Path(sys.argv[1]).absolute()))

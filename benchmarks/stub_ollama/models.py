@@ -89,9 +89,17 @@ class Models:
         inherited = self._models[full_name(base)] if base else {}
         own = {key: said[key] for key in _PASSED_ON if said.get(key) is not None}
         self._models[full_name(said["model"])] = {**inherited, **own}
+        self._keep()
+        return [{"status": "writing manifest"}, {"status": "success"}]
+
+    def delete(self, name: str) -> None:
+        """Forget a model; what was derived from it stays."""
+        del self._models[full_name(name)]
+        self._keep()
+
+    def _keep(self) -> None:
         if self._state is not None:
             self._state.write_text(json.dumps(self._models), "utf-8")
-        return [{"status": "writing manifest"}, {"status": "success"}]
 
 
 _DETAILS = {

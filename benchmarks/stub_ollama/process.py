@@ -140,6 +140,15 @@ class StubOllama:
         """
         self._control("POST", "/fault", {"mode": mode, "count": count, "every": every})
 
+    def models(self) -> tuple[str, ...]:
+        """Full names of its models."""
+        return tuple(model["name"] for model in self._control("GET", "/api/tags")["models"])
+
+    def delete(self, *names: str) -> None:
+        """Take models away, as ``ollama rm`` does."""
+        for name in names:
+            self._control("DELETE", "/api/delete", {"model": name})
+
     def kill(self) -> None:
         """End it at once, as a crash does; `start` starts it again."""
         self._end(self._running(), kindly=False)
@@ -175,7 +184,7 @@ class StubOllama:
             data = None if body is None else json.dumps(body)
             connection.request(method, path, data)
             response = connection.getresponse()
-            told: dict[str, Any] = json.loads(response.read())
+            told: dict[str, Any] = json.loads(response.read() or b"{}")
         finally:
             connection.close()
         if response.status >= 400:  # noqa: PLR2004 - HTTP's errors

@@ -177,6 +177,8 @@ class Server:
                 connection.json(200, {"object": "list", "data": models})
             case "POST", ["api", "show"]:
                 self._show(connection, json.loads(raw))
+            case "DELETE", ["api", "delete"]:
+                self._delete(connection, json.loads(raw))
             case "POST", ["api", "create" | "pull" as what]:
                 self._derive(connection, json.loads(raw), what)
             case "HEAD" | "POST", ["api", "blobs", digest]:
@@ -190,6 +192,14 @@ class Server:
             connection.json(200, self._models.show(name))
         else:
             connection.json(404, {"error": f"model '{full_name(name)}' not found"})
+
+    def _delete(self, connection: Connection, body: dict[str, Any]) -> None:
+        name = str(body.get("model") or body.get("name"))
+        if name in self._models:
+            self._models.delete(name)
+            connection.answer(200, b"")
+        else:
+            connection.json(404, {"error": f"model '{name}' not found"})
 
     def _derive(self, connection: Connection, body: dict[str, Any], what: str) -> None:
         if what == "create":

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 PROBE_TIMEOUT_S = 0.5
 """How long `probe` waits for a connection."""
 
+MOST_LOSSES = 3
+"""So often a derived model that the server lost is derived anew; whoever removes it wins then."""
+
 _NANOSECOND = 1e-9
 _OK, _BROKE = 200, 500
 _SHOWN = 120
@@ -129,6 +132,13 @@ class OllamaBackend:
         self._lock = threading.Lock()
         self._wire: Wire | None = None
         self._ready: tuple[Derived, ModelIdentity] | None = None
+        self._losses = 0
+        self._notices: list[str] = []
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Losses of the derived model that were made good, in order."""
+        return tuple(self._notices)
 
     @property
     def in_flight(self) -> int:
@@ -146,10 +156,22 @@ class OllamaBackend:
     def ask(self, request: Request) -> Answer:
         """Ask one question.
 
+        A derived model that the server has lost meanwhile (``ollama rm``, a restart with another
+        store) is derived anew, once a loss and at most `MOST_LOSSES` times.
+
         Raises:
             BackendError: There is no answer.
         """
+        wire, derived, identity = self._prepared()
+        try:
+            return self._asked(wire, derived, request)
+        except errors.ModelMissing:
+            if not self._made_good(derived, identity):
+                raise
         wire, derived, _ = self._prepared()
+        return self._asked(wire, derived, request)
+
+    def _asked(self, wire: Wire, derived: Derived, request: Request) -> Answer:
         content: dict[str, Any] = {
             "model": derived.name,
             "messages": self._messages(request),
@@ -200,22 +222,55 @@ class OllamaBackend:
         if wire is not None:
             wire.close()
 
+    def _made_good(self, lost: Derived, identity: ModelIdentity) -> bool:
+        """Derive a lost model anew; false if that was done too often.
+
+        Raises:
+            BackendError: It cannot be derived, or another model comes of it.
+        """
+        with self._lock:
+            if self._ready is None or self._ready[0] is not lost:
+                return True  # another thread was faster
+            if self._losses >= MOST_LOSSES:
+                return False
+            wire = self._wire = self._wire or open_wire(self._address)
+            try:
+                derived, found = self._derived(wire)
+            except errors.BackendError as error:
+                self._losses += not error.retryable
+                raise
+            self._losses += 1
+            if (found.digest, found.server) != (identity.digest, identity.server):
+                raise errors.ModelMissing(
+                    f"Ollama at {self._address.netloc} lost {lost.name}, and what is derived anew "
+                    f"is another model: answers of both cannot be mixed",
+                    remedy="run again",
+                )
+            self._ready = derived, identity
+            self._notices.append(
+                f"{self._address.netloc} lost {lost.name} during the run; it was derived anew"
+            )
+            return True
+
     def _prepared(self) -> tuple[Wire, Derived, ModelIdentity]:
         with self._lock:
             wire = self._wire = self._wire or open_wire(self._address)
             if self._ready is None:
-                status = status_of(wire, self._timeout_s)
-                version = status.version if status else ""
-                derived = Deriver(
-                    wire,
-                    address=self._address,
-                    modelfile=self._modelfile,
-                    version=version,
-                    pull=self._pull,
-                    timeout_s=self._timeout_s,
-                ).derive()
-                self._ready = derived, self._identity(derived, version)
+                self._ready = self._derived(wire)
             return wire, *self._ready
+
+    def _derived(self, wire: Wire) -> tuple[Derived, ModelIdentity]:
+        status = status_of(wire, self._timeout_s)
+        version = status.version if status else ""
+        derived = Deriver(
+            wire,
+            address=self._address,
+            modelfile=self._modelfile,
+            version=version,
+            pull=self._pull,
+            timeout_s=self._timeout_s,
+        ).derive()
+        return derived, self._identity(derived, version)
 
     def _identity(self, derived: Derived, version: str) -> ModelIdentity:
         return ModelIdentity(

@@ -31,7 +31,11 @@ REFUSALS = 4
 LOOK_S = 2.0
 """Longest wait when looking whether a dropped server is back."""
 
+MOST_NOTICES = 40
+"""A server that comes and goes for days is not told of any more often."""
+
 _GONE = (errors.ServerUnreachable, errors.RequestTimedOut, ConnectionBroken)
+_LEFT_OUT = (*_GONE, errors.ModelMissing)
 
 
 class Member(Protocol):
@@ -105,9 +109,10 @@ class Pool:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Servers that were dropped, that came back, and that were refused; in order."""
+        """Servers that were dropped, that came back, and that were refused; the first in order."""
+        own = [notice for place in self._places for notice in getattr(place.member, "notices", ())]
         with self._lock:
-            return tuple(self._notices)
+            return (*self._notices, *own)
 
     def identify(self) -> ModelIdentity:
         """Who answers: the same model everywhere. Servers that are not there are left out.
@@ -171,7 +176,7 @@ class Pool:
                 governor.refused(now)
             else:
                 governor.failed(now)
-            gone = isinstance(error, _GONE) or place.refusals >= REFUSALS
+            gone = isinstance(error, _LEFT_OUT) or place.refusals >= REFUSALS
             if len(self._places) == 1 or not gone:
                 return False
             # What was sent before it came back says nothing of it now.
@@ -218,13 +223,13 @@ class Pool:
                 if error is None:
                     place.lost = None
                     place.governor, place.pause_s, place.refusals = Governor(), FIRST_PAUSE_S, 0
-                    self._notices.append(f"{place.netloc} answers again")
+                    self._note(f"{place.netloc} answers again")
                     continue
                 place.pause_s = min(LONGEST_PAUSE_S, 2 * place.pause_s)
                 place.again_at = self._clock() + place.pause_s
                 if not error.retryable:
                     place.lost, place.refused = error, True
-                    self._notices.append(f"{place.netloc} is not used any more: {error}")
+                    self._note(f"{place.netloc} is not used any more: {error}")
 
     def _return(self, place: _Place) -> errors.BackendError | None:
         """Whether a lost server is back with the same model; why not."""
@@ -290,10 +295,14 @@ class Pool:
         place.lost = error
         place.again_at = now + place.pause_s
         others = sum(other.lost is None for other in self._places)
-        self._notices.append(
+        self._note(
             f"{place.netloc} was dropped: {error.message}; "
             + (f"{others} of {len(self._places)} servers go on" if others else "none is left")
         )
+
+    def _note(self, sentence: str) -> None:
+        if len(self._notices) < MOST_NOTICES:
+            self._notices.append(sentence)
 
 
 def _short(identity: ModelIdentity) -> str:

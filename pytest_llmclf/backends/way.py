@@ -34,4 +34,5 @@ def way_to(spec: ModelSpec, modelfile: Modelfile, ollama_hosts: Sequence[str] = 
     if is_gguf(spec.name) or modelfile.projectors or modelfile.adapters:
         return None
     hosts = ",".join(ollama_hosts) or os.environ.get("OLLAMA_HOST", "")
-    return json.dumps([str(spec), modelfile.digest(), hosts])
+    # Blanks between addresses are dropped: some callers have the text, others its parts.
+    return json.dumps([str(spec), modelfile.digest(), "".join(hosts.split())])

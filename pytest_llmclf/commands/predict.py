@@ -22,7 +22,14 @@ from pytest_llmclf.commands.project import (
     at_least,
     described,
 )
-from pytest_llmclf.errors import DatasetError, LlmclfError, SettingsError, StoreError
+from pytest_llmclf.errors import (
+    BackendError,
+    BadAnswer,
+    DatasetError,
+    LlmclfError,
+    SettingsError,
+    StoreError,
+)
 from pytest_llmclf.render.progress import ProgressLine
 from pytest_llmclf.settings import project_root
 
@@ -34,7 +41,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.predict.tally import Batch, FailureFile, Tally
     from pytest_llmclf.predict.task import Task
 
-DONE, UNANSWERED = 0, 1
+DONE, UNANSWERED, INTERRUPTED = 0, 1, 130
 _LONGEST_TRY_S: Final = 1800.0
 # A run of days outlives the restart of a server.
 _EPILOG = described(
@@ -55,6 +62,7 @@ exit code:
   0  every row has its answer
   1  some have none: the message says why, and where they are listed
   2  nothing was asked: the message says why
+  130  interrupted by Ctrl-C; what was answered is kept
 """,
 )
 
@@ -67,11 +75,20 @@ class _End:
         tally: What became of the rows.
         spent_s: Seconds that it took.
         stopped: Why not all rows were looked at, or ``None``.
+        interrupted: Whether by Ctrl-C.
     """
 
     tally: Tally
     spent_s: float
     stopped: str | None
+    interrupted: bool
+
+    @property
+    def code(self) -> int:
+        """What the command returns."""
+        if self.interrupted:
+            return INTERRUPTED
+        return DONE if not self.tally.failed and self.stopped is None else UNANSWERED
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -196,7 +213,7 @@ def run(arguments: argparse.Namespace) -> int:
     _open_store(home)
     assignment = task.assignment
     if not arguments.ray_address:  # machines of a cluster may have servers of their own
-        _reach(task)
+        _reach(task, home / STORE)
     sys.stderr.write(f"{evaluation.title}: {assignment.reason or assignment.model}\n")
     name = file_name(f"{evaluation.title}-{assignment.model}")
     with (
@@ -206,10 +223,10 @@ def run(arguments: argparse.Namespace) -> int:
         end = _watched(batches, failures)
     if not end.tally.rows and end.stopped is None:
         raise DatasetError(f"{task.source}: no pictures; there is nothing to ask about")
-    _say(end, failures.path)
+    _say(end, home / STORE, failures.path, at_once=arguments.engine == "local")
     judging = _judging(arguments, home, declared_in, str(assignment.spec))
     sys.stdout.write(f"to judge: {judging}\n")
-    return DONE if not end.tally.failed and end.stopped is None else UNANSWERED
+    return end.code
 
 
 def _connect_settings(arguments: argparse.Namespace) -> ConnectSettings:
@@ -243,20 +260,32 @@ def _open_store(home: Path) -> None:
             ignore.write_text("*\n", encoding="utf-8")
 
 
-def _reach(task: Task) -> None:
+def _reach(task: Task, store_path: Path) -> None:
     """Say at once that there is no server, before the engine waits for one patiently.
+
+    Where it was reached before, what it answered then needs no server.
 
     Raises:
         BackendError: The server or the model is not there.
     """
     from pytest_llmclf.backends.connect import Connections
+    from pytest_llmclf.predict.asking import way_of
+    from pytest_llmclf.store import AnswerStore
 
-    if task.assignment.spec.backend in ("ollama", "openai"):
-        connections = Connections(task.connect)
-        try:
-            connections.connect(task.assignment.spec, task.assignment.modelfile).identify()
-        finally:
-            connections.close()
+    if task.assignment.spec.backend not in ("ollama", "openai"):
+        return
+    connections = Connections(task.connect)
+    try:
+        connections.connect(task.assignment.spec, task.assignment.modelfile).identify()
+    except BackendError as error:
+        way = way_of(task)
+        if way is None or not error.retryable or isinstance(error, BadAnswer):
+            raise
+        with AnswerStore(store_path) as store:
+            if store.remembered(way) is None:
+                raise
+    finally:
+        connections.close()
 
 
 def _batches(task: Task, store: Path, arguments: argparse.Namespace) -> Generator[Batch]:
@@ -274,7 +303,7 @@ def _watched(batches: Generator[Batch], failures: FailureFile) -> _End:
     """Count batches as they come, until there is no more or no use."""
     from pytest_llmclf.predict.tally import IN_VAIN, Tally
 
-    tally, stopped, started = Tally(), None, time.monotonic()
+    tally, stopped, started, interrupted = Tally(), None, time.monotonic(), False
     with ProgressLine(sys.stderr) as progress:
         try:
             for batch in batches:
@@ -288,16 +317,18 @@ def _watched(batches: Generator[Batch], failures: FailureFile) -> _End:
                 if stopped is not None:
                     break
         except KeyboardInterrupt:
-            stopped = "interrupted"
+            stopped, interrupted = "interrupted", True
         except LlmclfError as error:
             if not tally.rows:
                 raise
             stopped = str(error)
-    return _End(tally=tally, spent_s=time.monotonic() - started, stopped=stopped)
+    spent_s = time.monotonic() - started
+    return _End(tally=tally, spent_s=spent_s, stopped=stopped, interrupted=interrupted)
 
 
-def _say(end: _End, failures: Path) -> None:
+def _say(end: _End, store: Path, failures: Path, *, at_once: bool) -> None:
     tally = end.tally
+    recently = "" if at_once else ", but for the last second or two,"
     rate = f", {tally.asked / end.spent_s:.1f} a second" if tally.asked and end.spent_s else ""
     sys.stdout.write(
         f"{tally.rows} rows: {tally.asked} asked{rate}, {tally.known} known, "
@@ -308,7 +339,14 @@ def _say(end: _End, failures: Path) -> None:
         sys.stderr.write(style.safe(f"  {failure.id or failure.place}: {failure.message}") + "\n")
     if tally.failed:
         sys.stderr.write(f"all without an answer: {failures}\n")
-    if end.stopped is not None:
+    for sentence in tally.told:
+        sys.stderr.write(style.safe(sentence) + "\n")
+    if end.interrupted:
+        sys.stderr.write(
+            f"interrupted: what was answered{recently} is kept in {store}; "
+            "the same command goes on from here\n"
+        )
+    elif end.stopped is not None:
         sys.stderr.write(f"stopped: {end.stopped}; the same command goes on from here\n")
 
 

@@ -13,8 +13,7 @@ import pytest
 
 from pytest_llmclf.marks import is_marked
 from pytest_llmclf.plugin.options import add_options, check_gate_names, check_options
-from pytest_llmclf.plugin.reporter import Reporter
-from pytest_llmclf.plugin.run import is_worker, run_if_any
+from pytest_llmclf.plugin.run import gather_reports, is_worker, run_if_any
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -35,17 +34,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Gather outcomes where reports arrive; on an xdist controller, take charge of the gates."""
+    """On an xdist controller, gather the workers' outcomes and take charge of the gates."""
     if is_worker(config):
         return
     check_options(config)
-    config.pluginmanager.register(Reporter(config), "llmclf-reporter")
     if config.option.llmclf_stop_early and config.getoption("maxschedchunk", 0) is None:
         # Workers get the random order in small pieces, so that its beginning is known first.
         config.option.maxschedchunk = 1
     if config.pluginmanager.hasplugin("xdist") and config.getoption("dist", "no") != "no":
         from pytest_llmclf.plugin.gates import DistributedGates
 
+        gather_reports(config)
         config.pluginmanager.register(DistributedGates(), DISTRIBUTED)
 
 

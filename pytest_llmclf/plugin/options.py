@@ -86,7 +86,8 @@ def add_options(parser: pytest.Parser) -> None:
     )  # fmt: skip
     add(
         "--llmclf-in-flight", type=_at_least(int, 1), dest="llmclf_in_flight", metavar="N",
-        default=None, help="requests in flight (default: twice what the server does side by side)",
+        default=None, help="requests in flight a model (default: learnt from how fast each server "
+        "answers; twice the slots of a llama-server that is started for the run)",
     )  # fmt: skip
     add(
         "--llmclf-attempts", type=_at_least(int, 1), dest="llmclf_attempts", metavar="N",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 RUN_KEY = pytest.StashKey["Run"]()
 RUN_ID_KEY = pytest.StashKey[str]()
+REPORTER = "llmclf-reporter"
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -37,12 +38,22 @@ def run_of(config: pytest.Config) -> Run:
     """This process's run, made on first use."""
     if RUN_KEY not in config.stash:
         config.stash[RUN_KEY] = Run(config)
+        if not is_worker(config):
+            gather_reports(config)
     return config.stash[RUN_KEY]
 
 
 def run_if_any(config: pytest.Config) -> Run | None:
     """This process's run, or ``None`` if no evaluation was collected."""
     return config.stash.get(RUN_KEY, None)
+
+
+def gather_reports(config: pytest.Config) -> None:
+    """Listen to test reports from here on; a pytest run without an evaluation never does."""
+    if not config.pluginmanager.hasplugin(REPORTER):
+        from pytest_llmclf.plugin.reporter import Reporter
+
+        config.pluginmanager.register(Reporter(config), REPORTER)
 
 
 class Run:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.backends.connect import Connections
+from pytest_llmclf.backends.way import way_to
 from pytest_llmclf.engine import Engine, Job
 from pytest_llmclf.predict.rows import RowProblem, case_of
 from pytest_llmclf.predict.tally import ROW, Batch, Failure
@@ -23,6 +24,12 @@ WINDOW: Final = 512
 nothing before so many rows behind it are answered."""
 
 
+def way_of(task: Task) -> str | None:
+    """Everything that determines who answers a task; see `way_to`."""
+    assignment = task.assignment
+    return way_to(assignment.spec, assignment.modelfile, task.connect.ollama_hosts)
+
+
 @contextmanager
 def asking(task: Task, store: AnswerStore) -> Iterator[Engine]:
     """An engine that asks what the task says; closed at the end, with the servers it started."""
@@ -31,6 +38,7 @@ def asking(task: Task, store: AnswerStore) -> Iterator[Engine]:
         connect=lambda assignment: connections.connect(assignment.spec, assignment.modelfile),
         store=store,
         policy=task.asking,
+        way=lambda _: way_of(task),
     )
     try:
         yield engine
@@ -71,6 +79,7 @@ def _answered(engine: Engine, row: Row, job: Job | Failure) -> Batch:
     if isinstance(job, Failure):
         return Batch(failures=(job,))
     outcome = engine.outcome(job)
+    told = engine.notices()
     if outcome.kind == "error":
         failure = Failure(
             id=row.id,
@@ -78,5 +87,5 @@ def _answered(engine: Engine, row: Row, job: Job | Failure) -> Batch:
             kind=outcome.reason or "error",
             message=outcome.message,
         )
-        return Batch(failures=(failure,))
-    return Batch(known=1) if outcome.cached else Batch(asked=1)
+        return Batch(failures=(failure,), told=told)
+    return Batch(known=1, told=told) if outcome.cached else Batch(asked=1, told=told)

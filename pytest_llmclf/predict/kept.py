@@ -53,6 +53,14 @@ class Keeper:
         """What a picture is sent as, or ``None``."""
         return self._store.sent_picture(source)
 
+    def remember(self, way: str, identity: ModelIdentity) -> None:
+        """Keep who answered; see `AnswerStore.remember`."""
+        self._store.remember(way, identity)
+
+    def remembered(self, way: str) -> tuple[ModelIdentity, float] | None:
+        """Who answered when it was last known; see `AnswerStore.remembered`."""
+        return self._store.remembered(way)
+
     def put(
         self, answers: Sequence[Put], pictures: Sequence[tuple[str, SentPicture]]
     ) -> str | None:
@@ -75,7 +83,7 @@ class KeptStore(AnswerStore):
     """The keeper's store, for an engine in another process.
 
     Answers are sent on in lots, at the latest after `FLUSH_S`; call `flush` before saying that
-    one is stored. What else a store does (claims, choices), it does for this process alone.
+    one is stored. Claims and choices are for this process alone.
 
     Args:
         keeper: Handle of the `Keeper` actor.
@@ -100,6 +108,15 @@ class KeptStore(AnswerStore):
         """What a picture is sent as, or ``None``."""
         sent: SentPicture | None = _result(self._keeper.sent_picture.remote(source))
         return sent
+
+    def remember(self, way: str, identity: ModelIdentity) -> None:
+        """Let the keeper keep who answered."""
+        _result(self._keeper.remember.remote(way, identity))
+
+    def remembered(self, way: str) -> tuple[ModelIdentity, float] | None:
+        """Who answered, as far as the keeper knows."""
+        found: tuple[ModelIdentity, float] | None = _result(self._keeper.remembered.remote(way))
+        return found
 
     def keep_picture(self, source: str, sent: SentPicture) -> None:
         """Hand on what a picture is sent as, with the next lot."""

@@ -138,6 +138,7 @@ class _Worker:
             known=sum(result.known for result in results),
             failures=tuple(failure for result in results for failure in result.failures),
             notice=self._store.notice,
+            told=self._engine.notices(),
         )
         return {_COLUMN: [done.to_text()]}
 

@@ -18,6 +18,8 @@ IN_VAIN: Final = 100
 """Questions in a row without an answer after which a run is given up: the rest would fare alike."""
 SHOWN: Final = 5
 """Failures that a tally keeps for people; all are in the file."""
+TOLD: Final = 20
+"""Sentences about servers that a tally keeps for people, the first ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +48,14 @@ class Batch:
         known: Had one in the store.
         failures: The others.
         notice: What is wrong with the store, or ``None``.
+        told: What people should know of the servers so far, a sentence each.
     """
 
     asked: int = 0
     known: int = 0
     failures: tuple[Failure, ...] = ()
     notice: str | None = None
+    told: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """As JSON."""
@@ -61,7 +65,8 @@ class Batch:
     def from_text(cls, text: str) -> Batch:
         """Rebuild from `to_text`."""
         data = json.loads(text)
-        return cls(**{**data, "failures": tuple(Failure(**each) for each in data["failures"])})
+        failures = tuple(Failure(**each) for each in data["failures"])
+        return cls(**{**data, "failures": failures, "told": tuple(data["told"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,7 @@ class Tally:
         failed: Have none.
         in_vain: Questions without an answer since the last answer.
         first: The first failures.
+        told: What people should know of the servers, in the order in which it was learnt.
     """
 
     asked: int = 0
@@ -81,6 +87,7 @@ class Tally:
     failed: int = 0
     in_vain: int = 0
     first: tuple[Failure, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -101,7 +108,12 @@ class Tally:
             failed=self.failed + len(batch.failures),
             in_vain=unanswered if batch.asked else self.in_vain + unanswered,
             first=(*self.first, *batch.failures[: SHOWN - len(self.first)]),
+            told=self._told_with(batch.told),
         )
+
+    def _told_with(self, more: tuple[str, ...]) -> tuple[str, ...]:
+        new = [sentence for sentence in more if sentence not in self.told]
+        return (*self.told, *new)[:TOLD]
 
 
 class FailureFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -170,6 +171,52 @@ def test_no_server(pets: Pets) -> None:
     assert (code, out) == (2, "")
     assert "no Ollama answers" in err
     assert pets.failures == []
+
+
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=needs_ray)])
+def test_known_answers_need_no_server(pets: Pets, engine: str) -> None:
+    """They are found as those of whoever answered last, which is said."""
+    code, _, err = ended(pets.predict("--engine", engine))
+    assert code == 0, err
+    pets.stub.kill()
+    code, out, err = ended(pets.predict("--engine", engine))
+    assert code == 0, err
+    assert out.startswith(f"{PICTURES} rows: 0 asked, {PICTURES} known, 0 failed")
+    assert "ollama:llava:7b was not reached" in err
+
+
+def test_a_lost_server_is_told_of(pets: Pets) -> None:
+    """The others answer everything, and the end says which one was dropped."""
+    with StubOllama(service_ms=5, slots=4, labels=("cat", "dog")) as other:
+        other.fault("close", count=10**6)
+        servers = f"{pets.stub.netloc},{other.netloc}"
+        code, out, err = ended(pets.predict("--servers", servers))
+    assert code == 0, err
+    assert f"{PICTURES} asked" in out
+    assert err.count(f"{other.netloc} was dropped") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=needs_ray)])
+def test_interrupted(pets: Pets, engine: str) -> None:
+    """Ctrl-C ends it as shells have it; what is kept is said, and not asked about again."""
+    running = pets.predict("--engine", engine)
+    deadline = time.monotonic() + 120
+    while pets.kept() < PICTURES // 4:
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    code, out, err = ended(running)
+    assert code == 130, err
+    assert "interrupted: what was answered" in err
+    assert "to judge: " in out
+    before = settled(pets)
+    if engine == "local":  # Ray's workers may have had answers that were not handed on yet
+        assert before["kept"] == before["chats"]
+    code, _, err = ended(pets.predict("--engine", engine))
+    assert code == 0, err
+    assert pets.chats() - before["chats"] == PICTURES - before["kept"]
 
 
 @pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=needs_ray)])

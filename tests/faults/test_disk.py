@@ -12,7 +12,8 @@ import pytest
 
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store import SCHEMA_VERSION, AnswerStore
+from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.store_file import SCHEMA_VERSION
 from tests.faults.disks import enlarge, mounting, read_only, small_disk
 from tests.faults.project import Project, ended, wait_for
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
+from contextlib import closing
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,12 @@ from hypothesis import strategies as st
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.backends.replay import Recorder, ReplayBackend
 from pytest_llmclf.columns import SCHEMA
+from pytest_llmclf.comparison import Change, Comparison
 from pytest_llmclf.errors import LlmclfError, SettingsError
 from pytest_llmclf.label import LabelSet, read_label
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.render import files
+from pytest_llmclf.render.comparison import baseline_lines
 from pytest_llmclf.report import DatasetFacts, build
 from pytest_llmclf.request import ModelIdentity, Request
 from pytest_llmclf.run_folder import find_run, read_run
@@ -60,6 +64,15 @@ def outcome(case_: str, **more: Any) -> dict[str, Any]:
     return {**made.to_json(), **more}
 
 
+BASELINE = Comparison(
+    cases=("a", "b"),
+    correct=1,
+    changes=(Change(case="b", kind="fixed", expected="cat", was="dog", now="cat"),),
+    unanswered=("c",),
+    notes=("another prompt",),
+)
+
+
 @cache
 def summary() -> str:
     """``run.json`` of a sound run of two pictures."""
@@ -78,6 +91,7 @@ def summary() -> str:
             "environment": {},
             "reports": [files.report_json(report)],
             "gates": [{"word": "PASS", "text": "x", "evaluation": "pets", "model": "ollama:llava"}],
+            "baselines": [{"evaluation": "pets", "model": "ollama:llava", **asdict(BASELINE)}],
         }
     )
 
@@ -99,6 +113,9 @@ def handled(outcomes: bytes, told: bytes) -> bool:
     files.report_text(run.reports, run.verdicts)
     for report in run.reports:
         json.dumps(files.report_json(report), allow_nan=False)
+    for comparison in run.baselines.values():
+        comparison.summary()
+        baseline_lines(comparison, None)
     return True
 
 
@@ -173,6 +190,21 @@ def test_summary_of_any_values(key: str, value: Any) -> None:
     """``run.json`` with any value in any field of a report."""
     told = json.loads(summary())
     told["reports"][0][key] = value
+    handled(lines(outcome("a"), outcome("b")), json.dumps(told).encode())
+
+
+@effort(200)
+@given(st.sampled_from(["evaluation", "model", *asdict(BASELINE)]), odd)
+@example("cases", ["a", "a"])
+@example("cases", "ab")
+@example("correct", 2)
+@example("changes", [{"case": "b", "kind": "fixed", "expected": 1, "was": None, "now": []}])
+@example("changes", [{"case": "b", "kind": "odd", "expected": "", "was": "", "now": ""}])
+@example("changes", [asdict(BASELINE)["changes"][0]] * 2)
+def test_baseline_of_any_values(key: str, value: Any) -> None:
+    """``run.json`` with any value in any field of a baseline."""
+    told = json.loads(summary())
+    told["baselines"][0][key] = value
     handled(lines(outcome("a"), outcome("b")), json.dumps(told).encode())
 
 
@@ -313,7 +345,7 @@ def test_damaged_store(changes: list[tuple[int, bytes]], kept: float) -> None:
             assert found in (None, Answer(text="cat" * number)) or store.notice or changes
         store.put("new", identity, Answer(text="dog"))
     try:
-        with sqlite3.connect(path) as kept_file:
+        with closing(sqlite3.connect(path)) as kept_file:
             kept_file.execute("PRAGMA quick_check")
     except sqlite3.Error:
         assert changes or kept < 1

@@ -105,6 +105,22 @@ def test_a_server_that_is_back_is_used_again(colours: Colours, stubs: Stubs) -> 
     assert set(colours.ledger()) <= {"collected", "correct", "misclassified"}
 
 
+def test_a_model_removed_during_the_run_is_derived_anew(colours: Colours, stubs: Stubs) -> None:
+    """No picture goes without its answer, and the run says what happened."""
+    one, _ = stubs
+
+    def remove() -> None:
+        wait_for(one, 10)
+        one.delete(*(name for name in one.models() if name.startswith("llmclf-")))
+
+    with meanwhile(remove):
+        result = colours.run_apart(model="ollama:llava")
+    assert "misclassified" in result.stdout.str()
+    assert sum(stub.stats()["answered"] for stub in stubs) == PICTURES
+    assert "error" not in colours.ledger()
+    assert f"{one.netloc} lost llmclf-" in " ".join(result.stdout.str().split())
+
+
 def test_a_dead_pool_ends_the_run(colours: Colours, stubs: Stubs) -> None:
     """What is left ends as errors and the gate as inconclusive, in bounded time."""
 

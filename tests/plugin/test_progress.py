@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pytest_llmclf.plugin.progress import Tallies
+from pytest_llmclf.plugin.progress import LiveLine, Tallies
+from pytest_llmclf.render.text import Style
 from tests.plugin.colour_server import Odd
 from tests.plugin.screen import Screen
 
@@ -18,16 +20,22 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import Colours
 
 LIVE = re.compile(r"colours · \d+/\d+ · .*correct so far.*left")
+AT_ONCE = """
+from pytest_llmclf.plugin import progress
+
+progress.SOON_S = progress.EVERY_S = 0.0
+"""
+"""A conftest that shows the line from the first picture on, however fast the machine is."""
 EARLY = ("-n2", "--llmclf-stop-early", "--llmclf-stop-error=0.01")
 """One wrong image in 37 is the last one too often for this error to end the run before it."""
 unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 
 
 @pytest.fixture
-def slow(colours: Colours) -> Colours:
-    """Three dozen pictures that take nearly two seconds."""
+def many(colours: Colours) -> Colours:
+    """Three dozen pictures, and a line that does not wait for a long run."""
     colours.pictures(12)
-    colours.server.odd = {"*": Odd(waits_s=0.045)}
+    (colours.root / "conftest.py").write_text(AT_ONCE)
     return colours
 
 
@@ -64,12 +72,12 @@ def shown(project: Colours, *args: str, **environ: str) -> tuple[str, Screen]:
 @unix
 @pytest.mark.parametrize("args", [(), ("-v",), EARLY], ids=" ".join)
 def test_a_terminal_sees_the_line_and_keeps_nothing_of_it(
-    slow: Colours, args: tuple[str, ...]
+    many: Colours, args: tuple[str, ...]
 ) -> None:
     """It says how far and how well, and in the end the screen is that of a run without it."""
     if args == EARLY:
-        slow.evaluation("accuracy >= 0.999")
-    text, screen = shown(slow, *args)
+        many.evaluation("accuracy >= 0.999")
+    text, screen = shown(many, *args)
     assert LIVE.search(text)
     final = "\n".join(screen.lines)
     assert "so far" not in final
@@ -78,42 +86,85 @@ def test_a_terminal_sees_the_line_and_keeps_nothing_of_it(
 
 
 @unix
-def test_dots_stay_where_they_are(slow: Colours) -> None:
+def test_dots_stay_where_they_are(many: Colours) -> None:
     """Pytest's letters and percentages read as if there were no line below them."""
-    _, screen = shown(slow)
+    _, screen = shown(many)
     rows = [line for line in screen.lines if re.fullmatch(r"(test_colours.py )?\.+ +\[.*%\]", line)]
     assert [row.count(".") - row.count(".py") for row in rows] == [37]
 
 
 @unix
 @pytest.mark.parametrize("args", [("-q",), ("-s",), ("--log-cli-level=INFO",)], ids=" ".join)
-def test_who_wants_quiet_or_raw_output_sees_none(slow: Colours, args: tuple[str, ...]) -> None:
+def test_who_wants_quiet_or_raw_output_sees_none(many: Colours, args: tuple[str, ...]) -> None:
     """With -q, -s and live logs there is no line to be in the way."""
-    assert "so far" not in shown(slow, *args)[0]
+    assert "so far" not in shown(many, *args)[0]
 
 
 @unix
 @pytest.mark.parametrize(
     "environ", [{"CI": "true"}, {"TERM": "dumb"}], ids=lambda each: next(iter(each))
 )
-def test_logs_and_plain_terminals_see_none(slow: Colours, environ: dict[str, str]) -> None:
+def test_logs_and_plain_terminals_see_none(many: Colours, environ: dict[str, str]) -> None:
     """In CI, and where the cursor cannot be moved, there is no line."""
-    text, _ = shown(slow, **environ)
+    text, _ = shown(many, **environ)
     assert "so far" not in text
     assert "\x1b7" not in text
 
 
-def test_a_pipe_sees_none(slow: Colours) -> None:
+def test_a_pipe_sees_none(many: Colours) -> None:
     """Output that is no terminal has neither line nor escape sequences."""
-    result = slow.run_apart("--llmclf-in-flight=1")
+    result = many.run_apart("--llmclf-in-flight=1")
     assert "so far" not in result.stdout.str()
     assert "\x1b" not in result.stdout.str()
 
 
 @unix
+def test_a_long_run_sees_it_after_a_while(colours: Colours) -> None:
+    """Nothing has to be set for it: after a second it is there."""
+    colours.pictures(12)
+    colours.server.odd = {"*": Odd(waits_s=0.045)}  # one after the other: 1.6 s
+    assert LIVE.search(shown(colours, "--llmclf-in-flight=1")[0])
+
+
+@unix
 def test_a_short_run_sees_none(colours: Colours) -> None:
-    """What takes less than a second needs no line."""
+    """What is over before its time has come needs no line."""
+    (colours.root / "conftest.py").write_text(AT_ONCE.replace("0.0", "60.0"))
     assert "so far" not in shown(colours)[0]
+
+
+def test_it_comes_after_a_second_and_changes_ten_times_a_second(
+    request: pytest.FixtureRequest,
+) -> None:
+    """Before that nothing is written; in between it is drawn again only where pytest wrote."""
+    now = 0.0
+    written: list[str] = []
+
+    def clock() -> float:
+        return now
+
+    def write_raw(text: str, *, flush: bool) -> None:
+        assert flush
+        written.append(text)
+
+    reporter = cast("pytest.TerminalReporter", SimpleNamespace(write_raw=write_raw))
+    tallies = Tallies({("a", "m"): 20}, clock=clock)
+    line = LiveLine(request.config, reporter, tallies, Style(), clock=clock)
+    for now, when, times in (  # noqa: B007 - the clock tells it
+        (0.0, "call", 0),
+        (0.99, "call", 0),
+        (1.0, "setup", 1),
+        (1.05, "setup", 1),
+        (1.06, "call", 2),
+        (1.09, "setup", 2),
+        (1.11, "setup", 3),
+    ):
+        report = SimpleNamespace(when=when, passed=True)
+        hook = line.pytest_runtest_logreport(cast("pytest.TestReport", report))
+        next(hook)  # until pytest has written its letter
+        with pytest.raises(StopIteration):
+            next(hook)
+        assert len(written) == times
 
 
 def test_tallies_tell_rate_and_rest() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -166,6 +166,55 @@ def test_a_folder_without_a_summary_is_told(folder: Path) -> None:
         read_run(folder)
     with pytest.raises(RunFolderError, match="is no folder"):
         read_run(folder / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"cases": "abc"}, "cases is 'abc'"),
+        ({"cases": [1]}, r"cases is \[1\]"),
+        ({"evaluation": None}, "evaluation is None"),
+        ({"model": ["x"]}, "model is"),
+        ({"correct": "1"}, "correct is '1'"),
+        ({"correct": 3}, "1 changes and 3 correct both times among 3 images"),
+        ({"cases": ["a", "c"]}, "1 changes and 1 correct both times among 2 images"),
+        ({"cases": ["a", "b", "b"]}, "1 changes and 1 correct both times among 2 images"),
+        ({"notes": [None]}, "notes is"),
+        ({"refused": 5}, "refused is 5"),
+        ({"changes": {}}, "changes is {}"),
+        ({"changes": [1]}, "changes is"),
+        ({"changes": [{"case": "b"}]}, "kind"),
+        ({"changes": None}, "changes is None"),
+    ],
+)
+def test_a_damaged_baseline_is_told(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    """What it says of each image is checked before anybody counts by it."""
+    _write(tmp_path / "run", whole())
+    sound = {"evaluation": KEY[0], "model": KEY[1], **asdict(BASELINE)}
+    _edit(tmp_path / "run", lambda data: data.update(baselines=[sound]))
+    assert read_run(tmp_path / "run").baselines == {KEY: BASELINE}
+    _edit(tmp_path / "run", lambda data: data["baselines"][0].update(change))
+    with pytest.raises(RunFolderError, match=rf"run\.json does not fit .*{said}.*run the eval"):
+        read_run(tmp_path / "run")
+
+
+def test_a_change_of_no_known_kind_is_told(tmp_path: Path) -> None:
+    """With the kinds there are."""
+    _write(tmp_path / "run", whole())
+    change = {"case": "b", "kind": "odd", "expected": "cat", "was": "cat", "now": "dog"}
+    entry = {"evaluation": "a", "model": "b", **asdict(BASELINE), "changes": [change]}
+    _edit(tmp_path / "run", lambda data: data.update(baselines=[entry]))
+    with pytest.raises(RunFolderError, match="'odd' is none of broken, fixed, changed"):
+        read_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("field", ["settings", "environment", "reports", "gates", "baselines"])
+@pytest.mark.parametrize("value", [1, "x", [1], None])
+def test_other_parts_of_a_summary_are_checked(folder: Path, field: str, value: object) -> None:
+    """Each is an object, or a list of them."""
+    _edit(folder, lambda data: data.update({field: value}))
+    with pytest.raises(RunFolderError, match=rf"run\.json does not fit .*{field} is"):
+        read_run(folder)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", "\xff"])

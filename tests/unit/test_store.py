@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from pytest_llmclf.answer import Answer, TokenLogprob
 from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store import SCHEMA_VERSION, AnswerStore
+from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.store_file import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -97,6 +97,17 @@ def test_backend_derives(stub: StubOllama) -> None:
         backend.close()
 
 
+def test_models_can_be_taken_away(stub: StubOllama) -> None:
+    """As `ollama rm` does: gone from the list, questions get 404; a stranger's name is told."""
+    post(stub, "/api/create", {"model": "mine", "from": "llava:7b", "stream": False})
+    assert "mine:latest" in stub.models()
+    stub.delete("mine")
+    assert "mine:latest" not in stub.models()
+    assert chat(stub, model="mine")[0] == 404
+    with pytest.raises(ValueError, match="model 'mine' not found"):
+        stub.delete("mine")
+
+
 def test_openai(stub: StubOllama) -> None:
     """The same picture gets the same label through OpenAI's protocol."""
     url = "data:image/png;base64," + base64.b64encode(b"one").decode()

@@ -11,7 +11,13 @@ import pytest
 from pytest_llmclf import errors
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.backends.governor import START
-from pytest_llmclf.backends.pool import FIRST_PAUSE_S, LONGEST_PAUSE_S, REFUSALS, Pool
+from pytest_llmclf.backends.pool import (
+    FIRST_PAUSE_S,
+    LONGEST_PAUSE_S,
+    MOST_NOTICES,
+    REFUSALS,
+    Pool,
+)
 from pytest_llmclf.backends.wire import ConnectionBroken
 from pytest_llmclf.request import ModelIdentity, Request
 
@@ -169,6 +175,21 @@ def test_a_server_that_is_back_is_used_again() -> None:
     assert lost.forgotten == 1
     assert made.notices[1:] == ("lost answers again",)
     assert made.in_flight == 2 * START
+
+
+def test_a_server_that_comes_and_goes_is_told_of_so_often() -> None:
+    """A run of days has no endless list of notices."""
+    clock = Clock()
+    flapping, other = Server("flapping"), Server("other")
+    made = pool(flapping, other, clock=clock)
+    for number in range(MOST_NOTICES):
+        flapping.failure = GONE[0]
+        said(made, 2)
+        flapping.failure = None
+        clock.now = (number + 1) * FIRST_PAUSE_S
+        said(made, 2)
+    assert flapping.asked >= 2 * MOST_NOTICES
+    assert len(made.notices) == MOST_NOTICES
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from pytest_llmclf.predict.declared import read_evaluation
 from pytest_llmclf.predict.kept import Keeper, KeptStore
 from pytest_llmclf.predict.on_ray import _require_allowed
 from pytest_llmclf.predict.rows import Row, RowProblem, case_of, read_rows
-from pytest_llmclf.predict.tally import IN_VAIN, Batch, Failure, FailureFile, Tally
+from pytest_llmclf.predict.tally import IN_VAIN, TOLD, Batch, Failure, FailureFile, Tally
 from pytest_llmclf.predict.task import Task, plan
 from pytest_llmclf.request import ModelIdentity
 from pytest_llmclf.store import AnswerStore
@@ -221,7 +221,7 @@ class TestTally:
 
     def test_batches_travel_as_text(self) -> None:
         """Whatever a file is called."""
-        batch = Batch(asked=1, known=2, failures=(self.FAILURE,), notice="full")
+        batch = Batch(asked=1, known=2, failures=(self.FAILURE,), notice="full", told=("a",))
         assert Batch.from_text(batch.to_text()) == batch
 
     def test_hopeless(self) -> None:
@@ -233,6 +233,13 @@ class TestTally:
         assert tally.plus(Batch(failures=(self.FAILURE,))).hopeless
         assert not tally.plus(Batch(asked=1, failures=(self.FAILURE,))).hopeless
         assert (tally.rows, len(tally.first)) == (2 * IN_VAIN + 4, 5)
+
+    def test_what_is_told_of_servers(self) -> None:
+        """Each sentence once, in order, and no endless list of them."""
+        tally = Tally().plus(Batch(told=("a", "b"))).plus(Batch(told=("b", "c"))).plus(Batch())
+        assert tally.told == ("a", "b", "c")
+        many = tally.plus(Batch(told=tuple(map(str, range(2 * TOLD)))))
+        assert many.told == ("a", "b", "c", *map(str, range(TOLD - 3)))
 
     def test_failures_of_the_last_call_only(self, tmp_path: Path) -> None:
         """The file is there when something failed, and holds nothing of an earlier call."""
@@ -270,6 +277,10 @@ def test_what_is_flushed_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert store.get("d") == Answer(text="cat")
         assert (store.sent_picture("source"), store.sent_picture("other")) == (sent, sent)
         store.put("last", IDENTITY, Answer(text="dog"))
+        store.remember("way", IDENTITY)
+        found = store.remembered("way")
+        assert found is not None
+        assert (found[0], store.remembered("other")) == (IDENTITY, None)
     with AnswerStore(path) as again:
         assert again.get("last") == Answer(text="dog")
 

@@ -1,0 +1,53 @@
+"""How a model is reached, as text that two runs can compare."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_llmclf.backends.spec import ModelSpec, parse_spec
+from pytest_llmclf.backends.way import way_to
+from pytest_llmclf.modelfile import parse
+
+MODELFILE = parse("FROM llava\nSYSTEM Be brief.\n", "pets.Modelfile")
+OLLAMA = parse_spec("ollama:llava")
+OPENAI = parse_spec("openai:llava@http://127.0.0.1:8080")
+
+
+@pytest.fixture(autouse=True)
+def _no_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OLLAMA_HOST", raising=False)
+
+
+def test_the_same_text_leads_to_the_same_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether addresses come from the environment or one by one, with blanks or without."""
+    given = way_to(OLLAMA, MODELFILE, ["a:1", "b:2"])
+    assert way_to(OLLAMA, MODELFILE, ["a:1, b:2"]) == given
+    monkeypatch.setenv("OLLAMA_HOST", "a:1, b:2")
+    assert way_to(OLLAMA, MODELFILE) == given
+
+
+def test_whatever_changes_who_answers_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers, model and Modelfile."""
+    ways = {way_to(OLLAMA, MODELFILE), way_to(OPENAI, MODELFILE)}
+    ways.add(way_to(OLLAMA, replace(MODELFILE, system="Be long.")))
+    ways.add(way_to(parse_spec("ollama:other"), MODELFILE))
+    monkeypatch.setenv("OLLAMA_HOST", "b:2")
+    ways.add(way_to(OLLAMA, MODELFILE))
+    assert len(ways) == 5
+    assert None not in ways
+
+
+@pytest.mark.parametrize(
+    ("spec", "more"),
+    [
+        (parse_spec("llamacpp:micro-llava"), {}),
+        (ModelSpec(backend="ollama", name="/models/a.gguf"), {}),
+        (OLLAMA, {"adapters": ("a.gguf",)}),
+        (OLLAMA, {"projectors": ("p.gguf",)}),
+    ],
+)
+def test_files_may_have_changed(spec: ModelSpec, more: dict[str, tuple[str, ...]]) -> None:
+    """A name is not enough to know what is in them."""
+    assert way_to(spec, replace(MODELFILE, **more)) is None  # type: ignore[arg-type]
