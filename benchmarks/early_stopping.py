@@ -74,7 +74,7 @@ def population(sizes: Sequence[int], right: Sequence[int]) -> list[tuple[Case, O
     found = []
     for label, (size, hits) in enumerate(zip(sizes, right, strict=True)):
         for number in range(size):
-            case = Case(id=f"{label}/{number}.png", path=Path(), sha256="", label=str(label))
+            case = Case(id=f"{label}/{number}.png", root=Path(), sha256="", label=str(label))
             found.append((case, outcome_of(case, right=number < hits)))
     return found
 

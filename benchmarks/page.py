@@ -108,7 +108,7 @@ def made(name: str, files: dict[str, Path], path: Path) -> None:
     """Make the page, and say what that took."""
     found = answered(files)
     begun = time.perf_counter()
-    page = page_of([found], pictures={("photos", case): file for case, file in files.items()})
+    page = page_of([found], pictures=lambda _, case: files.get(case))
     write_page(path, page)
     spent = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

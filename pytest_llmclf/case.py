@@ -16,7 +16,7 @@ class Case:
 
     Attributes:
         id: Path relative to the dataset, POSIX separators; stable across machines.
-        path: Where the file lies on this machine.
+        root: Folder of the dataset on this machine; one object for all its cases.
         sha256: Hex digest of the file's bytes.
         label: Name of the class it is said to show.
         tags: Slices it belongs to, such as ``{"style": "photo"}``.
@@ -25,8 +25,14 @@ class Case:
     """
 
     id: str
-    path: Path
+    root: Path
     sha256: str
     label: str
     tags: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies on this machine."""
+        # Made when it is wanted: kept, it would be a third of what a case takes.
+        return self.root / self.id

@@ -87,11 +87,13 @@ class Dataset:
 
         Left out: name, place, licence and prose, which change no result.
         """
-        cases = sorted(
-            (case.id, case.sha256, case.label, sorted(case.tags.items())) for case in self.cases
-        )
-        canonical = json.dumps({"labels": self.labels, "cases": cases}, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        # One JSON object, {"labels": [...], "cases": [...]}, which is never held as a whole.
+        found = hashlib.sha256(f'{{"labels":{_canonical(self.labels)},"cases":['.encode())
+        for place, case in enumerate(sorted(self.cases, key=lambda case: case.id)):
+            facts = (case.id, case.sha256, case.label, sorted(case.tags.items()))
+            found.update(f"{',' if place else ''}{_canonical(facts)}".encode())
+        found.update(b"]}")
+        return found.hexdigest()
 
 
 def load(
@@ -216,6 +218,10 @@ def locate(name_or_path: str, root: Path, environ: Mapping[str, str] | None = No
         f"there are: {', '.join(known) or 'none'}): name one of them, or give a path"
     )
     raise DatasetError(shown(msg))
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _folders(shelf: Path) -> list[str]:

@@ -172,7 +172,7 @@ def open_pictures(
                 problems.append(f"{entry.place}: {problem}")
         case = Case(
             id=entry.id,
-            path=path,
+            root=root,
             sha256=sha256,
             label=entry.label,
             tags=entry.tags,

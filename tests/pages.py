@@ -183,7 +183,7 @@ def demo(folder: Path, count: int = 60) -> Page:
         gates={"early": [Gate("accuracy >= 0.75")]},
         settings={"seed": 20, "strict": False, "models": ["ollama:llava:7b"]},
         environment={"python": "3.13.1"},
-        pictures={(name, case): path for name in ("pets", "early") for case, path in known.items()},
+        pictures=lambda _, case: known.get(case),
     )
 
 

@@ -194,7 +194,7 @@ def _print_markdown(text: str) -> None:
 
 def _page(found: _Found, *, pictures: bool) -> Page:
     """Both runs' reports, B's in front, and how they differ."""
-    from pytest_llmclf.render.page import Page, Pair, section
+    from pytest_llmclf.render.page import Page, Pair, no_picture, section
     from pytest_llmclf.render.page.thumbnails import PictureBudget
 
     sides = [
@@ -224,7 +224,7 @@ def _page(found: _Found, *, pictures: bool) -> Page:
         ),
         settings=left_out | _of_both(found.before.settings, found.now.settings),
         environment=_of_both(found.before.environment, found.now.environment),
-        pictures=dataset_pictures([report for _, report, _ in sides]) if pictures else {},
+        pictures=dataset_pictures([report for _, report, _ in sides]) if pictures else no_picture,
         budget=PictureBudget(none=not pictures),
     )
 

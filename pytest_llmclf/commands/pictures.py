@@ -9,25 +9,28 @@ from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.settings import project_root
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from pytest_llmclf.case import Case
     from pytest_llmclf.report import Report
 
 
-def dataset_pictures(reports: Sequence[Report]) -> dict[tuple[str, str], Path]:
-    """Files of pictures by evaluation and case id, of the datasets that this project has."""
+def dataset_pictures(reports: Sequence[Report]) -> Callable[[str, str], Path | None]:
+    """Tells the file of a picture by evaluation and case id, of datasets that this project has."""
     from pytest_llmclf.dataset import load, locate
 
     root = project_root(Path.cwd())
-    files: dict[str, dict[str, Path]] = {}
+    known: dict[str, dict[str, Case]] = {}
     for name in dict.fromkeys(report.dataset.name for report in reports):
         try:
             dataset = load(locate(name, root), verify_pictures=False)
         except DatasetError:
             continue  # the page says of each picture that it is not there
-        files[name] = {case.id: case.path for case in dataset.cases}
-    return {
-        (report.evaluation, case): path
-        for report in reports
-        for case, path in files.get(report.dataset.name, {}).items()
-    }
+        known[name] = {case.id: case for case in dataset.cases}
+    cases = {report.evaluation: known.get(report.dataset.name, {}) for report in reports}
+
+    def picture(evaluation: str, case: str) -> Path | None:
+        found = cases.get(evaluation, {}).get(case)
+        return None if found is None else found.path
+
+    return picture

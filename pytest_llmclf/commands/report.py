@@ -112,7 +112,7 @@ def _write(found: RunFolder, out: Path, *, parquet: bool) -> tuple[Path, ...]:
 
 
 def _write_page(found: RunFolder, path: Path, *, pictures: bool) -> Path:
-    from pytest_llmclf.render.page import page_of, write_page
+    from pytest_llmclf.render.page import no_picture, page_of, write_page
     from pytest_llmclf.render.page.thumbnails import PictureBudget
 
     page = page_of(
@@ -121,7 +121,7 @@ def _write_page(found: RunFolder, path: Path, *, pictures: bool) -> Path:
         baselines=found.baselines,
         settings=found.settings,
         environment=found.environment,
-        pictures=dataset_pictures(found.reports) if pictures else {},
+        pictures=dataset_pictures(found.reports) if pictures else no_picture,
         budget=PictureBudget(none=not pictures),
     )
     with ProgressLine(sys.stderr) as progress:

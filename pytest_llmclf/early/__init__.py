@@ -220,7 +220,7 @@ def judge_early(
 def _case(outcome: Outcome) -> Case:
     return Case(
         id=outcome.case,
-        path=Path(outcome.case),
+        root=Path(),
         sha256=outcome.sha256,
         label=outcome.expected,
         tags=outcome.tags,

@@ -69,11 +69,7 @@ def write_run_page(
         gates={assignment.evaluation.title: assignment.gates for assignment in assignments},
         settings=_settings(run),
         environment=environment(),
-        pictures={
-            (assignment.evaluation.title, case.id): case.path
-            for assignment in assignments
-            for case in assignment.dataset.cases
-        },
+        pictures=book.picture,
         budget=PictureBudget(total_bytes=budget) if budget else PictureBudget(none=True),
     )
     return write_page(run.settings.page or folder / PAGE, page, progress)

@@ -7,6 +7,7 @@ schema of Jenkins' xUnit plugin has no place for properties in a test case, whoe
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -16,7 +17,7 @@ from pytest_llmclf.plugin.collect import image_id
 from pytest_llmclf.plugin.gates import fails
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from _pytest.junitxml import LogXML
 
@@ -36,19 +37,28 @@ class ImageProperties:
     def __init__(self) -> None:
         self._open: dict[str, Properties] = {}
 
-    def note(self, report: pytest.TestReport, outcome: Outcome | None) -> None:
-        """Note the outcome that a report carries, and hand it on to the report of the test's end.
+    @contextmanager
+    def told(self, report: pytest.TestReport, outcome: Outcome | None) -> Iterator[None]:
+        """Tell the other reporters, now and again with the report of the test's end.
+
+        pytest keeps every report, and the properties would be a tenth of what it keeps: they are
+        gone from it when every reporter has had it.
 
         Args:
             report: Of any phase of any test.
             outcome: What it carries, if anything.
         """
+        own: Properties = []
         if outcome is not None:
-            found = image_properties(outcome)
-            self._open[report.nodeid] = found
-            report.user_properties.extend(found)
+            own = self._open[report.nodeid] = image_properties(outcome)
         elif report.when == "teardown":
-            report.user_properties.extend(self._open.pop(report.nodeid, ()))
+            own = self._open.pop(report.nodeid, [])
+        report.user_properties.extend(own)
+        try:
+            yield
+        finally:
+            if own:
+                report.user_properties = [one for one in report.user_properties if one not in own]
 
 
 def image_properties(outcome: Outcome) -> Properties:

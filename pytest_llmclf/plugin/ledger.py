@@ -16,9 +16,12 @@ from pytest_llmclf.report import DatasetFacts, Report, Verdict, build, lost
 from pytest_llmclf.request import ModelIdentity
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_llmclf.assignment import Assignment
     from pytest_llmclf.case import Case
     from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.dataset import Dataset
     from pytest_llmclf.early import Watch
     from pytest_llmclf.plugin.run import Run
 
@@ -59,6 +62,7 @@ class Book:
         self._notices: dict[tuple[str, str], dict[str, None]] = {}
         self.store_notices: dict[str, None] = {}
         self._digests: dict[tuple[str, str], str] = {}
+        self._hashes: dict[int, str] = {}
         self._latest = time.monotonic()
         self._began: dict[tuple[str, str], float] = {}
         self._ended: dict[tuple[str, str], float] = {}
@@ -152,6 +156,13 @@ class Book:
         """The cases of an assignment that are to be judged."""
         return list(self._expected.get(assignment.key, {}).values())
 
+    def picture(self, evaluation: str, case: str) -> Path | None:
+        """The picture's file of a collected case; ``None`` for a case of another machine."""
+        for (title, _), cases in self._expected.items():
+            if title == evaluation and case in cases:
+                return cases[case].path
+        return None
+
     def report(self, assignment: Assignment) -> Report:
         """What is known of an assignment by now; a case not heard of counts as lost."""
         key = assignment.key
@@ -165,7 +176,7 @@ class Book:
             model=key[1],
             dataset=DatasetFacts(
                 name=dataset.name,
-                content_hash=dataset.content_hash(),
+                content_hash=self._content_hash(dataset),
                 labels=assignment.labels.names,
                 licence=dataset.licence,
                 imported=dataset.imported,
@@ -181,6 +192,12 @@ class Book:
             order=self._orders.get(key, ()),
             stop_error=None if self._run is None else self._run.settings.stop_early,
         )
+
+    def _content_hash(self, dataset: Dataset) -> str:
+        """Worked out once a dataset: it goes through all its cases."""
+        if id(dataset) not in self._hashes:
+            self._hashes[id(dataset)] = dataset.content_hash()
+        return self._hashes[id(dataset)]
 
     def notices(self) -> tuple[str, ...]:
         """What people should know of servers, once each."""

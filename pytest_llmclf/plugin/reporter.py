@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,9 +63,8 @@ class Reporter:
             outcome = book_of(self._config).note(report)
             if self._thumbnails is not None:
                 self._thumbnails.add(report)
-        if self._properties is not None:
-            self._properties.note(report, outcome)
-        result = yield
+        with self._properties.told(report, outcome) if self._properties else nullcontext():
+            result = yield
         # With -v, pytest's summary of the tests tells of outcomes in full.
         if outcome is not None and self._config.get_verbosity() <= 0:
             from pytest_llmclf.plugin.outcomes import forget

@@ -126,7 +126,7 @@ def write_reports(
     if parquet:
         _need_parquet()
     written = [
-        _write(folder / "outcomes.csv", outcomes_csv(reports)),
+        write_pieces(folder / "outcomes.csv", map(_encoded, _csv_lines(reports))),
         _write(folder / "report.txt", report_text(reports, verdicts)),
         _write(folder / "summary.md", markdown_summary(reports, verdicts)),
     ]
@@ -163,15 +163,22 @@ def outcomes_csv(reports: Sequence[Report]) -> str:
     Text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV
     injection"); the JSON lines have it unchanged.
     """
+    return "".join(_csv_lines(reports))
+
+
+def _csv_lines(reports: Sequence[Report]) -> Iterator[str]:
     tags = tags_of(reports)
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
+    line = io.StringIO(newline="")
+    writer = csv.writer(line)
     writer.writerow([*COLUMN_NAMES, *(_cell(f"{TAG}{tag}") for tag in tags)])
+    yield line.getvalue()
     for report in reports:
         for outcome in outcomes_of(report):
             cells = [*row(outcome).values(), *(outcome.tags.get(tag) for tag in tags)]
+            line.seek(0)
+            line.truncate()
             writer.writerow(map(_cell, cells))
-    return buffer.getvalue()
+            yield line.getvalue()
 
 
 def report_text(reports: Iterable[Report], verdicts: Sequence[Verdict]) -> str:

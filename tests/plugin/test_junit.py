@@ -173,3 +173,28 @@ def test_json_reports_are_whole(colours: Colours) -> None:
     facts = [each for test in data["tests"] for each in test.get("user_properties", ())]
     assert sum(each == {"outcome": "correct"} for each in facts) == 9
     assert {"verdict": "PASS"} in facts
+
+
+def test_reports_are_not_kept_with_properties(colours: Colours) -> None:
+    """Kept reports are without what all reporters have had; what a test noted itself stays."""
+    (colours.root / "conftest.py").write_text(
+        """
+import pytest
+
+@pytest.fixture(autouse=True)
+def own(record_property):
+    record_property("own", "mine")
+
+def pytest_terminal_summary(terminalreporter):
+    kept = [one for some in terminalreporter.stats.values() for one in some]
+    kept = [one for one in kept if isinstance(one, pytest.TestReport)]
+    images = [one for one in kept if one.when != "setup" and "test_image" in one.nodeid]
+    assert len(images) == 18
+    assert all(one.user_properties == [("own", "mine")] for one in images)
+    terminalreporter.line("only its own")
+"""
+    )
+    result = colours.run_apart("--junit-xml=junit.xml")
+    result.stdout.fnmatch_lines(["only its own"])
+    xml = (colours.root / "junit.xml").read_text("utf-8")
+    assert xml.count('name="outcome" value="correct"') == 9

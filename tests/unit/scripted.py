@@ -124,7 +124,7 @@ def assignment(folder: Path, count: int, *, model: str = "a", name: str = "pets"
         path = folder / f"{number}.png"
         path.write_bytes(picture(number))
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        cases.append(Case(id=path.name, path=path, sha256=sha256, label="cat"))
+        cases.append(Case(id=path.name, root=folder, sha256=sha256, label="cat"))
     labels = ("cat", "dog")
     return Assignment(
         evaluation=Evaluation(dataset=name, modelfile="m", prompt="Which animal?", name=name),

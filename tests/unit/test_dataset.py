@@ -70,10 +70,11 @@ class TestFolders:
         assert ids(dataset) == ["cat/1.bmp", "cat/2.bmp", "cat/10.bmp", "dog/1.bmp", "dog/b/2.bmp"]
         assert dataset.cases[2] == Case(
             id="cat/10.bmp",
-            path=tmp_path / "pets" / "cat" / "10.bmp",
+            root=tmp_path / "pets",
             sha256=hashlib.sha256(picture(2)).hexdigest(),
             label="cat",
         )
+        assert dataset.cases[2].path == tmp_path / "pets" / "cat" / "10.bmp"
         assert dataset.warnings == ()
 
     def test_label_order(self, tmp_path: Path) -> None:
@@ -471,6 +472,10 @@ class TestValue:
         one = load(pets(tmp_path / "a"))
         two = load(pets(tmp_path / "b"), name="other")
         assert one.content_hash() == two.content_hash()
+        cases = [[case.id, case.sha256, case.label, []] for case in one.cases]
+        cases.sort()
+        canonical = json.dumps({"labels": one.labels, "cases": cases}, separators=(",", ":"))
+        assert one.content_hash() == hashlib.sha256(canonical.encode()).hexdigest()
         assert replace(one, about="x", licence="y").content_hash() == one.content_hash()
         assert replace(one, cases=one.cases[::-1]).content_hash() == one.content_hash()
         assert replace(one, labels=one.labels[::-1]).content_hash() != one.content_hash()
@@ -552,7 +557,7 @@ class TestLocate:
 def made(classes: dict[str, int]) -> Dataset:
     """A dataset without files."""
     cases = [
-        Case(id=f"{label}/{number}", path=Path(), sha256=f"{label}{number}", label=label)
+        Case(id=f"{label}/{number}", root=Path(), sha256=f"{label}{number}", label=label)
         for label, count in classes.items()
         for number in range(count)
     ]

@@ -210,7 +210,7 @@ def test_as_many_images_are_needed_as_the_table_says() -> None:
 
 
 def cats(count: int) -> list[Case]:
-    return [Case(id=str(place), path=Path(), sha256="", label="cat") for place in range(count)]
+    return [Case(id=str(place), root=Path(), sha256="", label="cat") for place in range(count)]
 
 
 def test_the_quoted_warning_is_the_one_that_is_given() -> None:

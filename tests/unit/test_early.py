@@ -68,7 +68,7 @@ def drawn(right: int, images: int, seed: int = 0) -> list[Outcome]:
 
 def case(one: Outcome) -> Case:
     """The case that an outcome is of."""
-    return Case(id=one.case, path=Path(one.case), sha256="", label=one.expected, tags=one.tags)
+    return Case(id=one.case, root=Path(), sha256="", label=one.expected, tags=one.tags)
 
 
 def watch(gates: Sequence[str], outcomes: Sequence[Outcome], error: float = 0.05) -> Watch:
@@ -112,7 +112,7 @@ def wrong_shares(gate: str, images: int) -> list[float]:
     kind: OutcomeKind = "unparsed" if gate.startswith("unparsed") else "correct"
     one = ended("0.png", kind)
     other = ended("0.png", "misclassified")
-    cases = [Case(id=f"{n}.png", path=Path(), sha256="", label="cat") for n in range(images)]
+    cases = [Case(id=f"{n}.png", root=Path(), sha256="", label="cat") for n in range(images)]
     (asked,) = questions([Gate(gate)], LABELS, cases, "m", imported=False)
     assert isinstance(asked, Question)
     wrong = [0.0] * (images + 1)

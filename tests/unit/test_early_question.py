@@ -28,7 +28,7 @@ LABELS = ("cat", "cow", "dog")
 def cases_of(*outcomes: Outcome) -> list[Case]:
     """The cases that these are of."""
     return [
-        Case(id=one.case, path=Path(one.case), sha256="", label=one.expected, tags=one.tags)
+        Case(id=one.case, root=Path(), sha256="", label=one.expected, tags=one.tags)
         for one in outcomes
     ]
 

@@ -24,7 +24,7 @@ SURE = " with 95% confidence"
 def cases(*counts: int, **tags: str) -> list[Case]:
     """So many images of each class."""
     return [
-        Case(id=f"{label}{n}{tags}", path=Path("x.png"), sha256="", label=label, tags=tags)
+        Case(id=f"{label}{n}{tags}", root=Path(), sha256="", label=label, tags=tags)
         for label, count in zip(LABELS, counts, strict=False)
         for n in range(count)
     ]

@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.comparison import compare_reports
-from pytest_llmclf.render.page import Page, Pair, embedded, page_html, page_of, section, write_page
+from pytest_llmclf.render.page import (
+    Page,
+    Pair,
+    embedded,
+    embedded_pieces,
+    page_html,
+    page_of,
+    section,
+    write_page,
+)
 from tests.pages import HOSTILE, LABELS, answers, built, demo, hostile, outcome, pictures
 
 if TYPE_CHECKING:
@@ -185,6 +194,18 @@ def test_a_comparison_of_what_is_not_shown_is_refused(tmp_path: Path) -> None:
     Page(title="x", sections=(section(first, name="A"), section(other, name="B")), pairs=(pair,))
     with pytest.raises(ValueError, match="A and B are compared"):
         Page(title="x", sections=(section(first),), pairs=(pair,))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda some: st.lists(some) | st.dictionaries(st.text(), some),
+    ),
+    st.integers(0, 5),
+)
+def test_pieces_are_the_whole(value: object, depth: int) -> None:
+    """JSON in pieces, however small they are, is the same as at once."""
+    assert "".join(embedded_pieces(value, depth)) == embedded(value)
 
 
 def test_pages_are_written_whole(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
@@ -26,19 +27,21 @@ from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render.page.data import page_json, pictured
 from pytest_llmclf.render.page.thumbnails import PictureBudget, Thumbnail, thumbnails
 from pytest_llmclf.render.progress import Progress, silent
-from pytest_llmclf.render.whole_file import write_whole
+from pytest_llmclf.render.whole_file import write_pieces
 from pytest_llmclf.stability import stability
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_llmclf.calibration import Calibration
     from pytest_llmclf.comparison import Comparison
     from pytest_llmclf.diagnosis.finding import Finding
     from pytest_llmclf.gate import Gate
+    from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.report import Report, Verdict
     from pytest_llmclf.stability import Stability
+
+    FindPicture = Callable[[str, str], Path | None]
 
 _SCRIPTS: Final = (
     "dom.js",
@@ -53,8 +56,15 @@ _SCRIPTS: Final = (
     "main.js",
 )
 """In this order they are the page's script."""
+_COLUMNS: Final = 4
+"""Levels down to the columns of cases: page, sections, section, cases."""
 _BATCH: Final = 250
 """Pictures in one element: the page reads them piece by piece, once it stands."""
+
+
+def no_picture(evaluation: str, case: str) -> Path | None:  # noqa: ARG001 - a `FindPicture`
+    """Knows the file of no picture."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +124,7 @@ class Page:
         pairs: What is compared with what.
         settings: What was asked for, as JSON built-ins; must hold no secret.
         environment: What ran it, as JSON built-ins; must hold no secret.
-        pictures: Files of pictures by evaluation and case id; may lack some.
+        pictures: Tells the file of a picture by evaluation and case id; ``None``: it has none.
         budget: How much of the page they may take.
     """
 
@@ -123,7 +133,7 @@ class Page:
     pairs: tuple[Pair, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
-    pictures: Mapping[tuple[str, str], Path] = field(default_factory=dict)
+    pictures: FindPicture = no_picture
     budget: PictureBudget = field(default_factory=PictureBudget)
 
     def __post_init__(self) -> None:
@@ -147,7 +157,7 @@ def page_of(
     gates: Mapping[str, Sequence[Gate]] | None = None,
     settings: Mapping[str, Any] | None = None,
     environment: Mapping[str, Any] | None = None,
-    pictures: Mapping[tuple[str, str], Path] | None = None,
+    pictures: FindPicture = no_picture,
     budget: PictureBudget | None = None,
 ) -> Page:
     """The page of a run: diagnosis, calibration, stability and models compared are worked out here.
@@ -160,7 +170,7 @@ def page_of(
         gates: By evaluation, those that a run that may stop early was watched with.
         settings: What was asked for; must hold no secret.
         environment: What ran it; must hold no secret.
-        pictures: Files of pictures by evaluation and case id.
+        pictures: Tells the file of a picture by evaluation and case id.
         budget: How much of the page they may take.
     """
     by_key = {(report.evaluation, report.model): report for report in reports}
@@ -195,7 +205,7 @@ def page_of(
         pairs=(*committed, *models),
         settings=settings or {},
         environment=environment or {},
-        pictures=pictures or {},
+        pictures=pictures,
         budget=budget or PictureBudget(),
     )
 
@@ -236,21 +246,25 @@ def write_page(path: Path, page: Page, progress: Progress = silent) -> Path:
         OSError: It cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    return write_whole(path, page_html(page, progress).encode("utf-8"))
+    return write_pieces(path, (piece.encode("utf-8") for piece in page_pieces(page, progress)))
 
 
 def page_html(page: Page, progress: Progress = silent) -> str:
     """A page as HTML; what comes from outside is in it as ASCII."""
-    pictures = thumbnails(_wanted(page), page.budget, progress=progress)
-    data = page_json(page, pictures)
+    return "".join(page_pieces(page, progress))
+
+
+def page_pieces(page: Page, progress: Progress = silent) -> Iterator[str]:
+    """`page_html` piece by piece: as a whole it can be as large as all that is known of a run."""
+    pictures = thumbnails(_Files(page), page.budget, progress=progress)
     style, script = _template("page.css"), _script()
     return _filled(
         _template("page.html"),
         {
-            "policy": _policy(style, script),
-            "style": style,
-            "script": script,
-            "data": embedded(data),
+            "policy": (_policy(style, script),),
+            "style": (style,),
+            "script": (script,),
+            "data": embedded_pieces(page_json(page, pictures), _COLUMNS),
             "pictures": _picture_elements(list(pictures.values())),
         },
     )
@@ -268,24 +282,57 @@ def embedded(value: object) -> str:
     return text
 
 
-def _wanted(page: Page) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for outcome in pictured(page.sections):
-        path = page.pictures.get((outcome.evaluation, outcome.case))
-        if path is not None and outcome.sha256:
-            found.setdefault(outcome.sha256, path)
-    return found
+def embedded_pieces(value: object, depth: int) -> Iterator[str]:
+    """`embedded`, with what lies `depth` levels deep one piece each."""
+    if not depth or not value or not isinstance(value, dict | list):
+        yield embedded(value)
+    elif isinstance(value, dict):
+        for place, (name, one) in enumerate(value.items()):
+            yield f"{',' if place else '{'}{embedded(name)}:"
+            yield from embedded_pieces(one, depth - 1)
+        yield "}"
+    else:
+        for place, one in enumerate(value):
+            yield "," if place else "["
+            yield from embedded_pieces(one, depth - 1)
+        yield "]"
 
 
-def _picture_elements(pictures: Sequence[Thumbnail | str]) -> str:
-    entries = [
-        [one.uri, one.width, one.height] if isinstance(one, Thumbnail) else None for one in pictures
-    ]
-    return "\n".join(
-        '<script type="application/json" class="pictures">'
-        f"{embedded(entries[start : start + _BATCH])}</script>"
-        for start in range(0, len(entries), _BATCH)
-    )
+class _Files(Mapping[str, "Path"]):
+    """By their SHA-256 the pictures whose files are known; a path is made when it is asked for."""
+
+    def __init__(self, page: Page) -> None:
+        self._find = page.pictures
+        self._shown: dict[str, Outcome] = {}
+        for one in pictured(page.sections):
+            if one.sha256 and one.sha256 not in self._shown and self._file(one) is not None:
+                self._shown[one.sha256] = one
+
+    def __getitem__(self, sha256: str) -> Path:
+        found = self._file(self._shown[sha256])
+        if found is None:
+            raise KeyError(sha256)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shown)
+
+    def __len__(self) -> int:
+        return len(self._shown)
+
+    def _file(self, outcome: Outcome) -> Path | None:
+        return self._find(outcome.evaluation, outcome.case)
+
+
+def _picture_elements(pictures: Sequence[Thumbnail | str]) -> Iterator[str]:
+    for start in range(0, len(pictures), _BATCH):
+        entries = [
+            [one.uri, one.width, one.height] if isinstance(one, Thumbnail) else None
+            for one in pictures[start : start + _BATCH]
+        ]
+        yield "\n" if start else ""
+        yield '<script type="application/json" class="pictures">'
+        yield f"{embedded(entries)}</script>"
 
 
 def _script() -> str:
@@ -325,11 +372,11 @@ def _template(name: str) -> str:
     return file.read_bytes().decode("utf-8").replace("\r\n", "\n")
 
 
-def _filled(template: str, values: Mapping[str, str]) -> str:
+def _filled(template: str, values: Mapping[str, Iterable[str]]) -> Iterator[str]:
     """`template` with each ``{{name}}`` replaced, once: what is put in is not looked at again."""
-    pieces = template.split("{{")
-    found = [pieces[0]]
-    for piece in pieces[1:]:
+    first, *pieces = template.split("{{")
+    yield first
+    for piece in pieces:
         name, rest = piece.split("}}", 1)
-        found += [values[name], rest]
-    return "".join(found)
+        yield from values[name]
+        yield rest

@@ -114,18 +114,18 @@ def thumbnails(
     limits = limits or PictureLimits()
     found: dict[str, Thumbnail | str] = {}
     left = budget.total_bytes
-    entries = list(wanted.items())
+    digests = list(wanted)
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-        for start in range(0, len(entries), _BATCH):
-            batch = entries[start : start + _BATCH]
-            share = max(_FEWEST_BYTES, left // (len(entries) - start))
-            room = batch[: max(0, left // share)]
+        for start in range(0, len(digests), _BATCH):
+            batch = digests[start : start + _BATCH]
+            share = max(_FEWEST_BYTES, left // (len(digests) - start))
+            room = [(sha256, wanted[sha256]) for sha256 in batch[: max(0, left // share)]]
             job = functools.partial(_thumbnail, share=share, budget=budget, limits=limits)
             for (sha256, _), made in zip(room, pool.map(job, room), strict=True):
                 found[sha256] = made
                 left -= len(made.uri) if isinstance(made, Thumbnail) else 0
-            progress("pictures for the page", len(found), len(entries))
-            for sha256, _ in batch[len(room) :]:
+            progress("pictures for the page", len(found), len(digests))
+            for sha256 in batch[len(room) :]:
                 found[sha256] = "the page's picture budget was used up by other pictures"
     return found
 
