@@ -50,7 +50,7 @@ def _again(bench: Bench, work: Workload, home: Path, server: str, what: str) -> 
     for _ in range(bench.runs):
         folder = bench.folder() / "run"
         try:
-            spent = run_plugin(bench, work, server, home, "--llmclf-run", str(folder))
+            spent = run_plugin(bench, work, server, home, f"--llmclf-run={folder}")
         except RunFailed as error:
             say(str(error))
             note = f"ended badly: {str(error).splitlines()[0]}"

@@ -83,7 +83,7 @@ def embedded(bench: Bench) -> list[Row]:
         folder = bench.folder()
         command = (
             bench.python, "-m", "pytest", "evals", "-q", "--llmclf-model", "llamacpp:micro-llava",
-            "--llmclf-home", str(folder / "home"), "--llmclf-run", str(folder / "run"),
+            f"--llmclf-home={folder / 'home'}", f"--llmclf-run={folder / 'run'}",
         )  # fmt: skip
         try:
             spent = run(command, cwd=ROOT)

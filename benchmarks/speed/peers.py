@@ -64,7 +64,7 @@ def contenders(python: str) -> tuple[Contender, ...]:
     """The plugin, the floor, and plain pytest."""
     server = {"OLLAMA_HOST": "{server}"}
     plain = (python, "-m", "pytest", "-q", "-p", "no:pytest_llmclf.plugin", "test_plain.py")
-    plugin = (python, "-m", "pytest", "evals", "--llmclf-home", "{new}")
+    plugin = (python, "-m", "pytest", "evals", "--llmclf-home={new}")
     client = version(python, "ollama")
     return (
         Contender(
