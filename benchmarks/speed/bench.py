@@ -71,8 +71,8 @@ def run_plugin(
     Raises:
         RunFailed: It did not end well.
     """
-    # With "=": pytest takes a word of its own that is an existing path for one of its arguments when
-    # it looks for its root folder, and would use a cache for node ids that all runs share.
+    # With "=": pytest takes a word that is an existing path for one of its arguments when it looks
+    # for its root folder, and all runs would share a cache of node ids.
     command = (
         bench.python, "-m", "pytest", "evals", f"--llmclf-home={home}",
         "--llmclf-model", f"ollama:{MODEL}", *(("-q",) if quiet else ()), *more,
