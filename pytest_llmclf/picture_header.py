@@ -7,6 +7,7 @@ also finds what a decoder swallows: Pillow and most servers take a cut JPEG for 
 from __future__ import annotations
 
 import re
+import zlib
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -30,6 +31,9 @@ _MARKER: Final = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
 _PNG_KEPT: Final = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
 # Transparency and animation.
 _PNG_NOT_PLAIN: Final = frozenset((b"tRNS", b"acTL", b"fcTL", b"fdAT"))
+_RGB: Final = 2  # colour type
+_RGB_BYTES: Final = 3
+_LAST_FILTER: Final = 4  # of those that a row may begin with
 _ORIENTATION: Final = 0x0112
 _UPRIGHT: Final = 1
 _MIRRORED_LAST: Final = 8
@@ -174,6 +178,33 @@ def _png(data: bytes) -> Header:
         plain=depth == _BITS and colour in {0, 2} and kinds.isdisjoint(_PNG_NOT_PLAIN),
         bare=b"".join(kept),
     )
+
+
+def png_pixels_are_all(bare: bytes) -> bool:
+    """Whether a plain PNG holds its pixels, undamaged, and nothing else.
+
+    Args:
+        bare: `Header.bare` of a small plain one: it is unpacked for this. An interlaced one counts
+            as one that holds more.
+    """
+    at, packed = len(PNG_MARK), []
+    while at < len(bare):
+        end = at + 12 + _number(bare, at, 4, "big")
+        kind = bare[at + 4 : at + 8]
+        if zlib.crc32(bare[at + 4 : end - 4]) != _number(bare, end - 4, 4, "big"):
+            return False
+        if kind == b"IDAT":
+            packed.append(bare[at + 8 : end - 4])
+        at = end
+    width, height = _number(bare, 16, 4, "big"), _number(bare, 20, 4, "big")
+    row = 1 + width * (_RGB_BYTES if bare[25] == _RGB else 1)
+    stream = zlib.decompressobj()
+    try:
+        rows = stream.decompress(b"".join(packed), row * height + 1)
+    except zlib.error:
+        return False
+    whole = stream.eof and not stream.unused_data and len(rows) == row * height
+    return whole and not bare[28] and max(rows[::row], default=0) <= _LAST_FILTER
 
 
 def _bmp_size(data: bytes) -> tuple[int, int]:

@@ -6,10 +6,13 @@ import base64
 import hashlib
 import io
 import random
+import struct
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from pytest_llmclf.picture import PictureLimits
 from pytest_llmclf.render.page.thumbnails import PictureBudget, Thumbnail, thumbnails
@@ -87,6 +90,49 @@ def test_digits_are_kept_to_the_pixel(tmp_path: Path) -> None:
         only(thumbnails(saved(tmp_path, "7.png", encoded(digit, "PNG")), PictureBudget()))
     )
     assert made.tobytes() == digit.tobytes()
+
+
+def test_small_files_are_shown_as_they_are(tmp_path: Path) -> None:
+    """A plain PNG of few bytes is passed on without what it has besides its pixels."""
+    digit = Image.new("L", (28, 28), 7)
+    told = PngInfo()
+    told.add_text("place", "at home")
+    buffer = io.BytesIO()
+    digit.save(buffer, "PNG", pnginfo=told)
+    made = only(thumbnails(saved(tmp_path, "7.png", buffer.getvalue()), PictureBudget()))
+    assert isinstance(made, Thumbnail)
+    assert base64.b64decode(made.uri.partition(",")[2]) == encoded(digit, "PNG")
+    assert opened(made).convert("L").tobytes() == digit.tobytes()
+
+
+@pytest.mark.parametrize("how", ["more behind the pixels", "wrong check sum", "fewer pixels"])
+def test_odd_small_files_are_made_anew(tmp_path: Path, how: str) -> None:
+    """What is not just pixels is not passed on; what cannot be decoded is not shown."""
+    rows, more, wrong = b"\0" * (29 * 28), b"", 0
+    if how == "more behind the pixels":
+        more = b"a secret"
+    elif how == "wrong check sum":
+        wrong = 1
+    else:
+        rows = rows[:29]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body))
+        + kind
+        + body
+        + struct.pack(">I", zlib.crc32(kind + body) ^ bad)
+        for kind, body, bad in (
+            (b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0), 0),
+            (b"IDAT", zlib.compress(rows) + more, wrong),
+            (b"IEND", b"", 0),
+        )
+    )
+    made = only(thumbnails(saved(tmp_path, "7.png", data), PictureBudget()))
+    if isinstance(made, Thumbnail):
+        content = base64.b64decode(made.uri.partition(",")[2])
+        assert b"secret" not in content
+        assert opened(made).convert("L").tobytes() == b"\0" * (28 * 28)
+    else:
+        assert made.startswith("it cannot be shown")
 
 
 @pytest.mark.parametrize("size", [(1600, 1200), (600, 450)])

@@ -1,7 +1,7 @@
 """Small pictures for a page, as large as its budget allows.
 
-They are made anew from the pixels, never copied: whatever else a file carries (places, names,
-odd chunks) stays behind. A file that is not the one that was asked about, by its SHA-256, is not
+They are made of the pixels alone: whatever else a file carries (places, names, odd chunks) stays
+behind. A file that is not the one that was asked about, by its SHA-256, is not
 shown at all.
 """
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.errors import PictureError
 from pytest_llmclf.picture import PictureLimits, check_size, prepare, upright
-from pytest_llmclf.picture_header import read_header
+from pytest_llmclf.picture_header import png_pixels_are_all, read_header
 from pytest_llmclf.render.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _LOSSLESS_SIDE: Final = 96
 """Up to this side a picture is kept to the pixel: digits and icons suffer most from blur."""
 _FEWEST_BYTES: Final = 900
 """Below this a picture shows nothing: the budget then serves fewer of them."""
+_URI_BYTES: Final = len("data:image/png;base64,")
 _QUALITY: Final = 76
 _LOSSLESS_EFFORT: Final = 20
 """What WebP calls the quality of a lossless picture; 76 takes four times as long for no byte."""
@@ -140,16 +141,34 @@ def _thumbnail(
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != sha256:
             return "its file has changed since the run"
-        header = read_header(data)
-        exact = max(header.size) <= _LOSSLESS_SIDE
-        side = min(budget.largest_side, _LOSSLESS_SIDE if exact else _guess(header.size, share))
-        return _fitted(_opened(data, header, side, limits), side, share, exact=exact)
+        return _made(data, share=share, budget=budget, limits=limits)
     except FileNotFoundError:
         return "its file is not there any more"
     except PictureError as error:
         return f"it cannot be shown: {error}"
     except _TROUBLE as error:
         return f"it cannot be shown ({type(error).__name__})"
+
+
+def _made(
+    data: bytes, *, share: int, budget: PictureBudget, limits: PictureLimits
+) -> Thumbnail | str:
+    header = read_header(data)
+    if (tiny := _as_it_is(header, share)) is not None:
+        return tiny
+    exact = max(header.size) <= _LOSSLESS_SIDE
+    side = min(budget.largest_side, _LOSSLESS_SIDE if exact else _guess(header.size, share))
+    return _fitted(_opened(data, header, side, limits), side, share, exact=exact)
+
+
+def _as_it_is(header: Header, share: int) -> Thumbnail | None:
+    """A PNG of so few bytes that to make it anew would cost much and save nothing."""
+    small = header.format == "PNG" and header.plain and max(header.size) <= _LOSSLESS_SIDE
+    if not small or (len(header.bare) + 2) // 3 * 4 > min(share, _FEWEST_BYTES) - _URI_BYTES:
+        return None
+    if not png_pixels_are_all(header.bare):
+        return None
+    return _encoded_as(header.bare, "PNG", header.size)
 
 
 def _opened(data: bytes, header: Header, side: int, limits: PictureLimits) -> Image:
@@ -215,10 +234,12 @@ def _encoded(image: Image, *, lossless: bool = False, quality: int = _QUALITY) -
     if lossless:
         quality = _LOSSLESS_EFFORT
     image.save(buffer, kind, quality=quality, method=2, **options)
-    text = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Thumbnail(
-        uri=f"data:{_MIME[kind]};base64,{text}", width=image.size[0], height=image.size[1]
-    )
+    return _encoded_as(buffer.getvalue(), kind, image.size)
+
+
+def _encoded_as(data: bytes, kind: str, size: tuple[int, int]) -> Thumbnail:
+    text = base64.b64encode(data).decode("ascii")
+    return Thumbnail(uri=f"data:{_MIME[kind]};base64,{text}", width=size[0], height=size[1])
 
 
 @functools.cache
