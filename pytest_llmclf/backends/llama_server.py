@@ -66,6 +66,7 @@ class ServerPlan:
         threads: CPU threads, or ``None`` for llama.cpp's choice.
         tiny: The model is so small that graphics cards and caches cost more than they save;
             without a cache no answer depends on what was asked before.
+        copy: Tells apart those of several alike that are not to be shared.
     """
 
     program: Path
@@ -76,6 +77,7 @@ class ServerPlan:
     context: int = 4096
     threads: int | None = None
     tiny: bool = False
+    copy: int = 0
 
     def arguments(self, port: int) -> list[str]:
         """The command line. What older servers may not know goes into `environment`."""

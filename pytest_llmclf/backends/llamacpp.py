@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,6 +101,15 @@ def file_pair(text: Path, mmproj: Path) -> GgufPair:
     return GgufPair(name=f"{text.name}+{mmproj.name}", text=text.resolve(), mmproj=mmproj.resolve())
 
 
+@dataclass(slots=True, kw_only=True)
+class _Seat:
+    """One server, its client, and how many questions it has; guarded by the backend's lock."""
+
+    server: LlamaServer
+    speaker: tuple[Address, OpenAIBackend] | None = None
+    asked: int = 0
+
+
 class LlamaCppBackend:
     """A GGUF pair behind a `llama-server` child.
 
@@ -114,6 +123,7 @@ class LlamaCppBackend:
             threads slow down on a busy machine, else llama.cpp's choice.
         timeout_s: Longest wait for one answer.
         notes: Further facts for `ModelIdentity.details`.
+        copies: Servers that are started when there is work for so many.
     """
 
     def __init__(
@@ -127,36 +137,35 @@ class LlamaCppBackend:
         threads: int | None = None,
         timeout_s: float = 120.0,
         notes: Mapping[str, str] | None = None,
+        copies: int = 1,
     ) -> None:
         options = options or {}
         self._pair = pair
         self._timeout_s = timeout_s
         self._notes = dict(notes or {})
         self._servers = servers
-        self._server: LlamaServer | None = servers.acquire(
-            ServerPlan(
-                program=program,
-                text=pair.text,
-                mmproj=pair.mmproj,
-                alias=pair.text.stem if not pair.embedded else pair.name,
-                parallel=max(1, parallel),
-                context=_positive(options, "num_ctx") or pair.context,
-                threads=threads
-                or _positive(options, "num_thread")
-                or (1 if pair.embedded else None),
-                tiny=pair.embedded,
-            )
+        self._plan = ServerPlan(
+            program=program,
+            text=pair.text,
+            mmproj=pair.mmproj,
+            alias=pair.text.stem if not pair.embedded else pair.name,
+            parallel=max(1, parallel),
+            context=_positive(options, "num_ctx") or pair.context,
+            threads=threads or _positive(options, "num_thread") or (1 if pair.embedded else None),
+            tiny=pair.embedded,
         )
-        self._plan = self._server.plan
+        self._seats = [
+            _Seat(server=servers.acquire(replace(self._plan, copy=copy)))
+            for copy in range(max(1, copies))
+        ]
         self._lock = threading.Lock()
-        self._speaker: tuple[Address, OpenAIBackend] | None = None
         self._retired: list[OpenAIBackend] = []
         self._identity: ModelIdentity | None = None
 
     @property
     def in_flight(self) -> int:
         """Twice the slots: with no more requests than slots a server idles between answers."""
-        return 2 * self._plan.parallel
+        return 2 * self._plan.parallel * max(1, len(self._seats))
 
     def identify(self) -> ModelIdentity:
         """Who answers; starts the server only where its program does not tell its build.
@@ -185,59 +194,65 @@ class LlamaCppBackend:
                 f"{self._plan.context}",
                 remedy=f"write PARAMETER num_ctx {context} into the Modelfile",
             )
-        server = self._running()
         with self._lock:
-            speaker = self._speak(server)
+            seat = self._free_seat()
+            seat.asked += 1
         try:
+            speaker = self._speaker(seat)
             return speaker.ask(request)
         except (ServerFailed, ServerUnreachable) as error:
             failed = ServerFailed(error.message, remedy=error.remedy)
-            raise server.explain(failed) from error
+            raise seat.server.explain(failed) from error
+        finally:
+            with self._lock:
+                seat.asked -= 1
 
     def close(self) -> None:
         """Give the server back; the last user's closing ends it."""
         with self._lock:
-            server, self._server = self._server, None
-            speakers = [*self._retired, *([self._speaker[1]] if self._speaker else [])]
-            self._speaker = None
+            seats, self._seats = self._seats, []
+            speakers = [*self._retired, *(seat.speaker[1] for seat in seats if seat.speaker)]
             self._retired.clear()
         for speaker in speakers:
             speaker.close()
-        if server is not None:
-            self._servers.release(server)
+        for seat in seats:
+            self._servers.release(seat.server)
 
-    def _running(self) -> LlamaServer:
-        server = self._server
-        if server is None:
+    def _free_seat(self) -> _Seat:
+        """The first server with a free slot, else the least busy one; the lock is held."""
+        if not self._seats:
             raise ServerFailed(
                 f"{self._pair.name} was closed", remedy="ask before the connections are closed"
             )
-        return server
+        free = (seat for seat in self._seats if seat.asked < self._plan.parallel)
+        return next(free, None) or min(self._seats, key=lambda seat: seat.asked)
 
-    def _speak(self, server: LlamaServer) -> OpenAIBackend:
-        """The client for where the server listens now; a restarted one has another port."""
+    def _speaker(self, seat: _Seat) -> OpenAIBackend:
+        """The client for where a server listens now; a restarted one has another port."""
+        server = seat.server
         address = server.address()
-        if self._speaker is not None and self._speaker[0] == address:
-            return self._speaker[1]
-        if self._speaker is not None:
-            # Other threads may still wait for its broken answers: closed at the end.
-            self._retired.append(self._speaker[1])
-        speaker = OpenAIBackend(
-            model=server.plan.alias,
-            address=address,
-            timeout_s=self._timeout_s,
-            slots=self._plan.parallel,
-            api_key=server.key,
-        )
-        self._speaker = address, speaker
-        return speaker
+        with self._lock:
+            if seat.speaker is not None and seat.speaker[0] == address:
+                return seat.speaker[1]
+            if seat.speaker is not None:
+                # Other threads may still wait for its broken answers: closed at the end.
+                self._retired.append(seat.speaker[1])
+            speaker = OpenAIBackend(
+                model=server.plan.alias,
+                address=address,
+                timeout_s=self._timeout_s,
+                slots=self._plan.parallel,
+                api_key=server.key,
+            )
+            seat.speaker = address, speaker
+            return speaker
 
     def _identified(self) -> ModelIdentity:
         pair = self._pair
-        server = self._running()
         # Where the program tells its build, a run whose answers are all known starts no server.
         build = build_of(self._plan.program)
         if not build:
+            server = self._free_seat().server
             server.address()
             build = server.build
         files = f"{_sha256(pair.text)} {_sha256(pair.mmproj)}"

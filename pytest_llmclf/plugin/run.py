@@ -219,6 +219,8 @@ class Run:
             allow_remote=self.settings.allow_remote,
             timeout_s=self.settings.timeout_s,
             pull=self.settings.pull,
+            # Several workers are several servers already.
+            llama_copies=1 if self.worker else None,
         )
 
     def _choose(self, evaluation: Evaluation, modelfile: Modelfile, wanted: ModelSpec) -> Choice:

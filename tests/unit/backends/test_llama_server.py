@@ -184,10 +184,15 @@ def test_a_program_that_cannot_run_is_an_error(tmp_path: Path) -> None:
 
 
 def _backend(
-    plan: ServerPlan, servers: LlamaServers, options: dict[str, Any] | None = None
+    plan: ServerPlan,
+    servers: LlamaServers,
+    options: dict[str, Any] | None = None,
+    copies: int = 1,
 ) -> LlamaCppBackend:
     pair = GgufPair(name=plan.alias, text=plan.text, mmproj=plan.mmproj)
-    return LlamaCppBackend(pair=pair, program=plan.program, servers=servers, options=options)
+    return LlamaCppBackend(
+        pair=pair, program=plan.program, servers=servers, options=options, copies=copies
+    )
 
 
 def test_a_dying_server_is_started_again_but_not_for_ever(
@@ -253,20 +258,38 @@ def test_another_context_is_another_server(program: Path, servers: LlamaServers)
         _backend(plan, servers, {"num_ctx": "much"})
 
 
-def test_many_threads_start_one_server(program: Path, servers: LlamaServers) -> None:
-    """Questions that come together wait for one start."""
-    plan = _plan(program, "well")
-    backend = _backend(plan, servers)
+def _asked_at_once(backend: LlamaCppBackend, times: int) -> list[str]:
     texts: list[str] = []
     threads = [
-        threading.Thread(target=lambda: texts.append(backend.ask(REQUEST).text)) for _ in range(8)
+        threading.Thread(target=lambda: texts.append(backend.ask(REQUEST).text))
+        for _ in range(times)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert texts == ["7"] * 8
+    return texts
+
+
+def test_many_threads_start_one_server(program: Path, servers: LlamaServers) -> None:
+    """Questions that come together wait for one start."""
+    plan = _plan(program, "well")
+    assert _asked_at_once(_backend(plan, servers), 8) == ["7"] * 8
     assert len(_starts(plan)) == 1
+
+
+def test_a_copy_is_started_when_there_is_work_for_it(program: Path, servers: LlamaServers) -> None:
+    """Four slots serve four questions; the fifth at the same time goes to the second server."""
+    few, many = _plan(program, "well"), _plan(program, "stubborn")
+    backend = _backend(few, servers, copies=2)
+    assert backend.in_flight == 16
+    assert _asked_at_once(backend, 4) == ["7"] * 4
+    assert len(_starts(few)) == 1
+    backend = _backend(many, servers, copies=2)
+    assert _asked_at_once(backend, 8) == ["7"] * 8
+    assert len({start["pid"] for start in _starts(many)}) == 2
+    backend.close()
+    assert all(gone(start["pid"]) for start in _starts(many))
 
 
 KEEPER = Path(llama_server.__file__).with_name("_keeper.py")
