@@ -112,7 +112,8 @@ class Assignment:
         if case.problem is not None:
             raise PictureError(f"{case.path}: {case.problem}")
         try:
-            data = case.path.read_bytes()
+            with case.path.open("rb", buffering=0) as file:
+                data = file.read()
         except OSError as error:
             raise PictureError(
                 f"{case.path}: cannot be read ({error}); restore the file or drop the case"

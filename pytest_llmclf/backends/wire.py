@@ -35,6 +35,9 @@ CONNECT_TIMEOUT_S = 5.0
 LARGEST_ANSWER = 64 << 20
 """Bytes of an answer; the longest with log-probabilities have a few millions."""
 
+_TIMEOUT_STEP_S = 0.02
+"""A socket's time-out is set anew if it is wrong by more: each time is a system call."""
+
 _CREDENTIALS = frozenset(("Authorization", "Proxy-Authorization"))
 _LONGER = "allow more time: --llmclf-timeout"
 
@@ -268,7 +271,7 @@ class _Line:
 
     def exchange(self, method: str, request: bytes, deadline: float) -> tuple[Reply, bool]:
         """Send a request and read its answer; also whether another one may follow."""
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+        _wait_until(self._socket, deadline)
         broken: ConnectionError | None = None
         try:
             self._socket.sendall(request)
@@ -326,13 +329,20 @@ class _Source(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """The next bytes that arrive."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._socket.settimeout(left)
+        _wait_until(self._socket, self._deadline)
         received = self._socket.recv_into(buffer)
         self.ended = not received
         return received
+
+
+def _wait_until(waiting: socket.socket, deadline: float) -> None:
+    """Let the next call on a socket wait until a deadline, at most a moment longer."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    now = waiting.gettimeout()
+    if now is None or abs(left - now) > _TIMEOUT_STEP_S:
+        waiting.settimeout(left)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,7 @@ class Asker:
         # A recording is played back as it is: neither helped out by the store nor put into it.
         if assignment.recorded:
             return self._asked(lane, taken, identity, None)
-        request, answer = self._known(taken, identity)
+        request, answer = self._request_or_answer(taken, identity)
         if answer is None:
             # One process at a time asks a question, and whoever comes too late finds the answer.
             patient = not taken.since or time.monotonic() - taken.since < self._policy.budget_s
@@ -92,27 +92,27 @@ class Asker:
                 answer = self._store.get(taken.digest, fresh_in=self._fresh_in)
                 if answer is None:
                     return self._asked(lane, taken, identity, request)
+                if request is not None:
+                    self._store.keep_picture(_source(job), _sent(request))
             finally:
                 if claimed:
                     self._store.release(taken.digest)
         return self._judged(taken, identity, request, answer, attempts=0)
 
-    def _known(self, taken: Taken, identity: ModelIdentity) -> tuple[Request | None, Answer | None]:
-        """The stored answer, if any, and the request where its picture had to be read for that."""
+    def _request_or_answer(
+        self, taken: Taken, identity: ModelIdentity
+    ) -> tuple[Request | None, Answer | None]:
+        """The request where its picture is new to the store, else the stored answer, if any."""
         job, store = taken.job, self._store
         if taken.digest:
             return None, store.get(taken.digest, fresh_in=self._fresh_in)
-        source = _source(job)
-        sent = store.sent_picture(source)
+        sent = store.sent_picture(_source(job))
         if sent is not None:
             taken.digest = job.assignment.outline(job.case, sent, job.repeat).digest(identity)
             return None, store.get(taken.digest, fresh_in=self._fresh_in)
         request = job.assignment.request(job.case, job.repeat)
         taken.digest = request.digest(identity)
-        answer = store.get(taken.digest, fresh_in=self._fresh_in)
-        if answer is not None:
-            store.keep_picture(source, _sent(request))
-        return request, answer
+        return request, None
 
     def _asked(
         self, lane: Lane, taken: Taken, identity: ModelIdentity, request: Request | None

@@ -12,7 +12,7 @@ import functools
 import hashlib
 import io
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -122,8 +122,10 @@ def thumbnails(
             share = max(_FEWEST_BYTES, left // (len(digests) - start))
             room = [(sha256, wanted[sha256]) for sha256 in batch[: max(0, left // share)]]
             job = functools.partial(_thumbnail, share=share, budget=budget, limits=limits)
-            for (sha256, _), made in zip(room, pool.map(job, room), strict=True):
-                found[sha256] = made
+            # A tiny file is done sooner than it is handed to a thread.
+            begun = [job(one) if _is_tiny(one[1]) else pool.submit(job, one) for one in room]
+            for (sha256, _), one in zip(room, begun, strict=True):
+                found[sha256] = made = one.result() if isinstance(one, Future) else one
                 left -= len(made.uri) if isinstance(made, Thumbnail) else 0
             progress("pictures for the page", len(found), len(digests))
             for sha256 in batch[len(room) :]:
@@ -131,14 +133,22 @@ def thumbnails(
     return found
 
 
+def _is_tiny(path: Path) -> bool:
+    try:
+        return path.stat().st_size < _FEWEST_BYTES
+    except OSError:
+        return False
+
+
 def _thumbnail(
     entry: tuple[str, Path], *, share: int, budget: PictureBudget, limits: PictureLimits
 ) -> Thumbnail | str:
     sha256, path = entry
     try:
-        if path.stat().st_size > limits.max_bytes:
-            return "its file is too large to be shown"
-        data = path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size > limits.max_bytes:
+                return "its file is too large to be shown"
+            data = file.read()
         if hashlib.sha256(data).hexdigest() != sha256:
             return "its file has changed since the run"
         return _made(data, share=share, budget=budget, limits=limits)
