@@ -148,6 +148,10 @@ def test_a_killed_worker_is_never_green(spread: Colours, dist: str) -> None:
     """Its picture is lost, all others are there, and the gate is INCONCLUSIVE."""
     (spread.root / "conftest.py").write_text(KILLER)
     result = spread.run_apart("-n2", f"--dist={dist}")
+    if dist == "worksteal" and result.ret == pytest.ExitCode.INTERNAL_ERROR:
+        # Rarely xdist 3.8 steals from a worker just when it dies, and then gives up itself: red.
+        result.stdout.fnmatch_lines(["INTERNALERROR*send_steal*", "*cannot send*"])
+        return
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     ledger = spread.ledger()
     assert ledger["collected"] == ALL
