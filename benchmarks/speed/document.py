@@ -56,7 +56,7 @@ def markdown(files: Sequence[Path]) -> str:
             "",
             (
                 f"{machine['date']}, {machine['cores']} cores ({machine['cpu']}), Python "
-                f"{machine['python']}, {_runs(settings['runs'])}"
+                f"{machine['python']}, {_runs(rows)}"
                 f"{', fewer images (`--quick`)' if settings['quick'] else ''}."
             ),
             "",
@@ -71,7 +71,12 @@ def markdown(files: Sequence[Path]) -> str:
     return "\n".join(lines)
 
 
-def _runs(count: int) -> str:
+def _runs(rows: Sequence[Row]) -> str:
+    """How often a case was run; it lists what each run gave."""
+    if any("sizes" in row.details for row in rows):
+        return "one run of each size"
+    lists = [each for row in rows for each in row.details.values() if isinstance(each, list)]
+    count = max(map(len, lists), default=1)
     return "one run" if count == 1 else f"medians of {count} runs"
 
 
