@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # Python's 5 are too few for a burst: what finds no room waits 1 s
+
+
 class Served:
     """Listens on a free port of 127.0.0.1; use in a ``with`` block.
 
@@ -21,7 +25,7 @@ class Served:
     """
 
     def __init__(self, handler: Callable[..., BaseHTTPRequestHandler], path: str = "") -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._path = path
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True

@@ -284,11 +284,13 @@ class _Line:
             if source.ended:  # within the headers, which are then taken for whole
                 raise ConnectionResetError
             body = response.read(LARGEST_ANSWER + 1)
+            if response.length and len(body) <= LARGEST_ANSWER:
+                raise http.client.IncompleteRead(body, response.length)
+            usable = broken is None and not response.will_close and response.isclosed()
         except OSError as error:
             raise broken or error from None
-        if response.length and len(body) <= LARGEST_ANSWER:
-            raise http.client.IncompleteRead(body, response.length)
-        usable = broken is None and not response.will_close and response.isclosed()
+        finally:
+            response.close()  # one that is left to be collected may complain, from Python 3.13 on
         return Reply(status=response.status, body=body), usable
 
     def is_silent(self) -> bool:

@@ -151,6 +151,8 @@ class ColourServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    # With Python's 5 a burst of connections finds no room on a busy machine, and one waits 1 s.
+    request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], colours: ColourServer) -> None:
         super().__init__(address, _Handler)

@@ -6,6 +6,7 @@ import base64
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -33,8 +34,9 @@ FORMS = {
 } | {base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()}
 EVERYTHING = (
     "-vv", "-l", "--tb=long", "-rA", "--junitxml=j.xml", "--report-log=log.jsonl", "--html=x.html",
-    "--json-report", "--json-report-file=j.json", "--llmclf-record=rec.jsonl", "--llmclf-parquet",
+    "--json-report", "--json-report-file=j.json", "--llmclf-record=rec.jsonl",
     "--llmclf-summary=s.md", "--llmclf-attempts=1", "-o", "cache_dir=cache",
+    *(("--llmclf-parquet",) if find_spec("pyarrow") else ()),
 )  # fmt: skip
 FAILS = """
 import os
