@@ -112,8 +112,7 @@ class Assignment:
         if case.problem is not None:
             raise PictureError(f"{case.path}: {case.problem}")
         try:
-            with case.path.open("rb", buffering=0) as file:
-                data = file.read()
+            data = case.path.read_bytes()
         except OSError as error:
             raise PictureError(
                 f"{case.path}: cannot be read ({error}); restore the file or drop the case"

@@ -213,7 +213,7 @@ def _digest_problem(promised: str, sha256: str) -> str | None:
 def _read(path: Path, limits: PictureLimits, *, verify: bool) -> tuple[str, str | None]:
     """Hex digest of a file, empty if it cannot be read; and why it is no sound picture."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > limits.max_bytes:
                 # Hashed in pieces: too large to be held, let alone sent.

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_llmclf.errors import PictureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PictureFormat = Literal["JPEG", "PNG", "GIF", "BMP", "WebP"]
 
@@ -152,23 +155,29 @@ def _is_application_data(marker: int) -> bool:
     return marker == _COMMENT or 0xE0 <= marker <= 0xEF  # noqa: PLR2004 -- APP0 to APP15
 
 
-def _png(data: bytes) -> Header:
-    at, turn, kept, kinds = len(PNG_MARK), _UPRIGHT, [PNG_MARK], set()
-    while True:
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind of each chunk and the whole of it, up to the one that ends a PNG."""
+    at, kind = len(PNG_MARK), b""
+    while kind != b"IEND":
         length, kind = _number(data, at, 4, "big"), data[at + 4 : at + 8]
         end = at + 12 + length
         if end > len(data):
             raise PictureError(_CUT)
-        if at == len(PNG_MARK) and kind != b"IHDR":
+        yield kind, data[at:end]
+        at = end
+
+
+def _png(data: bytes) -> Header:
+    turn, kept = _UPRIGHT, [PNG_MARK]
+    kinds: set[bytes] = set()
+    for kind, chunk in _png_chunks(data):
+        if not kinds and kind != b"IHDR":
             raise PictureError(_BROKEN)
         kinds.add(kind)
         if kind == b"eXIf":
-            turn = orientation(data[at + 8 : end - 4])
+            turn = orientation(chunk[8:-4])
         if kind in _PNG_KEPT:
-            kept.append(data[at:end])
-        if kind == b"IEND":
-            break
-        at = end
+            kept.append(chunk)
     depth, colour = data[24], data[25]
     return Header(
         format="PNG",
@@ -187,15 +196,12 @@ def png_pixels_are_all(bare: bytes) -> bool:
         bare: `Header.bare` of a small plain one: it is unpacked for this. An interlaced one counts
             as one that holds more.
     """
-    at, packed = len(PNG_MARK), []
-    while at < len(bare):
-        end = at + 12 + _number(bare, at, 4, "big")
-        kind = bare[at + 4 : at + 8]
-        if zlib.crc32(bare[at + 4 : end - 4]) != _number(bare, end - 4, 4, "big"):
+    packed = []
+    for kind, chunk in _png_chunks(bare):
+        if zlib.crc32(chunk[4:-4]) != _number(chunk, len(chunk) - 4, 4, "big"):
             return False
         if kind == b"IDAT":
-            packed.append(bare[at + 8 : end - 4])
-        at = end
+            packed.append(chunk[8:-4])
     width, height = _number(bare, 16, 4, "big"), _number(bare, 20, 4, "big")
     row = 1 + width * (_RGB_BYTES if bare[25] == _RGB else 1)
     stream = zlib.decompressobj()

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 128  # Python's 5 are too few for a burst: what finds no room waits 1 s
+class RoomyServer(ThreadingHTTPServer):
+    """One that a burst of connections finds room at, also on a busy machine."""
+
+    request_queue_size = 128  # Python's are 5; what finds no room is tried again after 1 s
 
 
 class Served:
@@ -25,7 +27,7 @@ class Served:
     """
 
     def __init__(self, handler: Callable[..., BaseHTTPRequestHandler], path: str = "") -> None:
-        self._server = _Server(("127.0.0.1", 0), handler)
+        self._server = RoomyServer(("127.0.0.1", 0), handler)
         self._path = path
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.backends.base import Backend
     from pytest_llmclf.modelfile import Modelfile
 
-_COPIES = 2
 MICRO = ModelSpec(backend="llamacpp", name=EMBEDDED)
 """The embedded model."""
 
@@ -52,8 +51,8 @@ class ConnectSettings:
         llama_server: The `llama-server` to run; ``None`` looks for one.
         llama_parallel: Requests that it works on side by side.
         llama_threads: Its CPU threads; ``None``: one for the embedded model, else its choice.
-        llama_copies: Most servers of the embedded model side by side; ``None``: two where there are
-            two processors, since each uses one.
+        llama_copies: Most servers of the embedded model side by side; as each uses one processor,
+            never more than there are.
         pull: Whether Ollama may download a missing model.
     """
 
@@ -65,7 +64,7 @@ class ConnectSettings:
     llama_server: str | None = None
     llama_parallel: int = 4
     llama_threads: int | None = None
-    llama_copies: int | None = None
+    llama_copies: int = 2
     pull: bool = False
 
     def ollama_addresses(self) -> tuple[Address, ...]:
@@ -265,11 +264,8 @@ class Connections:
             threads=settings.llama_threads,
             timeout_s=settings.timeout_s,
             notes=_template_note(modelfile),
-            copies=self._copies() if pair.embedded else 1,
+            copies=min(settings.llama_copies, os.cpu_count() or 1) if pair.embedded else 1,
         )
-
-    def _copies(self) -> int:
-        return self._settings.llama_copies or min(_COPIES, os.cpu_count() or 1)
 
 
 def _template_note(modelfile: Modelfile) -> dict[str, str]:

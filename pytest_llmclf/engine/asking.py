@@ -104,15 +104,14 @@ class Asker:
     ) -> tuple[Request | None, Answer | None]:
         """The request where its picture is new to the store, else the stored answer, if any."""
         job, store = taken.job, self._store
-        if taken.digest:
-            return None, store.get(taken.digest, fresh_in=self._fresh_in)
-        sent = store.sent_picture(_source(job))
-        if sent is not None:
+        if not taken.digest:
+            sent = store.sent_picture(_source(job))
+            if sent is None:
+                request = job.assignment.request(job.case, job.repeat)
+                taken.digest = request.digest(identity)
+                return request, None
             taken.digest = job.assignment.outline(job.case, sent, job.repeat).digest(identity)
-            return None, store.get(taken.digest, fresh_in=self._fresh_in)
-        request = job.assignment.request(job.case, job.repeat)
-        taken.digest = request.digest(identity)
-        return request, None
+        return None, store.get(taken.digest, fresh_in=self._fresh_in)
 
     def _asked(
         self, lane: Lane, taken: Taken, identity: ModelIdentity, request: Request | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -215,13 +216,13 @@ class Run:
     def _connect_settings(self) -> ConnectSettings:
         from pytest_llmclf.backends.connect import ConnectSettings
 
-        return ConnectSettings(
+        settings = ConnectSettings(
             allow_remote=self.settings.allow_remote,
             timeout_s=self.settings.timeout_s,
             pull=self.settings.pull,
-            # Several workers are several servers already.
-            llama_copies=1 if self.worker else None,
         )
+        # Several workers are several servers already.
+        return replace(settings, llama_copies=1) if self.worker else settings
 
     def _choose(self, evaluation: Evaluation, modelfile: Modelfile, wanted: ModelSpec) -> Choice:
         from pytest_llmclf.backends.connect import resolve

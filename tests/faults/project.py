@@ -18,6 +18,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.png import MARK, chunk
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -69,10 +71,7 @@ def png(number: int) -> bytes:
     row = b"\x00" + bytes((number >> 16 & 255, number >> 8 & 255, number & 255)) * width
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(row * height)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
+    return MARK + b"".join(chunk(kind, data) for kind, data in chunks)
 
 
 class Project:

@@ -17,6 +17,7 @@ from pytest_llmclf.errors import PictureError
 from pytest_llmclf.picture import PictureLimits, check, prepare
 from pytest_llmclf.picture_header import orientation, read_header
 from tests.fuzz.effort import assert_says, effort
+from tests.png import MARK, chunk
 
 LIMITS = PictureLimits(max_side=32, max_pixels=40_000, max_bytes=200_000)
 EXIF = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
@@ -135,15 +136,11 @@ def test_damaged_headers(kind: str, at: int, number: int, form: str) -> None:
     assert_handled(changed(picture(kind), [(at, "over", how)]))
 
 
-def png_chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
 def png(width: int, height: int, depth: int, colour: int, *more: bytes) -> bytes:
     """A PNG with a header of any size and these further chunks."""
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    chunks = [png_chunk(b"IHDR", head), *more, png_chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    chunks = [chunk(b"IHDR", head), *more, chunk(b"IEND", b"")]
+    return MARK + b"".join(chunks)
 
 
 @effort(200)
@@ -168,8 +165,8 @@ def test_png_of_any_chunks(  # noqa: PLR0917 -- hypothesis gives them by place
     width: int, height: int, depth: int, colour: int, chunks: list[tuple[bytes, bytes]], size: int
 ) -> None:
     """Any chunks with sound checksums, any depth, any amount of pixel data."""
-    made = [png_chunk(kind, body) for kind, body in chunks]
-    pixels = png_chunk(b"IDAT", zlib.compress(b"\0" * size))
+    made = [chunk(kind, body) for kind, body in chunks]
+    pixels = chunk(b"IDAT", zlib.compress(b"\0" * size))
     assert_handled(png(width, height, depth, colour, *made, pixels))
 
 

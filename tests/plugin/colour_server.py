@@ -13,10 +13,12 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Self
 
 from PIL import Image
+
+from tests.served import RoomyServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,11 +150,9 @@ class ColourServer:
         return None
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(RoomyServer):
     daemon_threads = True
     block_on_close = False
-    # With Python's 5 a burst of connections finds no room on a busy machine, and one waits 1 s.
-    request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], colours: ColourServer) -> None:
         super().__init__(address, _Handler)

@@ -17,6 +17,7 @@ from PIL import Image
 from pytest_llmclf.errors import PictureError, SettingsError
 from pytest_llmclf.picture import PictureLimits, Prepared, check, prepare
 from pytest_llmclf.picture_header import orientation, read_header
+from tests.png import MARK, chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,10 +46,6 @@ def pixels(prepared: Prepared) -> Image.Image:
     return image
 
 
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
 def png(depth: int, colour: int, size: tuple[int, int], raw: bytes, *more: bytes) -> bytes:
     header = struct.pack(">IIBBBBB", *size, depth, colour, 0, 0, 0)
     chunks = (
@@ -57,7 +54,7 @@ def png(depth: int, colour: int, size: tuple[int, int], raw: bytes, *more: bytes
         chunk(b"IDAT", zlib.compress(raw)),
         chunk(b"IEND", b""),
     )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    return MARK + b"".join(chunks)
 
 
 def exif(turn: int) -> bytes:

@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from pytest_llmclf.picture import PictureLimits
 from pytest_llmclf.render.page.thumbnails import PictureBudget, Thumbnail, thumbnails
 from tests.pages import png
+from tests.png import MARK, chunk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,24 +109,15 @@ def test_small_files_are_shown_as_they_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["more behind the pixels", "wrong check sum", "fewer pixels"])
 def test_odd_small_files_are_made_anew(tmp_path: Path, how: str) -> None:
     """What is not just pixels is not passed on; what cannot be decoded is not shown."""
-    rows, more, wrong = b"\0" * (29 * 28), b"", 0
-    if how == "more behind the pixels":
-        more = b"a secret"
-    elif how == "wrong check sum":
-        wrong = 1
-    else:
-        rows = rows[:29]
-    data = b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body))
-        + kind
-        + body
-        + struct.pack(">I", zlib.crc32(kind + body) ^ bad)
-        for kind, body, bad in (
-            (b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0), 0),
-            (b"IDAT", zlib.compress(rows) + more, wrong),
-            (b"IEND", b"", 0),
-        )
-    )
+    rows = b"\0" * (29 * 28)
+    sound = chunk(b"IDAT", zlib.compress(rows))
+    pixels = {
+        "more behind the pixels": chunk(b"IDAT", zlib.compress(rows) + b"a secret"),
+        "wrong check sum": sound[:-1] + bytes([sound[-1] ^ 1]),
+        "fewer pixels": chunk(b"IDAT", zlib.compress(rows[:29])),
+    }[how]
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
+    data = MARK + header + pixels + chunk(b"IEND", b"")
     made = only(thumbnails(saved(tmp_path, "7.png", data), PictureBudget()))
     if isinstance(made, Thumbnail):
         content = base64.b64decode(made.uri.partition(",")[2])

@@ -12,7 +12,7 @@ import functools
 import hashlib
 import io
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -34,7 +34,6 @@ _LOSSLESS_SIDE: Final = 96
 """Up to this side a picture is kept to the pixel: digits and icons suffer most from blur."""
 _FEWEST_BYTES: Final = 900
 """Below this a picture shows nothing: the budget then serves fewer of them."""
-_URI_BYTES: Final = len("data:image/png;base64,")
 _QUALITY: Final = 76
 _LOSSLESS_EFFORT: Final = 20
 """What WebP calls the quality of a lossless picture; 76 takes four times as long for no byte."""
@@ -123,9 +122,12 @@ def thumbnails(
             room = [(sha256, wanted[sha256]) for sha256 in batch[: max(0, left // share)]]
             job = functools.partial(_thumbnail, share=share, budget=budget, limits=limits)
             # A tiny file is done sooner than it is handed to a thread.
-            begun = [job(one) if _is_tiny(one[1]) else pool.submit(job, one) for one in room]
-            for (sha256, _), one in zip(room, begun, strict=True):
-                found[sha256] = made = one.result() if isinstance(one, Future) else one
+            makers = [
+                functools.partial(job, one) if _is_tiny(one[1]) else pool.submit(job, one).result
+                for one in room
+            ]
+            for (sha256, _), make in zip(room, makers, strict=True):
+                found[sha256] = made = make()
                 left -= len(made.uri) if isinstance(made, Thumbnail) else 0
             progress("pictures for the page", len(found), len(digests))
             for sha256 in batch[len(room) :]:
@@ -145,7 +147,7 @@ def _thumbnail(
 ) -> Thumbnail | str:
     sha256, path = entry
     try:
-        with path.open("rb", buffering=0) as file:
+        with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size > limits.max_bytes:
                 return "its file is too large to be shown"
             data = file.read()
@@ -173,12 +175,12 @@ def _made(
 
 def _as_it_is(header: Header, share: int) -> Thumbnail | None:
     """A PNG of so few bytes that to make it anew would cost much and save nothing."""
-    small = header.format == "PNG" and header.plain and max(header.size) <= _LOSSLESS_SIDE
-    if not small or (len(header.bare) + 2) // 3 * 4 > min(share, _FEWEST_BYTES) - _URI_BYTES:
+    most = min(share, _FEWEST_BYTES)
+    exact = header.format == "PNG" and header.plain and max(header.size) <= _LOSSLESS_SIDE
+    if not exact or len(header.bare) > most:
         return None
-    if not png_pixels_are_all(header.bare):
-        return None
-    return _encoded_as(header.bare, "PNG", header.size)
+    made = _encoded_as(header.bare, "PNG", header.size)
+    return made if len(made.uri) <= most and png_pixels_are_all(header.bare) else None
 
 
 def _opened(data: bytes, header: Header, side: int, limits: PictureLimits) -> Image:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +17,7 @@ from pytest_llmclf.errors import BackendError, RemoteRefused
 from pytest_llmclf.modelfile import parse
 from pytest_llmclf.request import Request
 from tests.ollama_replay import OllamaReplay
+from tests.served import Served
 
 if TYPE_CHECKING:
     from pytest_llmclf.answer import Answer
@@ -29,7 +29,7 @@ PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"
 COMPLETION = {"choices": [{"message": {"content": "7"}, "finish_reason": "stop"}]}
 
 
-class CountingServer:
+class CountingServer(Served):
     """Listens on a free port of 127.0.0.1 within a ``with`` block, and redirects if told to.
 
     Attributes:
@@ -40,23 +40,7 @@ class CountingServer:
     def __init__(self, redirects: tuple[int, str] | None = None) -> None:
         self.arrived: list[tuple[str, str, bytes]] = []
         self.redirects = redirects
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-
-    @property
-    def address(self) -> Address:
-        return Address(host="127.0.0.1", port=self._server.server_address[1])
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join(5)
-        self._server.server_close()
+        super().__init__(_handler(self))
 
 
 def _handler(server: CountingServer) -> type[BaseHTTPRequestHandler]:
