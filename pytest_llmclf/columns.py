@@ -74,7 +74,8 @@ COLUMNS: Final = (
     _column(
         "confidence",
         "number",
-        "probability of the predicted label among the labels; 0 for an answer without a label",
+        "probability of the predicted label among the labels; 0 for an answer without a label "
+        "that came with probabilities",
     ),
     _column("label_mass", "number", "what the labels had together before they were normalised"),
 )

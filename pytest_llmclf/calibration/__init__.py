@@ -5,9 +5,10 @@ The confidence of an answer is the probability, among the labels, of the label t
 without a label (`unparsed`) has confidence 0: it is wrong, comes last, and gives nothing to any
 label. Images without an answer are in no number here, as in accuracy.
 
-An answer that names a label but whose probabilities are unknown has no confidence. The ranking of
-the answers is then unknown, too, and accuracy at a coverage is undefined; calibration error and
-Brier score are of the answers that have one, and say of how many.
+An answer that names a label but whose probabilities are unknown has no confidence. Where that is so
+for more than 1% of the answers with a label, or for all there are, every number here is undefined
+(`answers.LEAST_KNOWN`). Up to there calibration error and Brier score are of the answers that have
+one, and say of how many; in accuracy at a coverage the others are accepted last.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.calibration.answers import answers_of, confidence, confidences, why_missing
+from pytest_llmclf.calibration.answers import (
+    LEAST_KNOWN,
+    answers_of,
+    confidence,
+    confidences,
+    lacking,
+    why_missing,
+)
 from pytest_llmclf.calibration.coverage import (
     CoveragePoint,
     accuracy_at_coverage,
@@ -44,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BINS",
     "COVERAGES",
+    "LEAST_KNOWN",
     "TARGET",
     "Bin",
     "Calibration",
@@ -57,6 +66,7 @@ __all__ = [
     "coverage_curve",
     "ece",
     "ece_by_chance",
+    "lacking",
     "reliability",
     "why_missing",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmclf.calibration.answers import answers_of, confidences
+from pytest_llmclf.calibration.answers import answers_of, is_known, rank
 from pytest_llmclf.metrics import Ratio
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def accuracy_at_coverage(report: Report, coverage: float) -> Ratio:
 
     Accepted are the ``ceil(coverage * answers)`` answers of highest confidence and all that are
     as confident as the last of them, so that no order among equals can matter. Undefined (0/0)
-    without answers, or where one that names a label has no confidence.
+    where too few answers have a confidence (`answers.LEAST_KNOWN`); the others come last, with
+    those without a label, since nobody who goes by confidence could accept them.
 
     Args:
         report: Whose answers.
@@ -62,10 +63,10 @@ def coverage_curve(report: Report) -> tuple[CoveragePoint, ...]:
     The risk-coverage curve of El-Yaniv and Wiener (JMLR 11, 2010, section 2), with accuracy for
     risk. Empty where `accuracy_at_coverage` is undefined.
     """
-    answers = answers_of(report)
-    found = confidences(answers)
-    if len(found) < len(answers):
+    if not is_known(report):
         return ()
+    answers = answers_of(report)
+    found = [(rank(one) or 0.0, one.kind == "correct") for one in answers]
     sizes = Counter(sure for sure, _ in found)
     hits = Counter(sure for sure, right in found if right)
     points, accepted, correct = [], 0, 0

@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.calibration.answers import answers_of, confidence, confidences
+from pytest_llmclf.calibration.answers import confidences, judged_answers
 from pytest_llmclf.metrics import Measure, Ratio
 
 if TYPE_CHECKING:
@@ -75,15 +75,16 @@ def reliability(report: Report, bins: int = BINS) -> tuple[Bin, ...]:
     """
     if bins < 1:
         raise ValueError(f"{bins} bins hold nothing; use 10")
-    return _binned(confidences(answers_of(report)), bins)
+    return _binned(confidences(judged_answers(report)), bins)
 
 
 def ece(report: Report, bins: int = BINS) -> Score:
     """Expected calibration error: mean distance of accuracy from confidence over the bins.
 
     ``sum over bins of count/n * |accuracy - mean confidence|`` (Guo et al. 2017, equation 3) over
-    the answers with a confidence. It depends on the number of bins, and is above 0 even for a
-    perfectly calibrated model, the more so the fewer the answers (see `ece_by_chance`).
+    the answers with a confidence; undefined where too few have one (`answers.LEAST_KNOWN`). It
+    depends on the number of bins, and is above 0 even for a perfectly calibrated model, the more
+    so the fewer the answers (see `ece_by_chance`).
 
     Raises:
         ValueError: `bins` is not positive.
@@ -99,7 +100,7 @@ def ece_by_chance(report: Report, bins: int = BINS) -> float | None:
     By drawing rights and wrongs at those confidences anew, seeded (consistency resampling, Bröcker
     and Smith, Weather and Forecasting 22, 2007, 651-661). ``None`` where `ece` is undefined.
     """
-    levels = tuple(sorted(sure for sure, _ in confidences(answers_of(report))))
+    levels = tuple(sorted(sure for sure, _ in confidences(judged_answers(report))))
     return _gap_by_chance(levels, bins) if levels else None
 
 
@@ -123,18 +124,15 @@ def brier(report: Report) -> Score:
     """Mean squared distance of the label probabilities from what was shown, 0 (best) to 2.
 
     ``mean over answers of sum over labels of (probability - [label is expected])²`` (Brier,
-    Monthly Weather Review 78, 1950, equation 2) over the answers with a confidence. An answer
-    without a label gives 0 to every label and so scores 1.
+    Monthly Weather Review 78, 1950, equation 2) over the answers with a confidence, undefined
+    where too few have one. An answer without a label gives 0 to every label and so scores 1.
     """
-    terms, total = [], 0
-    for outcome in answers_of(report):
-        if confidence(outcome) is None:
-            continue
-        total += 1
+    terms, answers = [], judged_answers(report)
+    for outcome in answers:
         given = outcome.probabilities or {}
         terms += [value**2 for label, value in given.items() if label != outcome.expected]
         terms.append((given.get(outcome.expected, 0.0) - 1) ** 2)
-    return _mean(terms, total)
+    return _mean(terms, len(answers))
 
 
 def _place(level: float, bins: int) -> int:

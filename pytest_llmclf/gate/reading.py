@@ -186,6 +186,7 @@ def _found(one: Reading, report: Report, certainty: Certainty | None) -> str:
     hits, total = getattr(one.measure, "hits", None), getattr(one.measure, "total", None)
     # Four decimals: 0.9996 must not be shown as the 1.000 that it failed to reach.
     shown = f"{value:.4f}" + (f" ({hits}/{total})" if hits is not None else "")
+    shown += _left_out(one.threshold, report)
     if certainty is None:
         return f"{shown} {population(report)}"
     return f"{shown}, {_interval(one, report, certainty)}" + (
@@ -240,6 +241,16 @@ def _unit(threshold: Threshold) -> str:
             return f"images of {threshold.label}, or called so,{sliced}"
         case _:
             return f"images{sliced}"
+
+
+def _left_out(threshold: Threshold, report: Report) -> str:
+    """How many answers a number on confidence is not of, in brackets; mostly nothing."""
+    if not needs_probabilities(threshold):
+        return ""
+    from pytest_llmclf.calibration import lacking
+
+    without = lacking(threshold.part(report))
+    return f" ({without})" if without else ""
 
 
 def _why_undefined(threshold: Threshold, report: Report) -> str:

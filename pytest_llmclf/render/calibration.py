@@ -31,10 +31,11 @@ def calibration_lines(calibration: Calibration | None, style: Style) -> Iterator
     known = calibration.known
     part = f"{numbers.count(known.hits)} of " if known.hits < known.total else ""
     yield style.line(f"{_INDENT}confidence, of {part}{numbers.plural(known.total, 'answer')}")
-    for text in _sentences(calibration, style):
-        yield from (style.line(found) for found in style.wrapped(text, _INDENT * 2))
-    yield from _coverages(calibration, style)
-    yield from _bins(calibration.reliability, style)
+    if calibration.ece.value is not None:
+        for text in _sentences(calibration, style):
+            yield from (style.line(found) for found in style.wrapped(text, _INDENT * 2))
+        yield from _coverages(calibration, style)
+        yield from _bins(calibration.reliability, style)
     for text in _warnings(calibration):
         yield from (style.line((found, "yellow")) for found in style.wrapped(text, _INDENT * 2))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.calibration import ece
+from pytest_llmclf.calibration import ece, lacking
 from pytest_llmclf.comparison.models import compare_models
 from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render import numbers
@@ -199,7 +199,9 @@ def _accuracy(report: Report) -> str:
     error = ece(report)
     if error.value is None:
         return said
-    return f"{said}; calibration error (ECE) {numbers.score(error)}"
+    without = lacking(report)
+    without = f" ({without})" if without else ""
+    return f"{said}; calibration error (ECE) {numbers.score(error)}{without}"
 
 
 def _diagnosis(report: Report) -> Iterator[str]:

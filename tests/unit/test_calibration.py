@@ -51,7 +51,8 @@ def of(*answers: tuple[float, bool]) -> Report:
 
 def unparsed(case: str) -> Outcome:
     """An answer without a label."""
-    return ended(case, "unparsed", reason="refusal", answer=Answer(text="no"))
+    word = TokenLogprob(token="no", logprob=-0.1, top=(("no", -0.1),))  # noqa: S106 - a word
+    return ended(case, "unparsed", reason="refusal", answer=Answer(text="no", logprobs=(word,)))
 
 
 @st.composite
@@ -74,11 +75,15 @@ def outcomes(draw: st.DrawFn) -> list[Outcome]:
 
 
 def test_confidence_is_of_the_label_that_was_named() -> None:
-    """Not of the most probable one; 0 without a label, unknown without probabilities."""
+    """Not of the most probable one; 0 without a label, unknown without probabilities.
+
+    An answer without a label and without any log-probability says nothing of confidence, either.
+    """
     given = {"cat": 0.3, "cow": 0.0, "dog": 0.7}
     assert c.confidence(ended("a", "correct", probabilities=given)) == 0.3
     assert c.confidence(ended("a", "misclassified", probabilities=given)) == 0.7
-    assert c.confidence(ended("a", "unparsed")) == 0
+    assert c.confidence(unparsed("a")) == 0
+    assert c.confidence(ended("a", "unparsed", answer=Answer(text="no"))) is None
     assert [c.confidence(ended("a", kind)) for kind in ("correct", "error", "lost")] == [None] * 3
 
 
@@ -104,17 +109,53 @@ def test_answers_without_a_label_come_last_and_count() -> None:
     assert c.accuracy_at_coverage(report, 1) == report.accuracy == Ratio(hits=1, total=2)
 
 
-def test_a_ranking_with_gaps_is_none() -> None:
-    """One answer of unknown confidence leaves accuracy at every coverage undefined."""
+def test_too_many_gaps_leave_every_number_undefined() -> None:
+    """More than 1% of the answers with a label; all of them alike, and what they add up to."""
     report = built([named("a", 0.9, right=True), ended("b", "correct"), unparsed("c")])
     assert c.accuracy_at_coverage(report, 0.5) == Ratio(hits=0, total=0)
     assert c.coverage_curve(report) == ()
     assert c.coverage_at_accuracy(report, 0.5) is None
-    assert c.ece(report).total == c.brier(report).total == 2
+    assert c.ece(report).total == c.brier(report).total == 0
+    assert (c.ece(report).value, c.brier(report).value, c.ece_by_chance(report)) == (None,) * 3
+    assert all(one.count == 0 for one in c.reliability(report))
     found = c.calibration(report)
     assert found is not None
     assert found.known == Ratio(hits=2, total=3)
-    assert found.missing is not None
+    assert found.missing == (
+        "1 of 2 answers with a label has no log-probabilities (at most 1% may lack them): "
+        "set top_logprobs=20 in the evaluation"
+    )
+
+
+@pytest.mark.parametrize(("gaps", "defined"), [(0, True), (1, True), (2, True), (3, False)])
+def test_one_in_a_hundred_may_lack_probabilities(gaps: int, *, defined: bool) -> None:
+    """In error and Brier score they are left out; of the most confident ones they come last."""
+    sure = [named(f"{place:03}", 0.9, right=True) for place in range(200 - gaps)]
+    report = built([*sure, *(ended(f"gap{place}", "correct") for place in range(gaps))])
+    numbers = (c.ece(report), c.brier(report), c.accuracy_at_coverage(report, 0.5))
+    assert [one.value is not None for one in numbers] == [defined] * 3
+    assert c.calibration(report) is not None
+    assert bool(c.coverage_curve(report)) is defined
+    if defined:
+        assert c.ece(report).total == c.brier(report).total == 200 - gaps
+        assert c.accuracy_at_coverage(report, 1) == report.accuracy
+        assert c.accuracy_at_coverage(report, 0.9).total == 200 - gaps
+        assert c.lacking(report).startswith(f"{gaps} of 200" if gaps else "")
+
+
+@pytest.mark.parametrize("metric", ["ece <= 0.01", "brier <= 2", "accuracy@coverage0.5 >= 0"])
+@pytest.mark.parametrize("named_ones", [0, 1, 5])
+def test_no_gate_on_confidence_passes_by_answers_without_a_label(
+    metric: str, named_ones: int
+) -> None:
+    """They were counted with confidence 0 where nothing at all was known of confidence."""
+    nothing = [ended(f"u{place}", "unparsed", answer=Answer(text="no")) for place in range(20)]
+    report = built([*nothing, *(ended(f"n{place}", "correct") for place in range(named_ones))])
+    found = report.meets(metric)
+    assert found.word == "INCONCLUSIVE"
+    assert {one.undecided for one in found.verdicts} == {"undefined"}
+    why = "log-probabilities" if named_ones else "no answer names a label"
+    assert why in found.verdicts[0].text
 
 
 @pytest.mark.parametrize("coverage", [0, -0.1, 1.1, math.nan])
@@ -133,11 +174,14 @@ def test_why_numbers_are_missing_is_said() -> None:
     remedy = "set top_logprobs=20 in the evaluation"
     assert c.why_missing(built([sure, unparsed("u"), ended("e", "error")])) is None
     assert c.why_missing(built([plain])) == f"no log-probabilities: {remedy}"
-    some = "1 of 2 answers with a label has no log-probabilities: "
+    some = "1 of 2 answers with a label has no log-probabilities (at most 1% may lack them): "
     assert c.why_missing(built([sure, plain, unparsed("u")])) == some + remedy
     few = c.why_missing(built([sure, told, plain]))
     assert few is not None
-    assert few.startswith("2 of 3 answers with a label have no probabilities of labels: too few")
+    assert few.startswith(
+        "2 of 3 answers with a label have no probabilities of labels (at most 1% may lack them): "
+        "too few"
+    )
 
 
 def test_without_probabilities_there_is_no_number() -> None:
@@ -203,7 +247,9 @@ def test_brier_of_several_labels_and_of_none() -> None:
     worst = {"cat": 1.0, "cow": 0.0, "dog": 0.0}
     assert c.brier(of((1, True))) == 0
     assert c.brier(built([named("a", 1, right=False, probabilities=worst)])) == 2
-    assert c.brier(built([unparsed("a")])) == 1
+    some = built([named("a", 1, right=True), unparsed("b")])
+    assert c.brier(some).value == 0.5
+    assert c.brier(built([unparsed("a")])).value is None
     even = dict.fromkeys(LABELS, 1 / 3)
     assert c.brier(built([named("a", 0, right=True, probabilities=even)])).value == pytest.approx(
         2 / 3
@@ -246,10 +292,10 @@ def test_the_curve_ends_at_accuracy(found: list[Outcome]) -> None:
     """Coverage grows, thresholds fall, every point is what numpy counts, the last is accuracy."""
     report = built(found)
     curve = c.coverage_curve(report)
-    if not report.ledger.answered:
+    if not any(one.predicted for one in found):
         assert curve == ()
         return
-    sure = np.array([c.confidence(one) for one in found if one.kind not in ("error", "lost")])
+    sure = np.array([c.confidence(one) or 0 for one in found if one.kind not in ("error", "lost")])
     right = np.array([one.kind == "correct" for one in found if one.kind not in ("error", "lost")])
     assert [point.threshold for point in curve] == sorted(set(sure), reverse=True)
     for point in curve:
@@ -266,8 +312,9 @@ def test_scores_stay_in_their_range(found: list[Outcome], coverage: float) -> No
     report = built(found)
     error, score = c.ece(report), c.brier(report)
     answered = report.ledger.answered
-    assert error.total == score.total == answered
-    if answered:
+    named_ones = any(one.predicted for one in found)
+    assert error.total == score.total == (answered if named_ones else 0)
+    if named_ones:
         assert error.value is not None
         assert score.value is not None
         assert 0 <= error.value <= 1

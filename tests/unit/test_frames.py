@@ -49,8 +49,9 @@ def test_one_row_an_image_with_types() -> None:
     assert str(frame["answer_tokens"].dtype) == "Int64"
     assert frame["wall_s"].dtype == "float64"
     assert frame["predicted"].isna().tolist() == [False, True, True, False]
-    assert frame["confidence"].tolist()[:2] == [0.9, 0.0]
-    assert frame["confidence"].isna().tolist()[2:] == [True, True]
+    assert frame["confidence"].tolist()[0] == 0.9
+    # An answer without a label that came without probabilities says nothing of confidence.
+    assert frame["confidence"].isna().tolist()[1:] == [True, True, True]
     assert frame.loc[0, "answer"] == "a \\ud800 cat"
 
 

@@ -81,13 +81,20 @@ def test_an_empty_bar_leaves_no_blanks() -> None:
 
 
 def test_what_is_missing_is_said() -> None:
-    """Of how many answers the numbers are; a ranking with gaps has no accuracy."""
+    """Of how many answers the numbers are; with too many gaps there are none, and it is said."""
     lines = shown(*some(), ended("d", "correct"))
     assert lines[0] == "  confidence, of 25 of 26 answers"
-    assert "               80%    – (0/0)" in lines
+    text = " ".join(line.strip() for line in lines[1:])
+    assert text == (
+        "1 of 25 answers with a label has no log-probabilities (at most 1% may lack them): "
+        "set top_logprobs=20 in the evaluation"
+    )
+    lines = shown(*(named(f"{n:03}", 0.97) for n in range(199)), ended("d", "correct"))
+    assert lines[0] == "  confidence, of 199 of 200 answers"
+    assert "              100%    1.000 (200/200)" in lines
     text = " ".join(line.strip() for line in lines[-2:])
     assert text == (
-        "1 of 25 answers with a label has no log-probabilities: "
+        "1 of 200 answers with a label has no log-probabilities: "
         "set top_logprobs=20 in the evaluation"
     )
 

@@ -97,7 +97,7 @@ function reliability(section) {
   const missing = found.missing ? ` ${found.missing}.` : "";
   return {
     title,
-    text:
+    text: !bins.length ? `Not computed: ${found.missing}.` :
       `On the dashed line, answers given with 80% confidence are right 80% of the time. ` +
       `Calibration error ${found.ece} (by chance alone ${found.chance}), Brier score ${found.brier}. ` +
       `Grey bars: how many answers.${missing}`,
