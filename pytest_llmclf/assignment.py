@@ -11,7 +11,7 @@ from pytest_llmclf.errors import BackendError, PictureError
 from pytest_llmclf.label import read_label
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.picture import PictureLimits, SentPicture, prepare
-from pytest_llmclf.prompt import answer_schema, compose
+from pytest_llmclf.prompt import Instructions, answer_schema, compose
 from pytest_llmclf.request import Request
 
 if TYPE_CHECKING:
@@ -68,10 +68,21 @@ class Assignment:
         return self.spec.backend == "replay"
 
     @property
-    def instructions(self) -> str:
-        """What goes with every question besides the prompt: SYSTEM text and example turns."""
-        turns = [f"{role}: {text}" for role, text in self.modelfile.messages]
-        return "\n".join([self.modelfile.system or "", *turns]).strip()
+    def instructions(self) -> Instructions:
+        """Everything that goes with every image."""
+        evaluation = self.evaluation
+        return Instructions(
+            system=self.modelfile.system,
+            turns=self.modelfile.messages,
+            question=evaluation.prompt.strip(),
+            labels=self.labels.labels,
+            prompt=compose(evaluation.prompt, self.labels, evaluation.answer),
+            answer=evaluation.answer,
+            options={**self.modelfile.options(), **evaluation.options},
+            top_logprobs=evaluation.top_logprobs,
+            # Other servers bring their own.
+            template=self.modelfile.template if self.model.startswith("ollama:") else None,
+        )
 
     def request(self, case: Case, repeat: int = 0) -> Request:
         """What is sent for a case; reads and prepares the picture.
@@ -95,16 +106,17 @@ class Assignment:
         return self._request(b"", sent, repeat)
 
     def _request(self, image: bytes, sent: SentPicture, repeat: int) -> Request:
+        told = self.instructions
         return Request(
-            system=self.modelfile.system,
-            examples=self.modelfile.messages,
-            prompt=compose(self.evaluation.prompt, self.labels, self.evaluation.answer),
+            system=told.system,
+            examples=told.turns,
+            prompt=told.prompt,
             image=image,
             media_type=sent.media_type,
             known_sha256=sent.sha256,
-            options={**self.modelfile.options(), **self.evaluation.options},
-            answer_schema=answer_schema(self.labels, self.evaluation.answer),
-            top_logprobs=self.evaluation.top_logprobs,
+            options=told.options_of(repeat),
+            answer_schema=answer_schema(self.labels, told.answer),
+            top_logprobs=told.top_logprobs,
             repeat=repeat,
         )
 

@@ -80,6 +80,11 @@ def is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
+def is_object_or_none(value: object) -> bool:
+    """Whether it is an object, or nothing."""
+    return value is None or isinstance(value, dict)
+
+
 def is_objects(value: object) -> bool:
     """Whether it is a list of objects."""
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)

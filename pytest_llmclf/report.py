@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.ledger import Ledger
     from pytest_llmclf.metrics import Averages, Mean, Ratio
     from pytest_llmclf.outcome import OutcomeKind
+    from pytest_llmclf.prompt import Instructions
     from pytest_llmclf.request import ModelIdentity
 
 VerdictWord = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNGATED"]
@@ -107,6 +108,9 @@ class Report:
             ``None`` for another run.
         repeats: Further askings of the same questions (repeat 1, 2, ...), sorted like `outcomes`;
             in no count and no metric, since they say nothing about further images.
+        full_instructions: Everything that went with every image; ``None`` for a run of a version
+            that did not record it.
+        tool: Version of pytest-llmclf that asked and read; empty where it is not known.
     """
 
     evaluation: str
@@ -123,6 +127,8 @@ class Report:
     order: tuple[str, ...] = ()
     stop_error: float | None = None
     repeats: tuple[Outcome, ...] = ()
+    full_instructions: Instructions | None = None
+    tool: str = ""
 
     @property
     def predictions(self) -> Predictions:
@@ -296,6 +302,8 @@ def build(
     instructions: str = "",
     order: Sequence[str] = (),
     stop_error: float | None = None,
+    full_instructions: Instructions | None = None,
+    tool: str = "",
 ) -> Report:
     """Add up the outcomes of one evaluation and one model, in whatever order they came.
 
@@ -314,6 +322,8 @@ def build(
         instructions: SYSTEM text and example turns.
         order: Case ids in the random order of a run that may stop early.
         stop_error: How often a decision of that run may be wrong.
+        full_instructions: Everything that went with every image.
+        tool: Version of pytest-llmclf that asked and read.
 
     Raises:
         ValueError: A case ended twice, is of another evaluation or model, or names a label that
@@ -337,6 +347,8 @@ def build(
         order=tuple(order),
         stop_error=stop_error,
         repeats=tuple(outcome for outcome in ordered if outcome.repeat),
+        full_instructions=full_instructions,
+        tool=tool,
     )
 
 

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 DIGEST_FORMAT = 1
 """Raised when the meaning of a field of the digest changes; old answers are then asked anew."""
+BASE_DIGEST: Final = "base digest"
+"""In the details of a derived model: digest of what it was derived from."""
+NAME_ONLY: Final = "digest"
+"""In the details of a model whose server tells no digest: what its digest stands for instead."""
+REPLAYED: Final = "replayed from"
+"""In the details of a model that was played back: the recording."""
+NO_VERSION: Final = ", version unknown"
+"""Ends the name of a server that tells no version."""
 _IDENTITY_FITS: Final = {
     **dict.fromkeys(("backend", "name", "digest", "server"), is_text),
     "details": is_texts_by_name,
@@ -43,6 +51,23 @@ class ModelIdentity:
     def spec(self) -> str:
         """The model as written on the command line, such as ``ollama:llava:7b``."""
         return f"{self.backend}:{self.name}"
+
+    @property
+    def weights(self) -> str:
+        """Digest of the model without what it is told; empty where nobody tells one.
+
+        A model that was derived from another one to hold the instructions has a `digest` that
+        changes with them; this one stays.
+        """
+        if NAME_ONLY in self.details:
+            return ""
+        return self.details.get(BASE_DIGEST, "") if self.backend == "ollama" else self.digest
+
+    @property
+    def server_version(self) -> str:
+        """Server and version; one that tells no version is said to have an unknown one."""
+        told = " " in self.server and self.backend != "openai"
+        return self.server if told or not self.server else f"{self.server}{NO_VERSION}"
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins."""

@@ -17,6 +17,7 @@ from pytest_llmclf.json_values import (
     is_flag,
     is_number_or_none,
     is_object,
+    is_object_or_none,
     is_objects,
     is_share_or_none,
     is_shares_by_name_or_none,
@@ -28,6 +29,7 @@ from pytest_llmclf.json_values import (
 )
 from pytest_llmclf.ledger import Ledger
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
+from pytest_llmclf.prompt import Instructions
 from pytest_llmclf.report import DatasetFacts, Report, Verdict, VerdictWord, build
 from pytest_llmclf.request import ModelIdentity
 
@@ -79,7 +81,8 @@ _SUMMARY_FITS: Final = {
 }
 _WORDS: Final[tuple[str, ...]] = get_args(VerdictWord)
 _REPORT_FITS: Final = {
-    **dict.fromkeys(("evaluation", "model", "modelfile_digest", "instructions"), is_text),
+    **dict.fromkeys(("evaluation", "model", "modelfile_digest", "instructions", "tool"), is_text),
+    "full_instructions": is_object_or_none,
     "duration_s": is_number_or_none,
     "notes": is_texts,
     "order": is_texts,
@@ -161,11 +164,13 @@ def read_run(folder: Path) -> RunFolder:
     outcomes = _outcomes(folder / "outcomes.jsonl")
     try:
         require(summary, _SUMMARY_FITS)
+        # Runs of earlier versions say it of the environment alone.
+        tool = str(summary["environment"].get("pytest-llmclf", ""))
         return RunFolder(
             path=folder,
             settings=summary["settings"],
             environment=summary["environment"],
-            reports=tuple(_report(entry, outcomes) for entry in summary["reports"]),
+            reports=tuple(_report(entry, outcomes, tool) for entry in summary["reports"]),
             verdicts=tuple(_verdict(entry) for entry in summary["gates"]),
             baselines=dict(map(_baseline, summary.get("baselines", ()))),
         )
@@ -235,7 +240,19 @@ def _outcome(data: dict[str, Any]) -> Outcome:
     return outcome
 
 
-def _report(entry: Mapping[str, Any], outcomes: Mapping[tuple[str, str], list[Outcome]]) -> Report:
+def _instructions(entry: Mapping[str, Any] | None) -> Instructions | None:
+    """What a run recorded; ``None`` for one of an earlier version, or of a later one."""
+    if entry is None:
+        return None
+    derived = ("digest", "text")
+    return Instructions.from_json(
+        {name: value for name, value in entry.items() if name not in derived}
+    )
+
+
+def _report(
+    entry: Mapping[str, Any], outcomes: Mapping[tuple[str, str], list[Outcome]], tool: str
+) -> Report:
     require(entry, _REPORT_FITS)
     require(entry["dataset"], _DATASET_FITS)
     require(entry["ledger"], _LEDGER_FITS)
@@ -258,6 +275,8 @@ def _report(entry: Mapping[str, Any], outcomes: Mapping[tuple[str, str], list[Ou
         instructions=entry.get("instructions", ""),
         order=entry.get("order", ()),
         stop_error=entry.get("stop_error"),
+        full_instructions=_instructions(entry.get("full_instructions")),
+        tool=entry.get("tool") or tool,
     )
     if report.ledger != ledger:
         both = zip(asdict(ledger).items(), asdict(report.ledger).values(), strict=True)

@@ -10,11 +10,12 @@ from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.comparison import SIGNIFICANCE
 from pytest_llmclf.comparison.prediction import prediction
 from pytest_llmclf.metrics import Ratio
+from pytest_llmclf.request import REPLAYED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pytest_llmclf.comparison.prediction import Prediction
     from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.report import Report
+
+_SEEDS_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +91,50 @@ class Stability:
         flips: One entry a pair of askings: images that one of both got right and the other did
             not, among those with an answer to both.
         unanswered: Askings without an answer; in no other number here.
+        answers: Askings with an answer.
+        known: How many of these came from the store of known answers.
+        recorded: Whether all of them are of a recording.
+        greedy: Whether the likeliest token was taken each time, so that nothing was drawn;
+            ``None`` where it is not known what was asked for.
+        seeds: Seed of each asking in order; empty where the server drew them or nobody knows.
     """
 
     askings: int
     images: tuple[ImageAskings, ...]
     flips: tuple[Ratio, ...]
     unanswered: int
+    answers: int = 0
+    known: int = 0
+    recorded: bool = False
+    greedy: bool | None = None
+    seeds: tuple[int, ...] = ()
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What these askings cannot show, and how they were told apart, a sentence each."""
+        found = []
+        if self.greedy:
+            found.append(
+                "nothing was drawn (temperature 0 or top_k 1): the likeliest answer comes each "
+                "time, so these numbers say nothing of how sure the model is; answers that differ "
+                "come from the server's arithmetic"
+            )
+        elif self.seeds:
+            listed = ", ".join(map(str, self.seeds[:_SEEDS_SHOWN]))
+            more = ", ..." if len(self.seeds) > _SEEDS_SHOWN else ""
+            found.append(f"each asking was sent with a seed of its own: {listed}{more}")
+        if self.recorded:
+            found.append("the answers are of a recording: nothing was asked in this run")
+        elif self.known and self.known == self.answers:
+            found.append(
+                f"all {self.known} answers came from the store of known answers; --llmclf-fresh "
+                "asks anew"
+            )
+        elif self.known:
+            found.append(
+                f"{self.known} of {self.answers} answers came from the store of known answers"
+            )
+        return tuple(found)
 
     @property
     def repeated(self) -> tuple[ImageAskings, ...]:
@@ -196,6 +237,14 @@ def stability(report: Report) -> Stability | None:
         if outcome.kind != "not_needed":
             by_case.setdefault(outcome.case, {})[outcome.repeat] = outcome
     images = tuple(_image(case, found, askings) for case, found in sorted(by_case.items()))
+    asked = [
+        outcome
+        for found in by_case.values()
+        for outcome in found.values()
+        if prediction(outcome).answered
+    ]
+    told, identity = report.full_instructions, report.identity
+    seeded = told is not None and told.seed is not None
     return Stability(
         askings=askings,
         images=images,
@@ -205,6 +254,13 @@ def stability(report: Report) -> Stability | None:
             for found in by_case.values()
             for outcome in found.values()
         ),
+        answers=len(asked),
+        known=sum(outcome.cached for outcome in asked),
+        recorded=identity is not None and REPLAYED in identity.details,
+        greedy=None if told is None else told.greedy,
+        seeds=tuple(told.options_of(asking)["seed"] for asking in range(askings))
+        if told is not None and seeded
+        else (),
     )
 
 

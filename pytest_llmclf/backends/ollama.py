@@ -16,7 +16,7 @@ from pytest_llmclf.backends import wire as wires
 from pytest_llmclf.backends.ollama_derive import Derived, Deriver, full_name, is_gguf
 from pytest_llmclf.backends.wire import Wire
 from pytest_llmclf.outcome import shorten
-from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.request import BASE_DIGEST, ModelIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -280,7 +280,7 @@ class OllamaBackend:
             server=f"ollama {version}".strip(),
             details={
                 "derived": derived.name,
-                "base digest": derived.base_digest[:12],
+                BASE_DIGEST: derived.base_digest,
                 "address": self._address.netloc,
             },
         )

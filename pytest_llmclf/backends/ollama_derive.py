@@ -45,7 +45,7 @@ class Derived:
         name: Its name on the server.
         digest: Its content digest as the server tells it.
         base: Name of the model that it is derived from.
-        base_digest: Content digest of that model.
+        base_digest: Content digest of that model, with adapters and projectors added to it.
     """
 
     name: str
@@ -112,6 +112,9 @@ class Deriver:
             base_digest = hashlib.sha256(" ".join(blobs.values()).encode()).hexdigest()
         else:
             base_digest = digests.get(full_name(base)) or self._pulled(base)
+            if blobs:  # another adapter or projector makes another model of the same base
+                content = " ".join((base_digest, *blobs.values()))
+                base_digest = hashlib.sha256(content.encode()).hexdigest()
         name = derived_name(self._modelfile, base_digest)
         if full_name(name) not in digests:
             self._create(name, blobs)

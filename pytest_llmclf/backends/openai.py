@@ -15,7 +15,7 @@ from pytest_llmclf.answer import Answer, Finish
 from pytest_llmclf.backends import http_errors, said
 from pytest_llmclf.backends.wire import Wire
 from pytest_llmclf.outcome import shorten
-from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.request import NAME_ONLY, ModelIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -200,7 +200,7 @@ class OpenAIBackend:
             digest=hashlib.sha256(content.encode()).hexdigest(),
             server=owner[:_SHOWN] or "openai-compatible",
             details={
-                "digest": "name only: the server tells no digest",
+                NAME_ONLY: "name only: the server tells no digest",
                 "address": self._address.netloc,
                 **self._notes,
             },

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_llmclf import errors
 from pytest_llmclf.backends.governor import Governor
 from pytest_llmclf.backends.wire import ConnectionBroken
+from pytest_llmclf.request import BASE_DIGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -306,5 +307,5 @@ class Pool:
 
 
 def _short(identity: ModelIdentity) -> str:
-    base = identity.details.get("base digest", "")
-    return f"base {base}, derived {identity.digest[:12]}" if base else identity.digest[:12]
+    base = identity.details.get(BASE_DIGEST, "")
+    return f"base {base[:12]}, derived {identity.digest[:12]}" if base else identity.digest[:12]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.errors import ReplayMismatch, SettingsError
 from pytest_llmclf.outcome import shorten
-from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.request import REPLAYED, ModelIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -131,7 +131,7 @@ class ReplayBackend:
         return ModelIdentity.from_json(
             {
                 **self._identity.to_json(),
-                "details": {**self._identity.details, "replayed from": self._path.name},
+                "details": {**self._identity.details, REPLAYED: self._path.name},
             }
         )
 

@@ -12,6 +12,7 @@ import pytest
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.plugin.collect import job_of
 from pytest_llmclf.plugin.run import run_if_any
+from pytest_llmclf.provenance import tool_version
 from pytest_llmclf.report import DatasetFacts, Report, Verdict, build, lost
 from pytest_llmclf.request import ModelIdentity
 
@@ -188,7 +189,9 @@ class Book:
             duration_s=None if ended is None else ended - self._began[key],
             notes=(*dataset.warnings, *self._notices.get(key, ()), *self._strangers(assignment)),
             modelfile_digest=assignment.modelfile.digest(),
-            instructions=assignment.instructions,
+            instructions=assignment.instructions.prose,
+            full_instructions=assignment.instructions,
+            tool=tool_version(),
             order=self._orders.get(key, ()),
             stop_error=None if self._run is None else self._run.settings.stop_early,
         )

@@ -192,6 +192,7 @@ def report_json(report: Report) -> dict[str, Any]:
     confusion = report.confusion
     calibrated = calibration(report)
     stable = stability(report)
+    full = report.full_instructions
     return {
         "evaluation": report.evaluation,
         "model": report.model,
@@ -201,6 +202,10 @@ def report_json(report: Report) -> dict[str, Any]:
         "incomplete": report.ledger.why_incomplete(),
         "modelfile_digest": report.modelfile_digest,
         "instructions": report.instructions,
+        "full_instructions": None
+        if full is None
+        else {"digest": full.digest(), "text": "\n".join(full.lines()), **full.to_json()},
+        "tool": report.tool,
         "order": list(report.order),
         "stop_error": report.stop_error,
         "duration_s": report.duration_s,

@@ -23,6 +23,8 @@ def stability_lines(stability: Stability | None, style: Style) -> Iterator[Line]
     if stability is None:
         return
     yield style.line(f"{_INDENT}every image asked {stability.askings} times")
+    for text in stability.caveats:
+        yield from (style.line((found, "yellow")) for found in style.wrapped(text, _INDENT * 2))
     for text in _sentences(stability, style):
         yield from (style.line(found) for found in style.wrapped(text, _INDENT * 2))
     if stability.unanswered:

@@ -82,12 +82,14 @@ class ColourServer:
         odd: By ``red/3`` (one picture), ``red`` (a colour) or ``*``.
         asked: How often each picture was asked about, answered or not.
         prompts: Every text that came with a picture.
+        bodies: Every request, without its picture.
     """
 
     def __init__(self) -> None:
         self.odd: dict[str, Odd] = {}
         self.asked: Counter[str] = Counter()
         self.prompts: list[str] = []
+        self.bodies: list[dict[str, Any]] = []
         self.in_flight = 0
         self.most_in_flight = 0
         self.die_after: int | None = None
@@ -184,6 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
         colour, number = seen(base64.b64decode(picture.partition(",")[2]))
         with colours.lock:
             colours.prompts += [part["text"] for part in parts if part["type"] == "text"]
+            colours.bodies.append({**body, "messages": body["messages"][:-1]})
             colours.in_flight += 1
             colours.most_in_flight = max(colours.most_in_flight, colours.in_flight)
         odd = colours.oddity(colour, number) or Odd()

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 CONFIDENCE: Final = 0.95
 """Of every interval shown."""
+_LONGEST_TOLD: Final = 200_000
+"""Most characters of what a model was told: a thousand labels with a description each."""
 _POINTS: Final = 400
 """Most points of a curve."""
 _VALUES: Final = 200
@@ -84,7 +86,7 @@ def _section(
         "labels": list(report.confusion.labels),
         "facts": _facts(report),
         "details": [] if identity is None else _shown(identity.details),
-        "instructions": cut(report.instructions, LONGEST),
+        "instructions": cut(_told(report), _LONGEST_TOLD),
         "ledger": asdict(ledger),
         "incomplete": ledger.why_incomplete(),
         "notes": [cut(note, LONGEST) for note in report.notes],
@@ -121,16 +123,24 @@ def _section(
     }
 
 
+def _told(report: Report) -> str:
+    """All that the model was told; of a run of an earlier version what is known of it."""
+    full = report.full_instructions
+    return report.instructions if full is None else "\n".join(full.lines())
+
+
 def _facts(report: Report) -> list[list[str]]:
     """Names and values for people; only those that are known."""
-    facts, identity = report.dataset, report.identity
+    facts, identity, full = report.dataset, report.identity, report.full_instructions
     server = [_server_s(one) for one in report.outcomes]
     spent = [seconds for seconds in server if seconds is not None]
     cached = sum(outcome.cached for outcome in report.outcomes)
     found = [
         ("Model", report.model),
         ("Model digest", identity.digest if identity else ""),
+        ("Weights digest", identity.weights if identity else ""),
         ("Server", identity.server if identity else ""),
+        ("Instructions digest", full.digest() if full else ""),
         ("Modelfile digest", report.modelfile_digest),
         ("Dataset", f"{facts.name}{' (imported)' if facts.imported else ''}"),
         ("Dataset content", facts.content_hash),
@@ -253,6 +263,7 @@ def _stability(found: Stability | None, places: Mapping[str, int]) -> dict[str, 
         return None
     return {
         "askings": found.askings,
+        "caveats": list(found.caveats),
         "consistent": numbers.counted(found.consistent),
         "self_consistency": numbers.percent(found.self_consistency),
         "majority": numbers.counted(found.majority_accuracy),

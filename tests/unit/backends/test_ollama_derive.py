@@ -41,6 +41,29 @@ def test_another_text_or_base_is_another_model(
     assert len(set(names)) == 5
 
 
+def test_another_adapter_is_another_model(
+    server: OllamaReplay, connect_ollama: Connect, tmp_path: Path
+) -> None:
+    """An adapter that was trained on is not answered for by the model derived with the old one."""
+    path = tmp_path / "style.gguf"
+    weights = []
+    for content in (b"GGUF first", b"GGUF second"):
+        path.write_bytes(content)
+        weights.append(connect_ollama(replace(MICRO, adapters=(str(path),))).identify().weights)
+    assert len({body["model"] for body in server.sent("/api/create")}) == 2
+    assert len({*weights, connect_ollama().identify().weights}) == 3
+
+
+def test_an_edited_prompt_leaves_the_weights(server: OllamaReplay, connect_ollama: Connect) -> None:
+    """Each text makes a derived model with a digest of its own; the model asked is one."""
+    first = connect_ollama().identify()
+    edited = connect_ollama(replace(MICRO, system="Short.")).identify()
+    assert first.digest != edited.digest
+    assert first.weights == edited.weights
+    server.change_base("micro-llava")
+    assert connect_ollama().identify().weights != first.weights
+
+
 def test_the_users_models_are_not_touched(server: OllamaReplay, connect_ollama: Connect) -> None:
     """Whatever is created carries the prefix, and nothing is deleted."""
     before = server.models

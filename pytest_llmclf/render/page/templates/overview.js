@@ -271,6 +271,7 @@ function stabilityItem(stable) {
           `Show ${plural(stable.differ.length, "image")}`,
         )
       : null,
+    stable.caveats.map((caveat) => el("p", { class: "note" }, foreign(caveat))),
   );
 }
 
