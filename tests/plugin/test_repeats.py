@@ -53,8 +53,8 @@ def sampled(colours: Colours, modelfile: str) -> None:
     (colours.root / "modelfiles" / "colours.Modelfile").write_text(f"FROM llava\n{modelfile}")
 
 
-def seeds(colours: Colours) -> list[int | None]:
-    """The seeds that were sent, each once, in ascending order."""
+def seeds(colours: Colours) -> list[int]:
+    """The seeds that were sent, each once, in ascending order; -2 where none was."""
     return sorted({body.get("seed", -2) for body in colours.server.bodies})
 
 
