@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 from pytest_llmclf.errors import SettingsError, nearest
 from pytest_llmclf.gate import Gate
 from pytest_llmclf.label import Label
-from pytest_llmclf.marks import GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
+from pytest_llmclf.marks import DECORATORS, GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
 from pytest_llmclf.modelfile import PARAMETERS
 from pytest_llmclf.prompt import AnswerMode
 
@@ -105,11 +105,34 @@ class Evaluation:
         return tuple(gate if isinstance(gate, Gate) else Gate(gate) for gate in self.gates)
 
     def images(self, function: F) -> F:
-        """Make a test function run once an image and model, with its `Outcome` as ``outcome``."""
-        setattr(function, IMAGES_ATTRIBUTE, self)
-        return function
+        """Make a test function run once an image and model, with its `Outcome` as ``outcome``.
+
+        Raises:
+            SettingsError: It is no function, or belongs to an evaluation already.
+        """
+        return self._mark(function, IMAGES_ATTRIBUTE)
 
     def gate(self, function: F) -> F:
-        """Make a test function run once a model after its images, with ``report``."""
-        setattr(function, GATE_ATTRIBUTE, self)
+        """Make a test function run once a model after its images, with ``report``.
+
+        Raises:
+            SettingsError: It is no function, or belongs to an evaluation already.
+        """
+        return self._mark(function, GATE_ATTRIBUTE)
+
+    def _mark(self, function: F, attribute: str) -> F:
+        decorator = f"@Evaluation({self.title!r}).{DECORATORS[attribute]}"
+        if isinstance(function, type) or not hasattr(function, "__name__"):
+            raise SettingsError(
+                f"{decorator} stands over {function!r}; put it over a test function"
+            )
+        for other, name in DECORATORS.items():
+            there = getattr(function, other, None)
+            if there is not None and (there is not self or other != attribute):
+                raise SettingsError(
+                    f"{decorator} stands over {function.__name__}, which has "
+                    f"@Evaluation({there.title!r}).{name} already, and only one of them could "
+                    "run: write a test function for each"
+                )
+        setattr(function, attribute, self)
         return function

@@ -6,6 +6,8 @@ from typing import Final
 
 IMAGES_ATTRIBUTE: Final = "__llmclf_images__"
 GATE_ATTRIBUTE: Final = "__llmclf_gate__"
+DECORATORS: Final = {IMAGES_ATTRIBUTE: "images", GATE_ATTRIBUTE: "gate"}
+"""The method of an evaluation that sets each."""
 
 
 def is_marked(function: object) -> bool:

@@ -116,27 +116,43 @@ def outcome(request: pytest.FixtureRequest) -> Outcome:
     """How the model did on this test's image; the test usually just calls `check()`."""
     from pytest_llmclf.plugin.outcomes import fetch
 
-    return fetch(request.node, request.param)
+    return fetch(request.node, _given(request, "images"))
 
 
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Report:
     """Everything that the outcomes of this gate's evaluation and model add up to."""
-    from pytest_llmclf.plugin.ledger import book_of
+    from pytest_llmclf.plugin.gates import open_report
 
-    return book_of(request.config).report(request.param)
+    return open_report(request.node, _given(request, "gate"))
 
 
 @pytest.fixture
 def baseline(
-    request: pytest.FixtureRequest, report: Report, snapshot: SnapshotAssertion
+    request: pytest.FixtureRequest,
+    report: object,  # noqa: ARG001 - made first
+    snapshot: object,
 ) -> SnapshotAssertion | NoBaseline:
     """The committed predictions: ``assert report.predictions == baseline``."""
-    from pytest_llmclf.plugin.committed import open_baseline
-    from pytest_llmclf.plugin.run import run_of
+    from pytest_llmclf.plugin.gates import open_baseline_of
 
-    tolerance = run_of(request.config).settings.tolerance
-    return open_baseline(snapshot, report, request.node, tolerance=tolerance)
+    return open_baseline_of(request.node, snapshot)
+
+
+def _given(request: pytest.FixtureRequest, decorator: str) -> Any:
+    """What the evaluation's decorator gave to a fixture.
+
+    Args:
+        request: Of the fixture.
+        decorator: The decorator that its test must have.
+    """
+    if not hasattr(request, "param"):
+        pytest.fail(
+            f"the fixture {request.fixturename!r} is for the tests of an evaluation: put "
+            f"@EVALUATION.{decorator} over {request.node.name}",
+            pytrace=False,
+        )
+    return request.param
 
 
 @pytest.hookimpl(wrapper=True)

@@ -24,6 +24,9 @@ MODEL_MARK = "|"
 """Stands between image and model in a test id. The xdist controller knows by it, from ids alone,
 that a worker collected images."""
 
+PLUGIN = "pytest_llmclf.plugin"
+"""The module that defines the fixtures."""
+
 _LONGEST_ID = 100
 _MARKUP = frozenset("<>&\"'`")
 
@@ -110,8 +113,34 @@ def _plain(text: str) -> str:
 
 
 def _need(metafunc: pytest.Metafunc, argument: str) -> None:
+    """Refuse a test without its argument, and a fixture of somebody else that goes by its name."""
     if argument not in metafunc.fixturenames:
         name = metafunc.function.__name__
         raise pytest.Collector.CollectError(
             f"{name} must take the argument {argument!r}: def {name}({argument}): ..."
         )
+    for name in {argument, "baseline"} & set(metafunc.fixturenames):
+        hidden = _hidden_by(metafunc, name)
+        if hidden is not None:
+            raise pytest.Collector.CollectError(
+                f"{metafunc.function.__name__}: {hidden} defines a fixture {name!r}, which hides "
+                f"the one of pytest-llmclf that an evaluation needs: rename it, or let it take "
+                f"{name!r} as an argument and return what it is given"
+            )
+
+
+def _hidden_by(metafunc: pytest.Metafunc, name: str) -> str | None:
+    """Where a fixture is defined that stands in the way of this plugin's; ``None``: nowhere.
+
+    One that takes a fixture of its own name as an argument is handed the one that it hides.
+    """
+    info = metafunc.definition._fixtureinfo  # noqa: SLF001 - pytest offers no other way
+    for fixture in reversed(info.name2fixturedefs.get(name, ())):
+        if getattr(fixture.func, "__module__", "") == PLUGIN:
+            return None
+        if name not in fixture.argnames:
+            code = getattr(fixture.func, "__code__", None)
+            if code is None:
+                return fixture.baseid or "a plugin"
+            return f"{code.co_filename}:{code.co_firstlineno}"
+    return None

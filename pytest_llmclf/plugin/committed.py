@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 from syrupy.data import SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
@@ -20,7 +21,6 @@ from pytest_llmclf.report import Predictions
 from pytest_llmclf.stability import Stability, flips_beyond_noise, stability
 
 if TYPE_CHECKING:
-    from syrupy.assertion import SnapshotAssertion
     from syrupy.location import PyTestLocation
 
     from pytest_llmclf.comparison import Comparison, Tolerance
@@ -124,6 +124,18 @@ class NoBaseline:
 
     def __hash__(self) -> int:
         return 0
+
+
+def syrupys(snapshot: object) -> SnapshotAssertion:
+    """What the fixture ``snapshot`` gave, where it is syrupy's."""
+    if not isinstance(snapshot, SnapshotAssertion):
+        pytest.fail(
+            "the fixture 'baseline' needs syrupy's fixture 'snapshot', and found one that gives "
+            f"{type(snapshot).__module__}.{type(snapshot).__qualname__}: rename that one, or leave "
+            "its plugin out with -p no:NAME",
+            pytrace=False,
+        )
+    return snapshot
 
 
 def open_baseline(

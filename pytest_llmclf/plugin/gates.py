@@ -15,14 +15,42 @@ from pytest_llmclf.report import Verdict
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
+    from syrupy.assertion import SnapshotAssertion
+
     from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.plugin.committed import NoBaseline
     from pytest_llmclf.report import Report
     from pytest_llmclf.settings import Inconclusive
 
 NOTED_KEY = pytest.StashKey[tuple[Verdict, ...]]()
 """What the gates came to before the test itself ran."""
+REPORT_KEY = pytest.StashKey["Report"]()
+"""What a gate test judges. Not its argument: a project may wrap the fixture."""
+BASELINE_KEY = pytest.StashKey[object]()
+"""The committed predictions that a gate test was given, as `committed` knows them."""
 ALLOWED_KEY = pytest.StashKey[str]()
 """What a gate test could not decide, where that is allowed."""
+
+
+def open_report(item: pytest.Item, assignment: Assignment) -> Report:
+    """The report of a gate test, made when its test begins."""
+    item.stash[REPORT_KEY] = book_of(item.config).report(assignment)
+    return item.stash[REPORT_KEY]
+
+
+def open_baseline_of(item: pytest.Item, snapshot: object) -> SnapshotAssertion | NoBaseline:
+    """The committed predictions of a gate test, its report made.
+
+    Args:
+        item: The gate test.
+        snapshot: What its fixture ``snapshot`` gave; must be syrupy's.
+    """
+    from pytest_llmclf.plugin.committed import open_baseline, syrupys
+
+    tolerance = run_of(item.config).settings.tolerance
+    found = open_baseline(syrupys(snapshot), item.stash[REPORT_KEY], item, tolerance=tolerance)
+    item.stash[BASELINE_KEY] = found
+    return found
 
 
 def judge_declared(item: pytest.Function) -> None:
@@ -33,7 +61,7 @@ def judge_declared(item: pytest.Function) -> None:
         GateInconclusive: The outcomes do not allow a verdict, and that is not allowed.
     """
     gates = _assignment_of(item).gates
-    report = cast("Report", item.funcargs["report"])
+    report = item.stash[REPORT_KEY]
     book = book_of(item.config)
     book.judged.add((report.evaluation, report.model))
     verdicts = judge(report, gates)
@@ -78,10 +106,12 @@ def note_verdict(item: pytest.Item, call: pytest.CallInfo[None], result: pytest.
     """Note what a gate test came to, its own asserts and its baseline included."""
     if result.when != "call" or not is_gate(item):
         return
-    report = cast("Report", item.funcargs["report"])  # type: ignore[attr-defined]
+    report = item.stash[REPORT_KEY]
     raised = None if call.excinfo is None else call.excinfo.value
     if isinstance(raised, GateInconclusive):
         raised = _unless_allowed(item, raised)
+    if hasattr(result, "wasxfail") and raised is not None:
+        return  # marked as one that fails: its author's reason stands
     if isinstance(raised, GateFailed | GateInconclusive):
         result.longrepr = str(raised)
         word = "FAIL" if isinstance(raised, GateFailed) else "INCONCLUSIVE"
@@ -132,7 +162,7 @@ def _add(verdicts: list[Verdict], report: Report, word: str, text: str) -> None:
 
 
 def _note_comparison(item: pytest.Item, report: Report) -> None:
-    baseline = item.funcargs.get("baseline")  # type: ignore[attr-defined]
+    baseline = item.stash.get(BASELINE_KEY, None)
     if baseline is None:
         return
     from pytest_llmclf.plugin.committed import compared
@@ -143,7 +173,7 @@ def _note_comparison(item: pytest.Item, report: Report) -> None:
 
 
 def _baseline_line(item: pytest.Item) -> str | None:
-    baseline = item.funcargs.get("baseline")  # type: ignore[attr-defined]
+    baseline = item.stash.get(BASELINE_KEY, None)
     if baseline is None:
         return None
     from pytest_llmclf.plugin.committed import told
@@ -153,7 +183,7 @@ def _baseline_line(item: pytest.Item) -> str | None:
 
 def _baseline_failure(item: pytest.Item) -> str | None:
     """All that a comparison found: pytest itself would cut it after a few lines."""
-    baseline = item.funcargs.get("baseline")  # type: ignore[attr-defined]
+    baseline = item.stash.get(BASELINE_KEY, None)
     if baseline is None:
         return None
     from pytest_llmclf.plugin.committed import failure
@@ -164,7 +194,7 @@ def _baseline_failure(item: pytest.Item) -> str | None:
 def _lacks_baseline(item: pytest.Item) -> bool:
     from pytest_llmclf.plugin.committed import NoBaseline
 
-    return isinstance(item.funcargs.get("baseline"), NoBaseline)  # type: ignore[attr-defined]
+    return isinstance(item.stash.get(BASELINE_KEY, None), NoBaseline)
 
 
 def judge_orphans(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE
+from pytest_llmclf.plugin.ledger import outcome_on
 from pytest_llmclf.plugin.run import run_if_any
 from pytest_llmclf.render.page.thumbnails import PictureBudget, Thumbnail, thumbnails
 
@@ -37,7 +37,7 @@ class HtmlThumbnails:
 
     def add(self, report: pytest.TestReport) -> None:
         """Add the picture of the image that a report tells of, if any."""
-        outcome = getattr(report, REPORT_ATTRIBUTE, {}).get("outcome")
+        outcome = outcome_on(report)
         if outcome is None:
             return
         path = self._path(outcome["evaluation"], outcome["model"], outcome["case"])

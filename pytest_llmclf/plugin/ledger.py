@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 BOOK_KEY = pytest.StashKey["Book"]()
 REPORT_ATTRIBUTE = "llmclf"
 """On a test report, in JSON built-ins, which survive xdist: ``{"outcome": ..., "repeats": [...],
-"identity": ..., "notices": [...], "store": ...}`` on an image's, ``{"verdict": ...}`` on a
-gate's."""
+"identity": ..., "notices": [...], "store": ..., "finding": ...}`` on an image's, ``{"verdict":
+...}`` on a gate's. A finding is what fails no test, though it is told like an expected failure."""
 
 
 def book_of(config: pytest.Config) -> Book:
@@ -38,6 +38,16 @@ def book_of(config: pytest.Config) -> Book:
     if BOOK_KEY not in config.stash:
         config.stash[BOOK_KEY] = Book()
     return config.stash[BOOK_KEY]
+
+
+def outcome_on(report: pytest.TestReport) -> dict[str, Any] | None:
+    """The whole outcome that a test report carries, in JSON built-ins.
+
+    ``None`` where it carries none, and where all but its kind was let go since everybody had it
+    once: a plugin that repeats tests may show a report again.
+    """
+    outcome: dict[str, Any] | None = getattr(report, REPORT_ATTRIBUTE, {}).get("outcome")
+    return outcome if outcome is not None and "case" in outcome else None
 
 
 class Book:
@@ -98,10 +108,11 @@ class Book:
 
     def note(self, report: pytest.TestReport) -> Outcome | None:
         """Note the outcome that a test report carries, and return it; ``None`` if there is none."""
-        carried: dict[str, Any] | None = getattr(report, REPORT_ATTRIBUTE, None)
-        if carried is None or "outcome" not in carried:
+        whole = outcome_on(report)
+        if whole is None:
             return None
-        outcome = self._of_one_model(Outcome.from_json(carried["outcome"]))
+        carried: dict[str, Any] = getattr(report, REPORT_ATTRIBUTE)
+        outcome = self._of_one_model(Outcome.from_json(whole))
         key = (outcome.evaluation, outcome.model)
         # A case that ran twice (a rerun, a retry by another plugin) ends as it ended last.
         repeats = map(self._of_one_model, map(Outcome.from_json, carried["repeats"]))

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llmclf.outcome import OUTCOME_KINDS, Misclassified, ModelError, Outcome, Unparsed
 from pytest_llmclf.plugin.collect import job_of
-from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE
+from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE, outcome_on
 from pytest_llmclf.plugin.run import run_of
 from pytest_llmclf.render.text import width
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.engine import Job
 
-_LEFT = {kind: {"outcome": {"kind": kind}} for kind in OUTCOME_KINDS}
+_LEFT = {
+    (kind, finding): {"outcome": {"kind": kind}, "finding": finding}
+    for kind in OUTCOME_KINDS
+    for finding in (False, True)
+}
 """What stays on a report whose outcome is noted; shared by all of a kind."""
 OUTCOMES_KEY = pytest.StashKey[tuple[Outcome, ...]]()
 """Of the first asking, then of the repeats."""
@@ -112,16 +116,19 @@ def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
         "identity": None if identity is None else identity.to_json(),
         "notices": run.engine.notices(job.assignment),
         "store": run.store_notice,
+        "finding": False,
     }
     setattr(report, REPORT_ATTRIBUTE, carried)
     raised = None if call.excinfo is None else call.excinfo.value
-    if isinstance(raised, Misclassified | Unparsed):
+    # Where the test itself is marked as one that fails, its author's reason stands.
+    if isinstance(raised, Misclassified | Unparsed) and not hasattr(report, "wasxfail"):
         report.longrepr = str(raised)
+        carried["finding"] = not run.settings.strict
         if not run.settings.strict:
             # Every other reporter (JUnit, reportlog, html) knows an expected failure.
             report.outcome = "skipped"
             report.wasxfail = str(raised)
-    elif isinstance(raised, ModelError):
+    elif isinstance(raised, ModelError) and not hasattr(report, "wasxfail"):
         report.longrepr = str(raised)
 
 
@@ -132,7 +139,8 @@ def forget(report: pytest.TestReport) -> None:
     """
     carried = getattr(report, REPORT_ATTRIBUTE, {})
     if "outcome" in carried:
-        setattr(report, REPORT_ATTRIBUTE, _LEFT[carried["outcome"]["kind"]])
+        left = _LEFT[carried["outcome"]["kind"], carried["finding"]]
+        setattr(report, REPORT_ATTRIBUTE, left)
 
 
 def status(report: pytest.TestReport, config: pytest.Config) -> Status | None:
@@ -142,16 +150,25 @@ def status(report: pytest.TestReport, config: pytest.Config) -> Status | None:
         return None
     if "verdict" in carried:
         return _gate_status(report, carried["verdict"])
-    kind, details = carried["outcome"]["kind"], ""
-    if config.get_verbosity() > 0:
-        details = f" {Outcome.from_json(carried['outcome']).summary()}"
+    kind, finding = carried["outcome"]["kind"], carried["finding"]
+    if hasattr(report, "wasxfail") and not finding:
+        return None  # the test itself is marked as one that fails
+    return _image_status(report, kind, config)
+
+
+def _image_status(report: pytest.TestReport, kind: str, config: pytest.Config) -> Status | None:
+    """The same of an image, however its test ended."""
+    finding: bool = getattr(report, REPORT_ATTRIBUTE)["finding"]
+    whole, details = outcome_on(report), ""
+    if whole is not None and config.get_verbosity() > 0:
+        details = f" {Outcome.from_json(whole).summary()}"
     if report.skipped and kind == "not_needed":
         return "not needed", "-", (f"NOT NEEDED{details}", {"cyan": True})
     if report.passed and kind == "correct":
         return "passed", ".", (f"PASSED{details}", {"green": True})
-    if hasattr(report, "wasxfail") or (report.failed and kind == "error"):
+    if finding or (report.failed and kind == "error"):
         category, letter, word, markup = _SHOWN[kind]
-        if details and hasattr(report, "wasxfail") and _told_by_pytest(report, word, config):
+        if details and finding and _told_by_pytest(report, word, config):
             details = ""
         return category, letter, (f"{word}{details}", markup)
     return None

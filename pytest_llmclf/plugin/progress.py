@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections import deque
-from dataclasses import dataclass
+from collections import Counter, deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from pytest_llmclf.metrics import Ratio
-from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE, book_of
+from pytest_llmclf.plugin.ledger import book_of, outcome_on
 from pytest_llmclf.plugin.run import run_if_any
 from pytest_llmclf.render.live import Live, live_text
 
@@ -51,16 +51,29 @@ class Tally:
     Attributes:
         name: What it is called.
         total: Images that are to be judged.
-        done: Images that ended in any way.
-        answered: Images with an answer.
-        correct: Images with the right one.
+        ended: How each image ended that did, by its id; one that ran twice ended as it did last.
+        kinds: How many ended in each way.
     """
 
     name: str
     total: int
-    done: int = 0
-    answered: int = 0
-    correct: int = 0
+    ended: dict[str, str] = field(default_factory=dict)
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def done(self) -> int:
+        """Images that ended in any way."""
+        return len(self.ended)
+
+    @property
+    def answered(self) -> int:
+        """Images with an answer."""
+        return self.kinds["correct"] + self.kinds["misclassified"] + self.kinds["unparsed"]
+
+    @property
+    def correct(self) -> int:
+        """Images with the right one."""
+        return self.kinds["correct"]
 
 
 class Tallies:
@@ -88,14 +101,15 @@ class Tallies:
         """Whether every image ended."""
         return all(tally.done >= tally.total for tally in self._by_key.values())
 
-    def note(self, key: tuple[str, str], kind: str) -> None:
+    def note(self, key: tuple[str, str], case: str, kind: str) -> None:
         """Note how an image ended."""
         tally = self._by_key.get(key)
         if tally is None:
             return
-        tally.done += 1
-        tally.answered += kind in {"correct", "misclassified", "unparsed"}
-        tally.correct += kind == "correct"
+        if case in tally.ended:
+            tally.kinds[tally.ended[case]] -= 1
+        tally.ended[case] = kind
+        tally.kinds[kind] += 1
         self._times.append(self._clock())
 
     def live(self) -> Live:
@@ -195,9 +209,10 @@ class LiveLine:
         self, report: pytest.TestReport
     ) -> Generator[None, object, object]:
         """Follow a letter or a word."""
-        outcome = getattr(report, REPORT_ATTRIBUTE, {}).get("outcome")
+        outcome = outcome_on(report)
         if outcome is not None:
-            self._tallies.note((outcome["evaluation"], outcome["model"]), outcome["kind"])
+            key = (outcome["evaluation"], outcome["model"])
+            self._tallies.note(key, outcome["case"], outcome["kind"])
         result = yield
         # Of a test that was set up or torn down without trouble nothing is written.
         self._draw(moved=report.when == "call" or not report.passed)

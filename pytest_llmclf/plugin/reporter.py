@@ -79,12 +79,12 @@ class Reporter:
         """Put the verdicts of a gate on the report of its test's end."""
         result = yield
         if call.when == "teardown" and self._properties is not None:
-            from pytest_llmclf.plugin.collect import is_gate
+            from pytest_llmclf.plugin.gates import REPORT_KEY
             from pytest_llmclf.plugin.junit import gate_properties
             from pytest_llmclf.plugin.ledger import book_of
 
-            report: Report | None = getattr(item, "funcargs", {}).get("report")
-            if report is not None and is_gate(item):
+            report = item.stash.get(REPORT_KEY, None)
+            if report is not None:
                 key = (report.evaluation, report.model)
                 own = [
                     verdict

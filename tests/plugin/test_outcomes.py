@@ -35,13 +35,20 @@ def report_with(carried: dict[str, Any] | None) -> pytest.TestReport:
 def test_a_forgotten_outcome_keeps_its_kind(kind: OutcomeKind, pytestconfig: pytest.Config) -> None:
     """Its answer, identity and notices are let go; reports of one kind share what is left."""
     report, other = (
-        report_with({"outcome": ended(case, kind).to_json(), "repeats": [], "notices": ["a"]})
+        report_with(
+            {
+                "outcome": ended(case, kind).to_json(),
+                "repeats": [],
+                "notices": ["a"],
+                "finding": False,
+            }
+        )
         for case in ("a", "b")
     )
     before = status(report, pytestconfig)
     forget(report)
     forget(other)
-    assert getattr(report, REPORT_ATTRIBUTE) == {"outcome": {"kind": kind}}
+    assert getattr(report, REPORT_ATTRIBUTE) == {"outcome": {"kind": kind}, "finding": False}
     assert getattr(report, REPORT_ATTRIBUTE) is getattr(other, REPORT_ATTRIBUTE)
     assert pytestconfig.get_verbosity() > 0 or status(report, pytestconfig) == before
 
@@ -126,5 +133,5 @@ def pytest_terminal_summary(terminalreporter):
 """
     )
     out = colours.run().stdout.str()
-    assert "SEEN 9 ['identity', 'notices', 'outcome', 'repeats', 'store']" in out
-    assert "KEPT {'outcome': {'kind': 'correct'}}" in out
+    assert "SEEN 9 ['finding', 'identity', 'notices', 'outcome', 'repeats', 'store']" in out
+    assert "KEPT {'outcome': {'kind': 'correct'}, 'finding': False}" in out

@@ -174,7 +174,7 @@ def test_tallies_tell_rate_and_rest() -> None:
     assert tallies.live().per_s is None
     for number in range(10):
         now += 0.5
-        tallies.note(("a", "m"), "correct" if number else "misclassified")
+        tallies.note(("a", "m"), str(number), "correct" if number else "misclassified")
     live = tallies.live()
     assert (live.name, live.done, live.total) == ("a", 10, 20)
     assert repr(live.correct) == "0.9 (9/10)"
@@ -185,12 +185,21 @@ def test_tallies_tell_rate_and_rest() -> None:
 def test_tallies_follow_the_evaluation_that_runs() -> None:
     """The first one that is not finished is shown; models of one evaluation are told apart."""
     tallies = Tallies({("a", "m"): 1, ("a", "n"): 1, ("b", "m"): 1})
-    tallies.note(("a", "m"), "error")
+    tallies.note(("a", "m"), "x", "error")
     assert tallies.live().name == "a · n"
     assert tallies.live().correct.value is None
-    tallies.note(("a", "n"), "not_needed")
+    tallies.note(("a", "n"), "x", "not_needed")
     assert tallies.live().name == "b"
-    tallies.note(("b", "m"), "unparsed")
-    tallies.note(("nobody", "m"), "correct")
+    tallies.note(("b", "m"), "x", "unparsed")
+    tallies.note(("nobody", "m"), "x", "correct")
     assert tallies.finished
     assert tallies.live().left_s in {None, 0.0}
+
+
+def test_an_image_that_ran_twice_counts_once() -> None:
+    """A test that was run again ended as it did last, and the rest is still to come."""
+    tallies = Tallies({("a", "m"): 2})
+    for kind in ("error", "correct"):
+        tallies.note(("a", "m"), "x", kind)
+    assert (tallies.live().done, repr(tallies.live().correct)) == (1, "1.0 (1/1)")
+    assert not tallies.finished

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -55,3 +56,56 @@ def test_the_title_is_the_datasets_name() -> None:
     assert declared().title == "pets"
     assert declared(dataset="some/where/pets/").title == "pets"
     assert declared(name="my pets").title == "my pets"
+
+
+def _test() -> None:
+    """Nothing."""
+
+
+@pytest.mark.parametrize("first", ["images", "gate"])
+@pytest.mark.parametrize("second", ["images", "gate"])
+@pytest.mark.parametrize("same", [True, False])
+def test_a_function_belongs_to_one_evaluation(first: str, second: str, same: bool) -> None:  # noqa: FBT001
+    """A second decorator would silently replace the first; the same one twice is harmless."""
+    one, other = (
+        Evaluation(dataset=name, modelfile="m", prompt="Which?") for name in ("one", "other")
+    )
+
+    def function() -> None:
+        """Nothing."""
+
+    getattr(one, first)(function)
+    again = getattr(one if same else other, second)
+    if same and first == second:
+        assert again(function) is function
+        return
+    with pytest.raises(SettingsError) as refused:
+        again(function)
+    name = "one" if same else "other"
+    assert str(refused.value) == (
+        f"@Evaluation({name!r}).{second} stands over function, which has "
+        f"@Evaluation('one').{first} already, and only one of them could run: write a test "
+        "function for each"
+    )
+
+
+def test_a_decorator_seen_through_another_one_counts() -> None:
+    """One in between that keeps a function's attributes hides nothing."""
+    one, other = (
+        Evaluation(dataset=name, modelfile="m", prompt="Which?") for name in ("one", "other")
+    )
+
+    def function() -> None:
+        """Nothing."""
+
+    wrapped = functools.wraps(one.images(function))(lambda: None)
+    with pytest.raises(SettingsError, match="already"):
+        other.images(wrapped)
+
+
+@pytest.mark.parametrize("odd", [type("TestIt", (), {}), "test_it", property(_test)])
+def test_a_decorator_is_for_functions(odd: object) -> None:
+    """Over a class nothing would ever run."""
+    one = Evaluation(dataset="one", modelfile="m", prompt="Which?")
+    with pytest.raises(SettingsError, match="put it over a test function"):
+        one.images(odd)  # type: ignore[type-var]
