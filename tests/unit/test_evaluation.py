@@ -58,10 +58,6 @@ def test_the_title_is_the_datasets_name() -> None:
     assert declared(name="my pets").title == "my pets"
 
 
-def _test() -> None:
-    """Nothing."""
-
-
 @pytest.mark.parametrize("first", ["images", "gate"])
 @pytest.mark.parametrize("second", ["images", "gate"])
 @pytest.mark.parametrize("same", [True, False])
@@ -103,7 +99,7 @@ def test_a_decorator_seen_through_another_one_counts() -> None:
         other.images(wrapped)
 
 
-@pytest.mark.parametrize("odd", [type("TestIt", (), {}), "test_it", property(_test)])
+@pytest.mark.parametrize("odd", [type("TestIt", (), {}), "test_it"])
 def test_a_decorator_is_for_functions(odd: object) -> None:
     """Over a class nothing would ever run."""
     one = Evaluation(dataset="one", modelfile="m", prompt="Which?")
