@@ -18,7 +18,7 @@ mnist = Evaluation(
             "accuracy >= 0.75",
             model="ollama:llava*",
             images="imported",
-            because="published: 0.792 on 500 of these images; a margin of 4 points",
+            because="published: 0.792 on 500 images of this data set; a margin of 4 points",
         ),
     ],
 )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.report import Report
 
 _SEEDS_SHOWN: Final = 5
+_VOTERS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +175,11 @@ class Stability:
         return Ratio(hits=sum(image.majority_correct for image in answered), total=len(answered))
 
     @property
+    def voted(self) -> bool:
+        """Whether any image has the three answers that a vote takes: of two, none outvotes one."""
+        return any(len(image.readings) >= _VOTERS for image in self.images)
+
+    @property
     def no_majority(self) -> tuple[str, ...]:
         """Images with answers of which no reading is the most frequent, by case."""
         return tuple(
@@ -195,16 +201,18 @@ class NoiseVerdict:
     """Whether flips since the committed predictions exceed the model's own.
 
     Attributes:
-        flips: Images that flipped between right and wrong since.
+        flips: Images that flipped between right and wrong since, by the first asking.
         images: Among so many: those compared and asked more than once.
         askings: How often each was asked.
+        mean_flips: How many of them flipped since, on average over the askings.
         own_flips: How many of them flip between two of these askings, on average.
-        p_value: How often at least so many flip if nothing changed.
+        p_value: How often at least so many flip on average if nothing changed.
     """
 
     flips: int
     images: int
     askings: int
+    mean_flips: float
     own_flips: float
     p_value: float
 
@@ -216,11 +224,12 @@ class NoiseVerdict:
     @property
     def text(self) -> str:
         """One line."""
-        came = "more than its own" if self.beyond else "no more than its own"
+        came = "more than its own" if self.beyond else "not shown to be more than its own"
         noun = "flip" if self.flips == 1 else "flips"
         return (
-            f"{self.flips} {noun}; asked {self.askings} times, the model by itself flips "
-            f"{self.own_flips:.1f} images between two askings: {came} (p = {self.p_value:.2g})"
+            f"{self.flips} {noun}, {self.mean_flips:.1f} on average over {self.askings} askings; "
+            f"between two of these the model flips {self.own_flips:.1f} images by itself: {came} "
+            f"(p = {self.p_value:.2g})"
         )
 
 
@@ -288,11 +297,13 @@ def _flips(images: Iterable[ImageAskings], askings: int) -> tuple[Ratio, ...]:
 def flips_beyond_noise(comparison: Comparison, stability: Stability) -> NoiseVerdict | None:
     """Whether more images flipped since the committed predictions than do by themselves.
 
-    If nothing changed, the committed answer to an image is one more answer like those of this run:
-    which of the n + 1 is the committed one and which the first of this run is then as good as
-    drawn. With k of them right these two differ with probability ``2 k (n + 1 - k) / ((n + 1) n)``,
-    image by image independently, so that the number of flips is a sum of unlike coins
-    (Poisson-binomial) and its p-value exact: a permutation test, given how many are right.
+    If nothing changed, the committed answer to an image is one more answer like those of this run,
+    and which of all n + 1 it is, is as good as drawn: with k of them right it is a right one with
+    probability ``k / (n + 1)`` and then differs from ``n + 1 - k`` of this run's n answers, else a
+    wrong one that differs from k. The number of such differences over all images is a sum of
+    independent draws and its p-value exact: a permutation test, given how many are right. All
+    askings take part, since an answer that differs from every one of them says more than one that
+    differs from the first.
 
     Args:
         comparison: The committed predictions against the first asking of this run.
@@ -309,34 +320,47 @@ def flips_beyond_noise(comparison: Comparison, stability: Stability) -> NoiseVer
     ]
     if not images or comparison.refused is not None:
         return None
-    chances = []
-    own = Fraction(0)
+    draws: list[tuple[int, int, float]] = []
+    own = mean = Fraction(0)
+    differing = 0
     for image in images:
         first = image.answers[0]
         asked = len(image.readings)
         was_right = first is not None and first.correct != (image.case in flipped)
         right = image.correct + was_right
-        chances.append(2 * right * (asked + 1 - right) / ((asked + 1) * asked))
+        differs = asked - image.correct if was_right else image.correct
+        draws.append((asked + 1 - right, right, right / (asked + 1)))
+        differing += differs
+        mean += Fraction(differs, asked)
         own += Fraction(2 * image.correct * (asked - image.correct), asked * (asked - 1))
-    flips = sum(image.case in flipped for image in images)
     return NoiseVerdict(
-        flips=flips,
+        flips=sum(image.case in flipped for image in images),
         images=len(images),
         askings=stability.askings,
+        mean_flips=float(mean),
         own_flips=float(own),
-        p_value=at_least(flips, chances),
+        p_value=at_least(differing, draws),
     )
 
 
-def at_least(least: int, chances: Iterable[float]) -> float:
-    """Probability that `least` or more of independent events with these `chances` happen."""
+def at_least(least: int, draws: Iterable[tuple[int, int, float]]) -> float:
+    """Probability that independent draws add up to `least` or more.
+
+    Args:
+        least: The sum.
+        draws: One a draw: a number, another one, and the chance of the first; not negative.
+    """
     if least <= 0:
         return 1.0
-    # Place n holds the probability of n events so far; the last one that of `least` or more.
+    # Place n holds the probability of the sum n so far; the last one that of `least` or more.
     found = [1.0] + [0.0] * least
-    for chance in chances:
-        found[least] += chance * found[least - 1]
-        for place in range(least - 1, 0, -1):
-            found[place] += chance * (found[place - 1] - found[place])
-        found[0] *= 1 - chance
+    for one, other, chance in draws:
+        if (one, chance) == (0, 1) or (other, chance) == (0, 0):
+            continue
+        summed = [0.0] * (least + 1)
+        for place, probability in enumerate(found):
+            if probability:
+                summed[min(least, place + one)] += probability * chance
+                summed[min(least, place + other)] += probability * (1 - chance)
+        found = summed
     return min(1.0, found[least])

@@ -25,11 +25,13 @@ class CoveragePoint:
         threshold: Least confidence that is accepted.
         coverage: Answers accepted among all answers.
         accuracy: Correct ones among the accepted.
+        refused: Highest confidence that is not accepted; ``None`` where all are.
     """
 
     threshold: float
     coverage: Ratio
     accuracy: Ratio
+    refused: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins."""
@@ -70,7 +72,8 @@ def coverage_curve(report: Report) -> tuple[CoveragePoint, ...]:
     sizes = Counter(sure for sure, _ in found)
     hits = Counter(sure for sure, right in found if right)
     points, accepted, correct = [], 0, 0
-    for threshold in sorted(sizes, reverse=True):
+    thresholds = sorted(sizes, reverse=True)
+    for place, threshold in enumerate(thresholds):
         accepted += sizes[threshold]
         correct += hits[threshold]
         points.append(
@@ -78,6 +81,7 @@ def coverage_curve(report: Report) -> tuple[CoveragePoint, ...]:
                 threshold=threshold,
                 coverage=Ratio(hits=accepted, total=len(answers)),
                 accuracy=Ratio(hits=correct, total=accepted),
+                refused=thresholds[place + 1] if place + 1 < len(thresholds) else None,
             )
         )
     return tuple(points)

@@ -31,9 +31,11 @@ def announcement(run: Run, book: Book) -> list[str]:
     said = []
     reasons = []
     for assignment in run.assignments.values():
-        said.append(
-            f"llmclf: {assignment.evaluation.title}: {_pictures(assignment)} -> {assignment.spec}"
-        )
+        images = len(book.cases(assignment))
+        if not images:
+            continue  # nothing of it was selected, so nothing is asked and nothing judged
+        asked = _asked(assignment, images)
+        said.append(f"llmclf: {assignment.evaluation.title}: {asked} -> {assignment.spec}")
         if assignment.reason and assignment.reason not in reasons:
             reasons.append(assignment.reason)
         said += [f"llmclf: warning: {warning}" for warning in assignment.dataset.warnings]
@@ -134,10 +136,9 @@ def _print(reporter: TerminalReporter, printed: Iterable[Line]) -> None:
         reporter.write_line("")
 
 
-def _pictures(assignment: Assignment) -> str:
-    count = len(assignment.dataset.cases)
-    part = f" of {assignment.whole}" if count < assignment.whole else ""
-    return f"{count}{part} pictures, {len(assignment.labels.names)} classes"
+def _asked(assignment: Assignment, images: int) -> str:
+    part = f" of {assignment.whole}" if images < assignment.whole else ""
+    return f"{images}{part} pictures, {len(assignment.labels.names)} classes"
 
 
 def _near(path: Path) -> str:

@@ -55,7 +55,7 @@ def _sentences(calibration: Calibration, style: Style) -> Iterator[str]:
         yield f"{counted} without a label: confidence 0"
     best = calibration.accepting
     if best is not None and best.coverage.hits < best.coverage.total:
-        least = numbers.score(best.threshold, style.digits)
+        least = numbers.cut(best.threshold, best.refused, style.digits)
         yield (
             f"to be right {numbers.confidence(TARGET)} of the time on these images, accept "
             f"{numbers.fraction(best.coverage)} answers: those of confidence {least} and above"

@@ -6,6 +6,8 @@ Undefined numbers (``None``, NaN, infinities) are an en dash.
 from __future__ import annotations
 
 import math
+import sys
+from decimal import ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 UNDEFINED = "–"
 
 _SECOND, _MINUTE, _HOUR = 1.0, 60, 3600
-_LEAST_P = 0.001
+_LEAST_P, _P_DIGITS = 0.001, 3
+_LEVEL = 0.05
+_EXACT = Context(prec=400)
+"""Enough for every digit of a float."""
 _EVERYDAY = 100
 """From here on a rate is written without decimals."""
 
@@ -25,6 +30,24 @@ def score(number: Measure | float | None, digits: int = 3) -> str:
     """A value between 0 and 1 with `digits` decimals: ``0.792``."""
     value = _finite(number)
     return UNDEFINED if value is None else f"{value:.{digits}f}"
+
+
+def cut(least: float, below: float | None, digits: int = 3) -> str:
+    """A least confidence, such that the text accepts the same answers as the number.
+
+    Rounded down, with as many decimals as tell it from the next lower confidence.
+
+    Args:
+        least: The least that is accepted.
+        below: The highest that is not; ``None`` where there is none.
+        digits: Fewest decimals.
+    """
+    exact = Decimal(repr(float(least)))
+    while True:
+        written = exact.quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR, _EXACT)
+        if written == exact or below is None or float(written) > below:
+            return f"{written:f}"
+        digits += 1
 
 
 def fraction(ratio: Ratio) -> str:
@@ -61,8 +84,21 @@ def confidence(level: float) -> str:
 
 
 def p_value(chance: float) -> str:
-    """How often chance alone shows as much: ``p = 0.012``, ``p < 0.001``."""
-    return f"p < {_LEAST_P}" if chance < _LEAST_P else f"p = {chance:.3f}"
+    """How often chance alone shows as much: ``p = 0.012``, ``p < 0.001``.
+
+    Rounded, it stays on its side of 5%, which is where a claim begins: ``p = 0.0496``.
+    """
+    if chance < _LEAST_P:
+        return f"p < {_LEAST_P}"
+    digits = _P_DIGITS
+    while _finest(chance, digits) and (chance < _LEVEL) != (round(chance, digits) < _LEVEL):
+        digits += 1
+    return f"p = {chance:.{digits}f}"
+
+
+def _finest(chance: float, digits: int) -> bool:
+    """Whether more digits than these would still tell more."""
+    return round(chance, digits) != chance and digits < sys.float_info.dig
 
 
 def count(number: int) -> str:

@@ -59,6 +59,8 @@ def _sentences(stability: Stability, style: Style) -> Iterator[str]:
         f"between two askings {stability.mean_flips:.1f} images flip between right and wrong "
         f"on average over {pairs} of askings{spread}"
     )
+    if not stability.voted:
+        return
     ties = len(stability.no_majority)
     tied = f"; {numbers.plural(ties, 'tie')}, counted as wrong" if ties else ""
     yield (

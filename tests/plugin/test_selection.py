@@ -39,6 +39,15 @@ def test_a_seed_chooses_and_repeats(colours: Colours) -> None:
     assert len(set(samples.values())) > 1
 
 
+def test_nothing_is_said_of_what_was_deselected(colours: Colours) -> None:
+    """Neither that it is asked, nor that its gates cannot be shown for want of images."""
+    said = colours.run("-k", "test_gate").stdout.str()
+    assert "cannot be shown" not in said
+    assert "classes -> " not in said
+    part = colours.run("-k", "red or test_gate").stdout
+    part.fnmatch_lines(["llmclf: colours: 3 of 9 pictures, 3 classes -> *"])
+
+
 @pytest.mark.parametrize(
     ("args", "chosen"),
     [

@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_llmclf.ledger import Ledger
 from pytest_llmclf.metrics import Ratio
@@ -45,6 +47,18 @@ TABLE = [
     (numbers.confidence(0.999), "99.9%"),
     (numbers.p_value(0.0009), "p < 0.001"),
     (numbers.p_value(0.012), "p = 0.012"),
+    (numbers.p_value(0.0496), "p = 0.0496"),
+    (numbers.p_value(0.05), "p = 0.050"),
+    (numbers.p_value(0.0504), "p = 0.050"),
+    (numbers.p_value(math.nextafter(0.05, 0)), "p = 0.050000000000000"),
+    (numbers.p_value(1), "p = 1.000"),
+    (numbers.cut(0.99962, 0.9), "0.999"),
+    (numbers.cut(0.99962, 0.9991), "0.9996"),
+    (numbers.cut(1.0, 0.9999), "1.000"),
+    (numbers.cut(0.97, 0.9), "0.970"),
+    (numbers.cut(0.75, None), "0.750"),
+    (numbers.cut(0.0, None), "0.000"),
+    (numbers.cut(1e-300, 0.0), f"0.{299 * '0'}1"),
     (numbers.ends(NO_IMAGES), "0 images: none"),
     (
         numbers.ends(replace(NO_IMAGES, collected=5, correct=3, error=2)),
@@ -73,6 +87,23 @@ TABLE = [
     (numbers.rate(2, "answers"), "2.0 answers/s"),
     (numbers.rate(None), "–"),
 ]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20, unique=True), st.data())
+def test_a_written_cut_accepts_the_same_answers(levels: list[float], data: st.DataObject) -> None:
+    """Those of the least confidence that is said and above, and no others."""
+    ranked = sorted(levels)
+    place = data.draw(st.integers(0, len(ranked) - 1))
+    written = float(numbers.cut(ranked[place], ranked[place - 1] if place else None))
+    assert [level for level in ranked if level >= written] == ranked[place:]
+
+
+@given(st.floats(0, 1))
+def test_a_written_p_value_stays_on_its_side_of_the_level(chance: float) -> None:
+    """What is written as below 5% is below it, and only that; but for the last bits of a float."""
+    written = numbers.p_value(chance)
+    claimed = written.startswith("p < ") or float(written.removeprefix("p = ")) < 0.05
+    assert claimed == (chance < 0.05) or math.isclose(chance, 0.05, rel_tol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,11 @@ def test_without_two_answers_there_is_no_number() -> None:
     ]
 
 
+def test_two_askings_have_no_vote() -> None:
+    """Each disagreement would be a tie, and the vote the accuracy of neither."""
+    assert not any("vote" in line for line in shown(*asked("a", "++"), *asked("b", "+x")))
+
+
 def test_without_repeats_nothing_is_said() -> None:
     """Not even that there are none."""
     assert shown(*asked("a", "+")) == []

@@ -107,21 +107,24 @@ def test_flips_are_disagreements_about_right_and_wrong(images: list[str]) -> Non
 
 @given(st.integers(0, 12), st.integers(0, 12), st.floats(0, 1))
 def test_at_least_is_the_binomial_tail(least: int, events: int, chance: float) -> None:
-    """Where all chances are alike, to scipy's value."""
-    assert at_least(least, [chance] * events) == pytest.approx(
+    """Where all draws are of one or nothing with one chance, to scipy's value."""
+    assert at_least(least, [(1, 0, chance)] * events) == pytest.approx(
         float(binom.sf(least - 1, events, chance)), abs=1e-9
     )
 
 
-@given(st.lists(st.floats(0, 1), max_size=7), st.integers(0, 8))
-def test_at_least_is_the_sum_over_all_ways(chances: list[float], least: int) -> None:
-    """Unlike chances, every combination counted."""
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.floats(0, 1)), max_size=7),
+    st.integers(0, 20),
+)
+def test_at_least_is_the_sum_over_all_ways(draws: list[tuple[int, int, float]], least: int) -> None:
+    """Unlike draws, every combination counted."""
     total = 0.0
-    for events in product((0, 1), repeat=len(chances)):
-        if sum(events) >= least:
-            pairs = zip(events, chances, strict=True)
-            total += float(np.prod([each if event else 1 - each for event, each in pairs]))
-    assert at_least(least, chances) == pytest.approx(total, abs=1e-9)
+    for firsts in product((True, False), repeat=len(draws)):
+        if sum(draw[not first] for draw, first in zip(draws, firsts, strict=True)) >= least:
+            pairs = zip(draws, firsts, strict=True)
+            total += float(np.prod([draw[2] if first else 1 - draw[2] for draw, first in pairs]))
+    assert at_least(least, draws) == pytest.approx(total, abs=1e-9)
 
 
 def against(committed: Sequence[str], found: Report) -> Comparison:
@@ -151,17 +154,19 @@ def judged(committed: str, *images: str) -> tuple[int, float, float]:
 @pytest.mark.parametrize(
     ("committed", "image", "expected"),
     [
-        # The odd one out of four is one of the two that are drawn in 1 of 2 cases.
-        ("d", "ccc", (1, 0, 1 / 2)),
+        # The odd one out of four is the committed one in 1 of 4 cases.
+        ("d", "ccc", (1, 0, 1 / 4)),
         ("c", "ccc", (0, 0, 1)),
-        # Two right of four: drawn differently in 4 of 6 pairs.
-        ("c", "dcd", (1, 2 / 3, 4 / 6)),
+        # Two right of four: whichever is the committed one, it differs from two.
+        ("c", "dcd", (1, 2 / 3, 1)),
+        # Three right of four: a wrong one differs from all three, a right one from one.
+        ("c", "dcc", (1, 2 / 3, 1)),
     ],
 )
 def test_the_p_value_by_hand(
     committed: str, image: str, expected: tuple[float, float, float]
 ) -> None:
-    """Flips, the model's own, and how often a draw of two from all answers differs."""
+    """Flips, the model's own, and how often the one that is committed differs from so many."""
     assert judged(committed, image) == pytest.approx(expected)
 
 
@@ -169,29 +174,51 @@ def test_flips_of_a_steady_model_are_not_its_own() -> None:
     """Six images that were always right and are now always wrong."""
     flips, own, p_value = judged("c" * 6, *["ddd"] * 6)
     assert (flips, own) == (6, 0.0)
-    assert p_value == pytest.approx(1 / 2**6)
+    assert p_value == pytest.approx(1 / 4**6)
 
 
-def test_flips_of_a_restless_model_are_its_own() -> None:
-    """Where every image changes between askings, as many flips say nothing."""
-    images = ["dcd"] * 10
-    verdict = flips_beyond_noise(against("c" * 6 + "d" * 4, asked(*images)), stable(*images))
+def test_seven_flips_of_a_model_that_never_flips_are_more_than_its_own() -> None:
+    """Asked only twice, it gave 0.059 when the first asking alone was held against them."""
+    _, own, p_value = judged("c" * 7, *["dd"] * 7)
+    assert (own, p_value) == (0.0, pytest.approx(1 / 3**7))
+
+
+@pytest.mark.parametrize(
+    ("images", "committed", "told"),
+    [
+        (
+            ["dcd"] * 10,
+            "c" * 6 + "d" * 4,
+            "6 flips, 5.3 on average over 3 askings; between two of these the model flips 6.7 "
+            "images by itself: not shown to be more than its own (p = 1)",
+        ),
+        (
+            ["dd"] * 2,
+            "cc",
+            "2 flips, 2.0 on average over 2 askings; between two of these the model flips 0.0 "
+            "images by itself: not shown to be more than its own (p = 0.11)",
+        ),
+        (
+            ["ddd"] * 6,
+            "c" * 6,
+            "6 flips, 6.0 on average over 3 askings; between two of these the model flips 0.0 "
+            "images by itself: more than its own (p = 0.00024)",
+        ),
+    ],
+)
+def test_the_sentence_claims_what_is_shown(images: list[str], committed: str, told: str) -> None:
+    """Both numbers, and never "no more", which no test can show."""
+    verdict = flips_beyond_noise(against(committed, asked(*images)), stable(*images))
     assert verdict is not None
-    assert not verdict.beyond
-    assert verdict.text == (
-        "6 flips; asked 3 times, the model by itself flips 6.7 images between two askings: "
-        "no more than its own (p = 0.63)"
-    )
+    assert verdict.text == told
+    assert verdict.beyond is ("not shown" not in told)
 
 
-def test_the_sentence_says_both_numbers() -> None:
-    """Flips since, the model's own, and the p-value."""
-    verdict = flips_beyond_noise(against("c" * 6, asked(*["ddd"] * 6)), stable(*["ddd"] * 6))
-    assert verdict is not None
-    assert verdict.text == (
-        "6 flips; asked 3 times, the model by itself flips 0.0 images between two askings: "
-        "more than its own (p = 0.016)"
-    )
+def test_two_answers_are_no_vote() -> None:
+    """Of two, none outvotes the other: a vote takes an image with three answers."""
+    assert not stable("cc", "cd", "c!").voted
+    assert not stable("cc!", "c!d").voted
+    assert stable("cc!", "ccd").voted
 
 
 def test_only_images_asked_again_take_part() -> None:

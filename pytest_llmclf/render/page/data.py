@@ -253,7 +253,7 @@ def _calibration(found: Calibration | None, report: Report) -> dict[str, Any] | 
         else {
             "coverage": best.coverage.value,
             "share": numbers.counted(best.coverage),
-            "threshold": numbers.score(best.threshold),
+            "threshold": numbers.cut(best.threshold, best.refused),
         },
     }
 
@@ -266,7 +266,7 @@ def _stability(found: Stability | None, places: Mapping[str, int]) -> dict[str, 
         "caveats": list(found.caveats),
         "consistent": numbers.counted(found.consistent),
         "self_consistency": numbers.percent(found.self_consistency),
-        "majority": numbers.counted(found.majority_accuracy),
+        "majority": numbers.counted(found.majority_accuracy) if found.voted else None,
         "flips": None if found.mean_flips is None else f"{found.mean_flips:.1f}",
         "differ": [places[image.case] for image in found.inconsistent if image.case in places],
     }

@@ -255,11 +255,12 @@ function diagnosis(section) {
 
 function stabilityItem(stable) {
   const flips = stable.flips === null ? "" : ` Between two askings ${stable.flips} images flip on average.`;
+  const vote = stable.majority === null ? "" : ` By majority vote accuracy is ${stable.majority}.`;
   return el(
     "li",
     {},
     `Asked ${stable.askings} times, ${stable.consistent} of the images get the same answer each time ` +
-      `(two answers agree ${stable.self_consistency}); by majority accuracy is ${stable.majority}.${flips} `,
+      `(two answers agree ${stable.self_consistency}).${vote}${flips} `,
     stable.differ.length
       ? el(
           "button",
