@@ -43,11 +43,19 @@ def published(name: str) -> report.Report:
         ),
         outcomes=_outcomes(name, labels, entry["confusion"]),
         collected=entry["n"],
+        instructions=_instructions(entry["label_used_as_the_example_in_the_system_prompt"]),
         notes=(
             f"Published counts: {data['model']}.",
             f"Images: {entry['images']}. The cases named here are stand-ins.",
         ),
     )
+
+
+def _instructions(example: str | None) -> str:
+    """What is known of the SYSTEM text, whose words were not published with the counts."""
+    if example is None:
+        return ""
+    return f'All that is known of the SYSTEM text: its example of an answer was "{example}".'
 
 
 def _outcomes(name: str, labels: tuple[str, ...], counts: list[list[int]]) -> Iterator[Outcome]:

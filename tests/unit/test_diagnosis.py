@@ -78,7 +78,7 @@ def test_published_animals() -> None:
     assert found.sources == ("squirrel", "cow", "spider", "dog", "chicken", "sheep")
     assert found.even == pytest.approx(113 / 9)
     assert found.p_value < 1e-9
-    assert found.prompt is None
+    assert found.prompt == "example"
 
 
 def test_published_mnist() -> None:
@@ -304,6 +304,7 @@ def test_only_answers_count() -> None:
         model=run.model,
         dataset=run.dataset,
         outcomes=[*run.outcomes, *others],
+        instructions=run.instructions,
     )
     assert diagnose(more) == diagnose(run)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -180,7 +182,8 @@ def test_flips_of_a_steady_model_are_not_its_own() -> None:
 def test_seven_flips_of_a_model_that_never_flips_are_more_than_its_own() -> None:
     """Asked only twice, it gave 0.059 when the first asking alone was held against them."""
     _, own, p_value = judged("c" * 7, *["dd"] * 7)
-    assert (own, p_value) == (0.0, pytest.approx(1 / 3**7))
+    assert own == 0.0
+    assert p_value == pytest.approx(1 / 3**7)
 
 
 @pytest.mark.parametrize(
@@ -189,20 +192,26 @@ def test_seven_flips_of_a_model_that_never_flips_are_more_than_its_own() -> None
         (
             ["dcd"] * 10,
             "c" * 6 + "d" * 4,
-            "6 flips, 5.3 on average over 3 askings; between two of these the model flips 6.7 "
-            "images by itself: not shown to be more than its own (p = 1)",
+            (
+                "6 flips, 5.3 on average over 3 askings; between two of these the model flips 6.7 "
+                "images by itself: not shown to be more than its own (p = 1)"
+            ),
         ),
         (
             ["dd"] * 2,
             "cc",
-            "2 flips, 2.0 on average over 2 askings; between two of these the model flips 0.0 "
-            "images by itself: not shown to be more than its own (p = 0.11)",
+            (
+                "2 flips, 2.0 on average over 2 askings; between two of these the model flips 0.0 "
+                "images by itself: not shown to be more than its own (p = 0.11)"
+            ),
         ),
         (
             ["ddd"] * 6,
             "c" * 6,
-            "6 flips, 6.0 on average over 3 askings; between two of these the model flips 0.0 "
-            "images by itself: more than its own (p = 0.00024)",
+            (
+                "6 flips, 6.0 on average over 3 askings; between two of these the model flips 0.0 "
+                "images by itself: more than its own (p = 0.00024)"
+            ),
         ),
     ],
 )
@@ -244,3 +253,26 @@ def test_false_alarms_are_at_most_one_in_twenty(askings: int) -> None:
         _, _, p_value = judged("".join(each[0] for each in signs), *images)
         alarms += p_value < 0.05
     assert alarms <= 32
+
+
+def test_the_example_of_the_docs_is_that_of_a_seeded_model() -> None:
+    """Self-consistency and the verdicts on a baseline of the same model, and of a worse one."""
+    page = Path(__file__).parents[2] / "docs" / "statistics.md"
+    prose = " ".join(page.read_text(encoding="utf-8").split())
+    chance = random.Random(2)  # noqa: S311 - a simulation
+    unsure = ["".join("cd"[chance.random() >= 0.7] for _ in range(4)) for _ in range(20)]
+    images = ["c" * 4] * 150 + ["d" * 4] * 30 + unsure
+    committed, runs = "".join(image[0] for image in images), [image[1:] for image in images]
+    found = stable(*runs)
+    assert f"self-consistency {found.self_consistency:.3f}" in prose
+    assert f"all answers agree on {found.consistent.hits}" in prose
+    same, four, ten = (
+        flips_beyond_noise(against(committed, asked(*now)), stable(*now))
+        for now in (["ddd"] * broken + runs[broken:] for broken in (0, 4, 10))
+    )
+    assert same is not None
+    assert four is not None
+    assert ten is not None
+    assert f"`{same.text}`" in prose
+    assert f"there are {four.flips}, and p = {four.p_value:.2g}" in prose
+    assert f"`{ten.flips} flips, …: more than its own (p = {ten.p_value:.2g})`" in prose
