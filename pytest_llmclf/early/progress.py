@@ -58,6 +58,7 @@ class Progress:
         word: The verdict; ``None`` while undecided.
         certain: Whether it holds whatever comes.
         decided_after: After how many images of the evaluation it was decided.
+        partial: Whether it would pass, and is not said to since others of its gate do not.
     """
 
     question: Question
@@ -69,6 +70,7 @@ class Progress:
     word: VerdictWord | None = None
     certain: bool = False
     decided_after: int = 0
+    partial: bool = False
 
     def after(self, outcome: Outcome, asked: int) -> Progress:
         """With the next answer, the `asked`th of the evaluation."""

@@ -6,7 +6,7 @@ undecided for the same reason, and one for each class that fails.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ class Told:
 
     def lines(self) -> Iterator[tuple[VerdictWord, str]]:
         """The words and lines of all verdicts; INCONCLUSIVE where undecided."""
-        for _, written in groupby(self.progress, key=lambda one: one.question.written):
+        for _, written in groupby(self._claimed(), key=lambda one: one.question.written):
             classes = list(written)
             words = {one.word for one in classes}
             for word in ("FAIL", "INCONCLUSIVE", None, "PASS"):
@@ -49,6 +49,24 @@ class Told:
                     yield from ((shown, self._line([one], _alone(one))) for one in same)
                 else:
                     yield shown, self._line(same, _joint(same, len(classes)))
+
+    def _claimed(self) -> list[Progress]:
+        """What is said: of a gate with confidence that does not pass as a whole, no PASS.
+
+        Each threshold was decided without regard to the others, which is right for all of them
+        together and not for those that happen to pass; see `gate.reading.settled`.
+        """
+        partial = {
+            one.question.written[0]
+            for one in self.progress
+            if one.word != "PASS" and one.question.certainty is not None
+        }
+        return [
+            replace(one, word="INCONCLUSIVE", certain=False, partial=True)
+            if one.word == "PASS" and one.question.written[0] in partial
+            else one
+            for one in self.progress
+        ]
 
     def _line(self, same: Sequence[Progress], found: str) -> str:
         question = same[0].question
@@ -65,6 +83,8 @@ class Told:
     def _why(self, same: Sequence[Progress]) -> str:
         these = f"all these {self.images} images"
         word = same[0].word
+        if all(one.partial for one in same):
+            return "not all of its gate pass, and some alone are not judged on a part of the images"
         if word is None:
             return f"too few to tell what {these} would say"
         if word == "INCONCLUSIVE":

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_llmclf.errors import SettingsError, nearest
-from pytest_llmclf.gate.reading import Certainty, population, read, told
+from pytest_llmclf.gate.reading import Certainty, population, read_gate, told
 from pytest_llmclf.gate.text import Parsed, parse, split_address
 from pytest_llmclf.gate.threshold import EVERY, Threshold
 from pytest_llmclf.report import Verdict
@@ -260,8 +260,9 @@ def _verdicts(report: Report, gate: Gate) -> Iterator[Verdict]:
     labels = report.confusion.labels
     certainty = gate.certainty(labels)
     because = f" ({gate.because})" if gate.because else ""
-    for threshold in gate.parsed.thresholds:
-        readings = read(threshold, report, certainty)
+    thresholds = gate.parsed.thresholds
+    found = read_gate(thresholds, report, certainty)
+    for threshold, readings in zip(thresholds, found, strict=True):
         for one, line in told(threshold, readings, report, certainty):
             yield _verdict(report, one.word, line + because, one.undecided)
 

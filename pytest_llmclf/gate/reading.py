@@ -8,13 +8,18 @@ confidence, FAIL if it would stay below it with that confidence, else INCONCLUSI
 several thresholds passes only if all do, which needs no correction: if one value is really below
 its bound, that one must err for the gate to pass (Berger, Technometrics 24, 1982, 295-300). It
 fails as soon as one does, so there each of m thresholds may err in 5%/m (Bonferroni).
+
+Where not all pass, some may still be called PASS, and then any of them may be the wrong one: those
+are chosen by Holm's method (Scandinavian Journal of Statistics 6, 1979, 65-70). Both rules
+together are a part of Hochberg's (Biometrika 75, 1988, 800-802), so that a line with a wrong PASS
+comes in at most 5% of runs where the thresholds' errors are independent or positively dependent.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.gate.bounds import more_images
@@ -66,12 +71,69 @@ class Reading:
         word: PASS, FAIL or INCONCLUSIVE.
         undecided: Why, for INCONCLUSIVE.
         measure: What was measured.
+        doubt: How often so good a value would come at most if the bound were not reached;
+            ``None`` where there is no such claim.
+        passing: How often the claim that it is reached may be wrong, where other thresholds of
+            its gate leave less than the gate's whole error; see `settled`.
     """
 
     threshold: Threshold
     word: VerdictWord
     measure: Measure
     undecided: Undecided | None = None
+    doubt: float | None = None
+    passing: float | None = None
+
+
+def read_gate(
+    thresholds: Sequence[Threshold], report: Report, certainty: Certainty | None
+) -> tuple[tuple[Reading, ...], ...]:
+    """Judge all thresholds of a gate together, ``recall[*]`` as one a class.
+
+    Args:
+        thresholds: As written.
+        report: With nothing missing.
+        certainty: ``None``: about these images.
+
+    Returns:
+        The readings of each threshold as written.
+    """
+    found = [read(threshold, report, certainty) for threshold in thresholds]
+    together = [one for readings in found for one in readings]
+    if certainty is not None:
+        together = settled(together, certainty.passing)
+    rest = iter(together)
+    return tuple(tuple(next(rest) for _ in readings) for readings in found)
+
+
+def settled(readings: Sequence[Reading], error: float) -> list[Reading]:
+    """The readings of a gate, where those that pass may be called so though others do not.
+
+    All or none need no correction. Of some only those are left that Holm's method finds, so that
+    any of them is wrong at most with the probability `error`; the others are INCONCLUSIVE.
+    """
+    if all(one.word == "PASS" for one in readings):
+        return list(readings)
+    order = sorted(range(len(readings)), key=lambda place: _doubt(readings[place]))
+    passed = 0
+    while _doubt(readings[order[passed]]) <= error / (len(readings) - passed):
+        passed += 1
+    found = list(readings)
+    for rank, place in enumerate(order):
+        one = readings[place]
+        if rank < passed:
+            # The level of the last that passes: each of them passes at it by itself.
+            found[place] = replace(one, passing=error / (len(readings) - passed + 1))
+            continue
+        found[place] = replace(one, passing=error / (len(readings) - passed))
+        if one.word == "PASS":
+            found[place] = replace(found[place], word="INCONCLUSIVE", undecided="sample")
+    return found
+
+
+def _doubt(one: Reading) -> float:
+    """The doubt of what passes by itself; what does not cannot be among the chosen."""
+    return 1.0 if one.doubt is None or one.word != "PASS" else one.doubt
 
 
 def read(asked: Threshold, report: Report, certainty: Certainty | None) -> tuple[Reading, ...]:
@@ -99,9 +161,21 @@ def _read(
     if certainty is None:
         word: VerdictWord = "PASS" if threshold.holds(value) else "FAIL"
         return Reading(threshold=threshold, word=word, measure=measure)
-    word = sure_word(threshold, evidence_of(threshold, report, measure), certainty)
-    undecided: Undecided | None = "sample" if word == "INCONCLUSIVE" else None
-    return Reading(threshold=threshold, word=word, measure=measure, undecided=undecided)
+    found = evidence_of(threshold, report, measure)
+    word = sure_word(threshold, found, certainty)
+    return Reading(
+        threshold=threshold,
+        word=word,
+        measure=measure,
+        undecided="sample" if word == "INCONCLUSIVE" else None,
+        doubt=_doubt_that_reached(threshold, found),
+    )
+
+
+def _doubt_that_reached(threshold: Threshold, found: Evidence) -> float:
+    if threshold.holds(threshold.worst):
+        return 0.0
+    return (found.doubt_at_least if threshold.upwards else found.doubt_at_most)(threshold.number)
 
 
 def sure_word(threshold: Threshold, found: Evidence, certainty: Certainty) -> VerdictWord:
@@ -198,7 +272,7 @@ def _found(one: Reading, report: Report, certainty: Certainty | None) -> str:
 
 def _interval(one: Reading, report: Report, certainty: Certainty) -> str:
     found = evidence_of(one.threshold, report, one.measure)
-    ends = [certainty.passing, certainty.failing]
+    ends = [_passing(one, certainty), certainty.failing]
     if not one.threshold.upwards:
         ends.reverse()
     # Rounded outwards: what is shown is never more than what is known.
@@ -208,16 +282,18 @@ def _interval(one: Reading, report: Report, certainty: Certainty) -> str:
     sure = [f"{100 - float(f'{100 * alpha:.2g}'):.10g}%" for alpha in ends]
     how = f"one-sided, each end {sure[0]} sure"
     if certainty.thresholds > 1:
-        how = (
-            f"one-sided, the ends {sure[0]} and {sure[1]} sure, "
-            f"for {certainty.thresholds} thresholds"
-        )
+        each = f"each end {sure[0]}" if sure[0] == sure[1] else f"the ends {sure[0]} and {sure[1]}"
+        how = f"one-sided, {each} sure, for {certainty.thresholds} thresholds"
     return f"plausibly {low:.4f} to {high:.4f} ({how}), of images like these"
+
+
+def _passing(one: Reading, certainty: Certainty) -> float:
+    return certainty.passing if one.passing is None else one.passing
 
 
 def _remedy(one: Reading, report: Report, certainty: Certainty) -> str:
     threshold, found = one.threshold, evidence_of(one.threshold, report, one.measure)
-    alphas = (certainty.passing, certainty.failing)
+    alphas = (_passing(one, certainty), certainty.failing)
     low, high = alphas if threshold.upwards else alphas[::-1]
     more = more_images(found, threshold.number, low, high)
     if more is None:
