@@ -39,6 +39,8 @@ class Evaluation:
         top_logprobs: Alternatives a token to ask for (0: none), where the server has them.
         gates: Thresholds that a model must reach, such as ``"accuracy >= 0.8"``; as `Gate` with
             the models and images that they are for.
+        group: Tag whose values are groups of images that are not independent, such as ``scene``,
+            ``patient`` or ``video``; what is said of other images then counts groups.
     """
 
     dataset: str | Path
@@ -51,6 +53,7 @@ class Evaluation:
     options: Mapping[str, Any] = field(default_factory=dict)
     top_logprobs: int = 0
     gates: Sequence[Gate | str] = ()
+    group: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
@@ -62,6 +65,10 @@ class Evaluation:
         if self.answer not in get_args(AnswerMode):
             raise SettingsError(
                 f"{place}: answer={self.answer!r} is not one of {', '.join(get_args(AnswerMode))}"
+            )
+        if self.group is not None and not str(self.group).strip():
+            raise SettingsError(
+                f'{place}: group={self.group!r} names no tag; write group="scene", or leave it out'
             )
         if isinstance(self.labels, str):
             raise SettingsError(f"{place}: labels={self.labels!r} is one text; write a list")

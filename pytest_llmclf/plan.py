@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf import dataset as datasets
 from pytest_llmclf import modelfile as modelfiles
 from pytest_llmclf.assignment import Assignment
+from pytest_llmclf.clusters import check_group
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.gate import check_gates
 from pytest_llmclf.label import Label, LabelSet
@@ -79,6 +80,8 @@ def assign(
     )
     if not whole.cases:
         raise DatasetError(f"{whole.root}: no pictures; put some in, one folder a class")
+    if evaluation.group is not None:
+        check_group(whole.cases, evaluation.group, f"Evaluation({evaluation.title!r})")
     labels = LabelSet(labels=given or tuple(Label(name=name) for name in whole.labels))
     gates = gates_for(evaluation, settings)
     # The bundled and the imported images of a name may bear different tags.

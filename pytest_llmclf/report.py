@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from pytest_llmclf.clusters import clusters_of
 from pytest_llmclf.ledger import ledger_of
 from pytest_llmclf.metrics import Confusion
 from pytest_llmclf.outcome import Outcome
@@ -111,6 +112,10 @@ class Report:
         full_instructions: Everything that went with every image; ``None`` for a run of a version
             that did not record it.
         tool: Version of pytest-llmclf that asked and read; empty where it is not known.
+        group: Tag whose values are groups of images that are not independent, such as ``scene``;
+            empty where none is named.
+        clusters: By case, which images are one piece of evidence (`clusters_of`); empty where
+            every image is one by itself.
     """
 
     evaluation: str
@@ -129,6 +134,8 @@ class Report:
     repeats: tuple[Outcome, ...] = ()
     full_instructions: Instructions | None = None
     tool: str = ""
+    group: str = ""
+    clusters: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def predictions(self) -> Predictions:
@@ -219,6 +226,7 @@ class Report:
             confusion=Confusion.from_outcomes(self.confusion.labels, outcomes),
             order=tuple(case for case in self.order if case in cases),
             repeats=tuple(found for found in self.repeats if _has(found, tags)),
+            clusters=_clusters(outcomes, self.group) if self.clusters else {},
         )
 
     def of_kind(self, kind: OutcomeKind) -> tuple[Outcome, ...]:
@@ -304,6 +312,7 @@ def build(
     stop_error: float | None = None,
     full_instructions: Instructions | None = None,
     tool: str = "",
+    group: str = "",
 ) -> Report:
     """Add up the outcomes of one evaluation and one model, in whatever order they came.
 
@@ -324,6 +333,7 @@ def build(
         stop_error: How often a decision of that run may be wrong.
         full_instructions: Everything that went with every image.
         tool: Version of pytest-llmclf that asked and read.
+        group: Tag whose values are groups of images that are not independent.
 
     Raises:
         ValueError: A case ended twice, is of another evaluation or model, or names a label that
@@ -349,6 +359,8 @@ def build(
         repeats=tuple(outcome for outcome in ordered if outcome.repeat),
         full_instructions=full_instructions,
         tool=tool,
+        group=group,
+        clusters=_clusters(first, group),
     )
 
 
@@ -365,6 +377,10 @@ def lost(evaluation: str, model: str, case: Case, *, repeat: int = 0) -> Outcome
         tags=dict(case.tags),
         repeat=repeat,
     )
+
+
+def _clusters(outcomes: Iterable[Outcome], group: str) -> dict[str, str]:
+    return clusters_of(((found.case, found.sha256, found.tags) for found in outcomes), group)
 
 
 def _has(outcome: Outcome, tags: Mapping[str, str]) -> bool:

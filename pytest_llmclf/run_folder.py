@@ -81,7 +81,9 @@ _SUMMARY_FITS: Final = {
 }
 _WORDS: Final[tuple[str, ...]] = get_args(VerdictWord)
 _REPORT_FITS: Final = {
-    **dict.fromkeys(("evaluation", "model", "modelfile_digest", "instructions", "tool"), is_text),
+    **dict.fromkeys(
+        ("evaluation", "model", "modelfile_digest", "instructions", "tool", "group"), is_text
+    ),
     "full_instructions": is_object_or_none,
     "duration_s": is_number_or_none,
     "notes": is_texts,
@@ -277,6 +279,7 @@ def _report(
         stop_error=entry.get("stop_error"),
         full_instructions=_instructions(entry.get("full_instructions")),
         tool=entry.get("tool") or tool,
+        group=entry.get("group", ""),
     )
     if report.ledger != ledger:
         both = zip(asdict(ledger).items(), asdict(report.ledger).values(), strict=True)

@@ -14,6 +14,7 @@ from pytest_llmclf.metrics import Ratio
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.report import Report
 
 
@@ -57,6 +58,14 @@ def accuracy_at_coverage(report: Report, coverage: float) -> Ratio:
     if not 0 < coverage <= 1:
         raise ValueError(f"coverage {coverage} is not above 0 and at most 1; 0.8 accepts 80%")
     return at_coverage(coverage_curve(report), coverage)
+
+
+def accepted(report: Report, coverage: float) -> tuple[Outcome, ...]:
+    """The answers that `accuracy_at_coverage` is of."""
+    curve = coverage_curve(report)
+    ratio = at_coverage(curve, coverage)
+    least = next((point.threshold for point in curve if point.accuracy == ratio), math.inf)
+    return tuple(found for found in answers_of(report) if (rank(found) or 0.0) >= least)
 
 
 def coverage_curve(report: Report) -> tuple[CoveragePoint, ...]:

@@ -82,6 +82,7 @@ class Watch:
         *,
         imported: bool,
         error: float = EARLY_ERROR,
+        group: str = "",
     ) -> None:
         """Settle what has to be found out.
 
@@ -92,10 +93,11 @@ class Watch:
             model: The model as people write it.
             imported: Whether the images are a full imported set.
             error: How often any of the verdicts may be wrong, above 0 and below 1.
+            group: Tag whose values are groups of images that are not independent.
         """
         if not 0 < error < 1:
             raise ValueError(f"error {error} is not between 0 and 1")
-        found = questions(gates, labels, cases_in_order, model, imported=imported)
+        found = questions(gates, labels, cases_in_order, model, imported=imported, group=group)
         asked = [one for one in found if isinstance(one, Question)]
         self.obstacles = tuple(one for one in found if isinstance(one, str))
         self._error = error
@@ -211,6 +213,7 @@ def judge_early(
         report.model,
         imported=dataset.imported,
         error=error,
+        group=report.group,
     )
     for id_ in report.order:
         watch.see(outcomes[id_])

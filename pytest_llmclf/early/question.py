@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
+from pytest_llmclf.clusters import clusters_of
 from pytest_llmclf.gate.evidence import proportion
 from pytest_llmclf.gate.reading import asked_for, sure_word
 
@@ -124,6 +125,7 @@ def questions(
     model: str,
     *,
     imported: bool,
+    group: str = "",
 ) -> tuple[Question | str, ...]:
     """One a threshold that is meant for a model and images: see `question`.
 
@@ -133,7 +135,9 @@ def questions(
         cases: The images that all verdicts are about.
         model: The model as people write it.
         imported: Whether the images are a full imported set.
+        group: Tag whose values are groups of images that are not independent.
     """
+    together = bool(clusters_of(((case.id, case.sha256, case.tags) for case in cases), group))
     by_label: defaultdict[str, list[Case]] = defaultdict(list)
     for case in cases:
         by_label[case.label].append(case)
@@ -145,6 +149,7 @@ def questions(
             certainty=gate.certainty(labels),
             because=gate.because,
             written=(number, as_written),
+            together=together,
         )
         for number, gate in enumerate(gates)
         if gate.applies(model, imported=imported)
@@ -161,6 +166,7 @@ def question(
     certainty: Certainty | None = None,
     because: str = "",
     written: tuple[int, Threshold] | None = None,
+    together: bool = False,
 ) -> Question | str:
     """What has to be found out for a threshold, or why it needs every image.
 
@@ -171,11 +177,17 @@ def question(
         certainty: What the gate asks of images like these; ``None``: it is about these images.
         because: Where the number comes from.
         written: Number of its gate and the threshold as that has it.
+        together: Whether images are copies or in groups, so that they are not independent.
     """
     formal = why_not_early(threshold, certainty)
     if formal is not None:
         return formal
     whole = f"{asked_for(threshold, certainty)} needs every image: "
+    if together and certainty is not None:
+        return (
+            f"{whole}with confidence it depends on how right answers are spread over groups or "
+            "copies, not on one count"
+        )
     members = [
         case
         for case in cases

@@ -237,11 +237,15 @@ def judgement(report: Report, expression: str) -> Judgement:
     return Judgement(verdicts=judge(report, [gate]))
 
 
-def undecidable(gate: Gate, labels: Sequence[str], cases: Sequence[Case]) -> tuple[str, ...]:
+def undecidable(
+    gate: Gate, labels: Sequence[str], cases: Sequence[Case], group: str = ""
+) -> tuple[str, ...]:
     """What the gate cannot show on these images, one line each; see `feasible`."""
     from pytest_llmclf.gate.feasible import undecidable_thresholds
 
-    return undecidable_thresholds(gate.parsed.thresholds, gate.parsed.confidence, labels, cases)
+    return undecidable_thresholds(
+        gate.parsed.thresholds, gate.parsed.confidence, labels, cases, group
+    )
 
 
 def why_undecided(report: Report) -> str | None:

@@ -18,6 +18,11 @@ too, that is a beta distribution and its quantiles are the ends of Clopper and P
 means by Learned-Miller and Thomas ("A new confidence interval for the mean of a bounded random
 variable", arXiv:1905.06208, 2019). The unseen image is what keeps the bound from collapsing to
 certainty when all images are right. No random numbers are drawn: the distribution is computed.
+
+Images of one cluster (a scene, copies of one file) have one random number together, as in the
+cluster bootstrap, and the image that nobody saw becomes a cluster that nobody saw, which is right
+or wrong as a whole. Where clusters are so, and of one size, that is Clopper and Pearson's interval
+again, of clusters. See `gate.clustered`.
 """
 
 from __future__ import annotations
@@ -36,6 +41,8 @@ _MOST_IMAGES = 10**9
 
 Groups = tuple[tuple[float, float], ...]
 """(weight, images of that weight), sorted."""
+Mixed = tuple[tuple[float, float, float], ...]
+"""(right weight, wrong weight, clusters that are like this), sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +59,9 @@ class Evidence:
             knows, so that on the upper side they count as 1.
         lean: By how much the share is above what it would be for any number of images, on
             average; allowed for where it flatters the claim, never in its favour.
+        mixed: Clusters that are partly right and partly wrong. With clusters, `right` and `wrong`
+            are of those that are so as a whole.
+        members: Images in all clusters; ``None``: every image is a cluster by itself.
     """
 
     right: Groups
@@ -60,17 +70,26 @@ class Evidence:
     unseen_wrong: float = 1.0
     unknown: float = 0.0
     lean: float = 0.0
+    mixed: Mixed = ()
+    members: float | None = None
+
+    @property
+    def clusters(self) -> float:
+        """How many independent pieces it rests on: clusters, or images."""
+        return sum(each[-1] for each in (*self.right, *self.wrong, *self.mixed))
 
     @property
     def images(self) -> float:
         """How many images it rests on."""
-        return sum(count for _, count in (*self.right, *self.wrong))
+        return self.clusters if self.members is None else self.members
 
     @property
     def estimate(self) -> float | None:
         """The share itself; ``None`` without an image."""
         right = math.fsum(weight * count for weight, count in self.right)
+        right += math.fsum(weight * count for weight, _, count in self.mixed)
         total = right + math.fsum(weight * count for weight, count in self.wrong)
+        total += math.fsum(weight * count for _, weight, count in self.mixed)
         return (1 - self.unknown) * right / total if total else None
 
     def scaled(self, factor: float) -> Evidence:
@@ -79,6 +98,8 @@ class Evidence:
             self,
             right=tuple((weight, count * factor) for weight, count in self.right),
             wrong=tuple((weight, count * factor) for weight, count in self.wrong),
+            mixed=tuple((right, wrong, count * factor) for right, wrong, count in self.mixed),
+            members=None if self.members is None else self.members * factor,
             lean=self.lean / factor,
         )
 
@@ -89,33 +110,35 @@ class Evidence:
         5% of the time.
         """
         bound += max(0.0, self.lean)
-        if not self.right or bound >= 1 - self.unknown:
+        if not (self.right or self.mixed) or bound >= 1 - self.unknown:
             return 1.0
         share = bound / (1 - self.unknown)
-        return _share_below(share, self.right, _add(self.wrong, self.unseen_wrong))
+        return _share_below(share, self.right, _add(self.wrong, self.unseen_wrong), self.mixed)
 
     def doubt_at_most(self, bound: float) -> float:
         """The p-value of "at most `bound`", likewise."""
         bound += min(0.0, self.lean)
-        if not self.wrong or bound <= self.unknown:
+        if not (self.wrong or self.mixed) or bound <= self.unknown:
             return 1.0
         wrong = (1 - bound) / (1 - self.unknown)
-        return _share_below(wrong, self.wrong, _add(self.right, self.unseen_right))
+        return _share_below(
+            wrong, self.wrong, _add(self.right, self.unseen_right), _turned(self.mixed)
+        )
 
     def low(self, alpha: float) -> float:
         """Lower bound: above the true value at most `alpha` of the time."""
-        if not self.right:
+        if not (self.right or self.mixed):
             return 0.0
         wrong = _add(self.wrong, self.unseen_wrong)
-        end = (1 - self.unknown) * _quantile(alpha, self.right, wrong)
+        end = (1 - self.unknown) * _quantile(alpha, self.right, wrong, self.mixed)
         return max(0.0, end - max(0.0, self.lean))
 
     def high(self, alpha: float) -> float:
         """Upper bound: below the true value at most `alpha` of the time."""
-        if not self.wrong:
+        if not (self.wrong or self.mixed):
             return 1.0
         right = _add(self.right, self.unseen_right)
-        end = 1 - (1 - self.unknown) * _quantile(alpha, self.wrong, right)
+        end = 1 - (1 - self.unknown) * _quantile(alpha, self.wrong, right, _turned(self.mixed))
         return min(1.0, end - min(0.0, self.lean))
 
 
@@ -163,34 +186,51 @@ def _add(groups: Groups, weight: float) -> Groups:
     return tuple(sorted(counts.items()))
 
 
-def _quantile(probability: float, ours: Groups, theirs: Groups) -> float:
+def _turned(mixed: Mixed) -> Mixed:
+    """Seen from the other side: what was right is wrong."""
+    return tuple((wrong, right, count) for right, wrong, count in mixed)
+
+
+def _quantile(probability: float, ours: Groups, theirs: Groups, mixed: Mixed) -> float:
     """The share of `ours` that the distribution is below with this probability."""
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         if not low < middle < high:
             break
-        if _share_below(middle, ours, theirs) < probability:
+        if _share_below(middle, ours, theirs, mixed) < probability:
             low = middle
         else:
             high = middle
     return low
 
 
-def _share_below(share: float, ours: Groups, theirs: Groups) -> float:
-    """Probability that ``X / (X + Y) < share``, X and Y weighted sums of exponentials."""
+def _share_below(share: float, ours: Groups, theirs: Groups, mixed: Mixed = ()) -> float:
+    """Probability that ``X / (X + Y) < share``, X and Y weighted sums of exponentials.
+
+    Args:
+        share: Between 0 and 1.
+        ours: What is in X alone.
+        theirs: What is in Y alone.
+        mixed: What is in both: its weight in X and in Y, and how often.
+    """
     if share <= 0:
         return 0.0
     if share >= 1:
         return 1.0
-    if len(ours) == len(theirs) == 1:
+    if len(ours) == len(theirs) == 1 and not mixed:
         (our_weight, our_count), (their_weight, their_count) = ours[0], theirs[0]
         # X/(X + Y) < share in terms of the unweighted share, which is beta distributed.
         plain = share * their_weight / (share * their_weight + (1 - share) * our_weight)
         return beta_cdf(plain, our_count, their_count)
     gains = [(weight * (1 - share), count) for weight, count in ours]
     losses = [(weight * share, count) for weight, count in theirs]
-    return _negative(gains, losses)
+    for our_weight, their_weight, count in mixed:
+        # One random number for both: what counts is the difference.
+        weight = our_weight * (1 - share) - their_weight * share
+        if abs(weight) > _NEGLIGIBLE * (our_weight + their_weight):
+            (gains if weight > 0 else losses).append((abs(weight), count))
+    return _negative(gains, losses) if gains else 1.0
 
 
 def _negative(gains: list[tuple[float, float]], losses: list[tuple[float, float]]) -> float:

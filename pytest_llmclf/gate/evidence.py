@@ -6,14 +6,18 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_llmclf.gate.bounds import Evidence
+from pytest_llmclf.gate.clustered import by_cluster
 from pytest_llmclf.metrics import Ratio
+from pytest_llmclf.stats import Interval, clopper_pearson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_llmclf.gate.bounds import Groups
+    from pytest_llmclf.gate.clustered import Weighed
     from pytest_llmclf.gate.threshold import Threshold
     from pytest_llmclf.metrics import Confusion, Measure
+    from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.report import Report
 
 Kind = Literal["precision", "recall", "f1"]
@@ -27,6 +31,11 @@ _AVERAGES: Final[dict[str, tuple[Kind, Callable[[Confusion], list[int]]]]] = {
     "weighted_f1": ("f1", lambda found: [s.support for s in found.scores]),
 }
 """What is averaged, and how much each class weighs. A weighted recall is the accuracy."""
+CONFIDENCE = 0.95
+"""Of every interval in a table."""
+_FEWEST = 2
+"""Clusters without which nothing is known of how they differ."""
+_ANSWERED: Final = ("correct", "misclassified", "unparsed")
 
 
 def evidence_of(threshold: Threshold, report: Report, measure: Measure) -> Evidence:
@@ -44,6 +53,17 @@ def evidence_of(threshold: Threshold, report: Report, measure: Measure) -> Evide
     Raises:
         TypeError: For a metric that has no bounds, such as ``ece``.
     """
+    if not report.clusters:
+        return _independent(threshold, report, measure)
+    part = threshold.part(report)
+    plain = _independent(threshold, report, measure)
+    # In a slice an original may be missing, so that its copies are what is together.
+    clusters = part.clusters or {found.case: found.case for found in part.outcomes}
+    return by_cluster(plain, _weighed(threshold, part), clusters)
+
+
+def _independent(threshold: Threshold, report: Report, measure: Measure) -> Evidence:
+    """What the images say if each was drawn by itself."""
     if threshold.metric in _AVERAGES:
         confusion = threshold.part(report).confusion
         kind, weigh = _AVERAGES[threshold.metric]
@@ -62,6 +82,79 @@ def evidence_of(threshold: Threshold, report: Report, measure: Measure) -> Evide
     return proportion(measure.hits, measure.total)
 
 
+def _weighed(threshold: Threshold, part: Report) -> Iterator[Weighed]:
+    """The images of `_independent`, one by one."""
+    outcomes = [found for found in part.outcomes if found.kind in _ANSWERED]
+    if threshold.metric in _AVERAGES:
+        kind, weigh = _AVERAGES[threshold.metric]
+        by_shown, by_named, _ = _shares(part.confusion, kind, weigh(part.confusion))
+        place = {label: number for number, label in enumerate(part.confusion.labels)}
+        for found in outcomes:
+            weight = by_shown[place[found.expected]]
+            if found.predicted is not None:
+                weight += by_named[place[found.predicted]]
+            yield _as_weighed(found, weight, right=found.kind == "correct")
+        return
+    if threshold.coverage is not None:
+        from pytest_llmclf.calibration.coverage import accepted
+
+        outcomes = list(accepted(part, threshold.coverage))
+    for found in outcomes:
+        right = found.kind == ("unparsed" if threshold.metric == "unparsed_rate" else "correct")
+        if _is_of(threshold, found):
+            double = threshold.metric == "f1" and right
+            yield _as_weighed(found, 2.0 if double else 1.0, right=right)
+
+
+def _is_of(threshold: Threshold, found: Outcome) -> bool:
+    """Whether an answered image is in the denominator of a ratio."""
+    shown, named = found.expected == threshold.label, found.predicted == threshold.label
+    match threshold.metric:
+        case "recall":
+            return shown
+        case "precision":
+            return named
+        case "f1":
+            return shown or named
+        case _:
+            return True
+
+
+def _as_weighed(found: Outcome, weight: float, *, right: bool) -> Weighed:
+    return (found.case, weight, 0.0) if right else (found.case, 0.0, weight)
+
+
+def interval_of(
+    ratio: Ratio, report: Report, among: Iterable[Outcome] | None = None
+) -> Interval | None:
+    """Plausible values of a share of right answers, for images like these.
+
+    Clopper and Pearson's where every image is one by itself; else that of `gate.clustered`.
+    ``None`` without an image, where the run stopped early (when it stopped depended on these very
+    counts), and where all images are of one cluster.
+
+    Args:
+        ratio: Correct answers among some of the answered images.
+        report: Of which it is.
+        among: The outcomes of it that those are, answered or not; all of them without it.
+            Where it is empty and images are not independent, there is no interval.
+    """
+    if not ratio.total or report.ledger.not_needed:
+        return None
+    if not report.clusters:
+        return clopper_pearson(ratio.hits, ratio.total, confidence=CONFIDENCE)
+    images = [
+        (found.case, float(found.kind == "correct"), float(found.kind != "correct"))
+        for found in (report.outcomes if among is None else among)
+        if found.kind in _ANSWERED
+    ]
+    evidence = by_cluster(proportion(ratio.hits, ratio.total), images, report.clusters)
+    if evidence.clusters < _FEWEST:
+        return None
+    tail = (1 - CONFIDENCE) / 2
+    return Interval(low=evidence.low(tail), high=evidence.high(tail), confidence=CONFIDENCE)
+
+
 def proportion(hits: int, total: int) -> Evidence:
     """What so many of so many images say, all weighing the same."""
     return Evidence(right=_groups([(1.0, hits)]), wrong=_groups([(1.0, total - hits)]))
@@ -74,21 +167,7 @@ def _average(confusion: Confusion, kind: Kind, weights: list[int]) -> Evidence:
     precision to the answers that name it, for F1 to both, so that an image has a part as what it
     shows and a part as what it is called.
     """
-    named = [sum(column) for column in zip(*confusion.counts, strict=True)]
-    shown = [score.support for score in confusion.scores]
-    total = sum(weights)
-    by_shown, by_named = [0.0] * len(shown), [0.0] * len(shown)
-    empty = 0
-    for place, weight in enumerate(weights):
-        takers = shown[place] * (kind != "precision") + named[place] * (kind != "recall")
-        if not weight:
-            continue
-        if not takers:
-            empty += weight
-            continue
-        part = weight / total / takers
-        by_shown[place] = part if kind != "precision" else 0.0
-        by_named[place] = part if kind != "recall" else 0.0
+    by_shown, by_named, unknown = _shares(confusion, kind, weights)
     return Evidence(
         right=_groups(
             (by_shown[place] + by_named[place], row[place])
@@ -105,9 +184,34 @@ def _average(confusion: Confusion, kind: Kind, weights: list[int]) -> Evidence:
         ),
         unseen_right=max(map(sum, zip(by_shown, by_named, strict=True)), default=1.0),
         unseen_wrong=_heaviest_mistake(by_shown, by_named),
-        unknown=empty / total if total else 0.0,
+        unknown=unknown,
         lean=_lean(confusion, kind, weights),
     )
+
+
+def _shares(
+    confusion: Confusion, kind: Kind, weights: list[int]
+) -> tuple[list[float], list[float], float]:
+    """What an image weighs by the class that it shows and by the one that it is called.
+
+    The third is the share of the average that is of classes without anything to measure.
+    """
+    named = [sum(column) for column in zip(*confusion.counts, strict=True)]
+    shown = [score.support for score in confusion.scores]
+    total = sum(weights)
+    by_shown, by_named = [0.0] * len(shown), [0.0] * len(shown)
+    empty = 0
+    for place, weight in enumerate(weights):
+        takers = shown[place] * (kind != "precision") + named[place] * (kind != "recall")
+        if not weight:
+            continue
+        if not takers:
+            empty += weight
+            continue
+        part = weight / total / takers
+        by_shown[place] = part if kind != "precision" else 0.0
+        by_named[place] = part if kind != "recall" else 0.0
+    return by_shown, by_named, empty / total if total else 0.0
 
 
 def _lean(confusion: Confusion, kind: Kind, weights: list[int]) -> float:

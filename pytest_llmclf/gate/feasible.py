@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from pytest_llmclf import report as reports
+from pytest_llmclf.clusters import counted
 from pytest_llmclf.gate.bounds import more_images
 from pytest_llmclf.gate.evidence import evidence_of
 from pytest_llmclf.gate.reading import Certainty, asked_for, read
@@ -31,6 +32,7 @@ def undecidable_thresholds(
     confidence: float | None,
     labels: Sequence[str],
     cases: Sequence[Case],
+    group: str = "",
 ) -> tuple[str, ...]:
     """One line for each threshold that these images cannot show, however good the answers.
 
@@ -44,7 +46,7 @@ def undecidable_thresholds(
     found: list[str] = []
     for threshold in thresholds:
         members = _members(threshold, cases)
-        best = _best(threshold, labels, members)
+        best = _best(threshold, labels, members, group)
         sizes = Counter(case.label for case in members)
         # With all right it does not matter which of the answers are the most confident.
         readings = read(replace(threshold, coverage=None), best, certainty)
@@ -96,19 +98,28 @@ def _why_not(
     here = round(evidence.images)
     more = more_images(evidence, asked.number, certainty.passing, certainty.passing)
     of = "" if label is None else f" of {label}"
+    together = ""
+    if evidence.members is not None:
+        together = f" ({counted(here, round(evidence.clusters), best.group)})"
     if asked.metric == "unparsed_rate":
         how = "even if every answer has a label"
     else:
         how = "even if all are right" if asked.upwards else "even if none is right"
-    text = f"{here} image{'' if here == 1 else 's'}{of} cannot show it {how}; "
+    text = f"{here} image{'' if here == 1 else 's'}{of}{together} cannot show it {how}; "
     if more is None:
         return text + "no number of images can"
     total = math.ceil((here + more) / (asked.coverage or 1.0))
-    mix = " in the same mix of classes" if len(evidence.right) > 1 else ""
+    if evidence.members is not None:
+        # Whole groups: half of one shows nothing.
+        size = evidence.images / evidence.clusters
+        total = round(size * math.ceil(total / size - 1e-9))
+        mix = " in groups of such sizes" if best.group else " with as many copies among them"
+    else:
+        mix = " in the same mix of classes" if len(evidence.right) > 1 else ""
     return f"{text}it needs {total:,}{mix}"
 
 
-def _best(threshold: Threshold, labels: Sequence[str], cases: Sequence[Case]) -> Report:
+def _best(threshold: Threshold, labels: Sequence[str], cases: Sequence[Case], group: str) -> Report:
     """The report of the answers that suit the threshold best."""
     right = threshold.upwards or threshold.metric == "unparsed_rate"
     return reports.build(
@@ -121,7 +132,7 @@ def _best(threshold: Threshold, labels: Sequence[str], cases: Sequence[Case]) ->
                 model="",
                 model_digest="",
                 case=str(place),
-                sha256="",
+                sha256=case.sha256,
                 expected=case.label,
                 kind="correct" if right else "unparsed",
                 predicted=case.label if right else None,
@@ -129,4 +140,5 @@ def _best(threshold: Threshold, labels: Sequence[str], cases: Sequence[Case]) ->
             )
             for place, case in enumerate(cases)
         ],
+        group=group,
     )

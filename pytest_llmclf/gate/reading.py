@@ -22,6 +22,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.clusters import counted
 from pytest_llmclf.gate.bounds import more_images
 from pytest_llmclf.gate.evidence import evidence_of
 from pytest_llmclf.gate.text import needs_probabilities
@@ -180,6 +181,9 @@ def _doubt_that_reached(threshold: Threshold, found: Evidence) -> float:
 
 def sure_word(threshold: Threshold, found: Evidence, certainty: Certainty) -> VerdictWord:
     """The verdict on images like these, of a measure that is defined."""
+    if found.members is not None and found.clusters <= 1:
+        # How clusters differ cannot be seen in one.
+        return "INCONCLUSIVE"
     reached, missed = found.doubt_at_least, found.doubt_at_most
     if not threshold.upwards:
         reached, missed = missed, reached
@@ -284,7 +288,14 @@ def _interval(one: Reading, report: Report, certainty: Certainty) -> str:
     if certainty.thresholds > 1:
         each = f"each end {sure[0]}" if sure[0] == sure[1] else f"the ends {sure[0]} and {sure[1]}"
         how = f"one-sided, {each} sure, for {certainty.thresholds} thresholds"
-    return f"plausibly {low:.4f} to {high:.4f} ({how}), of images like these"
+    return f"plausibly {low:.4f} to {high:.4f} ({how}), of images like these{_drawn(found, report)}"
+
+
+def _drawn(found: Evidence, report: Report) -> str:
+    """How the images came about, where not one by one."""
+    if found.members is None:
+        return ""
+    return f" ({counted(round(found.images), round(found.clusters), report.group)})"
 
 
 def _passing(one: Reading, certainty: Certainty) -> float:

@@ -104,6 +104,7 @@ class Book:
             model=assignment.model,
             imported=assignment.dataset.imported,
             error=error,
+            group=assignment.evaluation.group or "",
         )
 
     def note(self, report: pytest.TestReport) -> Outcome | None:
@@ -205,6 +206,7 @@ class Book:
             tool=tool_version(),
             order=self._orders.get(key, ()),
             stop_error=None if self._run is None else self._run.settings.stop_early,
+            group=assignment.evaluation.group or "",
         )
 
     def _content_hash(self, dataset: Dataset) -> str:

@@ -61,7 +61,7 @@ def _about_gates(assignment: Assignment, run: Run, book: Book) -> Iterator[str]:
     title, labels = assignment.evaluation.title, assignment.labels.names
     cases = book.cases(assignment)
     for gate in gates:
-        for reason in undecidable(gate, labels, cases):
+        for reason in undecidable(gate, labels, cases, assignment.evaluation.group or ""):
             yield f"{title}: cannot be shown: {reason}"
     if run.settings.stop_early is not None and not gates:
         yield f"{title}: all images are asked about: no gate is declared that could be decided"

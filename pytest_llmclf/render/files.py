@@ -208,6 +208,8 @@ def report_json(report: Report) -> dict[str, Any]:
         "tool": report.tool,
         "order": list(report.order),
         "stop_error": report.stop_error,
+        "group": report.group,
+        "clusters": len(set(report.clusters.values())) if report.clusters else None,
         "duration_s": report.duration_s,
         "notes": list(report.notes),
         "accuracy": report.accuracy.value,

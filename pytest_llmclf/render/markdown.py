@@ -16,7 +16,7 @@ from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.comparison import summary_lines
 from pytest_llmclf.render.diagnosis import diagnosis_lines
-from pytest_llmclf.render.terminal import with_interval
+from pytest_llmclf.render.terminal import clusters_text, with_interval
 from pytest_llmclf.render.text import Style, cut
 
 if TYPE_CHECKING:
@@ -177,6 +177,9 @@ def _gates(verdicts: Sequence[Verdict]) -> Iterator[str]:
 
 def _section(report: Report) -> Iterator[str]:
     yield from (f"### {code(report.evaluation)} · {code(report.model)}", "")
+    together = clusters_text(report)
+    if together:
+        yield f"{escaped(together)}  "
     yield from (f"{_counts(report)}  ", f"Accuracy {_accuracy(report)}.", "")
     why = report.ledger.why_incomplete()
     if why:
@@ -195,7 +198,7 @@ def _counts(report: Report) -> str:
 
 
 def _accuracy(report: Report) -> str:
-    said = with_interval(report.accuracy, _PLAIN, stopped=bool(report.ledger.not_needed))
+    said = with_interval(report.accuracy, _PLAIN, report)
     error = ece(report)
     if error.value is None:
         return said

@@ -55,7 +55,7 @@ def _head(report: Report) -> Iterator[str]:
     ledger = report.ledger
     yield f"<p><b>{_text(report.evaluation)}</b> · {_text(report.model)}<br>"
     yield f"{numbers.ends(ledger)}<br>"
-    accuracy = with_interval(report.accuracy, _PLAIN, stopped=bool(ledger.not_needed))
+    accuracy = with_interval(report.accuracy, _PLAIN, report)
     yield f"accuracy <b>{_text(accuracy, 200)}</b></p>"
     why = ledger.why_incomplete()
     for line in [*([f"incomplete: {why}"] if why else []), *report.notes]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from pytest_llmclf import stats
 from pytest_llmclf.calibration import calibration
+from pytest_llmclf.clusters import counted
 from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.gate.evidence import interval_of
 from pytest_llmclf.render import matrix, numbers
 from pytest_llmclf.render.calibration import calibration_lines
 from pytest_llmclf.render.comparison import model_lines
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.render.text import Mark, Style
     from pytest_llmclf.report import Confused, Report, Verdict, VerdictWord
 
-CONFIDENCE = 0.95
-"""Of every interval shown."""
 TOP_CONFUSIONS = 5
 """Kinds of mistake listed."""
 EXAMPLES = 3
@@ -103,7 +102,7 @@ def head_lines(report: Report, style: Style) -> Iterator[Line]:
         " · ",
         (style.name(report.model, style.width // 2 - 3), ("bold", "cyan")),
     )
-    for text in (_counts(report), _speed(report), _source(report)):
+    for text in (_counts(report), clusters_text(report), _speed(report), _source(report)):
         if text:
             yield from (style.line(found) for found in style.wrapped(text, _INDENT))
     why = report.ledger.why_incomplete()
@@ -134,7 +133,7 @@ def score_lines(report: Report, style: Style) -> Iterator[Line]:
         text = f"The {len(listed)} classes with the lowest F1-score; {rest} more are not listed."
         yield from (style.line((found, "light")) for found in style.wrapped(text, _INDENT))
     yield Line()
-    accuracy = with_interval(report.accuracy, style, stopped=bool(report.ledger.not_needed))
+    accuracy = with_interval(report.accuracy, style, report)
     gap = " " * max(2, min(6, style.width - len(_INDENT) - name_width - width(accuracy)))
     yield style.line(f"{_INDENT}{left('accuracy', name_width)}{gap}", (accuracy, "bold"))
     for name, average in (("macro avg", report.macro), ("weighted avg", report.weighted)):
@@ -145,20 +144,23 @@ def score_lines(report: Report, style: Style) -> Iterator[Line]:
         )
 
 
-def with_interval(ratio: Ratio, style: Style, *, stopped: bool = False) -> str:
-    """Such as ``0.792 (396/500), 95% interval 0.754–0.827``.
-
-    Without the interval where the run `stopped` early: when it stopped depended on these very
-    counts, which such an interval knows nothing of.
-    """
+def with_interval(
+    ratio: Ratio,
+    style: Style,
+    report: Report,
+    among: Iterable[Outcome] | None = None,
+) -> str:
+    """Such as ``0.792 (396/500), 95% interval 0.754–0.827``; see `interval_of`."""
     text = numbers.counted(ratio, style.digits)
     if not ratio.total:
         return text
-    if stopped:
+    if report.ledger.not_needed:
         return f"{text} when the run stopped"
-    ends = stats.clopper_pearson(ratio.hits, ratio.total, confidence=CONFIDENCE)
+    ends = interval_of(ratio, report, among)
+    if ends is None:
+        return text
     shown = numbers.interval(ends, style.digits)
-    return f"{text}, {numbers.confidence(CONFIDENCE)} interval {shown}"
+    return f"{text}, {numbers.confidence(ends.confidence)} interval {shown}"
 
 
 def confused_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
@@ -226,8 +228,9 @@ def slice_lines(report: Report, tag: str, style: Style) -> Iterator[Line]:
     yield style.line(f"{_INDENT}accuracy by {style.name(tag, style.width // 2)}")
     names = [style.name(value, _NAME) if value else "(none)" for value, _ in shown]
     name_width = max(map(width, names))
-    for name, (_, confusion) in zip(names, shown, strict=True):
-        accuracy = with_interval(confusion.accuracy, style, stopped=bool(report.ledger.not_needed))
+    for name, (value, confusion) in zip(names, shown, strict=True):
+        among = [found for found in report.outcomes if found.tags.get(tag, "") == value]
+        accuracy = with_interval(confusion.accuracy, style, report, among)
         yield style.line(f"{_INDENT}  {left(name, name_width)}  {accuracy}")
     if len(shown) < len(slices):
         text = f"and {len(slices) - len(shown)} more values with a higher or equal accuracy"
@@ -264,6 +267,19 @@ def _counts(report: Report) -> str:
         parts.append(f"{numbers.count(ledger.lost)} lost")
     left_out = f" ({numbers.count(ledger.deselected)} deselected)" if ledger.deselected else ""
     return f"{numbers.plural(ledger.collected, 'image')}: {', '.join(parts)}{left_out}"
+
+
+def clusters_text(report: Report) -> str:
+    """Which images are not independent, and what that changes; empty where all are."""
+    if not report.clusters:
+        return ""
+    number = len(set(report.clusters.values()))
+    images = counted(len(report.clusters), number, report.group)
+    return (
+        f"images: {images}; those of one count as one draw wherever other images are spoken of"
+        if report.group
+        else f"images: {images}; copies count as one draw wherever other images are spoken of"
+    )
 
 
 def _speed(report: Report) -> str:

@@ -6,12 +6,14 @@ them alike.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf import stats
 from pytest_llmclf.calibration import TARGET, coverage_curve
 from pytest_llmclf.comparison import SIGNIFICANCE
+from pytest_llmclf.gate.evidence import interval_of
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.diagnosis import LEGEND, finding_text
 from pytest_llmclf.render.page.cases import (
@@ -25,9 +27,10 @@ from pytest_llmclf.render.page.cases import (
     rounded,
 )
 from pytest_llmclf.render.page.thumbnails import Thumbnail
+from pytest_llmclf.render.terminal import clusters_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_llmclf.calibration import Calibration
     from pytest_llmclf.metrics import Ratio
@@ -36,8 +39,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.report import Report
     from pytest_llmclf.stability import Stability
 
-CONFIDENCE: Final = 0.95
-"""Of every interval shown."""
 _LONGEST_TOLD: Final = 200_000
 """Most characters of what a model was told: a thousand labels with a description each."""
 _POINTS: Final = 400
@@ -79,6 +80,8 @@ def _section(
     report = section.report
     identity, ledger = report.identity, report.ledger
     case_place = {one.case: place for place, one in enumerate(report.outcomes)}
+    named = _by(report, lambda one: one.predicted)
+    shown = _by(report, lambda one: one.expected)
     return {
         "name": section.name,
         "evaluation": report.evaluation,
@@ -106,8 +109,8 @@ def _section(
         },
         "classes": [
             {
-                "precision": _ratio(score.precision, report),
-                "recall": _ratio(score.recall, report),
+                "precision": _ratio(score.precision, report, named[score.label]),
+                "recall": _ratio(score.recall, report, shown[score.label]),
                 "f1": numbers.score(score.f1),
                 "f1_value": score.f1.value,
                 "support": score.support,
@@ -145,6 +148,7 @@ def _facts(report: Report) -> list[list[str]]:
         ("Dataset", f"{facts.name}{' (imported)' if facts.imported else ''}"),
         ("Dataset content", facts.content_hash),
         ("Dataset licence", facts.licence),
+        ("Not independent", clusters_text(report)),
         ("Duration", numbers.duration(report.duration_s) if report.duration_s else ""),
         ("Speed", numbers.rate(report.images_per_s) if report.images_per_s else ""),
         (
@@ -176,11 +180,8 @@ def _three(report: Report, which: str) -> tuple[Any, Any, Any]:
     return averages.precision, averages.recall, averages.f1
 
 
-def _ratio(ratio: Ratio, report: Report) -> dict[str, Any]:
-    """A ratio with its exact interval.
-
-    Without one where the run stopped early: when it stopped depended on these very counts.
-    """
+def _ratio(ratio: Ratio, report: Report, among: Iterable[Outcome] | None = None) -> dict[str, Any]:
+    """A ratio with its interval, where it has one; see `interval_of`."""
     found: dict[str, Any] = {
         "value": ratio.value,
         "hits": ratio.hits,
@@ -191,9 +192,9 @@ def _ratio(ratio: Ratio, report: Report) -> dict[str, Any]:
         "high": None,
         "interval": "",
     }
-    if ratio.total and not report.ledger.not_needed:
-        ends = stats.clopper_pearson(ratio.hits, ratio.total, confidence=CONFIDENCE)
-        level = numbers.confidence(CONFIDENCE)
+    ends = interval_of(ratio, report, among)
+    if ends is not None:
+        level = numbers.confidence(ends.confidence)
         found |= {
             "low": rounded(ends.low),
             "high": rounded(ends.high),
@@ -207,13 +208,26 @@ def _slices(report: Report) -> list[dict[str, Any]]:
         {
             "tag": tag,
             "values": [
-                {"value": value, "accuracy": _ratio(confusion.accuracy, report)}
+                {"value": value, "accuracy": _ratio(confusion.accuracy, report, having[value])}
                 for value, confusion in found.items()
             ],
         }
         for tag in report.tags
         if 1 < len(found := report.by_tag(tag)) <= _VALUES
+        for having in [_by(report, partial(_value, tag))]
     ]
+
+
+def _value(tag: str, outcome: Outcome) -> str:
+    return outcome.tags.get(tag, "")
+
+
+def _by(report: Report, key: Callable[[Outcome], str | None]) -> Mapping[str | None, list[Outcome]]:
+    """The outcomes by what they have in common."""
+    found: defaultdict[str | None, list[Outcome]] = defaultdict(list)
+    for outcome in report.outcomes:
+        found[key(outcome)].append(outcome)
+    return found
 
 
 def _calibration(found: Calibration | None, report: Report) -> dict[str, Any] | None:
@@ -233,7 +247,7 @@ def _calibration(found: Calibration | None, report: Report) -> dict[str, Any] | 
         "brier": numbers.score(found.brier),
         "bins": [
             {"low": one.low, "high": one.high, "mean": rounded(one.mean_confidence)}
-            | {"accuracy": _ratio(one.accuracy, report)}
+            | {"accuracy": _ratio(one.accuracy, report, ())}
             for one in found.reliability
         ],
         "coverages": [
