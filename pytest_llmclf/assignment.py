@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.confidence import class_probabilities
 from pytest_llmclf.errors import BackendError, PictureError
-from pytest_llmclf.label import read_label
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.picture import PictureLimits, SentPicture, prepare
 from pytest_llmclf.prompt import Instructions, answer_schema, compose
+from pytest_llmclf.readers import ReaderFailed, read_label, reader_name
 from pytest_llmclf.request import Request
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Assignment:
             top_logprobs=evaluation.top_logprobs,
             # Other servers bring their own.
             template=self.modelfile.template if self.model.startswith("ollama:") else None,
+            reader=reader_name(evaluation.reader),
         )
 
     def request(self, case: Case, repeat: int = 0) -> Request:
@@ -147,13 +148,28 @@ class Assignment:
         attempts: int,
         repeat: int = 0,
     ) -> Outcome:
-        """What an answer means for a case."""
-        reading = read_label(answer.text, self.labels, answer.finish)
-        if reading.label is None:
+        """What an answer means for a case; an error where the evaluation's own reader fails."""
+        try:
+            parsed = read_label(
+                answer.text, self.labels, answer.finish, reader=self.evaluation.reader
+            )
+        except ReaderFailed as error:
+            failed = self.no_answer(
+                case,
+                error,
+                model_digest=model_digest,
+                request_digest=request_digest,
+                attempts=attempts,
+                repeat=repeat,
+            )
+            return replace(failed, answer=answer, cached=cached)
+        if parsed.label is None:
             kind = "unparsed"
         else:
-            kind = "correct" if reading.label == case.label else "misclassified"
-        sure = class_probabilities(answer, self.labels)
+            kind = "correct" if parsed.label == case.label else "misclassified"
+        sure = (
+            None if parsed.label is None else class_probabilities(answer, self.labels, parsed.label)
+        )
         return Outcome(
             evaluation=self.evaluation.title,
             model=self.model,
@@ -162,8 +178,8 @@ class Assignment:
             sha256=case.sha256,
             expected=case.label,
             kind=kind,  # type: ignore[arg-type]
-            predicted=reading.label,
-            reason=reading.reason,
+            predicted=parsed.label,
+            reason=parsed.reason,
             answer=answer,
             tags=case.tags,
             request_digest=request_digest,

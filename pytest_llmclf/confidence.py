@@ -28,8 +28,8 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.label import read_label
 from pytest_llmclf.label_words import CARRIERS, fold, normalise, trim, words
+from pytest_llmclf.readers import read_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -77,12 +77,15 @@ class ClassProbabilities:
         return self.probabilities[self.label]
 
 
-def class_probabilities(answer: Answer, labels: LabelSet) -> ClassProbabilities | None:
+def class_probabilities(
+    answer: Answer, labels: LabelSet, label: str | None = None
+) -> ClassProbabilities | None:
     """Probability of each label in an answer.
 
     Args:
         answer: The answer with its log-probabilities.
         labels: What it may name.
+        label: The label that was read from it; ``None``: as the strict reader reads it.
 
     Returns:
         ``None`` where nothing can be said: no log-probabilities or no alternatives; no label
@@ -91,7 +94,7 @@ def class_probabilities(answer: Answer, labels: LabelSet) -> ClassProbabilities 
     """
     if not answer.logprobs:
         return None
-    label = read_label(answer.text, labels, answer.finish).label
+    label = label or read_label(answer.text, labels, answer.finish).label
     if label is None:
         return None
     spellings = _spellings(labels.labels)

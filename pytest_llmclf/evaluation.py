@@ -11,11 +11,13 @@ from pytest_llmclf.label import Label
 from pytest_llmclf.marks import DECORATORS, GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
 from pytest_llmclf.modelfile import PARAMETERS
 from pytest_llmclf.prompt import AnswerMode
+from pytest_llmclf.readers import STRICT, check_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_llmclf.readers import ReaderFunction
 
 MOST_LOGPROBS: Final = 20
 """What servers give at most."""
@@ -37,6 +39,10 @@ class Evaluation:
         answer: ``text`` reads free text; ``enum`` makes the server force one of the labels.
         options: Sampling options over those of the Modelfile.
         top_logprobs: Alternatives a token to ask for (0: none), where the server has them.
+        reader: What turns an answer's text into a label: ``strict`` guesses nothing; ``first``,
+            ``last`` and ``contains`` take the first, the last or the only label named; or a
+            function of text and label names that gives back a label, a reason such as
+            ``refusal``, or ``None``.
         gates: Thresholds that a model must reach, such as ``"accuracy >= 0.8"``; as `Gate` with
             the models and images that they are for.
         group: Tag whose values are groups of images that are not independent, such as ``scene``,
@@ -52,6 +58,7 @@ class Evaluation:
     answer: AnswerMode = "text"
     options: Mapping[str, Any] = field(default_factory=dict)
     top_logprobs: int = 0
+    reader: str | ReaderFunction = STRICT
     gates: Sequence[Gate | str] = ()
     group: str | None = None
 
@@ -80,6 +87,10 @@ class Evaluation:
             )
         try:
             _ = self.given_gates  # a slip in an expression is known by now
+        except SettingsError as error:
+            raise SettingsError(f"{place}: {error}") from error
+        try:
+            check_reader(self.reader)
         except SettingsError as error:
             raise SettingsError(f"{place}: {error}") from error
         if not 0 <= self.top_logprobs <= MOST_LOGPROBS:

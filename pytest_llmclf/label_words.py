@@ -40,6 +40,68 @@ No negation, no hedge ("probably", "looks like"), no comparison, no "and" or "or
 word that is itself one of the labels counts as that label.
 """
 
+BEFORE_LABEL: Final = CARRIERS | _listed(
+    # who says so, and how: an assertion, never a doubt
+    "we you me my can be think believe would say conclude confident sure certainly definitely "
+    "clearly course okay ok appears appear seems seem identified classified recognized recognised "
+    "labeled labelled described categorized categorised identify classify "
+    # on what grounds
+    "based on upon looking at from given provided according as to by its "
+    # what is spoken of
+    "main central only single primary subject figure creature thing item character symbol type "
+    "kind species breed depiction view shot close-up closeup portrait scene one two three several "
+    "some what was there's lone option choice result output prediction response following "
+    # what it looks like, where that never makes another thing of it ("hot dog", "red panda")
+    "cute small little tiny large young adult baby fluffy furry beautiful lovely adorable "
+    "handsome colorful colourful stylized stylised cartoon handwritten hand-drawn clear simple "
+    "simplified typical common domestic wooden metal metallic plastic 3d 2d black white brown "
+    "grey gray golden orange dark light blurry low-resolution pixelated bold classic realistic "
+    "digital vector emoji icon silhouette sketch outline minimalist happy smiling"
+)
+"""Words that may stand before the one label of a sentence, as "I think this is a small ..."."""
+
+BEHIND_LABEL: Final = _listed(
+    "in on at with sitting standing lying laying looking facing walking running sleeping resting "
+    "playing wearing holding eating perched flying swimming grazing jumping posing that which who "
+    "from against near under beside behind among within inside outside because since due made "
+    "drawn written rendered printed carved viewed visible seen crawling climbing staring perching"
+)
+"""First words of what may follow the label in its sentence and is no longer part of a name, as
+"house" behind "dog" would be."""
+
+ANNOUNCES: Final = _listed(
+    "letter digit number numeral character symbol answer label class category option choice is"
+)
+"""Words directly before a label that could be another word, too ("the letter A", "the digit 7")."""
+
+NUMBER_WORDS: Final = _listed(
+    "zero one two three four five six seven eight nine ten eleven twelve first second third"
+)
+"""Words that count what follows, where they do not stand alone."""
+
+DETERMINERS: Final = _listed("no yes none not this that these those any each every some all")
+"""Words that speak of what follows; as labels they count at an end or behind `ANNOUNCES` only."""
+
+HEDGES: Final = _listed(
+    "probably likely could may guess guessing or either if whether similar resembles resembling "
+    "like almost nearly assume suspect suggests looks"
+)
+"""Words that keep a sentence from asserting the label that it names."""
+
+CONTRASTS: Final = (
+    ("unlike",), ("not",), ("rather", "than"), ("instead", "of"), ("as", "opposed", "to"),
+    ("compared", "to"), ("compared", "with"), ("different", "from"), ("than",),
+    ("in", "contrast", "to"), ("distinct", "from"), ("distinguishes", "it", "from"),
+    ("distinguishing", "it", "from"),
+)  # fmt: skip
+"""What makes the label behind it one that the answer is not."""
+
+NEGATIVE: Final = _listed("no none not false negative without absent")
+"""Labels that say no: words that deny take nothing back from them."""
+
+DENIES: Final = _listed("no not nor neither never none nothing without cannot")
+"""The words of `TAKES_BACK` that deny, and do not doubt what was said before."""
+
 TAKES_BACK: Final = _listed(
     "no not nor neither never none nothing without cannot but however although except instead "
     "rather actually wait wrong mistake mistaken incorrect unsure uncertain unclear unlikely "

@@ -18,6 +18,7 @@ from pytest_llmclf.json_values import (
     require,
 )
 from pytest_llmclf.label import Label
+from pytest_llmclf.readers.reader import STRICT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,8 +32,6 @@ _HEADING = "Labels:"
 _CLOSING_TEXT = "Answer with exactly one label from this list."
 _CLOSING_ENUM = 'Answer as JSON: {"label": "<one label from this list>"}'
 
-STRICT: Final = "strict"
-"""The reader of `label.read_label`: what is not plainly one label is none."""
 _SEED_BITS: Final = 31
 """Of a derived seed: positive in every server's integers."""
 FREE_SEED: Final = -1

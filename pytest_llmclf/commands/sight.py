@@ -10,9 +10,10 @@ from pytest_llmclf.backends.spec import EMBEDDED, without_user
 from pytest_llmclf.commands.asking import ask, connected
 from pytest_llmclf.commands.checks import Check
 from pytest_llmclf.errors import LlmclfError
-from pytest_llmclf.label import Label, LabelSet, read_label
+from pytest_llmclf.label import Label, LabelSet
 from pytest_llmclf.outcome import shorten
 from pytest_llmclf.prompt import compose
+from pytest_llmclf.readers import read_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,8 +22,9 @@ from pytest_llmclf.backends.replay import Recorder, ReplayBackend
 from pytest_llmclf.columns import SCHEMA
 from pytest_llmclf.comparison import Change, Comparison
 from pytest_llmclf.errors import LlmclfError, SettingsError
-from pytest_llmclf.label import LabelSet, read_label
+from pytest_llmclf.label import LabelSet
 from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.readers import read_label
 from pytest_llmclf.render import files
 from pytest_llmclf.render.comparison import baseline_lines
 from pytest_llmclf.report import DatasetFacts, build

@@ -19,8 +19,9 @@ from pytest_llmclf.backends.ollama_listing import list_models
 from pytest_llmclf.backends.openai import OpenAIBackend
 from pytest_llmclf.confidence import class_probabilities
 from pytest_llmclf.errors import BackendError
-from pytest_llmclf.label import LabelSet, read_label
+from pytest_llmclf.label import LabelSet
 from pytest_llmclf.modelfile import parse
+from pytest_llmclf.readers import read_label
 from pytest_llmclf.request import Request
 from tests.fuzz.effort import assert_says, effort
 from tests.fuzz.raw_server import RawServer, http

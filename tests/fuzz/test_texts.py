@@ -14,8 +14,9 @@ from pytest_llmclf.comparison import parse_tolerance
 from pytest_llmclf.errors import LlmclfError, ModelfileError, SettingsError
 from pytest_llmclf.gate import parse_addressed
 from pytest_llmclf.gate import text as gates
-from pytest_llmclf.label import LabelSet, read_label
+from pytest_llmclf.label import LabelSet
 from pytest_llmclf.outcome import UnparsedReason
+from pytest_llmclf.readers import read_label
 from pytest_llmclf.render.predictions import parse_predictions
 from tests.fuzz.effort import assert_says, effort
 

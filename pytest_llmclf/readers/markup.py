@@ -1,0 +1,65 @@
+"""What surrounds an answer by a template's or a format's rule: control tokens, fences, boxes, tags.
+
+None of it is a word of the answer. What a box or an answer tag holds is what the model declares to
+be its answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+# A model that does not stop goes on with a turn of its own making; the answer ends before it.
+_END_OF_TURN: Final = re.compile(
+    r"<\|(?:im_end|eot_id|end|endoftext|end_of_text|eom_id|return|assistant_end)\|>"
+    r"|</s>|<eos>|<end_of_turn>|<\uff5cend\u2581of\u2581sentence\uff5c>"
+)
+# The header of a turn, with the role that it names.
+_HEADER: Final = re.compile(
+    r"<\|start_header_id\|>\s{0,9}\w{1,20}\s{0,9}<\|end_header_id\|>"
+    r"|<\|im_start\|>\s{0,9}(?:assistant|model)?|<start_of_turn>\s{0,9}(?:assistant|model)?"
+    r"|<\|[\w/ -]{1,40}\|>|<\uff5c[^<>\uff5c]{1,40}\uff5c>|\[/?INST\]|</?s>|<[be]os>|<pad>",
+    re.IGNORECASE,
+)
+_ROLE: Final = re.compile(
+    r"\s{0,9}(?:#{1,4}\s{0,3})?(?:assistant|model|response|output|ai|gpt)\s{0,3}:\s", re.IGNORECASE
+)
+_BOXED: Final = re.compile(r"\\boxed\s{0,3}\{((?:[^{}]|\{[^{}]{0,200}\}){0,200})\}")
+_TEXT_IN_BOX: Final = re.compile(r"\\(?:text|textbf|mathrm|mathbf|texttt)\s{0,3}\{([^{}]{0,200})\}")
+_TAG: Final = re.compile(
+    r"<(answer|label|class|output|final_answer|result)>(.{0,400}?)</\1>", re.IGNORECASE | re.DOTALL
+)
+_FENCE: Final = "```"
+
+
+def without_control_tokens(text: str) -> str:
+    """`text` without the tokens and role names that a chat template puts around a turn.
+
+    The answer ends at the first end of turn that anything stands before.
+    """
+    if "<" not in text and "[" not in text and ":" not in text:
+        return text
+    for end in _END_OF_TURN.finditer(text):
+        if _HEADER.sub("", text[: end.start()]).strip():
+            text = text[: end.start()]
+            break
+    bare = _HEADER.sub(" ", text)
+    role = _ROLE.match(bare)
+    return bare if role is None else bare[role.end() :]
+
+
+def declared(text: str) -> tuple[str, ...]:
+    r"""What stands in ``\boxed{}`` or in a tag such as ``<answer>``, in order; usually nothing."""
+    found = [_TEXT_IN_BOX.sub(r"\1", match[1]) for match in _BOXED.finditer(text)]
+    return tuple(part.strip() for part in (*found, *(match[2] for match in _TAG.finditer(text))))
+
+
+def unfenced(text: str) -> str:
+    """What stands in the code fence that is the whole of `text`, or `text` itself."""
+    body = text.strip()
+    opening, line_end, inside = body.partition("\n")
+    language = opening[len(_FENCE) :].strip()
+    fenced = opening.startswith(_FENCE) and (not language or language.isalnum())
+    if fenced and line_end and inside.endswith(_FENCE) and inside.count(_FENCE) == 1:
+        return inside[: -len(_FENCE)]
+    return text
