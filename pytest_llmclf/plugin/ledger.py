@@ -13,6 +13,7 @@ from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.plugin.collect import job_of
 from pytest_llmclf.plugin.run import run_if_any
 from pytest_llmclf.provenance import tool_version
+from pytest_llmclf.readers import STRICT, reader_name
 from pytest_llmclf.report import DatasetFacts, Report, Verdict, build, lost
 from pytest_llmclf.request import ModelIdentity
 
@@ -199,7 +200,12 @@ class Book:
             identity=self._identities.get(key),
             deselected=assignment.whole - len(expected),
             duration_s=None if ended is None else ended - self._began[key],
-            notes=(*dataset.warnings, *self._notices.get(key, ()), *self._strangers(assignment)),
+            notes=(
+                *dataset.warnings,
+                *_reader_note(assignment),
+                *self._notices.get(key, ()),
+                *self._strangers(assignment),
+            ),
             modelfile_digest=assignment.modelfile.digest(),
             instructions=assignment.instructions.prose,
             full_instructions=assignment.instructions,
@@ -239,3 +245,9 @@ class Book:
             for key, assignment in run.assignments.items()
             if key in self._expected or key in self._outcomes
         ]
+
+
+def _reader_note(assignment: Assignment) -> tuple[str, ...]:
+    """Who read the answers, where it is not the strict reader."""
+    name = reader_name(assignment.evaluation.reader)
+    return () if name == STRICT else (f"answers read by {name}, not by the strict reader",)
