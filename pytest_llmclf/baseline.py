@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pytest_llmclf.comparison import (
     Comparison,
     Tolerance,
     compare_predictions,
     relabelled,
-    short_digest,
 )
+from pytest_llmclf.provenance import compare_provenance
 from pytest_llmclf.render.predictions import parse_predictions
 
 if TYPE_CHECKING:
     from pytest_llmclf.render.predictions import PredictionsRecord
 
 _UPDATE = "review the change and commit new predictions with --snapshot-update"
-_SAID_AS: Final = {"model digest": "model digest", "modelfile": "Modelfile"}
 
 
 def compare(current: str, committed: str, *, subset: bool = False) -> Comparison:
@@ -44,11 +43,9 @@ def compare(current: str, committed: str, *, subset: bool = False) -> Comparison
         now.predictions,
         partial_now=subset,
         refused=_why_refused(now, before, subset=subset),
-        notes=[
-            f"{said_as} {short_digest(before.head.get(name))} -> {short_digest(now.head.get(name))}"
-            for name, said_as in _SAID_AS.items()
-            if before.head.get(name) != now.head.get(name)
-        ],
+        provenance=compare_provenance(
+            before.provenance, now.provenance, images=_same_images(now, before, subset=subset)
+        ),
     )
 
 
@@ -73,8 +70,10 @@ def summary(comparison: Comparison, tolerance: Tolerance | None = None) -> str:
     """What a comparison with committed predictions came to, in one line."""
     if comparison.refused is not None:
         return comparison.refused
+    change = comparison.provenance
+    begin = [change.brief] if change is not None and change.brief else []
     why = why_failed(comparison, tolerance)
-    parts = [comparison.summary()]
+    parts = [*begin, comparison.summary()]
     if why is not None:
         parts.append(why)
     elif comparison.better:
@@ -84,6 +83,13 @@ def summary(comparison: Comparison, tolerance: Tolerance | None = None) -> str:
             "no net loss" if comparison.net_loss <= 0 else "no more loss than chance explains"
         )
     return "; ".join([*parts, *comparison.notes])
+
+
+def _same_images(now: PredictionsRecord, before: PredictionsRecord, *, subset: bool) -> bool | None:
+    """By the digest of the image set; that of a sample is its own and tells nothing."""
+    if now.head.get("dataset") == before.head.get("dataset"):
+        return True
+    return None if subset else False
 
 
 def _why_refused(now: PredictionsRecord, before: PredictionsRecord, *, subset: bool) -> str | None:

@@ -14,8 +14,6 @@ from pytest_llmclf.request import NO_VERSION
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_llmclf.report import Report
-
 MOST_LINES: Final = 2000
 """Lines of instructions that are compared as text; whether they are the same, the digest tells."""
 
@@ -55,20 +53,6 @@ class Provenance:
     text: tuple[str, ...] = ()
     modelfile: str = ""
     tool: str = ""
-
-
-def provenance_of(report: Report) -> Provenance:
-    """What is known of a report."""
-    identity, full = report.identity, report.full_instructions
-    return Provenance(
-        model=report.model,
-        weights="" if identity is None else identity.weights,
-        server="" if identity is None else identity.server_version,
-        instructions="" if full is None else full.digest(),
-        text=() if full is None else full.lines()[:MOST_LINES],
-        modelfile=report.modelfile_digest,
-        tool=report.tool,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,9 +182,7 @@ def compare_provenance(
         note("Modelfile", _plain("Modelfile", *map(short, (before.modelfile, now.modelfile))))
     note("model", _model(before, now))
     note("server version", _server(before.server, now.server))
-    if images is False:
-        note("images", Difference(what="images", before="one set", now="another"))
-    else:
+    if images is not False:  # then the comparison is refused, which names them
         note("images", "same" if images else "unknown")
     tool = _plain(_TOOL, before.tool, now.tool)
     if tool != "same":  # seldom the cause of anything: said where it differs or may differ

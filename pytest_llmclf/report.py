@@ -10,6 +10,7 @@ from pytest_llmclf.clusters import clusters_of
 from pytest_llmclf.ledger import ledger_of
 from pytest_llmclf.metrics import Confusion
 from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.provenance import MOST_LINES, Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -141,6 +142,20 @@ class Report:
     def predictions(self) -> Predictions:
         """Every prediction, to be held against the committed ones."""
         return Predictions(report=self)
+
+    @property
+    def provenance(self) -> Provenance:
+        """What the results depend on besides the images."""
+        identity, full = self.identity, self.full_instructions
+        return Provenance(
+            model=self.model,
+            weights="" if identity is None else identity.weights,
+            server="" if identity is None else identity.server_version,
+            instructions="" if full is None else full.digest(),
+            text=() if full is None else full.lines()[:MOST_LINES],
+            modelfile=self.modelfile_digest,
+            tool=self.tool,
+        )
 
     @property
     def accuracy(self) -> Ratio:

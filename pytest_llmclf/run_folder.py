@@ -30,6 +30,7 @@ from pytest_llmclf.json_values import (
 from pytest_llmclf.ledger import Ledger
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
 from pytest_llmclf.prompt import Instructions
+from pytest_llmclf.provenance import ProvenanceChange
 from pytest_llmclf.report import DatasetFacts, Report, Verdict, VerdictWord, build
 from pytest_llmclf.request import ModelIdentity
 
@@ -73,6 +74,7 @@ _BASELINE_FITS: Final = {
     **dict.fromkeys(("cases", "new", "missing", "unanswered", "not_asked", "notes"), is_texts),
     "correct": is_count,
     "changes": is_objects,
+    "provenance": is_object_or_none,
     "refused": is_text_or_none,
 }
 _SUMMARY_FITS: Final = {
@@ -292,7 +294,11 @@ def _baseline(entry: Mapping[str, Any]) -> tuple[tuple[str, str], Comparison]:
     require(entry, _BASELINE_FITS)
     lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
     changes = tuple(map(_change, entry["changes"]))
-    comparison: Comparison = _known(Comparison, {**entry, **lists, "changes": changes})
+    change = entry.get("provenance")
+    provenance = None if change is None else ProvenanceChange.from_json(change)
+    comparison: Comparison = _known(
+        Comparison, {**entry, **lists, "changes": changes, "provenance": provenance}
+    )
     key = (entry["evaluation"], entry["model"])
     cases = set(comparison.cases)
     known = {change.case for change in changes} & cases

@@ -90,7 +90,10 @@ def run(arguments: argparse.Namespace) -> int:
         ) from error
     if not arguments.quiet:
         style = style_of(sys.stdout)
-        write(sys.stdout, terminal.lines(found.reports, found.verdicts, style))
+        write(
+            sys.stdout,
+            terminal.lines(found.reports, found.verdicts, style, baselines=found.baselines),
+        )
     for path in (*written, page):
         sys.stdout.write(f"{path}\n")
     return 0
@@ -99,7 +102,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _write(found: RunFolder, out: Path, *, parquet: bool) -> tuple[Path, ...]:
     if out.resolve() == found.path.resolve():
         # What was read is the truth and stays as it is.
-        return write_reports(out, found.reports, found.verdicts, parquet=parquet)
+        return write_reports(
+            out, found.reports, found.verdicts, baselines=found.baselines, parquet=parquet
+        )
     return write_run(
         out,
         found.reports,

@@ -15,11 +15,13 @@ from pytest_llmclf.comparison.paired import difference_interval, mcnemar_anytime
 from pytest_llmclf.comparison.prediction import prediction
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.metrics import Ratio
+from pytest_llmclf.provenance import compare_provenance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_llmclf.comparison.prediction import Prediction
+    from pytest_llmclf.provenance import ProvenanceChange
     from pytest_llmclf.report import Report
     from pytest_llmclf.stats import Interval
 
@@ -120,6 +122,8 @@ class Comparison:
         not_asked: Images that both have, but one side stopped before; in no count.
         refused: Why the two cannot be compared at all, with the remedy; else ``None``.
         notes: What else is not the same on both sides, one line each.
+        provenance: What both sides have in common besides the answers; ``None`` where that was
+            not looked at.
     """
 
     cases: tuple[str, ...]
@@ -131,6 +135,7 @@ class Comparison:
     not_asked: tuple[str, ...] = ()
     refused: str | None = None
     notes: tuple[str, ...] = ()
+    provenance: ProvenanceChange | None = None
 
     @property
     def common(self) -> int:
@@ -246,6 +251,7 @@ def compare_predictions(
     partial_now: bool = False,
     refused: str | None = None,
     notes: Sequence[str] = (),
+    provenance: ProvenanceChange | None = None,
 ) -> Comparison:
     """Compare two sides, whatever the order of their images.
 
@@ -256,6 +262,7 @@ def compare_predictions(
         partial_now: Whether `now` left images out on purpose; they are then not missing.
         refused: Why the two cannot be compared, if that is known already.
         notes: What else is not the same on both sides.
+        provenance: What both sides have in common besides the answers.
     """
     both = sorted(before.keys() & now.keys())
     not_asked = [case for case in both if "not_needed" in (before[case].kind, now[case].kind)]
@@ -273,6 +280,7 @@ def compare_predictions(
         not_asked=tuple(not_asked),
         refused=refused,
         notes=tuple(notes),
+        provenance=provenance,
     )
 
 
@@ -309,31 +317,29 @@ def compare_reports(before: Report, now: Report) -> Comparison:
         {outcome.case: prediction(outcome) for outcome in report.outcomes}
         for report in (before, now)
     ]
-    notes = tuple(
-        f"{what} {short_digest(first)} -> {short_digest(second)}"
-        for what, first, second in (
-            ("Modelfile", before.modelfile_digest, now.modelfile_digest),
-            ("model digest", *_digests(before, now)),
-        )
-        if first != second
-    )
     return compare_predictions(
         *sides,
         partial_before=_partial(before),
         partial_now=_partial(now),
         refused=_why_refused(before, now, *sides),
-        notes=notes,
+        provenance=compare_provenance(
+            before.provenance, now.provenance, images=_same_images(before, now)
+        ),
     )
 
 
-def _digests(before: Report, now: Report) -> tuple[str, str]:
-    """Digests of a model on both sides; nothing where the sides are different models anyway."""
-    if before.model != now.model:
-        return "", ""
-    first, second = (
-        "" if report.identity is None else report.identity.digest for report in (before, now)
-    )
-    return first, second
+def _same_images(before: Report, now: Report) -> bool | None:
+    """Whether the images that both sides have are the same; ``None`` where nobody knows."""
+    first = {outcome.case: outcome.sha256 for outcome in before.outcomes}
+    pairs = [
+        (first[outcome.case], outcome.sha256) for outcome in now.outcomes if outcome.case in first
+    ]
+    if any(one and other and one != other for one, other in pairs):
+        return False
+    if pairs and all(one and other for one, other in pairs):
+        return True
+    hashes = before.dataset.content_hash, now.dataset.content_hash
+    return True if hashes[0] and hashes[0] == hashes[1] else None
 
 
 def short_digest(digest: str | None) -> str:

@@ -13,6 +13,7 @@ from pytest_llmclf.render.markdown import markdown_summary
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from pytest_llmclf.comparison import Comparison
     from pytest_llmclf.report import Report, Verdict
 
 STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
@@ -28,6 +29,7 @@ def write_summaries(
     verdicts: Sequence[Verdict],
     path: Path | None = None,
     environ: Mapping[str, str] = os.environ,
+    baselines: Mapping[tuple[str, str], Comparison] | None = None,
 ) -> None:
     """Write the summary to `path`, and append it to the job's summary where there is one.
 
@@ -37,7 +39,7 @@ def write_summaries(
     step = environ.get(STEP_SUMMARY)
     if path is None and not step:
         return
-    text = markdown_summary(reports, verdicts)
+    text = markdown_summary(reports, verdicts, baselines=baselines)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -138,7 +138,9 @@ class Reporter:
                 "free disk space or choose another folder with --llmclf-run"
             )
         try:
-            write_summaries(reports, book.verdicts, run.settings.summary)
+            write_summaries(
+                reports, book.verdicts, run.settings.summary, baselines=book.comparisons
+            )
         except OSError as error:
             self._troubles.append(f"the Markdown summary could not be written: {error}")
 

@@ -91,7 +91,9 @@ def print_reports(
     every = config.get_verbosity() > 1
     _print(
         reporter,
-        gate_lines(verdicts, style) if brief else lines(reports, verdicts, style, every=every),
+        gate_lines(verdicts, style)
+        if brief
+        else lines(reports, verdicts, style, every=every, baselines=book.comparisons),
     )
     own = () if run.store_notice is None else (run.store_notice,)
     # The full reports tell what is to be noticed of servers themselves.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.comparison import SIGNIFICANCE
 from pytest_llmclf.comparison.models import compare_models
 from pytest_llmclf.render import numbers
+from pytest_llmclf.render.changes import change_lines, change_text
 from pytest_llmclf.render.text import Line, Style, left, width
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def comparison_lines(
     tests: int = 1,
     most: int = MOST,
 ) -> Iterator[Line]:
-    """Two sides: accuracies, difference, what chance says of it, and the images that differ.
+    """What else differs, accuracies, what chance says of them, and the images that differ.
 
     Args:
         comparison: The second side held against the first.
@@ -81,6 +83,7 @@ def comparison_lines(
         tests: How many comparisons that p-value is for.
         most: Most images named in one list.
     """
+    yield from change_lines(comparison.provenance, style, _INDENT * 2)
     yield from summary_lines(comparison, names, style, p_value=p_value, tests=tests)
     if comparison.refused is None:
         yield from _lists(comparison, _shown(names, style), style, most)
@@ -94,7 +97,7 @@ def summary_lines(
     p_value: float | None = None,
     tests: int = 1,
 ) -> Iterator[Line]:
-    """`comparison_lines` without the images."""
+    """`comparison_lines` without what else differs, and without the images."""
     if comparison.refused is not None:
         yield from _wrapped(style, f"not compared: {comparison.refused}", "yellow")
         return
@@ -193,6 +196,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     return {
         "refused": comparison.refused,
         "notes": list(comparison.notes),
+        "provenance": None if comparison.provenance is None else asdict(comparison.provenance),
         "images": comparison.common,
         "correct": [comparison.before.hits, comparison.now.hits],
         "difference": comparison.difference,
@@ -223,7 +227,8 @@ def baseline_lines(comparison: Comparison, reason: str | None, most: int = MOST)
         most: Most images named in one list.
     """
     safe = Style().safe
-    lines = [reason] if reason else []
+    lines = change_text(comparison.provenance)
+    lines += [reason] if reason else []
     if comparison.refused is None:
         # The remedy stands in front: pytest shows eight lines of an explanation unless -vv.
         lines.append(comparison.summary())

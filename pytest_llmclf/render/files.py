@@ -84,7 +84,7 @@ def write_run(
     folder.mkdir(parents=True, exist_ok=True)
     written = [
         write_pieces(folder / "outcomes.jsonl", map(_encoded, _jsonl_lines(reports))),
-        *write_reports(folder, reports, verdicts, parquet=parquet),
+        *write_reports(folder, reports, verdicts, baselines=baselines, parquet=parquet),
     ]
     summary = {
         "schema": SCHEMA,
@@ -109,6 +109,7 @@ def write_reports(
     reports: Sequence[Report],
     verdicts: Sequence[Verdict] = (),
     *,
+    baselines: Mapping[tuple[str, str], Comparison] | None = None,
     parquet: bool = False,
 ) -> tuple[Path, ...]:
     """Write what follows from the outcomes, and return the paths.
@@ -117,6 +118,7 @@ def write_reports(
         folder: Where to; must be there.
         reports: What was found, one an evaluation and model.
         verdicts: What the gates came to.
+        baselines: By evaluation and model, the committed predictions against the run.
         parquet: Whether to write `outcomes.parquet`, too.
 
     Raises:
@@ -127,8 +129,8 @@ def write_reports(
         _need_parquet()
     written = [
         write_pieces(folder / "outcomes.csv", map(_encoded, _csv_lines(reports))),
-        _write(folder / "report.txt", report_text(reports, verdicts)),
-        _write(folder / "summary.md", markdown_summary(reports, verdicts)),
+        _write(folder / "report.txt", report_text(reports, verdicts, baselines)),
+        _write(folder / "summary.md", markdown_summary(reports, verdicts, baselines=baselines)),
     ]
     if parquet:
         from pytest_llmclf.frames import write_parquet
@@ -181,9 +183,13 @@ def _csv_lines(reports: Sequence[Report]) -> Iterator[str]:
             yield line.getvalue()
 
 
-def report_text(reports: Iterable[Report], verdicts: Sequence[Verdict]) -> str:
+def report_text(
+    reports: Iterable[Report],
+    verdicts: Sequence[Verdict],
+    baselines: Mapping[tuple[str, str], Comparison] | None = None,
+) -> str:
     """What the terminal shows, without colour, with every class and six digits."""
-    lines = terminal.lines(reports, verdicts, REPORT_STYLE)
+    lines = terminal.lines(reports, verdicts, REPORT_STYLE, baselines=baselines)
     return "".join(f"{line.text}\n" for line in lines)
 
 

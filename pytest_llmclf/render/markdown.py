@@ -14,13 +14,14 @@ from pytest_llmclf.calibration import ece, lacking
 from pytest_llmclf.comparison.models import compare_models
 from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render import numbers
+from pytest_llmclf.render.changes import diff_markdown
 from pytest_llmclf.render.comparison import summary_lines
 from pytest_llmclf.render.diagnosis import diagnosis_lines
 from pytest_llmclf.render.terminal import clusters_text, with_interval
 from pytest_llmclf.render.text import Style, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.comparison import ChangeKind, Comparison
     from pytest_llmclf.comparison.runs import Compared, ComparedWord
@@ -76,6 +77,7 @@ def markdown_summary(
     reports: Sequence[Report],
     verdicts: Sequence[Verdict] = (),
     *,
+    baselines: Mapping[tuple[str, str], Comparison] | None = None,
     title: str = "Image classification by LLMs",
     longest: int = LONGEST,
 ) -> str:
@@ -84,10 +86,12 @@ def markdown_summary(
     Args:
         reports: What was found, one an evaluation and model.
         verdicts: What the gates came to.
+        baselines: By evaluation and model, the committed predictions against the run.
         title: Of the whole, as its heading.
         longest: Characters that the reports' details may take together.
     """
     lines = [f"## {escaped(title)}", "", *_overview(reports, verdicts), *_gates(verdicts)]
+    lines += _with_room(_since(baselines or {}), longest // 2, "comparison")
     lines += _with_room(map(_section, reports), longest, "report")
     lines += _models(reports)
     return "\n".join(lines).rstrip() + "\n"
@@ -298,6 +302,9 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
             f"{start} {numbers.count(found.common)} | {len(found.broken)} | {len(found.fixed)} "
             f"| {numbers.score(pair.p_value)} |"
         )
+    for pair in compared:
+        both = " and ".join(map(code, (pair.first.model, pair.second.model)))
+        yield from ("", f"{code(pair.first.evaluation)}, {both}:", "", *_else(pair.comparison))
     test = "exact McNemar test (after an early stop one that holds however it was stopped)"
     yield from ("", f"<sub>p: {test}, for all pairs of an evaluation at once</sub>", "")
 
@@ -327,6 +334,7 @@ def _compared_overview(compared: Sequence[Compared]) -> Iterator[str]:
 def _compared_section(each: Compared) -> Iterator[str]:
     models = " and ".join(map(code, dict.fromkeys((each.before.model, each.now.model))))
     yield from (f"### {code(each.before.evaluation)} · {models}", "")
+    yield from _else(each.comparison)
     found = summary_lines(
         each.comparison, ("A", "B"), _ENDLESS, p_value=each.p_value, tests=each.tests
     )
@@ -336,6 +344,25 @@ def _compared_section(each: Compared) -> Iterator[str]:
         return
     for kind in _CHANGES:
         yield from _changes(each.comparison, kind)
+
+
+def _else(comparison: Comparison) -> Iterator[str]:
+    """What else differs; a diff is code, where nothing is interpreted."""
+    change = comparison.provenance
+    if change is None:
+        return
+    for sentence, diff in change.sentences():
+        yield f"- {escaped(sentence)}"
+        yield from diff_markdown(diff)
+
+
+def _since(baselines: Mapping[tuple[str, str], Comparison]) -> Iterator[list[str]]:
+    """What else changed since predictions were committed."""
+    for (evaluation, model), comparison in baselines.items():
+        found = list(_else(comparison))
+        if found:
+            head = f"**Since the committed predictions: {code(evaluation)} · {code(model)}**"
+            yield [head, "", *found, ""]
 
 
 def _changes(comparison: Comparison, kind: ChangeKind) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from pytest_llmclf.comparison.prediction import Prediction
+from pytest_llmclf.provenance import Provenance
 
 if TYPE_CHECKING:
     from pytest_llmclf.outcome import Outcome, OutcomeKind
@@ -24,6 +25,9 @@ _MARKS: dict[OutcomeKind, str] = {
     "not_needed": "-",
     "lost": "!",
 }
+_UNKNOWN: Final = "unknown"
+_TEXT: Final = "# | "
+"""Begins a line of the instructions, for a diff when they changed."""
 _NO_LABEL: Final = re.compile(r"\((?P<kind>unparsed|error|not_needed|lost)(?:: (?P<reason>.+))?\)")
 
 
@@ -35,7 +39,7 @@ def predictions_text(report: Report) -> str:
     is aligned, so that one changed image is one changed line. What could be misread (odd spaces,
     arrows, control characters) is written as a JSON string.
     """
-    digest = report.identity.digest if report.identity else ""
+    known = report.provenance
     ledger = report.ledger
     counts = (
         f"{ledger.collected} images: {ledger.correct} correct, "
@@ -51,10 +55,20 @@ def predictions_text(report: Report) -> str:
         f"# predictions, format {PREDICTIONS_FORMAT}",
         f"# evaluation: {_token(report.evaluation)}",
         f"# model: {_token(report.model)}",
-        f"# model digest: {_token(digest or 'unknown')}",
+        f"# model digest: {_token(known.weights or _UNKNOWN)}",
         f"# dataset: {_token(report.dataset.name)} {_token(report.dataset.content_hash)}",
         f"# modelfile: {_token(report.modelfile_digest or 'none')}",
         f"# {counts}",
+        *(
+            f"# {name}: {_token(value)}"
+            for name, value in (
+                ("server", known.server),
+                ("pytest-llmclf", known.tool),
+                ("instructions", known.instructions),
+            )
+            if value
+        ),
+        *(f"{_TEXT}{line}".rstrip() for line in known.text),
     ]
     return "\n".join([*head, *map(_prediction, report.outcomes)]) + "\n"
 
@@ -94,10 +108,38 @@ class PredictionsRecord:
     Attributes:
         head: What its first lines say, by name.
         predictions: By case.
+        instructions: Lines of what the model was told; none in a text of an earlier version.
     """
 
     head: dict[str, str]
     predictions: dict[str, Prediction]
+    instructions: tuple[str, ...] = ()
+
+    @property
+    def provenance(self) -> Provenance:
+        """What the predictions depend on, as far as the head says it."""
+        model = self._said("model")
+        # Before these lines were written, the digest of a model on Ollama was that of one derived
+        # for the instructions, and tells nothing of the model itself.
+        early = not {"server", "pytest-llmclf", "instructions"} & self.head.keys()
+        derived = early and model.startswith("ollama:")
+        return Provenance(
+            model=model,
+            weights="" if derived else self._said("model digest"),
+            server=self._said("server"),
+            instructions=self._said("instructions"),
+            text=self.instructions,
+            modelfile=self._said("modelfile"),
+            tool=self._said("pytest-llmclf"),
+        )
+
+    def _said(self, name: str) -> str:
+        """A line of the head; empty where it is not there or says that nothing is known."""
+        try:
+            value = _text(self.head.get(name, ""))
+        except ValueError:
+            return ""
+        return "" if value in (_UNKNOWN, "none") else value
 
 
 def parse_predictions(text: str) -> PredictionsRecord:
@@ -108,8 +150,11 @@ def parse_predictions(text: str) -> PredictionsRecord:
     """
     head: dict[str, str] = {}
     predictions: dict[str, Prediction] = {}
+    instructions: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
-        if line.startswith("# "):
+        if line.startswith(_TEXT.rstrip()):
+            instructions.append(line.removeprefix(_TEXT.rstrip()).removeprefix(" "))
+        elif line.startswith("# "):
             name, _, value = line[2:].partition(": " if ": " in line else ", format ")
             head["format" if name == "predictions" else name] = value
         elif line.strip():
@@ -117,7 +162,7 @@ def parse_predictions(text: str) -> PredictionsRecord:
             if case in predictions:
                 raise ValueError(f"line {number} has {case} a second time")
             predictions[case] = found
-    return PredictionsRecord(head=head, predictions=predictions)
+    return PredictionsRecord(head=head, predictions=predictions, instructions=tuple(instructions))
 
 
 def _parse_line(line: str, number: int) -> tuple[str, Prediction]:

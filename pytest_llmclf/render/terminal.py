@@ -17,6 +17,7 @@ from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.gate.evidence import interval_of
 from pytest_llmclf.render import matrix, numbers
 from pytest_llmclf.render.calibration import calibration_lines
+from pytest_llmclf.render.changes import baseline_change_lines
 from pytest_llmclf.render.comparison import model_lines
 from pytest_llmclf.render.diagnosis import diagnosis_lines
 from pytest_llmclf.render.stability import stability_lines
@@ -24,8 +25,9 @@ from pytest_llmclf.render.text import Line, cut, left, right, width
 from pytest_llmclf.stability import stability
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from pytest_llmclf.comparison import Comparison
     from pytest_llmclf.metrics import ClassScores, Measure, Ratio
     from pytest_llmclf.outcome import Outcome, OutcomeKind
     from pytest_llmclf.render.text import Mark, Style
@@ -50,9 +52,14 @@ _VERDICTS: dict[VerdictWord, tuple[Mark, ...]] = {
 
 
 def lines(
-    reports: Iterable[Report], verdicts: Sequence[Verdict], style: Style, *, every: bool = False
+    reports: Iterable[Report],
+    verdicts: Sequence[Verdict],
+    style: Style,
+    *,
+    every: bool = False,
+    baselines: Mapping[tuple[str, str], Comparison] | None = None,
 ) -> Iterator[Line]:
-    """Every report, the models of one evaluation side by side, then the gates.
+    """Every report, the models of one evaluation side by side, what else changed, then the gates.
 
     Args:
         reports: What was found, one an evaluation and model.
@@ -60,6 +67,7 @@ def lines(
         style: What the place can show.
         every: Whether to name every picture that was not answered right, rather than a few of
             each kind.
+        baselines: By evaluation and model, the committed predictions against the run.
     """
     shown = list(reports)
     for report in shown:
@@ -68,6 +76,10 @@ def lines(
     compared = list(model_lines(shown, style))
     if compared:
         yield from (*compared, Line())
+    changes = {key: found.provenance for key, found in (baselines or {}).items()}
+    changed = list(baseline_change_lines(changes, style))
+    if changed:
+        yield from (*changed, Line())
     yield from gate_lines(verdicts, style)
 
 

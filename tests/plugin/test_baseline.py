@@ -104,7 +104,8 @@ def test_another_modelfile_is_said(committed: Colours) -> None:
     path = committed.root / "modelfiles" / "colours.Modelfile"
     path.write_text("FROM llava\nSYSTEM Name the colour.\n")
     assert run(committed).ret == pytest.ExitCode.OK
-    assert "as committed; Modelfile " in verdict(committed)[1]
+    text = verdict(committed)[1]
+    assert text == f"baseline: instructions changed; {ALL} predictions as committed"
 
 
 def test_a_file_that_was_not_merged_is_refused(committed: Colours) -> None:
@@ -113,7 +114,8 @@ def test_a_file_that_was_not_merged_is_refused(committed: Colours) -> None:
     path.write_text(path.read_text("utf-8") + "<<<<<<< ours\n", "utf-8")
     result = run(committed, "-vv")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert "cannot be read: line 20 is not a prediction" in result.stdout.str()
+    place = len(path.read_text("utf-8").splitlines())
+    assert f"cannot be read: line {place} is not a prediction" in result.stdout.str()
 
 
 def test_a_few_flips_are_chance(committed: Colours) -> None:

@@ -17,11 +17,13 @@ from pytest_llmclf.render.predictions import predictions_text
 from pytest_llmclf.report import DatasetFacts
 from pytest_llmclf.request import ModelIdentity
 from tests.unit.ended import ended
+from tests.unit.test_full_instructions import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmclf.outcome import OutcomeKind
+    from pytest_llmclf.prompt import Instructions
 
 
 KINDS: dict[str, OutcomeKind] = {"?": "unparsed", "!": "error", "-": "not_needed"}
@@ -36,6 +38,7 @@ def text(
     expected: str = "cat",
     digest: str = "sha256:1",
     modelfile: str = "",
+    told: Instructions | None = None,
 ) -> str:
     """Predictions on so many cats; ``?`` is unparsed, ``!`` unanswered, ``-`` not asked."""
     outcomes = [
@@ -55,7 +58,10 @@ def text(
         model=model,
         dataset=facts,
         outcomes=outcomes,
-        identity=ModelIdentity(backend="ollama", name="llava", digest=digest),
+        identity=ModelIdentity(
+            backend="ollama", name="llava", digest="derived", details={"base digest": digest}
+        ),
+        full_instructions=told,
         modelfile_digest=modelfile,
     )
     return predictions_text(found)
@@ -167,13 +173,13 @@ def test_a_damaged_file_is_refused(damage: str, what: str) -> None:
     assert "--snapshot-update" in refused
 
 
-def test_other_weights_and_another_modelfile_are_said() -> None:
+def test_other_weights_are_said() -> None:
     """They refuse nothing, but explain much."""
-    now = text(["cat"], digest="sha256:" + "b" * 64, modelfile="c" * 64)
-    found = compare(now, text(["cat"], digest="sha256:" + "a" * 64))
+    now = text(["cat"], digest="sha256:" + "b" * 64, modelfile="c" * 64, told=WHOLE)
+    found = compare(now, text(["cat"], digest="sha256:" + "a" * 64, told=WHOLE))
     assert summary(found) == (
-        "1 prediction as committed; model digest sha256:aaaaaaaaaaaa -> sha256:bbbbbbbbbbbb; "
-        "Modelfile none -> cccccccccccc"
+        "model changed (digest sha256:aaaaaaaaaaaa -> digest sha256:bbbbbbbbbbbb); "
+        "1 prediction as committed"
     )
     assert why_failed(found) is None
 

@@ -25,6 +25,7 @@ from tests.unit.ended import ended
 
 RIGHT = "+" * 20
 WORSE = "x" * 8 + "+" * 12
+UNKNOWN = ("instructions", "model", "server version", "version of pytest-llmclf")
 CHANCE = "x" * 2 + "+" * 18
 MIXED = "x" + "+" * 19
 
@@ -89,14 +90,15 @@ def test_what_is_printed(
     second = write(tmp_path / "b", report(WORSE))
     main(["compare", str(first), str(second)])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:5] == [
+    assert lines[:6] == [
         f"A  {first}",
         f"B  {second}",
         "",
         "pets · ollama:llava",
+        f"    the same images; unknown whether the same: {', '.join(UNKNOWN)}",
         "    A  accuracy 1.000 (20/20)",
     ]
-    assert "A is better on 8 images, B on 0" in lines[7]
+    assert "A is better on 8 images, B on 0" in lines[8]
     assert "      00: expected cat, A: cat, B: dog" in lines
     assert "\x1b" not in "".join(lines)
 

@@ -57,7 +57,7 @@ def report(
             cases_in_dataset=len(signs) if whole is None else whole,
         ),
         outcomes=outcomes,
-        identity=ModelIdentity(backend="ollama", name="llava", digest="sha256:1"),
+        identity=ModelIdentity(backend="llamacpp", name="llava", digest="sha256:1"),
         **more,
     )
 
@@ -164,18 +164,25 @@ def test_part_of_the_images_is_compared_with_its_part() -> None:
         assert (found.common, found.new, found.missing) == (2, (), ())
 
 
-def test_another_modelfile_and_other_weights_are_notes() -> None:
-    """Two models of different names need not be told that they differ."""
+def test_another_modelfile_and_other_weights_are_said() -> None:
+    """Of runs of an earlier version, which kept no instructions, the Modelfile's digest tells."""
     before = report("+", modelfile_digest="a" * 64)
     now = report("+", modelfile_digest="b" * 64)
     assert now.identity is not None
     now = replace(now, identity=replace(now.identity, digest="sha256:2"))
-    assert compare_reports(before, now).notes == (
-        "Modelfile aaaaaaaaaaaa -> bbbbbbbbbbbb",
-        "model digest sha256:1 -> sha256:2",
+    assert changed(before, now) == (
+        "Modelfile changed (aaaaaaaaaaaa -> bbbbbbbbbbbb), "
+        "model changed (digest sha256:1 -> digest sha256:2)"
     )
     other = replace(report("+", "ollama:other"), identity=now.identity)
-    assert compare_reports(report("+"), other).notes == ()
+    assert changed(report("+"), other) == "model changed (ollama:llava -> ollama:other)"
+
+
+def changed(before: Report, now: Report) -> str:
+    """What else differs, in one line."""
+    found = compare_reports(before, now).provenance
+    assert found is not None
+    return found.brief
 
 
 def test_pairs_are_of_one_evaluation() -> None:

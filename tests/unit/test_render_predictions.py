@@ -41,7 +41,7 @@ def text(*outcomes: Outcome, labels: tuple[str, ...] = ("cat", "dog"), **more: A
         evaluation="pets",
         model="ollama:llava",
         dataset=DatasetFacts(name="pets", content_hash="abc", labels=labels),
-        identity=ModelIdentity(backend="ollama", name="llava", digest="sha256:1"),
+        identity=ModelIdentity(backend="llamacpp", name="llava", digest="sha256:1"),
         outcomes=outcomes,
         **more,
     )

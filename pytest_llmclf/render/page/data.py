@@ -317,6 +317,12 @@ def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
         "now": order[id(pair.now)],
         "refused": comparison.refused,
         "notes": list(comparison.notes),
+        "else": []
+        if comparison.provenance is None
+        else [
+            [cut(sentence, LONGEST), cut("\n".join(diff), _LONGEST_TOLD)]
+            for sentence, diff in comparison.provenance.sentences()
+        ],
         "common": comparison.common,
         "accuracies": [numbers.counted(comparison.before), numbers.counted(comparison.now)],
         "difference": None if comparison.difference is None else f"{comparison.difference:+.3f}",

@@ -297,9 +297,13 @@ function pairCard(pair, key) {
     el("span", { class: "arrow" }, " → "),
     foreign(pair.names[1]),
   );
+  const changes = pair.else.map(([sentence, diff]) => [
+    el("p", { class: "note" }, foreign(sentence)),
+    diff ? el("pre", { class: "raw" }, el("bdi", {}, visible(diff))) : null,
+  ]);
   const notes = pair.notes.map((note) => el("p", { class: "note" }, foreign(note)));
   if (pair.refused !== null) {
-    return el("div", { class: "pair" }, head, el("p", {}, "Not compared: ", foreign(pair.refused)), notes);
+    return el("div", { class: "pair" }, head, changes, el("p", {}, "Not compared: ", foreign(pair.refused)), notes);
   }
   const word = pair.word;
   const tests = pair.tests > 1 ? `, for all ${pair.tests} comparisons together` : "";
@@ -324,6 +328,7 @@ function pairCard(pair, key) {
     "div",
     { class: "pair" },
     head,
+    changes,
     el(
       "p",
       { class: "pair-word" },
