@@ -16,6 +16,7 @@ from pytest_llmclf.commands import (
     new,
     predict,
     report,
+    reread,
 )
 from pytest_llmclf.errors import LlmclfError
 
@@ -28,7 +29,7 @@ TROUBLE = 2
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
-_COMMANDS = (doctor, import_, new, describe, predict, compare, report, cache, completion)
+_COMMANDS = (doctor, import_, new, describe, predict, compare, report, reread, cache, completion)
 """Modules with ``add_parser``, which sets the default ``run``."""
 
 

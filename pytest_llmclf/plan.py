@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from pytest_llmclf import dataset as datasets
@@ -11,7 +10,7 @@ from pytest_llmclf import modelfile as modelfiles
 from pytest_llmclf.assignment import Assignment
 from pytest_llmclf.clusters import check_group
 from pytest_llmclf.errors import DatasetError, SettingsError
-from pytest_llmclf.gate import check_gates
+from pytest_llmclf.gate import addressed_to, check_gates
 from pytest_llmclf.label import Label, LabelSet
 from pytest_llmclf.picture import PictureLimits
 from pytest_llmclf.prompt import compose
@@ -115,7 +114,7 @@ def assign(
 
 def gates_for(evaluation: Evaluation, settings: Settings) -> tuple[Gate, ...]:
     """The gates of an evaluation, then those that the run adds to it by name or pattern."""
-    added = (gate for name, gate in settings.gates if fnmatchcase(evaluation.title, name))
+    added = addressed_to(evaluation.title, settings.gates)
     return (*evaluation.given_gates, *added)
 
 

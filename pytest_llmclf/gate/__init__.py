@@ -19,7 +19,7 @@ from pytest_llmclf.gate.threshold import EVERY, Threshold
 from pytest_llmclf.report import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.case import Case
     from pytest_llmclf.report import Report, Undecided, VerdictWord
@@ -164,6 +164,25 @@ def parse_addressed(text: str) -> tuple[str, Gate]:
     """
     name, expression = split_address(text)
     return name, Gate(expression)
+
+
+def addressed_to(title: str, gates: Iterable[tuple[str, Gate]]) -> tuple[Gate, ...]:
+    """Those of addressed gates that are meant for an evaluation."""
+    return tuple(gate for name, gate in gates if fnmatchcase(title, name))
+
+
+def check_addresses(gates: Iterable[tuple[str, Gate]], titles: Sequence[str]) -> None:
+    """Refuse a gate whose name no evaluation has.
+
+    Raises:
+        SettingsError: Which gate, and what was probably meant.
+    """
+    for name, gate in gates:
+        if not any(fnmatchcase(title, name) for title in titles):
+            raise SettingsError(
+                f"{name}: {gate.expression}: {name!r} is not one of "
+                f"{', '.join(titles)}{nearest(name, titles)}"
+            )
 
 
 def check_gates(

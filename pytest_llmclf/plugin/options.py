@@ -189,17 +189,14 @@ def check_gate_names(config: pytest.Config, run: Run) -> None:
     """
     if not config.option.llmclf_gate:
         return
-    from fnmatch import fnmatchcase
-
-    from pytest_llmclf.errors import nearest
+    from pytest_llmclf.errors import SettingsError
+    from pytest_llmclf.gate import check_addresses
 
     titles = list(dict.fromkeys(key[0] for key in run.assignments))
-    for name, gate in _parse_gates("--llmclf-gate", config.option.llmclf_gate):
-        if not any(fnmatchcase(title, name) for title in titles):
-            raise pytest.UsageError(
-                f"--llmclf-gate {name}: {gate.expression}: {name!r} is not one of "
-                f"{', '.join(titles)}{nearest(name, titles)}"
-            )
+    try:
+        check_addresses(_parse_gates("--llmclf-gate", config.option.llmclf_gate), titles)
+    except SettingsError as error:
+        raise pytest.UsageError(f"--llmclf-gate {error}") from error
 
 
 def _parse_models(texts: list[str]) -> tuple[ModelSpec, ...]:

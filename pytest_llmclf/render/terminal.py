@@ -9,12 +9,14 @@ for line in terminal.lines(reports, verdicts, style):
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.calibration import calibration
 from pytest_llmclf.clusters import counted
 from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.gate.evidence import interval_of
+from pytest_llmclf.readers.unread import unread_answers
 from pytest_llmclf.render import matrix, numbers
 from pytest_llmclf.render.calibration import calibration_lines
 from pytest_llmclf.render.changes import baseline_change_lines
@@ -369,6 +371,28 @@ def _examples(cases: Sequence[str], taken: int, style: Style) -> str:
     return f"{text}, …" if len(cases) > EXAMPLES else text
 
 
+def _answer_lines(
+    found: Sequence[Outcome], indent: str, style: Style, *, every: bool
+) -> Iterator[Line]:
+    """Unread answers with the image that each was given to first, the most frequent ones first.
+
+    With `every`, each image and its answer.
+    """
+    if every:
+        answers = tuple(chain.from_iterable(unread_answers([outcome]) for outcome in found))
+    else:
+        answers = unread_answers(found)
+    for answer in answers if every else answers[:EXAMPLES]:
+        times = len(answer.cases)
+        case = style.name(answer.cases[0], style.width // 2)
+        more = f" and {times - 1} more" if times > 1 else ""
+        room = style.width - len(indent) - width(case) - len(more) - 2
+        yield style.line(indent, (case + more, "light"), f"  {style.quote(answer.text, room)}")
+    left_out = len(answers) - EXAMPLES
+    if left_out > 0 and not every:
+        yield style.line(f"{indent}and {left_out} other answers")
+
+
 def _grouped(
     report: Report, kind: OutcomeKind, title: str, mark: Mark, style: Style, *, every: bool
 ) -> Iterator[Line]:
@@ -391,8 +415,4 @@ def _grouped(
             else:
                 yield style.line(indent, (_examples(cases, len(indent), style), "light"))
             continue
-        for outcome in found if every else found[:EXAMPLES]:
-            case = style.name(outcome.case, style.width // 2)
-            said = "" if outcome.answer is None else outcome.answer.text
-            room = style.width - len(indent) - width(case) - 2
-            yield style.line(indent, (case, "light"), f"  {style.quote(said, room)}")
+        yield from _answer_lines(found, indent, style, every=every)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_llmclf.calibration import TARGET, coverage_curve
 from pytest_llmclf.comparison import SIGNIFICANCE
 from pytest_llmclf.gate.evidence import interval_of
+from pytest_llmclf.readers.unread import unread_answers
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.diagnosis import LEGEND, finding_text
 from pytest_llmclf.render.page.cases import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.stability import Stability
 
 _LONGEST_TOLD: Final = 200_000
+_MOST_UNREAD: Final = 10
 """Most characters of what a model was told: a thousand labels with a description each."""
 _POINTS: Final = 400
 """Most points of a curve."""
@@ -100,6 +102,10 @@ def _section(
                 "cases": [case_place[case] for case in finding.cases if case in case_place],
             }
             for finding in section.findings
+        ],
+        "unread": [
+            {"text": cut(one.text, LONGEST), "reason": one.reason, "count": len(one.cases)}
+            for one in unread_answers(report.outcomes)[:_MOST_UNREAD]
         ],
         "numbers": _numbers(report),
         "confusion": {

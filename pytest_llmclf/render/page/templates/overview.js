@@ -218,6 +218,33 @@ const unfiltered = () => {
   return { ...fresh(), section, cells, pair, sort };
 };
 
+// What the reader could not read, equal answers together: it shows what a reader would need.
+function unread(section) {
+  if (!section.unread.length) return [];
+  const rows = section.unread.map(({ text, reason, count }) =>
+    el(
+      "li",
+      {},
+      `${plural(count, "image")}: `,
+      text ? el("q", {}, foreign(text)) : "nothing said",
+      ` (${reason}) `,
+    ),
+  );
+  return [
+    el("h3", { class: "diagnosis-head" }, "Answers without a label"),
+    el("ul", { class: "findings" }, rows),
+    el(
+      "button",
+      {
+        type: "button",
+        class: "plain-link",
+        onclick: () => choose({ ...unfiltered(), predicted: "unparsed" }, { jump: true }),
+      },
+      `Show ${plural(section.ledger.unparsed, "image")}`,
+    ),
+  ];
+}
+
 function diagnosis(section) {
   const found = section.findings;
   const stable = section.stability;
@@ -245,6 +272,7 @@ function diagnosis(section) {
   );
   if (stable) items.push(stabilityItem(stable));
   return [
+    ...unread(section),
     head,
     items.length
       ? el("ul", { class: "findings" }, items)

@@ -1,0 +1,56 @@
+"""Answers that nobody could read, the most frequent ones first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.label_words import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_llmclf.outcome import Outcome
+
+_LOOKED_AT = 500
+"""Characters that tell answers apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadAnswer:
+    """One answer and the images that it was given to.
+
+    Attributes:
+        text: As it was given first.
+        reason: Why no label was read.
+        cases: The images, in order.
+    """
+
+    text: str
+    reason: str
+    cases: tuple[str, ...]
+
+
+def unread_answers(outcomes: Iterable[Outcome]) -> tuple[UnreadAnswer, ...]:
+    """The unparsed answers, equal ones together, most frequent first, ties in order of cases.
+
+    Case, blanks and decoration do not make two answers differ.
+
+    Args:
+        outcomes: First askings; those of another kind are passed over.
+    """
+    found: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.kind == "unparsed":
+            text = "" if outcome.answer is None else outcome.answer.text
+            key = (outcome.reason or "", normalise(text[:_LOOKED_AT]))
+            found.setdefault(key, []).append(outcome)
+    answers = (
+        UnreadAnswer(
+            text="" if same[0].answer is None else same[0].answer.text,
+            reason=reason,
+            cases=tuple(outcome.case for outcome in same),
+        )
+        for (reason, _), same in found.items()
+    )
+    return tuple(sorted(answers, key=lambda answer: -len(answer.cases)))
