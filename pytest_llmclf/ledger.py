@@ -43,6 +43,12 @@ class Ledger:
         return self.correct + self.misclassified + self.unparsed
 
     @property
+    def unread(self) -> bool:
+        """Whether images were asked about and no answer at all could be read."""
+        asked = self.answered + self.error
+        return asked > 0 and self.correct + self.misclassified == 0
+
+    @property
     def balanced(self) -> bool:
         """Whether the parts add up to the collected."""
         parts = self.answered + self.error + self.not_needed + self.lost

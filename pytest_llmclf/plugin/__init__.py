@@ -157,14 +157,25 @@ def _given(request: pytest.FixtureRequest, decorator: str) -> Any:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
-    """Judge declared gates before a gate test's own asserts."""
-    if is_marked(pyfuncitem.obj):
-        from pytest_llmclf.plugin.collect import is_gate
-        from pytest_llmclf.plugin.gates import judge_declared
+    """Judge declared gates, and a gate test's own asserts whatever those came to."""
+    if not is_marked(pyfuncitem.obj):
+        return (yield)
+    from pytest_llmclf.plugin.collect import is_gate
+    from pytest_llmclf.plugin.gates import conclude, judge_declared
 
-        if is_gate(pyfuncitem):
-            judge_declared(pyfuncitem)
-    return (yield)
+    if not is_gate(pyfuncitem):
+        return (yield)
+    judge_declared(pyfuncitem)
+    own: BaseException | None = None
+    result = None
+    try:
+        result = yield
+    except pytest.exit.Exception:
+        raise
+    except (Exception, pytest.fail.Exception, pytest.skip.Exception) as raised:  # noqa: BLE001
+        own = raised
+    conclude(pyfuncitem, own)
+    return result
 
 
 @pytest.hookimpl(wrapper=True)

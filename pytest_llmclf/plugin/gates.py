@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 
@@ -11,25 +11,33 @@ from pytest_llmclf.plugin.collect import MODEL_MARK, is_gate
 from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE, book_of
 from pytest_llmclf.plugin.run import RUN_ID_KEY, run_of
 from pytest_llmclf.report import Verdict
+from pytest_llmclf.unread import why_unread
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from syrupy.assertion import SnapshotAssertion
 
     from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.gate import Gate
     from pytest_llmclf.plugin.committed import NoBaseline
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.plugin.ledger import Book
+    from pytest_llmclf.plugin.run import Run
+    from pytest_llmclf.report import Report, Undecided, VerdictWord
     from pytest_llmclf.settings import Inconclusive
 
 NOTED_KEY = pytest.StashKey[tuple[Verdict, ...]]()
-"""What the gates came to before the test itself ran."""
+"""What the declared gates came to, as far as this gate test answers for it."""
+OWN_KEY = pytest.StashKey[BaseException]()
+"""What a gate test itself raised."""
 REPORT_KEY = pytest.StashKey["Report"]()
 """What a gate test judges. Not its argument: a project may wrap the fixture."""
 BASELINE_KEY = pytest.StashKey[object]()
 """The committed predictions that a gate test was given, as `committed` knows them."""
 ALLOWED_KEY = pytest.StashKey[str]()
 """What a gate test could not decide, where that is allowed."""
+
+_STOPPING: Final = ("FAIL", "INCONCLUSIVE")
 
 
 def open_report(item: pytest.Item, assignment: Assignment) -> Report:
@@ -54,30 +62,66 @@ def open_baseline_of(item: pytest.Item, snapshot: object) -> SnapshotAssertion |
 
 
 def judge_declared(item: pytest.Function) -> None:
-    """Judge the gates that the evaluation declares and those that the run adds.
+    """Judge the gates that the evaluation declares and those that the run adds, once a model.
+
+    The first gate test of a model answers for them. The others answer for their own asserts, and
+    for a report on which nobody may say anything.
 
     Raises:
-        GateFailed: A threshold was not reached.
+        GateInconclusive: Predictions would be committed that lack answers.
+    """
+    report, book = item.stash[REPORT_KEY], book_of(item.config)
+    answers = book.begin_gate((report.evaluation, report.model), item.nodeid)
+    gates = _assignment_of(item).gates
+    # An evaluation without gates leaves its verdict to the test's own asserts.
+    said = [each for each in verdicts_on(report, gates) if gates or each.word in _STOPPING]
+    if answers:
+        book.add_verdicts(item.nodeid, said)
+    else:
+        said = [each for each in said if each.undecided == "incomplete"]
+    item.stash[NOTED_KEY] = tuple(said)
+    if _incomplete(said) and item.config.getoption("update_snapshots", default=False):
+        raise GateInconclusive(_told(said), said)
+
+
+def conclude(item: pytest.Function, own: BaseException | None) -> None:
+    """End a gate test, whose own asserts have run whatever the declared gates came to.
+
+    Args:
+        item: The gate test.
+        own: What it raised.
+
+    Raises:
+        GateFailed: A declared threshold was not reached.
         GateInconclusive: The outcomes do not allow a verdict, and that is not allowed.
     """
-    gates = _assignment_of(item).gates
-    report = item.stash[REPORT_KEY]
-    book = book_of(item.config)
-    book.judged.add((report.evaluation, report.model))
-    verdicts = judge(report, gates)
-    # An evaluation without gates leaves its verdict to the test's own asserts.
-    said = [verdict for verdict in verdicts if gates or verdict.word == "INCONCLUSIVE"]
-    book.verdicts.extend(said)
-    item.stash[NOTED_KEY] = tuple(said)
+    said = item.stash[NOTED_KEY]
+    if own is not None:
+        item.stash[OWN_KEY] = own
     failed = [verdict for verdict in said if verdict.word == "FAIL"]
     undecided = [verdict for verdict in said if verdict.word == "INCONCLUSIVE"]
     if failed:
-        raise GateFailed(_told([*failed, *undecided]))
+        raise GateFailed(_told([*failed, *undecided])) from None
     choice = run_of(item.config).settings.inconclusive
-    if any(fails(verdict, choice) for verdict in undecided):
-        raise GateInconclusive(_told(undecided), undecided)
+    stops = any(fails(verdict, choice) for verdict in undecided)
+    if stops and (_incomplete(said) or not _is_failure(own)):
+        raise GateInconclusive(_told(undecided), undecided) from None
     if undecided:
         item.stash[ALLOWED_KEY] = _told(undecided)
+    if own is not None:
+        raise own
+
+
+def verdicts_on(report: Report, gates: Sequence[Gate]) -> tuple[Verdict, ...]:
+    """What the gates come to, and that no answer could be read, if it is so."""
+    verdicts = judge(report, gates)
+    why = why_unread(report)
+    if why is None or _incomplete(verdicts):
+        return verdicts
+    return (
+        *verdicts,
+        Verdict(word="FAIL", text=why, evaluation=report.evaluation, model=report.model),
+    )
 
 
 def fails(verdict: Verdict, choice: Inconclusive) -> bool:
@@ -104,70 +148,109 @@ def _assignment_of(item: pytest.Item) -> Assignment:
 
 def note_verdict(item: pytest.Item, call: pytest.CallInfo[None], result: pytest.TestReport) -> None:
     """Note what a gate test came to, its own asserts and its baseline included."""
-    if result.when != "call" or not is_gate(item):
+    if result.when == "setup" and result.skipped and is_gate(item):
+        book_of(item.config).excuse_gate(_assignment_of(item).key)
+    if result.when != "call" or NOTED_KEY not in item.stash:
         return
-    report = item.stash[REPORT_KEY]
     raised = None if call.excinfo is None else call.excinfo.value
-    if isinstance(raised, GateInconclusive):
-        raised = _unless_allowed(item, raised)
-    if hasattr(result, "wasxfail") and raised is not None:
-        return  # marked as one that fails: its author's reason stands
-    if isinstance(raised, GateFailed | GateInconclusive):
-        result.longrepr = str(raised)
-        word = "FAIL" if isinstance(raised, GateFailed) else "INCONCLUSIVE"
-        setattr(result, REPORT_ATTRIBUTE, {"verdict": word})
-        return
     allowed = item.stash.get(ALLOWED_KEY, None)
-    if raised is None and allowed is not None:
+    own = item.stash.get(OWN_KEY, None)
+    if isinstance(own, GateInconclusive):
+        allowed = _note_undecided(item, own) if raised is own else allowed
+    _note_comparison(item)
+    _note_own(item, own, allowed=allowed is not None)
+    if hasattr(result, "wasxfail"):
+        return  # marked as one that fails: its author's reason stands
+    excused = raised is own and isinstance(own, GateInconclusive) and allowed is not None
+    final = None if excused else raised
+    if isinstance(final, GateFailed | GateInconclusive):
+        result.longrepr = "\n\n".join([str(final), *_own_failure(item, own, final)])
+        word = "FAIL" if isinstance(final, GateFailed) else "INCONCLUSIVE"
+        setattr(result, REPORT_ATTRIBUTE, {"verdict": word})
+    elif _is_failure(final):
+        result.longrepr = _baseline_failure(item) or result.longrepr
+    elif final is None and allowed is not None:
         # Every other reporter knows an expected failure.
         result.outcome, result.wasxfail = "skipped", allowed
         setattr(result, REPORT_ATTRIBUTE, {"verdict": "INCONCLUSIVE"})
-    book = book_of(item.config)
-    compared = _baseline_line(item)
-    _note_comparison(item, report)
-    if raised is not None:
-        result.longrepr = _baseline_failure(item) or result.longrepr
-        first = str(raised).strip().splitlines()[:1]
-        _add(book.verdicts, report, "FAIL", compared or (first[0] if first else repr(raised)))
-    else:
-        if not _assignment_of(item).gates and allowed is None:
-            _add(book.verdicts, report, "PASS", f"{item.name} {population(report)}")
-        if compared:
-            word = "UNGATED" if _lacks_baseline(item) else "PASS"
-            _add(book.verdicts, report, word, compared)
 
 
-def _unless_allowed(item: pytest.Item, raised: GateInconclusive) -> GateInconclusive | None:
-    """Note what an assert of the test could not decide; nothing is raised where it may be so."""
+def _note_own(item: pytest.Item, own: BaseException | None, *, allowed: bool) -> None:
+    """Note what a gate test's own asserts and its baseline came to."""
+    report, said = item.stash[REPORT_KEY], item.stash[NOTED_KEY]
+    compared, broken = _baseline_line(item), _baseline_failure(item)
+    if _incomplete(said):
+        if compared and not _lacks_baseline(item):
+            _add(item, "INCONCLUSIVE", compared, "incomplete")
+        return
+    if compared:
+        word: VerdictWord = "PASS" if broken is None else "FAIL"
+        word = "UNGATED" if _lacks_baseline(item) else word
+        if word != "PASS" or not isinstance(own, GateInconclusive):
+            _add(item, word, compared)
+    if _is_failure(own) and broken is None and not isinstance(own, GateInconclusive):
+        first = str(own).strip().splitlines()[:1]
+        _add(item, "FAIL", first[0] if first else repr(own))
+    if own is None and not allowed and not said and not _assignment_of(item).gates:
+        _add(item, "PASS", f"{item.name} {population(report)}")
+
+
+def _note_undecided(item: pytest.Item, raised: GateInconclusive) -> str | None:
+    """Note what an assert of the test could not decide; what to say where it may be so."""
     noted = item.stash.get(NOTED_KEY, ())
-    book_of(item.config).verdicts.extend(
-        verdict for verdict in raised.verdicts if verdict not in noted
+    book_of(item.config).add_verdicts(
+        item.nodeid, [verdict for verdict in raised.verdicts if verdict not in noted]
     )
     choice = run_of(item.config).settings.inconclusive
     if not raised.verdicts or any(fails(verdict, choice) for verdict in raised.verdicts):
-        return raised
-    item.stash[ALLOWED_KEY] = str(raised)
-    return None
+        return None
+    return str(raised)
 
 
-def _add(verdicts: list[Verdict], report: Report, word: str, text: str) -> None:
-    verdicts.append(
-        Verdict(
-            word=word,  # type: ignore[arg-type]
-            text=text,
-            evaluation=report.evaluation,
-            model=report.model,
-        )
+def _own_failure(
+    item: pytest.Item, own: BaseException | None, raised: BaseException
+) -> Iterator[str]:
+    """What a gate test's own asserts had to say beside the declared gates."""
+    if own is None or own is raised or not _is_failure(own):
+        return
+    if isinstance(own, GateInconclusive):
+        yield str(own)
+        return
+    found = pytest.ExceptionInfo.from_exception(own)
+    yield _baseline_failure(item) or str(item.repr_failure(found))
+
+
+def _is_failure(own: BaseException | None) -> bool:
+    """Whether what a test raised makes it fail; one that skips itself does not."""
+    return own is not None and not isinstance(own, pytest.skip.Exception | pytest.xfail.Exception)
+
+
+def _incomplete(verdicts: Iterable[Verdict]) -> bool:
+    """Whether images lack their answers, so that nobody may say anything."""
+    return any(verdict.undecided == "incomplete" for verdict in verdicts)
+
+
+def _add(
+    item: pytest.Item, word: VerdictWord, text: str, undecided: Undecided | None = None
+) -> None:
+    report = item.stash[REPORT_KEY]
+    verdict = Verdict(
+        word=word,
+        text=text,
+        evaluation=report.evaluation,
+        model=report.model,
+        undecided=undecided,
     )
+    book_of(item.config).add_verdicts(item.nodeid, [verdict])
 
 
-def _note_comparison(item: pytest.Item, report: Report) -> None:
+def _note_comparison(item: pytest.Item) -> None:
     baseline = item.stash.get(BASELINE_KEY, None)
     if baseline is None:
         return
     from pytest_llmclf.plugin.committed import compared
 
-    found = compared(baseline)
+    found, report = compared(baseline), item.stash[REPORT_KEY]
     if found is not None:
         book_of(item.config).comparisons[report.evaluation, report.model] = found
 
@@ -197,21 +280,21 @@ def _lacks_baseline(item: pytest.Item) -> bool:
     return isinstance(item.stash.get(BASELINE_KEY, None), NoBaseline)
 
 
-def judge_orphans(
-    reports: list[Report], assignments: Iterable[Assignment], gated: set[str]
-) -> list[Verdict]:
-    """Verdicts on declared gates of evaluations that have no gate test at all."""
-    declared = {
-        assignment.key: assignment.gates
-        for assignment in assignments
-        if assignment.gates and assignment.evaluation.title not in gated
-    }
-    return [
-        verdict
-        for report in reports
-        if (report.evaluation, report.model) in declared
-        for verdict in judge(report, declared[report.evaluation, report.model])
-    ]
+def judge_orphans(reports: Iterable[Report], run: Run, book: Book) -> list[Verdict]:
+    """Verdicts where no gate test gave them: there is none, or it did not come to that.
+
+    A gate test that was left out or skipped is left out on purpose, and its gates with it.
+    """
+    found = []
+    for report in reports:
+        key = (report.evaluation, report.model)
+        if key in book.answered_for:
+            continue
+        meant = report.evaluation not in run.gated or book.awaits_gate(key)
+        gates = run.assignments[key].gates if key in run.assignments and meant else ()
+        verdicts = verdicts_on(report, gates)
+        found += [each for each in verdicts if gates or each.word == "FAIL"]
+    return found
 
 
 class DistributedGates:

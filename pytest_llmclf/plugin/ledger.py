@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.plugin.collect import job_of
+from pytest_llmclf.plugin.collect import is_gate, job_of
 from pytest_llmclf.plugin.run import run_if_any
 from pytest_llmclf.provenance import tool_version
 from pytest_llmclf.readers import STRICT, reader_name
@@ -18,6 +18,7 @@ from pytest_llmclf.report import DatasetFacts, Report, Verdict, build, lost
 from pytest_llmclf.request import ModelIdentity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pytest_llmclf.assignment import Assignment
@@ -55,15 +56,16 @@ class Book:
     """What was collected and what came of it.
 
     Attributes:
-        verdicts: What the gates came to, in the order in which they were judged.
-        judged: Evaluation and model of every gate that ran.
+        answered_for: By evaluation and model the gate test that answers for the declared gates.
         comparisons: With the committed predictions, by evaluation and model.
         store_notices: What the stores of all processes had to say, each once.
     """
 
     def __init__(self) -> None:
-        self.verdicts: list[Verdict] = []
-        self.judged: set[tuple[str, str]] = set()
+        self.answered_for: dict[tuple[str, str], str] = {}
+        self._verdicts: dict[str, list[Verdict]] = {}
+        self._gates: set[tuple[str, str]] = set()
+        self._excused: set[tuple[str, str]] = set()
         self.comparisons: dict[tuple[str, str], Comparison] = {}
         self._expected: dict[tuple[str, str], dict[str, Case]] = {}
         self._outcomes: dict[tuple[str, str], dict[str, tuple[Outcome, ...]]] = {}
@@ -83,6 +85,8 @@ class Book:
         """Note every image among the items that are to run."""
         self._run = run
         for item in items:
+            if is_gate(item):
+                self._gates.add(item.callspec.params["report"].key)  # type: ignore[attr-defined]
             job = job_of(item)
             if job is not None:
                 cases = self._expected.setdefault(job.assignment.key, {})
@@ -91,6 +95,36 @@ class Book:
             for key, cases in self._expected.items():
                 self._watch(run.assignments[key], cases, run.settings.stop_early)
         self._latest = time.monotonic()
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What the gates came to, in the order in which they were judged."""
+        return tuple(chain.from_iterable(self._verdicts.values()))
+
+    def begin_gate(self, key: tuple[str, str], place: str) -> bool:
+        """Forget what a gate test came to when it ran before.
+
+        Args:
+            key: Evaluation and model.
+            place: The gate test's node id.
+
+        Returns:
+            Whether it answers for the declared gates, as the first one of a model does.
+        """
+        self._verdicts.pop(place, None)
+        return self.answered_for.setdefault(key, place) == place
+
+    def add_verdicts(self, place: str, verdicts: Iterable[Verdict]) -> None:
+        """Note what a gate test came to; one without a test of its own has an empty place."""
+        self._verdicts.setdefault(place, []).extend(verdicts)
+
+    def excuse_gate(self, key: tuple[str, str]) -> None:
+        """Note that a gate test was skipped, so that nobody answers for its gates."""
+        self._excused.add(key)
+
+    def awaits_gate(self, key: tuple[str, str]) -> bool:
+        """Whether a gate test was to run that nobody skipped."""
+        return key in self._gates - self._excused
 
     def _watch(self, assignment: Assignment, cases: dict[str, Case], error: float) -> None:
         """Look out for the moment when an assignment's gates are decided."""

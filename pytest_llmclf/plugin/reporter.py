@@ -97,7 +97,7 @@ class Reporter:
     # Before those who write files of their own, which then have every gate.
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the run's files; never end green with an image lost."""
+        """Write the run's files; never end green with an image lost, or none read."""
         run = run_if_any(self._config)
         if run is None or self._config.option.collectonly:
             return
@@ -107,7 +107,7 @@ class Reporter:
         reports = book.reports(self._config)
         if (
             self._fails_without_test(run, book, reports)
-            or any(report.ledger.lost for report in reports)
+            or any(report.ledger.lost or report.ledger.unread for report in reports)
         ) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if any(report.ledger.collected > report.ledger.lost for report in reports):
@@ -118,9 +118,8 @@ class Reporter:
         from pytest_llmclf.plugin.gates import fails, judge_orphans
         from pytest_llmclf.plugin.junit import add_gates_without_test
 
-        orphans = judge_orphans(list(reports), run.assignments.values(), run.gated)
-        book.verdicts.extend(orphans)
-        book.judged.update((verdict.evaluation, verdict.model) for verdict in orphans)
+        orphans = judge_orphans(reports, run, book)
+        book.add_verdicts("", orphans)
         add_gates_without_test(self._config, orphans, run.settings.inconclusive)
         return any(fails(verdict, run.settings.inconclusive) for verdict in orphans)
 

@@ -87,7 +87,7 @@ def print_reports(
     brief = config.get_verbosity() < 0
     if reports:
         reporter.write_sep("=", "evaluations")
-    verdicts = [*book.verdicts, *_unjudged(reports, book.judged)]
+    verdicts = [*book.verdicts, *_unjudged(reports, book)]
     every = config.get_verbosity() > 1
     _print(
         reporter,
@@ -106,17 +106,23 @@ def print_reports(
     return verdicts
 
 
-def _unjudged(reports: Sequence[Report], judged: set[tuple[str, str]]) -> list[Verdict]:
-    return [
-        Verdict(
-            word="UNGATED" if report.ledger.complete else "INCONCLUSIVE",
-            text=f"no gate was judged; {report.ledger.why_incomplete() or 'none was selected'}",
+def _unjudged(reports: Sequence[Report], book: Book) -> Iterator[Verdict]:
+    """One an evaluation and model that no gate said anything of: why not."""
+    judged = {(verdict.evaluation, verdict.model) for verdict in book.verdicts}
+    for report in reports:
+        key = (report.evaluation, report.model)
+        if key in judged:
+            continue
+        incomplete = report.ledger.why_incomplete()
+        awaited = book.awaits_gate(key) and key not in book.answered_for
+        why = incomplete or ("its test did not run" if awaited else "none was selected")
+        yield Verdict(
+            word="INCONCLUSIVE" if incomplete or awaited else "UNGATED",
+            text=f"no gate was judged; {why}",
             evaluation=report.evaluation,
             model=report.model,
+            undecided="incomplete" if incomplete or awaited else None,
         )
-        for report in reports
-        if (report.evaluation, report.model) not in judged
-    ]
 
 
 def style_of(reporter: TerminalReporter, decimals: int) -> Style:

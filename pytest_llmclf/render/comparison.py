@@ -12,7 +12,7 @@ from pytest_llmclf.render.changes import change_lines, change_text
 from pytest_llmclf.render.text import Line, Style, left, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmclf.comparison import ChangeKind, Comparison
     from pytest_llmclf.comparison.models import PairedModels
@@ -62,6 +62,38 @@ def _pair_lines(pair: PairedModels, style: Style) -> Iterator[Line]:
     yield from comparison_lines(
         pair.comparison, names, style, p_value=pair.p_value, tests=pair.pairs, most=FEW
     )
+
+
+def broken_lines(
+    baselines: Mapping[tuple[str, str], Comparison], style: Style, *, every: bool = False
+) -> Iterator[Line]:
+    """The images that got worse since the committed predictions, whatever the verdict is.
+
+    Args:
+        baselines: By evaluation and model, the committed predictions against the run.
+        style: What the place can show.
+        every: Whether to name all of them rather than a few.
+    """
+    found = {key: each for key, each in baselines.items() if each.broken}
+    if not found:
+        return
+    yield style.line(("broken since the committed predictions", "bold"))
+    room = max(8, style.width // 3 - 4)
+    for (evaluation, model), comparison in found.items():
+        yield style.line(
+            _INDENT,
+            (style.name(evaluation, room), "bold"),
+            " · ",
+            (style.name(model, room), "cyan"),
+            f"  {numbers.plural(len(comparison.broken), 'image')}",
+        )
+        most = len(comparison.broken) if every else MOST
+        for change in comparison.of_kind("broken")[:most]:
+            case = style.name(change.case, style.width // 2)
+            yield from _wrapped(style, f"{case}  was {change.was}, now {change.now}")
+        if len(comparison.broken) > most:
+            more = numbers.count(len(comparison.broken) - most)
+            yield style.line((f"{_INDENT * 2}and {more} more", "light"))
 
 
 def comparison_lines(

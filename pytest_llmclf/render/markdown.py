@@ -23,7 +23,7 @@ from pytest_llmclf.render.text import Style, cut
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_llmclf.comparison import ChangeKind, Comparison
+    from pytest_llmclf.comparison import Change, ChangeKind, Comparison
     from pytest_llmclf.comparison.runs import Compared, ComparedWord
     from pytest_llmclf.report import Report, Verdict, VerdictWord
 
@@ -81,7 +81,7 @@ def markdown_summary(
     title: str = "Image classification by LLMs",
     longest: int = LONGEST,
 ) -> str:
-    """Verdicts first, then each report: scores, diagnosis and worst confusions.
+    """Verdicts first, then what is broken, then each report: scores, diagnosis, confusions.
 
     Args:
         reports: What was found, one an evaluation and model.
@@ -92,6 +92,8 @@ def markdown_summary(
     """
     lines = [f"## {escaped(title)}", "", *_overview(reports, verdicts), *_gates(verdicts)]
     lines += _with_room(_since(baselines or {}), longest // 2, "comparison")
+    for (evaluation, model), comparison in (baselines or {}).items():
+        lines += _broken(f"{code(evaluation)} · {code(model)}", comparison)
     lines += _with_room(map(_section, reports), longest, "report")
     lines += _models(reports)
     return "\n".join(lines).rstrip() + "\n"
@@ -176,6 +178,16 @@ def _gates(verdicts: Sequence[Verdict]) -> Iterator[str]:
     for verdict in sorted(verdicts, key=lambda one: _ORDER.index(one.word)):
         of = " · ".join(cell(part) for part in (verdict.evaluation, verdict.model) if part)
         yield f"| {_MARKS[verdict.word]} {verdict.word} | {of} | {escaped(verdict.text)} |"
+    yield ""
+
+
+def _broken(name: str, comparison: Comparison) -> Iterator[str]:
+    """The images that got worse since the committed predictions, whatever the verdict is."""
+    if not comparison.broken:
+        return
+    images = numbers.plural(len(comparison.broken), "image")
+    yield from (f"### Broken since the committed predictions: {images} of {name}", "")
+    yield from _change_rows(comparison.of_kind("broken"), "was", "is now")
     yield ""
 
 
@@ -372,13 +384,17 @@ def _changes(comparison: Comparison, kind: ChangeKind) -> Iterator[str]:
         return
     head = f"{_CHANGES[kind]}: {numbers.plural(len(changes), 'image')}"
     yield from (f"**{head}**", "") if kind == "broken" else _folded(head)
-    yield from ("| image | expected | A | B |", "|---|---|---|---|")
+    yield from _change_rows(changes, "A", "B")
+    yield from ("",) if kind == "broken" else ("", "</details>", "")
+
+
+def _change_rows(changes: Sequence[Change], before: str, now: str) -> Iterator[str]:
+    yield from (f"| image | expected | {before} | {now} |", "|---|---|---|---|")
     for change in changes[:MOST_CHANGES]:
         cells = map(cell, (change.case, change.expected, change.was, change.now))
         yield f"| {' | '.join(cells)} |"
     if len(changes) > MOST_CHANGES:
         yield from ("", f"and {numbers.count(len(changes) - MOST_CHANGES)} more")
-    yield from ("",) if kind == "broken" else ("", "</details>", "")
 
 
 def _with_room(sections: Iterable[Iterable[str]], longest: int, noun: str) -> Iterator[str]:

@@ -20,7 +20,7 @@ from pytest_llmclf.readers.unread import unread_answers
 from pytest_llmclf.render import matrix, numbers
 from pytest_llmclf.render.calibration import calibration_lines
 from pytest_llmclf.render.changes import baseline_change_lines
-from pytest_llmclf.render.comparison import model_lines
+from pytest_llmclf.render.comparison import broken_lines, model_lines
 from pytest_llmclf.render.diagnosis import diagnosis_lines
 from pytest_llmclf.render.stability import stability_lines
 from pytest_llmclf.render.text import Line, cut, left, right, width
@@ -61,13 +61,13 @@ def lines(
     every: bool = False,
     baselines: Mapping[tuple[str, str], Comparison] | None = None,
 ) -> Iterator[Line]:
-    """Every report, the models of one evaluation side by side, what else changed, then the gates.
+    """Every report, its models side by side, what changed and broke, then the gates.
 
     Args:
         reports: What was found, one an evaluation and model.
         verdicts: What the gates came to.
         style: What the place can show.
-        every: Whether to name every picture that was not answered right, rather than a few of
+        every: Whether to name every image that was not answered right, rather than a few of
             each kind.
         baselines: By evaluation and model, the committed predictions against the run.
     """
@@ -82,6 +82,9 @@ def lines(
     changed = list(baseline_change_lines(changes, style))
     if changed:
         yield from (*changed, Line())
+    broken = list(broken_lines(baselines or {}, style, every=every))
+    if broken:
+        yield from (*broken, Line())
     yield from gate_lines(verdicts, style)
 
 

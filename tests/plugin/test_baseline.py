@@ -309,3 +309,61 @@ def test_imported_pictures_have_predictions_of_their_own(colours: Colours) -> No
     assert imported.parent.name == "imported"
     assert bundled.read_bytes() == before
     assert colours.run().ret == pytest.ExitCode.OK
+
+
+BROKEN = ("red/0", "red/1", "red/2", "green/0", "green/1", "green/2")
+
+
+@pytest.mark.parametrize("processes", [(), ("-n2",)], ids=["alone", "n2"])
+def test_a_failing_gate_does_not_hide_what_broke(
+    committed: Colours, processes: tuple[str, ...]
+) -> None:
+    """Both verdicts are there, the list of images in the failure, the terminal and the summary."""
+    committed.server.odd |= {case: Odd(says="blue") for case in BROKEN}
+    added = "colours: accuracy >= 0.99"
+    result = run(committed, *processes, "--llmclf-gate", added)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    said = [(gate["word"], gate["text"].partition(":")[0]) for gate in committed.summary()["gates"]]
+    assert said == [("PASS", "accuracy >= 0"), ("FAIL", "accuracy >= 0.99"), ("FAIL", "baseline")]
+    result.stdout.fnmatch_lines(
+        [
+            "FAIL colours on openai:colours: accuracy >= 0.99: *",
+            "*net loss of 6 is more than chance explains",
+            "  green/0.png: expected green, was green, now blue",
+            "broken since the committed predictions",
+            "  colours · openai:colours  6 images",
+            "    green/0.png  was green, now blue",
+        ]
+    )
+    for name, line in (("report.txt", "green/0.png  was"), ("summary.md", "| `green/0.png` |")):
+        assert line in (committed.root / "run" / name).read_text("utf-8")
+
+
+def test_what_broke_is_listed_where_the_baseline_passes(committed: Colours) -> None:
+    """One broken and one fixed is chance, and the image has its name all the same."""
+    committed.server.odd = {"red/0": Odd(says="blue")}
+    result = run(committed)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*  1 image", "    red/0.png  was red, now blue"])
+    summary = (committed.root / "run" / "summary.md").read_text("utf-8")
+    assert "### Broken since the committed predictions: 1 image of `colours`" in summary
+    assert "| `red/0.png` | `red` | `red` | `blue` |" in summary
+
+
+def test_an_assert_beside_the_baseline_fails_by_its_own_name(committed: Colours) -> None:
+    """The baseline that passed is not said to have failed."""
+    path = committed.root / "test_colours.py"
+    path.write_text(path.read_text() + "    assert report.accuracy >= 0.99\n")
+    assert run(committed).ret == pytest.ExitCode.TESTS_FAILED
+    said = [(gate["word"], gate["text"][:17]) for gate in committed.summary()["gates"][1:]]
+    assert said == [("PASS", "baseline: 12 pred"), ("FAIL", "assert 0.91666666")]
+
+
+def test_what_lacks_answers_is_compared_and_not_judged(committed: Colours) -> None:
+    """The gates are INCONCLUSIVE, and so is the baseline; what broke is listed nevertheless."""
+    committed.server.odd |= {"red/0": Odd(status=400), "red/1": Odd(says="blue")}
+    result = run(committed)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert {gate["word"] for gate in committed.summary()["gates"]} == {"INCONCLUSIVE"}
+    assert verdict(committed)[1].startswith("baseline: 1 broken, 0 fixed")
+    result.stdout.fnmatch_lines(["    red/1.png  was red, now blue"])

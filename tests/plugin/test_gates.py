@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
+from pytest_llmclf.outcome import UnparsedReason
+from pytest_llmclf.unread import REMEDIES
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:
@@ -156,3 +158,118 @@ def test_declared_gates_need_no_test_of_their_own(colours: Colours) -> None:
     assert colours.run().ret == pytest.ExitCode.OK
     (said,) = verdicts(colours)
     assert said.startswith("PASS accuracy >= 0.6")
+
+
+SECOND = """
+@colours.gate
+def test_second(report):
+    assert report.recall["blue"] >= {bound}
+"""
+
+
+@pytest.mark.parametrize("processes", [(), ("-n2",)], ids=["alone", "n2"])
+def test_declared_gates_are_judged_once(wrong: Colours, processes: tuple[str, ...]) -> None:
+    """However many gate tests there are: the first one answers for them, each for its asserts."""
+    wrong.evaluation("accuracy >= 0.9")
+    path = wrong.root / "test_colours.py"
+    text = path.read_text()
+    path.write_text(text + SECOND.format(bound=0.9))
+    result = wrong.run(*processes)
+    assert verdicts(wrong) == ["FAIL accuracy >= 0.9: 0.7778 (7/9) on these 9 images"]
+    assert result.parseoutcomes()["failed"] == 1
+    path.write_text(text + SECOND.format(bound=1.1))
+    result = wrong.run(*processes)
+    assert [line.partition(":")[0] for line in verdicts(wrong)] == [
+        "FAIL accuracy >= 0.9", "FAIL assert 1.0 (3/3) >= 1.1",
+    ]  # fmt: skip
+    assert result.parseoutcomes()["failed"] == 2
+
+
+def test_no_gate_test_passes_where_nothing_can_be_said(colours: Colours) -> None:
+    """With an error among the images all of them are INCONCLUSIVE; it is said once."""
+    path = colours.root / "test_colours.py"
+    path.write_text(path.read_text() + SECOND.format(bound=0.1))
+    colours.server.odd["green/0"] = Odd(status=400)
+    result = colours.run("-rf")
+    assert len(verdicts(colours)) == 1
+    result.stdout.fnmatch_lines(["INCONCLUSIVE *test_gate*", "INCONCLUSIVE *test_second*"])
+
+
+def test_asserts_run_whatever_the_declared_gates_come_to(wrong: Colours) -> None:
+    """Both failures are there: the threshold, and the assert with its traceback."""
+    wrong.evaluation("accuracy >= 0.9", body="assert report.recall['red'] >= 0.5")
+    result = wrong.run()
+    assert [line.split(":")[0] for line in verdicts(wrong)] == [
+        "FAIL accuracy >= 0.9", "FAIL assert 0.3333333333333333 (1/3) >= 0.5",
+    ]  # fmt: skip
+    result.stdout.fnmatch_lines(["FAIL colours on *accuracy >= 0.9*", "E  *assert 0.333*>= 0.5"])
+
+
+def test_declared_gates_are_judged_where_their_test_breaks(wrong: Colours) -> None:
+    """A fixture that breaks hides no verdict."""
+    wrong.evaluation("accuracy >= 0.9", arguments=", broken")
+    (wrong.root / "conftest.py").write_text(
+        "import pytest\n\n@pytest.fixture\ndef broken():\n    raise RuntimeError('broken')\n"
+    )
+    assert wrong.run().ret == pytest.ExitCode.TESTS_FAILED
+    assert verdicts(wrong) == ["FAIL accuracy >= 0.9: 0.7778 (7/9) on these 9 images"]
+
+
+def test_a_skipped_gate_is_left_out_on_purpose(wrong: Colours) -> None:
+    """With its declared thresholds; the report says that nobody judged."""
+    wrong.evaluation("accuracy >= 0.9")
+    path = wrong.root / "test_colours.py"
+    text = path.read_text().replace("@colours.gate", "@pytest.mark.skip\n@colours.gate")
+    path.write_text("import pytest\n" + text)
+    result = wrong.run()
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*UNGATED*no gate was judged*"])
+
+
+UNREAD = "FAIL no answer could be read: none of 9 names a label (9 {reason}); {remedy}"
+
+
+@pytest.mark.parametrize("processes", [(), ("-n2",)], ids=["alone", "n2"])
+@pytest.mark.parametrize("gate", ["", "unparsed_rate >= 0.5", "accuracy >= 0.6"])
+@pytest.mark.parametrize("tested", [True, False])
+def test_a_run_in_which_nothing_could_be_read_is_red(
+    colours: Colours,
+    processes: tuple[str, ...],
+    gate: str,
+    tested: bool,  # noqa: FBT001
+) -> None:
+    """Gate or not, with a test of it or not; it says why, and what to do."""
+    colours.server.odd = {"*": Odd(says="What a nice image!")}
+    colours.evaluation(gate)
+    if not tested:
+        path = colours.root / "test_colours.py"
+        path.write_text(path.read_text().partition("@colours.gate")[0])
+    result = colours.run(*processes)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    last = verdicts(colours)[-1]
+    assert last == UNREAD.format(reason="outside-the-list", remedy=REMEDIES["outside-the-list"])
+    assert len(verdicts(colours)) == 1 + bool(gate)
+
+
+def test_one_readable_answer_is_an_answer(colours: Colours) -> None:
+    """Even a wrong one: what it is worth is for gates to say."""
+    colours.server.odd = {"*": Odd(says="?"), "red/0": Odd(says="blue")}
+    colours.evaluation("")
+    assert colours.run().ret == pytest.ExitCode.OK
+
+
+def test_errors_alone_are_no_answers(colours: Colours) -> None:
+    """Also where every test is expected to fail and there is no gate."""
+    colours.server.odd = {"*": Odd(status=400)}
+    path = colours.root / "test_colours.py"
+    marked = path.read_text().partition("@colours.gate")[0].replace("Gate('accuracy >= 0.6')", "")
+    marked = marked.replace("@colours.images", "@pytest.mark.xfail\n@colours.images")
+    path.write_text("import pytest\n" + marked)
+    result = colours.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*INCONCLUSIVE*no gate was judged; 9 of 9 images got no answer*"])
+
+
+def test_every_reason_without_a_label_has_a_remedy() -> None:
+    """A new one needs a new remedy."""
+    assert set(REMEDIES) == set(get_args(UnparsedReason))

@@ -1,0 +1,32 @@
+"""An evaluation whose answers name no label: it measures nothing, whatever its gates say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pytest_llmclf.report import Report
+
+_ONE_LABEL: Final = 'have the server force one of the labels, Evaluation(answer="enum"), or ask '
+_ONE_LABEL_END: Final = "in the prompt for a label and nothing else"
+REMEDIES: Final[dict[str, str]] = {
+    "empty": "ask the model by hand whether it answers at all, and raise num_predict where it "
+    "thinks before it answers",
+    "refusal": "word the prompt so that the model does not decline",
+    "several-labels": _ONE_LABEL + _ONE_LABEL_END,
+    "outside-the-list": _ONE_LABEL + _ONE_LABEL_END,
+    "cut-off": "raise num_predict in the Modelfile or in Evaluation(options=...)",
+}
+"""By the reason why an answer names no label, `outcome.UnparsedReason`."""
+
+
+def why_unread(report: Report) -> str | None:
+    """Why a report is none, in one line with the remedy; ``None`` where an answer was read."""
+    ledger = report.ledger
+    if not ledger.unread or not ledger.unparsed:
+        return None
+    reasons = Counter(outcome.reason or "" for outcome in report.of_kind("unparsed"))
+    counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    remedy = REMEDIES.get(reasons.most_common(1)[0][0], REMEDIES["outside-the-list"])
+    return f"no answer could be read: none of {ledger.unparsed} names a label ({counted}); {remedy}"
