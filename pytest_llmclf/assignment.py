@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.confidence import class_probabilities
 from pytest_llmclf.errors import BackendError, PictureError
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.picture import PictureLimits, SentPicture, prepare
 from pytest_llmclf.prompt import Instructions, answer_schema, compose
+from pytest_llmclf.provenance import tool_version
 from pytest_llmclf.readers import ReaderFailed, read_label, reader_name
 from pytest_llmclf.request import Request
 
@@ -24,6 +25,31 @@ if TYPE_CHECKING:
     from pytest_llmclf.label import LabelSet
     from pytest_llmclf.modelfile import Modelfile
     from pytest_llmclf.picture import Prepared
+
+
+def instruct(
+    evaluation: Evaluation, modelfile: Modelfile, labels: LabelSet, model: str
+) -> Instructions:
+    """Everything that an evaluation tells a model beside the image.
+
+    Args:
+        evaluation: What is asked.
+        modelfile: System text, example turns, options, template.
+        labels: The labels that an answer may name.
+        model: The model as people write it; a template reaches those on Ollama alone.
+    """
+    return Instructions(
+        system=modelfile.system,
+        turns=modelfile.messages,
+        question=evaluation.prompt.strip(),
+        labels=labels.labels,
+        prompt=compose(evaluation.prompt, labels, evaluation.answer),
+        answer=evaluation.answer,
+        options={**modelfile.options(), **evaluation.options},
+        top_logprobs=evaluation.top_logprobs,
+        template=modelfile.template if model.startswith("ollama:") else None,
+        reader=reader_name(evaluation.reader),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,20 +96,16 @@ class Assignment:
     @property
     def instructions(self) -> Instructions:
         """Everything that goes with every image."""
-        evaluation = self.evaluation
-        return Instructions(
-            system=self.modelfile.system,
-            turns=self.modelfile.messages,
-            question=evaluation.prompt.strip(),
-            labels=self.labels.labels,
-            prompt=compose(evaluation.prompt, self.labels, evaluation.answer),
-            answer=evaluation.answer,
-            options={**self.modelfile.options(), **evaluation.options},
-            top_logprobs=evaluation.top_logprobs,
-            # Other servers bring their own.
-            template=self.modelfile.template if self.model.startswith("ollama:") else None,
-            reader=reader_name(evaluation.reader),
-        )
+        return instruct(self.evaluation, self.modelfile, self.labels, self.model)
+
+    def facts(self) -> dict[str, Any]:
+        """What its answers depend on besides the images and the model, as JSON built-ins."""
+        told = self.instructions
+        return {
+            "instructions": {"digest": told.digest(), **told.to_json()},
+            "dataset": {"name": self.dataset.name, "content_hash": self.dataset.content_hash()},
+            "pytest-llmclf": tool_version(),
+        }
 
     def request(self, case: Case, repeat: int = 0) -> Request:
         """What is sent for a case; reads and prepares the picture.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf import dataset as datasets
 from pytest_llmclf import modelfile as modelfiles
-from pytest_llmclf.assignment import Assignment
+from pytest_llmclf.assignment import Assignment, instruct
 from pytest_llmclf.clusters import check_group
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.gate import addressed_to, check_gates
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.evaluation import Evaluation
     from pytest_llmclf.gate import Gate
     from pytest_llmclf.modelfile import Modelfile
+    from pytest_llmclf.prompt import Instructions
     from pytest_llmclf.settings import Settings
 
 
@@ -49,6 +50,7 @@ def assign(
     choose: Callable[[Evaluation, Modelfile, ModelSpec], Choice],
     *,
     verify_pictures: bool,
+    meant: Callable[[ModelSpec, Instructions], Sequence[ModelSpec]] | None = None,
 ) -> tuple[Assignment, ...]:
     """Load what an evaluation names and pair it with each model of the run.
 
@@ -59,6 +61,8 @@ def assign(
         choose: Settles which model a wanted one (perhaps ``auto``) means here.
         verify_pictures: Whether every picture is decoded now, so that a bad one is known before
             the first question.
+        meant: The models that a wanted one stands for, such as all those of a recording that
+            answered these very questions; default: itself alone.
 
     Raises:
         DatasetError: The dataset cannot be judged.
@@ -84,15 +88,17 @@ def assign(
     labels = LabelSet(labels=given or tuple(Label(name=name) for name in whole.labels))
     gates = gates_for(evaluation, settings)
     # The bundled and the imported images of a name may bear different tags.
-    meant = [gate for gate in gates if gate.is_for(imported=whole.imported)]
+    fitting = [gate for gate in gates if gate.is_for(imported=whole.imported)]
     check_gates(gates, labels.names)
-    check_gates(meant, labels.names, whole.tags)
+    check_gates(fitting, labels.names, whole.tags)
     compose(evaluation.prompt, labels, evaluation.answer)  # an empty prompt is known by now
     chosen = whole
     if settings.sample is not None:
         chosen = datasets.sample(whole, settings.sample, settings.seed)
     assignments = []
-    for wanted in settings.models:
+    told = instruct(evaluation, modelfile, labels, "")
+    every = (spec for one in settings.models for spec in (meant(one, told) if meant else (one,)))
+    for wanted in every:
         choice = choose(evaluation, modelfile, wanted)
         assignments.append(
             Assignment(

@@ -1,9 +1,10 @@
 """Recorded answers: written while a model answers, played back without it.
 
 A recording is JSON lines. The first says the format; a ``model`` line introduces whoever
-answered; each ``answer`` line holds one answer, the digest of its request, and enough of the
-request in readable form to say why another one is not the same. Several models, and several
-processes writing at once, share one file.
+answered; an ``evaluation`` line says what an evaluation tells it; each ``answer`` line holds one
+answer, the digest of its request, and enough of the request in readable form to say why another
+one is not the same. Several models, several evaluations, and several processes writing at once,
+share one file.
 """
 
 from __future__ import annotations
@@ -13,29 +14,32 @@ import json
 import os
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.answer import Answer
+from pytest_llmclf.backends.recording import (
+    AGAIN,
+    RECORDING_FORMAT,
+    check_header,
+    is_json,
+    read_recording,
+)
 from pytest_llmclf.errors import ReplayMismatch, SettingsError
 from pytest_llmclf.outcome import shorten
 from pytest_llmclf.request import REPLAYED, ModelIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from pytest_llmclf.backends.recording import Recording
+    from pytest_llmclf.prompt import Instructions
     from pytest_llmclf.request import Request
 
-RECORDING_FORMAT = 1
-"""Raised when the meaning of a line changes; recordings of another format are refused."""
-
-_HEADER_WAIT_S = 2.0
 _SHOWN = 60
 _BLOCK_BYTES = 65536
 _LOCKED_BYTE = 0x7FFF_FFFE
-_AGAIN = "record again with --llmclf-record"
 
 
 class Recorder:
@@ -55,6 +59,7 @@ class Recorder:
         self.path = Path(path)
         self._lock = threading.Lock()
         self._introduced: set[str] = set()
+        self._evaluations: set[tuple[str, str]] = set()
         self._file: int | None = _open_recording(self.path)
 
     def record(
@@ -72,13 +77,11 @@ class Recorder:
             identity: Who answered.
             answer: What was answered.
         """
-        lines: list[dict[str, Any]] = []
         key = _identity_key(identity)
         with self._lock:
             if self._file is None:
                 raise SettingsError(f"the recording {self.path} is closed already")
-            if key not in self._introduced:
-                lines.append({"type": "model", "key": key, "identity": identity.to_json()})
+            lines = self._introduction(key, identity)
             lines.append(
                 {
                     "type": "answer",
@@ -90,6 +93,35 @@ class Recorder:
             )
             _append(self._file, lines)
             self._introduced.add(key)
+
+    def introduce(
+        self, identity: ModelIdentity, evaluation: str, facts: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        """Write down, once, what an evaluation tells a model.
+
+        Args:
+            identity: Who answers.
+            evaluation: Name of the evaluation.
+            facts: Gives instructions, dataset and version of this package, as JSON built-ins.
+        """
+        key = _identity_key(identity)
+        with self._lock:
+            if self._file is None:
+                raise SettingsError(f"the recording {self.path} is closed already")
+            if (key, evaluation) in self._evaluations:
+                return
+            lines = [
+                *self._introduction(key, identity),
+                {"type": "evaluation", "model": key, "evaluation": evaluation, **facts()},
+            ]
+            _append(self._file, lines)
+            self._introduced.add(key)
+            self._evaluations.add((key, evaluation))
+
+    def _introduction(self, key: str, identity: ModelIdentity) -> list[dict[str, Any]]:
+        if key in self._introduced:
+            return []
+        return [{"type": "model", "key": key, "identity": identity.to_json()}]
 
     def close(self) -> None:
         """Bring everything to the disk; may be called twice."""
@@ -107,24 +139,38 @@ class ReplayBackend:
         path: The recording.
         model: Which model of it, as ``ollama:llava``, ``llava`` or the start of its digest;
             empty where there is only one.
+        told: What the questions will be put with: of several digests and servers that the model
+            has in the recording, whoever answered just these. ``None``: each question is looked
+            for with all of them.
 
     Raises:
         SettingsError: There is no such recording, a line of it is damaged, or no such model
             is in it.
     """
 
-    def __init__(self, path: str | Path, model: str = "") -> None:
+    def __init__(self, path: str | Path, model: str = "", told: Instructions | None = None) -> None:
         self._path = Path(path)
-        models, answers, cut = _read(self._path)
-        self._cut = f"; {cut} is cut" if cut else ""
-        key = _chosen(self._path, models, model, self._cut)
-        self._identity = models[key]
-        self._answers = {line["request"]: line for line in answers if line["model"] == key}
+        recording = read_recording(self._path)
+        self._cut = recording.cut_note
+        keys = recording.keys(model)
+        best, fitting = recording.best(keys, told)
+        self._identity = recording.models[best]
+        self._notices = () if fitting < 2 else (_several(recording, best, fitting),)  # noqa: PLR2004
+        self._models = recording.models
+        self._searched = searched = keys if told is None else (best,)
+        self._identities = tuple(recording.models[key] for key in searched)
+        self._near = [line for line in recording.answers if line["model"] in keys]
+        self._answers = {line["request"]: line for line in self._near if line["model"] in searched}
 
     @property
     def in_flight(self) -> int:
         """One: a look-up is over before another could start."""
         return 1
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """That others answered the same questions in this recording, if any did."""
+        return self._notices
 
     def identify(self) -> ModelIdentity:
         """Whoever answered when it was recorded, so that digests are the same."""
@@ -141,20 +187,21 @@ class ReplayBackend:
         Raises:
             ReplayMismatch: There is none; the message says what differs from the nearest one.
         """
-        line = self._answers.get(request.digest(self._identity))
-        if line is None:
-            raise ReplayMismatch(
-                f"{self._path} holds no answer to this request: {self._why(request)}{self._cut}",
-                remedy=_AGAIN,
-            )
-        return Answer.from_json(line["answer"])
+        for identity in self._identities:
+            line = self._answers.get(request.digest(identity))
+            if line is not None:
+                return Answer.from_json(line["answer"])
+        raise ReplayMismatch(
+            f"{self._path} holds no answer to this request: {self._why(request)}{self._cut}",
+            remedy=AGAIN,
+        )
 
     def close(self) -> None:
         """Nothing to free."""
 
     def _why(self, request: Request) -> str:
         asked = json.loads(json.dumps(request.summary()))
-        lines = list(self._answers.values())
+        lines = self._near
         if not lines:
             return "it holds no answers of this model"
         weights = {"image": 4, "prompt": 2}
@@ -163,14 +210,30 @@ class ReplayBackend:
             key=lambda line: sum(
                 weights.get(name, 1) for name in asked if line["asked"].get(name) == asked[name]
             ),
-        )["asked"]
+        )
+        model, nearest = nearest["model"], nearest["asked"]
         differing = [name for name in asked if nearest.get(name) != asked[name]]
+        if not differing and model not in self._searched:
+            other = self._models[model]
+            return (
+                f"the same question was recorded of {other.digest[:12]} "
+                f"({other.server or 'unknown server'}) alone, and answers of both cannot be mixed"
+            )
         if not differing:
             return (
                 "the same question was recorded under another digest: the recording was edited, "
                 "or is of another version"
             )
         return ", ".join(_difference(name, nearest.get(name), asked[name]) for name in differing)
+
+
+def _several(recording: Recording, best: str, fitting: int) -> str:
+    played = recording.models[best]
+    return (
+        f"{recording.path} has answers of {fitting} digests or servers of {played.spec} to these "
+        f"questions: those of {played.digest[:12]} ({played.server or 'unknown server'}) are "
+        "played back"
+    )
 
 
 def _difference(name: str, recorded: object, asked: object) -> str:
@@ -205,7 +268,7 @@ def _open_recording(path: Path) -> int:
         try:
             file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | binary, 0o644)
         except FileExistsError:
-            _check_header(path)
+            check_header(path)
             file = os.open(path, os.O_RDWR | os.O_APPEND | binary)
             _end_line(file)
         else:
@@ -217,27 +280,6 @@ def _open_recording(path: Path) -> int:
     return file
 
 
-def _check_header(path: Path) -> None:
-    deadline = time.monotonic() + _HEADER_WAIT_S
-    while True:
-        with path.open("rb") as file:
-            first = file.readline()
-        if first.endswith(b"\n") or time.monotonic() > deadline:
-            break
-        time.sleep(0.01)  # another process has just made the file
-    try:
-        found = json.loads(first)["llmclf_recording"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise SettingsError(
-            f"{path} exists and is no recording; give another file, or remove it"
-        ) from None
-    if found != RECORDING_FORMAT:
-        raise SettingsError(
-            f"{path} is a recording of format {found}, this version reads {RECORDING_FORMAT}; "
-            f"remove it and {_AGAIN}"
-        )
-
-
 def _end_line(file: int) -> None:
     """Remove a line that a crash cut, or end one that only lacks its line end."""
     with _locked(file):
@@ -245,7 +287,7 @@ def _end_line(file: int) -> None:
         last = _last_line(file, size)
         if not last:
             return
-        if _is_json(last):
+        if is_json(last):
             os.write(file, b"\n")
         else:
             os.ftruncate(file, size - len(last))
@@ -260,14 +302,6 @@ def _last_line(file: int, size: int) -> bytes:
         os.lseek(file, start, os.SEEK_SET)
         found = os.read(file, length) + found
     return found.rpartition(b"\n")[2]
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        json.loads(line.decode("utf-8", "surrogatepass"))
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _append(file: int, lines: list[dict[str, Any]]) -> None:
@@ -302,65 +336,3 @@ def _locked(file: int) -> Iterator[None]:
             yield
         finally:
             fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _read(path: Path) -> tuple[dict[str, ModelIdentity], list[dict[str, Any]], str]:
-    """Models by key, answers, and where a crash cut the last line (else empty)."""
-    models: dict[str, ModelIdentity] = {}
-    answers: list[dict[str, Any]] = []
-    try:
-        _check_header(path)
-        # Not splitlines: answers may hold other line separators.
-        *lines, last = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise SettingsError(
-            f"the recording {path} cannot be read ({error.strerror}); "
-            "make it with --llmclf-record FILE"
-        ) from error
-    cut = f"{path}:{len(lines) + 1}" if last and not _is_json(last) else ""
-    for number, line in enumerate(lines if cut else [*lines, last], 1):
-        if not line:
-            continue
-        try:
-            _take(json.loads(line.decode("utf-8", "surrogatepass")), models, answers)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise SettingsError(
-                f"{path}:{number}: no line of a recording ({_problem(error)}); "
-                f"remove the line or {_AGAIN}"
-            ) from error
-    return models, answers, cut
-
-
-def _take(
-    data: dict[str, Any], models: dict[str, ModelIdentity], answers: list[dict[str, Any]]
-) -> None:
-    """Add what one line says; an exception means that it is no line of a recording."""
-    if data["type"] == "model":
-        models[data["key"]] = ModelIdentity.from_json(data["identity"])
-    elif data["type"] == "answer":
-        Answer.from_json(data["answer"])
-        fields = {"request": str(data["request"]), "model": str(data["model"])}
-        answers.append({**data, **fields, "asked": dict(data["asked"])})
-
-
-def _problem(error: Exception) -> str:
-    return f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-
-
-def _chosen(path: Path, models: Mapping[str, ModelIdentity], wanted: str, cut: str) -> str:
-    names = {key: identity.spec for key, identity in models.items()}
-    fitting = [
-        key
-        for key, identity in models.items()
-        if not wanted
-        or wanted in (identity.spec, identity.name)
-        or identity.digest.startswith(wanted)
-    ]
-    if len(fitting) == 1:
-        return fitting[0]
-    has = ", ".join(f"{names[key]} ({models[key].digest[:12]})" for key in models) or "no model"
-    if not fitting:
-        raise SettingsError(f"{path} has {has}, not {wanted or 'a model'}{cut}; {_AGAIN}")
-    raise SettingsError(
-        f"{path} has several models: {has}; say which: replay:{path}#NAME or #DIGEST"
-    )

@@ -145,6 +145,7 @@ class Asker:
         job, assignment = taken.job, taken.job.assignment
         if self._recorder is not None:
             request = request or assignment.request(job.case, job.repeat)
+            self._recorder.introduce(identity, assignment.evaluation.title, assignment.facts)
             self._recorder.record(taken.digest, request.summary(), identity, answer)
         return assignment.judge(
             job.case,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_llmclf.answer import Answer
     from pytest_llmclf.assignment import Assignment
@@ -18,6 +18,11 @@ JobKey = tuple[str, str, str, int]
 
 class AnswerRecorder(Protocol):
     """Whatever keeps a copy of each answer, such as a recording for replay."""
+
+    def introduce(
+        self, identity: ModelIdentity, evaluation: str, facts: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        """Keep what an evaluation tells a model, once; called from several threads."""
 
     def record(
         self,

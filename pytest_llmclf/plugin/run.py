@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from pytest_llmclf.plugin.options import read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_llmclf.assignment import Assignment
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.evaluation import Evaluation
     from pytest_llmclf.modelfile import Modelfile
     from pytest_llmclf.plan import Choice
+    from pytest_llmclf.prompt import Instructions
     from pytest_llmclf.settings import Settings
     from pytest_llmclf.store import AnswerStore
 
@@ -103,6 +106,7 @@ class Run:
             declared_in,
             self._choose,
             verify_pictures=not self.worker,
+            meant=partial(_meant, evaluation.title),
         )
         self._by_evaluation[evaluation.title] = (evaluation, assignments)
         self.assignments.update((assignment.key, assignment) for assignment in assignments)
@@ -203,6 +207,11 @@ class Run:
         return way_to(assignment.spec, assignment.modelfile, hosts)
 
     def _connect(self, assignment: Assignment) -> Backend:
+        if assignment.recorded:
+            from pytest_llmclf.backends.replay import ReplayBackend
+
+            spec = assignment.spec
+            return ReplayBackend(spec.file, spec.name, assignment.instructions)
         return self._connected.connect(assignment.spec, assignment.modelfile)
 
     @property
@@ -239,6 +248,20 @@ class Run:
             agreed, reason = self.store.agree(self.id, evaluation.title, str(spec), reason)
             spec = parse_spec(agreed)
         return Choice(spec=spec, model=called(spec), reason=reason)
+
+
+def _meant(evaluation: str, wanted: ModelSpec, told: Instructions) -> Sequence[ModelSpec]:
+    """The models that a wanted one stands for: of a recording all that answered an evaluation."""
+    if wanted.backend != "replay" or wanted.name:
+        return (wanted,)
+    from pathlib import Path
+
+    from pytest_llmclf.backends.recording import read_recording
+
+    recording = read_recording(Path(wanted.file))
+    if len(recording.specs()) < 2:  # noqa: PLR2004 - then the file says it
+        return (wanted,)
+    return [replace(wanted, name=spec) for spec in recording.answering(evaluation, told)]
 
 
 def _decision(assignment: Assignment) -> str:

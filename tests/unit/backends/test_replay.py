@@ -15,6 +15,8 @@ import pytest
 from pytest_llmclf.answer import Answer, TokenLogprob
 from pytest_llmclf.backends.replay import Recorder, ReplayBackend
 from pytest_llmclf.errors import ReplayMismatch, SettingsError
+from pytest_llmclf.label import Label
+from pytest_llmclf.prompt import Instructions
 from pytest_llmclf.request import ModelIdentity, Request
 
 if TYPE_CHECKING:
@@ -162,7 +164,7 @@ def test_another_file_is_not_overwritten(
     tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is no recording stays as it is."""
-    monkeypatch.setattr("pytest_llmclf.backends.replay._HEADER_WAIT_S", 0.05)
+    monkeypatch.setattr("pytest_llmclf.backends.recording._HEADER_WAIT_S", 0.05)
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
     with pytest.raises(SettingsError, match="no recording"):
@@ -322,3 +324,56 @@ def test_a_closed_recording_takes_nothing_more(tmp_path: Path) -> None:
     recorder.close()
     with pytest.raises(SettingsError, match="closed already"):
         recorder.record("0" * 64, REQUEST.summary(), LLAVA, Answer(text="7"))
+
+
+OTHER = replace(LLAVA, digest="d2" * 32)
+"""The same model with another text derived into it."""
+TOLD = Instructions(
+    system="Two words.", question="?", labels=(Label("7"), Label("8")), prompt="Which digit?",
+    turns=REQUEST.examples, options=REQUEST.options,
+)  # fmt: skip
+ASKED = replace(REQUEST, system="Two words.")
+
+
+def test_a_model_under_several_digests_is_one(tmp_path: Path) -> None:
+    """Whoever was told the same answers, and nobody else."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    _write(path, OTHER, request=ASKED)
+    replay = ReplayBackend(path, told=TOLD)
+    assert replay.identify().digest == OTHER.digest
+    assert replay.ask(ASKED) == ANSWER
+    assert replay.notices == ()
+    with pytest.raises(ReplayMismatch, match=r"recorded of d1d1.* alone, .* cannot be mixed"):
+        replay.ask(REQUEST)
+    first = ReplayBackend(path, told=replace(TOLD, system=REQUEST.system))
+    assert first.identify().digest == LLAVA.digest
+
+
+def test_without_instructions_every_digest_is_searched(tmp_path: Path) -> None:
+    """Who asks one question has no evaluation."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    _write(path, OTHER, request=ASKED)
+    replay = ReplayBackend(path, "llava")
+    assert replay.ask(REQUEST) == replay.ask(ASKED) == ANSWER
+    assert ReplayBackend(path, "d1d1").identify().digest == LLAVA.digest
+
+
+def test_what_nobody_was_told_is_explained(tmp_path: Path) -> None:
+    """By the nearest question that any of them was asked."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    _write(path, OTHER, request=ASKED)
+    told = replace(TOLD, system=None)
+    with pytest.raises(ReplayMismatch, match="system differs"):
+        ReplayBackend(path, told=told).ask(replace(REQUEST, system=None))
+
+
+def test_a_recording_that_was_continued_meanwhile_is_read_again(tmp_path: Path) -> None:
+    """What was read once is kept only as long as the file is the same."""
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    ReplayBackend(path)
+    _write(path, LLAVA, request=ASKED)
+    assert ReplayBackend(path).ask(ASKED) == ANSWER
