@@ -1,20 +1,30 @@
-"""The committed predictions, and whether this run is worse: a paired comparison, image by image."""
+"""The committed predictions, and whether this run is worse: a paired comparison, image by image.
+
+A run that stopped early is never judged by the images that it happened to ask about: there the
+question is what all of its images would come to (`early.paired`).
+"""
 
 from __future__ import annotations
 
+import hashlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.comparison import (
+    SIGNIFICANCE,
     Comparison,
     Tolerance,
     compare_predictions,
     relabelled,
 )
+from pytest_llmclf.comparison.paired import mcnemar_exact
+from pytest_llmclf.early import Foretold, PairedQuestion, foretell
 from pytest_llmclf.provenance import compare_provenance
-from pytest_llmclf.render.predictions import parse_predictions
+from pytest_llmclf.render.predictions import parse_predictions, predictions_text
 
 if TYPE_CHECKING:
     from pytest_llmclf.render.predictions import PredictionsRecord
+    from pytest_llmclf.report import Report
 
 _UPDATE = "review the change and commit new predictions with --snapshot-update"
 
@@ -49,33 +59,118 @@ def compare(current: str, committed: str, *, subset: bool = False) -> Comparison
     )
 
 
-def why_failed(comparison: Comparison, tolerance: Tolerance | None = None) -> str | None:
-    """Why a comparison with committed predictions fails, in one line; ``None`` if it passes."""
+def fails(broken: int, fixed: int, common: int, tolerance: Tolerance | None) -> bool:
+    """Whether a comparison of all images fails for its losses: the rule of `why_failed`.
+
+    Args:
+        broken: Images that were right before and are not now.
+        fixed: Images that were not right before and are now.
+        common: Images compared.
+        tolerance: Largest net loss that passes, if one is stated.
+    """
+    loss = broken - fixed
+    if loss <= 0:
+        return False
+    intolerable = tolerance is not None and not tolerance.allows(loss, common)
+    return intolerable or mcnemar_exact(broken, fixed) < SIGNIFICANCE
+
+
+def paired_question(
+    report: Report, committed: str, *, subset: bool, tolerance: Tolerance | None
+) -> PairedQuestion | str | None:
+    """What a run that may stop early has to find out about committed predictions.
+
+    Args:
+        report: Of the run, answered or not: which images it is about.
+        committed: The baseline's text.
+        subset: Whether the run left images out on purpose.
+        tolerance: Largest net loss that passes, if one is stated.
+
+    Returns:
+        The question; a line where it needs every image; ``None`` where no image can change what
+        the comparison comes to, as with the predictions of another image set.
+    """
+    found = compare(predictions_text(report), committed, subset=subset)
+    if found.refused is not None or found.missing:
+        return None
+    before = parse_predictions(committed).predictions
+    right = {outcome.case: before[outcome.case].correct for outcome in report.outcomes}
+    unanswered = sum(not before[case].answered for case in right)
+    if unanswered:
+        return f"the committed predictions have {unanswered} images without an answer"
+    return PairedQuestion(
+        name=hashlib.sha256(committed.encode("utf-8", "surrogatepass")).hexdigest(),
+        right=right,
+        fails=partial(_fails, len(right), tolerance),
+    )
+
+
+def _fails(common: int, tolerance: Tolerance | None, broken: int, fixed: int) -> bool:
+    return fails(broken, fixed, common, tolerance)
+
+
+def foretell_baseline(
+    report: Report, committed: str, *, subset: bool, tolerance: Tolerance | None
+) -> Foretold | None:
+    """What all images of a run that stopped early would say of the committed predictions.
+
+    ``None`` where every image was asked, and where no image can change what the comparison comes
+    to.
+    """
+    if not report.ledger.not_needed:
+        return None
+    question = paired_question(report, committed, subset=subset, tolerance=tolerance)
+    if isinstance(question, PairedQuestion):
+        return foretell(report, question)
+    return None if question is None else Foretold(word="INCONCLUSIVE", text=question)
+
+
+def why_failed(
+    comparison: Comparison, tolerance: Tolerance | None = None, foretold: Foretold | None = None
+) -> str | None:
+    """Why a comparison with committed predictions fails, in one line; ``None`` if it passes.
+
+    Args:
+        comparison: With the committed predictions.
+        tolerance: Largest net loss that passes, if one is stated.
+        foretold: What all images of a run that stopped early would say; see `foretell_baseline`.
+    """
     loss, common = comparison.net_loss, comparison.common
-    reasons = (
+    reasons = [
         (comparison.refused is not None, comparison.refused),
         (comparison.missing, f"committed images not asked about: {len(comparison.missing)}"),
         (comparison.unanswered, f"images without an answer: {len(comparison.unanswered)}"),
         (common == 0, "there is no image to compare"),
-        (comparison.worse, f"a net loss of {loss} is more than chance explains"),
-        (
-            tolerance is not None and not tolerance.allows(loss, common),
-            f"a net loss of {loss} exceeds the tolerance of {tolerance}",
-        ),
-    )
+    ]
+    if foretold is None:
+        left = len(comparison.not_asked)
+        reasons += [
+            (left, f"images not asked about: {left}; what they would say is not known"),
+            (comparison.worse, f"a net loss of {loss} is more than chance explains"),
+            (
+                tolerance is not None and not tolerance.allows(loss, common),
+                f"a net loss of {loss} exceeds the tolerance of {tolerance}",
+            ),
+        ]
+    else:
+        reasons.append((foretold.word == "FAIL", foretold.text))
     return next((text for holds, text in reasons if holds), None)
 
 
-def summary(comparison: Comparison, tolerance: Tolerance | None = None) -> str:
-    """What a comparison with committed predictions came to, in one line."""
+def summary(
+    comparison: Comparison, tolerance: Tolerance | None = None, foretold: Foretold | None = None
+) -> str:
+    """What a comparison with committed predictions came to, in one line; see `why_failed`."""
     if comparison.refused is not None:
         return comparison.refused
     change = comparison.provenance
     begin = [change.brief] if change is not None and change.brief else []
-    why = why_failed(comparison, tolerance)
+    why = why_failed(comparison, tolerance, foretold)
     parts = [*begin, comparison.summary()]
     if why is not None:
         parts.append(why)
+    elif foretold is not None:
+        parts.append(foretold.text)
     elif comparison.better:
         parts.append("significantly better: commit it with --snapshot-update")
     elif comparison.changes:

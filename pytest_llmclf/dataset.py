@@ -31,6 +31,7 @@ from pytest_llmclf.dataset_sources import (
 )
 from pytest_llmclf.errors import DatasetError, nearest
 from pytest_llmclf.picture import PictureLimits
+from pytest_llmclf.seeded import seeded_sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -183,11 +184,10 @@ def sample(dataset: Dataset, per_class: int, seed: int) -> Dataset:
     if per_class < 1:
         msg = f"a sample of {per_class} pictures a class judges nothing: ask for at least 1"
         raise DatasetError(msg)
-    ranked: dict[str, list[tuple[str, str]]] = {}
+    by_label: dict[str, list[str]] = {}
     for case in dataset.cases:
-        rank = hashlib.sha256(f"{seed}:{case.id}".encode()).hexdigest()
-        ranked.setdefault(case.label, []).append((rank, case.id))
-    chosen = {name for cases in ranked.values() for _, name in sorted(cases)[:per_class]}
+        by_label.setdefault(case.label, []).append(case.id)
+    chosen = {id_ for ids in by_label.values() for id_ in seeded_sample(ids, per_class, seed)}
     return replace(dataset, cases=tuple(case for case in dataset.cases if case.id in chosen))
 
 

@@ -90,6 +90,24 @@ class Confused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StopRule:
+    """What a run that stopped early had decided when it did.
+
+    Attributes:
+        after: Images, from the first of `Report.order` on, that the decisions rest on.
+        tests: How many thresholds (each class of ``recall[*]`` counted) and comparisons with
+            committed predictions were decided; they share `Report.stop_error` evenly.
+        gates: The gates, as they are written.
+        baselines: Digests of the committed predictions, see `digest_of`.
+    """
+
+    after: int
+    tests: int
+    gates: tuple[str, ...] = ()
+    baselines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One evaluation on one model.
 
@@ -108,6 +126,7 @@ class Report:
         order: Case ids in the random order of a run that may stop early; empty for another run.
         stop_error: How often a decision of that run may differ from what all images would say;
             ``None`` for another run.
+        stop_rule: What it had decided when it stopped; ``None`` for a run that did not stop.
         repeats: Further askings of the same questions (repeat 1, 2, ...), sorted like `outcomes`;
             in no count and no metric, since they say nothing about further images.
         full_instructions: Everything that went with every image; ``None`` for a run of a version
@@ -132,6 +151,7 @@ class Report:
     instructions: str = ""
     order: tuple[str, ...] = ()
     stop_error: float | None = None
+    stop_rule: StopRule | None = None
     repeats: tuple[Outcome, ...] = ()
     full_instructions: Instructions | None = None
     tool: str = ""
@@ -234,12 +254,18 @@ class Report:
         """The report of the images that have all these tags, such as ``{"style": "photo"}``."""
         outcomes = tuple(found for found in self.outcomes if _has(found, tags))
         cases = {found.case for found in outcomes}
+        rule = self.stop_rule
+        if rule is not None:
+            # What was decided was decided of all images, not of this part.
+            after = sum(case in cases for case in self.order[: rule.after])
+            rule = replace(rule, after=after, gates=(), baselines=())
         return replace(
             self,
             ledger=ledger_of(outcomes, None, 0),
             outcomes=outcomes,
             confusion=Confusion.from_outcomes(self.confusion.labels, outcomes),
             order=tuple(case for case in self.order if case in cases),
+            stop_rule=rule,
             repeats=tuple(found for found in self.repeats if _has(found, tags)),
             clusters=_clusters(outcomes, self.group) if self.clusters else {},
         )
@@ -328,6 +354,7 @@ def build(
     full_instructions: Instructions | None = None,
     tool: str = "",
     group: str = "",
+    stop_rule: StopRule | None = None,
 ) -> Report:
     """Add up the outcomes of one evaluation and one model, in whatever order they came.
 
@@ -349,6 +376,7 @@ def build(
         full_instructions: Everything that went with every image.
         tool: Version of pytest-llmclf that asked and read.
         group: Tag whose values are groups of images that are not independent.
+        stop_rule: What it had decided when it stopped.
 
     Raises:
         ValueError: A case ended twice, is of another evaluation or model, or names a label that
@@ -371,6 +399,7 @@ def build(
         instructions=instructions,
         order=tuple(order),
         stop_error=stop_error,
+        stop_rule=stop_rule,
         repeats=tuple(outcome for outcome in ordered if outcome.repeat),
         full_instructions=full_instructions,
         tool=tool,

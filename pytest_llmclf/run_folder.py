@@ -31,7 +31,7 @@ from pytest_llmclf.ledger import Ledger
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
 from pytest_llmclf.prompt import Instructions
 from pytest_llmclf.provenance import ProvenanceChange
-from pytest_llmclf.report import DatasetFacts, Report, Verdict, VerdictWord, build
+from pytest_llmclf.report import DatasetFacts, Report, StopRule, Verdict, VerdictWord, build
 from pytest_llmclf.request import ModelIdentity
 
 if TYPE_CHECKING:
@@ -91,6 +91,12 @@ _REPORT_FITS: Final = {
     "notes": is_texts,
     "order": is_texts,
     "stop_error": is_share_or_none,
+}
+
+
+_STOP_RULE_FITS: Final = {
+    **dict.fromkeys(("after", "tests"), is_count),
+    **dict.fromkeys(("gates", "baselines"), is_texts),
 }
 
 
@@ -282,12 +288,22 @@ def _report(
         full_instructions=_instructions(entry.get("full_instructions")),
         tool=entry.get("tool") or tool,
         group=entry.get("group", ""),
+        stop_rule=_stop_rule(entry.get("stop_rule")),
     )
     if report.ledger != ledger:
         both = zip(asdict(ledger).items(), asdict(report.ledger).values(), strict=True)
         other = [f"{name} {said}, found {found}" for (name, said), found in both if said != found]
         raise ValueError(f"{key[0]} on {key[1]}: {'; '.join(other)}")
     return report
+
+
+def _stop_rule(entry: Mapping[str, Any] | None) -> StopRule | None:
+    if entry is None:
+        return None
+    require(entry, _STOP_RULE_FITS)
+    lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
+    rule: StopRule = _known(StopRule, {**entry, **lists})
+    return rule
 
 
 def _baseline(entry: Mapping[str, Any]) -> tuple[tuple[str, str], Comparison]:

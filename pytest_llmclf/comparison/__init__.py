@@ -224,11 +224,11 @@ class Comparison:
         if self.refused is not None:
             return self.refused
         if self.changes:
-            # `p_value` is of another test where a side stopped early.
-            test = "p" if self.not_asked else "McNemar p"
+            # `p_value` is of another test where a side stopped early, and decides nothing there.
+            test = "" if self.not_asked else f" (McNemar p = {self.p_value:.3g})"
             text = (
                 f"{len(self.broken)} broken, {len(self.fixed)} fixed, {len(self.changed)} wrong "
-                f"in another way, of {self.common} ({test} = {self.p_value:.3g})"
+                f"in another way, of {self.common}{test}"
             )
         else:
             noun = "prediction" if self.common == 1 else "predictions"

@@ -103,7 +103,7 @@ def start(question: Question, error: float) -> Progress:
 
     Args:
         question: What is to be found out.
-        error: How often it may be decided wrongly.
+        error: How often it may be decided wrongly; 0: only what is certain is decided.
     """
     regions, total = question.regions, question.total
     weights = tuple(question.weights.values())
@@ -115,11 +115,11 @@ def start(question: Question, error: float) -> Progress:
         # Of all that there is, at most the rest does not count.
         return Doubt(evidence=against(total - least, weights), bar=bar, rising=False)
 
-    bar = -math.log(error)
+    bar = -math.log(error) if error else math.inf
     doubts = [at_most(regions.last_low, bar), at_least(regions.first_high, bar)]
     if regions.first_high - regions.last_low > 1:
         # In between both a low and a high verdict are wrong, so they share the error.
-        bar = -math.log(error / 2)
+        bar += math.log(2)
         doubts += [at_most(regions.first_high - 1, bar), at_least(regions.last_low + 1, bar)]
     return Progress(question=question, doubts=tuple(doubts))
 

@@ -1,20 +1,25 @@
 """The lines that say how far an early decision is: what was asked, what was found, how sure it is.
 
+How sure is a rate over random orders: whoever keeps to one seed has drawn one of them.
+
 As `reading` does, ``recall[*]`` has a line for all classes that pass, one for all that are
 undecided for the same reason, and one for each class that fails.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.gate.reading import asked_for
+from pytest_llmclf.population import images_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_llmclf.early.paired import PairedProgress
     from pytest_llmclf.early.progress import Progress
     from pytest_llmclf.report import VerdictWord
 
@@ -26,14 +31,18 @@ class Told:
     Attributes:
         progress: Of every threshold, in the order of the gates.
         images: How many there are.
+        whole: How many the dataset has.
         asked: How many of them the verdicts rest on.
         error: How often any of the verdicts may be wrong.
+        tests: How many thresholds and comparisons share that error.
     """
 
     progress: Sequence[Progress]
     images: int
+    whole: int
     asked: int
     error: float
+    tests: int
 
     def lines(self) -> Iterator[tuple[VerdictWord, str]]:
         """The words and lines of all verdicts; INCONCLUSIVE where undecided."""
@@ -70,23 +79,18 @@ class Told:
 
     def _line(self, same: Sequence[Progress], found: str) -> str:
         question = same[0].question
-        before = ""
-        after = max(one.decided_after for one in same)
-        if same[0].word is not None and after < self.asked:
-            before = f" (decided after {after})"
+        decided = None if same[0].word is None else max(one.decided_after for one in same)
         because = f" ({question.because})" if question.because else ""
-        return (
-            f"{found} after {self.asked} of {self.images} images in random order{before}; "
-            f"{self._why(same)}{because}"
-        )
+        return f"{found} {_after(self.asked, self.images, decided)}; {self._why(same)}{because}"
 
     def _why(self, same: Sequence[Progress]) -> str:
-        these = f"all these {self.images} images"
+        these = f"all these {images_of(self.images, self.whole)}"
         word = same[0].word
         if all(one.partial for one in same):
             return "not all of its gate pass, and some alone are not judged on a part of the images"
         if word is None:
-            return f"too few to tell what {these} would say"
+            known = not all(math.isinf(doubt.bar) for doubt in same[0].doubts)
+            return _undecided(these, known=known)
         if word == "INCONCLUSIVE":
             claim = f"{these} would leave it open for images like these"
         elif same[0].question.certainty is not None:
@@ -94,11 +98,51 @@ class Told:
         else:
             claim = f"so on {these}"
         if all(one.certain for one in same):
-            return f"{claim}, whatever the others give"
-        count = len(self.progress)
-        together = f", all {count} thresholds together" if count > 1 else ""
-        rate = f"{self.error * 100:g}%"
-        return f"{claim}, by a test that is wrong at most {rate} of the time{together}"
+            return f"{claim}{_CERTAIN}"
+        return f"{claim}{_by_a_test(self.error, self.tests)}"
+
+
+_CERTAIN = ", whatever the others give"
+
+
+def of_paired(
+    progress: PairedProgress,
+    *,
+    images: int,
+    whole: int,
+    asked: int,
+    error: float,
+    tests: int,
+) -> str:
+    """How far a comparison with committed predictions is, without the numbers."""
+    these = f"all these {images_of(images, whole)}"
+    decided = None if progress.word is None else progress.decided_after
+    after = _after(asked, images, decided)
+    if progress.word is None:
+        return f"{_undecided(these, known=not math.isinf(progress.bar))} ({after})"
+    loss = "a net loss that fails" if progress.word == "FAIL" else "no net loss that fails"
+    how = _CERTAIN if progress.certain else _by_a_test(error, tests)
+    return f"{loss} on {these}{how} ({after})"
+
+
+def _after(asked: int, images: int, decided: int | None) -> str:
+    before = f" (decided after {decided})" if decided is not None and decided < asked else ""
+    return f"after {asked} of {images} images in random order{before}"
+
+
+def _undecided(these: str, *, known: bool) -> str:
+    too_few = f"too few to tell what {these} would say"
+    if known:
+        return too_few
+    return (
+        f"{too_few}, and nothing that decided when to stop: declare it in the evaluation "
+        "(gates=...), or run without --llmclf-stop-early"
+    )
+
+
+def _by_a_test(error: float, tests: int) -> str:
+    together = f", all {tests} decisions together" if tests > 1 else ""
+    return f", by a test that is wrong in at most {error * 100:g}% of orders{together}"
 
 
 def _alone(one: Progress) -> str:

@@ -13,9 +13,10 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_llmclf.errors import SettingsError, nearest
-from pytest_llmclf.gate.reading import Certainty, population, read_gate, told
+from pytest_llmclf.gate.reading import Certainty, read_gate, told
 from pytest_llmclf.gate.text import Parsed, parse, split_address
 from pytest_llmclf.gate.threshold import EVERY, Threshold
+from pytest_llmclf.population import population
 from pytest_llmclf.report import Verdict
 
 if TYPE_CHECKING:

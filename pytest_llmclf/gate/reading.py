@@ -27,6 +27,7 @@ from pytest_llmclf.gate.bounds import more_images
 from pytest_llmclf.gate.evidence import evidence_of
 from pytest_llmclf.gate.text import needs_probabilities
 from pytest_llmclf.gate.threshold import EVERY, plain
+from pytest_llmclf.population import population
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -212,14 +213,6 @@ def told(
             yield from ((one, _line(one, report, certainty)) for one in group)
         else:
             yield group[0], _joint_line(asked, group, len(readings), report, certainty)
-
-
-def population(report: Report) -> str:
-    """Which images a verdict about these images is about."""
-    ledger = report.ledger
-    if ledger.collected < report.dataset.cases_in_dataset:
-        return f"on {ledger.collected} of {report.dataset.cases_in_dataset} images, a subset"
-    return f"on these {ledger.collected} images"
 
 
 def asked_for(threshold: Threshold, certainty: Certainty | None) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
     from pytest_llmclf.outcome import Outcome
-    from pytest_llmclf.plugin.committed import NoBaseline
+    from pytest_llmclf.plugin.committed import NoBaseline, StoppedBaseline
     from pytest_llmclf.report import Report
 
 DISTRIBUTED = "llmclf-distributed-gates"
@@ -132,7 +132,7 @@ def baseline(
     request: pytest.FixtureRequest,
     report: object,  # noqa: ARG001 - made first
     snapshot: object,
-) -> SnapshotAssertion | NoBaseline:
+) -> SnapshotAssertion | NoBaseline | StoppedBaseline:
     """The committed predictions: ``assert report.predictions == baseline``."""
     from pytest_llmclf.plugin.gates import open_baseline_of
 

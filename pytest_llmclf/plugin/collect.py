@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -11,6 +11,7 @@ from pytest_llmclf.engine import Job
 from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.marks import GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
 from pytest_llmclf.plugin.run import run_of
+from pytest_llmclf.seeded import seeded_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +67,6 @@ def _in_order(config: pytest.Config, assignment: Assignment) -> Sequence[Case]:
     settings = run_of(config).settings
     if settings.stop_early is None:
         return cases
-    from pytest_llmclf.early import seeded_order
-
     by_id = {case.id: case for case in cases}
     return [by_id[id_] for id_ in seeded_order(list(by_id), settings.seed)]
 
@@ -87,6 +86,11 @@ def job_of(item: pytest.Item) -> Job | None:
     callspec = getattr(item, "callspec", None)
     job = None if callspec is None else callspec.params.get("outcome")
     return job if isinstance(job, Job) else None
+
+
+def assignment_of(gate: pytest.Item) -> Assignment:
+    """The assignment whose report a gate test judges."""
+    return cast("Assignment", gate.callspec.params["report"])  # type: ignore[attr-defined]
 
 
 def image_id(case: str, model: str) -> str:

@@ -11,19 +11,26 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.data import SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from syrupy.location import PyTestLocation
 
-from pytest_llmclf.baseline import compare, summary, why_failed
-from pytest_llmclf.gate import population
+from pytest_llmclf.baseline import (
+    compare,
+    foretell_baseline,
+    paired_question,
+    summary,
+    why_failed,
+)
+from pytest_llmclf.gate import GateInconclusive
 from pytest_llmclf.marks import GATE_ATTRIBUTE
+from pytest_llmclf.population import population
 from pytest_llmclf.render.comparison import baseline_lines
 from pytest_llmclf.render.predictions import predictions_text
-from pytest_llmclf.report import Predictions
+from pytest_llmclf.report import Predictions, Verdict
 from pytest_llmclf.stability import Stability, flips_beyond_noise, stability
 
 if TYPE_CHECKING:
-    from syrupy.location import PyTestLocation
-
     from pytest_llmclf.comparison import Comparison, Tolerance
+    from pytest_llmclf.early import Foretold, PairedQuestion
     from pytest_llmclf.report import Report
 
 
@@ -40,6 +47,7 @@ class Terms:
         tolerance: Largest net loss that passes, if one is stated.
         stability: How much the model differs from itself, if it was asked more than once.
         lacking: What to say where no predictions are committed.
+        stopped: The report of a run that stopped early.
     """
 
     subset: bool = False
@@ -47,6 +55,15 @@ class Terms:
     tolerance: Tolerance | None = None
     stability: Stability | None = None
     lacking: str = ""
+    stopped: Report | None = None
+
+    def foretold(self, committed: str) -> Foretold | None:
+        """What all images of a run that stopped early would say; ``None`` for another run."""
+        if self.stopped is None:
+            return None
+        return foretell_baseline(
+            self.stopped, committed, subset=self.subset, tolerance=self.tolerance
+        )
 
 
 class PredictionsExtension(SingleFileSnapshotExtension):
@@ -85,7 +102,8 @@ class PredictionsExtension(SingleFileSnapshotExtension):
     def matches(self, *, serialized_data: Any, snapshot_data: Any) -> bool:
         """Whether the comparison finds nothing to stop for."""
         found = compare(serialized_data, snapshot_data, subset=self.terms.subset)
-        return why_failed(found, self.terms.tolerance) is None
+        foretold = self.terms.foretold(snapshot_data)
+        return why_failed(found, self.terms.tolerance, foretold) is None
 
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Any:
         """What changed, for the failure message."""
@@ -93,7 +111,8 @@ class PredictionsExtension(SingleFileSnapshotExtension):
             yield self.terms.lacking
             return
         found = compare(serialized_data, snapshot_data, subset=self.terms.subset)
-        yield from baseline_lines(found, why_failed(found, self.terms.tolerance))
+        foretold = self.terms.foretold(snapshot_data)
+        yield from baseline_lines(found, why_failed(found, self.terms.tolerance, foretold))
         yield from _noise(found, self.terms)
 
     def discover_snapshots(self, **_: Any) -> SnapshotCollections:
@@ -138,13 +157,60 @@ def syrupys(snapshot: object) -> SnapshotAssertion:
     return snapshot
 
 
+class StoppedBaseline:
+    """Stands before committed predictions where a run stopped early: the images tell, or raise.
+
+    Args:
+        snapshot: The committed predictions.
+        report: Of the run.
+
+    Attributes:
+        undecided: Whether a comparison could not be decided.
+    """
+
+    def __init__(self, snapshot: SnapshotAssertion, report: Report) -> None:
+        self._snapshot = snapshot
+        self._report = report
+        self.undecided = False
+
+    def __eq__(self, other: object) -> bool:
+        equal = bool(self._snapshot == other)
+        committed = self.executions[max(self.executions)].recalled_data
+        foretold = None if committed is None else self.extension.terms.foretold(committed)
+        if equal and foretold is not None and foretold.word == "INCONCLUSIVE":
+            self.undecided = True
+            text = told(self) or foretold.text
+            verdict = Verdict(
+                word="INCONCLUSIVE",
+                text=text,
+                evaluation=self._report.evaluation,
+                model=self._report.model,
+                undecided="sample",
+            )
+            raise GateInconclusive(text, [verdict])
+        return equal
+
+    def __hash__(self) -> int:
+        return hash(self._snapshot)
+
+    @property
+    def executions(self) -> dict[int, Any]:
+        """The comparisons made so far, as syrupy has them."""
+        return dict(self._snapshot.executions)
+
+    @property
+    def extension(self) -> Any:
+        """What compares."""
+        return self._snapshot.extension
+
+
 def open_baseline(
     snapshot: SnapshotAssertion,
     report: Report,
     item: pytest.Item,
     *,
     tolerance: Tolerance | None = None,
-) -> SnapshotAssertion | NoBaseline:
+) -> SnapshotAssertion | NoBaseline | StoppedBaseline:
     """The committed predictions to hold a report's against.
 
     Args:
@@ -158,22 +224,57 @@ def open_baseline(
     imported = report.dataset.imported
     demanded = not gates or any(gate.applies(report.model, imported=imported) for gate in gates)
     updating = snapshot.update_snapshots
-    part = report.ledger.collected < report.dataset.cases_in_dataset
+    part = _is_part(report)
     if updating:
         _refuse_part(report, part=part)
+    stopped = bool(report.ledger.not_needed)
     terms = Terms(
         subset=part,
         imported=imported,
         tolerance=tolerance,
-        stability=stability(report),
+        # How many images flip by themselves is known of all images or not at all.
+        stability=None if stopped else stability(report),
         lacking=_lacking(item),
+        stopped=report if stopped else None,
     )
     extension = _extension(terms, exact=updating)
     baseline = snapshot.use_extension(extension)
     place = extension.get_location(test_location=baseline.test_location, index=0)
     if not updating and not demanded and not Path(place).exists():
         return NoBaseline(terms.lacking)
-    return baseline
+    return StoppedBaseline(baseline, report) if stopped else baseline
+
+
+def question_of(
+    item: pytest.Item, report: Report, tolerance: Tolerance | None
+) -> PairedQuestion | str | None:
+    """What a gate test's comparison asks of a run that may stop early; see `paired_question`.
+
+    ``None``, too, where the test compares nothing, or nothing is committed.
+
+    Args:
+        item: The gate test.
+        report: Of its evaluation and model, before any answer.
+        tolerance: Largest net loss that passes.
+    """
+    if "baseline" not in getattr(item, "fixturenames", ()):
+        return None
+    if item.config.option.update_snapshots:
+        return "--snapshot-update writes the predictions of all images"
+    part = _is_part(report)
+    extension = _extension(Terms(imported=report.dataset.imported), exact=False)
+    place = Path(extension.get_location(test_location=PyTestLocation(item), index=0))
+    if not place.exists():
+        return None
+    try:
+        committed = place.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return f"the committed predictions cannot be read: {error}"
+    return paired_question(report, committed, subset=part, tolerance=tolerance)
+
+
+def _is_part(report: Report) -> bool:
+    return report.ledger.collected < report.dataset.cases_in_dataset
 
 
 def _lacking(item: pytest.Item) -> str:
@@ -241,7 +342,9 @@ def told(baseline: object) -> str | None:
     if result.updated:
         before = "replaces what could not be compared" if found.refused else found.summary()
         return f"baseline: written anew: {before}"
-    return "; ".join([f"baseline: {summary(found, terms.tolerance)}", *_noise(found, terms)])
+    foretold = terms.foretold(result.recalled_data)
+    line = summary(found, terms.tolerance, foretold)
+    return "; ".join([f"baseline: {line}", *_noise(found, terms)])
 
 
 def failure(baseline: object) -> str | None:

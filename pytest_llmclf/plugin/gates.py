@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_llmclf.gate import GateFailed, GateInconclusive, judge, population
-from pytest_llmclf.plugin.collect import MODEL_MARK, is_gate
+from pytest_llmclf.gate import GateFailed, GateInconclusive, judge
+from pytest_llmclf.plugin.collect import MODEL_MARK, assignment_of, is_gate
 from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE, book_of
 from pytest_llmclf.plugin.run import RUN_ID_KEY, run_of
+from pytest_llmclf.population import population
 from pytest_llmclf.report import Verdict
 from pytest_llmclf.unread import why_unread
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.assignment import Assignment
     from pytest_llmclf.gate import Gate
-    from pytest_llmclf.plugin.committed import NoBaseline
+    from pytest_llmclf.plugin.committed import NoBaseline, StoppedBaseline
     from pytest_llmclf.plugin.ledger import Book
     from pytest_llmclf.plugin.run import Run
     from pytest_llmclf.report import Report, Undecided, VerdictWord
@@ -46,7 +47,9 @@ def open_report(item: pytest.Item, assignment: Assignment) -> Report:
     return item.stash[REPORT_KEY]
 
 
-def open_baseline_of(item: pytest.Item, snapshot: object) -> SnapshotAssertion | NoBaseline:
+def open_baseline_of(
+    item: pytest.Item, snapshot: object
+) -> SnapshotAssertion | NoBaseline | StoppedBaseline:
     """The committed predictions of a gate test, its report made.
 
     Args:
@@ -72,7 +75,7 @@ def judge_declared(item: pytest.Function) -> None:
     """
     report, book = item.stash[REPORT_KEY], book_of(item.config)
     answers = book.begin_gate((report.evaluation, report.model), item.nodeid)
-    gates = _assignment_of(item).gates
+    gates = assignment_of(item).gates
     # An evaluation without gates leaves its verdict to the test's own asserts.
     said = [each for each in verdicts_on(report, gates) if gates or each.word in _STOPPING]
     if answers:
@@ -142,14 +145,10 @@ def _told(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def _assignment_of(item: pytest.Item) -> Assignment:
-    return cast("Assignment", item.callspec.params["report"])  # type: ignore[attr-defined]
-
-
 def note_verdict(item: pytest.Item, call: pytest.CallInfo[None], result: pytest.TestReport) -> None:
     """Note what a gate test came to, its own asserts and its baseline included."""
     if result.when == "setup" and result.skipped and is_gate(item):
-        book_of(item.config).excuse_gate(_assignment_of(item).key)
+        book_of(item.config).excuse_gate(assignment_of(item).key)
     if result.when != "call" or NOTED_KEY not in item.stash:
         return
     raised = None if call.excinfo is None else call.excinfo.value
@@ -186,12 +185,13 @@ def _note_own(item: pytest.Item, own: BaseException | None, *, allowed: bool) ->
     if compared:
         word: VerdictWord = "PASS" if broken is None else "FAIL"
         word = "UNGATED" if _lacks_baseline(item) else word
-        if word != "PASS" or not isinstance(own, GateInconclusive):
+        # What a run that stopped early cannot tell is noted with what the comparison raised.
+        if word != "PASS" or not _undecided_baseline(item):
             _add(item, word, compared)
     if _is_failure(own) and broken is None and not isinstance(own, GateInconclusive):
         first = str(own).strip().splitlines()[:1]
         _add(item, "FAIL", first[0] if first else repr(own))
-    if own is None and not allowed and not said and not _assignment_of(item).gates:
+    if own is None and not allowed and not said and not assignment_of(item).gates:
         _add(item, "PASS", f"{item.name} {population(report)}")
 
 
@@ -278,6 +278,13 @@ def _lacks_baseline(item: pytest.Item) -> bool:
     from pytest_llmclf.plugin.committed import NoBaseline
 
     return isinstance(item.stash.get(BASELINE_KEY, None), NoBaseline)
+
+
+def _undecided_baseline(item: pytest.Item) -> bool:
+    from pytest_llmclf.plugin.committed import StoppedBaseline
+
+    baseline = item.stash.get(BASELINE_KEY, None)
+    return isinstance(baseline, StoppedBaseline) and baseline.undecided
 
 
 def judge_orphans(reports: Iterable[Report], run: Run, book: Book) -> list[Verdict]:

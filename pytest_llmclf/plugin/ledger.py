@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.plugin.collect import is_gate, job_of
+from pytest_llmclf.plugin.collect import assignment_of, is_gate, job_of
 from pytest_llmclf.plugin.run import run_if_any
 from pytest_llmclf.provenance import tool_version
 from pytest_llmclf.readers import STRICT, reader_name
 from pytest_llmclf.report import DatasetFacts, Report, Verdict, build, lost
 from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.seeded import seeded_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,7 +94,7 @@ class Book:
                 cases[job.case.id] = job.case
         if run.settings.stop_early is not None:
             for key, cases in self._expected.items():
-                self._watch(run.assignments[key], cases, run.settings.stop_early)
+                self._watch(run, run.assignments[key], cases, items)
         self._latest = time.monotonic()
 
     @property
@@ -126,20 +127,32 @@ class Book:
         """Whether a gate test was to run that nobody skipped."""
         return key in self._gates - self._excused
 
-    def _watch(self, assignment: Assignment, cases: dict[str, Case], error: float) -> None:
+    def _watch(
+        self, run: Run, assignment: Assignment, cases: dict[str, Case], items: list[pytest.Item]
+    ) -> None:
         """Look out for the moment when an assignment's gates are decided."""
         from pytest_llmclf.early import Watch
+        from pytest_llmclf.plugin.committed import question_of
 
-        # The cases are collected in the random order, of which this is the selected part.
-        self._orders[assignment.key] = tuple(cases)
+        # Never the order of the items: `--failed-first` and the like put the worst first.
+        order = seeded_order(list(cases), run.settings.seed)
+        report = self.report(assignment)
+        compared = [
+            question_of(item, report, run.settings.tolerance)
+            for item in items
+            if is_gate(item) and assignment_of(item) is assignment
+        ]
+        self._orders[assignment.key] = order
         self._watches[assignment.key] = Watch(
             assignment.gates,
             assignment.labels.names,
-            list(cases.values()),
+            [cases[id_] for id_ in order],
             model=assignment.model,
             imported=assignment.dataset.imported,
-            error=error,
+            error=run.settings.stop_early or 0.0,
             group=assignment.evaluation.group or "",
+            paired=[one for one in compared if one is not None],
+            whole=assignment.whole,
         )
 
     def note(self, report: pytest.TestReport) -> Outcome | None:
@@ -218,6 +231,7 @@ class Book:
         outcomes = self._outcomes.get(key, {})
         missing = [lost(*key, case) for id_, case in expected.items() if id_ not in outcomes]
         dataset = assignment.dataset
+        watch = self._watches.get(key)
         ended = self._ended.get(key)
         return build(
             evaluation=key[0],
@@ -247,6 +261,7 @@ class Book:
             order=self._orders.get(key, ()),
             stop_error=None if self._run is None else self._run.settings.stop_early,
             group=assignment.evaluation.group or "",
+            stop_rule=watch.rule if watch is not None and watch.decided else None,
         )
 
     def _content_hash(self, dataset: Dataset) -> str:

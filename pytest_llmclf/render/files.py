@@ -216,6 +216,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "stop_error": report.stop_error,
         "group": report.group,
         "clusters": len(set(report.clusters.values())) if report.clusters else None,
+        "stop_rule": None if report.stop_rule is None else asdict(report.stop_rule),
         "duration_s": report.duration_s,
         "notes": list(report.notes),
         "accuracy": report.accuracy.value,

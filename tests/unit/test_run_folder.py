@@ -12,7 +12,7 @@ from pytest_llmclf.answer import Answer
 from pytest_llmclf.columns import SCHEMA
 from pytest_llmclf.comparison import Change, Comparison
 from pytest_llmclf.render import files
-from pytest_llmclf.report import DatasetFacts, Report, Verdict, build
+from pytest_llmclf.report import DatasetFacts, Report, StopRule, Verdict, build
 from pytest_llmclf.request import ModelIdentity
 from pytest_llmclf.run_folder import RunFolderError, find_run, read_run
 from tests.unit.ended import ended
@@ -96,10 +96,14 @@ def test_a_report_is_read_back_as_it_was(folder: Path) -> None:
 
 @pytest.mark.parametrize("stop_error", [None, 0.01])
 def test_what_a_run_stops_with_is_read_back(tmp_path: Path, stop_error: float | None) -> None:
-    """How often its decisions may be wrong, by which its gates are judged again."""
-    _write(tmp_path / "run", replace(whole(), stop_error=stop_error))
+    """What it had decided and how often that may be wrong, by which it is judged again."""
+    rule = StopRule(after=2, tests=3, gates=("accuracy >= 0.5",), baselines=("ab", "cd"))
+    stopped = replace(
+        whole(), stop_error=stop_error, stop_rule=None if stop_error is None else rule
+    )
+    _write(tmp_path / "run", stopped)
     (found,) = read_run(tmp_path / "run").reports
-    assert found.stop_error == stop_error
+    assert (found.stop_error, found.stop_rule) == (stopped.stop_error, stopped.stop_rule)
 
 
 def test_files_as_they_are_written_are_read_back(tmp_path: Path) -> None:
