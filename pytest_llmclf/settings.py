@@ -86,6 +86,7 @@ class Settings:
             "allow_remote": sorted(self.allow_remote),
             "in_flight": self.asking.in_flight,
             "attempts": self.asking.attempts,
+            "server_wait_s": self.asking.away_s,
             "timeout_s": self.timeout_s,
             "fresh": self.asking.fresh,
             "gates": [f"{name}: {gate.expression}" for name, gate in self.gates],

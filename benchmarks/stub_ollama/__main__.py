@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 from benchmarks.stub_ollama import faults
+from benchmarks.stub_ollama.models import VERSION
 from benchmarks.stub_ollama.server import Options, Server
 
 
@@ -24,6 +25,7 @@ def main() -> None:
     add("--queue", type=int, default=512, help="questions that may wait (%(default)s)")
     add("--labels", default="0,1,2,3,4,5,6,7,8,9", help="what it may say (%(default)s)")
     add("--model", default="llava:7b", help="the model that it has (%(default)s)")
+    add("--version", default=VERSION, help="which Ollama it says it is (%(default)s)")
     add(
         "--fault", action="append", default=[], metavar="MODE[:COUNT]", type=faults.parse,
         help=f"what goes wrong: {', '.join(faults.MODES)}; may be repeated",
@@ -38,6 +40,7 @@ def main() -> None:
         queue=said.queue,
         labels=tuple(said.labels.split(",")),
         model=said.model,
+        version=said.version,
         faults=tuple(said.fault),
         state=said.state,
     )

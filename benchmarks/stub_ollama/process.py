@@ -13,6 +13,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from benchmarks.stub_ollama.models import VERSION
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
@@ -89,8 +91,11 @@ class StubOllama:
         """Its process; an error if it does not run."""
         return self._running().pid
 
-    def start(self) -> None:
+    def start(self, version: str = VERSION) -> None:
         """Start it, or start it again at the same port with the models that it had.
+
+        Args:
+            version: Which Ollama it says it is.
 
         Raises:
             RuntimeError: It does not begin to listen.
@@ -102,7 +107,7 @@ class StubOllama:
         state = Path(self._state.name) / "models.json"
         command = [
             sys.executable, "-m", "benchmarks.stub_ollama", "--with-stdin",
-            f"--port={self._port}", f"--state={state}", *self._arguments,
+            f"--port={self._port}", f"--state={state}", f"--version={version}", *self._arguments,
         ]  # fmt: skip
         process = subprocess.Popen(  # noqa: S603 - this file's own command
             command,
@@ -148,6 +153,10 @@ class StubOllama:
         """Take models away, as ``ollama rm`` does."""
         for name in names:
             self._control("DELETE", "/api/delete", {"model": name})
+
+    def replace(self, name: str) -> None:
+        """Put another model in the place of one, as ``ollama create`` over its name does."""
+        self._control("POST", "/api/create", {"model": name, "system": "x", "stream": False})
 
     def kill(self) -> None:
         """End it at once, as a crash does; `start` starts it again."""

@@ -33,6 +33,7 @@ class Options:
         queue: Questions that may wait; one more is answered by 503.
         labels: What it may say.
         model: The model that it has.
+        version: Which Ollama it says it is.
         faults: What goes wrong from the start.
         state: File that keeps derived models when it is killed.
     """
@@ -43,6 +44,7 @@ class Options:
     queue: int = 512
     labels: tuple[str, ...] = tuple("0123456789")
     model: str = "llava:7b"
+    version: str = VERSION
     faults: tuple[faults.Fault, ...] = ()
     state: Path | None = None
 
@@ -167,7 +169,7 @@ class Server:
             case "GET" | "HEAD", [""]:
                 connection.answer(200, b"Ollama is running", "text/plain")
             case "GET", ["api", "version"]:
-                connection.json(200, {"version": VERSION})
+                connection.json(200, {"version": self._options.version})
             case "GET", ["api", "tags"]:
                 connection.json(200, {"models": self._models.tags()})
             case "GET", ["api", "ps"]:

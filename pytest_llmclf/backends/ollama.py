@@ -13,6 +13,7 @@ from pytest_llmclf import errors
 from pytest_llmclf.answer import Answer, Finish
 from pytest_llmclf.backends import http_errors, ollama_errors, said
 from pytest_llmclf.backends import wire as wires
+from pytest_llmclf.backends.ollama_base import BaseWatch
 from pytest_llmclf.backends.ollama_derive import Derived, Deriver, full_name, is_gguf
 from pytest_llmclf.backends.wire import Wire
 from pytest_llmclf.outcome import shorten
@@ -134,6 +135,7 @@ class OllamaBackend:
         self._ready: tuple[Derived, ModelIdentity] | None = None
         self._losses = 0
         self._notices: list[str] = []
+        self._base = BaseWatch()
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -157,19 +159,22 @@ class OllamaBackend:
         """Ask one question.
 
         A derived model that the server has lost meanwhile (``ollama rm``, a restart with another
-        store) is derived anew, once a loss and at most `MOST_LOSSES` times.
+        store) is derived anew, once a loss and at most `MOST_LOSSES` times. Whether its base was
+        replaced is looked at every few seconds, and told among the `notices`.
 
         Raises:
             BackendError: There is no answer.
         """
-        wire, derived, identity = self._prepared()
-        try:
-            return self._asked(wire, derived, request)
-        except errors.ModelMissing:
-            if not self._made_good(derived, identity):
-                raise
-        wire, derived, _ = self._prepared()
-        return self._asked(wire, derived, request)
+        while True:
+            wire, derived, identity = self._prepared()
+            try:
+                answer = self._asked(wire, derived, request)
+            except errors.ModelMissing:
+                if not self._made_good(derived, identity):
+                    raise
+            else:
+                self._look_at_base(wire, derived)
+                return answer
 
     def _asked(self, wire: Wire, derived: Derived, request: Request) -> Answer:
         content: dict[str, Any] = {
@@ -222,6 +227,20 @@ class OllamaBackend:
         if wire is not None:
             wire.close()
 
+    def _look_at_base(self, wire: Wire, derived: Derived) -> None:
+        if is_gguf(derived.base):
+            return
+
+        def current() -> str:
+            try:
+                return self._deriver(wire, "").digest_of(derived.base)
+            except errors.BackendError:  # whoever asks next will be told
+                return ""
+
+        sentence = self._base.look(derived, current, self._address.netloc)
+        if sentence:
+            self._notices.append(sentence)
+
     def _made_good(self, lost: Derived, identity: ModelIdentity) -> bool:
         """Derive a lost model anew; false if that was done too often.
 
@@ -262,15 +281,18 @@ class OllamaBackend:
     def _derived(self, wire: Wire) -> tuple[Derived, ModelIdentity]:
         status = status_of(wire, self._timeout_s)
         version = status.version if status else ""
-        derived = Deriver(
+        derived = self._deriver(wire, version).derive()
+        return derived, self._identity(derived, version)
+
+    def _deriver(self, wire: Wire, version: str) -> Deriver:
+        return Deriver(
             wire,
             address=self._address,
             modelfile=self._modelfile,
             version=version,
             pull=self._pull,
             timeout_s=self._timeout_s,
-        ).derive()
-        return derived, self._identity(derived, version)
+        )
 
     def _identity(self, derived: Derived, version: str) -> ModelIdentity:
         return ModelIdentity(

@@ -128,6 +128,14 @@ class Deriver:
             )
         return Derived(name=name, digest=digest, base=base, base_digest=base_digest)
 
+    def digest_of(self, name: str) -> str:
+        """Content digest of a model on the server; empty if it has none of that name.
+
+        Raises:
+            BackendError: There is no answer.
+        """
+        return self._digests().get(full_name(name), "")
+
     def _error(self, error: Exception, doing: Doing) -> errors.BackendError:
         return ollama_errors.from_exception(
             error, address=self._address, model=self._modelfile.from_, doing=doing

@@ -57,6 +57,8 @@ OLLAMA_RULES: tuple[Rule, ...] = (
         errors.RequestRejected,
         "ask for at most 20 alternatives a token",
     ),
+    # What a chat got once that was under way while its model was removed.
+    Rule(r"^model is required$", errors.ModelMissing, "run `ollama pull {model}`"),
     Rule(
         r"invalid model name",
         errors.ModelMissing,

@@ -37,6 +37,7 @@ LOAD_TIME_OPTIONS = frozenset(
 _RENAMED = {"num_predict": "max_tokens"}
 _SHOWN = 100
 _SUCCESS = range(200, 300)
+_NOBODY = frozenset({502, 503, 504})
 _NO_LIST = frozenset({404, 405, 501})
 
 
@@ -93,16 +94,18 @@ class OpenAIBackend:
         return self._address.netloc
 
     def is_there(self, timeout_s: float) -> bool:
-        """Whether the server answers anything at this moment.
+        """Whether the server answers at this moment, and not something in its place.
+
+        A proxy whose server is gone says so itself, and a server says that it is still loading.
 
         Args:
             timeout_s: Longest wait.
         """
         try:
-            self._opened().request("GET", "/models", timeout_s=timeout_s)
+            reply = self._opened().request("GET", "/models", timeout_s=timeout_s)
         except errors.BackendError:
             return False
-        return True
+        return reply.status not in _NOBODY
 
     def forget(self) -> None:
         """Look again who answers before the next question."""

@@ -71,6 +71,9 @@ class _Place:
     member: Member
     governor: Governor = field(default_factory=Governor)
     lost: errors.BackendError | None = None
+    doubt: errors.BackendError | None = None
+    lost_at: float = 0.0
+    looked_at: float = float("-inf")
     refused: bool = False
     again_at: float = 0.0
     pause_s: float = FIRST_PAUSE_S
@@ -98,6 +101,7 @@ class Pool:
         self._clock = clock
         self._lock = threading.Lock()
         self._identifying = threading.Lock()
+        self._looking = threading.Lock()
         self._identity: ModelIdentity | None = None
         self._digest = ""
         self._notices: list[str] = []
@@ -156,6 +160,22 @@ class Pool:
                     governor.answered(self._clock())
                 return answer
 
+    def look(self) -> bool:
+        """Look at servers that are lost, and at one whose answer raised doubts.
+
+        Returns:
+            Whether a question may be put: there is a server, or there is a last word on why not.
+        """
+        entered = self._clock()
+        # Several ask at once when a server goes; one look will do for all of them.
+        with self._looking:
+            if len(self._places) == 1:
+                self._look_at_the_only_one(self._places[0], entered)
+            else:
+                self._look_at_the_lost()
+        with self._lock:
+            return any(place.lost is None or place.refused for place in self._places)
+
     def close(self) -> None:
         """Close every member; may be called twice."""
         for place in self._places:
@@ -178,7 +198,11 @@ class Pool:
             else:
                 governor.failed(now)
             gone = isinstance(error, _LEFT_OUT) or place.refusals >= REFUSALS
-            if len(self._places) == 1 or not gone:
+            if len(self._places) == 1:
+                # Whether to wait for it is the engine's to decide, see `look`.
+                place.doubt = error
+                return False
+            if not gone:
                 return False
             # What was sent before it came back says nothing of it now.
             if place.lost is None and place.governor is governor:
@@ -232,10 +256,39 @@ class Pool:
                     place.lost, place.refused = error, True
                     self._note(f"{place.netloc} is not used any more: {error}")
 
+    def _look_at_the_only_one(self, place: _Place, entered: float) -> None:
+        """Find out whether a single server is away, back, or another one by now."""
+        with self._lock:
+            doubt = place.lost or place.doubt
+            if doubt is None or place.refused or place.looked_at > entered:
+                return
+        there = place.member.is_there(LOOK_S)
+        error: errors.BackendError | None = None if there else doubt
+        # One that was there all the time and answered with an error is the one that it was.
+        if there and (place.lost is not None or isinstance(doubt, _GONE)):
+            error = self._returned(place)
+        with self._lock:
+            now = place.looked_at = self._clock()
+            if error is None:
+                if place.lost is not None:
+                    away_s = now - place.lost_at
+                    place.governor, place.refusals = Governor(), 0
+                    self._note(f"{place.netloc} was away for {away_s:.1f} s and was waited for")
+                place.lost = place.doubt = None
+                return
+            if place.lost is None:
+                place.lost_at = now
+            place.lost = error
+            if not error.retryable:
+                place.refused = True
+                self._note(f"{place.netloc} is not used any more: {error}")
+
     def _return(self, place: _Place) -> errors.BackendError | None:
         """Whether a lost server is back with the same model; why not."""
-        if not place.member.is_there(LOOK_S):
-            return place.lost
+        return self._returned(place) if place.member.is_there(LOOK_S) else place.lost
+
+    def _returned(self, place: _Place) -> errors.BackendError | None:
+        """Whether a server that is there has the same model as before; why not."""
         place.member.forget()
         try:
             identity = place.member.identify()
@@ -283,6 +336,12 @@ class Pool:
     def _another(
         self, netloc: str, identity: ModelIdentity, first: ModelIdentity
     ) -> errors.ModelMissing:
+        if len(self._places) == 1:
+            return errors.ModelMissing(
+                f"{identity.name} was replaced on {netloc} during the run ({_short(first)} before, "
+                f"{_short(identity)} now), and answers of both cannot be mixed",
+                remedy="run again: the next run asks the new one",
+            )
         where = first.details.get("address", "the first server").partition(", ")[0]
         return errors.ModelMissing(
             f"{netloc} has another {identity.name} ({_short(identity)}) than {where} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import sys
@@ -34,7 +35,6 @@ from pytest_llmclf.render.progress import ProgressLine
 from pytest_llmclf.settings import project_root
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Generator
 
     from pytest_llmclf.backends.connect import ConnectSettings
@@ -151,6 +151,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="times that a question is asked when that may help (default: %(default)s)",
     )
     add(
+        "--server-wait",
+        "--llmclf-server-wait",
+        type=_minutes,
+        default=5.0,
+        metavar="MINUTES",
+        help="how long a server that was reached is waited for when it is away or busy; "
+        "0: not at all (default: %(default)g)",
+    )
+    add(
         "--timeout",
         "--llmclf-timeout",
         type=whole,
@@ -204,6 +213,7 @@ def run(arguments: argparse.Namespace) -> int:
             ahead=WINDOW,
             attempts=arguments.attempts,
             budget_s=_LONGEST_TRY_S,
+            away_s=60 * arguments.server_wait,
         ),
         limit=arguments.limit,
     )
@@ -218,15 +228,26 @@ def run(arguments: argparse.Namespace) -> int:
     name = file_name(f"{evaluation.title}-{assignment.model}")
     with (
         FailureFile(home / "predict" / f"{name}.failures.jsonl") as failures,
-        closing(_batches(task, home / STORE, arguments)) as batches,
+        ProgressLine(sys.stderr) as progress,
+        closing(_batches(task, home / STORE, arguments, progress)) as batches,
     ):
-        end = _watched(batches, failures)
+        end = _watched(batches, failures, progress)
     if not end.tally.rows and end.stopped is None:
         raise DatasetError(f"{task.source}: no pictures; there is nothing to ask about")
     _say(end, home / STORE, failures.path, at_once=arguments.engine == "local")
     judging = _judging(arguments, home, declared_in, str(assignment.spec))
     sys.stdout.write(f"to judge: {judging}\n")
     return end.code
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes") from None
+    if not minutes >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return minutes
 
 
 def _connect_settings(arguments: argparse.Namespace) -> ConnectSettings:
@@ -288,40 +309,45 @@ def _reach(task: Task, store_path: Path) -> None:
         connections.close()
 
 
-def _batches(task: Task, store: Path, arguments: argparse.Namespace) -> Generator[Batch]:
+def _batches(
+    task: Task, store: Path, arguments: argparse.Namespace, progress: ProgressLine
+) -> Generator[Batch]:
+    def wait(seconds: float | None) -> None:
+        if seconds is not None:
+            progress(f"waiting for the server ({seconds:.0f} s)", 0, 1)
+
     if arguments.engine == "local":
         from pytest_llmclf.predict.local import run_local
 
-        return run_local(task, store)
+        return run_local(task, store, wait)
     from pytest_llmclf.predict.on_ray import Cluster, run_on_ray
 
     cluster = Cluster(workers=arguments.workers, address=arguments.ray_address)
     return run_on_ray(task, store, cluster)
 
 
-def _watched(batches: Generator[Batch], failures: FailureFile) -> _End:
+def _watched(batches: Generator[Batch], failures: FailureFile, progress: ProgressLine) -> _End:
     """Count batches as they come, until there is no more or no use."""
     from pytest_llmclf.predict.tally import IN_VAIN, Tally
 
     tally, stopped, started, interrupted = Tally(), None, time.monotonic(), False
-    with ProgressLine(sys.stderr) as progress:
-        try:
-            for batch in batches:
-                tally = tally.plus(batch)
-                failures.write(batch.failures)
-                progress(f"asking ({tally.failed} failed)", tally.rows, 0)
-                if batch.notice is not None:
-                    stopped = batch.notice
-                elif tally.hopeless:
-                    stopped = f"no answer to {IN_VAIN} questions in a row; see to the server"
-                if stopped is not None:
-                    break
-        except KeyboardInterrupt:
-            stopped, interrupted = "interrupted", True
-        except LlmclfError as error:
-            if not tally.rows:
-                raise
-            stopped = str(error)
+    try:
+        for batch in batches:
+            tally = tally.plus(batch)
+            failures.write(batch.failures)
+            progress(f"asking ({tally.failed} failed)", tally.rows, 0)
+            if batch.notice is not None:
+                stopped = batch.notice
+            elif tally.hopeless:
+                stopped = f"no answer to {IN_VAIN} questions in a row; see to the server"
+            if stopped is not None:
+                break
+    except KeyboardInterrupt:
+        stopped, interrupted = "interrupted", True
+    except LlmclfError as error:
+        if not tally.rows:
+            raise
+        stopped = str(error)
     spent_s = time.monotonic() - started
     return _End(tally=tally, spent_s=spent_s, stopped=stopped, interrupted=interrupted)
 

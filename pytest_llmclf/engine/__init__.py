@@ -6,7 +6,7 @@ whoever wants it. What goes wrong with one job ends as that job's `error` outcom
 raises into a test except a defect of this program.
 """
 
-from pytest_llmclf.engine.ahead import Engine
+from pytest_llmclf.engine.ahead import Engine, unheard
 from pytest_llmclf.engine.job import AnswerRecorder, AskingPolicy, Job, JobKey
 
-__all__ = ["AnswerRecorder", "AskingPolicy", "Engine", "Job", "JobKey"]
+__all__ = ["AnswerRecorder", "AskingPolicy", "Engine", "Job", "JobKey", "unheard"]

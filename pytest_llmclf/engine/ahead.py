@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.engine.asking import STOPPED, Asker
 from pytest_llmclf.engine.contact import Contacts
 from pytest_llmclf.engine.lane import Lane
+from pytest_llmclf.engine.patience import Patience
 from pytest_llmclf.errors import ServerFailed
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.request import ModelIdentity
     from pytest_llmclf.store import AnswerStore
+
+_EVERY_S = 0.5
+
+
+def unheard(_: float | None) -> None:
+    """Tell nobody."""
 
 
 def _unknown_way(_: Assignment) -> None:
@@ -37,6 +44,8 @@ class Engine:
         recorder: Keeps a copy of each answer.
         way: Everything that determines who answers an assignment, see `Contacts`.
         run: The same for all processes of a run; one that asks anew does so once in all of them.
+        on_wait: Is told about every half second in which somebody waits for an outcome for how
+            many seconds a server has been waited for, or ``None`` if all is well.
     """
 
     def __init__(
@@ -48,11 +57,19 @@ class Engine:
         recorder: AnswerRecorder | None = None,
         way: Callable[[Assignment], str | None] = _unknown_way,
         run: str = "",
+        on_wait: Callable[[float | None], None] = unheard,
     ) -> None:
+        self._on_wait = on_wait
         self._policy = policy
         self._stopping = threading.Event()
+        run = run or secrets.token_hex(8)
         self._contacts = Contacts(
-            connect=connect, store=store, policy=policy, stopping=self._stopping, way=way
+            connect=connect,
+            store=store,
+            policy=policy,
+            stopping=self._stopping,
+            way=way,
+            run=run,
         )
         self._asker = Asker(
             store=store,
@@ -60,7 +77,7 @@ class Engine:
             contacts=self._contacts,
             stopping=self._stopping,
             recorder=recorder,
-            run=run or secrets.token_hex(8),
+            run=run,
         )
         self._lock = threading.RLock()
         self._arrived = threading.Condition(self._lock)
@@ -142,7 +159,10 @@ class Engine:
         lane = self._lanes.get(spec)
         if lane is None:
             ahead = self._policy.ahead
-            lane = self._lanes[spec] = Lane(spec, self._lock, ahead=ahead, start=self._start)
+            patience = Patience(self._policy, self._stopping)
+            lane = self._lanes[spec] = Lane(
+                spec, self._lock, ahead=ahead, start=self._start, patience=patience
+            )
         return lane
 
     def _start(self, lane: Lane) -> bool:
@@ -168,9 +188,16 @@ class Engine:
                 if self._stopping.is_set() and lane.waits(key):
                     return
                 # On Windows a wait without a time-out cannot be ended by Ctrl-C.
-                self._arrived.wait(0.5)
+                if not self._arrived.wait(_EVERY_S):
+                    self._on_wait(self._trouble_s())
         finally:
             lane.wanted.discard(key)
+
+    def _trouble_s(self) -> float | None:
+        """For how long a server has been waited for; the longest of several."""
+        told = [lane.patience.trouble_s for lane in self._lanes.values() if not lane.given_up]
+        known = [seconds for seconds in (*told, self._contacts.trouble_s) if seconds is not None]
+        return max(known, default=None)
 
     def _work(self, lane: Lane) -> None:
         while True:

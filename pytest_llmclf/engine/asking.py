@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.errors import BackendError, PictureError, ServerFailed
+from pytest_llmclf.errors import (
+    BackendError,
+    PictureError,
+    ServerFailed,
+    ServerOverloaded,
+    ServerUnreachable,
+)
 from pytest_llmclf.picture import SentPicture, preparation
 
 if TYPE_CHECKING:
     import threading
 
     from pytest_llmclf.answer import Answer
+    from pytest_llmclf.backends.base import Backend
     from pytest_llmclf.engine.contact import Contacts
     from pytest_llmclf.engine.job import AnswerRecorder, AskingPolicy, Job
     from pytest_llmclf.engine.lane import Lane, Taken
+    from pytest_llmclf.engine.patience import Found
     from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.request import ModelIdentity, Request
     from pytest_llmclf.store import AnswerStore
@@ -166,29 +175,85 @@ class Asker:
             error = contact.failure or ServerFailed(f"{job.assignment.spec}: not connected")
             raise _Unanswered(error, identity, 0)
         backend = contact.backend
-        lane.set_limit(self._policy.in_flight or backend.in_flight)
-        deadline = time.monotonic() + self._policy.budget_s
-        attempt = 0
+        limit = self._policy.in_flight
+        lane.set_limit(limit or backend.in_flight)
+        now = time.monotonic()
+        question = _Question(began=now, deadline=now + self._policy.budget_s)
         while True:
             if lane.given_up is not None:
-                raise _Unanswered(lane.given_up, identity, attempt)
+                raise _Unanswered(lane.given_up, identity, question.asked)
             if self._stopping.is_set():
-                raise _Unanswered(ServerFailed(STOPPED), identity, attempt)
-            attempt += 1
+                raise _Unanswered(ServerFailed(STOPPED), identity, question.asked)
+            question.asked += 1
             try:
                 answer = backend.ask(request)
             except BackendError as error:
-                lane.set_limit(self._policy.in_flight or backend.in_flight)
-                pause = self._policy.pause_s(attempt, random.random())  # noqa: S311 - jitter
-                again = self._policy.may_retry(attempt, retryable=error.retryable)
-                in_time = time.monotonic() + pause < deadline
-                if again and in_time and not self._stopping.is_set():
-                    self._stopping.wait(pause)
-                    continue
-                lane.note_failure(error, self._policy.give_up_after)
-                raise _Unanswered(error, identity, attempt) from error
-            lane.note_answer(self._policy.in_flight or backend.in_flight)
-            return answer, attempt
+                lane.set_limit(limit or backend.in_flight)
+                last = self._troubled(lane, backend, question, error)
+                if last is not None:
+                    raise _Unanswered(last, identity, question.asked) from error
+            else:
+                lane.note_answer(limit or backend.in_flight)
+                return answer, question.asked
+
+    def _troubled(
+        self, lane: Lane, backend: Backend, question: _Question, error: BackendError
+    ) -> BackendError | None:
+        """Wait until a question can be asked again; the last word on it where that is no use."""
+        failed = time.monotonic()
+        found = self._waited(lane, backend, error)
+        if found == "back":
+            # What was in flight when the server went may be what ended it: that counts.
+            question.attempts += not isinstance(error, ServerUnreachable)
+            question.deadline += time.monotonic() - failed
+            if question.attempts < self._policy.attempts:
+                return None
+        elif found == "away":
+            return lane.give_up(_gone_too_long(error, self._policy.away_s))
+        elif found == "there":
+            busy = isinstance(error, ServerOverloaded) and self._policy.away_s > 0
+            question.attempts += not busy
+            pause = self._policy.pause_s(question.asked, random.random())  # noqa: S311 - jitter
+            again = lane.patience.may_retry(error, question.attempts, question.began)
+            if again and failed + pause < question.deadline and not self._stopping.is_set():
+                self._stopping.wait(pause)
+                return None
+            lane.note_failure(error, self._policy.give_up_after)
+        return error
+
+    def _waited(self, lane: Lane, backend: Backend, error: BackendError) -> Found:
+        """Wait for a server that is away, if it is."""
+        if not error.retryable:
+            return "there"
+        lane.patience.note_trouble()
+        look = getattr(backend, "look", None)
+        # Whoever must not wait does not look either.
+        return "there" if look is None or not self._policy.away_s else lane.patience.wait(look)
+
+
+def _gone_too_long(error: BackendError, away_s: float) -> BackendError:
+    # Minutes, as the option has them.
+    return type(error)(
+        f"given up: the server did not come back within {away_s / 60:g} minutes: {error.message}",
+        remedy=error.remedy,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Question:
+    """One question and what was tried.
+
+    Attributes:
+        began: When it was asked first, in seconds of the monotonic clock.
+        deadline: No attempt starts later.
+        asked: How often it was asked.
+        attempts: How often it was the server's turn to answer, and it did not.
+    """
+
+    began: float
+    deadline: float
+    asked: int = 0
+    attempts: int = 0
 
 
 class _Unanswered(Exception):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.engine.patience import LONGEST_LOOK_S, Patience
 from pytest_llmclf.errors import BackendError, BadAnswer, ServerFailed, SettingsError
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class Contact:
         identity: Who answers, or answered when it was last reached; ``None`` if that is unknown.
         failure: Why nobody can be asked.
         final: Whether all attempts at reaching it were made.
-        notice: What people should know: that it was not reached, and old answers were used.
+        notice: What people should know: that it was not reached, and old answers were used; that
+            it is another one than in the last run.
     """
 
     backend: Backend | None = None
@@ -51,6 +53,7 @@ class Contacts:
         stopping: Ends every wait.
         way: Everything that determines who answers an assignment, without asking anybody;
             ``None`` where that cannot be told: then nothing is remembered of it.
+        run: The same for all processes of a run.
     """
 
     def __init__(
@@ -61,12 +64,15 @@ class Contacts:
         policy: AskingPolicy,
         stopping: threading.Event,
         way: Callable[[Assignment], str | None],
+        run: str,
     ) -> None:
         self._connect = connect
         self._store = store
         self._policy = policy
         self._stopping = stopping
         self._way = way
+        self._run = run
+        self._waiting: dict[tuple[str, str], Patience] = {}
         self._lock = threading.Lock()
         self._locks: dict[tuple[str, str], threading.Lock] = {}
         self._contacts: dict[tuple[str, str], Contact] = {}
@@ -110,6 +116,12 @@ class Contacts:
             found += [notice for notice in (contact.notice, *told) if notice]
         return tuple(dict.fromkeys(found))
 
+    @property
+    def trouble_s(self) -> float | None:
+        """Seconds for which a server that was reached before is waited for; ``None``: none is."""
+        told = [patience.trouble_s for patience in list(self._waiting.values())]
+        return max((seconds for seconds in told if seconds is not None), default=None)
+
     def close(self) -> None:
         """Let go of every backend."""
         for contact in list(self._contacts.values()):
@@ -126,7 +138,10 @@ class Contacts:
         remembered = way if not self._policy.fresh else None
         contact = self._tried(assignment, remembered)
         if way is not None and contact.backend is not None and contact.identity is not None:
+            before = self._store.remembered(way)
             self._store.remember(way, contact.identity)
+            if before is not None and not self._policy.fresh:
+                return replace(contact, notice=_changed(assignment, contact.identity, *before))
         return contact
 
     def _second(self, assignment: Assignment, before: Contact) -> Contact:
@@ -147,36 +162,52 @@ class Contacts:
     def _tried(self, assignment: Assignment, remembered: str | None) -> Contact:
         """Reach the model, or find it in the store after the first failure."""
         attempt = 0
+        place = f"reached: {assignment.spec.backend} {assignment.spec.address}"
+        patience = Patience(self._policy, self._stopping)
         while True:
             attempt += 1
             backend = None
             try:
                 backend = self._connect(assignment)
-                return Contact(backend=backend, identity=backend.identify())
+                contact = Contact(backend=backend, identity=backend.identify())
             except BackendError as error:
                 if backend is not None:
                     backend.close()
-                # An address of something else does not become the right one by waiting.
-                passing = error.retryable and not isinstance(error, BadAnswer)
-                known = None
-                if remembered is not None and passing:
-                    known = self._remembered(assignment, remembered, error)
-                if known is not None:
-                    return known
-                again = self._policy.may_retry(attempt, retryable=passing)
-                if not again or self._stopping.is_set():
-                    return Contact(failure=error)
+                failure = error
             except SettingsError as error:  # such as a recording that is not there
                 return Contact(failure=BackendError(str(error)))
+            else:
+                self._waiting.pop(assignment.key, None)
+                self._store.agree(self._run, place, "reached", "")
+                return contact
+            # An address of something else does not become the right one by waiting.
+            passing = failure.retryable and not isinstance(failure, BadAnswer)
+            # A server that was there in this run, for another evaluation or another process, is
+            # waited for as one that goes while it is asked.
+            before = passing and self._store.agreed(self._run, place) is not None
+            known = None
+            if remembered is not None and passing:
+                known = self._remembered(assignment, remembered, failure)
+            if known is not None:
+                return known
+            again = self._policy.may_retry(attempt, retryable=passing)
+            if before:
+                patience.note_trouble()
+                self._waiting[assignment.key] = patience
+                again = again or (patience.trouble_s or 0.0) < self._policy.away_s
+            if not again or self._stopping.is_set():
+                self._waiting.pop(assignment.key, None)
+                return Contact(failure=failure)
             draw = random.random()  # noqa: S311 - jitter
-            self._stopping.wait(self._policy.pause_s(attempt, draw))
+            pause = self._policy.pause_s(attempt, draw)
+            self._stopping.wait(min(pause, LONGEST_LOOK_S) if before else pause)
 
     def _remembered(self, assignment: Assignment, way: str, error: BackendError) -> Contact | None:
         found = self._store.remembered(way)
         if found is None:
             return None
         identity, seen = found
-        date = datetime.fromtimestamp(seen, UTC).strftime("%Y-%m-%d")
+        date = _date(seen)
         notice = (
             f"{assignment.spec} was not reached ({error.message}): known answers of "
             f"{_short(identity)} of {date} were used"
@@ -185,6 +216,22 @@ class Contacts:
         return Contact(
             identity=replace(identity, details=details), failure=error, final=False, notice=notice
         )
+
+
+def _changed(assignment: Assignment, now: ModelIdentity, before: ModelIdentity, seen: float) -> str:
+    """That another model or server answers than in the last run; empty if it is the same."""
+    if _answering(now) == _answering(before):
+        return ""
+    what = "server" if now.digest == before.digest else "model"
+    return (
+        f"{assignment.spec}: another {what} than on {_date(seen)} answers, {_short(now)} instead "
+        f"of {_short(before)}: the answers of that one are kept and not used here, and every image "
+        "whose answer by this one is not known is asked about"
+    )
+
+
+def _date(seen: float) -> str:
+    return datetime.fromtimestamp(seen, UTC).strftime("%Y-%m-%d")
 
 
 def _answering(identity: ModelIdentity) -> tuple[str, str, str]:

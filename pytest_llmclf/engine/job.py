@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pytest_llmclf.request import ModelIdentity
 
 JobKey = tuple[str, str, str, int]
+
+AWAY_S: Final = 300.0
+"""A server is restarted, updated, or moved to another machine within that."""
 
 
 class AnswerRecorder(Protocol):
@@ -66,6 +69,8 @@ class AskingPolicy:
         longest_pause_s: No pause is longer.
         budget_s: No attempt starts later than this after the first, and an answer that another
             process is asking for is waited for no longer than this.
+        away_s: Longest that a server which was reached in this run is waited for when it is away
+            or busy; then its model is given up. 0: not at all.
         give_up_after: Consecutive jobs lost to retryable errors after which a model is given up.
         fresh: Ask even where the store has an answer, and replace that answer.
     """
@@ -76,6 +81,7 @@ class AskingPolicy:
     first_pause_s: float = 0.5
     longest_pause_s: float = 20.0
     budget_s: float = 600.0
+    away_s: float = AWAY_S
     give_up_after: int = 3
     fresh: bool = False
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_llmclf.engine.job import Job, JobKey
+    from pytest_llmclf.engine.patience import Patience
     from pytest_llmclf.errors import BackendError
 
 _FIRST_LOOK_S = 0.01
@@ -49,6 +50,7 @@ class Lane:
         lock: The engine's lock.
         ahead: Answers that may wait for their tests; ``None``: no more than may be in flight.
         start: Starts a thread that serves it; says whether it did.
+        patience: How long its server is waited for.
 
     Attributes:
         wanted: Jobs that a test is waiting for at this moment.
@@ -62,8 +64,10 @@ class Lane:
         *,
         ahead: int | None,
         start: Callable[[Lane], bool],
+        patience: Patience,
     ) -> None:
         self.spec = spec
+        self.patience = patience
         self.wanted: set[JobKey] = set()
         self.given_up: BackendError | None = None
         self._lock = lock
@@ -129,9 +133,16 @@ class Lane:
 
     def note_answer(self, in_flight: int) -> None:
         """Note that a question was answered, and how many may be asked at once from now on."""
+        self.patience.note_answer()
         with self._lock:
             self._failures = 0
             self.set_limit(in_flight)
+
+    def give_up(self, error: BackendError) -> BackendError:
+        """Ask no more; the first reason stays, and is what everybody is told."""
+        with self._lock:
+            self.given_up = self.given_up or error
+            return self.given_up
 
     def note_failure(self, error: BackendError, give_up_after: int) -> None:
         """Note that a job was lost; after so many in a row that may pass, the model is given up."""
@@ -139,10 +150,12 @@ class Lane:
             return
         with self._lock:
             self._failures += 1
-            if self._failures >= give_up_after and self.given_up is None:
-                self.given_up = type(error)(
-                    f"given up after {self._failures} pictures in a row: {error.message}",
-                    remedy=error.remedy,
+            if self._failures >= give_up_after:
+                self.give_up(
+                    type(error)(
+                        f"given up after {self._failures} images in a row: {error.message}",
+                        remedy=error.remedy,
+                    )
                 )
 
     def next(self, stopping: threading.Event) -> Taken | None:

@@ -94,6 +94,12 @@ def add_options(parser: pytest.Parser) -> None:
         default=4, help="times one picture is asked when the server fails (default: %(default)s)",
     )  # fmt: skip
     add(
+        "--llmclf-server-wait", type=_at_least(float, 0), dest="llmclf_server_wait",
+        metavar="MINUTES", default=None,
+        help="how long a server that was reached in this run is waited for when it is away or "
+        "busy; 0: not at all (default: 5; also: ini llmclf_server_wait)",
+    )  # fmt: skip
+    add(
         "--llmclf-timeout", type=_at_least(float, 0.1), dest="llmclf_timeout", metavar="SECONDS",
         default=300.0, help="seconds one request may take (default: %(default)s)",
     )  # fmt: skip
@@ -142,6 +148,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("llmclf_gates", "further gates, one 'NAME: GATE' a line", "linelist", [])
     parser.addini("llmclf_inconclusive", "what an undecided gate does: fail or allow", default="")
     parser.addini("llmclf_tolerance", "largest net loss against a baseline", default="")
+    parser.addini("llmclf_server_wait", "minutes that a server is waited for", default="")
     parser.addini("llmclf_allow_remote", "hosts that pictures may be sent to", "linelist", [])
 
 
@@ -246,6 +253,7 @@ def read_settings(config: pytest.Config) -> Settings:
         in_flight=option.llmclf_in_flight,
         attempts=option.llmclf_attempts,
         fresh=option.llmclf_fresh,
+        away_s=_server_wait_s(config),
     )
     if option.llmclf_stop_early:
         # What is asked far ahead of a decision is asked for nothing.
@@ -281,6 +289,19 @@ def read_settings(config: pytest.Config) -> Settings:
         summary=None if option.llmclf_summary is None else _absolute(config, option.llmclf_summary),
         parquet=option.llmclf_parquet,
     )
+
+
+def _server_wait_s(config: pytest.Config) -> float:
+    from pytest_llmclf.engine.job import AWAY_S
+
+    minutes: float | None = config.option.llmclf_server_wait
+    said: str = config.getini("llmclf_server_wait")
+    if minutes is None and said:
+        try:
+            minutes = _at_least(float, 0)(said)
+        except argparse.ArgumentTypeError as error:
+            raise pytest.UsageError(f"ini llmclf_server_wait: {error}") from error
+    return AWAY_S if minutes is None else 60 * minutes
 
 
 def _inconclusive(config: pytest.Config) -> Inconclusive:

@@ -3,7 +3,8 @@
 It stands on the line under the one that pytest writes on, and is drawn anew after everything that
 pytest writes: what is left of it where pytest's own line has moved is erased, and the cursor goes
 back to where pytest left it. So pytest's dots and percentages stay as they are, and nothing is left
-of the line in the end. There is no thread: it moves when tests do.
+of the line in the end. There is no thread: it moves when tests do, and while a test of this process
+waits for a server that is away.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import os
 import sys
 import time
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -145,6 +147,7 @@ def start_live_line(config: pytest.Config) -> None:
         style = style_of(reporter, run.settings.decimals)
         line = LiveLine(config, reporter, Tallies(totals), style)
         config.pluginmanager.register(line, NAME)
+        run.on_wait = line.wait
 
 
 def wanted(config: pytest.Config, reporter: TerminalReporter) -> bool:
@@ -187,6 +190,7 @@ class LiveLine:
         style: Style,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._config = config
         self._verbose = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0
         self._reporter = reporter
         self._tallies = tallies
@@ -196,6 +200,18 @@ class LiveLine:
         self._stopped = False
         self._text = ""
         self._written = float("-inf")
+        self._waited_s: float | None = None
+
+    def wait(self, seconds: float | None) -> None:
+        """Say for how long a server has been waited for; ``None``: none is."""
+        if seconds is None:
+            return
+        self._waited_s = seconds
+        # In the middle of a test what is written would be taken for the test's own.
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+            self._draw(moved=False)
+        self._waited_s = None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logstart(self) -> Generator[None, object, object]:
@@ -262,7 +278,8 @@ class LiveLine:
         due = now - self._written >= EVERY_S
         if due:
             self._written = now
-            self._text = live_text(self._tallies.live(), self._style)
+            live = replace(self._tallies.live(), waited_s=self._waited_s)
+            self._text = live_text(live, self._style)
         if due or moved:
             self._reporter.write_raw(f"{_BELOW}{self._text}{_CLEAR}{_BACK}", flush=True)
             self._drawn = True

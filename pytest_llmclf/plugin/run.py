@@ -12,7 +12,7 @@ import pytest
 from pytest_llmclf.plugin.options import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pytest_llmclf.assignment import Assignment
@@ -68,6 +68,8 @@ class Run:
         id: The same for all processes of one pytest session.
         assignments: By evaluation and model, in order of collection.
         gated: Evaluations that have a gate test, selected or not.
+        on_wait: Is told while a test waits for how many seconds a server has been waited for;
+            ``None`` as long as none is.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -76,6 +78,7 @@ class Run:
         self.id = _run_id(config)
         self.assignments: dict[tuple[str, str], Assignment] = {}
         self.gated: set[str] = set()
+        self.on_wait: Callable[[float | None], None] | None = None
         self._decided: set[tuple[str, str]] = set()
         self._by_evaluation: dict[str, tuple[Evaluation, tuple[Assignment, ...]]] = {}
         self._store: AnswerStore | None = None
@@ -141,6 +144,7 @@ class Run:
                 recorder=self._recorder,
                 way=self._way,
                 run=self.id,
+                on_wait=self._waits,
             )
         return self._engine
 
@@ -188,6 +192,10 @@ class Run:
             self._recorder.close()
         self._recorder = None
         self._engine = self._connections = self._store = None
+
+    def _waits(self, seconds: float | None) -> None:
+        if self.on_wait is not None:
+            self.on_wait(seconds)
 
     def _open_recorder(self) -> Recorder | None:
         from pytest_llmclf.backends.replay import Recorder

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.backends.connect import Connections
 from pytest_llmclf.backends.way import way_to
-from pytest_llmclf.engine import Engine, Job
+from pytest_llmclf.engine import Engine, Job, unheard
 from pytest_llmclf.predict.rows import RowProblem, case_of
 from pytest_llmclf.predict.tally import ROW, Batch, Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_llmclf.predict.rows import Row
     from pytest_llmclf.predict.task import Task
@@ -31,14 +31,23 @@ def way_of(task: Task) -> str | None:
 
 
 @contextmanager
-def asking(task: Task, store: AnswerStore) -> Iterator[Engine]:
-    """An engine that asks what the task says; closed at the end, with the servers it started."""
+def asking(
+    task: Task, store: AnswerStore, on_wait: Callable[[float | None], None] = unheard
+) -> Iterator[Engine]:
+    """An engine that asks what the task says; closed at the end, with the servers it started.
+
+    Args:
+        task: What is asked of whom.
+        store: Known answers; new ones are put there.
+        on_wait: Is told for how many seconds a server has been waited for.
+    """
     connections = Connections(task.connect)
     engine = Engine(
         connect=lambda assignment: connections.connect(assignment.spec, assignment.modelfile),
         store=store,
         policy=task.asking,
         way=lambda _: way_of(task),
+        on_wait=on_wait,
     )
     try:
         yield engine

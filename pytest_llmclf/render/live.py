@@ -31,6 +31,7 @@ class Live:
         correct: Correct ones among those answered so far.
         per_s: Images a second of late; ``None`` while there is no telling.
         left_s: Seconds that everything still to come takes at that rate; ``None`` likewise.
+        waited_s: Seconds for which a server that is away has been waited for; ``None``: none is.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Live:
     correct: Ratio
     per_s: float | None
     left_s: float | None
+    waited_s: float | None = None
 
 
 def live_text(live: Live, style: Style) -> str:
@@ -47,6 +49,8 @@ def live_text(live: Live, style: Style) -> str:
         style.name(live.name, _NAME),
         f"{numbers.count(live.done)}/{numbers.count(live.total)}",
     ]
+    if live.waited_s is not None:
+        parts.append(f"waiting for the server ({_left(live.waited_s)})")
     if live.correct.total:
         ends = stats.clopper_pearson(live.correct.hits, live.correct.total, confidence=CONFIDENCE)
         share = numbers.percent(live.correct)
@@ -54,11 +58,12 @@ def live_text(live: Live, style: Style) -> str:
         # A dash before ">99%" would read as an arrow.
         joint = " to " if high.startswith(">") else "–"
         parts.append(f"{share} correct so far ({low}{joint}{high})")
-    else:
+    elif live.waited_s is None:
         parts.append("waiting for the first answer")
-    if live.per_s is not None:
+    # Nothing comes while the server is away.
+    if live.per_s is not None and live.waited_s is None:
         parts.append(numbers.rate(live.per_s))
-    if live.left_s is not None:
+    if live.left_s is not None and live.waited_s is None:
         parts.append(f"{_left(live.left_s)} left")
     room = style.width - 1
     text = parts[0]

@@ -20,6 +20,7 @@ PASSING = (
 )  # fmt: skip
 """Faults of one answer: the next one may be good."""
 SOON = "--llmclf-timeout=1"
+NO_WAIT = "--llmclf-server-wait=0"
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_a_server_that_never_recovers_is_given_up(
 ) -> None:
     """Every picture is an error once, most of them without being asked; no gate passes."""
     stub.fault(mode, count=10_000)
-    run = project.run(stub.netloc, SOON, "--llmclf-attempts=2", "--llmclf-in-flight=4")
+    run = project.run(stub.netloc, SOON, "--llmclf-attempts=2", "--llmclf-in-flight=4", NO_WAIT)
     assert run.code == pytest.ExitCode.TESTS_FAILED, run.text
     assert project.ledger() == {"collected": IMAGES, "error": IMAGES}
     assert len({outcome["case"] for outcome in project.outcomes()}) == IMAGES

@@ -74,7 +74,7 @@ def test_a_server_killed_and_started_again_costs_nothing(
     project: Project, stub: StubOllama
 ) -> None:
     """Questions wait for it to come back, and every picture is answered once."""
-    process = project.start(stub.netloc, "--llmclf-attempts=8")
+    process = project.start(stub.netloc)
     wait_for(lambda: stub.stats()["answered"] >= 15, "answers")
     stub.kill()
     known = len(project.stored())
@@ -89,7 +89,7 @@ def test_a_server_killed_and_started_again_costs_nothing(
 
 def test_a_server_that_stays_dead_ends_the_run(project: Project, stub: StubOllama) -> None:
     """What was answered stays, the rest are errors, and the next run asks only those."""
-    process = project.start(stub.netloc, "--llmclf-attempts=2")
+    process = project.start(stub.netloc, "--llmclf-server-wait=0.01")
     wait_for(lambda: stub.stats()["answered"] >= 15, "answers")
     stub.kill()
     run = ended(process)

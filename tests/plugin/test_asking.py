@@ -143,7 +143,7 @@ def test_a_server_that_dies_is_inconclusive(colours: Colours) -> None:
     assert colours.ledger() == {"collected": 30, "correct": 12, "error": 18}
     assert colours.written()["accuracy"] == 1.0
     assert [gate["word"] for gate in colours.summary()["gates"]] == ["INCONCLUSIVE"]
-    result.stdout.fnmatch_lines(["*given up after 3 pictures in a row*"])
+    result.stdout.fnmatch_lines(["*given up after 3 images in a row*"])
     assert colours.server.questions == 15
     colours.server.die_after = None
     assert colours.run().ret == pytest.ExitCode.OK

@@ -130,7 +130,7 @@ def test_a_dead_pool_ends_the_run(colours: Colours, stubs: Stubs) -> None:
             stub.kill()
 
     with meanwhile(kill):
-        result = colours.run_apart(model="ollama:llava")
+        result = colours.run_apart("--llmclf-server-wait=0.01", model="ollama:llava")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "INCONCLUSIVE" in result.stdout.str()
     ledger = colours.ledger()

@@ -203,3 +203,35 @@ def test_an_image_that_ran_twice_counts_once() -> None:
         tallies.note(("a", "m"), "x", kind)
     assert (tallies.live().done, repr(tallies.live().correct)) == (1, "1.0 (1/1)")
     assert not tallies.finished
+
+
+@unix
+def test_a_server_that_is_away_is_said(many: Colours) -> None:
+    """While no test ends, the line says what it waits for; then it goes on as ever."""
+    (many.root / "conftest.py").write_text(AT_ONCE + AWAY)
+    text, screen = shown(many)
+    assert re.search(r"colours · \d+/36 · waiting for the server \(\d+ s\)", text)
+    final = "\n".join(screen.lines)
+    assert "waiting" not in final
+    assert re.search(r"=+ 37 passed in .*=+", final)
+
+
+AWAY = """
+import time
+from pytest_llmclf import errors
+from pytest_llmclf.backends.pool import Pool
+
+ask, began = Pool.ask, []
+
+
+def away(self, request):
+    began.append(time.monotonic())
+    if len(began) > 5 and began[-1] - began[5] < 1.2:
+        raise errors.ServerUnreachable("nothing answers")
+    return ask(self, request)
+
+
+Pool.ask = away
+Pool.look = lambda self: time.monotonic() - began[5] >= 1.2
+"""
+"""From the sixth question on the server is away for a second."""

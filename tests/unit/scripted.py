@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.request import Request
 
-QUICK = AskingPolicy(in_flight=1, first_pause_s=0.001, longest_pause_s=0.002)
+QUICK = AskingPolicy(in_flight=1, first_pause_s=0.001, longest_pause_s=0.002, away_s=0)
 """Retries without waiting."""
 
 

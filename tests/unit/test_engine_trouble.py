@@ -122,7 +122,7 @@ def test_a_model_is_given_up(tmp_path: Path) -> None:
     running.close()
     assert [outcome.kind for outcome in outcomes] == ["correct"] * 2 + ["error"] * 18
     assert backend.times() == {1: 1, 2: 1, 3: 2, 4: 2, 5: 2}
-    assert outcomes[19].message == "given up after 3 pictures in a row: gone (start it)"
+    assert outcomes[19].message == "given up after 3 images in a row: gone (start it)"
     assert outcomes[19].reason == "server-unreachable"
 
 

@@ -37,6 +37,16 @@ def test_before_the_first_answer() -> None:
     assert live_text(waiting, Style()) == "mnist · 0/500 · waiting for the first answer"
 
 
+def test_while_the_server_is_away() -> None:
+    """That is said, and no rate that is none."""
+    away = replace(LIVE, waited_s=12.3)
+    assert live_text(away, Style(width=100)) == (
+        "mnist · 378/500 · waiting for the server (12 s) · 98.1% correct so far (96%–99%)"
+    )
+    at_once = replace(away, done=0, correct=Ratio(hits=0, total=0), waited_s=125.0)
+    assert live_text(at_once, Style()) == "mnist · 0/500 · waiting for the server (2 min 05 s)"
+
+
 @pytest.mark.parametrize("unicode", [True, False])
 @given(
     name=st.text(max_size=60),

@@ -31,7 +31,7 @@ EXPECTED: dict[str, type[errors.BackendError]] = {
     "041": errors.RequestRejected,
     "045": errors.ModelMissing,
     "046": errors.ModelMissing,
-    "047": errors.RequestRejected,
+    "047": errors.ModelMissing,
     "048": errors.RequestRejected,
     "049": errors.RequestRejected,
     "050": errors.RequestRejected,

@@ -139,3 +139,26 @@ def test_a_pool_goes_on_without_a_server_that_lost_its_base(stub: StubOllama) ->
         assert sum("was dropped: Ollama" in notice for notice in pool.notices) == 1
         assert sum("was derived anew" in notice for notice in pool.notices) == 1
         pool.close()
+
+
+def test_a_replaced_base_is_said_once(stub: StubOllama, backend: OllamaBackend) -> None:
+    """What was derived answers as before; people learn that the name means another model now."""
+    before = backend.ask(question())
+    stub.replace("llava:7b")
+    backend._base._due = 0.0
+    assert backend.ask(question()).text == before.text
+    for _ in range(3):
+        backend._base._due = 0.0
+        backend.ask(question())
+    (notice,) = backend.notices
+    assert notice.startswith(f"llava:7b was replaced on {stub.netloc} during the run")
+
+
+def test_a_base_that_stays_is_looked_at_seldom(stub: StubOllama, backend: OllamaBackend) -> None:
+    """One look more than to derive it, at most, in a hundred quick answers."""
+    backend.ask(question())
+    stub.reset()
+    for _ in range(100):
+        backend.ask(question())
+    assert stub.stats()["other_requests"].get("/api/tags", 0) <= 2
+    assert not backend.notices

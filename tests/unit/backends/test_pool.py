@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -314,3 +315,120 @@ def test_closing_closes_everything() -> None:
     made.close()
     made.close()
     assert (one.closed, other.closed) == (2, 2)
+
+
+def only(server: Server, clock: Clock) -> Pool:
+    """A pool of one whose question has just failed."""
+    made = pool(server, clock=clock)
+    server.failure = GONE[0]
+    with pytest.raises(errors.ServerUnreachable):
+        made.ask(QUESTION)
+    return made
+
+
+def test_a_look_tells_whether_the_only_server_is_there() -> None:
+    """While it is away nobody may ask; when it is back it is told for how long it was not."""
+    clock, server = Clock(), Server()
+    made = only(server, clock)
+    server.there = False
+    assert not made.look()
+    with pytest.raises(errors.ServerUnreachable):
+        made.ask(QUESTION)
+    assert server.asked == 1, "what is away is not asked"
+    clock.now, server.there, server.failure = 12.0, True, None
+    assert made.look()
+    assert said(made, 1) == ["a"]
+    assert made.notices == ("a was away for 12.0 s and was waited for",)
+
+
+def test_a_look_at_a_server_that_is_fine_costs_nothing() -> None:
+    """Nothing failed: nothing is sent."""
+    server = Server()
+    made = pool(server)
+    assert made.look()
+    assert server.looked == 0
+
+
+def test_a_server_that_answered_an_error_is_not_away() -> None:
+    """It is looked at, and not identified anew: it is the one that it was."""
+    server = Server()
+    made = pool(server)
+    server.failure = errors.ServerFailed("HTTP 500")
+    with pytest.raises(errors.ServerFailed):
+        made.ask(QUESTION)
+    assert made.look()
+    assert (server.looked, server.forgotten, made.notices) == (1, 0, ())
+
+
+@pytest.mark.parametrize("seen_away", [True, False])
+@pytest.mark.parametrize(
+    ("back", "named"),
+    [
+        (Server(digest="d2"), "llava was replaced on a during the run"),
+        (Server(version="ollama 2"), "it runs ollama 2 now, the answers so far are of ollama 1"),
+    ],
+    ids=["model", "version"],
+)
+def test_the_only_server_came_back_as_another(back: Server, named: str, *, seen_away: bool) -> None:
+    """Its answers are not mixed with those of before: one last word, also after a quick restart."""
+    clock, server = Clock(), Server()
+    made = only(server, clock)
+    if seen_away:
+        server.there = False
+        assert not made.look()
+    server.there, server.failure, server.identity = True, None, back.identity
+    clock.now += 1
+    assert made.look(), "there is a last word"
+    for _ in range(3):
+        with pytest.raises(errors.BackendError) as caught:
+            made.ask(QUESTION)
+        assert named in str(caught.value)
+        assert not caught.value.retryable
+    assert server.asked == 1
+    assert len(made.notices) == 1
+
+
+def test_a_look_at_several_is_there_if_one_is() -> None:
+    """With all of them away it tells when the first one is back."""
+    one, other = Server("one"), Server("other")
+    made = pool(one, other)
+    one.failure = other.failure = GONE[0]
+    one.there = other.there = False
+    with pytest.raises(errors.ServerUnreachable):
+        made.ask(QUESTION)
+    assert not made.look()
+    other.there, other.failure = True, None
+    assert made.look()
+    assert said(made, 1) == ["other"]
+
+
+def test_many_who_look_at_once_look_once() -> None:
+    """Whoever waited for another's look takes what it found."""
+    entered: list[int] = []
+    looks: list[int] = []
+    gate = threading.Event()
+
+    class Counting(Clock):
+        def __call__(self) -> float:
+            entered.append(1)
+            return super().__call__()
+
+    class Slow(Server):
+        def is_there(self, _timeout_s: float) -> bool:
+            looks.append(1)
+            assert gate.wait(10)
+            return False
+
+    clock, server = Counting(), Slow()
+    made = only(server, clock)
+    entered.clear()
+    threads = [threading.Thread(target=made.look) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    while len(entered) < 8:
+        time.sleep(0.001)
+    clock.now = 5.0
+    gate.set()
+    for thread in threads:
+        thread.join(10)
+    assert looks == [1]
