@@ -7,12 +7,14 @@ counts jump, the promise is kept with room to spare.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.stats import beta_cdf
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+_NEGLIGIBLE: Final = 1e-20
 
 
 def binomial_tail(hits: int, total: int, rate: float) -> float:
@@ -68,6 +70,57 @@ def fisher_greater(hits: int, total: int, other_hits: int, other_total: int) -> 
         term *= (total - count) / (everything - together - total + count + 1)
         tail += term
     return min(1.0, tail)
+
+
+def stratified_greater(strata: Iterable[tuple[int, int, int, int]]) -> float:
+    """One-sided exact p-value that the first of two groups has the higher rate within strata.
+
+    With all totals and hits of a stratum given, the first group's hits there are hypergeometric
+    when the rates are equal (see `fisher_greater`); their sum over independent strata is the
+    statistic of Mantel and Haenszel (Journal of the National Cancer Institute 22, 1959, 719-748)
+    in its exact form (Birch, Journal of the Royal Statistical Society B 26, 1964, 313-324). What
+    differs between strata, or in how they are mixed, cannot matter.
+
+    Args:
+        strata: Hits and size of the first group, hits and size of the second, for each stratum.
+    """
+    observed, least = 0, 0
+    chances = [1.0]
+    for hits, total, other_hits, other_total in strata:
+        observed += hits
+        together, everything = hits + other_hits, total + other_total
+        low, high = max(0, together - other_total), min(total, together)
+        whole = _log_choose(everything, total)
+        first, here = _kept(
+            math.exp(
+                _log_choose(together, count)
+                + _log_choose(everything - together, total - count)
+                - whole
+            )
+            for count in range(low, high + 1)
+        )
+        least += low + first
+        summed = [0.0] * (len(chances) + len(here) - 1)
+        for start, chance in enumerate(chances):
+            end = start + len(here)
+            summed[start:end] = [
+                before + chance * step for before, step in zip(summed[start:end], here, strict=True)
+            ]
+        first, chances = _kept(summed)
+        least += first
+    return min(1.0, math.fsum(chances[max(0, observed - least) :]))
+
+
+def _kept(chances: Iterable[float]) -> tuple[int, list[float]]:
+    """Without both ends that are next to impossible, which cost time and tell nothing.
+
+    Returns:
+        Where what is left began, and that.
+    """
+    found = list(chances)
+    first = next(place for place, chance in enumerate(found) if chance > _NEGLIGIBLE)
+    last = next(place for place in reversed(range(len(found))) if found[place] > _NEGLIGIBLE)
+    return first, found[first : last + 1]
 
 
 def holm(p_values: Sequence[float], *, kinds: int = 1) -> list[float]:

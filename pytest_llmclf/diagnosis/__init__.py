@@ -15,21 +15,22 @@ more than twice an even share of its wrong answers within itself.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_llmclf.diagnosis.finding import (
-    EXAMPLES,
     KINDS,
     LEVEL,
     NeverAnswered,
     NoBetter,
     UnparsedKind,
     WeakSlice,
+    examples,
 )
 from pytest_llmclf.diagnosis.mistakes import PAIR, Tally, attractors, confused_pairs
-from pytest_llmclf.significance import binomial_tail, fisher_greater, holm
+from pytest_llmclf.significance import binomial_tail, fisher_greater, holm, stratified_greater
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,43 +73,91 @@ def diagnose(report: Report) -> tuple[Finding, ...]:
 def _no_better(report: Report, tally: Tally) -> Iterator[NoBetter]:
     """Whether the answers beat guessing and the most frequent class, which never look.
 
+    Whoever does not look may still be right often, where most images show one class, and whoever
+    looks may be right less often than that. So it is also asked which labels the answers tell from
+    the rest (Fisher's exact test of each), which nobody can who does not look, and whether it is
+    only the answers without a label that are in the way.
+    """
+    correct, answered, named = report.accuracy.hits, report.accuracy.total, sum(tally.named)
+    chances = _chances(tally, tally.images)
+    # A run that stopped early may have stopped because so many were wrong.
+    p_worse = binomial_tail(named - correct, named, 1 - 1 / tally.size)
+    worse = not report.ledger.not_needed and KINDS * p_worse <= LEVEL
+    than: list[Literal["guessing", "majority"]] = []
+    if chances.guessing > LEVEL:
+        than.append("guessing")
+    if chances.majority > LEVEL:
+        than.append("majority")
+    if not than or (answered < FEWEST and not worse):
+        return
+    readable = _chances(tally, tally.named)
+    labels, balanced = report.confusion.labels, report.balanced_accuracy
+    yield NoBetter(
+        correct=correct,
+        answered=answered,
+        named=named,
+        choices=tally.size,
+        majority=labels[chances.frequent],
+        majority_images=tally.images[chances.frequent],
+        balanced=float(balanced.value or 0),
+        classes=sum(map(bool, tally.images)),
+        than=tuple(than),
+        p_guessing=chances.guessing,
+        p_majority=chances.majority,
+        p_value=max(chances.guessing, chances.majority),
+        worse=worse,
+        avoided=_told_apart(tally, labels, more=False) if worse else (),
+        readable=named < answered and max(readable.guessing, readable.majority) <= LEVEL,
+        seen=_told_apart(tally, labels, more=True),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chances:
+    """How often those who do not look are right as often: guessing, and one constant answer."""
+
+    guessing: float
+    majority: float
+    frequent: int
+
+
+def _chances(tally: Tally, images: Sequence[int]) -> _Chances:
+    """P-values against guessing and against always answering the most frequent class.
+
     Guessing is right on Binomial(images, 1/labels). A constant answer is right on exactly the
     images of its class, so beating it is being right on more than these: either by the binomial
     test of that share, which is the stronger one where mistakes are spread over all classes, or by
     McNemar's exact test on the images that only one of both gets right, which is the stronger one
     where the model nearly always answers the same. Each has half of the error.
+
+    Args:
+        tally: The counts.
+        images: Of each class, those that are looked at: all answered ones, or the readable ones.
     """
-    correct, answered = report.accuracy.hits, report.accuracy.total
-    majority = max(range(tally.size), key=lambda place: (tally.images[place], -place))
-    most = tally.images[majority]
-    p_guessing = p_majority = binomial_tail(correct, answered, 1 / tally.size)
-    if most * tally.size > answered:
-        right_there = tally.counts[majority][majority]
+    correct, total = sum(row[place] for place, row in enumerate(tally.counts)), sum(images)
+    frequent = max(range(tally.size), key=lambda place: (images[place], -place))
+    most = images[frequent]
+    guessing = majority = binomial_tail(correct, total, 1 / tally.size)
+    if most * tally.size > total:
+        right_there = tally.counts[frequent][frequent]
         ours, theirs = correct - right_there, most - right_there
         paired = binomial_tail(ours, ours + theirs, 1 / 2)
-        p_majority = min(1.0, 2 * min(binomial_tail(correct, answered, most / answered), paired))
-    named = sum(tally.named)
-    # A run that stopped early may have stopped because so many were wrong.
-    p_worse = binomial_tail(named - correct, named, 1 - 1 / tally.size)
-    worse = not report.ledger.not_needed and KINDS * p_worse <= LEVEL
-    than: list[Literal["guessing", "majority"]] = []
-    if p_guessing > LEVEL:
-        than.append("guessing")
-    if p_majority > LEVEL:
-        than.append("majority")
-    if than and (answered >= FEWEST or worse):
-        yield NoBetter(
-            correct=correct,
-            answered=answered,
-            choices=tally.size,
-            majority=report.confusion.labels[majority],
-            majority_images=most,
-            than=tuple(than),
-            p_guessing=p_guessing,
-            p_majority=p_majority,
-            p_value=max(p_guessing, p_majority),
-            worse=worse,
-        )
+        majority = min(1.0, 2 * min(binomial_tail(correct, total, most / total), paired))
+    return _Chances(guessing=guessing, majority=majority, frequent=frequent)
+
+
+def _told_apart(tally: Tally, labels: Sequence[str], *, more: bool) -> tuple[str, ...]:
+    """The labels that their own images are given more (or less) often than other images are."""
+    answered = sum(tally.images)
+    p_values = []
+    for place, images in enumerate(tally.images):
+        own, others = tally.counts[place][place], sum(row[place] for row in tally.counts)
+        others, elsewhere = others - own, answered - images
+        if not more:
+            own, others = images - own, elsewhere - others
+        p_values.append(fisher_greater(own, images, others, elsewhere))
+    found = zip(labels, holm(p_values), strict=True)
+    return tuple(label for label, p_value in found if p_value <= LEVEL)
 
 
 def _never_answered(report: Report, tally: Tally) -> Iterator[NeverAnswered]:
@@ -128,77 +177,119 @@ def _never_answered(report: Report, tally: Tally) -> Iterator[NeverAnswered]:
     p_values = holm(luck, kinds=KINDS)
     for label, images, p_value in zip(labels, tally.images, p_values, strict=True):
         if p_value <= LEVEL:
-            cases = [one.case for one in report.outcomes if one.expected == label]
+            shown = [
+                one.case
+                for one in report.outcomes
+                if one.expected == label and one.kind in _ANSWERED
+            ]
             yield NeverAnswered(
                 label=label,
                 images=images,
                 answers=named,
                 p_value=p_value,
-                cases=tuple(cases[:EXAMPLES]),
+                cases=examples([shown]),
             )
 
 
 def _weak_slices(report: Report, answered: Sequence[Outcome]) -> Iterator[WeakSlice]:
     """For each tag the value that is answered worst, if it is worse than the rest.
 
-    Fisher's exact test of each value against all other images: it names the slice that it is
-    about, needs no random numbers, and holds for few images and for many values.
+    Each value is held against all other images, class by class: a slice of the harder classes is
+    no weak slice. The test is exact, names the slice that it is about, needs no random numbers,
+    and holds for few images and for many values.
     """
     slices = [one for tag in report.tags for one in _slices(tag, answered)]
     p_values = holm([one.p_value for one in slices], kinds=KINDS)
     by_tag: defaultdict[str, list[tuple[float, float, _Slice]]] = defaultdict(list)
     for one, p_value in zip(slices, p_values, strict=True):
         if p_value <= LEVEL:
-            by_tag[one.tag].append((one.correct / one.answered, p_value, one))
+            by_tag[one.tag].append((one.excess, p_value, one))
     for tag, found in by_tag.items():
         found.sort(key=lambda entry: (entry[0], entry[1], entry[2].value))
         (_, p_value, worst), *also = found
-        wrong = [
-            one.case
-            for one in answered
-            if one.kind != "correct" and one.tags.get(tag, "") == worst.value
-        ]
+        wrong: defaultdict[str, list[str]] = defaultdict(list)
+        for outcome in answered:
+            if outcome.kind != "correct" and outcome.tags.get(tag, "") == worst.value:
+                wrong[outcome.expected].append(outcome.case)
         yield WeakSlice(
             tag=tag,
             value=worst.value,
             correct=worst.correct,
             answered=worst.answered,
-            rest_correct=report.accuracy.hits - worst.correct,
-            rest_answered=report.accuracy.total - worst.answered,
+            expected=worst.expected,
+            rest_correct=worst.rest_correct,
+            rest_answered=worst.rest_answered,
+            left_out=worst.left_out,
             also=tuple(one.value for _, _, one in also),
             p_value=p_value,
-            cases=tuple(wrong[:EXAMPLES]),
+            cases=examples(wrong[label] for label in worst.classes),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Slice:
-    """Answers to the images with one value of a tag, and how likely luck makes them so bad."""
+    """Answers to the images with one value of a tag, and how likely luck makes them so bad.
+
+    `classes` are those that are elsewhere, too, the one that is furthest below the rest first.
+    """
 
     tag: str
     value: str
     correct: int
     answered: int
+    expected: float
+    rest_correct: int
+    rest_answered: int
+    left_out: int
+    classes: tuple[str, ...]
     p_value: float
+
+    @property
+    def excess(self) -> float:
+        """How far its share of right answers is above what it would be with the rest's."""
+        return (self.correct - self.expected) / self.answered
 
 
 def _slices(tag: str, answered: Sequence[Outcome]) -> Iterator[_Slice]:
-    total = Counter(one.tags.get(tag, "") for one in answered)
-    if not PAIR <= len(total) <= VALUES:
+    total = Counter((one.tags.get(tag, ""), one.expected) for one in answered)
+    values = sorted({value for value, _ in total})
+    if not PAIR <= len(values) <= VALUES:
         return
-    right = Counter(one.tags.get(tag, "") for one in answered if one.kind == "correct")
-    everything, all_right = total.total(), right.total()
-    for value in sorted(total):
-        rest = everything - total[value]
-        if min(total[value], rest) < SLICE:
+    right = Counter(
+        (one.tags.get(tag, ""), one.expected) for one in answered if one.kind == "correct"
+    )
+    every = Counter(one.expected for one in answered)
+    every_right = Counter(one.expected for one in answered if one.kind == "correct")
+    for value in values:
+        # Of each class: right and all of the slice, right and all of the rest.
+        rows = {
+            label: (
+                right[value, label],
+                total[value, label],
+                every_right[label] - right[value, label],
+                every[label] - total[value, label],
+            )
+            for label in sorted(every)
+        }
+        compared = {label: row for label, row in rows.items() if row[1] and row[3]}
+        columns = [sum(column) for column in zip(*compared.values(), strict=True)] or [0] * 4
+        if min(columns[1], columns[3]) < SLICE:
             continue
-        wrong, rest_wrong = total[value] - right[value], rest - (all_right - right[value])
+        due = {label: row[1] * row[2] / row[3] for label, row in compared.items()}
         yield _Slice(
             tag=tag,
             value=value,
-            correct=right[value],
-            answered=total[value],
-            p_value=fisher_greater(wrong, total[value], rest_wrong, rest),
+            correct=columns[0],
+            answered=columns[1],
+            expected=math.fsum(due.values()),
+            rest_correct=columns[2],
+            rest_answered=columns[3],
+            left_out=sum(row[1] for row in rows.values()) - columns[1],
+            classes=tuple(sorted(compared, key=lambda label: compared[label][0] - due[label])),
+            p_value=stratified_greater(
+                (size - hits, size, others - other_hits, others)
+                for hits, size, other_hits, others in compared.values()
+            ),
         )
 
 
@@ -220,5 +311,5 @@ def _unparsed(report: Report) -> Iterator[UnparsedKind]:
             count=len(found),
             answered=answered,
             texts=tuple(texts)[:_TEXTS],
-            cases=tuple(one.case for one in found[:EXAMPLES]),
+            cases=examples([[one.case for one in found]]),
         )

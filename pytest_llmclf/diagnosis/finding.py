@@ -9,9 +9,12 @@ else that was looked at: compare them with 0.05.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from pytest_llmclf.diagnosis.instructions import Standing
 
 EXAMPLES = 5
@@ -20,37 +23,57 @@ LEVEL = 0.05
 """Most often that a report without a defect gets any finding that was tested for."""
 KINDS = 6
 """Kinds of claim that share `LEVEL` evenly: see `diagnosis`."""
+NAMED = 3
+"""Most classes that a finding names, and takes its examples from."""
+
+
+def examples(groups: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """The first cases of each of the first groups by turns, so that all that are named show."""
+    turns = zip_longest(*islice(groups, NAMED))
+    return tuple(islice((case for turn in turns for case in turn if case is not None), EXAMPLES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoBetter:
-    """The answers are not shown to be better than those of somebody who does not look.
+    """The answers are not shown to be right more often than those of somebody who does not look.
 
     Attributes:
         correct: Images answered with their label.
         answered: Images with an answer.
+        named: Those whose answer names a label.
         choices: How many labels there are to guess among.
         majority: The label that most of the answered images show; the first one of several.
         majority_images: How many do.
+        balanced: Mean recall of the classes with answered images.
+        classes: How many those are.
         than: Than what it is not shown to be better.
         p_guessing: How often guessing gets at least as many right.
-        p_majority: How often a model no better than always answering `majority` does.
+        p_majority: Adjusted, of being no better than always answering `majority`.
         p_value: The larger of both.
         worse: Whether it is clearly *worse* than guessing, where it names a label at all.
+        avoided: For `worse`: labels that their own images are given less often than others are.
+        readable: Whether it is shown to be better than both where it names a label.
+        seen: Labels that their own images are given more often than others are.
         cases: Empty: it is about all images.
         kind: Which finding this is.
     """
 
     correct: int
     answered: int
+    named: int
     choices: int
     majority: str
     majority_images: int
+    balanced: float
+    classes: int
     than: tuple[Literal["guessing", "majority"], ...]
     p_guessing: float
     p_majority: float
     p_value: float
     worse: bool
+    avoided: tuple[str, ...]
+    readable: bool
+    seen: tuple[str, ...]
     cases: tuple[str, ...] = ()
     kind: Literal["no-better"] = "no-better"
 
@@ -110,7 +133,7 @@ class ConfusedPair:
     """Two classes are taken for each other, or one for the other.
 
     Attributes:
-        taken: The class that is taken for the other one more often.
+        taken: The class that is taken for the other one at the higher rate.
         taken_for: The other one.
         forth: Images of `taken` that were answered as `taken_for`.
         back: Images of `taken_for` that were answered as `taken`.
@@ -119,6 +142,8 @@ class ConfusedPair:
         taken_for_images: Images of `taken_for` with a readable answer.
         one_way: Whether one way is clearly more frequent than the other.
         p_pair: Adjusted, of the two being confused at all; ``None`` where there are no others.
+        p_forth: Adjusted, of `taken` being taken for `taken_for`; likewise.
+        p_back: Adjusted, of `taken_for` being taken for `taken`; likewise.
         p_one_way: Adjusted, of both ways being equally frequent.
         p_value: The larger of those that the finding rests on.
         cases: Examples.
@@ -134,23 +159,38 @@ class ConfusedPair:
     taken_for_images: int
     one_way: bool
     p_pair: float | None
+    p_forth: float | None
+    p_back: float | None
     p_one_way: float
     p_value: float
     cases: tuple[str, ...]
     kind: Literal["confused-pair"] = "confused-pair"
 
+    @property
+    def forth_shown(self) -> bool:
+        """Whether `taken` is shown, for itself, to be taken for `taken_for`."""
+        return self.one_way or (self.p_forth is not None and self.p_forth <= LEVEL)
+
+    @property
+    def mutual(self) -> bool:
+        """Whether each way is shown for itself: only then they are taken for each other."""
+        ways = (self.p_forth, self.p_back)
+        return all(p_value is not None and p_value <= LEVEL for p_value in ways)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeakSlice:
-    """Images with one value of a tag are answered worse than the others.
+    """Images with one value of a tag are answered worse than others of the same classes.
 
     Attributes:
         tag: The tag's name.
         value: Its value; empty for the images without the tag.
-        correct: Correct among the slice.
-        answered: Answered images in the slice.
-        rest_correct: Correct among all other images.
-        rest_answered: All other answered images.
+        correct: Correct among the slice, as far as it is compared.
+        answered: Answered images in the slice, of classes that are elsewhere, too.
+        expected: How many of these would be correct if each class were answered as elsewhere.
+        rest_correct: Correct among all other images of these classes.
+        rest_answered: All other answered images of these classes.
+        left_out: Answered images in the slice of classes that are nowhere else.
         also: Further values of the tag that are clearly worse than the rest, worst first.
         p_value: Adjusted.
         cases: Examples.
@@ -161,8 +201,10 @@ class WeakSlice:
     value: str
     correct: int
     answered: int
+    expected: float
     rest_correct: int
     rest_answered: int
+    left_out: int
     also: tuple[str, ...]
     p_value: float
     cases: tuple[str, ...]

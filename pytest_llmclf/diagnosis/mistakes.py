@@ -5,10 +5,10 @@ The reasons for these tests, and how they share the error, are those of `diagnos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.diagnosis.finding import EXAMPLES, KINDS, LEVEL, Attractor, ConfusedPair
+from pytest_llmclf.diagnosis.finding import KINDS, LEVEL, Attractor, ConfusedPair, examples
 from pytest_llmclf.diagnosis.instructions import standing
 from pytest_llmclf.significance import (
     binomial_tail,
@@ -18,7 +18,7 @@ from pytest_llmclf.significance import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmclf.report import Report
 
@@ -86,7 +86,7 @@ def attractors(report: Report, tally: Tally) -> Iterator[Attractor]:
             given=tally.wrong[place],
             prompt=standing(label, labels, report.instructions) if report.instructions else None,
             p_value=p_values[place],
-            cases=_mistakes(report, {(labels[source], label) for _, source in sources}),
+            cases=examples(_mistakes(report, labels[source], label) for _, source in sources),
         )
 
 
@@ -150,35 +150,44 @@ def confused_pairs(report: Report, tally: Tally, avoided: set[str]) -> Iterator[
     labels = report.confusion.labels
     pairs = [(a, b) for a in range(tally.size) for b in range(a + 1, tally.size)]
     alone = tally.size == PAIR
-    p_pairs = [0.0] if alone else holm([_confusion(tally, a, b) for a, b in pairs], kinds=KINDS)
+    shown = None if alone else _confusions(tally, pairs)
     p_ways = _directions(tally, pairs)
     entries = [
-        _pair(report, tally, (a, b), None if alone else p_pair, p_ways.get((a, b), 1.0))
-        for (a, b), p_pair in zip(pairs, p_pairs, strict=True)
-        if p_pair <= LEVEL and avoided.isdisjoint((labels[a], labels[b]))
+        _pair(report, tally, (a, b), None if shown is None else shown[a, b], p_ways)
+        for a, b in pairs
+        if (shown is None or min(shown[a, b]) <= LEVEL)
+        and avoided.isdisjoint((labels[a], labels[b]))
     ]
     for entry in sorted(entries, key=lambda entry: -(entry.forth + entry.back)):
         if entry.one_way or not alone:
             yield entry
 
 
-def _confusion(tally: Tally, a: int, b: int) -> float:
-    """P-value of "these two are confused no more than any two", of three labels or more.
+def _confusions(
+    tally: Tally, pairs: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], tuple[float, float, float]]:
+    """Adjusted p-values of "no more confused than any two": either way, and both together.
 
-    Three times the smallest of those for either way and for both together, since some pairs are
-    confused one way and some both ways.
+    Three hypotheses a pair, since some pairs are confused one way and some both ways, and a
+    sentence says which.
     """
+    tests = [test for a, b in pairs for test in _confusion(tally, a, b)]
+    adjusted = iter(holm(tests, kinds=KINDS))
+    return {pair: (next(adjusted), next(adjusted), next(adjusted)) for pair in pairs}
+
+
+def _confusion(tally: Tally, a: int, b: int) -> tuple[float, float, float]:
+    """P-values of "`a` is not taken for `b`", "nor `b` for `a`", and of both ways together."""
     forth, back = tally.counts[a][b], tally.counts[b][a]
     if forth + back < PAIR:
-        return 1.0
+        return 1.0, 1.0, 1.0
     rest = [row for place, row in enumerate(tally.counts) if place not in (a, b)]
     to_a, to_b = sum(row[a] for row in rest), sum(row[b] for row in rest)
-    tests = (
-        _excess(tally, sources=(a, b), pair=(a, b), within=forth + back, strangers=to_a + to_b),
+    return (
         _excess(tally, sources=(a,), pair=(a, b), within=forth, strangers=to_b),
         _excess(tally, sources=(b,), pair=(a, b), within=back, strangers=to_a),
+        _excess(tally, sources=(a, b), pair=(a, b), within=forth + back, strangers=to_a + to_b),
     )
-    return min(1.0, len(tests) * min(tests))
 
 
 def _excess(
@@ -221,7 +230,11 @@ def _directions(tally: Tally, pairs: Sequence[tuple[int, int]]) -> dict[tuple[in
 
 
 def _pair(
-    report: Report, tally: Tally, pair: tuple[int, int], p_pair: float | None, p_way: float
+    report: Report,
+    tally: Tally,
+    pair: tuple[int, int],
+    shown: tuple[float, float, float] | None,
+    p_ways: Mapping[tuple[int, int], float],
 ) -> ConfusedPair:
     taken, taken_for = sorted(
         pair,
@@ -230,11 +243,12 @@ def _pair(
             place,
         ),
     )
-    labels = report.confusion.labels
+    p_forth, p_back = (None, None) if shown is None else shown[:2]
+    if taken != pair[0]:
+        p_forth, p_back = p_back, p_forth
+    labels, p_way = report.confusion.labels, p_ways.get(pair, 1.0)
     a, b = labels[taken], labels[taken_for]
-    one_way = p_way <= LEVEL
-    tested = [p for p in (p_pair, p_way if one_way or p_pair is None else None) if p is not None]
-    return ConfusedPair(
+    found = ConfusedPair(
         taken=a,
         taken_for=b,
         forth=tally.counts[taken][taken_for],
@@ -242,11 +256,27 @@ def _pair(
         wrong=tally.wrong[taken] + tally.wrong[taken_for],
         taken_images=tally.named[taken],
         taken_for_images=tally.named[taken_for],
-        one_way=one_way,
-        p_pair=p_pair,
+        one_way=p_way <= LEVEL,
+        p_pair=None if shown is None else min(shown),
+        p_forth=p_forth,
+        p_back=p_back,
         p_one_way=p_way,
-        p_value=max(tested),
-        cases=_mistakes(report, {(a, b), (b, a)}),
+        p_value=1.0,
+        cases=(),
+    )
+    rests_on = [p_way] if found.one_way else []
+    if found.mutual:
+        rests_on += [p for p in (p_forth, p_back) if p is not None]
+    elif found.forth_shown and p_forth is not None and p_forth <= LEVEL:
+        rests_on.append(p_forth)
+    elif shown is not None:
+        rests_on.append(min(shown))
+    one_sided = found.forth_shown and not found.mutual
+    ways = [(a, b)] if one_sided else [(a, b), (b, a)]
+    return replace(
+        found,
+        p_value=max(rests_on, default=1.0),
+        cases=examples([_mistakes(report, expected, predicted) for expected, predicted in ways]),
     )
 
 
@@ -254,7 +284,9 @@ def _others(tally: Tally, place: int) -> Iterator[int]:
     return (other for other in range(tally.size) if other != place)
 
 
-def _mistakes(report: Report, ways: set[tuple[str, str]]) -> tuple[str, ...]:
-    """The first images that were confused in one of these ways: (expected, predicted)."""
+def _mistakes(report: Report, expected: str, predicted: str) -> tuple[str, ...]:
+    """The images that were confused in this way."""
     wrong = report.of_kind("misclassified")
-    return tuple(one.case for one in wrong if (one.expected, one.predicted) in ways)[:EXAMPLES]
+    return tuple(
+        one.case for one in wrong if (one.expected, one.predicted) == (expected, predicted)
+    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final, assert_never
 
 from pytest_llmclf.diagnosis.finding import (
+    NAMED,
     Attractor,
     ConfusedPair,
     NeverAnswered,
@@ -29,10 +31,10 @@ LEGEND: Final = (
 )
 """Stands below findings that rest on a test against chance."""
 
+_P: Final = re.compile(r"[(;] ?p [=<] 0")
 _INDENT = "  "
 _NAME = 40
 _SAID = 40
-_LISTED = 3
 _MOST = 3
 
 _MORE: Final = {
@@ -70,12 +72,18 @@ def diagnosis_lines(findings: Sequence[Finding], style: Style) -> Iterator[Line]
     if not findings:
         return
     yield style.line(_INDENT, ("diagnosis", "bold"))
-    for text in _items(findings):
+    texts = list(_items(findings))
+    for text in texts:
         first, *rest = style.wrapped(text, _INDENT * 3)
         yield style.line(f"{_INDENT * 2}- {first.strip()}")
         yield from (style.line(more) for more in rest)
-    if any(finding.kind not in {"no-better", "unparsed"} for finding in findings):
+    if any(map(tells_p, texts)):
         yield from (style.line((text, "light")) for text in style.wrapped(LEGEND, _INDENT * 2))
+
+
+def tells_p(text: str) -> bool:
+    """Whether the text of a finding has a p-value, so that `LEGEND` belongs below it."""
+    return _P.search(text) is not None
 
 
 def finding_text(finding: Finding) -> str:
@@ -114,32 +122,53 @@ def _items(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _no_better(finding: NoBetter) -> str:
-    answered = finding.answered
-    ours = Ratio(hits=finding.correct, total=answered)
-    constant = Ratio(hits=finding.majority_images, total=answered)
+    ours = Ratio(hits=finding.correct, total=finding.answered)
     guessed = numbers.percent(1 / finding.choices)
-    always = f"always answering {_name(finding.majority)}"
-    if "guessing" in finding.than:
-        above = finding.correct * finding.choices > answered
-        than, chance, remedy = "guessing", finding.p_guessing, "try another prompt or model"
-    else:
-        above = finding.correct > finding.majority_images
-        than, chance = f"{always} (though better than guessing)", finding.p_majority
-        remedy = "look at the classes with few images, or try another prompt or model"
-    head = f"Not clearly better than {than}" if above else f"No better than {than}"
-    if above:
-        remedy = f"more images may tell; else {remedy}"
-    if finding.worse:
-        head = "Worse than guessing"
-        remedy = "check that labels and pictures belong together"
-    compared = f"guessing among {finding.choices} labels gets {guessed}"
-    if constant.hits * finding.choices > answered:
-        compared += f", {always} {numbers.percent(constant)}"
-    chances = "" if finding.worse else f"; one who does not look gets that far {_often(chance)}"
-    return (
-        f"{head}: {ours.hits} of {answered} right ({numbers.percent(ours)}), {compared}{chances}; "
-        f"{remedy}."
+    than = (
+        "guessing" if "guessing" in finding.than else f"always answering {_name(finding.majority)}"
     )
+    counts = (
+        f"{ours.hits} of {ours.total} right ({numbers.percent(ours)}); guessing among "
+        f"{finding.choices} labels gets {guessed}{_constant(finding)}"
+    )
+    if finding.worse:
+        remedy = "look at what is answered instead"
+        if finding.avoided:
+            remedy = (
+                f"images of {_names(finding.avoided)} are called so less often than others: check "
+                "that labels and pictures belong together"
+            )
+        return f"Worse than guessing: {counts}; {remedy}."
+    head = f"Not shown to be right more often than {than}"
+    if finding.readable:
+        without = numbers.plural(finding.answered - finding.named, "answer names", "answers name")
+        return (
+            f"{head}, since {without} no label: {counts}; where one is named, {finding.correct} of "
+            f"{finding.named} are right: see to the answers without a label."
+        )
+    if finding.seen:
+        blind = numbers.percent(1 / finding.classes)
+        return (
+            f"{head}: {counts}; yet it tells {_names(finding.seen)} from the rest: judge it by the "
+            f"recall of each class, or by balanced_accuracy, here "
+            f"{numbers.percent(finding.balanced)} where always the same answer gets {blind}."
+        )
+    above, chance = finding.correct > finding.majority_images, ""
+    if "guessing" in finding.than:
+        above = finding.correct * finding.choices > finding.answered
+        chance = f"; who guesses gets that far {_often(finding.p_guessing)}"
+    elif above:
+        chance = f" ({numbers.p_value(finding.p_majority)})"
+    more = "more images may tell; else " if above else ""
+    return f"{head}: {counts}{chance}: {more}try another prompt or model."
+
+
+def _constant(finding: NoBetter) -> str:
+    """What a constant answer gets, where that is more than guessing gets."""
+    constant = Ratio(hits=finding.majority_images, total=finding.answered)
+    if constant.hits * finding.choices <= constant.total:
+        return ""
+    return f", always answering {_name(finding.majority)} {numbers.percent(constant)}"
 
 
 def _attractor(finding: Attractor) -> str:
@@ -164,30 +193,37 @@ def _confused(finding: ConfusedPair) -> str:
     taken, taken_for = _name(finding.taken), _name(finding.taken_for)
     forth = f"{finding.forth} of {numbers.plural(finding.taken_images, 'image')}"
     back = f"{finding.back} of {finding.taken_for_images}"
-    if finding.one_way:
-        says = f"{taken} is taken for {taken_for} ({forth}), and far less the other way ({back})"
-    else:
+    if finding.mutual:
+        more = f", {taken} more often" if finding.one_way else ""
         says = (
-            f"{taken} and {taken_for} are taken for each other ({forth}, and {back} the other way)"
+            f"{taken} and {taken_for} are taken for each other{more} ({forth}, and {back} the "
+            f"other way)"
         )
+    elif finding.one_way:
+        says = f"{taken} is taken for {taken_for} ({forth}), and less often the other way ({back})"
+    elif finding.forth_shown:
+        says = f"{taken} is taken for {taken_for} ({forth}; the other way {back})"
+    else:
+        says = f"{taken} and {taken_for} are confused ({forth} one way, {back} the other)"
     chance = numbers.p_value(finding.p_value)
     return f"{says}; {chance}: describe in the labels what tells them apart."
 
 
 def _weak(finding: WeakSlice) -> str:
     weak = Ratio(hits=finding.correct, total=finding.answered)
-    rest = Ratio(hits=finding.rest_correct, total=finding.rest_answered)
+    rest = numbers.percent(finding.expected / finding.answered)
     where = (
         f"where {_name(finding.tag)} is {_name(finding.value)}"
         if finding.value
         else f"without the tag {_name(finding.tag)}"
     )
+    left_out = numbers.plural(finding.left_out, "image")
+    beside = f", {left_out} of classes that are nowhere else left out" if finding.left_out else ""
     also = f"; {_names(finding.also)} also below the rest" if finding.also else ""
     return (
-        f"Weak {where}: {weak.hits} of {weak.total} right ({numbers.percent(weak)}), "
-        f"{rest.hits} of {rest.total} ({numbers.percent(rest)}) elsewhere "
-        f"({numbers.p_value(finding.p_value)}){also}: look at these images, or gate them on "
-        "their own."
+        f"Weak {where}: {weak.hits} of {weak.total} right ({numbers.percent(weak)}), where images "
+        f"of the same classes elsewhere give {rest} ({numbers.p_value(finding.p_value)}){beside}"
+        f"{also}: look at these images, or gate them on their own."
     )
 
 
@@ -207,8 +243,8 @@ def _name(text: str) -> str:
 
 
 def _names(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - _LISTED} more" if len(labels) > _LISTED else ""
-    return ", ".join(map(_name, labels[:_LISTED])) + more
+    more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
+    return ", ".join(map(_name, labels[:NAMED])) + more
 
 
 def _often(chance: float) -> str:

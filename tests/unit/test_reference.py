@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from sklearn import metrics as sklearn_metrics
@@ -106,6 +107,20 @@ def test_the_command_prints_one_table(capsys: pytest.CaptureFixture[str]) -> Non
     assert "mnist" not in found
     assert "0.133" in found
     assert "0.133493" not in found
+
+
+def test_readme_quotes_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every finding that README shows of the published counts is one of the program's, in full."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(
+        r"On the counts published for LLaVA it says:\n\n```text\n(.*?)```", readme, re.DOTALL
+    )
+    quotes = re.findall(r"^(\w+)  +(.*(?:\n {2,}.*)*)", block, re.MULTILINE)
+    assert [name for name, _ in quotes] == ["animals", "chess"]
+    for name, quote in quotes:
+        assert command.main([name]) == 0
+        printed_text = " ".join(capsys.readouterr().out.split())
+        assert f"- {' '.join(quote.split())}" in printed_text
 
 
 def test_the_command_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,14 +27,20 @@ HOSTILE = "a\x1b[31m\r\n\u202eb" * 30
 GUESS = NoBetter(
     correct=14,
     answered=20,
+    named=20,
     choices=2,
     majority="cat",
     majority_images=10,
+    balanced=0.7,
+    classes=2,
     than=("guessing", "majority"),
     p_guessing=0.0577,
     p_majority=0.0577,
     p_value=0.0577,
     worse=False,
+    avoided=(),
+    readable=False,
+    seen=(),
 )
 PAIR = ConfusedPair(
     taken="dog",
@@ -46,6 +52,8 @@ PAIR = ConfusedPair(
     taken_for_images=40,
     one_way=True,
     p_pair=0.0001,
+    p_forth=0.0001,
+    p_back=1.0,
     p_one_way=0.0123,
     p_value=0.0123,
     cases=("dog/1.png",),
@@ -66,8 +74,10 @@ SLICE = WeakSlice(
     value="photo",
     correct=12,
     answered=40,
+    expected=32.4,
     rest_correct=50,
     rest_answered=60,
+    left_out=0,
     also=(),
     p_value=0.02,
     cases=(),
@@ -80,12 +90,12 @@ EVERY: tuple[Finding, ...] = (GUESS, ATTRACTOR, NEVER, PAIR, SLICE, UNPARSED)
 
 
 def test_published_chess_in_words() -> None:
-    """The published pieces are said to be no better than guessing, with both numbers."""
+    """The published pieces are not shown to be better than guessing, with both numbers."""
     text = finding_text(diagnose(reference.published("chess"))[0])
     assert text == (
-        "No better than guessing: 77 of 465 right (16.6%), guessing among 6 labels gets 16.7%, "
-        'always answering "knight" 20.0%; one who does not look gets that far 54% of the time; '
-        "try another prompt or model."
+        "Not shown to be right more often than guessing: 77 of 465 right (16.6%); guessing among 6 "
+        'labels gets 16.7%, always answering "knight" 20.0%; who guesses gets that far 54% of the '
+        "time: try another prompt or model."
     )
 
 
@@ -102,27 +112,47 @@ def test_published_animals_in_words() -> None:
     )
 
 
-def test_not_clearly_better() -> None:
-    """Above guessing, but not clearly, is said so; and more images may tell."""
+def test_above_guessing_but_not_shown() -> None:
+    """How often who guesses gets so far is the plain probability; more images may tell."""
     text = finding_text(GUESS)
-    assert text.startswith("Not clearly better than guessing: 14 of 20 right (70.0%)")
-    assert "gets that far 6% of the time" in text
+    assert text.startswith("Not shown to be right more often than guessing: 14 of 20 right (70.0%)")
+    assert "who guesses gets that far 6% of the time" in text
     assert "more images may tell" in text
     assert "always" not in text
 
 
-def test_no_better_than_the_majority() -> None:
-    """Better than guessing and no better than the most frequent class names the class."""
-    found = dataclasses.replace(GUESS, correct=14, majority_images=18, than=("majority",))
+def test_not_shown_to_be_better_than_the_majority() -> None:
+    """A doubled p-value is said to be one, and never how often a constant answer gets so far."""
+    found = dataclasses.replace(GUESS, correct=14, majority_images=13, than=("majority",))
     text = finding_text(found)
-    assert text.startswith('No better than always answering "cat" (though better than guessing)')
-    assert 'always answering "cat" 90.0%' in text
+    assert text.startswith('Not shown to be right more often than always answering "cat": 14 of 20')
+    assert 'always answering "cat" 65.0% (p = 0.058): more images may tell' in text
+    assert "of the time" not in text
+    below = finding_text(dataclasses.replace(found, majority_images=18))
+    assert "p = " not in below
+    assert "more images" not in below
+
+
+def test_a_model_that_sees_is_not_sent_away() -> None:
+    """Where it tells classes apart, or is right where it can be read, another cause is said."""
+    sees = finding_text(dataclasses.replace(GUESS, than=("majority",), seen=("cat", "dog")))
+    assert 'yet it tells "cat", "dog" from the rest' in sees
+    assert "balanced_accuracy, here 70.0% where always the same answer gets 50.0%" in sees
+    found = dataclasses.replace(GUESS, correct=20, answered=100, named=20, readable=True)
+    text = finding_text(found)
+    assert "since 80 answers name no label" in text
+    assert "where one is named, 20 of 20 are right: see to the answers without a label" in text
+    for other in (sees, text):
+        assert "another prompt or model" not in other
 
 
 def test_worse_than_guessing() -> None:
-    """Worse than guessing asks whether labels and pictures belong together."""
-    text = finding_text(dataclasses.replace(GUESS, correct=1, worse=True))
-    assert text.startswith("Worse than guessing: 1 of 20 right (5.0%)")
+    """Whether labels and pictures belong together is asked where images avoid their label."""
+    found = dataclasses.replace(GUESS, correct=1, worse=True)
+    assert finding_text(found).startswith("Worse than guessing: 1 of 20 right (5.0%)")
+    assert "belong together" not in finding_text(found)
+    text = finding_text(dataclasses.replace(found, avoided=("cat",)))
+    assert 'images of "cat" are called so less often than others' in text
     assert "belong together" in text
 
 
@@ -132,9 +162,26 @@ def test_worse_than_guessing() -> None:
         (ATTRACTOR, ("113 of 120", "from 2 classes", '"cow", "dog"', "would be 13", "p < 0.001")),
         (dataclasses.replace(ATTRACTOR, prompt="named"), ("The Modelfile names it",)),
         (NEVER, ('"bishop" is never the answer', "50 images show it", "p < 0.001")),
-        (PAIR, ('"dog" is taken for "cat" (20 of 50 images)', "(1 of 40)", "p = 0.012")),
-        (dataclasses.replace(PAIR, one_way=False), ("are taken for each other", "1 of 40")),
-        (SLICE, ('"style" is "photo": 12 of 40 right (30.0%)', "50 of 60 (83.3%)", "p = 0.020")),
+        (PAIR, ('"dog" is taken for "cat" (20 of 50 images), and less often', "(1 of 40)")),
+        (PAIR, ("; p = 0.012:",)),
+        (
+            dataclasses.replace(PAIR, one_way=False),
+            ('"dog" is taken for "cat" (20 of 50 images; the other way 1 of 40)',),
+        ),
+        (
+            dataclasses.replace(PAIR, one_way=False, p_back=0.01),
+            ("are taken for each other (20 of 50 images, and 1 of 40 the other way)",),
+        ),
+        (
+            dataclasses.replace(PAIR, p_back=0.01),
+            ('"dog" and "cat" are taken for each other, "dog" more often (20 of 50',),
+        ),
+        (
+            dataclasses.replace(PAIR, one_way=False, p_forth=0.2),
+            ('"dog" and "cat" are confused (20 of 50 images one way, 1 of 40 the other)',),
+        ),
+        (SLICE, ('"style" is "photo": 12 of 40 right (30.0%)', "elsewhere give 81.0% (p = 0.020)")),
+        (dataclasses.replace(SLICE, left_out=3), ("3 images of classes that are nowhere else",)),
         (dataclasses.replace(SLICE, value=""), ('without the tag "style"',)),
         (dataclasses.replace(SLICE, also=("art",)), ('"art" also below the rest',)),
         (UNPARSED, ("12 of 500 answers (2.4%)", '"cat or dog"', 'answer="enum"')),

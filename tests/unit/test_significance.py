@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats as scipy_stats
+from statsmodels.stats.contingency_tables import StratifiedTable
 from statsmodels.stats.multitest import multipletests
 
 from pytest_llmclf.significance import (
@@ -13,6 +18,7 @@ from pytest_llmclf.significance import (
     binomial_two_sided,
     fisher_greater,
     holm,
+    stratified_greater,
 )
 
 RATES = (0.001, 0.1, 0.5, 0.83, 0.999)
@@ -83,3 +89,47 @@ def test_holm_shares_the_level_among_kinds() -> None:
     """With several kinds of claim each p-value counts as many times, at most 1."""
     assert holm([0.001, 0.4], kinds=6) == pytest.approx([0.012, 1.0])
     assert holm([]) == []
+
+
+def two_groups(most: int) -> st.SearchStrategy[tuple[int, int, int, int]]:
+    """Hits and size of one group, hits and size of another."""
+    sizes = st.integers(1, most)
+    group = sizes.flatmap(lambda size: st.tuples(st.integers(0, size), st.just(size)))
+    return st.tuples(group, group).map(lambda both: (*both[0], *both[1]))
+
+
+@given(two_groups(30))
+def test_one_stratum_is_fishers_test(table: tuple[int, int, int, int]) -> None:
+    """Without anything to be mixed the test is the plain one."""
+    assert stratified_greater([table]) == pytest.approx(fisher_greater(*table), rel=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(two_groups(12), max_size=6))
+def test_strata_add_up_as_scipy_says(tables: list[tuple[int, int, int, int]]) -> None:
+    """The sum of independent hypergeometric counts, convolved from SciPy's."""
+    chances, hits = np.ones(1), 0
+    for here, size, other_hits, other in tables:
+        hits += here
+        law = scipy_stats.hypergeom(size + other, here + other_hits, size)
+        chances = np.convolve(chances, law.pmf(np.arange(size + 1)))
+    assert stratified_greater(tables) == pytest.approx(
+        min(1, chances[hits:].sum()), rel=1e-9, abs=1e-15
+    )
+
+
+def test_many_images_are_near_mantel_and_haenszels_statistic() -> None:
+    """Half of statsmodels' two-sided test, which is the approximation for many images."""
+    tables = [(240, 900, 180, 800), (300, 600, 240, 520), (30, 700, 20, 650)]
+    both = [[[a, n - a], [b, m - b]] for a, n, b, m in tables]
+    found = StratifiedTable([np.array(table) for table in both])
+    theirs = found.test_null_odds(correction=True).pvalue / 2
+    assert stratified_greater(tables) == pytest.approx(theirs, rel=0.02)
+
+
+def test_strata_of_thousands_are_fast_and_certain() -> None:
+    """Many classes, and an excess that is next to impossible."""
+    assert stratified_greater([(30, 100, 30, 100)] * 40) == pytest.approx(0.5, abs=0.05)
+    assert stratified_greater([(100, 100, 0, 100)] * 40) == 0
+    assert stratified_greater([(0, 100, 100, 100)] * 40) == pytest.approx(1)
+    assert math.isclose(stratified_greater([]), 1)

@@ -16,7 +16,7 @@ from pytest_llmclf.comparison import SIGNIFICANCE
 from pytest_llmclf.gate.evidence import interval_of
 from pytest_llmclf.readers.unread import unread_answers
 from pytest_llmclf.render import numbers
-from pytest_llmclf.render.diagnosis import LEGEND, finding_text
+from pytest_llmclf.render.diagnosis import LEGEND, finding_text, tells_p
 from pytest_llmclf.render.page.cases import (
     LONGEST,
     NONE,
@@ -99,6 +99,7 @@ def _section(
         "findings": [
             {
                 "text": cut(finding_text(finding), LONGEST),
+                "p": tells_p(finding_text(finding)),
                 "cases": [case_place[case] for case in finding.cases if case in case_place],
             }
             for finding in section.findings

@@ -276,8 +276,8 @@ function diagnosis(section) {
     head,
     items.length
       ? el("ul", { class: "findings" }, items)
-      : el("p", { class: "note" }, "Nothing stands out: no class attracts or loses answers beyond chance."),
-    found.some((one) => one.text.includes("p ")) ? el("p", { class: "note" }, data.legend) : null,
+      : el("p", { class: "note" }, "Nothing stands out beyond chance: that is no proof that nothing is wrong."),
+    found.some((one) => one.p) ? el("p", { class: "note" }, data.legend) : null,
   ];
 }
 
