@@ -7,8 +7,10 @@ question is what all of its images would come to (`early.paired`).
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.comparison import (
     SIGNIFICANCE,
@@ -19,6 +21,7 @@ from pytest_llmclf.comparison import (
 )
 from pytest_llmclf.comparison.paired import mcnemar_exact
 from pytest_llmclf.early import Foretold, PairedQuestion, foretell
+from pytest_llmclf.power import loss_chance
 from pytest_llmclf.provenance import compare_provenance
 from pytest_llmclf.render.predictions import parse_predictions, predictions_text
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from pytest_llmclf.render.predictions import PredictionsRecord
     from pytest_llmclf.report import Report
 
+LOSS: Final = 0.03
+"""True loss of accuracy of which a comparison that passed says how often it is seen."""
 _UPDATE = "review the change and commit new predictions with --snapshot-update"
 
 
@@ -177,6 +182,8 @@ def summary(
         parts.append(
             "no net loss" if comparison.net_loss <= 0 else "no more loss than chance explains"
         )
+    if why is None and not comparison.better:
+        parts += sensitivity(comparison, tolerance)
     return "; ".join([*parts, *comparison.notes])
 
 
@@ -185,6 +192,42 @@ def _same_images(now: PredictionsRecord, before: PredictionsRecord, *, subset: b
     if now.head.get("dataset") == before.head.get("dataset"):
         return True
     return None if subset else False
+
+
+def sensitivity(comparison: Comparison, tolerance: Tolerance | None = None) -> list[str]:
+    """What a comparison that passed could have seen, as parts of a sentence.
+
+    How many broken images would have failed it with as many fixed as there are, and how often a
+    true loss of `LOSS` fails on as many images like these, if as large a share of them is fixed.
+    """
+    images, fixed = comparison.common, len(comparison.fixed)
+    if comparison.refused is not None or comparison.not_asked or not images:
+        return []
+    allowed = None
+    if tolerance is not None:
+        allowed = next(n for n in range(images, -1, -1) if n == 0 or tolerance.allows(n, images))
+    least = next(
+        broken for broken in itertools.count(fixed + 1) if fails(broken, fixed, images, tolerance)
+    )
+    with_fixed = f"{fixed or 'none'} fixed"
+    if least > comparison.before.hits:
+        right = comparison.before.hits
+        return [f"{least} broken, {with_fixed} would fail, more than were right before ({right})"]
+    parts = [f"{least} broken, {with_fixed} would fail"]
+    if LOSS + 2 * fixed / images <= 1:
+        seen = loss_chance(
+            images, LOSS, fixed=fixed / images, alpha=SIGNIFICANCE, tolerance=allowed
+        )
+        parts.append(f"a loss of {100 * LOSS:g} points fails {_share(seen)} of runs")
+    return parts
+
+
+def _share(chance: float) -> str:
+    """In whole per cent, never more than it is."""
+    whole = math.floor(100 * chance)
+    if whole < 1:
+        return "<1%"
+    return f"{whole}%" if chance <= 0.99 else ">99%"  # noqa: PLR2004 - per cent
 
 
 def _why_refused(now: PredictionsRecord, before: PredictionsRecord, *, subset: bool) -> str | None:

@@ -14,6 +14,7 @@ from pytest_llmclf.commands import (
     doctor,
     import_,
     new,
+    planning,
     predict,
     report,
     reread,
@@ -29,7 +30,19 @@ TROUBLE = 2
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
-_COMMANDS = (doctor, import_, new, describe, predict, compare, report, reread, cache, completion)
+_COMMANDS = (
+    doctor,
+    import_,
+    new,
+    planning,
+    describe,
+    predict,
+    compare,
+    report,
+    reread,
+    cache,
+    completion,
+)
 """Modules with ``add_parser``, which sets the default ``run``."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from pytest_llmclf import report as reports
@@ -13,6 +12,7 @@ from pytest_llmclf.clusters import counted
 from pytest_llmclf.gate.bounds import more_images
 from pytest_llmclf.gate.evidence import evidence_of
 from pytest_llmclf.gate.reading import Certainty, asked_for, read
+from pytest_llmclf.gate.sample_size import accepted, images_for
 from pytest_llmclf.gate.threshold import EVERY
 from pytest_llmclf.outcome import Outcome
 
@@ -71,10 +71,8 @@ def _members(threshold: Threshold, cases: Sequence[Case]) -> list[Case]:
     found = [
         case for case in cases if all(case.tags.get(tag) == value for tag, value in threshold.where)
     ]
-    if threshold.coverage is None:
-        return found
     # As `calibration.accuracy_at_coverage` counts.
-    return found[: math.ceil(Fraction(str(threshold.coverage)) * len(found))]
+    return found[: accepted(len(found), threshold.coverage)]
 
 
 def _why_not(
@@ -108,7 +106,7 @@ def _why_not(
     text = f"{here} image{'' if here == 1 else 's'}{of}{together} cannot show it {how}; "
     if more is None:
         return text + "no number of images can"
-    total = math.ceil((here + more) / (asked.coverage or 1.0))
+    total = images_for(here + more, asked.coverage)
     if evidence.members is not None:
         # Whole groups: half of one shows nothing.
         size = evidence.images / evidence.clusters

@@ -23,11 +23,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.clusters import counted
-from pytest_llmclf.gate.bounds import more_images
 from pytest_llmclf.gate.evidence import evidence_of
+from pytest_llmclf.gate.sample_size import images_for, images_to_decide
 from pytest_llmclf.gate.text import needs_probabilities
 from pytest_llmclf.gate.threshold import EVERY, plain
 from pytest_llmclf.population import population
+from pytest_llmclf.power import CHANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -299,17 +300,21 @@ def _remedy(one: Reading, report: Report, certainty: Certainty) -> str:
     threshold, found = one.threshold, evidence_of(one.threshold, report, one.measure)
     alphas = (_passing(one, certainty), certainty.failing)
     low, high = alphas if threshold.upwards else alphas[::-1]
-    more = more_images(found, threshold.number, low, high)
-    if more is None:
-        return "if the rate stays, no number of further images would decide it"
-    if threshold.coverage is not None:
-        more = math.ceil(more / threshold.coverage)
-    about = round(more, min(0, 2 - len(str(more))))
-    return f"about {about:,} more {_unit(threshold)} would decide it if the rate stays"
+    enough = images_to_decide(found, threshold.number, low, high)
+    if enough is None:
+        return "if the rate stays, no number of images would decide it"
+    enough = images_for(enough, threshold.coverage)
+    # Rounded up: so many are enough.
+    unit = 10 ** max(0, len(str(enough)) - 2)
+    about = -(-enough // unit) * unit
+    return (
+        f"one look at about {about:,} {unit_of(threshold)} would decide it with a probability of "
+        f"{CHANCE:.0%} if the rate stays"
+    )
 
 
-def _unit(threshold: Threshold) -> str:
-    """What there must be more of."""
+def unit_of(threshold: Threshold) -> str:
+    """What there must be enough of."""
     with_tags = " and ".join(f"{tag}={value}" for tag, value in threshold.where)
     sliced = f" with {with_tags}" if with_tags else ""
     match threshold.metric:

@@ -64,7 +64,9 @@ def test_the_same_predictions_pass(committed: Colours) -> None:
     (path,) = files(committed)
     before = path.read_bytes()
     assert run(committed).ret == pytest.ExitCode.OK
-    assert verdict(committed) == ("PASS", f"baseline: {ALL} predictions as committed")
+    word, said = verdict(committed)
+    assert word == "PASS"
+    assert said.startswith(f"baseline: {ALL} predictions as committed; 6 broken, none fixed ")
     assert path.read_bytes() == before
 
 
@@ -105,7 +107,7 @@ def test_another_modelfile_is_said(committed: Colours) -> None:
     path.write_text("FROM llava\nSYSTEM Name the colour.\n")
     assert run(committed).ret == pytest.ExitCode.OK
     text = verdict(committed)[1]
-    assert text == f"baseline: instructions changed; {ALL} predictions as committed"
+    assert text.startswith(f"baseline: instructions changed; {ALL} predictions as committed; 6 bro")
 
 
 def test_a_file_that_was_not_merged_is_refused(committed: Colours) -> None:
@@ -144,7 +146,7 @@ def test_flips_are_held_against_the_models_own(committed: Colours) -> None:
     committed.server.odd["red/1"] = Odd(says="blue")
     assert run(committed, "--llmclf-repeats=3").ret == pytest.ExitCode.OK
     text = verdict(committed)[1]
-    assert "asked 3 times, the model by itself flips" in text
+    assert "on average over 3 askings" in text
     assert "than its own (p = " in text
 
 
@@ -171,7 +173,9 @@ def test_part_of_the_pictures_is_compared_with_its_part(committed: Colours) -> N
     """A deliberate subset misses nothing, and a regression within it is still found."""
     gate = ("-k", "red/ or green/ or test_gate")
     assert run(committed, *gate).ret == pytest.ExitCode.OK
-    assert verdict(committed) == ("PASS", "baseline: 8 predictions as committed")
+    word, said = verdict(committed)
+    assert word == "PASS"
+    assert said.startswith("baseline: 8 predictions as committed; 6 broken, none fixed ")
     for colour in ("red", "green"):
         committed.server.odd[colour] = Odd(says="blue")
     assert run(committed, *gate).ret == pytest.ExitCode.TESTS_FAILED

@@ -13,7 +13,9 @@ import pytest
 from scipy.stats import binom
 
 from pytest_llmclf import calibration, reference, settings
+from pytest_llmclf.baseline import sensitivity
 from pytest_llmclf.case import Case
+from pytest_llmclf.comparison import Comparison
 from pytest_llmclf.comparison.paired import difference_interval, mcnemar_anytime, mcnemar_exact
 from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.diagnosis.finding import Finding
@@ -22,7 +24,9 @@ from pytest_llmclf.gate import EARLY_ERROR, Gate, judgement, parse_addressed, un
 from pytest_llmclf.gate.text import parse
 from pytest_llmclf.gate.threshold import CALIBRATION, PER_CLASS, WHOLE
 from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.power import images_for_loss, images_to_pass
 from pytest_llmclf.render.diagnosis import finding_text
+from pytest_llmclf.render.numbers import percent
 from pytest_llmclf.report import Report, build
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +118,53 @@ def test_every_gate_on_the_page_is_one() -> None:
         parse(text)
 
 
+def told(cell: str) -> float:
+    """A number as a table has it."""
+    return float(cell.replace(",", ""))
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"), [("| true accuracy | images for", "gate"), ("| true loss, points |", "loss")]
+)
+def test_the_tables_of_plans_are_what_is_planned(head: str, kind: str) -> None:
+    """Numbers of images exactly; chances by scipy."""
+    sizes = (100, 200, 500, 1000)
+    for truth, enough, sure, *chances in rows(head):
+        if kind == "gate":
+            wanted = [images_to_pass(0.9, told(truth), alpha=0.05, chance=c) for c in (0.8, 0.9)]
+            least = binom.isf(0.05, sizes, 0.9)
+            shares = binom.sf(least, sizes, told(truth))
+        else:
+            loss = told(truth) / 100
+            wanted = [images_for_loss(loss, alpha=0.05, chance=c) for c in (0.8, 0.9)]
+            shares = binom.sf(5, sizes, loss)
+        assert [told(enough), told(sure)] == wanted
+        assert chances == [percent(min(float(one), 1 - 1e-9)) for one in shares]
+
+
+def test_numbers_of_plans_in_running_text() -> None:
+    """The line of a baseline that passed, and what flips cost."""
+    found = Comparison(cases=tuple(map(str, range(348))), correct=283, changes=())
+    assert f"`348 predictions as committed; {'; '.join(sensitivity(found))}`" in PROSE
+    more = images_for_loss(0.03, fixed=0.01, alpha=0.05)
+    assert f"3 points take {more} images for 80%" in PROSE
+
+
+def test_the_readme_has_the_numbers_of_this_page() -> None:
+    """Mean images of runs that stop early, rounded."""
+    means = {row[0]: float(row[2]) for row in rows("| right among all |")}
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    found = re.search(
+        r"accuracy 0\.95 needs (\d+) of them on average, one of 0\.90 needs (\d+), one of 0\.60 "
+        r"needs (\d+)",
+        text,
+    )
+    assert found is not None
+    assert [int(one) for one in found.groups()] == [
+        round(means[right]) for right in ("0.95", "0.90", "0.60")
+    ]
+
+
 def test_every_metric_is_explained() -> None:
     """Each that a gate may name has a place in the table, and nothing else has."""
     told = " ".join(row[0] for row in rows("| number | question | formula |"))
@@ -189,9 +240,10 @@ def test_a_gate_with_confidence_decides_as_the_table_says() -> None:
         images, passes, fails = map(int, row[:3])
         assert tail(passes, images) <= 0.05 < tail(passes - 1, images)
         assert binom.cdf(fails, images, 0.8) < 0.05 <= binom.cdf(fails + 1, images, 0.8)
-        told = [f"{100 * binom.sf(passes - 1, images, rate):.1f}%" for rate in (0.85, 0.9, 0.95)]
-        told += [f"{100 * binom.cdf(fails, images, rate):.1f}%" for rate in (0.75, 0.7)]
-        assert row[3:] == told
+        shares = [binom.sf(passes - 1, images, rate) for rate in (0.85, 0.9, 0.95)]
+        shares += [binom.cdf(fails, images, rate) for rate in (0.75, 0.7)]
+        # No number of draws makes it certain.
+        assert row[3:] == [percent(min(float(share), 1 - 1e-9)) for share in shares]
 
 
 def tail(least: int, images: int) -> float:

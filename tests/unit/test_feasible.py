@@ -54,7 +54,7 @@ def said(expression: str, *images: Case) -> tuple[str, ...]:
         ),
         (
             "accuracy@coverage0.5 >= 0.9",
-            "25 images cannot show it even if all are right; it needs 58",
+            "25 images cannot show it even if all are right; it needs 57",
         ),
         (
             "recall[*] >= 0.8",

@@ -270,19 +270,19 @@ def test_passing_says_what_it_is_about() -> None:
     assert (point.word, sure.word) == ("PASS", "PASS")
 
 
-def test_too_few_images_say_how_many_more() -> None:
-    """0.82 on 50 images shows neither 0.8 nor its opposite; about a thousand more would."""
+def test_too_few_images_say_how_many_it_takes() -> None:
+    """0.82 on 50 images shows neither 0.8 nor its opposite; a look at 2,476 would, mostly."""
     found = of(["correct"] * 41 + ["misclassified"] * 9)
     (verdict,) = judge(found, [Gate("accuracy >= 0.8 with 95% confidence")])
     assert (verdict.word, verdict.undecided) == ("INCONCLUSIVE", "sample")
     assert verdict.text.endswith(
-        ", of images like these: too few to tell; about 1,100 more images would decide it if the "
-        "rate stays"
+        ", of images like these: too few to tell; one look at about 2,500 images would decide it "
+        "with a probability of 80% if the rate stays"
     )
     (equal,) = judge(
         of(["correct"] * 4 + ["unparsed"]), [Gate("accuracy >= 0.8 with 95% confidence")]
     )
-    assert equal.text.endswith("if the rate stays, no number of further images would decide it")
+    assert equal.text.endswith("if the rate stays, no number of images would decide it")
 
 
 def test_failing_is_as_sure_as_passing() -> None:
@@ -324,9 +324,11 @@ def test_a_family_of_classes_lists_its_failures_and_sums_up_the_rest() -> None:
     assert undecided.text.startswith(
         "recall[*] >= 0.7 with 95% confidence: all 2 classes (cat, dog), lowest recall[dog] 0.8000 "
         "(4/5), plausibly 0.2835 to 0.9950 (one-sided, each end 97.5% sure, for 2 "
-        "thresholds), of images like these: too few to tell; about "
+        "thresholds), of images like these: too few to tell; one look at about "
     )
-    assert undecided.text.endswith("more images of dog would decide it if the rate stays")
+    assert undecided.text.endswith(
+        "images of dog would decide it with a probability of 80% if the rate stays"
+    )
 
 
 def test_a_slice_is_judged_by_its_own_images() -> None:

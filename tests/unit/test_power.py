@@ -1,0 +1,154 @@
+"""How many images a question takes: exact chances, held against other programs and simulation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, binomtest, multinomial
+
+from pytest_llmclf.baseline import LOSS, sensitivity
+from pytest_llmclf.comparison import SIGNIFICANCE, Change, Comparison, parse_tolerance
+from pytest_llmclf.comparison.paired import mcnemar_exact
+from pytest_llmclf.gate.evidence import proportion
+from pytest_llmclf.power import (
+    images_for_loss,
+    images_to_pass,
+    loss_chance,
+    pass_chance,
+    passes_from,
+)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 400), st.floats(0.01, 0.99), st.sampled_from([0.05, 0.01, 0.1]))
+def test_so_many_right_ones_pass_and_one_less_does_not(
+    images: int, bound: float, alpha: float
+) -> None:
+    """As scipy's exact test has it, and as a gate judges."""
+    least = passes_from(images, bound, alpha)
+    if least <= images:
+        assert binomtest(least, images, bound, alternative="greater").pvalue <= alpha * (1 + 1e-9)
+        assert proportion(least, images).doubt_at_least(bound) <= alpha * (1 + 1e-9)
+    if least:
+        tail = binom.sf(least - 2, images, bound)
+        assert tail > alpha * (1 - 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("bound", "truth"),
+    [(0.9, 0.93), (0.8, 0.85), (0.5, 0.9), (0.95, 1.0), (0.8, 0.82), (0.3, 0.5), (0.01, 0.2)],
+)
+@pytest.mark.parametrize("alpha", [0.05, 0.005])
+def test_the_least_number_from_which_on_every_one_is_enough(
+    bound: float, truth: float, alpha: float
+) -> None:
+    """By scipy for every number up to three times as many."""
+    found = images_to_pass(bound, truth, alpha=alpha)
+    assert found is not None
+    images = np.arange(1, max(3 * found, 300))
+    chances = binom.sf(binom.isf(alpha, images, bound), images, truth)
+    assert found == images[chances < 0.8].max() + 1
+    assert pass_chance(found, bound, truth, alpha) == pytest.approx(chances[found - 1])
+
+
+def test_the_numbers_that_people_are_told() -> None:
+    """The one in the documentation, and the plain cases."""
+    assert images_to_pass(0.9, 0.93, alpha=0.05) == 593
+    assert images_to_pass(0.95, 1.0, alpha=0.05) == 59
+    assert images_to_pass(0.9, 0.9, alpha=0.05) is None
+    assert images_to_pass(0.9, 0.9 + 1e-7, alpha=0.05) is None
+    assert images_for_loss(0.03, alpha=0.05) == 263
+    assert images_for_loss(0, alpha=0.05) is None
+
+
+@pytest.mark.parametrize(("images", "loss", "fixed"), [(60, 0.1, 0.05), (40, 0.3, 0.0)])
+@pytest.mark.parametrize("tolerance", [None, 2])
+def test_the_chance_of_a_loss_is_the_sum_over_all_that_may_happen(
+    images: int, loss: float, fixed: float, tolerance: int | None
+) -> None:
+    """Of scipy's multinomial probabilities, one for each number broken and fixed."""
+    total = 0.0
+    shares = [loss + fixed, fixed, 1 - loss - 2 * fixed]
+    for better in range(images + 1):
+        for worse in range(images + 1 - better):
+            beyond = tolerance is not None and worse - better > tolerance
+            if worse > better and (beyond or mcnemar_exact(worse, better) < SIGNIFICANCE):
+                total += multinomial.pmf([worse, better, images - worse - better], images, shares)
+    found = loss_chance(images, loss, fixed=fixed, alpha=SIGNIFICANCE, tolerance=tolerance)
+    assert found == pytest.approx(total, abs=1e-10)
+
+
+@pytest.mark.parametrize(("loss", "fixed"), [(0.05, 0.0), (0.05, 0.02), (0.1, 0.1)])
+def test_every_larger_number_sees_the_loss_as_well(loss: float, fixed: float) -> None:
+    """The number that is told is the least of those."""
+    found = images_for_loss(loss, fixed=fixed, alpha=SIGNIFICANCE)
+    assert found is not None
+    seen = [
+        loss_chance(images, loss, fixed=fixed, alpha=SIGNIFICANCE)
+        for images in range(found - 20, found + 40)
+    ]
+    assert [chance >= 0.8 for chance in seen] == [False] * 20 + [True] * 40
+
+
+def test_no_loss_is_seen_as_seldom_as_the_test_promises() -> None:
+    """Without a loss it fails in at most half of 5%."""
+    assert 0 < loss_chance(500, 0.0, fixed=0.05, alpha=SIGNIFICANCE) <= SIGNIFICANCE / 2
+    assert loss_chance(500, 0.0, fixed=0.0, alpha=SIGNIFICANCE) == 0
+    with pytest.raises(ValueError, match="no share of all images"):
+        loss_chance(10, 0.5, fixed=0.3, alpha=SIGNIFICANCE)
+
+
+def compared(images: int, broken: int, fixed: int, right: int) -> Comparison:
+    """So many images, of which these flipped and as many were right both times."""
+    kinds = ["broken"] * broken + ["fixed"] * fixed
+    return Comparison(
+        cases=tuple(map(str, range(images))),
+        correct=right,
+        changes=tuple(
+            Change(case=str(n), kind=kind, expected="cat", was="", now="")  # type: ignore[arg-type]
+            for n, kind in enumerate(kinds)
+        ),
+    )
+
+
+def test_a_pass_says_what_it_could_have_seen() -> None:
+    """The number is exactly where it would fail, and the chance is never rounded up."""
+    found = compared(348, 0, 0, 283)
+    assert sensitivity(found) == [
+        "6 broken, none fixed would fail",
+        "a loss of 3 points fails 95% of runs",
+    ]
+    assert compared(348, 6, 0, 270).worse
+    assert not compared(348, 5, 0, 270).worse
+    exact = loss_chance(348, LOSS, alpha=SIGNIFICANCE)
+    assert math.floor(100 * exact) == 95
+    some = compared(348, 2, 4, 277)
+    assert sensitivity(some)[0] == "13 broken, 4 fixed would fail"
+    assert compared(348, 13, 4, 260).worse
+    assert not compared(348, 12, 4, 260).worse
+    assert sensitivity(some, parse_tolerance("1%"))[0] == "8 broken, 4 fixed would fail"
+    assert sensitivity(compared(5, 0, 0, 4)) == [
+        "6 broken, none fixed would fail, more than were right before (4)"
+    ]
+
+
+def test_what_cannot_be_said_of_a_comparison_is_not() -> None:
+    """Refused, empty, or stopped early: its test is another one."""
+    for other in (
+        Comparison(cases=(), correct=0, changes=()),
+        Comparison(cases=("a",), correct=1, changes=(), refused="other labels"),
+        Comparison(cases=("a",), correct=1, changes=(), not_asked=("b",)),
+    ):
+        assert sensitivity(other) == []
+
+
+def test_half_of_all_images_may_flip() -> None:
+    """Then no loss is left to be looked for, and only the count is told."""
+    (said,) = sensitivity(compared(20, 10, 10, 0))
+    assert said.startswith("23 broken, 10 fixed would fail, ")
+    assert said.endswith("more than were right before (10)")
+    assert len(sensitivity(compared(200, 0, 99, 99))) == 1
