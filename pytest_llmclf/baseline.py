@@ -188,9 +188,13 @@ def summary(
 
 
 def _same_images(now: PredictionsRecord, before: PredictionsRecord, *, subset: bool) -> bool | None:
-    """By the digest of the image set; that of a sample is its own and tells nothing."""
-    if now.head.get("dataset") == before.head.get("dataset"):
-        return True
+    """By the digest of the images, or that of the dataset in a file of an earlier version.
+
+    Those of a part of the images are their own and tell nothing.
+    """
+    for name in ("images", "dataset"):
+        if before.head.get(name) and now.head.get(name) == before.head[name]:
+            return True
     return None if subset else False
 
 
@@ -242,9 +246,7 @@ def _why_refused(now: PredictionsRecord, before: PredictionsRecord, *, subset: b
         return f"the committed predictions are of other labels: {labels}; {_UPDATE}"
     # The digest of a sample is its own, so that its images can only be looked up by name.
     strangers = now.predictions.keys() - before.predictions.keys()
-    if (subset and strangers) or (
-        not subset and now.head.get("dataset") != before.head.get("dataset")
-    ):
+    if (subset and strangers) or _same_images(now, before, subset=subset) is False:
         return (
             f"the committed predictions are of another image set ({before.head.get('dataset')} "
             f"instead of {now.head.get('dataset')}); {_UPDATE}"

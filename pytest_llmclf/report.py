@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -162,6 +164,19 @@ class Report:
     def predictions(self) -> Predictions:
         """Every prediction, to be held against the committed ones."""
         return Predictions(report=self)
+
+    @property
+    def images_digest(self) -> str:
+        """Digest of the images' ids and bytes alone; empty where a file's digest is not known.
+
+        Unlike that of the dataset it leaves out labels and tags: another order of the label list
+        is another instruction about the same images.
+        """
+        if not self.outcomes or not all(outcome.sha256 for outcome in self.outcomes):
+            return ""
+        # A line an image; ids hold no line end that JSON would not escape.
+        pairs = (json.dumps((outcome.case, outcome.sha256)) for outcome in self.outcomes)
+        return hashlib.sha256("\n".join(pairs).encode()).hexdigest()
 
     @property
     def provenance(self) -> Provenance:

@@ -15,7 +15,7 @@ from pytest_llmclf.comparison.paired import difference_interval, mcnemar_anytime
 from pytest_llmclf.comparison.prediction import prediction
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.metrics import Ratio
-from pytest_llmclf.provenance import compare_provenance
+from pytest_llmclf.provenance import compare_provenance, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -342,12 +342,6 @@ def _same_images(before: Report, now: Report) -> bool | None:
     return True if hashes[0] and hashes[0] == hashes[1] else None
 
 
-def short_digest(digest: str | None) -> str:
-    """A digest as people compare it: twelve digits behind its kind, or ``unknown``."""
-    kind, colon, rest = (digest or "unknown").rpartition(":")
-    return f"{kind}{colon}{rest[:12]}"
-
-
 def _partial(report: Report) -> bool:
     return report.ledger.collected < report.dataset.cases_in_dataset
 
@@ -377,7 +371,8 @@ def _why_refused(
     )
     sets = (before.dataset.content_hash, now.dataset.content_hash)
     whole = not _partial(before) and not _partial(now)
-    if strangers or (whole and all(sets) and sets[0] != sets[1]):
-        first, second = map(short_digest, sets)
+    other_set = all(sets) and sets[0] != sets[1] and not _same_images(before, now)
+    if strangers or (whole and other_set):
+        first, second = map(short, sets)
         return f"they are of different image sets ({before.dataset.name} {first} and {second})"
     return None if earlier.keys() & later.keys() else "they have no image in common"

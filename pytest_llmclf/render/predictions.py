@@ -62,6 +62,7 @@ def predictions_text(report: Report) -> str:
         *(
             f"# {name}: {_token(value)}"
             for name, value in (
+                ("images", report.images_digest),
                 ("server", known.server),
                 ("pytest-llmclf", known.tool),
                 ("instructions", known.instructions),

@@ -35,6 +35,7 @@ def report(
     content: str = "abc",
     whole: int | None = None,
     evaluation: str = "pets",
+    hashed: bool = True,
     **more: Any,
 ) -> Report:
     """A report with one picture a sign."""
@@ -43,7 +44,7 @@ def report(
             ended(f"{place:02}.png", KINDS[sign]),
             model=model,
             evaluation=evaluation,
-            sha256=f"bytes{place}",
+            sha256=f"bytes{place}" if hashed else "",
         )
         for place, sign in enumerate(signs)
     ]
@@ -132,12 +133,20 @@ def test_another_label_of_the_same_picture_is_refused() -> None:
 
 def test_another_image_set_is_refused() -> None:
     """By its digest, and by images that the whole does not have."""
-    for other in (report("++", content="def"), report("+++")):
+    for other in (report("++", content="def", hashed=False), report("+++")):
         refused = compare_reports(report("++"), other).refused
         assert refused is not None
         assert "different image sets (pets abc and " in refused
     sample = report("+++", content="def", whole=9)
     assert compare_reports(report("++"), sample).refused is not None
+
+
+def test_another_order_of_labels_is_no_other_image_set() -> None:
+    """The digest of a dataset holds labels and tags, too; the images are known by their own."""
+    found = compare_reports(report("++"), report("++", content="def"))
+    assert found.refused is None
+    assert found.provenance is not None
+    assert "images" in found.provenance.same
 
 
 def test_another_dataset_is_refused() -> None:
@@ -235,7 +244,7 @@ def test_a_refused_comparison_is_no_test() -> None:
 def test_a_refused_pair_of_models_is_not_counted() -> None:
     """Two of three pairs are of different images: the p-value is that of one comparison."""
     first, second = (report(signs, f"ollama:{signs[0]}") for signs in WRONG_LOSS)
-    other = report(WRONG_LOSS[0], "ollama:other", content="other")
+    other = report(WRONG_LOSS[0], "ollama:other", content="other", hashed=False)
     found = compare_models([first, second, other])
     assert [pair.comparison.refused is None for pair in found] == [True, False, False]
     assert [pair.pairs for pair in found] == [1, 1, 1]

@@ -39,11 +39,12 @@ def result(
     *,
     tool: str = "1.0",
     content: str = "abc",
+    names: str = "ab",
     **more: Any,
 ) -> Report:
     """A report on two images."""
     outcomes = [
-        replace(ended(name, "correct"), model=model, sha256=f"{name} bytes") for name in "ab"
+        replace(ended(name, "correct"), model=model, sha256=f"{name} bytes") for name in names
     ]
     return reports.build(
         evaluation="pets",
@@ -249,7 +250,9 @@ def test_long_instructions_are_compared_soon(lines: list[str]) -> None:
 
 def test_a_refused_comparison_still_says_what_differs() -> None:
     """Other images are in the refusal; the rest is told beside it."""
-    found = compare_reports(result(), result(told=replace(WHOLE, system=None), content="def"))
+    found = compare_reports(
+        result(), result(told=replace(WHOLE, system=None), names="ac", content="def")
+    )
     assert found.refused is not None
     assert found.provenance is not None
     assert found.provenance.brief == "instructions changed"
@@ -257,7 +260,7 @@ def test_a_refused_comparison_still_says_what_differs() -> None:
 
 def test_images_that_nobody_can_compare_are_unknown() -> None:
     """A sample has a digest of its own, and committed predictions keep no bytes."""
-    whole, part = result(), result(content="def")
+    whole, part = result(), result(content="def", names="a")
     found = compare(predictions_text(part), predictions_text(whole), subset=True)
     assert found.provenance is not None
     assert found.provenance.unknown == ("images",)
