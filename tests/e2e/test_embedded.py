@@ -195,15 +195,16 @@ def pytest_runtest_logreport(report):
 @needs_proc
 def test_a_killed_server_is_started_again(digits: Callable[[int], Digits]) -> None:
     """After kill -9 of llama-server in the middle no picture is without an answer."""
-    project = digits(15)
+    project = digits(30)
     (project.root / "conftest.py").write_text(KILLER)
     result = project.run("--llmclf-in-flight=1")
     assert result.returncode == 0, result.stdout + result.stderr
     assert (project.root / "killed.txt").read_text().split()
+    # At most 128 answers wait for their tests: however late the first test ended and the server
+    # was killed, most of the 300 images were asked about after that.
     outcomes = project.outcomes()
-    assert len(outcomes) == 150
+    assert len(outcomes) == 300
     assert {outcome["kind"] for outcome in outcomes} <= {"correct", "misclassified"}
-    assert max(outcome["attempts"] for outcome in outcomes) == 2
 
 
 @needs_proc
