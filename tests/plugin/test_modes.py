@@ -1,0 +1,247 @@
+"""Every mode beside every other: what must hold whichever features meet in one run.
+
+A new mode is one more entry of `MODES`: it then meets all others.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.plugin.colour_server import Odd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.plugin.conftest import Colours
+
+EACH: Final = 4
+SAMPLE: Final = 3
+COLOURS: Final = ("red", "green", "blue")
+IMAGES: Final = tuple(f"{colour}/{number}.png" for colour in COLOURS for number in range(EACH))
+GATE: Final = "accuracy >= 0.5"
+RECORDING: Final = "recording.jsonl"
+BASELINE: Final = "assert report.predictions == baseline"
+BLIND: Final = "openai:colour-blind"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mode:
+    """One way in which a run can differ from the plainest one.
+
+    Attributes:
+        name: How test ids call it.
+        args: What it adds to the command line.
+        odd: What the server does to single images.
+        evaluation: What it replaces in the evaluation's file, in pairs.
+        arguments: Fixtures that the gate test takes besides the report.
+        body: What the gate test does with them.
+        repeats: Askings of each image.
+        apart: Whether it needs a process of its own.
+    """
+
+    name: str
+    args: tuple[str, ...] = ()
+    odd: dict[str, Odd] = field(default_factory=dict)
+    evaluation: tuple[tuple[str, str], ...] = ()
+    arguments: str = ""
+    body: str = "pass"
+    repeats: int = 1
+    apart: bool = False
+
+
+MODES: Final = (
+    Mode(name="stop-early", args=("--llmclf-stop-early",)),
+    Mode(name="xdist", args=("-n2",), apart=True),
+    Mode(name="replay"),
+    Mode(name="baseline", arguments=", baseline", body=BASELINE),
+    Mode(name="two-models"),
+    Mode(name="sample", args=(f"--llmclf-sample={SAMPLE}",)),
+    Mode(name="subset", args=("-k", "red or green or test_gate")),
+    Mode(name="repeats", args=("--llmclf-repeats=2",), repeats=2),
+    Mode(name="unanswered", odd={"red/0": Odd(status=400)}),
+    Mode(name="unparsed", odd={"red/1": Odd(says="no idea")}),
+    Mode(name="misclassified", odd={"green/1": Odd(says="blue")}),
+    Mode(name="path", evaluation=(('dataset="colours"', 'dataset="fixtures/colours"'),)),
+    # The server takes the question and tells no log-probabilities.
+    Mode(name="no-log-probabilities", evaluation=(("gates=", "top_logprobs=5, gates="),)),
+    Mode(name="strict", args=("--llmclf-strict",)),
+)
+PAIRS: Final = tuple(itertools.combinations(MODES, 2))
+
+
+class Combination:
+    """A project in which several modes meet, and what its last run left."""
+
+    def __init__(self, colours: Colours, modes: tuple[Mode, ...]) -> None:
+        self.colours = colours
+        self.modes = modes
+        self.names = {mode.name for mode in modes}
+        self.odd = {case: odd for mode in modes for case, odd in mode.odd.items()}
+        self.repeats = max(mode.repeats for mode in modes)
+
+    def run(self) -> int:
+        """Prepare what the modes need, run once, and return the exit code."""
+        self.colours.pictures(EACH)
+        arguments = "".join(mode.arguments for mode in self.modes)
+        body = "; ".join(mode.body for mode in self.modes if mode.body != "pass") or "pass"
+        self.colours.evaluation(GATE, arguments=arguments, body=body)
+        path = self.colours.root / "test_colours.py"
+        text = path.read_text("utf-8")
+        for before, after in itertools.chain.from_iterable(mode.evaluation for mode in self.modes):
+            text = text.replace(before, after)
+        path.write_text(text, "utf-8")
+        if "baseline" in self.names:
+            # Of the same model on all images, before anything goes wrong.
+            assert self._pytest("--snapshot-update").ret == pytest.ExitCode.OK
+        self.colours.server.odd = dict(self.odd)
+        args = [arg for mode in self.modes for arg in mode.args]
+        if "replay" in self.names:
+            recorded = [arg for arg in args if arg not in ("-n2", "--llmclf-stop-early")]
+            self._pytest(f"--llmclf-record={RECORDING}", "--llmclf-fresh", *recorded)
+            return int(self._pytest("--llmclf-home=elsewhere", *args, replayed=True).ret)
+        args += ["--llmclf-fresh"] * ("baseline" in self.names)
+        return int(self._pytest(*args).ret)
+
+    def _pytest(self, *args: str, replayed: bool = False) -> pytest.RunResult:
+        run: Callable[..., pytest.RunResult] = self.colours.run
+        if any(mode.apart for mode in self.modes):
+            run = self.colours.run_apart
+        models = (
+            [] if replayed or "two-models" not in self.names else ["--llmclf-model", self.blind]
+        )
+        result = run(*args, *models, model=f"replay:{RECORDING}" if replayed else None)
+        shown = result.stdout.str() + result.stderr.str()
+        assert "INTERNALERROR" not in shown, shown
+        assert result.ret in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), shown
+        return result
+
+    @property
+    def blind(self) -> str:
+        """The server's other model, which takes green for red."""
+        return f"{BLIND}@{self.colours.server.url}"
+
+    @property
+    def reports(self) -> list[dict[str, Any]]:
+        """The reports of the last run's run.json."""
+        found: list[dict[str, Any]] = self.colours.summary()["reports"]
+        return found
+
+    def outcomes(self) -> list[dict[str, Any]]:
+        """The lines of the last run's outcomes.jsonl."""
+        text = (self.folder / "outcomes.jsonl").read_text("utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+    @property
+    def folder(self) -> Path:
+        """The last run's folder."""
+        return self.colours.root / "run"
+
+    def truth(self, case: str, model: str) -> str:
+        """How an image ends that is asked about, whatever else is switched on."""
+        odd = self.odd.get(case.removesuffix(".png"))
+        if odd is not None and odd.status is not None:
+            return "error"
+        if odd is not None:
+            return "unparsed" if odd.says == "no idea" else "misclassified"
+        return "misclassified" if model == BLIND and case.startswith("green/") else "correct"
+
+
+@pytest.mark.parametrize("modes", PAIRS, ids=lambda pair: "+".join(mode.name for mode in pair))
+def test_whichever_modes_meet(colours: Colours, modes: tuple[Mode, ...]) -> None:
+    """Every image ends once, as it ends alone; verdicts, files and exit code agree with that."""
+    combination = Combination(colours, modes)
+    code = combination.run()
+    _every_image_ends_once(combination)
+    _every_image_ends_as_it_ends_alone(combination)
+    _verdicts_follow_from_the_outcomes(combination, code)
+    _the_files_say_the_same(combination)
+    _a_run_equals_itself(combination)
+
+
+def _every_image_ends_once(combination: Combination) -> None:
+    models = 2 if "two-models" in combination.names else 1
+    assert len(combination.reports) == models
+    for report in combination.reports:
+        counts = dict(report["ledger"])
+        left_out = counts.pop("deselected")
+        collected = counts.pop("collected")
+        assert collected == sum(counts.values())
+        assert collected + left_out == len(IMAGES)
+        assert counts["lost"] == 0
+        # The sample is drawn before -k looks at it.
+        each = SAMPLE if "sample" in combination.names else EACH
+        assert collected == each * (2 if "subset" in combination.names else len(COLOURS))
+
+
+def _every_image_ends_as_it_ends_alone(combination: Combination) -> None:
+    seen: Counter[tuple[str, str]] = Counter()
+    for line in combination.outcomes():
+        case, model = line["case"], line["model"]
+        seen[model, case] += 1
+        expected = combination.truth(case, model)
+        may_stop = "stop-early" in combination.names
+        assert line["kind"] == expected or (may_stop and line["kind"] == "not_needed"), line
+    assert all(count <= combination.repeats for count in seen.values())
+
+
+def _verdicts_follow_from_the_outcomes(combination: Combination, code: int) -> None:
+    gates = combination.colours.summary()["gates"]
+    declared = [gate for gate in gates if not gate["text"].startswith("baseline")]
+    assert len(declared) == len(combination.reports)
+    by_model = {report["model"]: report["ledger"] for report in combination.reports}
+    for gate in declared:
+        unanswered = by_model[gate["model"]]["error"]
+        assert gate["word"] == ("INCONCLUSIVE" if unanswered else "PASS"), gate
+    compared = [gate for gate in gates if gate["text"].startswith("baseline")]
+    if "baseline" in combination.names:
+        assert len(compared) == len(combination.reports), gates
+    complete = not any(report["ledger"]["error"] for report in combination.reports)
+    for gate in compared:
+        ledger = by_model[gate["model"]]
+        whole = not ledger["not_needed"] and not ledger["deselected"]
+        assert gate["word"] == "PASS" if complete and whole else True, gate
+        assert complete or gate["word"] != "PASS", gate
+    wrong = {
+        line["kind"]
+        for line in combination.outcomes()
+        if line["kind"] in ("misclassified", "unparsed")
+    }
+    strict = "strict" in combination.names and wrong
+    red = strict or any(gate["word"] in ("FAIL", "INCONCLUSIVE") for gate in gates)
+    assert code == (1 if red or not complete else 0), gates
+
+
+def _the_files_say_the_same(combination: Combination) -> None:
+    folder = combination.folder
+    lines = combination.outcomes()
+    with (folder / "outcomes.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["case"], row["kind"]) for row in rows] == [
+        (line["case"], line["kind"]) for line in lines
+    ]
+    firsts = [line for line in lines if not line.get("repeat")]
+    assert len(firsts) == sum(report["ledger"]["collected"] for report in combination.reports)
+    for name in ("report.txt", "summary.md", "page.html"):
+        text = (folder / name).read_text("utf-8")
+        assert all(report["model"] in text for report in combination.reports), name
+
+
+def _a_run_equals_itself(combination: Combination) -> None:
+    from pytest_llmclf.cli import main
+
+    folder = str(combination.folder)
+    assert main(["report", folder]) == 0
+    complete = all(
+        report["ledger"]["error"] == report["ledger"]["not_needed"] == 0
+        for report in combination.reports
+    )
+    if complete:
+        assert main(["compare", folder, folder]) == 0
