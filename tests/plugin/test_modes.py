@@ -72,6 +72,7 @@ MODES: Final = (
     Mode(name="path", evaluation=(('dataset="colours"', 'dataset="fixtures/colours"'),)),
     # The server takes the question and tells no log-probabilities.
     Mode(name="no-log-probabilities", evaluation=(("gates=", "top_logprobs=5, gates="),)),
+    Mode(name="reader", evaluation=(("gates=", "reader='contains', gates="),)),
     Mode(name="strict", args=("--llmclf-strict",)),
 )
 PAIRS: Final = tuple(itertools.combinations(MODES, 2))
