@@ -12,6 +12,7 @@ from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE, book_of
 from pytest_llmclf.plugin.run import RUN_ID_KEY, run_of
 from pytest_llmclf.population import population
 from pytest_llmclf.report import Verdict
+from pytest_llmclf.stopped import guarded
 from pytest_llmclf.unread import why_unread
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ _STOPPING: Final = ("FAIL", "INCONCLUSIVE")
 
 
 def open_report(item: pytest.Item, assignment: Assignment) -> Report:
-    """The report of a gate test, made when its test begins."""
+    """The report of a gate test, made when its test begins; what that is given of it."""
     item.stash[REPORT_KEY] = book_of(item.config).report(assignment)
-    return item.stash[REPORT_KEY]
+    return guarded(item.stash[REPORT_KEY])
 
 
 def open_baseline_of(

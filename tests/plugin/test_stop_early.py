@@ -81,6 +81,39 @@ def test_without_a_declared_gate_all_are_asked(many: Colours) -> None:
     assert asked(many) == 120
 
 
+ASSERTED = (
+    "report.accuracy >= 0.985",
+    "report.recall['red'] >= 0.1",
+    "report.macro.f1 > report.accuracy.value - 1",
+    "report.confusion.counts[0][1] == 0",
+    "len(report.of_kind('misclassified')) < 3",
+    "report.meets('recall[red] >= 0.5')",
+    "not report.confusions()",
+    "0.9 < accuracy",
+)
+
+
+def test_a_plain_assert_on_a_stopped_run_is_inconclusive(many: Colours) -> None:
+    """In every gate test, beside a declared gate that passes: red, or yellow where allowed."""
+    with (many.root / "test_colours.py").open("a") as file:
+        file.write("\n\nimport pytest\n\n\n@pytest.fixture\ndef accuracy(report):\n")
+        file.write("    return report.accuracy\n")
+        for number, asserted in enumerate(ASSERTED):
+            file.write(f"\n\n@colours.gate\ndef test_{number}(report, accuracy):\n")
+            file.write(f"    print(report.accuracy)\n    assert {asserted}\n")
+    for workers in ((), ("-n2",)):
+        result = many.run_apart(STOP, *workers)
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        assert many.ledger()["not_needed"] > 0
+        first, *others = many.summary()["gates"]
+        assert first["word"] == "PASS"
+        assert [gate["word"] for gate in others] == ["INCONCLUSIVE"] * len(ASSERTED)
+        assert {gate["undecided"] for gate in others} == {"sample"}
+        assert all("run without --llmclf-stop-early" in gate["text"] for gate in others)
+    assert many.run(STOP, "--llmclf-inconclusive=allow").ret == pytest.ExitCode.OK
+    assert many.run().ret == pytest.ExitCode.OK
+
+
 def test_every_gate_must_be_decided(many: Colours) -> None:
     """A second, closer gate keeps the run going."""
     many.server.odd = {f"red/{number}": Odd(says="blue") for number in range(26)}
