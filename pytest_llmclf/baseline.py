@@ -26,6 +26,8 @@ from pytest_llmclf.provenance import compare_provenance
 from pytest_llmclf.render.predictions import parse_predictions, predictions_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_llmclf.render.predictions import PredictionsRecord
     from pytest_llmclf.report import Report
 
@@ -34,7 +36,14 @@ LOSS: Final = 0.03
 _UPDATE = "review the change and commit new predictions with --snapshot-update"
 
 
-def compare(current: str, committed: str, *, subset: bool = False) -> Comparison:
+def compare(
+    current: str,
+    committed: str,
+    *,
+    subset: bool = False,
+    clusters: Mapping[str, str] | None = None,
+    group: str = "",
+) -> Comparison:
     """Compare two texts of predictions.
 
     Args:
@@ -42,6 +51,8 @@ def compare(current: str, committed: str, *, subset: bool = False) -> Comparison
             with nothing, and are not missed.
         committed: The baseline's.
         subset: Whether this run left images out on purpose; they are then not missed.
+        clusters: By case, which images of this run are one piece of evidence.
+        group: Tag whose values those are.
     """
     now = parse_predictions(current)
     try:
@@ -57,6 +68,8 @@ def compare(current: str, committed: str, *, subset: bool = False) -> Comparison
         before.predictions,
         now.predictions,
         partial_now=subset,
+        clusters=clusters,
+        group=group,
         refused=_why_refused(now, before, subset=subset),
         provenance=compare_provenance(
             before.provenance, now.provenance, images=_same_images(now, before, subset=subset)
@@ -98,6 +111,8 @@ def paired_question(
     found = compare(predictions_text(report), committed, subset=subset)
     if found.refused is not None or found.missing:
         return None
+    if report.clusters:
+        return "images in groups, and copies, are compared with the committed predictions as such"
     before = parse_predictions(committed).predictions
     right = {outcome.case: before[outcome.case].correct for outcome in report.outcomes}
     unanswered = sum(not before[case].answered for case in right)

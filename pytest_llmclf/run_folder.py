@@ -71,7 +71,10 @@ _CHANGE_FITS: Final = dict.fromkeys((field.name for field in fields(Change)), is
 _CHANGE_KINDS: Final[tuple[str, ...]] = get_args(ChangeKind)
 _BASELINE_FITS: Final = {
     **dict.fromkeys(("evaluation", "model"), is_text),
-    **dict.fromkeys(("cases", "new", "missing", "unanswered", "not_asked", "notes"), is_texts),
+    **dict.fromkeys(
+        ("cases", "new", "missing", "unanswered", "not_asked", "notes", "clusters"), is_texts
+    ),
+    "group": is_text,
     "correct": is_count,
     "changes": is_objects,
     "provenance": is_object_or_none,
@@ -322,6 +325,7 @@ def _baseline(entry: Mapping[str, Any]) -> tuple[tuple[str, str], Comparison]:
         len(cases) == comparison.common
         and len(known) == len(changes)
         and comparison.correct + len(changes) <= len(cases)
+        and len(comparison.clusters) in (0, len(cases))
     )
     if not counts:
         raise ValueError(

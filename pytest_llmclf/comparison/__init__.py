@@ -7,10 +7,13 @@ and two runs. The side that the other is held against comes first, as `before`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal
 
+from pytest_llmclf.clusters import counted
+from pytest_llmclf.comparison.clustered import clustered_interval, sign_flip
 from pytest_llmclf.comparison.paired import difference_interval, mcnemar_anytime, mcnemar_exact
 from pytest_llmclf.comparison.prediction import prediction
 from pytest_llmclf.errors import SettingsError
@@ -31,6 +34,9 @@ CONFIDENCE = 0.95
 """Of the interval for the difference."""
 
 ChangeKind = Literal["broken", "fixed", "changed"]
+TestKind = Literal["mcnemar-exact", "anytime", "sign-flip", "none"]
+"""Which test a p-value is of: on images; on images of a run that stopped when it liked; on clusters
+of images; and none where neither would hold."""
 _TOLERANCE: Final = re.compile(r"(?P<number>[0-9]{1,18}(?:\.[0-9]{1,18})?)\s*(?P<percent>%?)")
 
 
@@ -124,6 +130,9 @@ class Comparison:
         notes: What else is not the same on both sides, one line each.
         provenance: What both sides have in common besides the answers; ``None`` where that was
             not looked at.
+        clusters: Of each of `cases`, which images are one piece of evidence (`clusters_of`); empty
+            where every image is one by itself.
+        group: Tag whose values those clusters are; empty where they are only copies.
     """
 
     cases: tuple[str, ...]
@@ -136,6 +145,8 @@ class Comparison:
     refused: str | None = None
     notes: tuple[str, ...] = ()
     provenance: ProvenanceChange | None = None
+    clusters: tuple[str, ...] = ()
+    group: str = ""
 
     @property
     def common(self) -> int:
@@ -185,11 +196,14 @@ class Comparison:
     def interval(self) -> Interval | None:
         """Plausible values of `difference` for images like these; see `difference_interval`.
 
-        ``None`` without a common image, and where a side stopped early: the interval is for a
-        number of images that was fixed beforehand.
+        ``None`` without a common image, with all of one cluster (`clustered_interval`), and where a
+        side stopped early: the interval is for a number of images that was fixed beforehand.
         """
         if not self.common or self.not_asked:
             return None
+        if self.clusters:
+            clusters = dict(zip(self.cases, self.clusters, strict=True))
+            return clustered_interval(self._gains, clusters, confidence=CONFIDENCE)
         return difference_interval(
             len(self.broken), len(self.fixed), self.common, confidence=CONFIDENCE
         )
@@ -199,10 +213,52 @@ class Comparison:
         """How often chance alone gives flips as one-sided as these, or more.
 
         Exact two-sided McNemar test on broken against fixed; where a side stopped early, the test
-        that holds however it was stopped (`mcnemar_anytime`).
+        that holds however it was stopped (`mcnemar_anytime`); of clusters `sign_flip`. 1 where
+        there is none.
         """
-        test = mcnemar_anytime if self.not_asked else mcnemar_exact
-        return test(len(self.broken), len(self.fixed))
+        match self.test:
+            case "none":
+                return 1.0
+            case "sign-flip":
+                return sign_flip(self._nets)
+            case "anytime":
+                return mcnemar_anytime(len(self.broken), len(self.fixed))
+            case _:
+                return mcnemar_exact(len(self.broken), len(self.fixed))
+
+    @property
+    def test(self) -> TestKind:
+        """Which test `p_value` is of."""
+        if self.clusters:
+            return "none" if self.not_asked else "sign-flip"
+        return "anytime" if self.not_asked else "mcnemar-exact"
+
+    @property
+    def settled(self) -> bool:
+        """Whether a difference that the test finds is also beyond the interval's 0.
+
+        Always, except for clusters: a cluster that nobody saw may turn it round.
+        """
+        ends = self.interval
+        return not self.clusters or (ends is not None and not ends.low <= 0 <= ends.high)
+
+    @property
+    def drawn(self) -> str:
+        """How many draws the images are: ``348 in 35 scenes``; empty for independent ones."""
+        if not self.clusters:
+            return ""
+        return counted(self.common, len(set(self.clusters)), self.group)
+
+    @property
+    def _gains(self) -> dict[str, int]:
+        return dict.fromkeys(self.fixed, 1) | dict.fromkeys(self.broken, -1)
+
+    @property
+    def _nets(self) -> list[int]:
+        gains, nets = self._gains, Counter[str]()
+        for case, cluster in zip(self.cases, self.clusters, strict=True):
+            nets[cluster] += gains.get(case, 0)
+        return list(nets.values())
 
     @property
     def worse(self) -> bool:
@@ -224,11 +280,12 @@ class Comparison:
         if self.refused is not None:
             return self.refused
         if self.changes:
-            # `p_value` is of another test where a side stopped early, and decides nothing there.
-            test = "" if self.not_asked else f" (McNemar p = {self.p_value:.3g})"
+            p_value = f"p = {self.p_value:.3g}"
+            said = {"mcnemar-exact": f" (McNemar {p_value})", "sign-flip": f" ({p_value})"}
+            # Where a side stopped early the p-value decides nothing.
             text = (
                 f"{len(self.broken)} broken, {len(self.fixed)} fixed, {len(self.changed)} wrong "
-                f"in another way, of {self.common}{test}"
+                f"in another way, of {self.drawn or self.common}{said.get(self.test, '')}"
             )
         else:
             noun = "prediction" if self.common == 1 else "predictions"
@@ -252,6 +309,8 @@ def compare_predictions(
     refused: str | None = None,
     notes: Sequence[str] = (),
     provenance: ProvenanceChange | None = None,
+    clusters: Mapping[str, str] | None = None,
+    group: str = "",
 ) -> Comparison:
     """Compare two sides, whatever the order of their images.
 
@@ -263,6 +322,9 @@ def compare_predictions(
         refused: Why the two cannot be compared, if that is known already.
         notes: What else is not the same on both sides.
         provenance: What both sides have in common besides the answers.
+        clusters: By case, which images are one piece of evidence; empty or ``None`` where every
+            image is one by itself.
+        group: Tag whose values those clusters are.
     """
     both = sorted(before.keys() & now.keys())
     not_asked = [case for case in both if "not_needed" in (before[case].kind, now[case].kind)]
@@ -281,7 +343,15 @@ def compare_predictions(
         refused=refused,
         notes=tuple(notes),
         provenance=provenance,
+        clusters=_together(clusters or {}, answered),
+        group=group,
     )
+
+
+def _together(clusters: Mapping[str, str], cases: Sequence[str]) -> tuple[str, ...]:
+    """The clusters of these cases, or nothing where each is one by itself."""
+    found = tuple(clusters.get(case, f"image {case}") for case in cases)
+    return found if len(set(found)) < len(found) else ()
 
 
 def _change(case: str, before: Prediction, now: Prediction) -> Change | None:
@@ -313,6 +383,8 @@ def compare_reports(before: Report, now: Report) -> Comparison:
     Refused where the images or their labels are not the same; a run over part of the images is
     compared on its part.
     """
+    # A group may have been named between two runs; the images are the same.
+    grouped = before if before.group and not now.group else now
     sides = [
         {outcome.case: prediction(outcome) for outcome in report.outcomes}
         for report in (before, now)
@@ -325,6 +397,8 @@ def compare_reports(before: Report, now: Report) -> Comparison:
         provenance=compare_provenance(
             before.provenance, now.provenance, images=_same_images(before, now)
         ),
+        clusters=grouped.clusters,
+        group=grouped.group,
     )
 
 

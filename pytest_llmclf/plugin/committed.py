@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,6 +29,8 @@ from pytest_llmclf.report import Predictions, Verdict
 from pytest_llmclf.stability import Stability, flips_beyond_noise, stability
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_llmclf.comparison import Comparison, Tolerance
     from pytest_llmclf.early import Foretold, PairedQuestion
     from pytest_llmclf.report import Report
@@ -48,6 +50,8 @@ class Terms:
         stability: How much the model differs from itself, if it was asked more than once.
         lacking: What to say where no predictions are committed.
         stopped: The report of a run that stopped early.
+        clusters: By case, which images are one piece of evidence.
+        group: Tag whose values those are.
     """
 
     subset: bool = False
@@ -56,6 +60,18 @@ class Terms:
     stability: Stability | None = None
     lacking: str = ""
     stopped: Report | None = None
+    clusters: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
+
+    def compared(self, current: str, committed: str) -> Comparison:
+        """Two texts of predictions, compared on these terms."""
+        return compare(
+            current,
+            committed,
+            subset=self.subset,
+            clusters=self.clusters,
+            group=self.group,
+        )
 
     def foretold(self, committed: str) -> Foretold | None:
         """What all images of a run that stopped early would say; ``None`` for another run."""
@@ -101,7 +117,7 @@ class PredictionsExtension(SingleFileSnapshotExtension):
 
     def matches(self, *, serialized_data: Any, snapshot_data: Any) -> bool:
         """Whether the comparison finds nothing to stop for."""
-        found = compare(serialized_data, snapshot_data, subset=self.terms.subset)
+        found = self.terms.compared(serialized_data, snapshot_data)
         foretold = self.terms.foretold(snapshot_data)
         return why_failed(found, self.terms.tolerance, foretold) is None
 
@@ -110,7 +126,7 @@ class PredictionsExtension(SingleFileSnapshotExtension):
         if not snapshot_data:
             yield self.terms.lacking
             return
-        found = compare(serialized_data, snapshot_data, subset=self.terms.subset)
+        found = self.terms.compared(serialized_data, snapshot_data)
         foretold = self.terms.foretold(snapshot_data)
         yield from baseline_lines(found, why_failed(found, self.terms.tolerance, foretold))
         yield from _noise(found, self.terms)
@@ -236,6 +252,8 @@ def open_baseline(
         stability=None if stopped else stability(report),
         lacking=_lacking(item),
         stopped=report if stopped else None,
+        clusters=report.clusters,
+        group=report.group,
     )
     extension = _extension(terms, exact=updating)
     baseline = snapshot.use_extension(extension)
@@ -324,7 +342,7 @@ def compared(baseline: object) -> Comparison | None:
     if not results or results[-1].asserted_data is None or results[-1].recalled_data is None:
         return None
     terms: Terms = type(baseline.extension).terms  # type: ignore[attr-defined]
-    return compare(results[-1].asserted_data, results[-1].recalled_data, subset=terms.subset)
+    return terms.compared(results[-1].asserted_data, results[-1].recalled_data)
 
 
 def told(baseline: object) -> str | None:

@@ -139,7 +139,8 @@ def summary_lines(
         accuracy = numbers.counted(ratio, style.digits)
         yield style.line(f"{_INDENT}  {left(name, columns)}  accuracy {accuracy}")
     if comparison.common:
-        text = f"on the {numbers.plural(comparison.common, 'image')} that both answered: "
+        drawn = f" ({comparison.drawn})" if comparison.drawn else ""
+        text = f"on the {numbers.plural(comparison.common, 'image')} that both answered{drawn}: "
         yield from _wrapped(style, text + _difference(comparison, style))
         chance = comparison.p_value if p_value is None else p_value
         yield from _wrapped(style, _sentence(comparison, names, chance, tests))
@@ -156,7 +157,7 @@ def _difference(comparison: Comparison, style: Style) -> str:
     text = f"difference {comparison.difference:+.{digits}f}"
     ends = comparison.interval
     if ends is None:
-        return f"{text} when the run stopped"
+        return f"{text} when the run stopped" if comparison.not_asked else text
     level = numbers.confidence(ends.confidence)
     return f"{text}, {level} interval {ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
 
@@ -171,13 +172,23 @@ def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, te
     counts += numbers.count(min(lost, won))
     if lost == won:
         return f"{counts}: no sign of a difference"
-    test = "a test that holds however the run was stopped" if comparison.not_asked else "McNemar"
+    if comparison.test == "none":
+        return f"{counts}: no test holds for {comparison.drawn} when a run stopped early"
+    test = {
+        "mcnemar-exact": "McNemar",
+        "anytime": "a test that holds however the run was stopped",
+        "sign-flip": f"a permutation test of {comparison.drawn}",
+    }[comparison.test]
     family = f", counted for {tests} comparisons at once" if tests > 1 else ""
-    result = (
-        f"{better} is significantly better"
-        if p_value < SIGNIFICANCE
-        else "no proof that one is better"
-    )
+    if p_value >= SIGNIFICANCE:
+        result = "no proof that one is better"
+    elif comparison.settled:
+        result = f"{better} is significantly better"
+    else:
+        result = (
+            "they differ significantly; which is better on further images is open, "
+            "since one unseen group may turn it round"
+        )
     return (
         f"{counts}: if both were equally good, chance alone would give a difference like this in "
         f"{numbers.percent(p_value)} of cases ({test}{family}): {result}"
@@ -235,7 +246,9 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
         "interval": None if ends is None else [ends.low, ends.high],
         "confidence": None if ends is None else ends.confidence,
         "p_value": comparison.p_value,
-        "test": "anytime" if comparison.not_asked else "mcnemar-exact",
+        "test": comparison.test,
+        "group": comparison.group,
+        "clusters": len(set(comparison.clusters)) if comparison.clusters else None,
         **{
             kind: [
                 {"case": each.case, "expected": each.expected, "was": each.was, "now": each.now}

@@ -317,7 +317,10 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
     for pair in compared:
         both = " and ".join(map(code, (pair.first.model, pair.second.model)))
         yield from ("", f"{code(pair.first.evaluation)}, {both}:", "", *_else(pair.comparison))
-    test = "exact McNemar test (after an early stop one that holds however it was stopped)"
+    test = (
+        "exact McNemar test (after an early stop one that holds however it was stopped; of images "
+        "in groups, and of copies, a permutation test)"
+    )
     yield from ("", f"<sub>p: {test}, for all pairs of an evaluation at once</sub>", "")
 
 

@@ -338,7 +338,7 @@ def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
         else f"{numbers.confidence(ends.confidence)} interval {ends.low:+.3f} to {ends.high:+.3f}",
         "p": f"{p_value:.2g}",
         # Where a side stopped early the test is one that holds however it was stopped.
-        "test": "p" if comparison.not_asked else "McNemar p",
+        "test": "McNemar p" if comparison.test == "mcnemar-exact" else "p",
         "tests": pair.tests,
         "word": _word(pair, p_value),
         "apart": [one.case for one in pair.now.outcomes if one.case not in compared],
