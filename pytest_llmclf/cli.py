@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING, cast
 
@@ -19,7 +21,8 @@ from pytest_llmclf.commands import (
     report,
     reread,
 )
-from pytest_llmclf.errors import LlmclfError
+from pytest_llmclf.commands.project import own_options
+from pytest_llmclf.errors import BackendError, LlmclfError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +32,9 @@ TROUBLE = 2
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
+
+PIPE_CLOSED = 141
+"""Exit code where whoever read the output stopped reading: as shells have it for SIGPIPE."""
 
 _COMMANDS = (
     doctor,
@@ -57,9 +63,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     run = cast("Callable[[argparse.Namespace], int]", chosen.run)
     try:
-        return run(chosen)
+        code = run(chosen)
+        sys.stdout.flush()
     except LlmclfError as error:
-        sys.stderr.write(f"llmclf: {error}\n")
+        sys.stderr.write(f"llmclf: {_told(error, chosen)}\n")
         return TROUBLE
+    except BrokenPipeError:
+        _let_go_of_the_pipe()
+        return PIPE_CLOSED
     except KeyboardInterrupt:
         return INTERRUPTED
+    return code
+
+
+def _told(error: LlmclfError, chosen: argparse.Namespace) -> str:
+    """An error with its remedy in options that the command has."""
+    if not isinstance(error, BackendError):
+        return own_options(str(error), chosen)
+    return str(type(error)(error.message, remedy=own_options(error.remedy, chosen)))
+
+
+def _let_go_of_the_pipe() -> None:
+    """Write to nowhere from here on: whoever read has enough, such as ``| head``."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

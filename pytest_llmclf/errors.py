@@ -16,9 +16,10 @@
         ├── ModelCannotSee         a text-only model was sent a picture
         ├── PictureRejected        the server cannot read the picture
         ├── ContextTooSmall        prompt and picture exceed the context
+        ├── AccessRefused          401: no user and password or key, or the wrong one
         ├── RequestRejected        any other 4xx
         ├── ModelNotCreated        a derived model could not be made
-        ├── RemoteRefused          the address is not loopback and not allowed
+        ├── RemoteRefused          images would leave this machine for a host not allowed
         ├── RuntimeMissing         no llama-server for a GGUF model
         ├── RuntimeBroken          llama-server does not start, or keeps dying
         └── ReplayMismatch         the recording has no such request
@@ -97,6 +98,9 @@ class BackendError(LlmclfError):
     """Stable word for reports and files."""
     retryable: ClassVar[bool] = False
     """Whether the same request may succeed when asked again."""
+    of_model: ClassVar[bool] = False
+    """Whether it says something of the model or server rather than of one image: where no image
+    was answered yet, none will be."""
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(f"{message} ({remedy})" if remedy else message)
@@ -153,6 +157,7 @@ class ModelCannotSee(BackendError):
     """The model takes text only."""
 
     kind = "model-cannot-see"
+    of_model = True
 
 
 class PictureRejected(BackendError):
@@ -165,6 +170,13 @@ class ContextTooSmall(BackendError):
     """Prompt and picture together exceed the model's context."""
 
     kind = "context-too-small"
+
+
+class AccessRefused(BackendError):
+    """The server, or a proxy before it, wants to know who asks."""
+
+    kind = "access-refused"
+    of_model = True
 
 
 class RequestRejected(BackendError):
@@ -180,9 +192,10 @@ class ModelNotCreated(BackendError):
 
 
 class RemoteRefused(BackendError):
-    """The address is not on this machine and was not allowed."""
+    """Images would go to a host that is not this machine and was not allowed."""
 
     kind = "remote-refused"
+    of_model = True
 
 
 class RuntimeMissing(BackendError):

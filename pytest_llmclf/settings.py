@@ -33,7 +33,8 @@ class Settings:
         seed: Seed of the sample, and of the order of a run that may stop early.
         strict: Whether a misclassified or unparsed picture fails its test.
         record: Recording to write, or ``None``.
-        allow_remote: Hosts outside this machine that pictures may be sent to.
+        allow_remote: Hosts outside this machine that images may be sent to.
+        allow_clear_key: Hosts outside this machine that keys may be sent to unencrypted.
         asking: How the engine asks.
         timeout_s: Seconds that one request may take.
         pull: Whether Ollama may download a missing model.
@@ -75,6 +76,7 @@ class Settings:
     picture_bytes: int = 11_000_000
     summary: Path | None = None
     parquet: bool = False
+    allow_clear_key: frozenset[str] = frozenset()
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins, without anything private."""
@@ -84,6 +86,7 @@ class Settings:
             "seed": self.seed,
             "strict": self.strict,
             "allow_remote": sorted(self.allow_remote),
+            "allow_clear_key": sorted(self.allow_clear_key),
             "in_flight": self.asking.in_flight,
             "attempts": self.asking.attempts,
             "server_wait_s": self.asking.away_s,

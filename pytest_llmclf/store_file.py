@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.errors import StoreError
+from pytest_llmclf.store_mend import mend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,6 +196,7 @@ def _connect(target: str) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(_SCHEMA)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        mend(connection)
     except sqlite3.OperationalError:
         connection.close()
         raise

@@ -1,7 +1,8 @@
 """Where a server listens, and whether pictures may go there.
 
-Pictures leave this machine only when the user names the host. Everything that opens a
-connection takes an `Address` and passes `Address.require_allowed` first.
+Images leave this machine only when the user names the host. Everything that opens a connection
+takes an `Address` and passes `Address.require_allowed` first; what a name turns out to be when it
+is connected passes `Address.require_peer`.
 """
 
 from __future__ import annotations
@@ -56,15 +57,14 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Whether the address can only be this machine: 127.0.0.0/8, ::1 or ``localhost``."""
-        if self.host == "localhost":
-            return True
-        try:
-            ip = ipaddress.ip_address(self.host)
-        except ValueError:
-            return False  # a name may resolve to anything, and short forms like "127.1" too
-        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-            return ip.ipv4_mapped.is_loopback
-        return ip.is_loopback
+        # Any other name may resolve to anything, and short forms like "127.1" too; so may
+        # "localhost", which is looked at again when it is connected.
+        return self.host == "localhost" or is_loopback_ip(self.host)
+
+    def is_named(self, hosts: Collection[str]) -> bool:
+        """Whether the host is among `hosts`, each written as ``HOST`` or ``HOST:PORT``."""
+        named = {name.casefold().strip("[]") for name in hosts}
+        return self.host.casefold() in named or self.netloc.casefold().strip("[]") in named
 
     def require_allowed(self, allow_remote: Collection[str]) -> None:
         """Refuse an address that is neither on this machine nor allowed by name.
@@ -75,14 +75,29 @@ class Address:
         Raises:
             RemoteRefused: The host is somewhere else and was not named.
         """
-        if self.is_loopback:
-            return
-        allowed = {name.casefold().strip("[]") for name in allow_remote}
-        if self.host.casefold() in allowed or self.netloc.casefold().strip("[]") in allowed:
+        if not self.is_loopback and not self.is_named(allow_remote):
+            raise RemoteRefused(
+                f"{self.netloc} is not on this machine, and images would be sent there",
+                remedy=f"if that is wanted, say --llmclf-allow-remote {self.host}",
+            )
+
+    def require_peer(self, ip: str, allow_remote: Collection[str]) -> None:
+        """Refuse a connection that leads elsewhere than its name says, before anything is sent.
+
+        Args:
+            ip: The address that was connected to.
+            allow_remote: Hosts the user allowed, each as ``HOST`` or ``HOST:PORT``.
+
+        Raises:
+            RemoteRefused: It is not on this machine, and neither the name nor it was allowed.
+        """
+        peer = Address(host=ip, port=self.port)
+        if is_loopback_ip(ip) or self.is_named(allow_remote) or peer.is_named(allow_remote):
             return
         raise RemoteRefused(
-            f"{self.netloc} is not on this machine, and pictures would be sent there",
-            remedy=f"if that is wanted, say --llmclf-allow-remote {self.host}",
+            f"{self.host} leads to {ip}, which is not on this machine, and images would be sent "
+            "there",
+            remedy=f"mend the name's entry in the hosts file, or say --llmclf-allow-remote {ip}",
         )
 
 
@@ -135,6 +150,17 @@ def parse_address(text: str, *, default_port: int | None = None) -> Address:
         path=split.path.rstrip("/"),
         user=user,
     )
+
+
+def is_loopback_ip(text: str) -> bool:
+    """Whether a text is an IP address of this machine's own loopback, mapped ones included."""
+    try:
+        ip = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        return ip.ipv4_mapped.is_loopback
+    return ip.is_loopback
 
 
 def parse_addresses(text: str) -> tuple[Address, ...]:

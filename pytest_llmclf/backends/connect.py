@@ -9,29 +9,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from pytest_llmclf.backends import ollama as ollama_backend
+from pytest_llmclf.backends import ollama_status
 from pytest_llmclf.backends.address import Address, parse_address, parse_addresses
 from pytest_llmclf.backends.llama_binary import find_llama_server
 from pytest_llmclf.backends.llama_server import LlamaServers
 from pytest_llmclf.backends.llamacpp import LlamaCppBackend, embedded_pair, file_pair
-from pytest_llmclf.backends.ollama_derive import is_gguf
+from pytest_llmclf.backends.ollama_derive import full_name, is_gguf
 from pytest_llmclf.backends.ollama_errors import START_REMEDY
 from pytest_llmclf.backends.openai import OpenAIBackend
 from pytest_llmclf.backends.pool import Pool
 from pytest_llmclf.backends.replay import ReplayBackend
 from pytest_llmclf.backends.spec import EMBEDDED, ModelSpec
 from pytest_llmclf.errors import (
+    AccessRefused,
+    BackendError,
     ModelMissing,
     RemoteRefused,
+    RequestTimedOut,
     RuntimeMissing,
     ServerUnreachable,
     SettingsError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pytest_llmclf.backends.base import Backend
     from pytest_llmclf.modelfile import Modelfile
+
+_NOBODY = (ServerUnreachable, RequestTimedOut)
 
 MICRO = ModelSpec(backend="llamacpp", name=EMBEDDED)
 """The embedded model."""
@@ -44,7 +50,8 @@ class ConnectSettings:
     Attributes:
         ollama_hosts: Addresses of Ollama; empty: ``OLLAMA_HOST``, else 127.0.0.1:11434. Several
             are one pool.
-        allow_remote: Hosts outside this machine that pictures may be sent to.
+        allow_remote: Hosts outside this machine that images may be sent to.
+        allow_clear_key: Hosts outside this machine that keys may be sent to unencrypted.
         timeout_s: Longest wait for one answer.
         probe_timeout_s: Longest wait for a connection when looking whether Ollama runs.
         start_timeout_s: Longest wait until a `llama-server` has loaded its model.
@@ -58,8 +65,9 @@ class ConnectSettings:
 
     ollama_hosts: tuple[str, ...] = ()
     allow_remote: frozenset[str] = frozenset()
+    allow_clear_key: frozenset[str] = frozenset()
     timeout_s: float = 120.0
-    probe_timeout_s: float = ollama_backend.PROBE_TIMEOUT_S
+    probe_timeout_s: float = ollama_status.PROBE_TIMEOUT_S
     start_timeout_s: float = 180.0
     llama_server: str | None = None
     llama_parallel: int = 4
@@ -94,10 +102,15 @@ def resolve(
 def resolve_auto(modelfile: Modelfile, settings: ConnectSettings) -> tuple[ModelSpec, str]:
     """Choose who answers for a Modelfile when nobody was demanded.
 
-    A reachable Ollama that has the Modelfile's model; otherwise the embedded model.
+    A reachable Ollama that has the Modelfile's model and runs it itself; otherwise the embedded
+    model.
 
     Returns:
         The model, and one line that says which one answers and how to use the other.
+
+    Raises:
+        AccessRefused: An Ollama, or a proxy before it, wants to know who asks: whoever put it
+            there means it, and not the embedded model.
     """
     base = modelfile.from_
     if is_gguf(base):
@@ -114,17 +127,33 @@ def resolve_auto(modelfile: Modelfile, settings: ConnectSettings) -> tuple[Model
             address.require_allowed(settings.allow_remote)
     except RemoteRefused as error:
         return MICRO, f"{embedded}: {error}"
-    found = _probed(addresses, settings.probe_timeout_s)
+    found, failed = _probed(addresses, settings, settings.probe_timeout_s)
     if not found:
+        _stop_if_not_let_in(failed)
         return MICRO, (
-            f"{embedded}: no Ollama at {_netlocs(addresses)}; for {base}: `ollama serve`, "
-            f"`ollama pull {base}`, {wanted}"
+            f"{embedded}: {_why_none(failed)}; for {base}: `ollama serve`, `ollama pull {base}`, "
+            f"{wanted}"
         )
+    return _here_or_embedded(base, found, settings)
+
+
+def _here_or_embedded(
+    base: str, found: Mapping[Address, ollama_status.OllamaStatus], settings: ConnectSettings
+) -> tuple[ModelSpec, str]:
+    """The model on the servers that answer if they have and run it, else the embedded one."""
+    embedded = f"{EMBEDDED} answers, the embedded model"
+    wanted = f"--llmclf-model ollama:{base}"
     versions = ", ".join(sorted({status.version for status in found.values()}))
     where = f"Ollama {versions} at {_netlocs(found)}"
+    elsewhere = [host for status in found.values() if (host := _remote(status, base))]
+    if elsewhere:
+        return MICRO, (
+            f"{embedded}: {where} has {base} run by {elsewhere[0]}, which is another machine; for "
+            f"it: {wanted}"
+        )
     # Where only some of several servers have it, asking says which lack it.
     if not settings.pull and not any(
-        ollama_backend.has_model(status, base) for status in found.values()
+        ollama_status.has_model(status, base) for status in found.values()
     ):
         return MICRO, (
             f"{embedded}: {where} does not have {base}; for it: `ollama pull {base}`, {wanted}"
@@ -135,11 +164,42 @@ def resolve_auto(modelfile: Modelfile, settings: ConnectSettings) -> tuple[Model
 
 
 def _probed(
-    addresses: Iterable[Address], timeout_s: float
-) -> dict[Address, ollama_backend.OllamaStatus]:
-    """What each Ollama that answers tells; nothing of the others."""
-    probed = {address: ollama_backend.probe(address, timeout_s) for address in addresses}
-    return {address: status for address, status in probed.items() if status is not None}
+    addresses: Iterable[Address], settings: ConnectSettings, timeout_s: float
+) -> tuple[dict[Address, ollama_status.OllamaStatus], dict[Address, BackendError]]:
+    """What each Ollama that answers tells, and why the others do not."""
+    found: dict[Address, ollama_status.OllamaStatus] = {}
+    failed: dict[Address, BackendError] = {}
+    for address in addresses:
+        told = ollama_status.probe(
+            address,
+            timeout_s,
+            allow_remote=settings.allow_remote,
+            allow_clear_key=settings.allow_clear_key,
+        )
+        if isinstance(told, BackendError):
+            failed[address] = told
+        else:
+            found[address] = told
+    return found, failed
+
+
+def _stop_if_not_let_in(failed: Mapping[Address, BackendError]) -> None:
+    for error in failed.values():
+        if isinstance(error, AccessRefused):
+            raise error
+
+
+def _why_none(failed: Mapping[Address, BackendError]) -> str:
+    """Why no Ollama can be asked: nobody answers, or whoever does is something else."""
+    others = [error for error in failed.values() if not isinstance(error, _NOBODY)]
+    if others:
+        return "; ".join(str(error) for error in others)
+    return f"no Ollama at {_netlocs(failed)}"
+
+
+def _remote(status: ollama_status.OllamaStatus, name: str) -> str:
+    """The machine that a server passes a model's questions on to; empty where it answers itself."""
+    return status.remote.get(full_name(name), "")
 
 
 def _netlocs(addresses: Iterable[Address]) -> str:
@@ -193,6 +253,7 @@ class Connections:
                     model=spec.name,
                     address=parse_address(spec.address),
                     allow_remote=self._settings.allow_remote,
+                    allow_clear_key=self._settings.allow_clear_key,
                     timeout_s=self._settings.timeout_s,
                     notes=_template_note(modelfile),
                 )
@@ -211,15 +272,20 @@ class Connections:
         addresses = settings.ollama_addresses()
         for address in addresses:
             address.require_allowed(settings.allow_remote)
-        found = _probed(addresses, max(settings.probe_timeout_s, 2.0))
+        found, failed = _probed(addresses, settings, max(settings.probe_timeout_s, 2.0))
         other = f"or use the embedded model: --llmclf-model {EMBEDDED}"
         if not found:
+            for error in failed.values():
+                if not isinstance(error, _NOBODY):
+                    raise error
             raise ServerUnreachable(
                 f"no Ollama answers at {_netlocs(addresses)}, and {spec} was demanded",
                 remedy=f"{START_REMEDY}, {other}",
             )
         for address, status in found.items():
-            known = is_gguf(spec.name) or ollama_backend.has_model(status, spec.name)
+            known = is_gguf(spec.name) or ollama_status.has_model(status, spec.name)
+            remote = _remote(status, spec.name)
+            ollama_status.require_here(spec.name, remote, address, settings.allow_remote)
             if not known and not settings.pull:
                 there = f"OLLAMA_HOST={address.netloc} " if len(addresses) > 1 else ""
                 raise ModelMissing(
@@ -236,6 +302,7 @@ class Connections:
                         model=spec.name,
                         address=address,
                         allow_remote=settings.allow_remote,
+                        allow_clear_key=settings.allow_clear_key,
                         timeout_s=settings.timeout_s,
                         pull=settings.pull,
                     ),

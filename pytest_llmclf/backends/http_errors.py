@@ -1,7 +1,9 @@
 """What a failed HTTP request means, as one typed error with a remedy.
 
 Servers word the same trouble differently; `RULES` knows the wordings that were seen. A rule goes
-before the status, since servers answer 500 for a bad option and 400 for a full context.
+before the status, since servers answer 500 for a bad option and 400 for a full context. What a
+server says is cut before it is searched, and a pattern looks ahead for a bounded distance only: an
+error text of megabytes costs no more than one of a page.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
+from pytest_llmclf.backends.redact import as_text
 from pytest_llmclf.backends.said import parse_json
 from pytest_llmclf.backends.said import shown as shown_json
 from pytest_llmclf.outcome import shorten
@@ -20,8 +23,12 @@ if TYPE_CHECKING:
 
 MESSAGE_WIDTH = 300
 """Characters of a server's own words that go into a message."""
+MOST_SEARCHED = 4000
+"""Characters of a server's words that are searched for what they mean: their beginning and end."""
 GARBAGE_WIDTH = 80
 """Characters of an answer that is no JSON that go into a message."""
+GARBAGE_SEARCHED = 65536
+"""Characters at the end of an answer that is no JSON that are searched for an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ RULES: tuple[Rule, ...] = (
         "look at the picture; PNG and JPEG work everywhere",
     ),
     Rule(
-        r"model .* (not found|does not exist)|no such model|model_not_found",
+        r"model .{1,200}? (not found|does not exist)|no such model|model_not_found",
         errors.ModelMissing,
         "check the name of the model: {model}",
     ),
@@ -97,7 +104,7 @@ def from_status(
         rules: Wordings known for this kind of server, most telling first.
         note: Shown instead of the status, where the server sent another one.
     """
-    said = unwrap(body)
+    said = cut(unwrap(body))
     shown = (
         f"{where} said {shorten(said, MESSAGE_WIDTH)} ({note or f'HTTP {status}'})"
         if said
@@ -111,8 +118,8 @@ def from_status(
 
 
 _BY_STATUS: dict[int, tuple[type[errors.BackendError], str]] = {
-    401: (errors.RequestRejected, "check the key in the environment (OPENAI_API_KEY)"),
-    403: (errors.RequestRejected, "check the key in the environment (OPENAI_API_KEY)"),
+    401: (errors.AccessRefused, "it needs a user and password or key: check the one given"),
+    403: (errors.RequestRejected, "check what the key, or this address, is allowed to ask"),
     408: (errors.RequestTimedOut, "allow more time: --llmclf-timeout"),
     413: (errors.PictureRejected, "send a smaller picture"),
     429: (errors.ServerOverloaded, "the request is sent again later"),
@@ -137,9 +144,49 @@ def from_error_body(body: Mapping[str, Any], *, where: str, model: str) -> error
     Proxies in front of several servers answer so: the status that was meant is in the body.
     """
     note = "HTTP 200 with an error in it"
-    return from_status(_meant_status(body["error"]), body, where=where, model=model, note=note)
+    meant = _meant_status(body.get("error"), body)
+    return from_status(meant, body, where=where, model=model, note=note)
 
 
+def error_of_choice(
+    choice: Mapping[str, Any], *, where: str, model: str
+) -> errors.BackendError | None:
+    """The error that stands in one choice of an answer with HTTP 200; ``None`` where none does.
+
+    Gateways put it there when the server behind them failed after the first token; whatever text
+    stands beside it is cut, and no answer.
+    """
+    message = choice.get("message")
+    told = choice.get("error") or (message.get("error") if isinstance(message, dict) else None)
+    if told:
+        return from_error_body({"error": told}, where=where, model=model)
+    if choice.get("finish_reason") == "error":
+        return errors.ServerFailed(
+            f"{where} broke off its answer (HTTP 200 with finish_reason error)",
+            remedy="look at the server's log",
+        )
+    return None
+
+
+def error_in_stream(text: str, *, where: str, model: str) -> errors.BackendError | None:
+    """The error in a stream that was sent though none was asked for; ``None`` where none is.
+
+    Lines of JSON as Ollama writes them, or events of ``data: {...}``; the last lines tell.
+    """
+    for line in reversed(text[-GARBAGE_SEARCHED:].splitlines()):
+        piece = line.strip().removeprefix("data:").strip()
+        if not piece.startswith("{"):
+            continue
+        try:
+            told = parse_json(piece)
+        except ValueError:
+            continue
+        if isinstance(told, dict) and told.get("error"):
+            return from_error_body(told, where=where, model=model)
+    return None
+
+
+_WORD = 100
 _MEANT: tuple[tuple[str, int], ...] = (
     (r"authentication|permission|api_key", 401),
     (r"rate_limit|quota", 429),
@@ -147,14 +194,16 @@ _MEANT: tuple[tuple[str, int], ...] = (
 )
 
 
-def _meant_status(error: Any) -> int:
-    """The status that fits an error object; 500 where it does not tell."""
-    told = [error.get(key) for key in ("code", "status", "type")] if isinstance(error, dict) else []
-    for value in told:
-        if re.fullmatch(r"[45][0-9]{2}", str(value)):
-            return int(str(value))
-    words = " ".join(str(value) for value in told)
-    return next((s for pattern, s in _MEANT if re.search(pattern, words, re.IGNORECASE)), 500)
+def _meant_status(*told_of: Any) -> int:
+    """The status that fits an error object or what is around it; 500 where they do not tell."""
+    objects = [item for item in told_of if isinstance(item, dict)]
+    told = [item.get(key) for item in objects for key in ("code", "status", "type")]
+    words = [str(value)[:_WORD] for value in told if isinstance(value, str | int)]
+    for word in words:
+        if re.fullmatch(r"[45][0-9]{2}", word):
+            return int(word)
+    said = " ".join(words)
+    return next((s for pattern, s in _MEANT if re.search(pattern, said, re.IGNORECASE)), 500)
 
 
 def not_json(text: str, *, where: str) -> errors.BadAnswer:
@@ -214,6 +263,12 @@ def from_exception(  # noqa: PLR0911 - one return a kind of exception
             )
 
 
+def cut(text: str) -> str:
+    """As much of a server's words as is searched; nothing that tells stands in the middle."""
+    half = MOST_SEARCHED // 2
+    return text if len(text) <= MOST_SEARCHED else f"{text[:half]} … {text[-half:]}"
+
+
 def unwrap(body: Any) -> str:
     """The innermost message of an error body.
 
@@ -229,7 +284,7 @@ def unwrap(body: Any) -> str:
             case {"detail": inner} if inner:
                 body = inner
             case bytes():
-                body = body.decode("utf-8", "replace")
+                body = as_text(body)
             case str():
                 try:
                     parsed = parse_json(body)

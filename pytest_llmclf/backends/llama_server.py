@@ -268,8 +268,7 @@ class LlamaServer:
     def _wait_until_ready(self, address: Address) -> str | None:
         """Wait for the model to be loaded; what went wrong, or ``None``."""
         deadline = time.monotonic() + self._start_timeout_s
-        headers = {"Authorization": f"Bearer {self.key}"}
-        wire = Wire(address, where=address.netloc, headers=headers, keep=False)
+        wire = Wire(address, where=address.netloc, key=self.key, keep=False)
         with contextlib.closing(wire):
             while time.monotonic() < deadline:
                 if not self._is_alive():

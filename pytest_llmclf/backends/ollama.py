@@ -5,95 +5,44 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
 from pytest_llmclf.answer import Answer, Finish
 from pytest_llmclf.backends import http_errors, ollama_errors, said
-from pytest_llmclf.backends import wire as wires
 from pytest_llmclf.backends.ollama_base import BaseWatch
-from pytest_llmclf.backends.ollama_derive import Derived, Deriver, full_name, is_gguf
-from pytest_llmclf.backends.wire import Wire
+from pytest_llmclf.backends.ollama_derive import (
+    Derived,
+    Deriver,
+    full_name,
+    is_gguf,
+    remote_host,
+)
+from pytest_llmclf.backends.ollama_status import open_wire, require_here, status_of
+from pytest_llmclf.backends.wire import CONNECT_TIMEOUT_S
 from pytest_llmclf.outcome import shorten
 from pytest_llmclf.request import BASE_DIGEST, ModelIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from pytest_llmclf.backends.address import Address
+    from pytest_llmclf.backends.wire import Wire
     from pytest_llmclf.modelfile import Modelfile
     from pytest_llmclf.request import Request
-
-PROBE_TIMEOUT_S = 0.5
-"""How long `probe` waits for a connection."""
 
 MOST_LOSSES = 3
 """So often a derived model that the server lost is derived anew; whoever removes it wins then."""
 
 _NANOSECOND = 1e-9
-_OK, _BROKE = 200, 500
+_OK = 200
+_IN_ANSWER = -1
+_REPEATS = 25
+"""The server gives up after 30 equal tokens, of which the first may stand apart."""
+_LONGEST_TOKEN = 64
 _SHOWN = 120
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OllamaStatus:
-    """What a running Ollama tells at once.
-
-    Attributes:
-        version: Its version, such as ``0.33.0``.
-        models: Full names of its models, such as ``llava:latest``.
-    """
-
-    version: str
-    models: tuple[str, ...]
-
-
-def probe(address: Address, timeout_s: float = PROBE_TIMEOUT_S) -> OllamaStatus | None:
-    """Ask whether an Ollama listens at an address, quickly; ``None`` if not.
-
-    Args:
-        address: Where to look; the caller has checked that it is allowed.
-        timeout_s: Longest wait for the connection; each answer may take four times that.
-    """
-    wire = open_wire(address, connect_timeout_s=timeout_s)
-    try:
-        return status_of(wire, 4 * timeout_s)
-    except errors.BackendError:
-        return None
-    finally:
-        wire.close()
-
-
-def status_of(wire: Wire, timeout_s: float) -> OllamaStatus | None:
-    """Version and models of the server at the other end; ``None`` if it is no Ollama.
-
-    Raises:
-        BackendError: There is no answer.
-    """
-    _, version = wire.json("GET", "/api/version", timeout_s=timeout_s)
-    _, tags = wire.json("GET", "/api/tags", timeout_s=timeout_s)
-    try:
-        names = tuple(full_name(str(model["name"])) for model in tags["models"] or [])
-        return OllamaStatus(version=str(version["version"]), models=names)
-    except (LookupError, TypeError):
-        return None
-
-
-def open_wire(address: Address, *, connect_timeout_s: float = wires.CONNECT_TIMEOUT_S) -> Wire:
-    """Connections to an Ollama; the caller closes them."""
-    return Wire(
-        address,
-        where=f"Ollama at {address.netloc}",
-        remedy=ollama_errors.START_REMEDY,
-        connect_timeout_s=connect_timeout_s,
-    )
-
-
-def has_model(status: OllamaStatus, name: str) -> bool:
-    """Whether the server has a model; ``llava`` means ``llava:latest``."""
-    return full_name(name) in status.models
 
 
 class OllamaBackend:
@@ -103,7 +52,8 @@ class OllamaBackend:
         modelfile: What to derive.
         model: Base model to use instead of the Modelfile's FROM; empty for FROM.
         address: The server.
-        allow_remote: Hosts other than this machine that pictures may be sent to.
+        allow_remote: Hosts other than this machine that images may be sent to.
+        allow_clear_key: Hosts that a key or password may be sent to unencrypted.
         timeout_s: Longest wait for one answer, queueing and loading included.
         pull: Whether a missing base model may be downloaded.
 
@@ -118,6 +68,7 @@ class OllamaBackend:
         model: str = "",
         address: Address,
         allow_remote: Collection[str] = frozenset(),
+        allow_clear_key: Collection[str] = frozenset(),
         timeout_s: float = 120.0,
         pull: bool = False,
     ) -> None:
@@ -128,12 +79,15 @@ class OllamaBackend:
         self._modelfile = modelfile
         self._model = model or modelfile.from_
         self._address = address
+        self._allow_remote = allow_remote
+        self._allow_clear_key = allow_clear_key
         self._timeout_s = timeout_s
         self._pull = pull
         self._lock = threading.Lock()
         self._wire: Wire | None = None
         self._ready: tuple[Derived, ModelIdentity] | None = None
         self._losses = 0
+        self._refused: errors.RemoteRefused | None = None
         self._notices: list[str] = []
         self._base = BaseWatch()
 
@@ -165,6 +119,8 @@ class OllamaBackend:
         Raises:
             BackendError: There is no answer.
         """
+        if self._refused is not None:
+            raise self._refused
         while True:
             wire, derived, identity = self._prepared()
             try:
@@ -192,14 +148,19 @@ class OllamaBackend:
         status, told = wire.json("POST", "/api/chat", content, timeout_s=self._timeout_s)
         wall_s = time.perf_counter() - started
         # An error may come with HTTP 200 as well; it is one of the server's then.
-        broke = status == _OK and isinstance(told, dict) and "error" in told
+        broke = status == _OK and isinstance(told, dict) and bool(told.get("error"))
         if status != _OK or broke:
-            raise ollama_errors.from_status(
-                _BROKE if broke else status, told, address=self._address, model=self._model
+            raise wire.explained(
+                ollama_errors.from_status(
+                    _IN_ANSWER if broke else status, told, address=self._address, model=self._model
+                )
             )
+        where = f"Ollama at {self._address.netloc}"
         if isinstance(told, str):
-            raise http_errors.not_json(told, where=f"Ollama at {self._address.netloc}")
-        return self._answer(told, wall_s)
+            streamed = http_errors.error_in_stream(told, where=where, model=self._model)
+            raise streamed or http_errors.not_json(told, where=where)
+        self._look_where_it_ran(told)
+        return wire.redactor.answer(self._answer(told, wall_s))
 
     def is_there(self, timeout_s: float) -> bool:
         """Whether the server answers at this moment; asks for its version only.
@@ -207,7 +168,7 @@ class OllamaBackend:
         Args:
             timeout_s: Longest wait for a connection, and for the answer.
         """
-        wire = open_wire(self._address, connect_timeout_s=timeout_s)
+        wire = self._open(timeout_s)
         try:
             return wire.request("GET", "/api/version", timeout_s=timeout_s).ok
         except errors.BackendError:
@@ -252,7 +213,7 @@ class OllamaBackend:
                 return True  # another thread was faster
             if self._losses >= MOST_LOSSES:
                 return False
-            wire = self._wire = self._wire or open_wire(self._address)
+            wire = self._wire = self._wire or self._open()
             try:
                 derived, found = self._derived(wire)
             except errors.BackendError as error:
@@ -273,16 +234,15 @@ class OllamaBackend:
 
     def _prepared(self) -> tuple[Wire, Derived, ModelIdentity]:
         with self._lock:
-            wire = self._wire = self._wire or open_wire(self._address)
+            wire = self._wire = self._wire or self._open()
             if self._ready is None:
                 self._ready = self._derived(wire)
             return wire, *self._ready
 
     def _derived(self, wire: Wire) -> tuple[Derived, ModelIdentity]:
-        status = status_of(wire, self._timeout_s)
-        version = status.version if status else ""
-        derived = self._deriver(wire, version).derive()
-        return derived, self._identity(derived, version)
+        status = status_of(wire, self._address, self._timeout_s)
+        derived = self._deriver(wire, status.version).derive()
+        return derived, self._identity(derived, status.version)
 
     def _deriver(self, wire: Wire, version: str) -> Deriver:
         return Deriver(
@@ -292,7 +252,29 @@ class OllamaBackend:
             version=version,
             pull=self._pull,
             timeout_s=self._timeout_s,
+            require_here=self._require_here,
         )
+
+    def _open(self, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> Wire:
+        return open_wire(
+            self._address,
+            allow_remote=self._allow_remote,
+            allow_clear_key=self._allow_clear_key,
+            connect_timeout_s=connect_timeout_s,
+        )
+
+    def _require_here(self, name: str, told: Mapping[str, Any]) -> None:
+        require_here(name, remote_host(told), self._address, self._allow_remote)
+
+    def _look_where_it_ran(self, told: Any) -> None:
+        """Refuse an answer that another machine gave, and send it no further image."""
+        if not isinstance(told, dict):
+            return
+        try:
+            self._require_here(self._model, told)
+        except errors.RemoteRefused as error:
+            self._refused = error
+            raise
 
     def _identity(self, derived: Derived, version: str) -> ModelIdentity:
         return ModelIdentity(
@@ -304,6 +286,7 @@ class OllamaBackend:
                 "derived": derived.name,
                 BASE_DIGEST: derived.base_digest,
                 "address": self._address.netloc,
+                **({"run by": derived.remote} if derived.remote else {}),
             },
         )
 
@@ -354,6 +337,11 @@ class OllamaBackend:
                 f"{where} only answered {reason!r}",
                 remedy="ask again; if it stays, look at the server's log",
             )
+        if not told.get("done", True) and not _repeats_itself(told["message"]):
+            raise errors.ServerFailed(
+                f"{where} broke off its answer (HTTP 200 without done)",
+                remedy="look at the server's log",
+            )
         finish: Finish = "other"
         # No reason, and no "done", where the server gave up on a model that repeats itself: that
         # is how this model answers, not an error.
@@ -369,3 +357,21 @@ class OllamaBackend:
             wall_s=wall_s,
             logprobs=said.logprobs(told.get("logprobs")),
         )
+
+
+def _repeats_itself(message: Mapping[str, Any]) -> bool:
+    """Whether an answer, or the thinking before it, ends in one token again and again."""
+    return any(map(_ends_in_repeats, (message.get("content"), message.get("thinking"))))
+
+
+def _ends_in_repeats(text: object) -> bool:
+    if not isinstance(text, str):
+        return False
+    end = text[-_REPEATS * 2 * _LONGEST_TOKEN :]
+    packed = "".join(end.split())
+    if len(end) - len(end.rstrip()) >= _REPEATS:
+        return True
+    return any(
+        len(packed) >= _REPEATS * size and packed.endswith(packed[len(packed) - size :] * _REPEATS)
+        for size in range(1, _LONGEST_TOKEN + 1)
+    )

@@ -2,25 +2,25 @@
 
 The derived model's name is made from its content, so that the same Modelfile over the same base
 is made once and found again, another base or another text gives another model, and no model of
-the user's is ever written to.
+the user's is ever written to. A file is sent only where it is a GGUF by its own first bytes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
-from pytest_llmclf import modelfile as modelfiles
 from pytest_llmclf.backends import ollama_errors, said, transport
+from pytest_llmclf.backends.ollama_files import by_file_name, file_digest, require_gguf
+from pytest_llmclf.backends.ollama_verify import differences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import ollama
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 PREFIX = "llmclf-"
 """Every derived model's name starts so; nothing else is ever created."""
 
-_CHUNK_BYTES = 1 << 20
 _SHORT_DIGEST = 12
 _OK = 200
+_UNNAMED = "a machine that the server does not name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +46,14 @@ class Derived:
         digest: Its content digest as the server tells it.
         base: Name of the model that it is derived from.
         base_digest: Content digest of that model, with adapters and projectors added to it.
+        remote: The machine that the server passes questions on to; empty where it answers itself.
     """
 
     name: str
     digest: str
     base: str
     base_digest: str
+    remote: str = ""
 
 
 def full_name(name: str) -> str:
@@ -77,6 +79,8 @@ class Deriver:
         version: The server's version, or empty if it told none.
         pull: Whether a missing base may be downloaded.
         timeout_s: Longest wait for one HTTP answer.
+        require_here: Raises where a model of that name, told of so, runs on a host that is not
+            allowed.
     """
 
     def __init__(
@@ -88,7 +92,9 @@ class Deriver:
         version: str,
         pull: bool,
         timeout_s: float,
+        require_here: Callable[[str, Mapping[str, Any]], None],
     ) -> None:
+        self._require_here = require_here
         self._wire = wire
         self._address = address
         self._modelfile = modelfile
@@ -102,11 +108,12 @@ class Deriver:
         Raises:
             ModelMissing: The server lacks the base model and it may not be pulled.
             ModelNotCreated: The server refused, or made something else.
+            RemoteRefused: The server has another machine run the model, which was not allowed.
             BackendError: The server is not there or broke.
         """
         self._refuse_unsupported()
-        digests = self._digests()
         base = self._modelfile.from_
+        digests = self._digests(base)
         blobs = self._blobs()
         if is_gguf(base):
             base_digest = hashlib.sha256(" ".join(blobs.values()).encode()).hexdigest()
@@ -119,14 +126,14 @@ class Deriver:
         if full_name(name) not in digests:
             self._create(name, blobs)
             digests = self._digests()
-        self._verify(name)
+        remote = self._verify(name)
         digest = digests.get(full_name(name))
         if not digest:
             raise errors.ModelNotCreated(
                 f"{name} was created but Ollama at {self._address.netloc} does not list it",
                 remedy="look at the server's log",
             )
-        return Derived(name=name, digest=digest, base=base, base_digest=base_digest)
+        return Derived(name=name, digest=digest, base=base, base_digest=base_digest, remote=remote)
 
     def digest_of(self, name: str) -> str:
         """Content digest of a model on the server; empty if it has none of that name.
@@ -137,9 +144,14 @@ class Deriver:
         return self._digests().get(full_name(name), "")
 
     def _error(self, error: Exception, doing: Doing) -> errors.BackendError:
-        return ollama_errors.from_exception(
-            error, address=self._address, model=self._modelfile.from_, doing=doing
+        found = ollama_errors.from_exception(
+            error,
+            address=self._address,
+            model=self._modelfile.from_,
+            doing=doing,
+            redactor=self._wire.redactor,
         )
+        return self._wire.explained(found)
 
     def _refuse_unsupported(self) -> None:
         modelfile = self._modelfile
@@ -158,24 +170,33 @@ class Deriver:
                 remedy="update Ollama",
             )
 
-    def _digests(self) -> dict[str, str]:
-        """Digest of every model on the server, by full name."""
+    def _digests(self, base: str = "") -> dict[str, str]:
+        """Digest of every model on the server, by full name.
+
+        Raises:
+            RemoteRefused: `base` is listed as run by a machine that is not allowed.
+        """
         told = self._told("GET", "/api/tags")
         try:
-            return {
-                full_name(str(model.get("model") or model["name"])): str(model.get("digest") or "")
+            models = {
+                full_name(str(model.get("model") or model["name"])): model
                 for model in told["models"] or ()
             }
+            digests = {name: str(model.get("digest") or "") for name, model in models.items()}
         except said.MISREAD as error:
             raise self._no_protocol() from error
+        if base and full_name(base) in models:
+            self._require_here(base, models[full_name(base)])
+        return digests
 
     def _told(self, method: str, path: str, content: Any = None) -> Any:
         """The JSON that the server answers to a look at it."""
         status, told = self._wire.json(method, path, content, timeout_s=self._timeout_s)
         if status != _OK:
-            raise ollama_errors.from_status(
+            error = ollama_errors.from_status(
                 status, told, address=self._address, model=self._modelfile.from_, doing="look"
             )
+            raise self._wire.explained(error)
         return told
 
     def _no_protocol(self) -> errors.BadAnswer:
@@ -187,7 +208,7 @@ class Deriver:
     @contextlib.contextmanager
     def _client(self) -> Iterator[ollama.Client]:
         """The official client, for what is done once a model: importing it takes a while."""
-        settings = transport.client_settings(self._address, self._timeout_s)
+        settings = transport.client_settings(self._wire, self._address, self._timeout_s)
         client = transport.official().Client(host=self._address.url, **settings)
         try:
             yield client
@@ -206,7 +227,7 @@ class Deriver:
                     pass
         except Exception as error:
             raise self._error(error, "pull") from error
-        digest = self._digests().get(full_name(base))
+        digest = self._digests(base).get(full_name(base))
         if not digest:
             raise errors.ModelMissing(
                 f"{base} was pulled but Ollama at {self._address.netloc} does not list it",
@@ -215,10 +236,16 @@ class Deriver:
         return digest
 
     def _blobs(self) -> dict[str, str]:
-        """Digest of every GGUF file that the Modelfile names, by path."""
+        """Digest of every GGUF file that the Modelfile names, by path.
+
+        Raises:
+            ModelNotCreated: One of them is no GGUF: it is not sent anywhere.
+        """
         names = [*self._modelfile.projectors, *self._modelfile.adapters]
         if is_gguf(self._modelfile.from_):
             names.insert(0, self._modelfile.from_)
+        for name in names:
+            require_gguf(Path(name), self._modelfile.source)
         return {name: file_digest(Path(name)) for name in names}
 
     def _create(self, name: str, blobs: dict[str, str]) -> None:
@@ -233,8 +260,8 @@ class Deriver:
                 for progress in client.create(
                     model=name,
                     from_=None if is_gguf(modelfile.from_) else modelfile.from_,
-                    files=_by_file_name(files) or None,
-                    adapters=_by_file_name(adapters) or None,
+                    files=by_file_name(files) or None,
+                    adapters=by_file_name(adapters) or None,
                     template=modelfile.template,
                     license=list(modelfile.licenses) or None,
                     system=modelfile.system,
@@ -275,18 +302,28 @@ class Deriver:
     def _has(self, place: str) -> bool:
         return self._wire.request("HEAD", place, timeout_s=self._timeout_s).ok
 
-    def _verify(self, name: str) -> None:
-        """Check that the model on the server is what the Modelfile says."""
+    def _verify(self, name: str) -> str:
+        """Check that the model on the server is what the Modelfile says; where it runs."""
         shown = self._told("POST", "/api/show", {"model": name})
         if not isinstance(shown, dict):
             raise self._no_protocol()
-        differences = _differences(self._modelfile, shown)
-        if differences:
+        self._require_here(f"{self._modelfile.from_} ({name})", shown)
+        found = differences(self._modelfile, shown)
+        if found:
             raise errors.ModelNotCreated(
                 f"{name} on Ollama at {self._address.netloc} is not what "
-                f"{self._modelfile.source} says: {', '.join(differences)}",
+                f"{self._modelfile.source} says: {', '.join(found)}",
                 remedy=f"run `ollama rm {name}`; it is made anew on the next run",
             )
+        return remote_host(shown)
+
+
+def remote_host(told: Mapping[str, Any]) -> str:
+    """Where a model runs, as its list, facts or answer tell; empty: on the server itself."""
+    host, model = told.get("remote_host"), told.get("remote_model")
+    if not host and not model:
+        return ""
+    return host if isinstance(host, str) and host.strip() else _UNNAMED
 
 
 def derived_name(modelfile: Modelfile, base_digest: str) -> str:
@@ -297,94 +334,6 @@ def derived_name(modelfile: Modelfile, base_digest: str) -> str:
     named = replace(modelfile, from_="base", projectors=(), adapters=())
     digest = hashlib.sha256(f"{named.digest()}\n{base_digest}".encode()).hexdigest()
     return f"{PREFIX}{short or 'model'}-{digest[:_SHORT_DIGEST]}"
-
-
-def file_digest(path: Path) -> str:
-    """``sha256:...`` of a file's bytes.
-
-    Raises:
-        ModelNotCreated: The file cannot be read.
-    """
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-    except OSError as error:
-        raise errors.ModelNotCreated(
-            f"{path} cannot be read ({error.strerror})", remedy="correct the path in the Modelfile"
-        ) from error
-    return f"sha256:{digest.hexdigest()}"
-
-
-def _by_file_name(blobs: dict[str, str]) -> dict[str, str]:
-    """The server wants names, not paths; equal names are told apart by a number."""
-    named: dict[str, str] = {}
-    for path, digest in blobs.items():
-        name = Path(path).name
-        named[f"{len(named)}-{name}" if name in named else name] = digest
-    return named
-
-
-def _differences(wanted: Modelfile, shown: Mapping[str, Any]) -> list[str]:
-    template, parameters, text = (
-        str(shown.get(name) or "") for name in ("template", "parameters", "modelfile")
-    )
-    differences = []
-    if wanted.template is not None and _trimmed(template) != _trimmed(wanted.template):
-        differences.append("TEMPLATE")
-    given = _shown_parameters(parameters)
-    differences.extend(
-        f"PARAMETER {key} is {', '.join(given.get(key, [])) or 'missing'}, not {value!r}"
-        for key, value in wanted.options().items()
-        if not _same(given.get(key, []), value)
-    )
-    try:
-        got = modelfiles.parse(text, "the server's Modelfile")
-    except errors.ModelfileError:
-        # Base models carry licences and templates of every kind, and servers quote them
-        # loosely. Then the text is searched for what was asked instead of being read.
-        if wanted.system is not None and _trimmed(wanted.system) not in text:
-            differences.append("SYSTEM")
-        return differences
-    if wanted.system is not None and _trimmed(got.system) != _trimmed(wanted.system):
-        differences.append("SYSTEM")
-    if wanted.messages and got.messages != wanted.messages:
-        differences.append("MESSAGE")
-    return differences
-
-
-def _trimmed(text: str | None) -> str:
-    return (text or "").replace("\r\n", "\n").strip()
-
-
-def _shown_parameters(text: str) -> dict[str, list[str]]:
-    """The parameters as `show` prints them: a name and a value a line, text in quotes."""
-    parameters: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        name, _, value = line.strip().partition(" ")
-        value = value.strip()
-        if value.startswith('"'):
-            with contextlib.suppress(ValueError):
-                value = str(said.parse_json(value))
-        parameters.setdefault(name, []).append(value)
-    return parameters
-
-
-def _same(given: list[str], wanted: Any) -> bool:
-    """Whether the server has a parameter's value; it holds numbers as 32-bit floats."""
-    if isinstance(wanted, list):
-        return sorted(given) == sorted(map(str, wanted))
-    if len(given) != 1:
-        return False
-    if isinstance(wanted, bool):
-        return given[0] == str(wanted).lower()
-    if isinstance(wanted, int | float):
-        try:
-            return math.isclose(float(given[0]), wanted, rel_tol=1e-5, abs_tol=1e-9)
-        except ValueError:
-            return False
-    return given[0] == str(wanted)
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -15,15 +15,19 @@ from pytest_llmclf.backends.http_errors import RULES, Rule
 
 if TYPE_CHECKING:
     from pytest_llmclf.backends.address import Address
+    from pytest_llmclf.backends.redact import Redactor
 
 Doing = Literal["ask", "look", "create", "pull"]
 """What was being done: asking a question, reading facts, deriving a model, pulling one."""
+
+_NOT_LET_IN = frozenset((401, 403))
+_BROKE = 500
 
 START_REMEDY = "start it with `ollama serve`"
 
 OLLAMA_RULES: tuple[Rule, ...] = (
     Rule(
-        r"mismatch between text model .* and mmproj",
+        r"mismatch between text model .{1,200}? and mmproj",
         errors.ModelNotCreated,
         "the projector belongs to another model: give the GGUF pair that fits",
     ),
@@ -38,12 +42,12 @@ OLLAMA_RULES: tuple[Rule, ...] = (
         "look at the picture; PNG, JPEG, WebP, GIF and BMP work",
     ),
     Rule(
-        r"^model '.*' not found|model .* not found, try pulling",
+        r"^model '[^']{1,300}' not found|model .{1,200}? not found, try pulling",
         errors.ModelMissing,
         "run `ollama pull {model}`",
     ),
     Rule(
-        r"option \".*\" must be of type|invalid option",
+        r"option \"[^\"]{1,100}\" must be of type|invalid option",
         errors.RequestRejected,
         "correct the PARAMETER in the Modelfile or the option",
     ),
@@ -79,14 +83,23 @@ def from_status(
     """The error of an answer with an HTTP status, or of an error line in a stream.
 
     Args:
-        status: HTTP status, or -1 for an error line after HTTP 200.
+        status: HTTP status, or -1 for an error line after HTTP 200, as the ollama client says it.
         body: What the server said.
         address: The server.
         model: Name of the model, as the user wrote it.
         doing: What was being done.
     """
     where = f"Ollama at {address.netloc}"
-    mapped = http_errors.from_status(status, body, where=where, model=model, rules=OLLAMA_RULES)
+    if status in _NOT_LET_IN:
+        return not_let_in(status, address)
+    mapped = http_errors.from_status(
+        status if status > 0 else _BROKE,
+        body,
+        where=where,
+        model=model,
+        rules=OLLAMA_RULES,
+        note="" if status > 0 else "HTTP 200 with an error in it",
+    )
     passing = isinstance(mapped, errors.ServerOverloaded | errors.RemoteRefused)
     if doing == "create" and not passing:
         return errors.ModelNotCreated(
@@ -101,20 +114,35 @@ def from_status(
     return mapped
 
 
+def not_let_in(status: int, address: Address) -> errors.AccessRefused:
+    """The error of a server, or a proxy before it, that does not let us in."""
+    given = "refuses the user and password" if address.user else "needs a user and password or key"
+    return errors.AccessRefused(
+        f"Ollama at {address.netloc} {given} (HTTP {status})",
+        remedy="write OLLAMA_HOST=http://USER:PASSWORD@HOST:PORT, or put the key into "
+        "OLLAMA_API_KEY",
+    )
+
+
 def from_exception(
-    error: Exception, *, address: Address, model: str, doing: Doing = "ask"
+    error: Exception, *, address: Address, model: str, doing: Doing = "ask", redactor: Redactor
 ) -> errors.BackendError:
-    """The error behind anything that the ollama client raises."""
+    """The error behind anything that the ollama client raises, without secrets."""
     ollama = transport.official()
     where = f"Ollama at {address.netloc}"
     match error:
         case ollama.ResponseError():
             return from_status(
-                error.status_code, error.error, address=address, model=model, doing=doing
+                error.status_code,
+                redactor.value(http_errors.unwrap(error.error)),
+                address=address,
+                model=model,
+                doing=doing,
             )
         case ollama.RequestError():
             return errors.RequestRejected(
-                f"the request to {where} could not be made: {error.error}",
+                f"the request to {where} could not be made: "
+                f"{http_errors.cut(redactor.text(error.error))}",
                 remedy="check the Modelfile and the prompt",
             )
         case _:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.backends import said
-from pytest_llmclf.backends.ollama_derive import PREFIX, full_name
-from pytest_llmclf.backends.wire import Wire
+from pytest_llmclf.backends.ollama_derive import PREFIX, full_name, remote_host
+from pytest_llmclf.backends.ollama_status import open_wire
 from pytest_llmclf.errors import BackendError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pytest_llmclf.backends.address import Address
 
 
@@ -23,7 +25,8 @@ class ListedModel:
         digest: Hex digest of its manifest.
         size: Bytes on disk.
         parameters: Such as ``7B``; empty where the server does not say.
-        sees: Whether it takes pictures; ``None`` where the server does not say.
+        sees: Whether it takes images; ``None`` where the server does not say.
+        remote: The machine that the server passes its questions on to; empty where it answers.
     """
 
     name: str
@@ -31,9 +34,16 @@ class ListedModel:
     size: int
     parameters: str
     sees: bool | None
+    remote: str = ""
 
 
-def list_models(address: Address, timeout_s: float = 5.0) -> tuple[ListedModel, ...]:
+def list_models(
+    address: Address,
+    timeout_s: float = 5.0,
+    *,
+    allow_remote: Collection[str] = (),
+    allow_clear_key: Collection[str] = (),
+) -> tuple[ListedModel, ...]:
     """The models of a server, in the order of their names; none where it does not answer.
 
     Those that this package derived from Modelfiles are left out.
@@ -41,8 +51,10 @@ def list_models(address: Address, timeout_s: float = 5.0) -> tuple[ListedModel, 
     Args:
         address: Where it listens; the caller has checked that it is allowed.
         timeout_s: Longest wait for each of the answers.
+        allow_remote: Hosts other than this machine that may be connected to.
+        allow_clear_key: Hosts that a key may be sent to unencrypted.
     """
-    wire = Wire(address, where=f"Ollama at {address.netloc}")
+    wire = open_wire(address, allow_remote=allow_remote, allow_clear_key=allow_clear_key)
     try:
         _, told = wire.json("GET", "/api/tags", timeout_s=timeout_s)
         models = [_listed(entry) for entry in told["models"] or ()]
@@ -62,6 +74,7 @@ def _listed(entry: dict[str, Any]) -> ListedModel:
         size=said.count(entry.get("size")) or 0,
         parameters=str(details.get("parameter_size") or ""),
         sees=_sees(entry.get("capabilities"), details.get("families") or ()),
+        remote=remote_host(entry),
     )
 
 

@@ -38,6 +38,7 @@ _RENAMED = {"num_predict": "max_tokens"}
 _SHOWN = 100
 _SUCCESS = range(200, 300)
 _NOBODY = frozenset({502, 503, 504})
+_NOT_LET_IN = 401
 _NO_LIST = frozenset({404, 405, 501})
 
 
@@ -47,7 +48,8 @@ class OpenAIBackend:
     Args:
         model: The model's name on the server.
         address: The server with its path prefix, such as ``http://127.0.0.1:8080/v1``.
-        allow_remote: Hosts other than this machine that pictures may be sent to.
+        allow_remote: Hosts other than this machine that images may be sent to.
+        allow_clear_key: Hosts that a key or password may be sent to unencrypted.
         timeout_s: Longest wait for one answer.
         slots: Requests that the server works on side by side, where the caller knows it.
         api_key: Key to send; ``None`` takes it from the environment, empty sends none.
@@ -63,6 +65,7 @@ class OpenAIBackend:
         model: str,
         address: Address,
         allow_remote: Collection[str] = frozenset(),
+        allow_clear_key: Collection[str] = frozenset(),
         timeout_s: float = 120.0,
         slots: int = 1,
         api_key: str | None = None,
@@ -71,6 +74,8 @@ class OpenAIBackend:
         address.require_allowed(allow_remote)
         self._model = model
         self._address = address
+        self._allow_remote = allow_remote
+        self._allow_clear_key = allow_clear_key
         self._timeout_s = timeout_s
         self._slots = max(1, slots)
         self._key = key_from_environment() if api_key is None else api_key
@@ -133,7 +138,8 @@ class OpenAIBackend:
         started = time.perf_counter()
         body = chat_body(self._model, request)
         data = self._read(*self._send("POST", "chat/completions", body))
-        return self._answer(data, time.perf_counter() - started)
+        answer = self._answer(data, time.perf_counter() - started)
+        return self._opened().redactor.answer(answer)
 
     def get(self, path: str) -> Any:
         """The parsed JSON at a path below the address.
@@ -160,7 +166,9 @@ class OpenAIBackend:
                 self._wire = Wire(
                     self._address,
                     where=self._where,
-                    headers={"Authorization": f"Bearer {self._key}"} if self._key else None,
+                    key=self._key,
+                    allow_remote=self._allow_remote,
+                    allow_clear_key=self._allow_clear_key,
                     # A llama-server thread stays with an idle connection for five seconds, and
                     # it has few: with more connections than threads the others starve. Opening
                     # one on this machine costs next to nothing.
@@ -172,13 +180,28 @@ class OpenAIBackend:
         return self._opened().json(method, f"/{path}", content, timeout_s=self._timeout_s)
 
     def _read(self, status: int, told: Any) -> Any:
+        where, model = self._where, self._model
+        if status == _NOT_LET_IN:
+            raise self._not_let_in(told)
         if status not in _SUCCESS:
-            raise http_errors.from_status(status, told, where=self._where, model=self._model)
+            raise http_errors.from_status(status, told, where=where, model=model)
         if isinstance(told, str):
-            raise http_errors.not_json(told, where=self._where)
-        if isinstance(told, dict) and told.get("error") and not told.get("choices"):
-            raise http_errors.from_error_body(told, where=self._where, model=self._model)
+            streamed = http_errors.error_in_stream(told, where=where, model=model)
+            raise streamed or http_errors.not_json(told, where=where)
+        # Whatever text stands beside an error: it is that of an answer which broke.
+        if isinstance(told, dict) and (told.get("error") or told.get("object") == "error"):
+            raise http_errors.from_error_body(told, where=where, model=model)
         return told
+
+    def _not_let_in(self, told: Any) -> errors.BackendError:
+        words = http_errors.unwrap(told)
+        said = f" and said {shorten(words, http_errors.MESSAGE_WIDTH)}" if words else ""
+        given = "refuses the key" if self._opened().authorization else "needs a key"
+        refused = errors.AccessRefused(
+            f"{self._where} {given}{said} (HTTP {_NOT_LET_IN})",
+            remedy=f"put the right one into the environment ({KEY_VARIABLES[-1]})",
+        )
+        return self._opened().explained(refused)
 
     def _identified(self) -> ModelIdentity:
         owner = ""
@@ -212,6 +235,9 @@ class OpenAIBackend:
     def _answer(self, data: Any, wall_s: float) -> Answer:
         try:
             choice = data["choices"][0]
+            broke = http_errors.error_of_choice(choice, where=self._where, model=self._model)
+            if broke is not None:
+                raise broke
             message = choice["message"]
             usage = _dict(data.get("usage"))
             return Answer(

@@ -148,4 +148,12 @@ def _forms() -> str:
 def without_user(text: str) -> str:
     """A model or an address as written, without user and password of its URL."""
     # Up to the last @: a password may hold signs that a URL should have escaped.
-    return re.sub(r"//.*@", "//", text, flags=re.DOTALL)
+    head, slashes, rest = text.partition("//")
+    return f"{head}{slashes}{rest.rpartition('@')[2]}"
+
+
+def without_users(text: str) -> str:
+    """A list of addresses as written, without users and passwords."""
+    return ",".join(
+        without_user(part) if "//" in part else part.rpartition("@")[2] for part in text.split(",")
+    )

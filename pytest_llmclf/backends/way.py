@@ -1,12 +1,18 @@
-"""How a model is reached, as text: the same way leads to whoever was there last time."""
+"""The endpoint key: how a model is reached, so that the same one leads to whoever was there last.
+
+It is kept in the store, which continuous integration caches and people share: it is a digest, and
+no password goes into it.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.backends.ollama_derive import is_gguf
+from pytest_llmclf.backends.spec import without_users
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def way_to(spec: ModelSpec, modelfile: Modelfile, ollama_hosts: Sequence[str] = ()) -> str | None:
-    """Everything that determines who answers, without asking anybody.
+    """A digest of everything that determines who answers, without asking anybody.
 
     Args:
         spec: The model, fully named.
@@ -30,9 +36,26 @@ def way_to(spec: ModelSpec, modelfile: Modelfile, ollama_hosts: Sequence[str] = 
     if spec.backend not in ("ollama", "openai"):
         return None
     if spec.backend == "openai":
-        return json.dumps([str(spec), modelfile.digest()])
+        return _digest([str(spec), modelfile.digest()])
     if is_gguf(spec.name) or modelfile.projectors or modelfile.adapters:
         return None
     hosts = ",".join(ollama_hosts) or os.environ.get("OLLAMA_HOST", "")
     # Blanks between addresses are dropped: some callers have the text, others its parts.
-    return json.dumps([str(spec), modelfile.digest(), "".join(hosts.split())])
+    return _digest([str(spec), modelfile.digest(), "".join(hosts.split())])
+
+
+def mended(way: str) -> str:
+    """The endpoint key of today for one of an earlier version, which held addresses as text."""
+    try:
+        parts = json.loads(way)
+    except (ValueError, RecursionError):
+        return way
+    if not (isinstance(parts, list) and all(isinstance(part, str) for part in parts)):
+        return way
+    return _digest(parts)
+
+
+def _digest(parts: list[str]) -> str:
+    *first, last = parts
+    content = json.dumps([*first, without_users(last)])
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()

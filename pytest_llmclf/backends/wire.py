@@ -1,72 +1,53 @@
 """One server over HTTP/1.1 at little cost a request: connections kept, every wait bounded.
 
 On `http.client`, since a general client spends more on a small request than the rest of this
-package together. Redirects are never followed: a server on this machine could send the picture
-elsewhere. Proxies of the environment are used for other machines only.
+package together. Redirects are never followed: a server on this machine could send the image
+elsewhere. Proxies of the environment are used for other machines only. What a connection leads to
+is looked at before anything is sent on it.
 """
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import http.client
-import io
 import json
-import select
-import socket
+import ssl
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 from pytest_llmclf import errors
+from pytest_llmclf.backends.address import is_loopback_ip
+from pytest_llmclf.backends.connection import Connection, Reply
+from pytest_llmclf.backends.proxy import basic, proxy_for
+from pytest_llmclf.backends.redact import Redactor
 from pytest_llmclf.backends.said import parse_json
-from pytest_llmclf.backends.secret import hide, spellings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection
 
     from pytest_llmclf.backends.address import Address
-
-CONNECT_TIMEOUT_S = 5.0
-"""Longest wait for a connection; answering may take longer."""
 
 LARGEST_ANSWER = 64 << 20
 """Bytes of an answer; the longest with log-probabilities have a few millions."""
 
-_TIMEOUT_STEP_S = 0.02
-"""A socket's time-out is set anew if it is wrong by more: each time is a system call."""
+CONNECT_TIMEOUT_S = 5.0
+"""Longest wait for a connection; answering may take longer."""
 
-_CREDENTIALS = frozenset(("Authorization", "Proxy-Authorization"))
+CLEAR_KEY_REMEDY = "use https://, or say --llmclf-allow-clear-key {host} if that is wanted"
+"""How a key that is left out may be sent."""
+
+_NO_TLS = frozenset(
+    (
+        "CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG",
+        "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "BAD_RECORD_TYPE", "UNKNOWN_PROTOCOL",
+    )
+)  # fmt: skip
+"""What OpenSSL calls an answer that does not become another one by waiting."""
 _LONGER = "allow more time: --llmclf-timeout"
 
 
 class ConnectionBroken(errors.ServerFailed):
     """The connection ended before the answer did: the server may be gone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What a server sent back.
-
-    Attributes:
-        status: HTTP status.
-        body: The whole body.
-    """
-
-    status: int
-    body: bytes
-
-    @property
-    def ok(self) -> bool:
-        """Whether the status is one of success."""
-        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own numbers
-
-    @property
-    def text(self) -> str:
-        """The body as text, for messages."""
-        return self.body.decode("utf-8", "replace")
 
 
 class Wire:
@@ -76,7 +57,10 @@ class Wire:
         address: The server; the caller has checked that it is allowed. Its path goes in front.
         where: The server as messages call it, without secrets.
         remedy: What to do when nothing listens there.
-        headers: Sent with every request.
+        key: Sent as a bearer token, unless the address has user and password. Both go over TLS or
+            to this machine only; elsewhere they are left out unless that was allowed.
+        allow_remote: Hosts other than this machine that may be connected to.
+        allow_clear_key: Hosts that a key or password may be sent to unencrypted.
         keep: Whether connections are kept for the next request.
         connect_timeout_s: Longest wait for a connection.
     """
@@ -87,7 +71,9 @@ class Wire:
         *,
         where: str,
         remedy: str = "check that the server runs and listens there",
-        headers: Mapping[str, str] | None = None,
+        key: str = "",
+        allow_remote: Collection[str] = (),
+        allow_clear_key: Collection[str] = (),
         keep: bool = True,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
@@ -95,8 +81,9 @@ class Wire:
         self._where = where
         self._remedy = remedy
         self._keep = keep
+        self._allow_remote = allow_remote
         self._connect_timeout_s = connect_timeout_s
-        self._proxy = None if address.is_loopback else _proxy_for(address)
+        self.proxy = None if address.is_loopback else proxy_for(address)
         self._base = address.path
         sent = {
             "Host": address.netloc,
@@ -104,30 +91,32 @@ class Wire:
             "Accept-Encoding": "identity",
             "User-Agent": "pytest-llmclf",
             **({} if keep else {"Connection": "close"}),
-            **({} if address.user is None else {"Authorization": _basic(address.user)}),
-            **(headers or {}),
         }
-        if self._proxy is not None and address.scheme == "http":
+        if self.proxy is not None and address.scheme == "http":
             self._base = address.url  # a proxy is told the whole URL
-            if self._proxy.user is not None:
-                sent["Proxy-Authorization"] = _basic(self._proxy.user)
-        for name, value in sent.items():
-            if not (value.isascii() and value.isprintable()):
-                raise errors.RequestRejected(
-                    f"the {name} header for {where} has characters that HTTP does not allow",
-                    remedy="look for a line end or a special character in the key or address",
-                )
-        self._headers = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
-        proxy_user = None if self._proxy is None else self._proxy.user
-        self._secrets = spellings(
+            if self.proxy.user is not None:
+                sent["Proxy-Authorization"] = basic(self.proxy.user)
+        self._authorization = ""
+        if address.user is not None or key:
+            self._authorization = f"Bearer {key}" if address.user is None else basic(address.user)
+        self._headers = self._lines(sent)
+        self._credentials = self._lines(
+            {"Authorization": self._authorization} if self._authorization else {}
+        )
+        self._keys_everywhere = address.scheme == "https" or address.is_named(allow_clear_key)
+        users = (address.user, None if self.proxy is None else self.proxy.user)
+        self.redactor = Redactor(
             [
-                *(value.rpartition(" ")[2] for name, value in sent.items() if name in _CREDENTIALS),
-                *(user[1] for user in (address.user, proxy_user) if user is not None),
+                key,
+                self._authorization.rpartition(" ")[2],
+                sent.get("Proxy-Authorization", "").rpartition(" ")[2],
+                *(user[1] for user in users if user is not None),
             ]
         )
+        self._local = False
         self._lock = threading.Lock()
-        self._idle: list[_Line] = []
-        self._busy: set[_Line] = set()
+        self._idle: list[Connection] = []
+        self._busy: set[Connection] = set()
 
     def __repr__(self) -> str:
         """Where it goes; never a key."""
@@ -155,12 +144,12 @@ class Wire:
         line = self._taken(timeout_s)
         usable = False
         try:
-            head = f"{method} {self._base}{path} HTTP/1.1\r\n{self._headers}"
+            keys = self._credentials if self._may_send_keys(local=line.is_local) else ""
+            head = f"{method} {self._base}{path} HTTP/1.1\r\n{self._headers}{keys}"
             if body is not None:
                 head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-            reply, usable = line.exchange(
-                method, f"{head}\r\n".encode("latin-1") + (body or b""), deadline
-            )
+            request = f"{head}\r\n".encode("latin-1") + (body or b"")
+            reply, usable = line.exchange(method, request, deadline, LARGEST_ANSWER)
         except TimeoutError as error:
             raise errors.RequestTimedOut(
                 f"{self._where} did not answer in time", remedy=_LONGER
@@ -182,12 +171,14 @@ class Wire:
                 f"{self._where} answered more than {LARGEST_ANSWER >> 20} MiB",
                 remedy="check that the address is that of a model server",
             )
-        return Reply(status=reply.status, body=hide(reply.body, self._secrets))
+        return reply
 
     def json(
         self, method: str, path: str, content: Any = None, *, timeout_s: float
     ) -> tuple[int, Any]:
         """Send JSON or nothing; the status, and the answer's JSON or else its text.
+
+        Secrets are taken out of either.
 
         Raises:
             BackendError: As `request`.
@@ -195,9 +186,38 @@ class Wire:
         body = None if content is None else json.dumps(content, allow_nan=False).encode()
         reply = self.request(method, path, body, timeout_s=timeout_s)
         try:
-            return reply.status, parse_json(reply.body)
+            told = parse_json(reply.body)
         except ValueError:
-            return reply.status, reply.text
+            return reply.status, self.redactor.text(reply.text)
+        return reply.status, self.redactor.value(told)
+
+    @property
+    def authorization(self) -> str:
+        """What the server is told of who asks, empty where nothing is or it may not be sent."""
+        return self._authorization if self._may_send_keys(local=self._local) else ""
+
+    @property
+    def withholds_key(self) -> bool:
+        """Whether there is a key or password that is not sent, since anybody could read it."""
+        return bool(self._authorization) and not self.authorization
+
+    def explained(self, error: errors.BackendError) -> errors.BackendError:
+        """An error, with what we did ourselves where that is why the server did not let us in."""
+        if not (isinstance(error, errors.AccessRefused) and self.withholds_key):
+            return error
+        return errors.AccessRefused(
+            f"{error.message}; the one given was not sent: it would not be encrypted",
+            remedy=CLEAR_KEY_REMEDY.format(host=self._address.host),
+        )
+
+    def require_peer(self, ip: str) -> None:
+        """Refuse a connection to an address, unless it is the proxy's.
+
+        Raises:
+            RemoteRefused: The name that was asked for leads somewhere that was not allowed.
+        """
+        if self.proxy is None:
+            self._address.require_peer(ip, self._allow_remote)
 
     def close(self) -> None:
         """End every connection, those that wait for an answer too; may be called twice."""
@@ -208,7 +228,7 @@ class Wire:
         for line in lines:
             line.end()
 
-    def _taken(self, timeout_s: float) -> _Line:
+    def _taken(self, timeout_s: float) -> Connection:
         """A connection that nothing has arrived on; the end of one arrives as something."""
         while True:
             with self._lock:
@@ -225,7 +245,7 @@ class Wire:
             self._busy.add(line)
         return line
 
-    def _give_back(self, line: _Line, *, usable: bool) -> None:
+    def _give_back(self, line: Connection, *, usable: bool) -> None:
         with self._lock:
             self._busy.discard(line)
             if usable and self._keep:
@@ -233,8 +253,8 @@ class Wire:
                 return
         line.end()
 
-    def _opened(self, timeout_s: float) -> _Line:
-        address, proxy = self._address, self._proxy
+    def _opened(self, timeout_s: float) -> Connection:
+        address, proxy = self._address, self.proxy
         host, port = (address.host, address.port) if proxy is None else (proxy.host, proxy.port)
         try:
             if address.scheme == "http":
@@ -243,143 +263,68 @@ class Wire:
                 connection = http.client.HTTPSConnection(host, port, timeout=timeout_s)
                 if proxy is not None:
                     secret = {} if proxy.user is None else {
-                        "Proxy-Authorization": _basic(proxy.user)
+                        "Proxy-Authorization": basic(proxy.user)
                     }  # fmt: skip
                     connection.set_tunnel(address.host, address.port, secret)
             connection.connect()
         except (OSError, ValueError, http.client.HTTPException) as error:
+            if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+                raise self._no_tls(error) from error
             through = "" if proxy is None else f" through the proxy {proxy.host}:{proxy.port}"
             raise errors.ServerUnreachable(
                 f"nothing answers at {self._where}{through}"
                 f"{'' if isinstance(error, ConnectionError) else f' ({_reason(error)})'}",
                 remedy=self._remedy,
             ) from error
-        return _Line(connection)
+        opened = Connection(connection)
+        try:
+            self.require_peer(opened.peer)
+        except errors.RemoteRefused:
+            opened.end()
+            raise
+        self._local = proxy is None and opened.is_local
+        return opened
+
+    def require_key_may_go(self, ip: str) -> None:
+        """Refuse a connection on which a key that is meant to be sent would be read by others.
+
+        Raises:
+            RemoteRefused: The name led to this machine before and leads to another one now.
+        """
+        if self.authorization and not self._may_send_keys(local=is_loopback_ip(ip)):
+            raise errors.RemoteRefused(
+                f"{self._where} is at {ip} now, and the key would go there unencrypted",
+                remedy=CLEAR_KEY_REMEDY.format(host=self._address.host),
+            )
+
+    def _may_send_keys(self, *, local: bool) -> bool:
+        return self._keys_everywhere or (local and self.proxy is None)
+
+    def _lines(self, headers: dict[str, str]) -> str:
+        for name, value in headers.items():
+            if not (value.isascii() and value.isprintable()):
+                raise errors.RequestRejected(
+                    f"the {name} header for {self._where} has characters that HTTP does not allow",
+                    remedy="look for a line end or a special character in the key or address",
+                )
+        return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+
+    def _no_tls(self, error: ssl.SSLError) -> errors.BackendError:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return errors.RequestRejected(
+                f"the certificate of {self._where} is not trusted ({error.verify_message})",
+                remedy="name the certificate of its authority in SSL_CERT_FILE",
+            )
+        return errors.RequestRejected(
+            f"{self._where} answers, but not over TLS as https:// asks for ({error.reason})",
+            remedy=f"if it speaks plain HTTP, write http://{self._address.netloc}"
+            f"{self._address.path}",
+        )
 
     def _broken(self, how: str) -> ConnectionBroken:
         return ConnectionBroken(
             f"the connection to {self._where} broke ({how})", remedy="look at the server's log"
         )
-
-
-class _Line:
-    """One connection; used by one thread at a time."""
-
-    def __init__(self, connection: http.client.HTTPConnection) -> None:
-        self._connection = connection
-        self._socket: socket.socket = connection.sock
-
-    def exchange(self, method: str, request: bytes, deadline: float) -> tuple[Reply, bool]:
-        """Send a request and read its answer; also whether another one may follow."""
-        _wait_until(self._socket, deadline)
-        broken: ConnectionError | None = None
-        try:
-            self._socket.sendall(request)
-        except ConnectionError as error:
-            broken = error  # a server may refuse a body that it has not read, and say why
-        source = _Source(self._socket, deadline)
-        response = http.client.HTTPResponse(source, method=method)  # type: ignore[arg-type]
-        try:
-            response.begin()
-            if source.ended:  # within the headers, which are then taken for whole
-                raise ConnectionResetError
-            body = response.read(LARGEST_ANSWER + 1)
-            if response.length and len(body) <= LARGEST_ANSWER:
-                raise http.client.IncompleteRead(body, response.length)
-            usable = broken is None and not response.will_close and response.isclosed()
-        except OSError as error:
-            raise broken or error from None
-        finally:
-            response.close()  # one that is left to be collected may complain, from Python 3.13 on
-        return Reply(status=response.status, body=body), usable
-
-    def is_silent(self) -> bool:
-        """Whether nothing has arrived on the idle connection."""
-        try:
-            # Not `select` where there is `poll`: it takes small file numbers only.
-            if hasattr(select, "poll"):
-                poll = select.poll()
-                poll.register(self._socket, select.POLLIN)
-                return not poll.poll(0)
-            return not select.select([self._socket], [], [], 0)[0]
-        except (OSError, ValueError):
-            return False
-
-    def end(self) -> None:
-        """End it, also under a thread that waits for its answer."""
-        with contextlib.suppress(OSError):  # it may have ended already
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._connection.close()
-
-
-class _Source(io.RawIOBase):
-    """Reads a socket until a deadline; in place of the socket of an `HTTPResponse`."""
-
-    def __init__(self, source: socket.socket, deadline: float) -> None:
-        super().__init__()
-        self._socket = source
-        self._deadline = deadline
-        self.ended = False
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Itself with a buffer."""
-        return io.BufferedReader(self, 65536)
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """The next bytes that arrive."""
-        _wait_until(self._socket, self._deadline)
-        received = self._socket.recv_into(buffer)
-        self.ended = not received
-        return received
-
-
-def _wait_until(waiting: socket.socket, deadline: float) -> None:
-    """Let the next call on a socket wait until a deadline, at most a moment longer."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    now = waiting.gettimeout()
-    if now is None or abs(left - now) > _TIMEOUT_STEP_S:
-        waiting.settimeout(left)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Proxy:
-    host: str
-    port: int
-    user: tuple[str, str] | None
-
-
-def _proxy_for(address: Address) -> _Proxy | None:
-    """The proxy that the environment or the system names for another machine."""
-    from urllib.request import getproxies, proxy_bypass
-
-    proxies = getproxies()
-    url = proxies.get(address.scheme) or proxies.get("all")
-    if not url or proxy_bypass(address.host):
-        return None
-    split = urlsplit(url if "://" in url else f"http://{url}")
-    try:
-        port = split.port or 80
-    except ValueError:
-        port = 0
-    if split.scheme != "http" or not split.hostname or not port:
-        raise errors.SettingsError(
-            f"the proxy for {address.netloc} ({split.scheme}://{split.hostname}) is none that can "
-            f"be used: write http://HOST:PORT, or put {address.host} into NO_PROXY"
-        )
-    user = None
-    if split.username is not None:
-        user = (unquote(split.username), unquote(split.password or ""))
-    return _Proxy(host=split.hostname, port=port, user=user)
-
-
-def _basic(user: tuple[str, str]) -> str:
-    return "Basic " + base64.b64encode(":".join(user).encode()).decode()
 
 
 def _reason(error: Exception) -> str:

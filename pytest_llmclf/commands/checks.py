@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import TYPE_CHECKING, Literal
 
-from pytest_llmclf.errors import BackendError, SettingsError
+from pytest_llmclf.errors import (
+    BackendError,
+    RequestTimedOut,
+    ServerUnreachable,
+    SettingsError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,8 +134,8 @@ def ollama(settings: ConnectSettings) -> Iterator[Check]:
 
 def _ollama_at(address: Address, settings: ConnectSettings) -> Iterator[Check]:
     """Whether Ollama answers there, and which models it has."""
-    from pytest_llmclf.backends.ollama import probe
     from pytest_llmclf.backends.ollama_listing import list_models
+    from pytest_llmclf.backends.ollama_status import probe
 
     try:
         address.require_allowed(settings.allow_remote)
@@ -139,11 +144,16 @@ def _ollama_at(address: Address, settings: ConnectSettings) -> Iterator[Check]:
             state="note",
             subject="ollama",
             found=f"not asked: {error.message}",
-            advice="the doctor asks servers on this machine only; unset OLLAMA_HOST to look here",
+            advice=f"{error.remedy}; unset OLLAMA_HOST to look here",
         )
         return
-    status = probe(address, 2.0)
-    if status is None:
+    status = probe(
+        address,
+        2.0,
+        allow_remote=settings.allow_remote,
+        allow_clear_key=settings.allow_clear_key,
+    )
+    if isinstance(status, ServerUnreachable | RequestTimedOut):
         yield Check(
             state="note",
             subject="ollama",
@@ -151,7 +161,12 @@ def _ollama_at(address: Address, settings: ConnectSettings) -> Iterator[Check]:
             advice="for LLaVA on Ollama: install it, `ollama serve`, `ollama pull llava`",
         )
         return
-    models = list_models(address)
+    if isinstance(status, BackendError):
+        yield Check(state="problem", subject="ollama", found=status.message, advice=status.remedy)
+        return
+    models = list_models(
+        address, allow_remote=settings.allow_remote, allow_clear_key=settings.allow_clear_key
+    )
     seeing = [model for model in models if model.sees is not False]
     yield Check(
         state="ok" if seeing else "note",
@@ -162,10 +177,12 @@ def _ollama_at(address: Address, settings: ConnectSettings) -> Iterator[Check]:
     )
     for model in models[:_LISTED]:
         sight = {True: "takes pictures", False: "text only", None: "may take pictures"}[model.sees]
+        size = f"{model.size / 1e9:.1f} GB"
         yield Check(
-            state="ok",
+            state="note" if model.remote else "ok",
             subject="  model",
-            found=f"{model.name}, {sight}, digest {model.digest[:12]}, {model.size / 1e9:.1f} GB",
+            found=f"{model.name}, {sight}, digest {model.digest[:12]}, "
+            + (f"run by {model.remote}, not on this machine" if model.remote else size),
         )
     if len(models) > _LISTED:
         yield Check(state="ok", subject="  model", found=f"and {len(models) - _LISTED} more")

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.commands.asking import MODEL_VARIABLE, ask, connected, wanted_model
 from pytest_llmclf.commands.console import style_of, write
-from pytest_llmclf.commands.project import add_command, at_least, described
+from pytest_llmclf.commands.project import (
+    add_command,
+    add_reaching,
+    at_least,
+    described,
+    reaching,
+)
 from pytest_llmclf.errors import PictureError
 
 if TYPE_CHECKING:
@@ -59,21 +65,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="N",
         help="tokens of the answer at most (default: %(default)s)",
     )
-    parser.add_argument(
-        "--timeout",
-        type=partial(at_least, 1),
-        default=300,
-        metavar="SECONDS",
-        help="seconds to wait for the answer (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--allow-remote",
-        "--llmclf-allow-remote",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="let the picture leave this machine for HOST; may repeat",
-    )
+    add_reaching(parser, timeout_s=300)
     parser.set_defaults(run=run)
 
 
@@ -87,10 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from pytest_llmclf.backends.connect import ConnectSettings
 
-    settings = ConnectSettings(
-        allow_remote=frozenset(host.strip().lower() for host in arguments.allow_remote),
-        timeout_s=arguments.timeout,
-    )
+    settings = ConnectSettings(**reaching(arguments))
     picture = _read(arguments.image.expanduser())
     with connected(wanted_model(arguments.model), settings, tokens=arguments.tokens) as model:
         write(sys.stderr, _about(model, style_of(sys.stderr)))

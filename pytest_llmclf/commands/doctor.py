@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.commands.asking import MODEL_VARIABLE, wanted_model
@@ -13,9 +12,11 @@ from pytest_llmclf.commands.console import style_of, write
 from pytest_llmclf.commands.project import (
     add_command,
     add_home,
-    at_least,
+    add_reaching,
     described,
     home_folder,
+    own_options,
+    reaching,
 )
 from pytest_llmclf.render.progress import ProgressLine
 
@@ -38,7 +39,8 @@ _EPILOG = described(
 Without --model it asks whoever evaluations would ask ({MODEL_VARIABLE}, else `auto`), and the
 embedded model. A model is shown three plain pictures (colours, or digits for the embedded one) and
 must tell them apart; on Ollama that is a model derived from it (llmclf-...), as for evaluations.
-Nothing leaves this machine: servers elsewhere are not asked.""",
+Nothing leaves this machine: servers elsewhere are not asked unless --allow-remote names them, nor
+is a model that Ollama has another machine run.""",
     """\
 
 --model ollama:llava --model micro-llava
@@ -63,18 +65,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument(
         "--model",
+        "--llmclf-model",
         action="append",
         metavar="MODEL",
         help="ask this one, written as for --llmclf-model; may repeat",
     )
-    parser.add_argument(
-        "--timeout",
-        type=partial(at_least, 1),
-        default=180,
-        metavar="SECONDS",
-        help="seconds to wait for an answer; a large model has to be loaded for the first one "
-        "(default: %(default)s)",
-    )
+    add_reaching(parser, timeout_s=180)
     parser.add_argument("--json", action="store_true", help="write JSON instead of text")
     add_home(parser)
     parser.set_defaults(run=run)
@@ -94,7 +90,9 @@ def run(arguments: argparse.Namespace) -> int:
         sections: dict[str, list[Check]] = {}
         for name, checks in _sections(arguments):
             progress(f"looking at {name}", 0, 0)
-            sections[name] = list(checks)
+            sections[name] = [
+                replace(check, advice=own_options(check.advice, arguments)) for check in checks
+            ]
     found = [check for listed in sections.values() for check in listed]
     problems = [check for check in found if check.state == "problem"]
     if arguments.json:
@@ -120,7 +118,7 @@ def _sections(arguments: argparse.Namespace) -> Iterator[tuple[str, Iterator[Che
     from pytest_llmclf.backends.connect import ConnectSettings
     from pytest_llmclf.commands import checks
 
-    settings = ConnectSettings(timeout_s=arguments.timeout, start_timeout_s=arguments.timeout)
+    settings = ConnectSettings(start_timeout_s=arguments.timeout, **reaching(arguments))
     yield "what is installed", checks.installed()
     yield "llama-server", checks.llama_server()
     yield "ollama", checks.ollama(settings)

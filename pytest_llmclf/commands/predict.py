@@ -20,8 +20,10 @@ from pytest_llmclf.commands.project import (
     HOME_FOLDER,
     add_command,
     add_home,
+    add_reaching,
     at_least,
     described,
+    reaching,
 )
 from pytest_llmclf.errors import (
     BackendError,
@@ -145,6 +147,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add(
         "--attempts",
+        "--llmclf-attempts",
         type=whole,
         default=8,
         metavar="N",
@@ -159,28 +162,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="how long a server that was reached is waited for when it is away or busy; "
         "0: not at all (default: %(default)g)",
     )
-    add(
-        "--timeout",
-        "--llmclf-timeout",
-        type=whole,
-        default=120,
-        metavar="SECONDS",
-        help="seconds to wait for one answer (default: %(default)s)",
-    )
-    add(
-        "--allow-remote",
-        "--llmclf-allow-remote",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="let pictures leave this machine for HOST; may repeat",
-    )
-    add(
-        "--pull",
-        "--llmclf-pull",
-        action="store_true",
-        help="let Ollama download a model that it lacks",
-    )
+    add_reaching(parser, timeout_s=120)
     add_home(parser)
     parser.set_defaults(run=run)
 
@@ -257,9 +239,7 @@ def _connect_settings(arguments: argparse.Namespace) -> ConnectSettings:
     servers = arguments.servers or os.environ.get("OLLAMA_HOST", "")
     return ConnectSettings(
         ollama_hosts=tuple(part.strip() for part in servers.split(",") if part.strip()),
-        allow_remote=frozenset(host.strip().lower() for host in arguments.allow_remote),
-        timeout_s=arguments.timeout,
-        pull=arguments.pull,
+        **reaching(arguments),
     )
 
 
@@ -377,12 +357,16 @@ def _say(end: _End, store: Path, failures: Path, *, at_once: bool) -> None:
 
 
 def _judging(arguments: argparse.Namespace, home: Path, declared_in: Path, model: str) -> str:
-    """The pytest call that judges the answers."""
+    """The pytest call that judges the answers, without passwords of servers."""
+    from pytest_llmclf.backends.spec import without_users
+
     words = ["pytest", str(declared_in), "--llmclf-model", model]
     if arguments.servers:
-        words = [f"OLLAMA_HOST={arguments.servers}", *words]
+        words = [f"OLLAMA_HOST={without_users(arguments.servers)}", *words]
     for host in arguments.allow_remote:
         words += ["--llmclf-allow-remote", host]
+    for host in arguments.allow_clear_key:
+        words += ["--llmclf-allow-clear-key", host]
     if home != Path.cwd() / HOME_FOLDER:
         words += ["--llmclf-home", str(home)]
     return shlex.join(words)

@@ -93,7 +93,6 @@ def check_sight(spec: str, settings: ConnectSettings) -> Check:
             # Why this one answers, where it was the choice of ``auto``.
             return replace(check, advice=check.advice or model.reason)
     except LlmclfError as error:
-        # What a backend advises about remote hosts is an option of pytest's.
         return Check(
             state="problem",
             subject=without_user(spec),

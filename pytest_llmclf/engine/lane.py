@@ -79,6 +79,7 @@ class Lane:
         # answer is known.
         self._limit = 1
         self._failures = 0
+        self._answered = False
         self._pending: OrderedDict[JobKey, Job] = OrderedDict()
         self._held: list[Taken] = []
         # In hand or held, or answered and not yet collected by its test.
@@ -136,6 +137,7 @@ class Lane:
         self.patience.note_answer()
         with self._lock:
             self._failures = 0
+            self._answered = True
             self.set_limit(in_flight)
 
     def give_up(self, error: BackendError) -> BackendError:
@@ -145,10 +147,16 @@ class Lane:
             return self.given_up
 
     def note_failure(self, error: BackendError, give_up_after: int) -> None:
-        """Note that a job was lost; after so many in a row that may pass, the model is given up."""
-        if not error.retryable:
-            return
+        """Note that a job was lost, and give the model up where no further one can do better.
+
+        That is after so many in a row that may pass, and at once after an error of the model itself
+        (it takes no images, the server wants a key) before the first answer.
+        """
         with self._lock:
+            if error.of_model and not self._answered and self.given_up is None:
+                self.given_up = error
+            if not error.retryable:
+                return
             self._failures += 1
             if self._failures >= give_up_after:
                 self.give_up(

@@ -85,6 +85,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="let pictures leave this machine for HOST (nothing but loopback is used otherwise)",
     )  # fmt: skip
     add(
+        "--llmclf-allow-clear-key", action="append", dest="llmclf_allow_clear_key",
+        metavar="HOST", default=None,
+        help="let a key or password go to HOST unencrypted (otherwise over TLS or to this machine "
+        "only)",
+    )  # fmt: skip
+    add(
         "--llmclf-in-flight", type=_at_least(int, 1), dest="llmclf_in_flight", metavar="N",
         default=None, help="requests in flight a model (default: learnt from how fast each server "
         "answers; twice the slots of a llama-server that is started for the run)",
@@ -149,7 +155,10 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("llmclf_inconclusive", "what an undecided gate does: fail or allow", default="")
     parser.addini("llmclf_tolerance", "largest net loss against a baseline", default="")
     parser.addini("llmclf_server_wait", "minutes that a server is waited for", default="")
-    parser.addini("llmclf_allow_remote", "hosts that pictures may be sent to", "linelist", [])
+    parser.addini("llmclf_allow_remote", "hosts that images may be sent to", "linelist", [])
+    parser.addini(
+        "llmclf_allow_clear_key", "hosts that keys may be sent to unencrypted", "linelist", []
+    )
 
 
 def check_options(config: pytest.Config) -> None:
@@ -262,6 +271,7 @@ def read_settings(config: pytest.Config) -> Settings:
     if option.llmclf_home is not None:
         home = _absolute(config, option.llmclf_home)
     remote = [*(option.llmclf_allow_remote or ()), *config.getini("llmclf_allow_remote")]
+    clear = [*(option.llmclf_allow_clear_key or ()), *config.getini("llmclf_allow_clear_key")]
     return Settings(
         root=config.rootpath,
         home=home,
@@ -271,6 +281,7 @@ def read_settings(config: pytest.Config) -> Settings:
         strict=option.llmclf_strict,
         record=None if option.llmclf_record is None else _absolute(config, option.llmclf_record),
         allow_remote=frozenset(host.strip().lower() for host in remote),
+        allow_clear_key=frozenset(host.strip().lower() for host in clear),
         asking=asking,
         timeout_s=option.llmclf_timeout,
         pull=option.llmclf_pull,

@@ -235,6 +235,7 @@ class Run:
 
         settings = ConnectSettings(
             allow_remote=self.settings.allow_remote,
+            allow_clear_key=self.settings.allow_clear_key,
             timeout_s=self.settings.timeout_s,
             pull=self.settings.pull,
         )

@@ -13,9 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_llmclf.answer import Answer
-from pytest_llmclf.backends.ollama import OllamaBackend, has_model, probe
+from pytest_llmclf.backends.ollama import OllamaBackend
 from pytest_llmclf.backends.ollama_derive import derived_name
 from pytest_llmclf.backends.ollama_listing import list_models
+from pytest_llmclf.backends.ollama_status import OllamaStatus, has_model, probe
 from pytest_llmclf.backends.openai import OpenAIBackend
 from pytest_llmclf.confidence import class_probabilities
 from pytest_llmclf.errors import BackendError
@@ -121,7 +122,7 @@ def ask_ollama(path: str, reply: bytes, *, handled: bool = True) -> None:
     running.replies = {**sound, path: reply}
     running.otherwise = http(b"404 page not found", 404)
     status = probe(running.address, TIMEOUT_S)
-    if status is not None:
+    if isinstance(status, OllamaStatus):
         has_model(status, "llava")
     list_models(running.address, TIMEOUT_S)
     backend = OllamaBackend(modelfile=PLAIN, address=running.address, timeout_s=TIMEOUT_S)

@@ -33,6 +33,7 @@ class Model:
         template: Its template.
         parameters: Its parameters.
         messages: Its examples.
+        remote: ``remote_host`` and ``remote_model`` of one that another machine runs.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Model:
     template: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     messages: list[dict[str, str]] = field(default_factory=list)
+    remote: dict[str, str] = field(default_factory=dict)
 
     def shown(self) -> dict[str, Any]:
         """The body of `show`: the recorded one with what was derived over it."""
@@ -60,7 +62,7 @@ class Model:
         body["parameters"] = "\n".join(f"{name:<30} {_quoted(value)}" for name, value in pairs)
         body["template"] = self.template
         body["system"] = self.system or ""
-        return body
+        return {**body, **self.remote}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Seen:
     method: str
     path: str
     body: Any
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class OllamaReplay(Served):
@@ -115,6 +118,10 @@ class OllamaReplay(Served):
         """Bodies of the requests to a path."""
         return [seen.body for seen in self.seen if seen.path == path]
 
+    def run_elsewhere(self, name: str, host: str = "https://ollama.com:443") -> None:
+        """Pass questions to a model on to another machine from here on, as cloud models are."""
+        self._models[_full(name)].remote = {"remote_host": host, "remote_model": name}
+
     def change_base(self, name: str) -> None:
         """Give a model another digest, as pulling a newer version does."""
         self._models[f"{name}:latest"].digest = hashlib.sha256(b"newer").hexdigest()
@@ -145,7 +152,8 @@ class OllamaReplay(Served):
 
     def _tag(self, model: Model) -> dict[str, Any]:
         tag = dict(exchange("022").body["models"][0])
-        return {**tag, "name": model.name, "model": model.name, "digest": model.digest}
+        named = {"name": model.name, "model": model.name, "digest": model.digest}
+        return {**tag, **named, **model.remote}
 
     def _store(self, digest: str, data: bytes) -> Exchange:
         if digest in self._blobs:
@@ -178,6 +186,7 @@ class OllamaReplay(Served):
             template=body.get("template", base.template),
             parameters={**base.parameters, **(body.get("parameters") or {})},
             messages=body.get("messages") or base.messages,
+            remote=base.remote,
         )
         for attribute, value in self.break_create.items():
             setattr(self._models[name], attribute, value)
@@ -226,7 +235,9 @@ def _handler(  # noqa: C901 - a class made around the server that it serves
             json_body = self.headers.get("Content-Type", "").startswith("application/json")
             is_blob = self.path.startswith("/api/blobs/")
             body = json.loads(data) if data and json_body and not is_blob else data or None
-            answer = replay.answer(Seen(self.command, self.path, body))
+            answer = replay.answer(
+                Seen(self.command, self.path, body, {k.lower(): v for k, v in self.headers.items()})
+            )
             if answer == "silence":
                 threading.Event().wait(3)  # longer than any test waits
             if isinstance(answer, str):

@@ -18,7 +18,8 @@ import pytest
 from benchmarks.stub_ollama import StubOllama
 from benchmarks.stub_ollama.faults import REFUSALS
 from pytest_llmclf.backends.address import parse_address
-from pytest_llmclf.backends.ollama import OllamaBackend, probe
+from pytest_llmclf.backends.ollama import OllamaBackend
+from pytest_llmclf.backends.ollama_status import OllamaStatus, probe
 from pytest_llmclf.modelfile import parse as parse_modelfile
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def test_backend_derives(stub: StubOllama) -> None:
     """This package's backend finds it, derives a model there and is satisfied with it."""
     address = parse_address(stub.url)
     status = probe(address)
-    assert status is not None
+    assert isinstance(status, OllamaStatus)
     assert "llava:7b" in status.models
     backend = OllamaBackend(modelfile=parse_modelfile(MODELFILE, "test"), address=address)
     try:

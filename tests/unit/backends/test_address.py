@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.backends.address import Address, parse_address, parse_addresses
-from pytest_llmclf.backends.transport import client_settings
 from pytest_llmclf.errors import RemoteRefused, SettingsError
 
 
@@ -106,11 +105,3 @@ def test_passwords_stay_out_of_sight() -> None:
     with pytest.raises(SettingsError) as caught:
         parse_address("ftp://user:secret@host")
     assert "secret" not in str(caught.value)
-
-
-def test_the_environment_cannot_divert_loopback() -> None:
-    """Proxies of the environment and redirects are not for servers on this machine."""
-    local = client_settings(parse_address("localhost"), 5)
-    remote = client_settings(parse_address("example.com"), 5)
-    assert (local["trust_env"], local["follow_redirects"]) == (False, False)
-    assert (remote["trust_env"], remote["follow_redirects"]) == (True, False)

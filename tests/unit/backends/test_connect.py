@@ -10,7 +10,7 @@ import pytest
 
 from pytest_llmclf import errors
 from pytest_llmclf.backends import connect as connect_module
-from pytest_llmclf.backends import ollama as ollama_backend
+from pytest_llmclf.backends import ollama_status
 from pytest_llmclf.backends.connect import (
     MICRO,
     Connections,
@@ -91,7 +91,7 @@ def test_auto_takes_the_embedded_model_without_ollama(nowhere: ConnectSettings) 
 def test_auto_never_leaves_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A remote `OLLAMA_HOST` is not even looked at unless it was allowed."""
     monkeypatch.setenv("OLLAMA_HOST", "http://gpu.example:11434")
-    monkeypatch.setattr(ollama_backend, "probe", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(ollama_status, "probe", lambda *_, **__: pytest.fail("asked"))
     spec, reason = resolve_auto(LLAVA_FILE, ConnectSettings())
     assert spec == MICRO
     assert "--llmclf-allow-remote gpu.example" in reason

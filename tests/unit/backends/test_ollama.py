@@ -14,7 +14,8 @@ import pytest
 
 from pytest_llmclf import errors
 from pytest_llmclf.backends.address import Address
-from pytest_llmclf.backends.ollama import OllamaBackend, has_model, probe
+from pytest_llmclf.backends.ollama import OllamaBackend
+from pytest_llmclf.backends.ollama_status import OllamaStatus, has_model, probe
 from tests.ollama_replay import all_exchanges, exchange
 from tests.unit.backends.ollama_models import MICRO, Connect, question
 from tests.unit.backends.test_ollama_errors import EXPECTED
@@ -225,7 +226,7 @@ def test_a_dead_server_says_how_to_start_it(picture: bytes) -> None:
         assert caught.value.retryable
         backend.close()
         backend.close()
-        assert probe(address) is None
+        assert isinstance(probe(address), errors.ServerUnreachable)
 
 
 def test_another_machine_is_refused() -> None:
@@ -248,7 +249,7 @@ def test_a_proxy_of_the_environment_is_not_used(
 def test_a_probe_tells_version_and_models(server: OllamaReplay) -> None:
     """One look says what runs there; `llava` is `llava:latest`."""
     status = probe(server.address)
-    assert status is not None
+    assert isinstance(status, OllamaStatus)
     assert status.version == "0.33.0-rc2"
     assert has_model(status, "micro-llava")
     assert has_model(status, "micro-llava:latest")

@@ -11,7 +11,8 @@ import pytest
 
 from pytest_llmclf import errors
 from pytest_llmclf.backends.ollama import OllamaBackend
-from pytest_llmclf.backends.ollama_derive import _differences, full_name
+from pytest_llmclf.backends.ollama_derive import full_name
+from pytest_llmclf.backends.ollama_verify import differences
 from pytest_llmclf.modelfile import parse
 from tests.ollama_replay import OllamaReplay, exchange
 from tests.unit.backends.ollama_models import MICRO, Connect, question
@@ -150,16 +151,16 @@ def test_real_shows_are_read(number: str) -> None:
         template=body["template"],
         system=body.get("system"),
     )  # fmt: skip
-    assert _differences(wanted, body) == []
+    assert differences(wanted, body) == []
     other = replace(wanted, system="Something else.", template="{{ .Prompt }}", parameters=())
-    assert _differences(other, body) == ["TEMPLATE", "SYSTEM"]
+    assert differences(other, body) == ["TEMPLATE", "SYSTEM"]
 
 
 def test_a_show_that_cannot_be_parsed_is_searched() -> None:
     """Base models bring licences of every kind; the system text is still found."""
     body = {**exchange("023").body, "modelfile": 'LICENSE """a"""b\nSYSTEM You are terse.\n'}
-    assert _differences(replace(MICRO, parameters=(), system="You are terse."), body) == []
-    assert _differences(replace(MICRO, parameters=(), system="Else."), body) == ["SYSTEM"]
+    assert differences(replace(MICRO, parameters=(), system="You are terse."), body) == []
+    assert differences(replace(MICRO, parameters=(), system="Else."), body) == ["SYSTEM"]
 
 
 def test_a_missing_model_says_what_to_run(connect_ollama: Connect) -> None:

@@ -9,6 +9,7 @@ import pytest
 from pytest_llmclf import errors
 from pytest_llmclf.backends import http_errors, ollama_errors
 from pytest_llmclf.backends.address import Address
+from pytest_llmclf.backends.redact import Redactor
 from tests.ollama_replay import Exchange, all_exchanges
 
 ADDRESS = Address(host="127.0.0.1", port=11434)
@@ -171,14 +172,18 @@ def test_no_exception_of_a_client_is_forgotten() -> None:
 @pytest.mark.parametrize("kind", EXCEPTIONS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
 def test_an_exception_has_its_type(kind: type[Exception]) -> None:
     """Each exception maps to one type with a remedy."""
-    mapped = ollama_errors.from_exception(_raised(kind), address=ADDRESS, model="llava")
+    mapped = ollama_errors.from_exception(
+        _raised(kind), address=ADDRESS, model="llava", redactor=Redactor()
+    )
     assert type(mapped) is EXCEPTIONS[kind]
     assert mapped.remedy
 
 
 def test_a_dead_server_says_how_to_start_it() -> None:
     """The remedy is a command."""
-    mapped = ollama_errors.from_exception(ConnectionError(), address=ADDRESS, model="llava")
+    mapped = ollama_errors.from_exception(
+        ConnectionError(), address=ADDRESS, model="llava", redactor=Redactor()
+    )
     assert "ollama serve" in mapped.remedy
 
 
@@ -215,7 +220,8 @@ def test_a_server_cannot_move_the_cursor() -> None:
     ("status", "kind"),
     [
         (302, errors.RemoteRefused),
-        (401, errors.RequestRejected),
+        (401, errors.AccessRefused),
+        (403, errors.RequestRejected),
         (408, errors.RequestTimedOut),
         (429, errors.ServerOverloaded),
         (500, errors.ServerFailed),

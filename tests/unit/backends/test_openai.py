@@ -154,7 +154,7 @@ def test_another_protocol_is_a_bad_answer(
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (401, {"error": {"message": "Incorrect API key provided"}}, errors.RequestRejected),
+        (401, {"error": {"message": "Incorrect API key provided"}}, errors.AccessRefused),
         (404, {"error": {"message": "The model `x` does not exist"}}, errors.ModelMissing),
         (400, {"error": {"message": "image input is not supported - hint: if this is unexpected, "
                                     "you may need to provide the mmproj"}}, errors.ModelCannotSee),
@@ -194,7 +194,7 @@ def test_an_error_has_its_type_and_a_remedy(
         ({"message": "slow down", "code": "429"}, errors.ServerOverloaded),
         ({"message": "no", "type": "rate_limit_error"}, errors.ServerOverloaded),
         ({"message": "bad seed", "type": "invalid_request_error"}, errors.RequestRejected),
-        ({"message": "who?", "type": "authentication_error"}, errors.RequestRejected),
+        ({"message": "who?", "type": "authentication_error"}, errors.AccessRefused),
         ({"message": "model `x` does not exist"}, errors.ModelMissing),
     ],
 )
@@ -275,7 +275,7 @@ def test_a_wrong_key_is_said_at_once(
 ) -> None:
     """A refused list is not taken for a missing one."""
     chat.answers["/v1/models"] = (401, {"error": {"message": "no"}})
-    with pytest.raises(errors.RequestRejected, match="OPENAI_API_KEY"):
+    with pytest.raises(errors.AccessRefused, match="OPENAI_API_KEY"):
         connect().identify()
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.backends.address import Address
-from pytest_llmclf.backends.ollama import OllamaBackend, probe
+from pytest_llmclf.backends.ollama import OllamaBackend
 from pytest_llmclf.backends.ollama_listing import list_models
+from pytest_llmclf.backends.ollama_status import probe
 from pytest_llmclf.backends.openai import OpenAIBackend
 from pytest_llmclf.errors import BackendError, RemoteRefused
 from pytest_llmclf.modelfile import parse
@@ -123,7 +124,7 @@ def test_a_redirect_to_itself_ends() -> None:
 def test_looking_does_not_follow_either() -> None:
     """An Ollama that points elsewhere is none that answers."""
     with CountingServer() as other, CountingServer((302, other.address.url)) as first:
-        assert probe(first.address, 2) is None
+        assert isinstance(probe(first.address, 2), RemoteRefused)
         assert list_models(first.address, 2) == ()
         assert other.arrived == []
 

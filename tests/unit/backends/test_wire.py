@@ -14,6 +14,7 @@ from pytest_llmclf.backends import wire as wires
 from pytest_llmclf.backends.address import Address, parse_address
 from pytest_llmclf.backends.ollama import OllamaBackend
 from pytest_llmclf.backends.openai import OpenAIBackend
+from pytest_llmclf.backends.proxy import proxy_for
 from pytest_llmclf.backends.wire import ConnectionBroken, Wire
 from pytest_llmclf.modelfile import parse
 from pytest_llmclf.request import Request
@@ -185,7 +186,7 @@ def test_nobody_there_is_told_apart() -> None:
 def test_a_key_cannot_add_a_header() -> None:
     """A line end in a secret is refused, and the secret not repeated."""
     with pytest.raises(errors.RequestRejected) as caught:
-        Wire(parse_address("localhost"), where="it", headers={"Authorization": "Bearer a\r\nX: 1"})
+        Wire(parse_address("localhost"), where="it", key="a\r\nX: 1")
     assert "Bearer" not in str(caught.value)
 
 
@@ -212,7 +213,7 @@ def test_a_proxy_is_for_other_machines_only(monkeypatch: pytest.MonkeyPatch) -> 
         assert proxy.requests[0].startswith(b"GET http://gpu.example:99/x HTTP/1.1\r\nHost: gpu.")
         assert b"Proxy-Authorization: Basic " in proxy.requests[0]
         monkeypatch.setenv("NO_PROXY", "gpu.example")
-        assert wires._proxy_for(parse_address("http://gpu.example:99")) is None
+        assert proxy_for(parse_address("http://gpu.example:99")) is None
 
 
 def test_an_encrypted_server_is_reached_through_a_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,133 @@
+"""A model that a server on this machine passes on to another one counts as that other one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmclf.backends.connect import MICRO as EMBEDDED
+from pytest_llmclf.backends.connect import Connections, ConnectSettings, resolve_auto
+from pytest_llmclf.backends.ollama_listing import list_models
+from pytest_llmclf.backends.spec import parse_spec
+from pytest_llmclf.commands import checks, describe
+from pytest_llmclf.errors import RemoteRefused
+from tests.ollama_replay import OllamaReplay, exchange
+from tests.unit.backends.ollama_models import MICRO, question
+from tests.unit.commands.command import call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.unit.backends.ollama_models import Connect
+
+HOSTS = ("https://ollama.com:443", "ollama.com", "HTTPS://OLLAMA.COM", "https://192.0.2.7:443")
+ODD_HOSTS = ("ftp://x", "https://a b", "127.0.0.1.example.com", "http://[::2]", "0", "localhost.x")
+
+
+@pytest.fixture
+def cloud() -> Iterator[OllamaReplay]:
+    """An Ollama on this machine whose model runs elsewhere."""
+    with OllamaReplay() as server:
+        server.run_elsewhere("micro-llava")
+        yield server
+
+
+def settings_for(server: OllamaReplay, *allowed: str) -> ConnectSettings:
+    """As a run with that server would have them."""
+    return ConnectSettings(ollama_hosts=(server.address.url,), allow_remote=frozenset(allowed))
+
+
+@pytest.mark.parametrize("host", [*HOSTS, *ODD_HOSTS])
+def test_no_image_goes_there(
+    server: OllamaReplay, connect_ollama: Connect, picture: bytes, host: str
+) -> None:
+    """Nothing is derived, and no chat is sent: neither asked directly nor through a pool."""
+    server.run_elsewhere("micro-llava", host)
+    with pytest.raises(RemoteRefused, match="is run by"):
+        connect_ollama().ask(question(picture))
+    connections = Connections(settings_for(server))
+    with pytest.raises(RemoteRefused, match="is run by"):
+        connections.connect(parse_spec("ollama:micro-llava"), MICRO)
+    connections.close()
+    assert server.sent("/api/create") == server.sent("/api/chat") == []
+
+
+def test_the_message_has_the_option_that_allows_it(cloud: OllamaReplay) -> None:
+    """And with it the model is asked, and its identity says who runs it."""
+    connections = Connections(settings_for(cloud))
+    with pytest.raises(RemoteRefused) as caught:
+        connections.connect(parse_spec("ollama:micro-llava"), MICRO)
+    assert caught.value.remedy == "if that is wanted, say --llmclf-allow-remote ollama.com"
+    connections.close()
+    allowed = Connections(settings_for(cloud, "ollama.com"))
+    identity = allowed.connect(parse_spec("ollama:micro-llava"), MICRO).identify()
+    allowed.close()
+    assert identity.details["run by"] == "https://ollama.com:443"
+
+
+def test_a_model_that_only_its_facts_give_away(
+    server: OllamaReplay, connect_ollama: Connect, picture: bytes
+) -> None:
+    """A list that leaves it out is not believed: ``show`` is looked at before the first image."""
+    server.run_elsewhere("micro-llava")
+    tag = server._tag
+    server._tag = lambda model: tag(replace(model, remote={}))  # type: ignore[method-assign]
+    with pytest.raises(RemoteRefused, match=r"ollama\.com"):
+        connect_ollama().ask(question(picture))
+    assert server.sent("/api/chat") == []
+
+
+@pytest.mark.parametrize(
+    "marks", [{"remote_host": "https://x.example"}, {"remote_model": "m"}, {"remote_host": 7}]
+)
+def test_a_model_that_only_its_answer_gives_away(
+    server: OllamaReplay, connect_ollama: Connect, picture: bytes, marks: dict[str, object]
+) -> None:
+    """Its answer is no answer, and no second image is sent, whoever asks."""
+    backend = connect_ollama()
+    sound = exchange("105")
+    server.force(replace(sound, body={**sound.body, **marks}))
+    for _ in range(3):
+        with pytest.raises(RemoteRefused):
+            backend.ask(question(picture))
+    assert len(server.sent("/api/chat")) == 1
+
+
+def test_a_model_of_this_machine_is_none(server: OllamaReplay) -> None:
+    """A server that passes questions to another one beside it stays on this machine."""
+    server.run_elsewhere("micro-llava", "http://127.0.0.1:11500")
+    connections = Connections(settings_for(server))
+    connections.connect(parse_spec("ollama:micro-llava"), MICRO).identify()
+    connections.close()
+
+
+@pytest.mark.parametrize("allowed", [(), ("ollama.com",)])
+def test_auto_never_chooses_it(cloud: OllamaReplay, allowed: tuple[str, ...]) -> None:
+    """The embedded model answers, and the reason says why."""
+    spec, reason = resolve_auto(MICRO, settings_for(cloud, *allowed))
+    assert spec == EMBEDDED
+    assert "micro-llava run by https://ollama.com:443, which is another machine" in reason
+
+
+def test_the_doctor_shows_it(cloud: OllamaReplay) -> None:
+    """In the list of what the server has."""
+    found = [check.found for check in checks.ollama(settings_for(cloud))]
+    assert any(
+        "micro-llava" in each and "run by https://ollama.com:443, not on this machine" in each
+        for each in found
+    )
+    assert [model.remote for model in list_models(cloud.address)] == ["https://ollama.com:443", ""]
+
+
+def test_describe_refuses_it(
+    cloud: OllamaReplay, picture: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A single image is as private as a thousand."""
+    monkeypatch.setenv("OLLAMA_HOST", cloud.address.url)
+    (tmp_path / "7.png").write_bytes(picture)
+    with pytest.raises(RemoteRefused, match=r"ollama\.com"):
+        call(describe, "describe", str(tmp_path / "7.png"), "--model", "ollama:micro-llava")
+    assert cloud.sent("/api/chat") == []
