@@ -14,7 +14,10 @@ from pytest_llmclf.answer import Answer
 from pytest_llmclf.comparison import compare_predictions
 from pytest_llmclf.comparison.prediction import prediction
 from pytest_llmclf.gate import Gate
+from pytest_llmclf.label import Label
 from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.prompt import Instructions
+from pytest_llmclf.provenance import Difference, ProvenanceChange
 from pytest_llmclf.render.page import page_of
 from pytest_llmclf.report import DatasetFacts, Verdict
 from pytest_llmclf.request import ModelIdentity
@@ -233,6 +236,11 @@ def hostile() -> Page:
         ),
         notes=HOSTILE,
         instructions="\n".join(HOSTILE),
+        full_instructions=Instructions(
+            system="\n".join(HOSTILE), turns=tuple(zip(HOSTILE, HOSTILE, strict=True)),
+            question=HOSTILE[0], labels=tuple(map(Label, labels)), prompt="\n".join(HOSTILE),
+            options=dict.fromkeys(HOSTILE, HOSTILE[0]), reader=HOSTILE[1],
+        ),
     )  # fmt: skip
     changed = {one.case: prediction(one) for one in outcomes}
     first = outcomes[0].case
@@ -248,7 +256,15 @@ def hostile() -> Page:
         title=HOSTILE[1],
         baselines={
             (found.evaluation, found.model): compare_predictions(
-                changed, {one.case: prediction(one) for one in outcomes}, notes=HOSTILE
+                changed,
+                {one.case: prediction(one) for one in outcomes},
+                notes=HOSTILE,
+                provenance=ProvenanceChange(
+                    differing=(
+                        Difference(what=HOSTILE[0], before="a", now=HOSTILE[1], diff=HOSTILE),
+                    ),
+                    same=HOSTILE,
+                ),
             )
         },
         settings=dict(zip(HOSTILE, HOSTILE, strict=True)),

@@ -22,8 +22,10 @@ from pytest_llmclf.backends.replay import Recorder, ReplayBackend
 from pytest_llmclf.columns import SCHEMA
 from pytest_llmclf.comparison import Change, Comparison
 from pytest_llmclf.errors import LlmclfError, SettingsError
-from pytest_llmclf.label import LabelSet
+from pytest_llmclf.label import Label, LabelSet
 from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.prompt import Instructions
+from pytest_llmclf.provenance import Difference, ProvenanceChange
 from pytest_llmclf.readers import read_label
 from pytest_llmclf.render import files
 from pytest_llmclf.render.comparison import baseline_lines
@@ -71,6 +73,19 @@ BASELINE = Comparison(
     changes=(Change(case="b", kind="fixed", expected="cat", was="dog", now="cat"),),
     unanswered=("c",),
     notes=("another prompt",),
+    provenance=ProvenanceChange(
+        differing=(Difference(what="instructions", before="a", now="b", diff=("-a", "+b")),),
+        same=("images",),
+        unknown=("model",),
+    ),
+)
+TOLD = Instructions(
+    system="Be brief.",
+    turns=(("user", "Hi"),),
+    question="Which?",
+    labels=(Label("cat", synonyms=("kitten",)), Label("dog")),
+    prompt="Which?",
+    options={"seed": 1},
 )
 
 
@@ -84,6 +99,7 @@ def summary() -> str:
         outcomes=[Outcome.from_json(outcome("a")), Outcome.from_json(outcome("b"))],
         identity=ModelIdentity(backend="ollama", name="llava", digest="sha256:1"),
         collected=2,
+        full_instructions=TOLD,
     )
     return json.dumps(
         {
@@ -173,7 +189,8 @@ def test_damaged_files(changes: list[tuple[int, bytes]], first: bool, kept: floa
 
 
 keys = st.sampled_from(["evaluation", "model", "identity", "dataset", "ledger", "order", "notes",
-                        "duration_s", "instructions", "stop_error", "stop_rule",
+                        "duration_s", "instructions", "full_instructions", "tool", "stop_error",
+                        "stop_rule",
                         "modelfile_digest"])  # fmt: skip
 
 

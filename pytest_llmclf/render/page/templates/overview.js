@@ -227,7 +227,9 @@ function unread(section) {
       {},
       `${plural(count, "image")}: `,
       text ? el("q", {}, foreign(text)) : "nothing said",
-      ` (${reason}) `,
+      " (",
+      foreign(reason),
+      ") ",
     ),
   );
   return [
