@@ -239,6 +239,15 @@ class Assignment:
             repeat=repeat,
         )
 
+    def not_set_up(self, case: Case, why: str) -> Outcome:
+        """The outcome of a case whose test broke before its answer was there."""
+        return replace(
+            self.not_needed(case),
+            kind="error",
+            reason="setup",
+            message=f"its test could not be set up: {why}",
+        )
+
     def not_needed(self, case: Case) -> Outcome:
         """The outcome of a case that was not asked about, its gates being decided."""
         return Outcome(

@@ -57,7 +57,8 @@ COLUMNS: Final = (
         "kind",
         "category",
         "`correct`, `misclassified`, `unparsed` (an answer, but no label in it), `error` (no "
-        "answer), `not_needed` (the gates were already decided) or `lost` (never reported)",
+        "answer), `not_needed` (the gates were already decided), `not_run` (the session "
+        "stopped before) or `lost` (never reported)",
     ),
     _column("reason", "category", "why there is no label, or no answer"),
     _column("message", "text", "message of an error, with its remedy"),

@@ -9,6 +9,7 @@ unparsed         accuracy, recall of the expected class; of no precision, since 
                  answer names no class
 error            none: there is no answer (its own column and rate)
 not_needed       none: it was not asked (its own count)
+not_run          none: the session stopped before it (its own count)
 lost             none: nobody knows (its own count; see `ledger.Ledger`)
 ===============  ==================================================================
 
@@ -191,6 +192,7 @@ class Confusion:
         error: n: images without an answer, by actual class.
         not_needed: Images not asked since the gates were decided.
         lost: Images collected but never reported.
+        not_run: Images not run since the session stopped.
     """
 
     labels: tuple[str, ...]
@@ -199,6 +201,7 @@ class Confusion:
     error: tuple[int, ...]
     not_needed: int = 0
     lost: int = 0
+    not_run: int = 0
 
     def __post_init__(self) -> None:
         size = len(self.labels)
@@ -227,7 +230,7 @@ class Confusion:
                     pairs[outcome.expected, str(outcome.predicted)] += 1
                 case "unparsed" | "error":
                     kinds[outcome.expected, outcome.kind] += 1
-                case "not_needed" | "lost":
+                case "not_needed" | "not_run" | "lost":
                     rest[outcome.kind] += 1
         return cls(
             labels=tuple(labels),
@@ -236,6 +239,7 @@ class Confusion:
             error=tuple(kinds[row, "error"] for row in labels),
             not_needed=rest["not_needed"],
             lost=rest["lost"],
+            not_run=rest["not_run"],
         )
 
     @property

@@ -10,7 +10,9 @@ from pytest_llmclf.answer import Answer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OutcomeKind = Literal["correct", "misclassified", "unparsed", "error", "not_needed", "lost"]
+OutcomeKind = Literal[
+    "correct", "misclassified", "unparsed", "error", "not_needed", "not_run", "lost"
+]
 OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
 
 UnparsedReason = Literal["empty", "refusal", "several-labels", "outside-the-list", "cut-off"]
@@ -43,8 +45,8 @@ class Outcome:
         expected: The case's label.
         kind: How it ended.
         predicted: The label named; only for `correct` and `misclassified`.
-        reason: For `unparsed` an `UnparsedReason`, for `error` a `BackendError.kind` or
-            ``picture``; else ``None``.
+        reason: For `unparsed` an `UnparsedReason`, for `error` a `BackendError.kind`,
+            ``picture``, or ``setup`` where its test broke; else ``None``.
         message: For `error` the message with its remedy; else empty.
         answer: What the model said; ``None`` where it said nothing.
         tags: `Case.tags`.
@@ -91,7 +93,7 @@ class Outcome:
                 raise Misclassified(self.summary())
             case "unparsed":
                 raise Unparsed(self.summary())
-            case "error" | "lost":
+            case "error" | "not_run" | "lost":
                 raise ModelError(self.summary())
 
     def summary(self, width: int = 120) -> str:
@@ -106,6 +108,8 @@ class Outcome:
                 return f"expected {self.expected}, no answer: {self.message}"
             case "not_needed":
                 return f"expected {self.expected}, not asked: the gates were already decided"
+            case "not_run":
+                return f"expected {self.expected}, not run: the session stopped before its end"
             case "lost":
                 return f"expected {self.expected}, lost: collected but never reported"
 

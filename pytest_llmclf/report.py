@@ -360,6 +360,7 @@ def build(
     identity: ModelIdentity | None = None,
     collected: int | None = None,
     deselected: int = 0,
+    skipped: int = 0,
     duration_s: float | None = None,
     notes: Sequence[str] = (),
     modelfile_digest: str = "",
@@ -382,6 +383,7 @@ def build(
         collected: How many outcomes were to come; those that did not are `lost`. Without it
             only outcomes of kind `lost` are.
         deselected: How many were left out on purpose.
+        skipped: How many were left out by their tests.
         duration_s: Seconds from the first question to the last answer.
         notes: Lines for people.
         modelfile_digest: Digest of the Modelfile's content.
@@ -405,7 +407,7 @@ def build(
         model=model,
         identity=identity,
         dataset=dataset,
-        ledger=ledger_of(first, collected, deselected),
+        ledger=ledger_of(first, collected, deselected, skipped),
         outcomes=first,
         confusion=Confusion.from_outcomes(dataset.labels, first),
         duration_s=duration_s,
@@ -423,7 +425,9 @@ def build(
     )
 
 
-def lost(evaluation: str, model: str, case: Case, *, repeat: int = 0) -> Outcome:
+def unheard(
+    evaluation: str, model: str, case: Case, kind: OutcomeKind = "lost", *, repeat: int = 0
+) -> Outcome:
     """The outcome of a case that was collected and of which nothing was heard again."""
     return Outcome(
         evaluation=evaluation,
@@ -432,7 +436,7 @@ def lost(evaluation: str, model: str, case: Case, *, repeat: int = 0) -> Outcome
         case=case.id,
         sha256=case.sha256,
         expected=case.label,
-        kind="lost",
+        kind=kind,
         tags=dict(case.tags),
         repeat=repeat,
     )

@@ -58,6 +58,7 @@ def reread(report: Report, reader: str | ReaderFunction) -> Reread:
         outcomes=outcomes,
         identity=report.identity,
         deselected=report.ledger.deselected,
+        skipped=report.ledger.skipped,
         duration_s=report.duration_s,
         notes=notes,
         modelfile_digest=report.modelfile_digest,

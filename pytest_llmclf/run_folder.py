@@ -282,6 +282,7 @@ def _report(
         identity=ModelIdentity.from_json(entry["identity"]) if entry["identity"] else None,
         collected=ledger.collected,
         deselected=ledger.deselected,
+        skipped=ledger.skipped,
         duration_s=entry.get("duration_s"),
         notes=entry.get("notes", ()),
         modelfile_digest=entry.get("modelfile_digest", ""),

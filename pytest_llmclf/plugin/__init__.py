@@ -6,6 +6,8 @@ module and its options.
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +15,19 @@ import pytest
 
 from pytest_llmclf.marks import is_marked
 from pytest_llmclf.plugin.options import add_options, check_gate_names, check_options
-from pytest_llmclf.plugin.run import gather_reports, is_worker, run_if_any
+from pytest_llmclf.plugin.run import (
+    EVALUATIONS,
+    EVALUATIONS_KEY,
+    gather_reports,
+    is_worker,
+    run_if_any,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from _pytest.terminal import TerminalReporter
     from syrupy.assertion import SnapshotAssertion
 
     from pytest_llmclf.outcome import Outcome
@@ -37,7 +46,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """On an xdist controller, gather the workers' outcomes and take charge of the gates."""
     if is_worker(config):
         return
-    check_options(config)
+    try:
+        check_options(config)
+    except pytest.UsageError as error:
+        _tell_github(str(error))
+        raise
     if config.option.llmclf_stop_early and config.getoption("maxschedchunk", 0) is None:
         # Workers get the random order in small pieces, so that its beginning is known first.
         config.option.maxschedchunk = 1
@@ -83,8 +96,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     from pytest_llmclf.plugin.ledger import book_of
 
-    book_of(config).expect(run, session.items)
-    check_gate_names(config, run)
+    book = book_of(config)
+    book.expect(run, session.items)
+    try:
+        check_gate_names(config, run)
+    except pytest.UsageError as error:
+        book.absences.refused = str(error)
+        raise
     if not config.pluginmanager.hasplugin(DISTRIBUTED):
         from pytest_llmclf.plugin.outcomes import announce
 
@@ -207,15 +225,49 @@ def pytest_report_teststatus(
     return status(report, config)
 
 
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Tell a GitHub runner why a session ended before its first test."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    from pytest_llmclf.plugin.ci import collection_trouble
+
+    broken = collection_trouble(terminalreporter.stats.get("error", []))
+    run = run_if_any(config)
+    if run is not None:
+        from pytest_llmclf.plugin.ledger import book_of
+
+        absences = book_of(config).absences
+        if not absences.began and (absences.refused or broken):
+            _tell_github(absences.refused or broken, terminalreporter)
+    elif config.stash.get(EVALUATIONS_KEY, __name__.partition(".")[0] in broken) and broken:
+        _tell_github(broken, terminalreporter)
+
+
+def _tell_github(text: str, reporter: TerminalReporter | None = None) -> None:
+    """Annotate a job, where a GitHub runner reads what is written."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    from pytest_llmclf.plugin.ci import command
+
+    line = command("error", "pytest: no image was asked about", text)
+    if reporter is None:
+        sys.stderr.write(f"{line}\n")
+    else:
+        reporter.ensure_newline()
+        reporter.write_line(line)
+
+
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     """Stop asking; end every server that was started."""
+    run = run_if_any(session.config)
+    if run is not None and is_worker(session.config):
+        session.config.workeroutput[EVALUATIONS] = True  # type: ignore[attr-defined]
     # syrupy warns when a worker ended without a word to it, as after Ctrl-C; where warnings are
     # errors that would cost the whole report.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "syrupy: received", UserWarning)
         result = yield
-    run = run_if_any(session.config)
     if run is not None:
         run.stop_asking()
     return result

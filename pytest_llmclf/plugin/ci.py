@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from pytest_llmclf.render.markdown import markdown_summary
 
 if TYPE_CHECKING:
@@ -20,8 +22,6 @@ STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 """Names the file that GitHub shows on the page of a job; every step appends to its own."""
 MOST_SUMMARY_BYTES: Final = 1024 * 1024
 """Of a longer file GitHub shows nothing."""
-
-_LEVELS: Final = {"FAIL": "error", "INCONCLUSIVE": "warning"}
 
 
 def write_summaries(
@@ -60,14 +60,44 @@ def on_github(environ: Mapping[str, str] = os.environ) -> bool:
     return environ.get("GITHUB_ACTIONS") == "true"
 
 
-def annotation_lines(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """GitHub workflow commands: an error a failed gate, then a warning an undecided one."""
-    for word, level in _LEVELS.items():
-        for verdict in verdicts:
-            if verdict.word == word:
+def annotation_lines(
+    verdicts: Sequence[Verdict], failing: Callable[[Verdict], bool]
+) -> Iterator[str]:
+    """GitHub workflow commands: an error a gate that fails, then a warning an undecided one.
+
+    Args:
+        verdicts: What the gates came to.
+        failing: Whether a verdict makes the run fail.
+    """
+    levels = [("error" if failing(verdict) else "warning", verdict) for verdict in verdicts]
+    for wanted in ("error", "warning"):
+        for level, verdict in levels:
+            if level == wanted and verdict.word in {"FAIL", "INCONCLUSIVE"}:
                 of = " on ".join(part for part in (verdict.evaluation, verdict.model) if part)
-                title = _property(f"{word}: {of}" if of else word)
-                yield f"::{level} title={title}::{_message(verdict.text)}"
+                yield command(level, f"{verdict.word}: {of}" if of else verdict.word, verdict.text)
+
+
+def collection_trouble(reports: Sequence[pytest.CollectReport | pytest.TestReport]) -> str:
+    """Why files could not be collected, in one line; empty if all could.
+
+    Args:
+        reports: Everything that pytest counts as an error.
+    """
+    found: dict[str, str] = {}
+    for report in reports:
+        if isinstance(report, pytest.CollectReport):
+            lines = [line.strip() for line in report.longreprtext.splitlines() if line.strip()]
+            raised = [line[1:].strip() for line in lines if line.startswith("E ")]
+            found.setdefault(report.nodeid, (raised or lines or ["it could not be collected"])[0])
+    if not found:
+        return ""
+    first, *rest = (f"{place}: {why}" for place, why in found.items())
+    return f"{first} (and {len(rest)} more)" if rest else first
+
+
+def command(level: str, title: str, text: str) -> str:
+    """One GitHub workflow command."""
+    return f"::{level} title={_property(title)}::{_message(text)}"
 
 
 @contextmanager

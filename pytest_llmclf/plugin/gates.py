@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_llmclf.gate import GateFailed, GateInconclusive, judge
+from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE
 from pytest_llmclf.plugin.collect import MODEL_MARK, assignment_of, is_gate
-from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE, book_of
-from pytest_llmclf.plugin.run import RUN_ID_KEY, run_of
+from pytest_llmclf.plugin.ledger import book_of
+from pytest_llmclf.plugin.run import EVALUATIONS, EVALUATIONS_KEY, RUN_ID_KEY, run_of
 from pytest_llmclf.population import population
 from pytest_llmclf.report import Verdict
 from pytest_llmclf.stopped import guarded
-from pytest_llmclf.unread import why_unread
+from pytest_llmclf.unreadable import why_unread
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -75,6 +76,8 @@ def judge_declared(item: pytest.Function) -> None:
         GateInconclusive: Predictions would be committed that lack answers.
     """
     report, book = item.stash[REPORT_KEY], book_of(item.config)
+    if report.ledger.all_skipped:
+        pytest.skip(str(report.ledger.why_none))
     answers = book.begin_gate((report.evaluation, report.model), item.nodeid)
     gates = assignment_of(item).gates
     # An evaluation without gates leaves its verdict to the test's own asserts.
@@ -296,7 +299,7 @@ def judge_orphans(reports: Iterable[Report], run: Run, book: Book) -> list[Verdi
     found = []
     for report in reports:
         key = (report.evaluation, report.model)
-        if key in book.answered_for:
+        if key in book.answered_for or report.ledger.all_skipped:
             continue
         meant = report.evaluation not in run.gated or book.awaits_gate(key)
         gates = run.assignments[key].gates if key in run.assignments and meant else ()
@@ -326,6 +329,12 @@ class DistributedGates:
         """Share the run's id with the workers."""
         config: pytest.Config = node.config  # type: ignore[attr-defined]
         config.stash[RUN_ID_KEY] = node.workerinput["testrunuid"]  # type: ignore[attr-defined]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object) -> None:
+        """Note that a worker had evaluations, whether or not any of it was run."""
+        if EVALUATIONS in (getattr(node, "workeroutput", None) or {}):
+            node.config.stash[EVALUATIONS_KEY] = True  # type: ignore[attr-defined]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE, Absences, skip_note
 from pytest_llmclf.plugin.collect import assignment_of, is_gate, job_of
 from pytest_llmclf.plugin.run import run_if_any
 from pytest_llmclf.provenance import tool_version
 from pytest_llmclf.readers import STRICT, reader_name
-from pytest_llmclf.report import DatasetFacts, Report, Verdict, build, lost
+from pytest_llmclf.report import DatasetFacts, Report, Verdict, build, unheard
 from pytest_llmclf.request import ModelIdentity
 from pytest_llmclf.seeded import seeded_order
 
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.plugin.run import Run
 
 BOOK_KEY = pytest.StashKey["Book"]()
-REPORT_ATTRIBUTE = "llmclf"
-"""On a test report, in JSON built-ins, which survive xdist: ``{"outcome": ..., "repeats": [...],
-"identity": ..., "notices": [...], "store": ..., "finding": ...}`` on an image's, ``{"verdict":
-...}`` on a gate's. A finding is what fails no test, though it is told like an expected failure."""
 
 
 def book_of(config: pytest.Config) -> Book:
@@ -57,6 +54,7 @@ class Book:
     """What was collected and what came of it.
 
     Attributes:
+        absences: What is known of images without an outcome.
         answered_for: By evaluation and model the gate test that answers for the declared gates.
         comparisons: With the committed predictions, by evaluation and model.
         store_notices: What the stores of all processes had to say, each once.
@@ -64,6 +62,7 @@ class Book:
 
     def __init__(self) -> None:
         self.answered_for: dict[tuple[str, str], str] = {}
+        self.absences = Absences()
         self._verdicts: dict[str, list[Verdict]] = {}
         self._gates: set[tuple[str, str]] = set()
         self._excused: set[tuple[str, str]] = set()
@@ -71,6 +70,7 @@ class Book:
         self._expected: dict[tuple[str, str], dict[str, Case]] = {}
         self._outcomes: dict[tuple[str, str], dict[str, tuple[Outcome, ...]]] = {}
         self._watches: dict[tuple[str, str], Watch] = {}
+        self._nodes: dict[tuple[str, str], dict[str, str]] = {}
         self._orders: dict[tuple[str, str], tuple[str, ...]] = {}
         self._run: Run | None = None
         self._identities: dict[tuple[str, str], ModelIdentity] = {}
@@ -92,6 +92,7 @@ class Book:
             if job is not None:
                 cases = self._expected.setdefault(job.assignment.key, {})
                 cases[job.case.id] = job.case
+                self._nodes.setdefault(job.assignment.key, {})[job.case.id] = item.nodeid
         if run.settings.stop_early is not None:
             for key, cases in self._expected.items():
                 self._watch(run, run.assignments[key], cases, items)
@@ -157,6 +158,7 @@ class Book:
 
     def note(self, report: pytest.TestReport) -> Outcome | None:
         """Note the outcome that a test report carries, and return it; ``None`` if there is none."""
+        self.absences.begin(report)
         whole = outcome_on(report)
         if whole is None:
             return None
@@ -225,11 +227,17 @@ class Book:
         return None
 
     def report(self, assignment: Assignment) -> Report:
-        """What is known of an assignment by now; a case not heard of counts as lost."""
+        """What is known of an assignment by now; a case not heard of counts as lost or not run."""
         key = assignment.key
-        expected = self._expected.get(key, {})
+        collected = self._expected.get(key, {})
         outcomes = self._outcomes.get(key, {})
-        missing = [lost(*key, case) for id_, case in expected.items() if id_ not in outcomes]
+        skipped = self.absences.skipped(key, outcomes)
+        expected = {id_: case for id_, case in collected.items() if id_ not in skipped}
+        missing = [
+            unheard(*key, case, self.absences.kind(self._nodes[key][id_]))
+            for id_, case in expected.items()
+            if id_ not in outcomes
+        ]
         dataset = assignment.dataset
         watch = self._watches.get(key)
         ended = self._ended.get(key)
@@ -246,10 +254,12 @@ class Book:
             ),
             outcomes=[*chain.from_iterable(outcomes.values()), *missing],
             identity=self._identities.get(key),
-            deselected=assignment.whole - len(expected),
+            deselected=assignment.whole - len(collected),
+            skipped=len(skipped),
             duration_s=None if ended is None else ended - self._began[key],
             notes=(
                 *dataset.warnings,
+                *skip_note(skipped),
                 *_reader_note(assignment),
                 *self._notices.get(key, ()),
                 *self._strangers(assignment),
@@ -258,7 +268,7 @@ class Book:
             instructions=assignment.instructions.prose,
             full_instructions=assignment.instructions,
             tool=tool_version(),
-            order=self._orders.get(key, ()),
+            order=tuple(id_ for id_ in self._orders.get(key, ()) if id_ not in skipped),
             stop_error=None if self._run is None else self._run.settings.stop_early,
             group=assignment.evaluation.group or "",
             stop_rule=watch.rule if watch is not None and watch.decided else None,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf.outcome import OUTCOME_KINDS, Misclassified, ModelError, Outcome, Unparsed
+from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE, skip_of
 from pytest_llmclf.plugin.collect import job_of
-from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE, outcome_on
+from pytest_llmclf.plugin.ledger import outcome_on
 from pytest_llmclf.plugin.run import run_of
 from pytest_llmclf.render.text import width
 
@@ -67,6 +68,13 @@ def _ends_in(outcome: Outcome) -> str:
     return "setup" if outcome.kind == "not_needed" else "call"
 
 
+def _not_set_up(job: Job, call: pytest.CallInfo[None]) -> Outcome:
+    """The outcome of an image whose test broke before its answer was there."""
+    raised = None if call.excinfo is None else call.excinfo.value
+    lines = str(raised).strip().splitlines() or [""]
+    return job.assignment.not_set_up(job.case, f"{type(raised).__name__}: {lines[0]}")
+
+
 def _askings(job: Job, times: int) -> list[Job]:
     return [job.again(repeat) if repeat else job for repeat in range(times)]
 
@@ -100,13 +108,20 @@ def told_briefly(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Non
 
 def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """Hand the outcome over to the report, and make a finding of what is no failure."""
-    outcomes = item.stash.get(OUTCOMES_KEY, None)
     job = job_of(item)
-    if outcomes is None or job is None:
+    if job is None:
+        return
+    outcomes = item.stash.get(OUTCOMES_KEY, ())
+    skipped = skip_of(job, call, report, outcomes[0] if outcomes else None)
+    broken = report.when == "setup" and report.failed
+    if skipped is not None:
+        setattr(report, REPORT_ATTRIBUTE, {"skipped": skipped})
+    elif broken and not outcomes:
+        outcomes = (_not_set_up(job, call),)
+    if skipped is not None or not outcomes or not (broken or report.when == _ends_in(outcomes[0])):
         return
     outcome, *repeats = outcomes
-    if report.when != _ends_in(outcome):
-        return
+    item.stash.setdefault(OUTCOMES_KEY, ())
     del item.stash[OUTCOMES_KEY]  # pytest keeps every item until the end
     run = run_of(item.config)
     identity = run.engine.identity(job.assignment)
@@ -150,9 +165,11 @@ def status(report: pytest.TestReport, config: pytest.Config) -> Status | None:
         return None
     if "verdict" in carried:
         return _gate_status(report, carried["verdict"])
+    if "outcome" not in carried:
+        return None
     kind, finding = carried["outcome"]["kind"], carried["finding"]
-    if hasattr(report, "wasxfail") and not finding:
-        return None  # the test itself is marked as one that fails
+    if (hasattr(report, "wasxfail") and not finding) or (report.when == "setup" and report.failed):
+        return None  # the test itself is marked as one that fails, or broke by itself
     return _image_status(report, kind, config)
 
 

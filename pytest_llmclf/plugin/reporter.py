@@ -57,11 +57,11 @@ class Reporter:
     ) -> Generator[None, object, object]:
         """Note an image's outcome."""
         outcome = None
-        if hasattr(report, "llmclf"):
+        if run_if_any(self._config) is not None:
             from pytest_llmclf.plugin.ledger import book_of
 
             outcome = book_of(self._config).note(report)
-            if self._thumbnails is not None:
+            if outcome is not None and self._thumbnails is not None:
                 self._thumbnails.add(report)
         with self._properties.told(report, outcome) if self._properties else nullcontext():
             result = yield
@@ -94,6 +94,13 @@ class Reporter:
                 result.user_properties.extend(gate_properties(own))
         return result
 
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note that what has not run yet will not."""
+        if run_if_any(self._config) is not None:
+            from pytest_llmclf.plugin.ledger import book_of
+
+            book_of(self._config).absences.stop(excinfo.value)
+
     # Before those who write files of their own, which then have every gate.
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -104,13 +111,17 @@ class Reporter:
         from pytest_llmclf.plugin.ledger import book_of
 
         book = book_of(self._config)
+        if session.shouldfail or session.shouldstop:
+            book.absences.stop(session.shouldfail or session.shouldstop)
+        if not book.absences.began:
+            return
         reports = book.reports(self._config)
         if (
             self._fails_without_test(run, book, reports)
-            or any(report.ledger.lost or report.ledger.unread for report in reports)
+            or any(report.ledger.never_green for report in reports)
         ) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if any(report.ledger.collected > report.ledger.lost for report in reports):
+        if any(report.ledger.answered or report.ledger.error for report in reports):
             self._write(run, book, reports)
 
     def _fails_without_test(self, run: Run, book: Book, reports: Sequence[Report]) -> bool:
@@ -161,11 +172,17 @@ class Reporter:
         if run is None or self._config.option.collectonly:
             return
         from pytest_llmclf.plugin import ci
+        from pytest_llmclf.plugin.gates import fails
+        from pytest_llmclf.plugin.ledger import book_of
         from pytest_llmclf.plugin.terminal import print_reports
 
+        if not book_of(self._config).absences.began:
+            return
         with ci.commands_stopped(terminalreporter.write_line):
             written = [path for path in (self._folder, self._page) if path is not None]
             verdicts = print_reports(terminalreporter, run, written, self._troubles)
         if ci.on_github():
-            for line in ci.annotation_lines(verdicts):
+            for line in ci.annotation_lines(
+                verdicts, lambda verdict: fails(verdict, run.settings.inconclusive)
+            ):
                 terminalreporter.write_line(line)

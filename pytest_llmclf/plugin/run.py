@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 RUN_KEY = pytest.StashKey["Run"]()
 RUN_ID_KEY = pytest.StashKey[str]()
 REPORTER = "llmclf-reporter"
+EVALUATIONS = "llmclf-evaluations"
+"""In what a worker of xdist leaves behind: that it collected evaluations."""
+EVALUATIONS_KEY = pytest.StashKey[bool]()
+"""The same on the controller, which does not collect where the workers could not."""
 
 
 def is_worker(config: pytest.Config) -> bool:

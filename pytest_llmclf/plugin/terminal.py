@@ -113,9 +113,10 @@ def _unjudged(reports: Sequence[Report], book: Book) -> Iterator[Verdict]:
         key = (report.evaluation, report.model)
         if key in judged:
             continue
-        incomplete = report.ledger.why_incomplete()
-        awaited = book.awaits_gate(key) and key not in book.answered_for
-        why = incomplete or ("its test did not run" if awaited else "none was selected")
+        nothing = report.ledger.why_none if report.ledger.all_skipped else None
+        incomplete = None if nothing else report.ledger.why_incomplete()
+        awaited = not nothing and book.awaits_gate(key) and key not in book.answered_for
+        why = nothing or incomplete or ("its test did not run" if awaited else "none was selected")
         yield Verdict(
             word="INCONCLUSIVE" if incomplete or awaited else "UNGATED",
             text=f"no gate was judged; {why}",

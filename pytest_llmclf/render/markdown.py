@@ -197,7 +197,7 @@ def _section(report: Report) -> Iterator[str]:
     if together:
         yield f"{escaped(together)}  "
     yield from (f"{_counts(report)}  ", f"Accuracy {_accuracy(report)}.", "")
-    why = report.ledger.why_incomplete()
+    why = None if report.ledger.all_skipped else report.ledger.why_incomplete()
     if why:
         yield from (f"⚠️ Incomplete: {escaped(why)}.", "")
     for note in report.notes:

@@ -121,6 +121,7 @@ def ends(ledger: Ledger) -> str:
             (ledger.unparsed, "unparsed"),
             (ledger.error, "without an answer"),
             (ledger.not_needed, "not needed"),
+            (ledger.not_run, "not run"),
             (ledger.lost, "lost"),
         )
         if number

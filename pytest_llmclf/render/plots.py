@@ -126,6 +126,7 @@ def _title(report: Report) -> tuple[tuple[str, int, Color], ...]:
             (ledger.unparsed, "unparsed"),
             (ledger.error, "without an answer"),
             (ledger.not_needed, "not needed"),
+            (ledger.not_run, "not run"),
             (ledger.lost, "lost"),
         )
         if number

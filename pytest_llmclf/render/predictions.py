@@ -23,12 +23,15 @@ _MARKS: dict[OutcomeKind, str] = {
     "unparsed": "?",
     "error": "!",
     "not_needed": "-",
+    "not_run": "!",
     "lost": "!",
 }
 _UNKNOWN: Final = "unknown"
 _TEXT: Final = "# | "
 """Begins a line of the instructions, for a diff when they changed."""
-_NO_LABEL: Final = re.compile(r"\((?P<kind>unparsed|error|not_needed|lost)(?:: (?P<reason>.+))?\)")
+_NO_LABEL: Final = re.compile(
+    r"\((?P<kind>unparsed|error|not_needed|not_run|lost)(?:: (?P<reason>.+))?\)"
+)
 
 
 def predictions_text(report: Report) -> str:
@@ -48,6 +51,7 @@ def predictions_text(report: Report) -> str:
     for kind, number in (
         ("error", ledger.error),
         ("not needed", ledger.not_needed),
+        ("not run", ledger.not_run),
         ("lost", ledger.lost),
     ):
         counts += f", {number} {kind}" if number else ""
@@ -80,7 +84,7 @@ def _prediction(outcome: Outcome) -> str:
             said = _token(str(outcome.predicted))
         case "unparsed" | "error":
             said = f"({outcome.kind}: {_token(outcome.reason or 'unknown')})"
-        case "not_needed" | "lost":
+        case "not_needed" | "not_run" | "lost":
             said = f"({outcome.kind})"
     mark = _MARKS[outcome.kind]
     return f"{mark} {_token(outcome.case)}  {_token(outcome.expected)} -> {said}"

@@ -122,7 +122,7 @@ def head_lines(report: Report, style: Style) -> Iterator[Line]:
     for text in (_counts(report), clusters_text(report), _speed(report), _source(report)):
         if text:
             yield from (style.line(found) for found in style.wrapped(text, _INDENT))
-    why = report.ledger.why_incomplete()
+    why = None if report.ledger.all_skipped else report.ledger.why_incomplete()
     for text in [*([f"incomplete: {why}"] if why else []), *report.notes]:
         yield from (style.line((found, "yellow")) for found in style.wrapped(text, _INDENT))
 
@@ -220,10 +220,17 @@ def error_lines(report: Report, style: Style, *, every: bool = False) -> Iterato
 
 
 def lost_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
-    """Images that were collected and never reported."""
-    cases = [outcome.case for outcome in report.of_kind("lost")]
+    """Images that were not run, or collected and never reported."""
+    yield from _unheard_lines(report, "not_run", "images not run", style, every=every)
+    yield from _unheard_lines(report, "lost", "lost images", style, every=every)
+
+
+def _unheard_lines(
+    report: Report, kind: OutcomeKind, title: str, style: Style, *, every: bool
+) -> Iterator[Line]:
+    cases = [outcome.case for outcome in report.of_kind(kind)]
     if cases:
-        yield style.line(_INDENT, ("lost images", "red"))
+        yield style.line(_INDENT, (title, "red"))
         start = f"{_INDENT}  {len(cases)}"
         if every:
             yield style.line(start)
@@ -280,10 +287,17 @@ def _counts(report: Report) -> str:
     ]
     if ledger.not_needed:
         parts.append(f"{numbers.count(ledger.not_needed)} not needed")
+    if ledger.not_run:
+        parts.append(f"{numbers.count(ledger.not_run)} not run")
     if ledger.lost:
         parts.append(f"{numbers.count(ledger.lost)} lost")
-    left_out = f" ({numbers.count(ledger.deselected)} deselected)" if ledger.deselected else ""
-    return f"{numbers.plural(ledger.collected, 'image')}: {', '.join(parts)}{left_out}"
+    left_out = [
+        f"{numbers.count(number)} {word}"
+        for number, word in ((ledger.deselected, "deselected"), (ledger.skipped, "skipped"))
+        if number
+    ]
+    besides = f" ({', '.join(left_out)})" if left_out else ""
+    return f"{numbers.plural(ledger.collected, 'image')}: {', '.join(parts)}{besides}"
 
 
 def clusters_text(report: Report) -> str:

@@ -61,13 +61,14 @@ def test_a_summary_that_cannot_be_written_is_said(
 
 
 def test_annotations_are_escaped() -> None:
-    """A failed gate is an error and comes first, an undecided one a warning, others none."""
+    """A gate that fails is an error and comes first, an undecided one a warning, others none."""
     verdicts = [
         Verdict(word="PASS", text="fine"),
         Verdict(word="INCONCLUSIVE", text="n=5", evaluation="pets", model="ollama:llava"),
         Verdict(word="FAIL", text="50% < 60%\n::error::x", evaluation="a,b", model="m"),
     ]
-    assert list(ci.annotation_lines(verdicts)) == [
+    failed = ci.annotation_lines(verdicts, lambda verdict: verdict.word == "FAIL")
+    assert list(failed) == [
         "::error title=FAIL%3A a%2Cb on m::50%25 < 60%25%0A::error::x",
         "::warning title=INCONCLUSIVE%3A pets on ollama%3Allava::n=5",
     ]

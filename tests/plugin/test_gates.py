@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 
 from pytest_llmclf.outcome import UnparsedReason
-from pytest_llmclf.unread import REMEDIES
+from pytest_llmclf.unreadable import REMEDIES
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:
@@ -124,26 +124,28 @@ def test_an_evaluation_that_breaks_is_lost_not_green(colours: Colours) -> None:
     assert colours.ledger() == {"collected": 9, "correct": 9}
 
 
-def test_a_broken_fixture_loses_pictures(colours: Colours) -> None:
-    """Pictures whose tests never ran are lost, and the gate is INCONCLUSIVE."""
+def test_a_broken_fixture_is_an_error(colours: Colours) -> None:
+    """Images whose tests could not be set up got no answer; the gate is INCONCLUSIVE."""
     (colours.root / "conftest.py").write_text(
         "import pytest\n\n@pytest.fixture(autouse=True)\ndef broken(request):\n"
         "    if 'red' in request.node.name:\n        raise RuntimeError('broken')\n"
     )
     assert colours.run().ret == pytest.ExitCode.TESTS_FAILED
-    assert colours.ledger()["lost"] == 3
-    assert verdicts(colours)[0].startswith("INCONCLUSIVE 3 of 9 images were lost")
+    assert colours.ledger() == {"collected": 9, "correct": 6, "error": 3}
+    why = "its test could not be set up: RuntimeError: broken"
+    assert verdicts(colours) == [f"INCONCLUSIVE 3 of 9 images got no answer: {why}"]
 
 
-def test_a_skipped_picture_is_lost(colours: Colours) -> None:
-    """A picture that some other plugin skips can never make a gate green."""
+def test_a_skipped_image_is_left_out(colours: Colours) -> None:
+    """One that some other plugin skips: the gate says that it is of a subset."""
     (colours.root / "conftest.py").write_text(
         "import pytest\n\ndef pytest_collection_modifyitems(items):\n    for item in items:\n"
         "        if 'red/0' in item.name:\n            item.add_marker(pytest.mark.skip)\n"
     )
     result = colours.run()
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert colours.ledger() == {"collected": 9, "correct": 8, "lost": 1}
+    assert result.ret == pytest.ExitCode.OK
+    assert colours.ledger() == {"collected": 8, "correct": 8, "skipped": 1}
+    assert verdicts(colours)[0].endswith("on 8 of 9 images, a subset")
 
 
 def test_declared_gates_need_no_test_of_their_own(colours: Colours) -> None:

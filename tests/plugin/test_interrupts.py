@@ -43,7 +43,7 @@ def ended(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize("processes", [("-n0",), ("-n2",)])
 def test_ctrl_c_leaves_a_report(slow: Colours, processes: tuple[str, ...]) -> None:
-    """Exit code 2, what was answered is shown, the rest is lost, and no gate passes."""
+    """Exit code 2, what was answered is shown, the rest was not run, and no gate passes."""
     process = slow.start("--llmclf-in-flight=2", *processes)
     slow.server.wait_for(12)
     # To the whole group, as a terminal does.
@@ -54,7 +54,7 @@ def test_ctrl_c_leaves_a_report(slow: Colours, processes: tuple[str, ...]) -> No
     ledger = slow.written()["ledger"]
     assert ledger["collected"] == ALL
     assert ledger["correct"] >= 1
-    assert ledger["lost"] == ALL - ledger["correct"] - ledger["error"]
+    assert ledger["not_run"] == ALL - ledger["correct"] - ledger["error"]
     assert "PASS" not in [gate["word"] for gate in slow.summary()["gates"]]
     assert "incomplete: " in text
     asked = slow.server.questions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.outcome import OUTCOME_KINDS, Misclassified, ModelError, Unparsed
-from pytest_llmclf.plugin.ledger import REPORT_ATTRIBUTE
+from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE
 from pytest_llmclf.plugin.outcomes import OUTCOMES_KEY, forget, status, told_briefly
 from tests.unit.ended import ended
 

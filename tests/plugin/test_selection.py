@@ -117,13 +117,13 @@ def test_gates_run_last_whatever_the_order(colours: Colours) -> None:
 
 
 def test_stopping_at_a_failure_is_never_green(colours: Colours) -> None:
-    """-x after an error leaves pictures lost, says so, and judges nothing."""
+    """-x after an error leaves images that were not run, says so, and judges nothing."""
     colours.server.odd = {"blue/1": Odd(status=400)}
     result = colours.run("-x")
     assert result.ret in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
-    assert colours.ledger() == {"collected": 9, "correct": 1, "error": 1, "lost": 7}
+    assert colours.ledger() == {"collected": 9, "correct": 1, "error": 1, "not_run": 7}
     assert "PASS" not in [word for word, _ in judged(colours)]
-    result.stdout.fnmatch_lines(["*incomplete: 7 of 9 images were lost*", "*lost images*"])
+    result.stdout.fnmatch_lines(["*incomplete: 7 of 9 images were not run*", "*images not run*"])
 
 
 def test_stopping_does_not_stop_for_findings(colours: Colours) -> None:

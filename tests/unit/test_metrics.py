@@ -30,12 +30,12 @@ def ended(number: int, expected: str, end: str) -> Outcome:
         return _outcome(
             number, expected, "correct" if end == expected else "misclassified", predicted=end
         )
-    assert kind in {"unparsed", "error", "not_needed", "lost"}
+    assert kind in {"unparsed", "error", "not_needed", "not_run", "lost"}
     return _outcome(number, expected, kind)
 
 
 def _outcome(number: int, expected: str, kind: str, predicted: str | None = None) -> Outcome:
-    known: Literal["correct", "misclassified", "unparsed", "error", "not_needed", "lost"]
+    known: Literal["correct", "misclassified", "unparsed", "error", "not_needed", "not_run", "lost"]
     known = kind  # type: ignore[assignment]
     return Outcome(
         evaluation="e",

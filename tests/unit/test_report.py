@@ -186,7 +186,7 @@ def test_images_a_second() -> None:
 def test_a_lost_case_keeps_what_is_known() -> None:
     """The outcome of a case that was lost names its case, label and tags."""
     case = Case(id="a.png", root=Path(), sha256="5", label="cat", tags={"style": "photo"})
-    found = report.lost("pets", "ollama:llava", case, repeat=2)
+    found = report.unheard("pets", "ollama:llava", case, repeat=2)
     assert (found.case, found.expected, found.kind, found.repeat) == ("a.png", "cat", "lost", 2)
     assert found.tags == {"style": "photo"}
 

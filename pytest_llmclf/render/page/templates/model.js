@@ -8,6 +8,7 @@ const KINDS = {
   unparsed: { word: "unparsed", sign: "?" },
   error: { word: "error", sign: "!" },
   lost: { word: "lost", sign: "…" },
+  not_run: { word: "not run", sign: "○" },
   not_needed: { word: "not needed", sign: "–" },
   correct: { word: "correct", sign: "✓" },
 };

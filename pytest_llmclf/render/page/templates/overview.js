@@ -176,7 +176,7 @@ function tiles(section) {
 function ledgerBar(section) {
   const { ledger } = section;
   if (!ledger.collected) return null;
-  const parts = ["correct", "misclassified", "unparsed", "error", "lost", "not_needed"]
+  const parts = ["correct", "misclassified", "unparsed", "error", "lost", "not_run", "not_needed"]
     .filter((kind) => ledger[kind])
     .map((kind) => [kind, ledger[kind]]);
   return el(
@@ -208,6 +208,9 @@ function ledgerBar(section) {
       ),
       ledger.deselected
         ? el("li", { class: "note" }, `${plural(ledger.deselected, "image")} deselected`)
+        : null,
+      ledger.skipped
+        ? el("li", { class: "note" }, `${plural(ledger.skipped, "image")} skipped`)
         : null,
     ),
   );

@@ -1,0 +1,105 @@
+"""Images of which no outcome came: skipped on purpose, not run since the session stopped, lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pytest
+
+    from pytest_llmclf.engine import Job
+    from pytest_llmclf.outcome import Outcome, OutcomeKind
+
+REPORT_ATTRIBUTE: Final = "llmclf"
+"""On a test report, in JSON built-ins, which survive xdist: ``{"outcome": ..., "repeats": [...],
+"identity": ..., "notices": [...], "store": ..., "finding": ...}`` on an image's, ``{"verdict":
+...}`` on a gate's. A finding is what fails no test, though it is told like an expected failure.
+An image's test that was skipped has ``{"skipped": ...}`` alone."""
+CRASHED: Final = "???"
+"""What xdist calls the phase in which a worker died."""
+
+Key = tuple[str, str]
+
+
+class Absences:
+    """What is known of images that end without an outcome.
+
+    Attributes:
+        began: Whether any test was begun, so that there is something to report.
+        refused: Why nothing was begun, where what was asked for makes no sense.
+        stopped: Why the session stopped before its end; empty where it did not.
+    """
+
+    def __init__(self) -> None:
+        self.began = False
+        self.stopped = ""
+        self.refused = ""
+        self._skipped: dict[Key, dict[str, str]] = {}
+        self._crashed: set[str] = set()
+
+    def begin(self, report: pytest.TestReport) -> None:
+        """Note what a test report says beside an outcome: that there is one, a skip, a crash."""
+        self.began = True
+        carried = getattr(report, REPORT_ATTRIBUTE, None)
+        if carried is not None and "skipped" in carried:
+            self._skip(carried["skipped"])
+        if str(report.when) == CRASHED:
+            self._crashed.add(report.nodeid)
+
+    def _skip(self, skipped: Mapping[str, Any]) -> None:
+        """Note a test that was skipped; see `skip_of`."""
+        key = (skipped["evaluation"], skipped["model"])
+        self._skipped.setdefault(key, {})[skipped["case"]] = skipped["reason"]
+
+    def stop(self, why: object) -> None:
+        """Note that the session stops before its end."""
+        self.stopped = self.stopped or str(why).strip() or "the session was stopped"
+
+    def skipped(self, key: Key, outcomes: Iterable[str]) -> dict[str, str]:
+        """Images that were skipped, with the reasons, except those that have an outcome."""
+        heard = set(outcomes)
+        found = self._skipped.get(key, {})
+        return {case: reason for case, reason in found.items() if case not in heard}
+
+    def kind(self, nodeid: str) -> OutcomeKind:
+        """How an image ended of whose test nothing was heard."""
+        return "not_run" if self.stopped and nodeid not in self._crashed else "lost"
+
+
+def skip_of(
+    job: Job, call: pytest.CallInfo[None], report: pytest.TestReport, outcome: Outcome | None
+) -> dict[str, str] | None:
+    """That an image's test was skipped on purpose, in JSON built-ins; ``None`` if it was not.
+
+    Args:
+        job: The image's.
+        call: What one phase of it came to.
+        report: Of the same phase.
+        outcome: What is known of the image by then. One that got no answer stays an error, so that
+            no gate passes for want of it.
+    """
+    if not report.skipped or call.excinfo is None:
+        return None
+    known = outcome is not None and outcome.kind in {"error", "not_needed"}
+    # A test that is expected to fail, and was run, has its answer.
+    ran_and_failed = report.when == "call" and hasattr(report, "wasxfail")
+    if known or ran_and_failed:
+        return None
+    raised = call.excinfo.value
+    reason = str(getattr(report, "wasxfail", "") or getattr(raised, "msg", None) or raised)
+    reason = reason.removeprefix("[NOTRUN] ")
+    evaluation, model = job.assignment.key
+    return {"evaluation": evaluation, "model": model, "case": job.case.id, "reason": reason}
+
+
+def skip_note(skipped: Mapping[str, str]) -> list[str]:
+    """How many images were skipped and why, in one line; none where none was."""
+    if not skipped:
+        return []
+    reasons = Counter(reason or "no reason given" for reason in skipped.values()).most_common(3)
+    told = "; ".join(f"{reason} ({count})" for reason, count in reasons)
+    more = "; and further reasons" if len(set(skipped.values())) > len(reasons) else ""
+    return [f"{len(skipped)} images skipped by their tests: {told}{more}"]
