@@ -66,6 +66,7 @@ class Assignment:
             and for a recording whoever was recorded.
         reason: Why this model, in one line; empty when it was demanded.
         whole: Cases in the dataset before sampling.
+        class_sizes: Those of each label.
         limits: How large a picture may be.
         verified: Whether every picture was decoded when the dataset was loaded.
         gates: Those of the evaluation, then those that the run adds.
@@ -82,6 +83,7 @@ class Assignment:
     limits: PictureLimits
     verified: bool
     gates: tuple[Gate, ...] = ()
+    class_sizes: tuple[int, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:

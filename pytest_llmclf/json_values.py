@@ -50,6 +50,11 @@ def is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < _LARGEST
 
 
+def is_counts(value: object) -> bool:
+    """Whether it is a list of counts."""
+    return isinstance(value, list) and all(map(is_count, value))
+
+
 def is_count_or_none(value: object) -> bool:
     """Whether it is a count, or nothing."""
     return value is None or is_count(value)

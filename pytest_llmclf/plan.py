@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,7 @@ def assign(
     chosen = whole
     if settings.sample is not None:
         chosen = datasets.sample(whole, settings.sample, settings.seed)
+    sizes = Counter(case.label for case in whole.cases)
     assignments = []
     told = instruct(evaluation, modelfile, labels, "")
     every = (spec for one in settings.models for spec in (meant(one, told) if meant else (one,)))
@@ -110,6 +112,7 @@ def assign(
                 model=choice.model,
                 reason=choice.reason,
                 whole=len(whole.cases),
+                class_sizes=tuple(sizes[name] for name in labels.names),
                 limits=limits,
                 verified=verify_pictures,
                 gates=gates,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_llmclf.report import Report
 
 WHEN_STOPPED = "when the run stopped"
@@ -23,10 +26,52 @@ def images_of(judged: int, whole: int) -> str:
 
 
 def population(report: Report) -> str:
-    """Which images a verdict about these images is about: ``on these 500 images``."""
+    """Which images a verdict about these images is about: ``on these 500 images``.
+
+    Of a part that is ``on 100 of 500 images, a sample of 10 a class`` or ``, a subset``.
+    """
     ledger, whole = report.ledger, report.dataset.cases_in_dataset
     these = "" if ledger.collected < whole else "these "
-    return f"on {these}{images_of(ledger.collected, whole)}"
+    of = images_of(ledger.collected, whole)
+    each = _each_class(report)
+    if each is not None:
+        of = of.replace("a subset", f"a sample of {each} a class")
+    return f"on {these}{of}"
+
+
+def own_mix(report: Report) -> str:
+    """Which classes the images are of, where not as in the dataset; empty where as there.
+
+    Accuracy, precision and what they make up depend on how frequent the classes are. A sample of
+    so many images a class has a mix of its own, and so "images like these" have it, too.
+    """
+    sizes, here = report.dataset.class_sizes, _collected(report)
+    part, whole = sum(here), sum(sizes)
+    if (
+        not sizes
+        or not part
+        or all(n * whole == m * part for n, m in zip(here, sizes, strict=True))
+    ):
+        return ""
+    return f"{_range(here)} images a class, {_range(sizes)} in the whole dataset"
+
+
+def _each_class(report: Report) -> int | None:
+    """How many images of each class are there, or all of a smaller class; ``None`` if uneven."""
+    sizes, here = report.dataset.class_sizes, _collected(report)
+    most = max(here, default=0)
+    even = [n == min(most, size) for n, size in zip(here, sizes, strict=False)]
+    return most if sizes and sum(here) < sum(sizes) and all(even) else None
+
+
+def _collected(report: Report) -> list[int]:
+    counts = Counter(outcome.expected for outcome in report.outcomes)
+    return [counts[label] for label in report.dataset.labels]
+
+
+def _range(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def stopped_after(report: Report) -> str:

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from pytest_llmclf.clusters import clusters_of
+from pytest_llmclf.clusters import clusters_of, one_each
 from pytest_llmclf.ledger import ledger_of
 from pytest_llmclf.metrics import Confusion
 from pytest_llmclf.outcome import Outcome
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.prompt import Instructions
     from pytest_llmclf.request import ModelIdentity
 
+_ANSWERED = ("correct", "misclassified", "unparsed")
 VerdictWord = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNGATED"]
 """What a gate came to; UNGATED says that nobody has set one."""
 Undecided = Literal["incomplete", "undefined", "sample"]
@@ -64,6 +65,7 @@ class DatasetFacts:
         licence: Licence note; may be empty.
         imported: Whether it is the full imported set rather than the bundled pictures.
         cases_in_dataset: Images it has, asked about or not.
+        class_sizes: Likewise of each label; empty where that is not known.
     """
 
     name: str
@@ -72,6 +74,7 @@ class DatasetFacts:
     licence: str = ""
     imported: bool = False
     cases_in_dataset: int = 0
+    class_sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +286,26 @@ class Report:
             stop_rule=rule,
             repeats=tuple(found for found in self.repeats if _has(found, tags)),
             clusters=_clusters(outcomes, self.group) if self.clusters else {},
+        )
+
+    def one_each(self) -> Report:
+        """The report of one answered image a cluster; itself where every image is one by itself."""
+        answered = {found.case for found in self.outcomes if found.kind in _ANSWERED}
+        chosen = one_each({case: self.clusters[case] for case in self.clusters if case in answered})
+        if len(chosen) in (0, len(answered)):
+            return self
+        # What was not asked or not answered stays: that a run stopped early is never forgotten.
+        outcomes = tuple(
+            found for found in self.outcomes if found.case in chosen or found.kind not in _ANSWERED
+        )
+        return replace(
+            self,
+            ledger=ledger_of(outcomes, None, 0),
+            outcomes=outcomes,
+            confusion=Confusion.from_outcomes(self.confusion.labels, outcomes),
+            order=(),
+            repeats=(),
+            clusters={},
         )
 
     def of_kind(self, kind: OutcomeKind) -> tuple[Outcome, ...]:

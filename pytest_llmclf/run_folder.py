@@ -14,6 +14,7 @@ from pytest_llmclf.comparison import Change, ChangeKind, Comparison
 from pytest_llmclf.errors import LlmclfError, nearest
 from pytest_llmclf.json_values import (
     is_count,
+    is_counts,
     is_flag,
     is_number_or_none,
     is_object,
@@ -61,6 +62,7 @@ _DATASET_FITS: Final = {
     "labels": is_texts,
     "imported": is_flag,
     "cases_in_dataset": is_count,
+    "class_sizes": is_counts,
 }
 _LEDGER_FITS: Final = dict.fromkeys((field.name for field in fields(Ledger)), is_count)
 _VERDICT_FITS: Final = {
@@ -271,8 +273,12 @@ def _report(
     require(entry["ledger"], _LEDGER_FITS)
     key = (entry["evaluation"], entry["model"])
     dataset = _known(
-        DatasetFacts, {**entry["dataset"], "labels": tuple(entry["dataset"]["labels"])}
+        DatasetFacts, {**entry["dataset"], **_as_tuples(entry["dataset"], "labels", "class_sizes")}
     )
+    if len(dataset.class_sizes) not in (0, len(dataset.labels)):
+        raise ValueError(
+            f"{len(dataset.class_sizes)} sizes of classes for {len(dataset.labels)} labels"
+        )
     ledger = _known(Ledger, entry["ledger"])
     report = build(
         evaluation=key[0],
@@ -353,6 +359,10 @@ def _verdict(entry: Mapping[str, Any]) -> Verdict:
 def _require_one_of(word: str, words: Sequence[str]) -> None:
     if word not in words:
         raise ValueError(f"{word!r} is none of {', '.join(words)}")
+
+
+def _as_tuples(entry: Mapping[str, Any], *names: str) -> dict[str, tuple[Any, ...]]:
+    return {name: tuple(entry[name]) for name in names if name in entry}
 
 
 def _known(kind: Any, data: Mapping[str, Any]) -> Any:

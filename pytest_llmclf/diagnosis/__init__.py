@@ -25,6 +25,7 @@ from pytest_llmclf.diagnosis.finding import (
     LEVEL,
     NeverAnswered,
     NoBetter,
+    OneEach,
     UnparsedKind,
     WeakSlice,
     examples,
@@ -53,11 +54,29 @@ _ANSWERED: Final = frozenset(("correct", "misclassified", "unparsed"))
 
 
 def diagnose(report: Report) -> tuple[Finding, ...]:
-    """What the report shows to be wrong, most general first; empty if there is nothing to say."""
+    """What the report shows to be wrong, most general first; empty if there is nothing to say.
+
+    Where images are not independent (groups, copies) the tests look at one image of each cluster,
+    chosen by its name, and a `OneEach` before the findings says so.
+    """
+    independent = report.one_each()
+    found = list(_tested(independent))
+    if found and independent is not report:
+        note = OneEach(
+            images=independent.ledger.answered,
+            answered=report.ledger.answered,
+            group=report.group,
+        )
+        found.insert(0, note)
+    return (*found, *_unparsed(report))
+
+
+def _tested(report: Report) -> list[Finding]:
+    """The findings that rest on a test."""
     answered = [one for one in report.outcomes if one.kind in _ANSWERED]
-    if not answered:
-        return ()
     found: list[Finding] = []
+    if not answered:
+        return found
     if len(report.confusion.labels) >= PAIR:
         tally = Tally.of(report)
         attracting = list(attractors(report, tally))
@@ -66,8 +85,7 @@ def diagnose(report: Report) -> tuple[Finding, ...]:
         found += _never_answered(report, tally)
         found += confused_pairs(report, tally, {attractor.label for attractor in attracting})
     found += _weak_slices(report, answered)
-    found += _unparsed(report)
-    return tuple(found)
+    return found
 
 
 def _no_better(report: Report, tally: Tally) -> Iterator[NoBetter]:

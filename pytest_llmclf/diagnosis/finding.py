@@ -234,4 +234,25 @@ class UnparsedKind:
     kind: Literal["unparsed"] = "unparsed"
 
 
-Finding = NoBetter | Attractor | NeverAnswered | ConfusedPair | WeakSlice | UnparsedKind
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneEach:
+    """Said before findings that were tested on a part, since images are not independent.
+
+    Attributes:
+        images: Answered images that were tested, one a cluster.
+        answered: Of how many answered images.
+        group: Tag whose values the clusters are; empty where only copies were left out.
+        p_value: ``None``: not tested itself.
+        cases: None.
+        kind: Which finding this is.
+    """
+
+    images: int
+    answered: int
+    group: str
+    p_value: None = None
+    cases: tuple[str, ...] = ()
+    kind: Literal["one-each"] = "one-each"
+
+
+Finding = NoBetter | Attractor | NeverAnswered | ConfusedPair | WeakSlice | UnparsedKind | OneEach

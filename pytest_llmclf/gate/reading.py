@@ -27,7 +27,7 @@ from pytest_llmclf.gate.evidence import evidence_of
 from pytest_llmclf.gate.sample_size import images_for, images_to_decide
 from pytest_llmclf.gate.text import needs_probabilities
 from pytest_llmclf.gate.threshold import EVERY, plain
-from pytest_llmclf.population import population
+from pytest_llmclf.population import own_mix, population
 from pytest_llmclf.power import CHANCE
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics import Measure
     from pytest_llmclf.report import Report, Undecided, VerdictWord
 
+_OF_ANY_MIX = ("recall", "macro_recall", "balanced_accuracy")
+"""Metrics that do not depend on how frequent the classes are."""
 _NAMED = 8
 """Classes that one line names at most."""
 
@@ -282,14 +284,18 @@ def _interval(one: Reading, report: Report, certainty: Certainty) -> str:
     if certainty.thresholds > 1:
         each = f"each end {sure[0]}" if sure[0] == sure[1] else f"the ends {sure[0]} and {sure[1]}"
         how = f"one-sided, {each} sure, for {certainty.thresholds} thresholds"
-    return f"plausibly {low:.4f} to {high:.4f} ({how}), of images like these{_drawn(found, report)}"
+    drawn = _drawn(one.threshold, found, report)
+    return f"plausibly {low:.4f} to {high:.4f} ({how}), of images like these{drawn}"
 
 
-def _drawn(found: Evidence, report: Report) -> str:
-    """How the images came about, where not one by one."""
-    if found.members is None:
-        return ""
-    return f" ({counted(round(found.images), round(found.clusters), report.group)})"
+def _drawn(threshold: Threshold, found: Evidence, report: Report) -> str:
+    """How the images came about, where not one by one or not in the classes' own mix."""
+    said = []
+    if found.members is not None:
+        said.append(counted(round(found.images), round(found.clusters), report.group))
+    mix = "" if threshold.metric in _OF_ANY_MIX else own_mix(report)
+    said += [mix] if mix else []
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _passing(one: Reading, certainty: Certainty) -> float:

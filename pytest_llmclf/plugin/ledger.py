@@ -251,6 +251,7 @@ class Book:
                 licence=dataset.licence,
                 imported=dataset.imported,
                 cases_in_dataset=assignment.whole,
+                class_sizes=assignment.class_sizes,
             ),
             outcomes=[*chain.from_iterable(outcomes.values()), *missing],
             identity=self._identities.get(key),

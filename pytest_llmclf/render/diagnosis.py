@@ -12,6 +12,7 @@ from pytest_llmclf.diagnosis.finding import (
     ConfusedPair,
     NeverAnswered,
     NoBetter,
+    OneEach,
     UnparsedKind,
     WeakSlice,
 )
@@ -86,7 +87,7 @@ def tells_p(text: str) -> bool:
     return _P.search(text) is not None
 
 
-def finding_text(finding: Finding) -> str:
+def finding_text(finding: Finding) -> str:  # noqa: PLR0911 - one a kind
     """One or two sentences on one line; names and answers from outside are quoted and printable."""
     match finding:
         case NoBetter():
@@ -106,8 +107,20 @@ def finding_text(finding: Finding) -> str:
             return _weak(finding)
         case UnparsedKind():
             return _unparsed(finding)
+        case OneEach():
+            return _one_each(finding)
         case _:
             assert_never(finding)
+
+
+def _one_each(finding: OneEach) -> str:
+    of = f"{numbers.count(finding.images)} of {numbers.plural(finding.answered, 'answer')}"
+    if not finding.group:
+        return f"Tested without copies, on {of}: a copy is no further evidence."
+    return (
+        f"Tested on one image of each {finding.group}, {of} chosen by name, since images of one "
+        f"{finding.group} are no independent evidence."
+    )
 
 
 def _items(findings: Sequence[Finding]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from pytest_llmclf.render import numbers
 from pytest_llmclf.render.changes import diff_markdown
 from pytest_llmclf.render.comparison import summary_lines
 from pytest_llmclf.render.diagnosis import diagnosis_lines
-from pytest_llmclf.render.terminal import clusters_text, with_interval
+from pytest_llmclf.render.terminal import clusters_text, mix_text, with_interval
 from pytest_llmclf.render.text import Style, cut
 
 if TYPE_CHECKING:
@@ -193,9 +193,7 @@ def _broken(name: str, comparison: Comparison) -> Iterator[str]:
 
 def _section(report: Report) -> Iterator[str]:
     yield from (f"### {code(report.evaluation)} · {code(report.model)}", "")
-    together = clusters_text(report)
-    if together:
-        yield f"{escaped(together)}  "
+    yield from (f"{escaped(text)}  " for text in (clusters_text(report), mix_text(report)) if text)
     yield from (f"{_counts(report)}  ", f"Accuracy {_accuracy(report)}.", "")
     why = None if report.ledger.all_skipped else report.ledger.why_incomplete()
     if why:

@@ -16,6 +16,7 @@ from pytest_llmclf.calibration import calibration
 from pytest_llmclf.clusters import counted
 from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.gate.evidence import interval_of
+from pytest_llmclf.population import own_mix
 from pytest_llmclf.readers.unread import unread_answers
 from pytest_llmclf.render import matrix, numbers
 from pytest_llmclf.render.calibration import calibration_lines
@@ -119,7 +120,13 @@ def head_lines(report: Report, style: Style) -> Iterator[Line]:
         " · ",
         (style.name(report.model, style.width // 2 - 3), ("bold", "cyan")),
     )
-    for text in (_counts(report), clusters_text(report), _speed(report), _source(report)):
+    for text in (
+        _counts(report),
+        clusters_text(report),
+        mix_text(report),
+        _speed(report),
+        _source(report),
+    ):
         if text:
             yield from (style.line(found) for found in style.wrapped(text, _INDENT))
     why = None if report.ledger.all_skipped else report.ledger.why_incomplete()
@@ -311,6 +318,12 @@ def clusters_text(report: Report) -> str:
         if report.group
         else f"images: {images}; copies count as one draw wherever other images are spoken of"
     )
+
+
+def mix_text(report: Report) -> str:
+    """Which mix of classes the numbers are of, where not the dataset's; empty where that."""
+    mix = own_mix(report)
+    return f"classes: {mix}; accuracy and its interval are of the mix here" if mix else ""
 
 
 def _speed(report: Report) -> str:

@@ -150,3 +150,19 @@ def test_a_group_that_is_no_name_is_refused(colours: Colours) -> None:
     scenes(colours, group='group=" "')
     result = colours.run()
     assert "names no tag" in result.stdout.str()
+
+
+def test_a_sample_says_which_mix_it_is_of(colours: Colours) -> None:
+    """Four a class of 20, 20 and 40: not the dataset's mix; of equal classes nothing is said."""
+    scenes(colours, group="pattern=None")
+    (colours.root / "fixtures" / "colours" / "manifest.csv").unlink()
+    colours.run("--llmclf-sample", "4")
+    assert verdict(colours)[1].endswith("of images like these: too few to tell; " + _more(colours))
+    colours.pictures(2 * EACH, ("blue",))
+    result = colours.run("--llmclf-sample", "4")
+    assert "(4 images a class, 20 to 40 in the whole dataset)" in verdict(colours)[1]
+    result.stdout.fnmatch_lines(["*classes: 4 images a class, 20 to 40 in the whole dataset*"])
+
+
+def _more(colours: Colours) -> str:
+    return verdict(colours)[1].rpartition("too few to tell; ")[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,14 @@ from scipy import stats as scipy_stats
 
 from pytest_llmclf.case import Case
 from pytest_llmclf.clusters import clusters_of, counted, mean_size, one_each
+from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.early import judge_early, why_not_early
 from pytest_llmclf.early.question import questions
 from pytest_llmclf.gate import Gate, judge, undecidable
 from pytest_llmclf.gate.clustered import by_cluster
 from pytest_llmclf.gate.evidence import evidence_of, interval_of, proportion
 from pytest_llmclf.gate.text import parse
+from pytest_llmclf.render.diagnosis import finding_text
 from pytest_llmclf.render.files import write_run
 from pytest_llmclf.render.terminal import report_lines, with_interval
 from pytest_llmclf.render.text import Style
@@ -335,3 +338,67 @@ class TestReports:
 
 def _case(outcome: Outcome) -> Case:
     return Case(id=outcome.case, root=Path(), sha256="", label=outcome.expected, tags=outcome.tags)
+
+
+class TestDiagnosis:
+    """Findings rest on independent images."""
+
+    def test_one_bad_scene_is_no_weak_slice(self) -> None:
+        """Twenty frames by night, of two scenes, are no proof against nights."""
+        rights = [10] * 40
+        outcomes = [
+            replace(found, tags={**found.tags, "light": "night"})
+            if found.tags["scene"] in ("1", "3")
+            else replace(found, tags={**found.tags, "light": "day"})
+            for found in scenes(rights).outcomes
+        ]
+        outcomes = [
+            replace(found, kind="unparsed", predicted=None)
+            if found.tags["light"] == "night"
+            else found
+            for found in outcomes
+        ]
+        kinds = {found.kind for found in diagnose(built(outcomes, group=""))}
+        assert "weak-slice" in kinds
+        assert "weak-slice" not in {found.kind for found in diagnose(built(outcomes))}
+
+    def test_what_was_tested_is_said(self) -> None:
+        """Before findings of one image a scene, and of copies."""
+        found = diagnose(scenes([0] * 40))
+        assert found[0].kind == "one-each"
+        assert finding_text(found[0]).startswith(
+            "Tested on one image of each scene, 40 of 400 answers chosen by name"
+        )
+        copies = [replace(found, sha256=found.case[:-1]) for found in scenes([0] * 40, 2).outcomes]
+        (first, *_) = diagnose(built(copies, group=""))
+        assert finding_text(first) == (
+            "Tested without copies, on 40 of 80 answers: a copy is no further evidence."
+        )
+
+    def test_nothing_is_said_where_nothing_is_found(self) -> None:
+        """A good model in scenes has no findings at all."""
+        assert diagnose(scenes([10] * 40)) == ()
+
+    def test_answers_without_a_label_are_counted_on_all_images(self) -> None:
+        """They are no claim about other images."""
+        outcomes = [
+            replace(found, kind="unparsed", predicted=None, reason="refusal")
+            if found.case.endswith("3")
+            else found
+            for found in scenes([10] * 40).outcomes
+        ]
+        (found,) = (one for one in diagnose(built(outcomes)) if one.kind == "unparsed")
+        assert (found.count, found.answered) == (40, 400)
+
+    def test_scenes_that_fail_as_a_whole_give_few_false_alarms(self) -> None:
+        """No slice is worse than others, but whole scenes fail: 40 scenes, 60 seeded runs."""
+        chance, runs = random.Random(20), 60  # noqa: S311 - a seeded simulation
+        wrong = {"scene": 0, "": 0}
+        for _ in range(runs):
+            rights = [10 if chance.random() < 0.7 else 0 for _ in range(40)]
+            report = scenes(rights)
+            for group in wrong:
+                kinds = {found.kind for found in diagnose(built(report.outcomes, group))}
+                wrong[group] += "weak-slice" in kinds
+        assert wrong["scene"] <= 0.05 * runs
+        assert wrong[""] > 0.2 * runs

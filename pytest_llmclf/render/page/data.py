@@ -28,7 +28,7 @@ from pytest_llmclf.render.page.cases import (
     rounded,
 )
 from pytest_llmclf.render.page.thumbnails import Thumbnail
-from pytest_llmclf.render.terminal import clusters_text
+from pytest_llmclf.render.terminal import clusters_text, mix_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -156,6 +156,7 @@ def _facts(report: Report) -> list[list[str]]:
         ("Dataset content", facts.content_hash),
         ("Dataset licence", facts.licence),
         ("Not independent", clusters_text(report)),
+        ("Not the dataset's mix", mix_text(report)),
         ("Duration", numbers.duration(report.duration_s) if report.duration_s else ""),
         ("Speed", numbers.rate(report.images_per_s) if report.images_per_s else ""),
         (
