@@ -15,6 +15,7 @@ import random
 import shutil
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _HEALED = tuple(mode for mode in MODES if mode != "redirect")
+_DEAD_BOUND_S = 40.0
 _JUMPS = ("-400d", "-1h", "+1h", "+400d")
 
 
@@ -142,6 +144,51 @@ def server(options: argparse.Namespace) -> Iterator[Row]:
         )
 
 
+_PAUSES: tuple[tuple[float, int, tuple[str, ...]], ...] = (
+    (1, 5, ()), (3, 5, ()), (10, 3, ()), (60, 2, ()), (3, 3, ("-n2",)), (60, 1, ("-n2",)),
+)  # fmt: skip
+"""Seconds that the server is away, how often that is tried, and how pytest is called."""
+
+
+def outages(options: argparse.Namespace) -> Iterator[Row]:
+    """The server is killed and started again after a while; every option has its default."""
+    for away_s, tries, args in _PAUSES:
+        lost, spent = [], []
+        for number in range(tries):
+            with prepared(options.images) as (project, stub):
+                process = project.start(stub.netloc, *args)
+                share = options.images * (number + 1) // (tries + 2)
+                wait_for(lambda: stub.stats()["answered"] >= share, "answers")  # noqa: B023
+                stub.kill()
+                time.sleep(away_s)
+                stub.start()
+                back = time.monotonic()
+                run = ended(process, within_s=240)
+                spent.append(time.monotonic() - back)
+                kept(project, run)
+                lost.append(project.ledger().get("error", 0) + project.ledger().get("lost", 0))
+        yield Row(
+            fault=f"server away for {away_s:g} s{' under `-n 2`' if args else ''}, {tries} times",
+            result=f"{sum(lost)} of {tries * options.images} images without an answer; the run "
+            f"ended at most {max(spent):.0f} s after the server was back",
+            sound=not any(lost),
+        )
+    with prepared(options.images) as (project, stub):
+        process = project.start(stub.netloc, "--llmclf-server-wait=0.2")
+        wait_for(lambda: stub.stats()["answered"] >= options.images // 3, "answers")
+        stub.kill()
+        gone_at = time.monotonic()
+        run = ended(process, within_s=240)
+        spent_s = time.monotonic() - gone_at
+        causes = {one["message"] for one in project.outcomes() if one["kind"] == "error"}
+        yield Row(
+            fault="server dead for good, `--llmclf-server-wait 0.2` (12 s)",
+            result=f"over {spent_s:.0f} s after it died, exit code {run.code}, "
+            f"{project.ledger().get('error', 0)} errors of {len(causes)} cause",
+            sound=run.code == 1 and len(causes) == 1 and spent_s < _DEAD_BOUND_S,
+        )
+
+
 def clocks(options: argparse.Namespace) -> Iterator[Row]:
     """The whole process sees another time from one moment on (libfaketime)."""
     if shutil.which("faketime") is None:
@@ -223,6 +270,7 @@ def _has_stored(project: Project, answers: int) -> bool:
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "kills": kills,
     "server": server,
+    "outages": outages,
     "clocks": clocks,
     "together": together,
     "embedded": embedded,

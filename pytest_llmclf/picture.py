@@ -16,14 +16,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.errors import PictureError, SettingsError
-from pytest_llmclf.picture_header import PNG_MARK, Header, read_header
+from pytest_llmclf.picture_header import PNG_MARK, Header, read_header, refuse_bomb
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from PIL.Image import Image
 
-PREPARATION_FORMAT: Final = 1
+PREPARATION_FORMAT: Final = 2
 """Raised when `prepare` makes something else of the same bytes."""
 
 _MEDIA_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png"}
@@ -210,6 +210,7 @@ def _decode(header: Header, limits: PictureLimits) -> Image:
         "BMP": BmpImagePlugin.BmpImageFile,
         "WebP": WebPImagePlugin.WebPImageFile,
     }
+    refuse_bomb(header)
     try:
         image = plugins[header.format](io.BytesIO(header.bare))
         check_size(image.size, limits)

@@ -30,7 +30,9 @@ _PLAIN_FRAMES: Final = frozenset((0xC0, 0xC1, 0xC2))
 _KEPT_APPS: Final = frozenset((0xE0, 0xEE))
 _COMMENT: Final = 0xFE
 # In the data of a scan, FF 00 is a byte FF and FF D0 to FF D7 are restart marks.
-_MARKER: Final = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
+# Bytes FF that fill the place before a mark are left to what comes before: a pattern that takes
+# them would go over a long row of them again from each.
+_MARKER: Final = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _PNG_KEPT: Final = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
 # Transparency and animation.
 _PNG_NOT_PLAIN: Final = frozenset((b"tRNS", b"acTL", b"fcTL", b"fdAT"))
@@ -44,9 +46,19 @@ _BITS: Final = 8
 # Cameras and encoders write at most about 20. A decoder goes over the whole picture for each, so
 # that a small file of many would keep it busy for hours.
 _MOST_SCANS: Final = 100
+# Encoders write some thousand at most; more are only there to keep readers busy.
+_MOST_PIECES: Final = 100_000
+_MOST_METADATA: Final = 4 * 1024 * 1024
+"""Bytes that the packed metadata of a PNG may unpack to if it is to be sent as it is."""
+_SPARE: Final = 64 * 1024
+"""Bytes beyond the last pixel that do nobody any harm."""
+_PIECE: Final = 1024 * 1024
+_PNG_PACKED: Final = frozenset((b"iCCP", b"zTXt", b"iTXt"))
+_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 _CUT: Final = "the file is cut: fetch or save it anew"
 _BROKEN: Final = "the file is damaged: fetch or save it anew"
+_TOO_MANY: Final = f"the picture consists of more than {_MOST_PIECES} pieces: save it anew"
 _CONVERT: Final = "convert it to PNG or JPEG"
 # Begin of a file -> what it is; for a message that says more than "unknown".
 _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
@@ -120,7 +132,7 @@ def _other(data: bytes, kind: PictureFormat, size: tuple[int, int]) -> Header:
 def _jpeg(data: bytes) -> Header:
     at, size, plain, turn, scans = 2, (0, 0), False, _UPRIGHT, 0
     kept = [data[:2]]
-    while True:
+    for _ in range(_MOST_PIECES):
         found = _MARKER.search(data, at)
         if found is None:
             raise PictureError(_CUT)
@@ -148,6 +160,8 @@ def _jpeg(data: bytes) -> Header:
         if not (_is_application_data(marker) and marker not in _KEPT_APPS):
             kept.append(data[found.start() : end])
         at = end
+    else:
+        raise PictureError(_TOO_MANY)
     return Header(format="JPEG", size=size, orientation=turn, plain=plain, bare=b"".join(kept))
 
 
@@ -157,18 +171,21 @@ def _is_application_data(marker: int) -> bool:
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Kind of each chunk and the whole of it, up to the one that ends a PNG."""
-    at, kind = len(PNG_MARK), b""
-    while kind != b"IEND":
+    at = len(PNG_MARK)
+    for _ in range(_MOST_PIECES):
         length, kind = _number(data, at, 4, "big"), data[at + 4 : at + 8]
         end = at + 12 + length
         if end > len(data):
             raise PictureError(_CUT)
         yield kind, data[at:end]
+        if kind == b"IEND":
+            return
         at = end
+    raise PictureError(_TOO_MANY)
 
 
 def _png(data: bytes) -> Header:
-    turn, kept = _UPRIGHT, [PNG_MARK]
+    turn, kept, metadata = _UPRIGHT, [PNG_MARK], _MOST_METADATA
     kinds: set[bytes] = set()
     for kind, chunk in _png_chunks(data):
         if not kinds and kind != b"IHDR":
@@ -176,6 +193,9 @@ def _png(data: bytes) -> Header:
         kinds.add(kind)
         if kind == b"eXIf":
             turn = orientation(chunk[8:-4])
+        if kind in _PNG_PACKED and metadata >= 0:
+            # A server's decoder may unpack it, whatever it comes to.
+            metadata -= _unpacked(_packed_text(kind, chunk[8:-4]), metadata)
         if kind in _PNG_KEPT:
             kept.append(chunk)
     depth, colour = data[24], data[25]
@@ -184,9 +204,64 @@ def _png(data: bytes) -> Header:
         size=(_number(data, 16, 4, "big"), _number(data, 20, 4, "big")),
         orientation=turn,
         # Colour types 0 and 2 are grey and RGB.
-        plain=depth == _BITS and colour in {0, 2} and kinds.isdisjoint(_PNG_NOT_PLAIN),
+        plain=depth == _BITS
+        and colour in {0, 2}
+        and kinds.isdisjoint(_PNG_NOT_PLAIN)
+        and metadata >= 0,
         bare=b"".join(kept),
     )
+
+
+def _packed_text(kind: bytes, body: bytes) -> bytes:
+    """The packed part of a chunk of metadata; all of it where that is not told from its head."""
+    _, _, rest = body.partition(b"\0")
+    if kind != b"iTXt":
+        return rest[1:]
+    packed = rest[:1] == b"\1"
+    return rest[2:].partition(b"\0")[2].partition(b"\0")[2] if packed else b""
+
+
+def _unpacked(packed: bytes, most: int) -> int:
+    """Bytes that data unpack to, counted without being kept; one more than `most` where it is more.
+
+    Damaged data count as far as they can be unpacked.
+    """
+    stream, count = zlib.decompressobj(), 0
+    try:
+        while not stream.eof and count <= most:
+            piece = stream.decompress(packed, _PIECE)
+            if not piece and not stream.unconsumed_tail:
+                break
+            packed = stream.unconsumed_tail
+            count += len(piece)
+    except zlib.error:
+        pass
+    return min(count, most + 1)
+
+
+def refuse_bomb(header: Header) -> None:
+    """Refuse a PNG whose data unpack to far more than its pixels.
+
+    Decoders stop at the last pixel or unpack everything first, so that a few kilobytes which no
+    decoder here minds take gigabytes in a server.
+
+    Raises:
+        PictureError: It is one.
+    """
+    if header.format != "PNG":
+        return
+    bare = header.bare
+    width, height = header.size
+    bits = _CHANNELS.get(bare[25], 4) * bare[24]
+    # An interlaced one has a few bytes more: up to seven filters and paddings a row.
+    most = (width * bits // 8 + 16) * height + height // 8 * 16 + _SPARE
+    packed = b"".join(chunk[8:-4] for kind, chunk in _png_chunks(bare) if kind == b"IDAT")
+    if _unpacked(packed, most) > most:
+        msg = (
+            f"its data unpack to more than its {width} x {height} pixels, which would go off in a "
+            "server: save it anew"
+        )
+        raise PictureError(msg)
 
 
 def png_pixels_are_all(bare: bytes) -> bool:
