@@ -94,17 +94,18 @@ class Answer:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Answer:
-        """Rebuild from `to_json`.
+        """Rebuild from `to_json`; a field of a later version is left out.
 
         Raises:
             LookupError: A field is missing.
-            TypeError: There is a field that answers do not have.
+            TypeError: It is none at all.
             ValueError: A field holds what it cannot hold.
         """
         require(data, _FITS)
         raw = data.get("logprobs")
         logprobs = None if raw is None else tuple(map(_token, raw))
-        return cls(**{**data, "logprobs": logprobs})
+        known = {name: data[name] for name in _FITS if name in data}
+        return cls(**{**known, "logprobs": logprobs})
 
 
 def _token(item: dict[str, Any]) -> TokenLogprob:

@@ -10,6 +10,7 @@ from pytest_llmclf.confidence import class_probabilities
 from pytest_llmclf.errors import BackendError, PictureError
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.picture import PictureLimits, SentPicture, prepare
+from pytest_llmclf.plain_files import require_plain
 from pytest_llmclf.prompt import Instructions, answer_schema, compose
 from pytest_llmclf.provenance import tool_version
 from pytest_llmclf.readers import ReaderFailed, read_label, reader_name
@@ -149,7 +150,7 @@ class Assignment:
         if case.problem is not None:
             raise PictureError(f"{case.path}: {case.problem}")
         try:
-            data = case.path.read_bytes()
+            data = require_plain(case.path).read_bytes()
         except OSError as error:
             raise PictureError(
                 f"{case.path}: cannot be read ({error}); restore the file or drop the case"

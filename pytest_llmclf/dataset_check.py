@@ -15,6 +15,7 @@ from pytest_llmclf.case import Case
 from pytest_llmclf.errors import nearest
 from pytest_llmclf.label_words import normalise
 from pytest_llmclf.picture import PictureLimits, check
+from pytest_llmclf.plain_files import require_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -213,7 +214,7 @@ def _digest_problem(promised: str, sha256: str) -> str | None:
 def _read(path: Path, limits: PictureLimits, *, verify: bool) -> tuple[str, str | None]:
     """Hex digest of a file, empty if it cannot be read; and why it is no sound picture."""
     try:
-        with path.open("rb") as file:
+        with require_plain(path).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > limits.max_bytes:
                 # Hashed in pieces: too large to be held, let alone sent.

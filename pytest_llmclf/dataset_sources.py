@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.errors import DatasetError, nearest
+from pytest_llmclf.plain_files import require_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 DESCRIPTION: Final = "dataset.toml"
+MOST_COLUMNS: Final = 1000
+"""Of a manifest: each is a tag of every image, and is looked at for every line."""
 MANIFESTS: Final = ("manifest.csv", "manifest.jsonl")
 DEFAULT_PATTERN: Final = r"^(?P<label>[^_]+)_"
 """Label in a file name: what stands before the first underscore, as in ``7_img_117.jpg``."""
@@ -99,7 +102,7 @@ def read_description(root: Path) -> Description:
     """
     path = root / DESCRIPTION
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        data = tomllib.loads(require_plain(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return Description()
     except (OSError, ValueError, RecursionError) as exc:
@@ -266,7 +269,7 @@ def manifest_entries(path: Path, problems: list[str]) -> Iterator[Entry]:
         msg = f"{path} is no manifest by its ending: name a .csv or .jsonl file, or a folder"
         raise DatasetError(shown(msg))
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with require_plain(path).open(encoding="utf-8-sig") as file:
             for line, row in reader(file, path.name, problems):
                 place = f"{path.name}:{line}"
                 lacking = [key for key in ("path", "label") if not row.get(key)]
@@ -291,7 +294,12 @@ def _csv_lines(
     reader = csv.reader(file, strict=True)
     try:
         columns = [column.strip() for column in next(reader, [])]
-        problem = _column_problem(columns)
+        # Everything else would take its time over a line of a hundred thousand.
+        problem = (
+            f"{len(columns)} columns, more than {MOST_COLUMNS}: keep those that are needed"
+            if len(columns) > MOST_COLUMNS
+            else _column_problem(columns)
+        )
         if problem:
             problems.append(f"{name}:1: {problem}")
             return
@@ -348,6 +356,12 @@ def _jsonl_lines(
             continue
         if not isinstance(row, dict):
             problems.append(f"{name}:{number}: not an object: write one object a line")
+            continue
+        if len(row) > MOST_COLUMNS:
+            problems.append(
+                f"{name}:{number}: {len(row)} names, more than {MOST_COLUMNS}: keep those that "
+                "are needed"
+            )
             continue
         nested = [key for key, value in row.items() if isinstance(value, (dict, list))]
         if nested:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.errors import ModelfileError, nearest
 from pytest_llmclf.modelfile_lexer import Instruction, lex, reads_back
+from pytest_llmclf.plain_files import require_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -181,7 +182,7 @@ def load(path: Path) -> Modelfile:
     """
     source = str(path)
     try:
-        data = path.read_bytes()
+        data = require_plain(path).read_bytes()
     except OSError as exc:
         reason = exc.strerror or type(exc).__name__
         raise ModelfileError(source, 1, 1, f"cannot be read ({reason}){_siblings(path)}") from exc

@@ -27,6 +27,8 @@ PREPARATION_FORMAT: Final = 2
 """Raised when `prepare` makes something else of the same bytes."""
 
 _MEDIA_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png"}
+MEDIA_TYPES: Final = frozenset(_MEDIA_TYPES.values())
+"""What is sent is one of these."""
 _MODES: Final = {"1": "black and white", "L": "grey", "P": "palette"}
 _STORED_BLOCK: Final = 0xFFFF
 # Everything that a decoder raises on damaged data; Pillow documents no narrower set.

@@ -30,6 +30,7 @@ from pytest_llmclf.json_values import (
 )
 from pytest_llmclf.ledger import Ledger
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
+from pytest_llmclf.plain_files import require_plain
 from pytest_llmclf.prompt import Instructions
 from pytest_llmclf.provenance import ProvenanceChange
 from pytest_llmclf.report import DatasetFacts, Report, StopRule, Verdict, VerdictWord, build
@@ -227,7 +228,7 @@ def _check_schema(data: Mapping[str, Any], place: str) -> None:
 def _outcomes(path: Path) -> dict[tuple[str, str], list[Outcome]]:
     """By evaluation and model."""
     try:
-        text = path.read_text("utf-8")
+        text = require_plain(path).read_text("utf-8")
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path} cannot be read: {error}") from error
     found: dict[tuple[str, str], list[Outcome]] = {}

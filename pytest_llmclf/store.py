@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sqlite3
 import threading
 import time
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.claims import Claims
 from pytest_llmclf.errors import StoreError
-from pytest_llmclf.picture import SentPicture
+from pytest_llmclf.picture import MEDIA_TYPES, SentPicture
 from pytest_llmclf.request import ModelIdentity
 from pytest_llmclf.store_file import file_of, open_database, set_aside
 
@@ -27,9 +28,16 @@ if TYPE_CHECKING:
 
 _INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)"
 _REPLACE = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)"
-_INSERT_PICTURE = "INSERT OR IGNORE INTO pictures VALUES (?, ?, ?, ?)"
+# A row that is there already and is wrong would send every run the long way.
+_INSERT_PICTURE = "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)"
 _CHOOSE = "INSERT OR IGNORE INTO choices VALUES (?, ?, ?, ?)"
 _ASKED = "asked: "
+_ANEW = "some answers cannot be read and are asked for anew"
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What a row raises that was damaged, or written by something else."""
+_UNDECODED = "Could not decode"
+"""In SQLite's message for a text that is none."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _GET = "SELECT answer FROM answers WHERE digest = ?"
 _GET_FRESH = """SELECT answer FROM answers
     WHERE digest = ? AND EXISTS (SELECT 1 FROM choices WHERE run = ? AND subject = ?)"""
@@ -69,6 +77,7 @@ class AnswerStore:
         self._lock = threading.Lock()
         self._damaged = False
         self._closed = False
+        self._unreadable: set[str] = set()
         self._connection, self.notice = open_database(path)
         # Next to a store that had to be kept in memory there may be none to write to.
         self._claims = Claims(None if path is None else path.with_name(f"{path.name}.claims"))
@@ -96,10 +105,12 @@ class AnswerStore:
             try:
                 row = self._connection.execute(query, values).fetchone()
                 return None if row is None else Answer.from_json(json.loads(row[0]))
-            except (
-                sqlite3.Error, ValueError, LookupError, TypeError, AttributeError, RecursionError
-            ) as error:  # fmt: skip
-                self._note(error, "some answers cannot be read and are asked for anew")
+            except (*_UNREADABLE, sqlite3.Error) as error:
+                if not isinstance(error, sqlite3.Error) or _UNDECODED in str(error):
+                    self._unreadable.add(digest)
+                    self.notice = f"{self.path}: {_ANEW} and replaced ({error})"
+                else:
+                    self._note(error, _ANEW)
                 return None
 
     def put(
@@ -128,6 +139,7 @@ class AnswerStore:
         """
         now = time.time()
         row = (digest, identity.spec, now, json.dumps(answer.to_json()))
+        replace = replace or digest in self._unreadable
         writes: list[tuple[str, tuple[object, ...]]] = [
             (_REPLACE if replace or fresh_in else _INSERT, row)
         ]
@@ -144,7 +156,12 @@ class AnswerStore:
             source: Digest of the file's bytes, and everything that decides what is made of them.
         """
         row = self._found("SELECT sent, media_type FROM pictures WHERE source = ?", source)
-        return None if row is None else SentPicture(sha256=str(row[0]), media_type=str(row[1]))
+        # What is no digest is no row: it is made anew, and replaced.
+        if row is None or not all(isinstance(value, str) for value in row):
+            return None
+        sha256, media_type = row
+        known = _SHA256.fullmatch(sha256) and media_type in MEDIA_TYPES
+        return SentPicture(sha256=sha256, media_type=media_type) if known else None
 
     def keep_picture(self, source: str, sent: SentPicture) -> None:
         """Keep what a picture is sent as; see `sent_picture`."""
@@ -165,8 +182,12 @@ class AnswerStore:
         """Who answered when it was last known, and when that was, in seconds since the epoch."""
         row = self._found("SELECT identity, seen FROM models WHERE way = ?", way)
         try:
-            return None if row is None else (ModelIdentity.from_json(json.loads(row[0])), row[1])
-        except (ValueError, TypeError):
+            if row is None:
+                return None
+            seen = float(row[1])
+            time.gmtime(seen)  # a moment that there is
+            return ModelIdentity.from_json(json.loads(row[0])), seen
+        except (*_UNREADABLE, OverflowError, OSError):
             return None
 
     def claim(self, digest: str) -> bool:
@@ -247,9 +268,20 @@ class AnswerStore:
             "FROM answers GROUP BY model ORDER BY model"
         )
         with self._lock, self._reported():
-            rows = self._connection.execute(query).fetchall()
+            # Text that is none must not hide the rest.
+            self._connection.text_factory = _replaced
+            try:
+                rows = self._connection.execute(query).fetchall()
+            finally:
+                self._connection.text_factory = str
         return tuple(
-            StoredModel(model=model, answers=count, size=size, oldest=oldest, newest=newest)
+            StoredModel(
+                model=str(model),
+                answers=count,
+                size=size,
+                oldest=_moment(oldest),
+                newest=_moment(newest),
+            )
             for model, count, size, oldest, newest in rows
         )
 
@@ -288,12 +320,14 @@ class AnswerStore:
             try:
                 return self._connection.execute(query, (key,)).fetchone()
             except sqlite3.Error as error:
-                self._note(error, "some answers cannot be read and are asked for anew")
+                self._note(error, _ANEW)
                 return None
 
     def _write(self, writes: Sequence[tuple[str, tuple[object, ...]]], effect: str) -> None:
         """Write all of it, or nothing and say so."""
         with self._lock:
+            if self._closed:
+                return
             try:
                 if len(writes) > 1:
                     self._connection.execute("BEGIN IMMEDIATE")
@@ -301,7 +335,8 @@ class AnswerStore:
                     self._connection.execute(statement, row)
                 if len(writes) > 1:
                     self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except (sqlite3.Error, ValueError, OverflowError) as error:
+                # A transaction that is left open keeps every other process waiting.
                 self._note(error, effect)
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.rollback()
@@ -317,6 +352,20 @@ class AnswerStore:
         else:
             remedy = "free disk space or choose another folder with --llmclf-home"
         self.notice = f"{self.path}: {effect} ({error}); {remedy}"
+
+
+def _replaced(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _moment(value: object) -> float:
+    """Seconds since the epoch; 0 for what is no moment."""
+    try:
+        moment = float(value)  # type: ignore[arg-type]
+        time.gmtime(moment)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return 0.0
+    return moment
 
 
 def _picture_row(source: str, sent: SentPicture, now: float) -> tuple[object, ...]:

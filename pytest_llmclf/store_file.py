@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 import time
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.errors import StoreError
+from pytest_llmclf.plain_files import require_plain
 from pytest_llmclf.store_mend import mend
 
 if TYPE_CHECKING:
@@ -63,6 +65,10 @@ def open_database(path: Path | None) -> tuple[sqlite3.Connection, str | None]:
         return _connect(":memory:"), None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # SQLite would wait at a pipe, and so it does at one in the place of its journal.
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
+            if (place := path.with_name(name)).exists():
+                require_plain(place)
         return _connect_patiently(str(path)), None
     except _Unusable:
         return _start_anew(path)
@@ -72,6 +78,12 @@ def open_database(path: Path | None) -> tuple[sqlite3.Connection, str | None]:
 
 def _open_without_writing(path: Path, error: Exception) -> tuple[sqlite3.Connection, str]:
     remedy = "choose another folder with --llmclf-home"
+    if isinstance(error, OSError) and error.errno == errno.EINVAL:
+        where = error.filename or path
+        return _connect(":memory:"), (
+            f"{where}: {error.strerror}; answers of this run are kept in memory only; remove it, "
+            f"or {remedy}"
+        )
     with contextlib.suppress(sqlite3.Error, _Unusable):
         connection = for_reading(path)
         try:

@@ -19,6 +19,7 @@ from pytest_llmclf.errors import (
     ServerUnreachable,
     SettingsError,
 )
+from pytest_llmclf.plain_files import require_plain
 from pytest_llmclf.request import ModelIdentity
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ def _positive(options: Mapping[str, object], name: str) -> int | None:
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with require_plain(path).open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()

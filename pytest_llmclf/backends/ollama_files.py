@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from pytest_llmclf import errors
+from pytest_llmclf.plain_files import require_plain
 
 GGUF_MAGIC = b"GGUF"
 """The first bytes of every GGUF file."""
@@ -50,7 +51,7 @@ def file_digest(path: Path) -> str:
     """
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with require_plain(path).open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 digest.update(chunk)
     except OSError as error:

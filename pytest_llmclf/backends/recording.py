@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.plain_files import require_plain
 from pytest_llmclf.request import ModelIdentity
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ RECORDING_FORMAT = 1
 
 AGAIN: Final = "record again with --llmclf-record"
 
+_MOST_HEADER_BYTES: Final = 1_000_000
 _HEADER_WAIT_S = 2.0
 
 
@@ -158,8 +160,8 @@ def check_header(path: Path) -> None:
     """
     deadline = time.monotonic() + _HEADER_WAIT_S
     while True:
-        with path.open("rb") as file:
-            first = file.readline()
+        with require_plain(path).open("rb") as file:
+            first = file.readline(_MOST_HEADER_BYTES)
         if first.endswith(b"\n") or time.monotonic() > deadline:
             break
         time.sleep(0.01)  # another process has just made the file

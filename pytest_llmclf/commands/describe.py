@@ -17,6 +17,7 @@ from pytest_llmclf.commands.project import (
     reaching,
 )
 from pytest_llmclf.errors import PictureError
+from pytest_llmclf.plain_files import require_plain
 
 if TYPE_CHECKING:
     import argparse
@@ -95,7 +96,7 @@ def _read(path: Path) -> bytes:
     from pytest_llmclf.picture import check
 
     try:
-        data = path.read_bytes()
+        data = require_plain(path).read_bytes()
     except OSError as error:
         raise PictureError(
             f"{path} cannot be read ({error.strerror or error}): correct the path"

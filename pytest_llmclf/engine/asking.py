@@ -94,19 +94,36 @@ class Asker:
         if answer is None:
             # One process at a time asks a question, and whoever comes too late finds the answer.
             patient = not taken.since or time.monotonic() - taken.since < self._policy.budget_s
-            claimed = self._store.claim(taken.digest)
+            digest = taken.digest
+            claimed = self._store.claim(digest)
             if not claimed and patient:
                 return None
             try:
-                answer = self._store.get(taken.digest, fresh_in=self._fresh_in)
-                if answer is None:
-                    return self._asked(lane, taken, identity, request)
-                if request is not None:
-                    self._store.keep_picture(_source(job), _sent(request))
+                return self._found_or_asked(lane, taken, identity, request)
             finally:
                 if claimed:
-                    self._store.release(taken.digest)
+                    self._store.release(digest)
         return self._judged(taken, identity, request, answer, attempts=0)
+
+    def _found_or_asked(
+        self, lane: Lane, taken: Taken, identity: ModelIdentity, request: Request | None
+    ) -> Outcome | None:
+        """What somebody else was answered meanwhile, or what is answered now."""
+        job, digest = taken.job, taken.digest
+        answer = self._store.get(digest, fresh_in=self._fresh_in)
+        if answer is not None:
+            if request is not None:
+                self._store.keep_picture(_source(job), _sent(request))
+            return self._judged(taken, identity, request, answer, attempts=0)
+        if request is None:
+            request = job.assignment.request(job.case, job.repeat)
+            taken.digest = request.digest(identity)
+        if taken.digest != digest:
+            # What the store said of the image was wrong: it is corrected, and the question, which
+            # is another one then, claimed anew.
+            self._store.keep_picture(_source(job), _sent(request))
+            return None
+        return self._asked(lane, taken, identity, request)
 
     def _request_or_answer(
         self, taken: Taken, identity: ModelIdentity

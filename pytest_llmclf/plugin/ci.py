@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_llmclf.plain_files import require_writable_kind
 from pytest_llmclf.render.markdown import markdown_summary
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def write_summaries(
     text = markdown_summary(reports, verdicts, baselines=baselines)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        require_writable_kind(path).write_text(text, encoding="utf-8", errors="backslashreplace")
     if step:
         _append(Path(step), text)
 
@@ -51,7 +52,7 @@ def _append(path: Path, text: str) -> None:
     data = f"\n{text}".encode("utf-8", "backslashreplace")
     there = path.stat().st_size if path.exists() else 0
     if there + len(data) <= MOST_SUMMARY_BYTES:
-        with path.open("ab") as file:
+        with require_writable_kind(path).open("ab") as file:
             file.write(data)
 
 

@@ -22,6 +22,7 @@ from pytest_llmclf.baseline import (
 )
 from pytest_llmclf.gate import GateInconclusive
 from pytest_llmclf.marks import GATE_ATTRIBUTE
+from pytest_llmclf.plain_files import require_plain
 from pytest_llmclf.population import population
 from pytest_llmclf.render.comparison import baseline_lines
 from pytest_llmclf.render.predictions import predictions_text
@@ -285,7 +286,7 @@ def question_of(
     if not place.exists():
         return None
     try:
-        committed = place.read_text("utf-8")
+        committed = require_plain(place).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return f"the committed predictions cannot be read: {error}"
     return paired_question(report, committed, subset=part, tolerance=tolerance)

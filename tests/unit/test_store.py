@@ -216,7 +216,7 @@ def test_damage_within_is_no_crash(tmp_path: Path) -> None:
         assert store.notice is not None
 
 
-@pytest.mark.parametrize("row", ["not json", "{}", "[]", '{"text": "x", "surprise": 1}'])
+@pytest.mark.parametrize("row", ["not json", "{}", "[]", '{"text": 1}'])
 def test_a_row_that_is_no_answer_is_asked_anew(tmp_path: Path, row: str) -> None:
     """It counts as unknown, and the notice says so."""
     path = tmp_path / "a"

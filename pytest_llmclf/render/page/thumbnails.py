@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.errors import PictureError
 from pytest_llmclf.picture import PictureLimits, check_size, prepare, upright
 from pytest_llmclf.picture_header import png_pixels_are_all, read_header
+from pytest_llmclf.plain_files import require_plain
 from pytest_llmclf.render.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _thumbnail(
 ) -> Thumbnail | str:
     sha256, path = entry
     try:
-        with path.open("rb") as file:
+        with require_plain(path).open("rb") as file:
             if os.fstat(file.fileno()).st_size > limits.max_bytes:
                 return "its file is too large to be shown"
             data = file.read()

@@ -1,0 +1,50 @@
+"""Files that are files: what is no regular one is refused before it is opened.
+
+To open a named pipe waits for somebody at its other end, and to read a device may never end. Both
+can lie wherever a file is looked for, put there by accident or by somebody else.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_WHAT = {
+    stat.S_IFIFO: "it is a named pipe and no file",
+    stat.S_IFSOCK: "it is a socket and no file",
+    stat.S_IFCHR: "it is a device and no file",
+    stat.S_IFBLK: "it is a device and no file",
+    stat.S_IFDIR: "it is a folder and no file",
+}
+
+
+def require_plain(path: Path) -> Path:
+    """The path, of a regular file or a link to one.
+
+    Raises:
+        OSError: There is none, or it is something else; `strerror` says what.
+    """
+    what = _WHAT.get(stat.S_IFMT(path.stat().st_mode))
+    if what is not None:
+        raise OSError(errno.EINVAL, what, os.fspath(path))
+    return path
+
+
+def require_writable_kind(path: Path) -> Path:
+    """The path, unless something lies there that would keep a writer waiting; devices take text.
+
+    Raises:
+        OSError: It is a pipe, a socket or a folder; `strerror` says which.
+    """
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+    except OSError:  # nothing is there, or it cannot be seen: whoever opens it will be told
+        return path
+    if kind in (stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFDIR):
+        raise OSError(errno.EINVAL, _WHAT[kind], os.fspath(path))
+    return path

@@ -1,0 +1,161 @@
+"""Rows of a store that are damaged, or were written by another version.
+
+One rule: a row that cannot be used is as good as none. It costs its own question and nothing else,
+it is replaced by the answer, and nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import sys
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmclf.answer import Answer
+from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.store import AnswerStore
+from tests.unit.scripted import Scripted, assignment, engine, jobs, kinds
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+IDENTITY = ModelIdentity(backend="openai", name="scripted", digest="abc")
+NO_TEXT = "CAST(x'ff00fe' AS TEXT)"
+HEX = "'" + "0" * 64 + "'"
+ANSWERS = ("'{'", "'[]'", "'null'", "'{}'", "NULL", "17", "x'00ff'", NO_TEXT, "'[[[['")
+PICTURES = ("NULL", "''", "'none'", "x'00ff'", "3.5", NO_TEXT, HEX)
+MODELS = ("'{'", "'[]'", "'{}'", "17", "x'00ff'", NO_TEXT)
+MOMENTS = ("'soon'", "1e300", "-1e300", "x'00'", "9e18")
+
+
+def spoil(path: Path, table: str, column: str, value: str) -> None:
+    """Put another value into every row; rows that may not hold it are rebuilt so that they may."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '')")
+        connection.commit()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"UPDATE {table} SET {column} = {value}")  # noqa: S608 - our own words
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        *(("answers", "answer", value) for value in ANSWERS),
+        *(("pictures", "sent", value) for value in PICTURES),
+        ("pictures", "media_type", "'text/html'"),
+        *(("models", "identity", value) for value in MODELS),
+        *(("models", "seen", value) for value in MOMENTS),
+        *(("answers", "created", value) for value in MOMENTS),
+    ],
+)
+def test_a_damaged_row_is_replaced(tmp_path: Path, table: str, column: str, value: str) -> None:
+    """The run after the damage asks at most once an image, and the run after that nothing."""
+    path = tmp_path / "answers.sqlite"
+    wanted = jobs(assignment(tmp_path, 3))
+    for number, damaged in enumerate((False, True, False)):
+        backend = Scripted()
+        if damaged:
+            spoil(path, table, column, value)
+        with AnswerStore(path) as store:
+            running = engine(backend, store=store)
+            assert kinds(running, wanted) == ["correct"] * 3
+            running.close()
+            store.remembered("way")
+            store.stored()
+            assert all(store.claim(job.case.sha256) for job in wanted)
+        if number == 2:
+            assert backend.asked == []
+        assert len(backend.asked) <= 3
+
+
+def test_a_wrong_digest_leaves_no_claim_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks next from another process would wait for it as long as a question may take."""
+    path = tmp_path / "answers.sqlite"
+    (job,) = jobs(assignment(tmp_path, 1))
+    backend = Scripted()
+    with AnswerStore(path) as store:
+        running = engine(backend, store=store)
+        kinds(running, [job])
+        running.close()
+    spoil(path, "pictures", "sent", HEX)
+    claimed: list[str] = []
+    released: list[str] = []
+    with AnswerStore(path) as store:
+        take, give = store.claim, store.release
+
+        def claim(digest: str) -> bool:
+            claimed.append(digest)
+            return take(digest)
+
+        def release(digest: str) -> None:
+            released.append(digest)
+            give(digest)
+
+        monkeypatch.setattr(store, "claim", claim)
+        monkeypatch.setattr(store, "release", release)
+        running = engine(backend, store=store)
+        assert kinds(running, [job]) == ["correct"]
+        running.close()
+    assert claimed == released
+    assert backend.times() == {1: 1}, "the answer was there all the time"
+
+
+def test_what_cannot_be_written_keeps_no_lock(tmp_path: Path) -> None:
+    """A transaction that is not ended keeps every other process waiting."""
+    path = tmp_path / "answers.sqlite"
+    with AnswerStore(path) as store, AnswerStore(path) as other:
+        odd = ModelIdentity(backend="openai", name="\udcff", digest="x")
+        store.put("one", odd, Answer(text="cat"), fresh_in="run")
+        other.put("two", IDENTITY, Answer(text="cat"), fresh_in="run")
+        assert other.get("two") == Answer(text="cat")
+        assert other.notice is None
+
+
+def test_fields_of_a_later_version_are_left_out(tmp_path: Path) -> None:
+    """Two versions that share a store share its answers."""
+    path = tmp_path / "answers.sqlite"
+    with AnswerStore(path) as store:
+        store.put("one", IDENTITY, Answer(text="cat"))
+        store.remember("way", IDENTITY)
+    later = json.dumps({**Answer(text="cat").to_json(), "thought": "hm", "cost": {"eur": 1}})
+    spoil(path, "answers", "answer", f"'{later}'")
+    with AnswerStore(path) as store:
+        assert store.get("one") == Answer(text="cat")
+        assert store.notice is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes of POSIX")
+@pytest.mark.parametrize(
+    "name",
+    ["", "-wal", "-shm", "-journal", ".claims", ".lock"],
+)
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_file_keeps_nobody_waiting(tmp_path: Path, name: str, kind: str) -> None:
+    """A pipe in the place of a store or of what belongs to it: answers are kept in memory."""
+    place = tmp_path / f"answers.sqlite{name}"
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.mkdir()
+    done: list[object] = []
+
+    def use() -> None:
+        with AnswerStore(tmp_path / "answers.sqlite") as store:
+            store.put("one", IDENTITY, Answer(text="cat"))
+            assert store.claim("one")
+            store.release("one")
+            done.append(store.get("one"))
+
+    using = threading.Thread(target=use, daemon=True)
+    using.start()
+    using.join(10)
+    assert done == [Answer(text="cat")]
