@@ -242,3 +242,20 @@ def test_a_killed_pytest_leaves_nothing_running_and_loses_nothing(
     cached = [outcome for outcome in project.outcomes() if outcome["cached"]]
     assert len(cached) == known
     assert len(project.outcomes()) == 300
+
+
+def test_repeats_of_a_hot_model_differ_though_a_seed_is_set(
+    digits: Callable[[int], Digits], tmp_path: Path
+) -> None:
+    """A server that is sent one seed gives one answer however often it is asked."""
+    project = digits(1)
+    (tmp_path / "modelfiles" / "digits.Modelfile").write_text(
+        "FROM llava\nPARAMETER temperature 20\nPARAMETER min_p 0\nPARAMETER top_p 1\n"
+        "PARAMETER top_k 0\nPARAMETER seed 3\nPARAMETER num_predict 24\n"
+    )
+    project.run("--llmclf-repeats=3", "--llmclf-inconclusive=allow")
+    said: dict[str, set[str]] = {}
+    for outcome in project.outcomes():
+        said.setdefault(outcome["case"], set()).add(outcome["predicted"])
+    assert len(said) == 10
+    assert sum(len(labels) > 1 for labels in said.values()) > 5
