@@ -9,7 +9,8 @@ with fixed numbers of images a class, at a bound that equals the truth, where er
 frequent: "PASS" is how often a gate "at least" would pass wrongly if the bound were ever so little
 above the truth, "FAIL" how often it would fail wrongly if it were ever so little below.
 A further table is of lists that call only some of the classes PASS, simulated for classes that are
-independent (recall) and for those that share answers (precision).
+independent (recall) and for those that share answers (precision). One is of gates that are looked
+at again with more images, one of the number of images that an undecided verdict names.
 
 The exact tables must stay at or below 5%, the averages at or below 6% but for three standard errors
 of the simulation; else the exit status is 1.
@@ -27,11 +28,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import binom
 
+from pytest_llmclf.gate.bounds import more_images
 from pytest_llmclf.gate.evidence import evidence_of, proportion
 from pytest_llmclf.gate.reading import Certainty, read, settled
+from pytest_llmclf.gate.sample_size import images_to_decide
 from pytest_llmclf.gate.text import parse
 from pytest_llmclf.gate.threshold import Threshold
 from pytest_llmclf.metrics import Confusion
+from pytest_llmclf.power import CHANCE, pass_chance
 from pytest_llmclf.report import DatasetFacts, Report, build
 
 ALPHA = 0.05
@@ -126,7 +130,14 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=2000)
     runs = parser.parse_args().runs
     started = time.monotonic()
-    good = [accuracy_table(), family_table(), partial_table(runs), average_table(runs)]
+    good = [
+        accuracy_table(),
+        family_table(),
+        looks_table(20 * runs),
+        power_table(),
+        partial_table(runs),
+        average_table(runs),
+    ]
     print(f"\n{'within' if all(good) else 'OUTSIDE'} the bars; {time.monotonic() - started:.0f} s")
     return 0 if all(good) else 1
 
@@ -169,6 +180,60 @@ def family_table() -> bool:
         worst = max(worst, fail, passed)
         print(f"{images:14d} {100 * fail:24.2f} {100 * passed:38.2f}")
     return worst <= ALPHA
+
+
+def looks_table(runs: int) -> bool:
+    """Images added until a gate passes, the truth just below its bound: how often it ever does."""
+    print(
+        f"\nlooking again with more images, just below {BOUND:g}, in % of {runs} runs (simulated)\n"
+    )
+    print("looks at                            judged anew each time    first look only")
+    chance = np.random.default_rng(3)
+    good = True
+    for sizes in ((50, 100), (50, 100, 150), (50, 100, 150, 200, 250), (100, 228), (50, 114, 260)):
+        passed = np.zeros((len(sizes), runs), dtype=bool)
+        right = np.zeros(runs, dtype=int)
+        before = 0
+        for place, size in enumerate(sizes):
+            right += chance.binomial(size - before, BOUND, size=runs)
+            before = size
+            passes, _ = decided(size, BOUND, ALPHA, ALPHA)
+            passed[place] = passes[right]
+        anew = float(passed.any(axis=0).mean())
+        # What passed before may pass again, and nothing else: `gate.judge` with earlier looks.
+        counted = passed.copy()
+        for place in range(1, len(sizes)):
+            counted[place] &= counted[:place].any(axis=0)
+        paid = float(counted.any(axis=0).mean())
+        spread = [math.sqrt(one * (1 - one) / runs) for one in (anew, paid)]
+        print(
+            f"{', '.join(map(str, sizes)):35s} {100 * anew:16.2f} ± {100 * spread[0]:.2f}"
+            f" {100 * paid:12.2f} ± {100 * spread[1]:.2f}"
+        )
+        good = good and paid <= ALPHA + 3 * spread[1]
+    return good
+
+
+def power_table() -> bool:
+    """How often the number of images decides that an undecided gate names, exactly."""
+    print(f"\naccuracy >= {BOUND:g}: the number that decides, exactly\n")
+    print("measured    end at the bound   decides     named   decides")
+    good = True
+    for hits, images in ((41, 50), (43, 50), (38, 50), (396, 500), (410, 500)):
+        found = proportion(hits, images)
+        more = more_images(found, BOUND, ALPHA, ALPHA)
+        named = images_to_decide(found, BOUND, ALPHA, ALPHA)
+        if more is None or named is None:
+            return False
+        rate = hits / images
+        sides = (BOUND, rate) if rate > BOUND else (1 - BOUND, 1 - rate)
+        chances = [pass_chance(size, *sides, ALPHA) for size in (images + more, named)]
+        print(
+            f"{hits:4d}/{images:<4d} {images + more:15,d} {100 * chances[0]:13.1f}% "
+            f"{named:9,d} {100 * chances[1]:8.1f}%"
+        )
+        good = good and CHANCE <= chances[1] < CHANCE + 0.05
+    return good
 
 
 def partial_table(runs: int) -> bool:

@@ -55,6 +55,25 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One look at one gate.
+
+    Attributes:
+        gate: The gate, as `Gate.text` writes it.
+        question: Digest of what the gate was asked of; see `looks.question_of`.
+        data: Digest of the images, labels and answers; see `looks.data_of`.
+        images: How many images had an answer.
+        word: What it came to.
+    """
+
+    gate: str
+    question: str
+    data: str
+    images: int
+    word: VerdictWord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetFacts:
     """What a report says about its dataset.
 
@@ -141,6 +160,9 @@ class Report:
             empty where none is named.
         clusters: By case, which images are one piece of evidence (`clusters_of`); empty where
             every image is one by itself.
+        looks: Earlier looks at gates with confidence on this model and these instructions, with
+            other images or answers (`looks.earlier_looks`).
+        judged: Expressions with confidence that tests judged on it; filled by `meets`.
     """
 
     evaluation: str
@@ -162,6 +184,8 @@ class Report:
     tool: str = ""
     group: str = ""
     clusters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    looks: tuple[Look, ...] = ()
+    judged: list[str] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def predictions(self) -> Predictions:

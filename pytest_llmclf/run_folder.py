@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -29,6 +29,7 @@ from pytest_llmclf.json_values import (
     require,
 )
 from pytest_llmclf.ledger import Ledger
+from pytest_llmclf.looks import looks_in
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
 from pytest_llmclf.plain_files import require_plain
 from pytest_llmclf.prompt import Instructions
@@ -305,7 +306,7 @@ def _report(
         both = zip(asdict(ledger).items(), asdict(report.ledger).values(), strict=True)
         other = [f"{name} {said}, found {found}" for (name, said), found in both if said != found]
         raise ValueError(f"{key[0]} on {key[1]}: {'; '.join(other)}")
-    return report
+    return replace(report, looks=looks_in(entry.get("looks", ())))
 
 
 def _stop_rule(entry: Mapping[str, Any] | None) -> StopRule | None:

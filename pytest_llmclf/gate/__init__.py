@@ -8,14 +8,14 @@ grammar, `reading` says what each threshold comes to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_llmclf.errors import SettingsError, nearest
 from pytest_llmclf.gate.reading import Certainty, read_gate, told
 from pytest_llmclf.gate.text import Parsed, parse, split_address
-from pytest_llmclf.gate.threshold import EVERY, Threshold
+from pytest_llmclf.gate.threshold import EVERY, Threshold, plain
 from pytest_llmclf.population import population
 from pytest_llmclf.report import Verdict
 
@@ -111,6 +111,13 @@ class Gate:
         return tuple(
             each for threshold in self.parsed.thresholds for each in threshold.expanded(labels)
         )
+
+    @property
+    def text(self) -> str:
+        """What it asks, written one way however it was spelt."""
+        asked = ", ".join(threshold.text for threshold in self.parsed.thresholds)
+        sure = self.parsed.confidence
+        return asked if sure is None else f"{asked} with {sure!r} confidence"
 
     def certainty(self, labels: Sequence[str]) -> Certainty | None:
         """What it wants to be sure of on these classes; ``None``: it is about these images."""
@@ -254,6 +261,8 @@ def judgement(report: Report, expression: str) -> Judgement:
     # In a part of the images a slice may have no image by chance.
     whole = report.ledger.collected >= report.dataset.cases_in_dataset
     check_gates([gate], report.confusion.labels, tags if whole else None)
+    if gate.parsed.confidence is not None:
+        report.judged.append(expression)
     return Judgement(verdicts=judge(report, [gate]))
 
 
@@ -283,12 +292,29 @@ def why_undecided(report: Report) -> str | None:
 def _verdicts(report: Report, gate: Gate) -> Iterator[Verdict]:
     labels = report.confusion.labels
     certainty = gate.certainty(labels)
+    if certainty is not None:
+        certainty = replace(certainty, spent=_spent(report, gate))
     because = f" ({gate.because})" if gate.because else ""
     thresholds = gate.parsed.thresholds
     found = read_gate(thresholds, report, certainty)
     for threshold, readings in zip(thresholds, found, strict=True):
         for one, line in told(threshold, readings, report, certainty):
             yield _verdict(report, one.word, line + because, one.undecided)
+
+
+def _spent(report: Report, gate: Gate) -> str:
+    """What to say where earlier looks at a gate leave nothing for a PASS; empty for a first look.
+
+    A gate that passed before may pass again: if that is wrong, it was wrong before.
+    """
+    before = [look for look in report.looks if look.gate == gate.text]
+    if not before or any(look.word == "PASS" for look in before):
+        return ""
+    first, share = before[0], plain(round(100 * (1 - (gate.parsed.confidence or 0.0)), 10))
+    return (
+        f"look {len(before) + 1} at this gate: its {share}% were for the first, at {first.images} "
+        f"images ({first.word})"
+    )
 
 
 def _verdict(

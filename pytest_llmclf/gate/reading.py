@@ -51,10 +51,12 @@ class Certainty:
     Attributes:
         confidence: Such as 0.95.
         thresholds: How many the gate has, each class of ``recall[*]`` counted.
+        spent: Why nothing may pass any more, since the gate was looked at before; else empty.
     """
 
     confidence: float
     thresholds: int
+    spent: str = ""
 
     @property
     def passing(self) -> float:
@@ -107,6 +109,8 @@ def read_gate(
     together = [one for readings in found for one in readings]
     if certainty is not None:
         together = settled(together, certainty.passing)
+        if certainty.spent:
+            together = [_unpaid(one) for one in together]
     rest = iter(together)
     return tuple(tuple(next(rest) for _ in readings) for readings in found)
 
@@ -134,6 +138,13 @@ def settled(readings: Sequence[Reading], error: float) -> list[Reading]:
         if one.word == "PASS":
             found[place] = replace(found[place], word="INCONCLUSIVE", undecided="sample")
     return found
+
+
+def _unpaid(one: Reading) -> Reading:
+    """What would pass, and does not since its error was spent on an earlier look."""
+    if one.word != "PASS":
+        return one
+    return replace(one, word="INCONCLUSIVE", undecided="sample")
 
 
 def _doubt(one: Reading) -> float:
@@ -263,11 +274,18 @@ def _found(one: Reading, report: Report, certainty: Certainty | None) -> str:
     shown += _left_out(one.threshold, report)
     if certainty is None:
         return f"{shown} {population(report)}"
-    return f"{shown}, {_interval(one, report, certainty)}" + (
-        f": too few to tell; {_remedy(one, report, certainty)}"
-        if one.word == "INCONCLUSIVE"
-        else ""
-    )
+    return f"{shown}, {_interval(one, report, certainty)}{_open(one, report, certainty)}"
+
+
+def _open(one: Reading, report: Report, certainty: Certainty) -> str:
+    """Why it is open and what would decide it; of a later look, what that does to a verdict."""
+    if certainty.spent and one.word == "FAIL":
+        return f"; {certainty.spent}; of several looks one fails wrongly more often"
+    if one.word != "INCONCLUSIVE":
+        return ""
+    if certainty.spent:
+        return f": {certainty.spent}; judge new images by themselves"
+    return f": too few to tell; {_remedy(one, report, certainty)}"
 
 
 def _interval(one: Reading, report: Report, certainty: Certainty) -> str:

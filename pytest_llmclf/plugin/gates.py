@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_llmclf.gate import GateFailed, GateInconclusive, judge
+from pytest_llmclf.gate import Gate, GateFailed, GateInconclusive, Judgement, judge
+from pytest_llmclf.looks import data_of, question_of
 from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE
 from pytest_llmclf.plugin.collect import MODEL_MARK, assignment_of, is_gate
 from pytest_llmclf.plugin.ledger import book_of
 from pytest_llmclf.plugin.run import EVALUATIONS, EVALUATIONS_KEY, RUN_ID_KEY, run_of
 from pytest_llmclf.population import population
-from pytest_llmclf.report import Verdict
+from pytest_llmclf.report import Look, Verdict
 from pytest_llmclf.stopped import guarded
 from pytest_llmclf.unreadable import why_unread
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
     from pytest_llmclf.assignment import Assignment
-    from pytest_llmclf.gate import Gate
     from pytest_llmclf.plugin.committed import NoBaseline, StoppedBaseline
     from pytest_llmclf.plugin.ledger import Book
     from pytest_llmclf.plugin.run import Run
@@ -129,6 +129,39 @@ def verdicts_on(report: Report, gates: Sequence[Gate]) -> tuple[Verdict, ...]:
         *verdicts,
         Verdict(word="FAIL", text=why, evaluation=report.evaluation, model=report.model),
     )
+
+
+def looks_of(reports: Iterable[Report], run: Run) -> list[Look]:
+    """The looks at gates with confidence that a run was, each with its own verdict.
+
+    A report on which nothing may be said is none, and neither is a run that stopped early, whose
+    verdicts foretell a look at all images.
+    """
+    found = []
+    for report in reports:
+        if report.ledger.not_needed or not report.ledger.answered:
+            continue
+        declared = run.assignments[report.evaluation, report.model].gates
+        imported = report.dataset.imported
+        asked = [gate for gate in declared if gate.applies(report.model, imported=imported)]
+        asked += map(Gate, dict.fromkeys(report.judged))
+        sure = {gate.text: gate for gate in asked if gate.parsed.confidence is not None}
+        if not sure:
+            continue
+        question, data = question_of(report), data_of(report)
+        for gate in sure.values():
+            verdicts = judge(report, [gate])
+            if not _incomplete(verdicts):
+                found.append(
+                    Look(
+                        gate=gate.text,
+                        question=question,
+                        data=data,
+                        images=report.ledger.answered,
+                        word=Judgement(verdicts=verdicts).word,
+                    )
+                )
+    return found
 
 
 def fails(verdict: Verdict, choice: Inconclusive) -> bool:

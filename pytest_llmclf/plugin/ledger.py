@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmclf.looks import earlier_looks
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE, Absences, skip_note
 from pytest_llmclf.plugin.collect import assignment_of, is_gate, job_of
@@ -72,6 +73,7 @@ class Book:
         self._watches: dict[tuple[str, str], Watch] = {}
         self._nodes: dict[tuple[str, str], dict[str, str]] = {}
         self._orders: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._judged: dict[tuple[str, str], list[str]] = {}
         self._run: Run | None = None
         self._identities: dict[tuple[str, str], ModelIdentity] = {}
         self._notices: dict[tuple[str, str], dict[str, None]] = {}
@@ -241,7 +243,7 @@ class Book:
         dataset = assignment.dataset
         watch = self._watches.get(key)
         ended = self._ended.get(key)
-        return build(
+        report = build(
             evaluation=key[0],
             model=key[1],
             dataset=DatasetFacts(
@@ -274,6 +276,8 @@ class Book:
             group=assignment.evaluation.group or "",
             stop_rule=watch.rule if watch is not None and watch.decided else None,
         )
+        looks = () if self._run is None else earlier_looks(self._run.looks, report)
+        return replace(report, looks=looks, judged=self._judged.setdefault(key, []))
 
     def _content_hash(self, dataset: Dataset) -> str:
         """Worked out once a dataset: it goes through all its cases."""

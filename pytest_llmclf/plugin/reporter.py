@@ -121,8 +121,23 @@ class Reporter:
             or any(report.ledger.never_green for report in reports)
         ) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self._note_looks(run, reports)
         if any(report.ledger.answered or report.ledger.error for report in reports):
             self._write(run, book, reports)
+
+    def _note_looks(self, run: Run, reports: Sequence[Report]) -> None:
+        """Note which gates were looked at; a folder that cannot be written costs only that."""
+        from pytest_llmclf.looks import FILE, note_looks
+        from pytest_llmclf.plugin.gates import looks_of
+
+        path = run.settings.home / FILE
+        try:
+            note_looks(path, looks_of(reports, run))
+        except OSError as error:
+            self._troubles.append(
+                f"{path}: how often gates were looked at could not be noted ({error}); "
+                "free disk space or choose another folder with --llmclf-home"
+            )
 
     def _fails_without_test(self, run: Run, book: Book, reports: Sequence[Report]) -> bool:
         """Judge the gates that nobody wrote a test for; whether any makes the run fail."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.modelfile import Modelfile
     from pytest_llmclf.plan import Choice
     from pytest_llmclf.prompt import Instructions
+    from pytest_llmclf.report import Look
     from pytest_llmclf.settings import Settings
     from pytest_llmclf.store import AnswerStore
 
@@ -86,6 +87,7 @@ class Run:
         self._decided: set[tuple[str, str]] = set()
         self._by_evaluation: dict[str, tuple[Evaluation, tuple[Assignment, ...]]] = {}
         self._store: AnswerStore | None = None
+        self._looks: tuple[Look, ...] | None = None
         self._connections: Connections | None = None
         self._engine: Engine | None = None
         self._recorder: Recorder | None = None
@@ -133,6 +135,15 @@ class Run:
                     ignore.write_text("*\n")
             self._store = store
         return self._store
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """Looks at gates that earlier runs noted."""
+        from pytest_llmclf.looks import FILE, read_looks
+
+        if self._looks is None:
+            self._looks = read_looks(self.settings.home / FILE)
+        return self._looks
 
     @property
     def engine(self) -> Engine:

@@ -214,6 +214,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "tool": report.tool,
         "order": list(report.order),
         "stop_error": report.stop_error,
+        "looks": [asdict(look) for look in report.looks],
         "group": report.group,
         "clusters": len(set(report.clusters.values())) if report.clusters else None,
         "stop_rule": None if report.stop_rule is None else asdict(report.stop_rule),

@@ -24,7 +24,7 @@ from pytest_llmclf.gate import EARLY_ERROR, Gate, judgement, parse_addressed, un
 from pytest_llmclf.gate.text import parse
 from pytest_llmclf.gate.threshold import CALIBRATION, PER_CLASS, WHOLE
 from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.power import images_for_loss, images_to_pass
+from pytest_llmclf.power import images_for_loss, images_to_pass, passes_from
 from pytest_llmclf.render.diagnosis import finding_text
 from pytest_llmclf.render.numbers import percent
 from pytest_llmclf.report import Report, build
@@ -148,6 +148,33 @@ def test_numbers_of_plans_in_running_text() -> None:
     assert f"`348 predictions as committed; {'; '.join(sensitivity(found))}`" in PROSE
     more = images_for_loss(0.03, fixed=0.01, alpha=0.05)
     assert f"3 points take {more} images for 80%" in PROSE
+
+
+def ever_passes(*sizes: int) -> float:
+    """How often a gate at 0.8 passes at any of these looks, the truth being the bound, exactly."""
+    going, passed, before = [1.0], 0.0, 0
+    for size in sizes:
+        step = binom.pmf(range(size - before + 1), size - before, 0.8)
+        going = [
+            sum(
+                going[hits - new] * step[new]
+                for new in range(len(step))
+                if 0 <= hits - new < len(going)
+            )
+            for hits in range(size + 1)
+        ]
+        before, least = size, passes_from(size, 0.8, 0.05)
+        passed += sum(going[least:])
+        going[least:] = [0.0] * (size + 1 - least)
+    return passed
+
+
+def test_looking_again_passes_as_often_as_is_told() -> None:
+    """Two looks, and five."""
+    found = re.search(r"pass wrongly in ([\d.]+)% .*? in ([\d.]+)% with five", PROSE)
+    assert found is not None
+    exact = [ever_passes(50, 100), ever_passes(50, 100, 150, 200, 250)]
+    assert list(found.groups()) == [f"{100 * one:.1f}" for one in exact]
 
 
 def test_the_readme_has_the_numbers_of_this_page() -> None:

@@ -1,0 +1,44 @@
+"""Looking again at a gate with confidence, as people do: with more images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Colours
+
+GATE = "accuracy >= 0.8 with 95% confidence"
+
+
+def said(colours: Colours) -> tuple[str, str]:
+    """The verdict of the last run and its line."""
+    gate = colours.summary()["gates"][0]
+    return gate["word"], gate["text"]
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_more_images_are_a_second_look(colours: Colours, *, declared: bool) -> None:
+    """Whether the gate is declared or asserted; the same answers, and another question, are not."""
+    body = f'assert report.meets("{GATE}")'
+    if declared:
+        colours.evaluation(GATE)
+    else:
+        colours.evaluation("", body=body)
+    allow = "--llmclf-inconclusive=allow"
+    assert colours.run().ret == pytest.ExitCode.TESTS_FAILED
+    assert said(colours)[0] == "INCONCLUSIVE"
+    assert "one look at about" in said(colours)[1] or "too few" in said(colours)[1]
+    assert colours.run(allow).ret == pytest.ExitCode.OK
+    assert "look 2" not in said(colours)[1]
+    colours.pictures(each=10)
+    assert colours.run(allow, "-n2").ret == pytest.ExitCode.OK
+    word, text = said(colours)
+    assert word == "INCONCLUSIVE"
+    assert "look 2 at this gate: its 5% were for the first, at 9 images (INCONCLUSIVE)" in text
+    assert colours.run().ret == pytest.ExitCode.TESTS_FAILED
+    path = colours.root / "modelfiles" / "colours.Modelfile"
+    path.write_text("FROM llava\nSYSTEM Name the colour.\n")
+    assert colours.run().ret == pytest.ExitCode.OK
+    assert colours.run("--llmclf-home=another").ret == pytest.ExitCode.OK
