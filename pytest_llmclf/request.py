@@ -16,6 +16,8 @@ DIGEST_FORMAT = 1
 """Raised when the meaning of a field of the digest changes; old answers are then asked anew."""
 BASE_DIGEST: Final = "base digest"
 """In the details of a derived model: digest of what it was derived from."""
+MODELS_OWN_SYSTEM: Final = "system text of its own"
+"""In the details of a derived model: the SYSTEM text that it has of its base, if any."""
 NAME_ONLY: Final = "digest"
 """In the details of a model whose server tells no digest: what its digest stands for instead."""
 REPLAYED: Final = "replayed from"

@@ -23,7 +23,7 @@ from pytest_llmclf.backends.ollama_derive import (
 from pytest_llmclf.backends.ollama_status import open_wire, require_here, status_of
 from pytest_llmclf.backends.wire import CONNECT_TIMEOUT_S
 from pytest_llmclf.outcome import shorten
-from pytest_llmclf.request import BASE_DIGEST, ModelIdentity
+from pytest_llmclf.request import BASE_DIGEST, MODELS_OWN_SYSTEM, ModelIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -287,6 +287,7 @@ class OllamaBackend:
                 BASE_DIGEST: derived.base_digest,
                 "address": self._address.netloc,
                 **({"run by": derived.remote} if derived.remote else {}),
+                **({MODELS_OWN_SYSTEM: derived.own_system} if derived.own_system else {}),
             },
         )
 

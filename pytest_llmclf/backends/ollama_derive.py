@@ -47,6 +47,7 @@ class Derived:
         base: Name of the model that it is derived from.
         base_digest: Content digest of that model, with adapters and projectors added to it.
         remote: The machine that the server passes questions on to; empty where it answers itself.
+        own_system: SYSTEM text that it has of that model, the Modelfile having none; else empty.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Derived:
     base: str
     base_digest: str
     remote: str = ""
+    own_system: str = ""
 
 
 def full_name(name: str) -> str:
@@ -126,14 +128,22 @@ class Deriver:
         if full_name(name) not in digests:
             self._create(name, blobs)
             digests = self._digests()
-        remote = self._verify(name)
+        shown = self._verify(name)
         digest = digests.get(full_name(name))
         if not digest:
             raise errors.ModelNotCreated(
                 f"{name} was created but Ollama at {self._address.netloc} does not list it",
                 remedy="look at the server's log",
             )
-        return Derived(name=name, digest=digest, base=base, base_digest=base_digest, remote=remote)
+        own = shown.get("system") if self._modelfile.system is None else None
+        return Derived(
+            name=name,
+            digest=digest,
+            base=base,
+            base_digest=base_digest,
+            remote=remote_host(shown),
+            own_system=str(own or ""),
+        )
 
     def digest_of(self, name: str) -> str:
         """Content digest of a model on the server; empty if it has none of that name.
@@ -302,8 +312,8 @@ class Deriver:
     def _has(self, place: str) -> bool:
         return self._wire.request("HEAD", place, timeout_s=self._timeout_s).ok
 
-    def _verify(self, name: str) -> str:
-        """Check that the model on the server is what the Modelfile says; where it runs."""
+    def _verify(self, name: str) -> Mapping[str, Any]:
+        """Check that the model on the server is what the Modelfile says; what it shows of it."""
         shown = self._told("POST", "/api/show", {"model": name})
         if not isinstance(shown, dict):
             raise self._no_protocol()
@@ -315,7 +325,7 @@ class Deriver:
                 f"{self._modelfile.source} says: {', '.join(found)}",
                 remedy=f"run `ollama rm {name}`; it is made anew on the next run",
             )
-        return remote_host(shown)
+        return shown
 
 
 def remote_host(told: Mapping[str, Any]) -> str:

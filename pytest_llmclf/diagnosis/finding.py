@@ -89,7 +89,7 @@ class Attractor:
         even: How many an even spread over the other labels would give it.
         sources: The classes it takes them from, most taken first.
         given: Images of it that were given another label.
-        prompt: How the instructions single it out; ``None`` if they do not.
+        prompt: Where it is the example of an answer; ``None``: nowhere, as far as is recorded.
         p_value: Adjusted.
         cases: Examples.
         kind: Which finding this is.

@@ -1,22 +1,27 @@
-"""Which labels the instructions of an evaluation single out.
+"""Which labels the instructions of an evaluation give as their example of an answer.
 
-Models lean towards an answer that they were shown. A label that the instructions merely list
-among the others is not singled out; one that stands there alone, or as the example, is.
+Models lean towards an answer that they were shown. A label that is merely listed among the others,
+forbidden, meant for a certain case, or a word of an ordinary sentence ("in 3 steps", "one person")
+is no example, and nothing is said of it.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_llmclf.label_words import FUNCTION_WORDS, fold, parts
+from pytest_llmclf.request import MODELS_OWN_SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-Standing = Literal["example", "named"]
-"""``example``: marked as one (JSON value, quotes, "such as", an example turn); ``named``: named
-in plain words, and hardly any other label is."""
+    from pytest_llmclf.report import Report
+
+Standing = Literal["system", "prompt", "turns", "base"]
+"""Where a label is the example of an answer: in the SYSTEM text, the evaluation's ``prompt=``, the
+MESSAGE turns of the Modelfile, or the SYSTEM text that the base model brings along."""
 
 _MOST: Final = 3
 _SHARE: Final = 4
@@ -25,83 +30,151 @@ _RANGE: Final = re.compile(r"\d+\s*(?:to|through|and|-|\u2013|\u2014|\.{2,})\s*\
 """Such as ``0 to 9``: its ends stand for everything between."""
 _VALUE: Final = re.compile(r"[\"']\s*:\s*[\"']?([^\"'\n{}]{1,80})")
 """The value behind a JSON key, quoted or not."""
-_QUOTED: Final = re.compile(r"[\"'`\u201c\u2018\u00ab]([^\"'`\u201d\u2019\u00bb\n]{1,80})")
+_QUOTED: Final = re.compile(
+    r"\b(?:answer|say|reply|respond|return|output|write|print)(?:\s+\w{1,12}){0,3}?\s*:?\s*"
+    r"[\"'`\u201c\u2018\u00ab]([^\"'`\u201d\u2019\u00bb\n]{1,80})"
+)
+"""What is in quotes behind a verb that asks for it."""
+_ANSWER_LINE: Final = re.compile(
+    r"^[^\S\n]*(?:answer|output|label|class|response|result|assistant|a)[^\S\n]*[:=]([^\n]{1,80})$",
+    re.MULTILINE,
+)
+"""A line that is an answer as it is to be given, and nothing else."""
 _CUE: Final = re.compile(
     r"\b(?:for (?:example|instance)|e\.\s?g\b\.?|eg\b|examples?\b|such as\b"
     r"|(?<!look )(?<!looks )(?<!looking )like\b)"
 )
 """What announces an example; "looks like" does not."""
+_FILLERS: Final = FUNCTION_WORDS.union(
+    ("answer", "answers", "say", "reply", "respond", "return", "output", "write", "print"),
+    ("be", "was", "or", "and", "with", "by", "as", "just", "simply", "only", "please", "you"),
+    ("label", "class", "word"),
+)
+"""Words that may stand between an announcement and the example that it announces."""
 _REACH: Final = 80
-_SENTENCE_END: Final = re.compile(r"[.!?;](?:\s|$)")
-_TURN: Final = re.compile(r"^(user|assistant|system):", re.MULTILINE)
+_SENTENCE_END: Final = re.compile(r"[.!?;](?=\s|$)|\n")
+_CLAUSE_END: Final = re.compile(r"[,;:.!?\n](?=\s|$)")
+_FORBIDS: Final = re.compile(
+    r"\b(?:never|not|avoid|without|except|no|instead of|rather than)\b|n't"
+)
+_IF: Final = re.compile(r"\b(?:if|when|whenever|unless|otherwise|in case)\b")
+"""What makes of an example the answer for a certain case."""
 
 
-def standing(label: str, labels: Sequence[str], instructions: str) -> Standing | None:
-    """How `instructions` single out `label`; ``None`` if they do not.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The texts in which a label may be an example.
 
-    A way of marking singles labels out only where it marks few: one label, or at most three that
-    are no more than a quarter of all. A SYSTEM text that quotes every label marks none by it.
-
-    Args:
-        label: One of `labels`.
-        labels: All classes.
-        instructions: SYSTEM text, and example turns as lines ``role: text``.
+    Attributes:
+        labels: All classes, each with every way in which it may be written.
+        texts: Running text, by where it stands.
+        answers: What the example turns let the model say.
     """
-    text = fold(instructions)
-    for spans in _marked(text):
-        if _singles_out(label, labels, _named(labels, spans, sentence=False)):
-            return "example"
-    cued = _named(labels, _cued(text), sentence=True)
-    if _singles_out(label, labels, cued):
-        return "example"
-    plain = _named(labels, [_RANGE.sub(" ", text)], sentence=True)
-    return "named" if _singles_out(label, labels, plain) else None
+
+    labels: Mapping[str, tuple[str, ...]]
+    texts: Mapping[Standing, str] = field(default_factory=dict)
+    answers: Sequence[str] = ()
 
 
-def _singles_out(label: str, labels: Sequence[str], named: set[str]) -> bool:
+def told(report: Report) -> Told:
+    """What the model of a report was told, as far as that is recorded."""
+    names = report.confusion.labels
+    known = report.full_instructions
+    if known is None:
+        texts: dict[Standing, str] = {"system": report.instructions}
+        return Told(labels={name: (name,) for name in names}, texts=texts)
+    texts = {"prompt": known.question}
+    if known.system:
+        texts["system"] = known.system
+    elif report.identity is not None:
+        texts["base"] = report.identity.details.get(MODELS_OWN_SYSTEM, "")
+    spellings = {label.name: (label.name, *label.synonyms) for label in known.labels}
+    return Told(
+        labels={name: spellings.get(name, (name,)) for name in names},
+        texts=texts,
+        answers=[text for role, text in known.turns if role == "assistant"],
+    )
+
+
+def standing(label: str, given: Told) -> Standing | None:
+    """Where `label` is the example of an answer; ``None`` where it is nowhere.
+
+    A way of marking gives examples only where it marks few labels: one, or at most three that are
+    no more than a quarter of all. A text that marks every label gives none as its example.
+    """
+    for place, text in given.texts.items():
+        for spans in _marked(fold(text)):
+            if _singles_out(label, given.labels, spans):
+                return place
+    answers = [fold(answer) for answer in given.answers]
+    return "turns" if _singles_out(label, given.labels, answers) else None
+
+
+def _singles_out(label: str, labels: Mapping[str, tuple[str, ...]], spans: Sequence[str]) -> bool:
+    named = _named(labels, spans)
     few = len(named) == 1 or (len(named) <= _MOST and _SHARE * len(named) <= len(labels))
     return label in named and few
 
 
-def _marked(text: str) -> Iterable[list[str]]:
-    """What each way of marking marks: JSON values, example turns, quotes."""
-    yield _VALUE.findall(text)
-    yield list(_answers(text))
-    # Quotes around a sentence mark no label: only what is short enough to be one.
-    yield [span for span in _QUOTED.findall(text) if len(span.split()) <= _MOST]
+def _marked(text: str) -> Iterator[list[str]]:
+    """What each way of marking marks: JSON values, answer lines, quotes, announcements."""
+    for pattern in (_VALUE, _ANSWER_LINE, _QUOTED):
+        yield [
+            found[1]
+            for found in pattern.finditer(text)
+            # Quotes around a sentence mark no label: only what is short enough to be one.
+            if len(found[1].split()) <= _MOST and _is_meant(text, found.start(), found.end())
+        ]
+    yield list(_cued(text))
 
 
-def _answers(text: str) -> Iterable[str]:
-    """The texts of example turns that the model is supposed to have said."""
-    turns = list(_TURN.finditer(text))
-    starts = [*(turn.start() for turn in turns), len(text)]
-    for turn, end in zip(turns, starts[1:], strict=True):
-        if turn[1] == "assistant":
-            yield text[turn.end() : end]
+def _is_meant(text: str, start: int, end: int) -> bool:
+    """Whether what stands there is neither forbidden nor meant for a certain case."""
+    before = text[max(0, start - _REACH) : start]
+    clause = _CLAUSE_END.split(before)[-1]
+    # The verb of a quote is within the match: "never answer".
+    after = _SENTENCE_END.split(text[end : end + _REACH])[0]
+    sentence = _SENTENCE_END.split(before)[-1] + " " + after
+    return not _FORBIDS.search(clause) and not _IF.search(sentence)
 
 
-def _cued(text: str) -> Iterable[str]:
-    """What follows "for example" and its like, up to the end of the sentence."""
+def _cued(text: str) -> Iterator[str]:
+    """What "for example" and its like announce, where that is nothing but a label or a few."""
     for found in _CUE.finditer(text):
         behind = text[found.end() : found.end() + _REACH]
-        yield _RANGE.sub(" ", _SENTENCE_END.split(behind)[0])
+        # A line end between both is a matter of layout.
+        announced = _SENTENCE_END.split(_RANGE.sub(" ", behind.lstrip(" :,\n\t")))[0]
+        if _is_meant(text, found.start(), found.end()):
+            yield from announced.split(",")
 
 
-def _named(labels: Iterable[str], spans: Iterable[str], *, sentence: bool) -> set[str]:
-    """The labels that occur in `spans` as words.
+def _named(labels: Mapping[str, tuple[str, ...]], spans: Iterable[str]) -> set[str]:
+    """The labels of spans that hold nothing but labels and fillers."""
+    found: set[str] = set()
+    forms = {
+        " ".join(parts(fold(spelling))): label
+        for label, spellings in labels.items()
+        for spelling in spellings
+    }
+    longest = max((form.count(" ") + 1 for form in forms), default=0)
+    for span in spans:
+        found |= _only_labels(parts(span), forms, longest)
+    return found
 
-    Args:
-        labels: Which to look for.
-        spans: Folded texts.
-        sentence: Whether the spans are running text, where "a" is an article and no label.
-    """
-    texts = [f" {' '.join(parts(span))} " for span in spans]
-    found = set()
-    for label in labels:
-        words = parts(fold(label))
-        if sentence and FUNCTION_WORDS.issuperset(words):
-            continue
-        key = f" {' '.join(words)} "
-        if any(key in text for text in texts):
-            found.add(label)
+
+def _only_labels(words: Sequence[str], forms: Mapping[str, str], longest: int) -> set[str]:
+    """The labels that `words` are made of; none where another word is among them."""
+    found: set[str] = set()
+    place = 0
+    while place < len(words):
+        for length in range(min(longest, len(words) - place), 0, -1):
+            form = " ".join(words[place : place + length])
+            if form in forms and (form not in _FILLERS or len(words) == 1):
+                found.add(forms[form])
+                place += length
+                break
+        else:
+            if words[place] not in _FILLERS:
+                return set()
+            place += 1
     return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.diagnosis.finding import KINDS, LEVEL, Attractor, ConfusedPair, examples
-from pytest_llmclf.diagnosis.instructions import standing
+from pytest_llmclf.diagnosis.instructions import standing, told
 from pytest_llmclf.significance import (
     binomial_tail,
     binomial_two_sided,
@@ -68,7 +68,7 @@ class Tally:
 
 def attractors(report: Report, tally: Tally) -> Iterator[Attractor]:
     """Labels that take wrong answers from several classes, most taken first."""
-    labels = report.confusion.labels
+    labels, given = report.confusion.labels, told(report)
     p_values = holm([_attraction(tally, place) for place in range(tally.size)], kinds=KINDS)
     found = [place for place, p_value in enumerate(p_values) if p_value <= LEVEL]
     taken = {place: sum(tally.counts[i][place] for i in _others(tally, place)) for place in found}
@@ -84,7 +84,7 @@ def attractors(report: Report, tally: Tally) -> Iterator[Attractor]:
             even=others / (tally.size - 1),
             sources=tuple(labels[source] for _, source in sources),
             given=tally.wrong[place],
-            prompt=standing(label, labels, report.instructions) if report.instructions else None,
+            prompt=standing(label, given),
             p_value=p_values[place],
             cases=examples(_mistakes(report, labels[source], label) for _, source in sources),
         )

@@ -21,9 +21,10 @@ from pytest_llmclf.outcome import shorten
 from pytest_llmclf.render import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmclf.diagnosis.finding import Finding
+    from pytest_llmclf.diagnosis.instructions import Standing
     from pytest_llmclf.render.text import Line, Style
 
 LEGEND: Final = (
@@ -43,6 +44,12 @@ _MORE: Final = {
     "never-answered": "Other labels that are never the answer: {}",
     "confused-pair": "Other pairs that are confused: {}",
     "weak-slice": "Other tags with a weak value: {}",
+}
+_EXAMPLE_IN: Final[Mapping[Standing, str]] = {
+    "system": "the SYSTEM text: take that out of the Modelfile",
+    "prompt": "the evaluation's prompt: take that out",
+    "turns": "the MESSAGE turns: show answers of all labels, or take them out",
+    "base": "the base model's own SYSTEM text: write one of your own",
 }
 _UNPARSED: Final = {
     "refusal": (
@@ -191,15 +198,9 @@ def _attractor(finding: Attractor) -> str:
         f"{sources}, most from {_names(finding.sources)}; spread evenly it would be "
         f"{finding.even:.0f} ({numbers.p_value(finding.p_value)})"
     )
-    match finding.prompt:
-        case "example":
-            return f"{text}. It is the prompt's example: take that out of the Modelfile."
-        case "named":
-            return f"{text}. The Modelfile names it, and few other labels: take that out."
-        case None:
-            return f"{text}: look for what favours it in the Modelfile and the prompt."
-        case _:
-            assert_never(finding.prompt)
+    if finding.prompt is None:
+        return f"{text}: look for what favours it in the Modelfile and the prompt."
+    return f"{text}. It stands as an example in {_EXAMPLE_IN[finding.prompt]}."
 
 
 def _confused(finding: ConfusedPair) -> str:

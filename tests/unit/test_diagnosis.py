@@ -79,7 +79,7 @@ def test_published_animals() -> None:
     assert found.sources == ("squirrel", "cow", "spider", "dog", "chicken", "sheep")
     assert found.even == pytest.approx(113 / 9)
     assert found.p_value < 1e-9
-    assert found.prompt == "example"
+    assert found.prompt == "system"
 
 
 def test_published_mnist() -> None:
@@ -113,7 +113,7 @@ def test_the_prompts_example_is_named(name: str, example: str) -> None:
     )
     (found,) = diagnose(told)
     assert isinstance(found, Attractor)
-    assert (found.label, found.prompt) == (example, "example")
+    assert (found.label, found.prompt) == (example, "system")
 
 
 def test_silent_on_a_perfect_model() -> None:

@@ -1,13 +1,19 @@
-"""Labels that the instructions single out."""
+"""Labels that the instructions give as an example."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from pytest_llmclf import modelfile
-from pytest_llmclf.diagnosis.instructions import standing
+from pytest_llmclf import modelfile, reference
+from pytest_llmclf.commands import new
+from pytest_llmclf.diagnosis.instructions import Standing, Told, standing, told
+from pytest_llmclf.label import Label
+from pytest_llmclf.prompt import Instructions, compose
+from pytest_llmclf.report import DatasetFacts, Report, build
+from pytest_llmclf.request import MODELS_OWN_SYSTEM, ModelIdentity
 
 ANIMALS = (
     "butterfly",
@@ -22,9 +28,14 @@ ANIMALS = (
     "squirrel",
 )
 DIGITS = tuple("0123456789")
+IDLE = ("one", "person", "1", "label", "picture", "list", "other")
 FOLDER = Path(__file__).parents[2] / "modelfiles"
 LISTED = "Choose one of " + ", ".join(ANIMALS) + "."
 QUOTED = "The labels are " + ", ".join(f'"{animal}"' for animal in ANIMALS) + "."
+
+
+def in_system(label: str, labels: tuple[str, ...], text: str) -> Standing | None:
+    return standing(label, Told(labels={name: (name,) for name in labels}, texts={"system": text}))
 
 
 @pytest.mark.parametrize(
@@ -32,12 +43,18 @@ QUOTED = "The labels are " + ", ".join(f'"{animal}"' for animal in ANIMALS) + ".
     [
         'Answer with a JSON such as {"label": "cat"}',
         'Answer with JSON only:\n{\n  "animal": "Cat"\n}',
+        'Answer with JSON and no prose: {"label": "cat"}',
         "Answer with one word, for example: cat.",
         "Answer with one word, e.g. cat",
+        "Answer with one word, e.g. cat, without punctuation.",
+        'Answer with one word and not with a sentence, like "cat".',
         "Name the animal, such as\na cat.",
         "Answer like this: cat",
-        'Say "cat" if it is one.',
-        "You sort pictures.\nuser: What is it?\nassistant: cat",
+        'Say "cat".',
+        'Reply with the word "cat" only.',
+        "Example of an answer: cat",
+        "What is it?\nAnswer: cat\n",
+        "Output: Cat.",
         f'{LISTED} Answer with a JSON such as {{"label": "cat"}}',
         f'{QUOTED} Answer as in {{"label": "cat"}}',
         "For example, answer cat or dog.",
@@ -45,8 +62,8 @@ QUOTED = "The labels are " + ", ".join(f'"{animal}"' for animal in ANIMALS) + ".
 )
 def test_examples_are_seen(text: str) -> None:
     """A label that is marked as an example is one, whatever else is listed."""
-    assert standing("cat", ANIMALS, text) == "example"
-    assert standing("cow", ANIMALS, text) is None
+    assert in_system("cat", ANIMALS, text) == "system"
+    assert in_system("cow", ANIMALS, text) is None
 
 
 @pytest.mark.parametrize(
@@ -57,51 +74,145 @@ def test_examples_are_seen(text: str) -> None:
         QUOTED,
         f"The picture shows an animal, such as: {', '.join(ANIMALS)}.",
         "You sort catalogues; concatenate nothing.",
-        "\n".join(f"user: Which?\nassistant: {animal}" for animal in ANIMALS),
         '{"label": "dog"}',
         '{"label": "cat|dog|cow|sheep|horse"}',
+        "Mind that a cat may be hidden.",
+        "It looks like a cat",
+        'Never answer "cat".',
+        'Do not say "cat" or "dog".',
+        'Never answer with {"label": "cat"}.',
+        "Avoid guesses, such as cat.".replace(",", ""),
+        'Say "cat" if it is one.',
+        'If you cannot tell, answer "cat".',
+        "The word cat is short.",
+        "Answer: one of cat, dog and the others",
     ],
 )
-def test_labels_among_many_are_no_examples(text: str) -> None:
-    """A label that is named like all the others is not singled out, nor a part of a word."""
-    assert standing("cat", ANIMALS, text) is None
+def test_what_is_listed_forbidden_or_said_by_the_way_is_no_example(text: str) -> None:
+    """A label that is named like all the others, for a case, or in an ordinary sentence."""
+    assert in_system("cat", ANIMALS, text) is None
 
 
-def test_a_label_named_alone_is_named() -> None:
-    """A label in plain words counts where hardly any other is named."""
-    assert standing("cat", ANIMALS, "Mind that a cat may be hidden.") == "named"
-    assert standing("cat", ("cat", "dog"), "You tell a cat from a dog.") is None
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        (DIGITS, "Think in 3 steps."),
+        (DIGITS, "Think in 3 steps, for example 3 short ones."),
+        (DIGITS, "never answer 3"),
+        (DIGITS, 'Answer with 1 label; never answer "3".'),
+        (DIGITS, "Digits from 0 to 9."),
+        (DIGITS, "A digit, e.g. 0-9"),
+        (DIGITS, "between 0 and 9"),
+        (DIGITS, "Give 9.5 points"),
+        (IDLE, "Answer with one label, like a person would."),
+        (IDLE, "For example, one person may stand before another."),
+        (IDLE, 'Answer as JSON: {"label": "<one label from this list>"}'),
+        (tuple("abcdefgh"), "You see a letter, for example on a wall."),
+    ],
+)
+def test_numbers_and_idle_words_are_no_examples(labels: tuple[str, ...], text: str) -> None:
+    """Whatever the labels are, what an ordinary sentence says is none."""
+    assert [in_system(label, labels, text) for label in labels] == [None] * len(labels)
 
 
-def test_numbers_are_examples_but_ranges_are_none() -> None:
-    """The 3 of an example counts, quoted or not; the ends of 0 to 9 do not."""
-    assert standing("3", DIGITS, 'Answer with JSON: {"digit": 3}') == "example"
-    assert standing("3", DIGITS, 'Digits from 0 to 9. Answer {"label": "3"}.') == "example"
-    for text in ("Digits from 0 to 9.", "A digit, e.g. 0-9", "between 0 and 9", "Give 9.5 points"):
-        assert standing("9", DIGITS, text) is None
-
-
-def test_articles_are_no_labels_in_a_sentence() -> None:
-    """The label "a" is not named by an article; as the value of a JSON key it is."""
+def test_numbers_and_letters_may_be_examples() -> None:
+    """The 3 of an example counts, quoted or not, and the label "a" as the value of a key."""
+    assert in_system("3", DIGITS, 'Answer with JSON: {"digit": 3}') == "system"
+    assert in_system("3", DIGITS, 'Digits from 0 to 9. Answer {"label": "3"}.') == "system"
     letters = tuple("abcdefgh")
-    assert standing("a", letters, "You see a letter, for example on a wall.") is None
-    assert standing("a", letters, 'You see a letter. Answer {"label": "a"}') == "example"
+    assert in_system("a", letters, 'You see a letter. Answer {"label": "a"}') == "system"
 
 
-def test_what_looks_like_something_is_no_example() -> None:
-    """In "looks like" the word announces no example; the label is merely named."""
-    assert standing("dog", ANIMALS, "It looks like a dog") == "named"
+def test_a_synonym_is_its_label() -> None:
+    """An example in other words is an example of the same label."""
+    given = Told(
+        labels={"dog": ("dog", "hound"), "cat": ("cat",), "cow": ("cow",)},
+        texts={"prompt": "Which animal? Answer with one word, e.g. hound."},
+    )
+    assert standing("dog", given) == "prompt"
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.Modelfile")), ids=lambda path: path.stem)
-def test_own_modelfiles_single_nothing_out(path: Path) -> None:
-    """The Modelfiles that come along name no label in their SYSTEM text."""
-    text = modelfile.load(path).system
+def test_example_turns_count_unless_they_show_all() -> None:
+    """One turn makes an example; a turn for every label makes none."""
+    labels = {name: (name,) for name in ANIMALS}
+    assert standing("cat", Told(labels=labels, answers=["Cat."])) == "turns"
+    assert standing("cat", Told(labels=labels, answers=["dog"])) is None
+    assert standing("cat", Told(labels=labels, answers=ANIMALS)) is None
+
+
+def reported(told_so: Instructions, details: dict[str, str]) -> Report:
+    return build(
+        evaluation="pets",
+        model="ollama:llava",
+        dataset=DatasetFacts(name="pets", content_hash="", labels=("cat", "dog", "cow")),
+        outcomes=(),
+        identity=ModelIdentity(
+            backend="ollama", name="llava", digest="", server="", details=details
+        ),
+        full_instructions=told_so,
+    )
+
+
+@pytest.mark.parametrize(
+    ("system", "question", "turns", "own", "place"),
+    [
+        ('Answer such as {"label": "cat"}', "Which?", (), "", "system"),
+        (None, "Which? Answer with one word, e.g. cat.", (), "", "prompt"),
+        (None, "Which?", (("user", "Which?"), ("assistant", "cat")), "", "turns"),
+        (None, "Which?", (), 'Reply with a word like "cat".', "base"),
+        # A SYSTEM text of the Modelfile takes the place of the model's own.
+        ("You sort.", "Which?", (), 'Reply with a word like "cat".', None),
+        (None, "Which?", (("user", "such as cat"),), "", None),
+    ],
+)
+def test_every_place_is_looked_at(
+    system: str | None,
+    question: str,
+    turns: tuple[tuple[str, str], ...],
+    own: str,
+    place: Standing | None,
+) -> None:
+    """SYSTEM text, prompt, MESSAGE turns, and the SYSTEM text that a base model has of its own."""
+    labels = tuple(Label(name) for name in ("cat", "dog", "cow"))
+    whole = Instructions(
+        system=system, turns=turns, question=question, labels=labels, prompt=question
+    )
+    assert standing("cat", told(reported(whole, {MODELS_OWN_SYSTEM: own}))) == place
+
+
+def test_what_is_known_of_the_published_prompts_is_read() -> None:
+    """Only which label was the example was published, and that is said."""
+    for name, label in (("animals", "cat"), ("mnist", "3")):
+        given = told(reference.published(name))
+        assert [one for one in given.labels if standing(one, given)] == [label]
+
+
+def own_texts() -> list[str]:
+    """What the package writes into Modelfiles and prompts."""
+    texts = [modelfile.load(path).system or "" for path in sorted(FOLDER.glob("*.Modelfile"))]
+    template = new._MODELFILE.format(name="x", identifier="x", base="llava", tokens=24)
+    return [*texts, modelfile.parse(template, "new").system or ""]
+
+
+@pytest.mark.parametrize("text", own_texts())
+def test_own_texts_single_nothing_out(text: str) -> None:
+    """Whatever their words: no word that the package writes itself is an example, as any label."""
     assert text
-    for labels in (ANIMALS, DIGITS, ("bishop", "king", "knight", "pawn", "queen", "rook")):
-        assert [standing(label, labels, text) for label in labels] == [None] * len(labels)
+    words = tuple(dict.fromkeys(re.findall(r"\w+", text.casefold())))
+    for labels in (ANIMALS, DIGITS, IDLE, words, *((word, "x", "y", "z") for word in words)):
+        assert [in_system(label, labels, text) for label in labels] == [None] * len(labels)
+
+
+@pytest.mark.parametrize("mode", ["text", "enum"])
+def test_the_list_and_its_closing_single_nothing_out(mode: str) -> None:
+    """Nor does what is put around the question."""
+    from pytest_llmclf.label import LabelSet
+
+    labels = LabelSet.of(IDLE)
+    text = compose("Which label fits this picture?", labels, mode)  # type: ignore[arg-type]
+    assert [in_system(label, IDLE, text) for label in IDLE] == [None] * len(IDLE)
 
 
 def test_long_instructions_are_read_fast() -> None:
     """Time grows with the text, not with its square: a megabyte of quotes is read."""
-    assert standing("cat", ANIMALS, "\"' : { like e.g. " * 60_000) is None
+    assert in_system("cat", ANIMALS, "\"' : { like e.g. " * 60_000) is None

@@ -108,7 +108,7 @@ def test_published_animals_in_words() -> None:
     assert finding_text(found) == (
         '"cat" attracts wrong answers: 113 of 113, from 6 classes, most from "squirrel", "cow", '
         '"spider" and 3 more; spread evenly it would be 13 (p < 0.001). '
-        "It is the prompt's example: take that out of the Modelfile."
+        "It stands as an example in the SYSTEM text: take that out of the Modelfile."
     )
 
 
@@ -160,7 +160,7 @@ def test_worse_than_guessing() -> None:
     ("finding", "parts"),
     [
         (ATTRACTOR, ("113 of 120", "from 2 classes", '"cow", "dog"', "would be 13", "p < 0.001")),
-        (dataclasses.replace(ATTRACTOR, prompt="named"), ("The Modelfile names it",)),
+        (dataclasses.replace(ATTRACTOR, prompt="base"), ("the base model's own SYSTEM text",)),
         (NEVER, ('"bishop" is never the answer', "50 images show it", "p < 0.001")),
         (PAIR, ('"dog" is taken for "cat" (20 of 50 images), and less often', "(1 of 40)")),
         (PAIR, ("; p = 0.012:",)),

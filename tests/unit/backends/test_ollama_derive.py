@@ -14,6 +14,7 @@ from pytest_llmclf.backends.ollama import OllamaBackend
 from pytest_llmclf.backends.ollama_derive import full_name
 from pytest_llmclf.backends.ollama_verify import differences
 from pytest_llmclf.modelfile import parse
+from pytest_llmclf.request import MODELS_OWN_SYSTEM
 from tests.ollama_replay import OllamaReplay, exchange
 from tests.unit.backends.ollama_models import MICRO, Connect, question
 
@@ -63,6 +64,15 @@ def test_an_edited_prompt_leaves_the_weights(server: OllamaReplay, connect_ollam
     assert first.weights == edited.weights
     server.change_base("micro-llava")
     assert connect_ollama().identify().weights != first.weights
+
+
+def test_a_system_text_that_the_base_brings_along_is_told(connect_ollama: Connect) -> None:
+    """As the server tells it, and only where the Modelfile has none in its place."""
+    plain = connect_ollama(model="smol").identify().details
+    assert plain[MODELS_OWN_SYSTEM] == "You are a terse helper."
+    replaced = connect_ollama(replace(MICRO, system="Short."), model="smol").identify().details
+    assert MODELS_OWN_SYSTEM not in replaced
+    assert MODELS_OWN_SYSTEM not in connect_ollama().identify().details
 
 
 def test_the_users_models_are_not_touched(server: OllamaReplay, connect_ollama: Connect) -> None:
