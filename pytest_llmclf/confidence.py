@@ -7,10 +7,14 @@ The tokens in which the named label is written are walked, each with its alterna
   token's probability times that of the tokens of the label before it: `` butter`` decides for
   butterfly where no other label begins like that. What would have followed an alternative is not
   told, so no label is charged for its own remaining letters; labels of many tokens would lose.
-- A token that spells a label out decides for it (``1`` is 1, not the start of 10), in any letter
-  case, by any synonym, with blanks and quotes around it.
+- A token that spells a label out decides for it, in any letter case, by any synonym, with blanks
+  and quotes around it. Where it also begins another label (``1`` and 10, ``cat`` and caterpillar)
+  only what follows tells them apart: the next token, if it is told, or that the other label stands
+  in the list as a token of its own. Ollama does not tell the token that ends an answer, so after
+  ``1`` the rest of 10 cannot be told from the end: that is unseen.
 - A token that only begins a label counts if it is written as the answer is, in small or capital
-  letters, and is no word such as "a". What begins several labels is shared among them evenly.
+  letters, and is no word such as "a". What begins several labels is shared among them evenly,
+  and how much that is, is told; where the named label is one of them, it is unseen.
 - Everything else (``animal``, ``Sorry``) belongs to no label.
 
 The sums are divided by their total. That also puts right what servers tell of forced answers:
@@ -33,6 +37,7 @@ from pytest_llmclf.readers import read_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from pytest_llmclf.answer import Answer, TokenLogprob
     from pytest_llmclf.label import Label, LabelSet
@@ -59,8 +64,10 @@ class ClassProbabilities:
             grammar forced a model that was about to say something else.
         unseen_mass: Upper bound for what the labels that are not among the listed alternatives
             may have, on the scale of `label_mass`: each at most as likely as the least likely
-            alternative listed, together at most what is left. They count as 0 above.
-        shared_mass: Part of `label_mass` that began several labels and was shared evenly.
+            alternative listed, together at most what is left. They count as 0 above. Also what
+            the named label and another one cannot be told apart in.
+        shared_mass: Part of `label_mass` that other labels than the named one cannot be told apart
+            in: it began several and was shared evenly, or spelt one that begins another.
         likeliest: Whether no listed alternative was likelier than a token that was chosen.
     """
 
@@ -117,6 +124,14 @@ def class_probabilities(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """Labels that a token stands for: spelt out by it, or else begun; and longer ones then."""
+
+    labels: AbstractSet[str] = frozenset()
+    longer: AbstractSet[str] = frozenset()
+
+
 class _Walk:
     """Along the tokens of one label, gathering what each label gets.
 
@@ -147,17 +162,20 @@ class _Walk:
 
     def run(self) -> bool:
         """Walk; false where a token has no alternatives."""
-        said, path = "", 1.0
+        said, path, ended = "", 1.0, False
         for place, token in enumerate(self._tokens):
             if not token.top:
                 return False
             self._alternatives(token, said, path)
             path *= _probability(token.logprob)
-            said = _folded(said + (token.token if place else self._inside))
+            reached = _folded(said + (token.token if place else self._inside))
+            said, ended = reached, reached == said
             if self._decided(said):
                 break
-        # At the answer's end the label stands as it is: what else might have followed its last
-        # token is not told.
+        else:
+            # No token tells of the end, so not how likely another label was to follow.
+            if not ended and self._possible(said) - {self._label}:
+                self.unseen += path
         self.mass[self._label] += path
         return True
 
@@ -165,39 +183,47 @@ class _Walk:
         """Give the labels what the tokens that were not chosen here stand for."""
         seen = {self._label}
         others = list(_others(token))
-        for text, probability in others:
-            found = self._meant(text, said)
-            seen |= found
-            for label in found:
-                self.mass[label] += path * probability / len(found)
-            if len(found) > 1:
+        meant = [(self._meant(text, said), probability) for text, probability in others]
+        apart = {self._label}.union(*(found.labels for found, _ in meant))
+        for found, probability in meant:
+            seen |= found.labels
+            for label in found.labels:
+                self.mass[label] += path * probability / len(found.labels)
+            unclear = found.labels | (found.longer - apart)
+            if len(unclear) > 1 and self._label in unclear:
+                self.unseen += path * probability
+            elif len(unclear) > 1:
                 self.shared += path * probability
         chosen, listed = token.logprob, [value for _, value in token.top]
         self.likeliest &= chosen >= max(listed)
         left = 1 - math.fsum((_probability(chosen), *(found for _, found in others)))
-        missing = len(self._possible(said) - seen)
-        least = _probability(min(listed))
-        self.unseen += path * max(0.0, min(left, missing * least))
+        missing = self._possible(said) - seen
+        most = len(missing) * _probability(min(listed))
+        if said and _spelt(said, self._spellings) in missing:
+            most = left  # the end of the answer, which a server may list nowhere
+        self.unseen += path * max(0.0, min(left, most))
 
-    def _meant(self, text: str, said: str) -> set[str]:
-        """Labels that an alternative stands for, after what was said of a label already."""
+    def _meant(self, text: str, said: str) -> _Meant:
+        """What an alternative stands for, after what was said of a label already."""
         if not said:
             bare = text[_lead(text) :]
             if len(bare) == len(text) and self._word_open:
-                return set()  # it would carry on the word before
+                return _Meant()  # it would carry on the word before
             if not bare:
-                return set()
+                return _Meant()
             text = bare
             written_alike = text[0].isupper() == self._upper
         else:
             written_alike = True
         reached = _folded(said + text)
+        begun = {label for form, label in self._spellings if form.startswith(reached)}
         spelt = _spelt(reached, self._spellings)
         if spelt is not None:
-            return {spelt}
+            # A token without text ends the answer.
+            return _Meant({spelt}, begun - {spelt} if reached != said else frozenset())
         if not written_alike or reached.strip() in CARRIERS:
-            return set()
-        return {label for form, label in self._spellings if form.startswith(reached)}
+            return _Meant()
+        return _Meant(begun)
 
     def _possible(self, said: str) -> set[str]:
         """Labels that what was said may still become, or is."""

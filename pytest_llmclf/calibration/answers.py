@@ -55,7 +55,8 @@ def why_missing(report: Report) -> str | None:
         return f"{whose}no log-probabilities{allowed}: set top_logprobs=20 in the evaluation"
     return (
         f"{whose}no probabilities of labels{allowed}: too few alternatives a token "
-        "(set top_logprobs=20), or tokens that do not spell the answer"
+        "(set top_logprobs=20), tokens that do not spell the answer, or labels that begin others, "
+        'which only answer="enum" tells apart where the server does not tell the end of an answer'
     )
 
 

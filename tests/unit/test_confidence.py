@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmclf.answer import Answer, TokenLogprob
-from pytest_llmclf.confidence import class_probabilities
+from pytest_llmclf.confidence import MOST_UNSEEN, class_probabilities
 from pytest_llmclf.label import Label, LabelSet
 from pytest_llmclf.outcome import Outcome
 from tests.ollama_replay.recordings import all_exchanges
@@ -112,11 +113,11 @@ def test_a_beginning_of_several_labels_is_shared_evenly() -> None:
 
 
 def test_one_is_not_ten() -> None:
-    """A token that is a label is that label; where a longer one may follow, the next one tells."""
+    """A token that is a label is that label where the longer one is another token, or follows."""
     other = answered(token("7", 0.5, **{"1": 0.3, "10": 0.2}))
     assert shares(other, DIGITS) == pytest.approx({"7": 0.5, "1": 0.3, "10": 0.2})
-    ended = answered(token("1", 0.9, **{"7": 0.1}))
-    assert shares(ended, DIGITS) == pytest.approx({"1": 0.9, "7": 0.1})
+    ended = answered(token("1", 0.9, **{"7": 0.1}), listed("", {"": 0.5, "0": 0.5}))
+    assert shares(ended, DIGITS) == pytest.approx({"1": 0.45, "10": 0.45, "7": 0.1})
     closed = answered(
         token('{"label": "'),
         token("1", 0.9, **{"7": 0.1}),
@@ -125,6 +126,25 @@ def test_one_is_not_ten() -> None:
     assert shares(closed, DIGITS) == pytest.approx({"1": 0.54, "10": 0.36, "7": 0.1})
     longer = answered(token("1", 0.9, **{"7": 0.1}), listed("0", {"0": 0.8, "": 0.2}))
     assert shares(longer, DIGITS) == pytest.approx({"10": 0.72, "1": 0.18, "7": 0.1})
+
+
+def test_an_end_that_is_not_told_leaves_longer_labels_open() -> None:
+    """As with Ollama: after "1" the model may have been as likely to write 10."""
+    assert class_probabilities(answered(token("1", 0.9, **{"7": 0.1})), DIGITS) is None
+    pets = LabelSet.of(("cat", "caterpillar", "dog"))
+    assert class_probabilities(answered(token("cat", 0.9, dog=0.1)), pets) is None
+    assert class_probabilities(answered(token("cat", 0.9, dog=0.1), token(".")), pets)
+    forced = class_probabilities(answered(token("1", 0.1, **{"7": 0.9})), DIGITS)
+    assert forced is not None
+    assert forced.unseen_mass == pytest.approx(0.1)
+
+
+def test_what_others_cannot_be_told_apart_in_is_told() -> None:
+    """A label of one token that begins a longer one, both of them others than the named one."""
+    found = class_probabilities(answered(token("7", 0.6, **{"1": 0.4})), DIGITS)
+    assert found is not None
+    assert found.confidence == pytest.approx(0.6)
+    assert found.shared_mass == pytest.approx(0.4)
 
 
 def test_words_before_the_label_are_taken_as_said() -> None:
@@ -274,6 +294,84 @@ def test_a_model_that_lists_everything_is_read_exactly(
     for words in groups.values():
         belief = sum(weights[word] for word in words) / total
         assert sum(found.probabilities[word] for word in words) == pytest.approx(belief)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A model that writes labels in tokens, and what is told of it."""
+
+    beliefs: dict[str, float]
+    tokens: dict[str, tuple[str, ...]]
+    tells_end: bool
+
+    def answer(self, said: str) -> Answer:
+        """One of its labels, every alternative listed, with or without the token that ends it."""
+        found = []
+        for place in range(len(self.tokens[said]) + 1):
+            way = self.tokens[said][:place]
+            here: dict[str, float] = {}
+            for label, written in self.tokens.items():
+                if written[:place] == way:
+                    step = written[place] if place < len(written) else ""
+                    here[step] = here.get(step, 0.0) + self.beliefs[label]
+            chosen = self.tokens[said][place] if place < len(self.tokens[said]) else ""
+            if chosen or self.tells_end:
+                total = sum(here.values())
+                # A server that tells no end has it neither among the tokens nor in a list.
+                listing = {key: value / total for key, value in here.items()}
+                if not self.tells_end:
+                    listing.pop("", None)
+                found.append(listed(chosen, listing))
+        return answered(*found)
+
+
+def cut(text: str, pieces: frozenset[str]) -> tuple[str, ...]:
+    """`text` as a tokenizer writes it: the longest piece that it knows, or else a letter."""
+    found = []
+    while text:
+        length = max(n for n in range(1, len(text) + 1) if n == 1 or text[:n] in pieces)
+        found.append(text[:length])
+        text = text[length:]
+    return tuple(found)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.dictionaries(
+        st.text("xy", min_size=1, max_size=4), st.integers(1, 100), min_size=2, max_size=6
+    ),
+    st.frozensets(st.text("xy", min_size=2, max_size=4), max_size=4),
+    st.booleans(),
+    st.data(),
+)
+def test_probabilities_are_the_true_ones_or_none(
+    weights: dict[str, int],
+    pieces: frozenset[str],
+    tells_end: bool,  # noqa: FBT001 - drawn
+    data: st.DataObject,
+) -> None:
+    """Labels that begin one another, in any tokens, with and without a token for the end.
+
+    Off by no more than what is said to be unseen or shared, so the true ones where nothing is;
+    the confidence by no more than what is unseen; and where a quarter is, there are none.
+    """
+    total = sum(weights.values())
+    server = Server(
+        beliefs={label: weight / total for label, weight in weights.items()},
+        tokens={label: cut(label, pieces) for label in weights},
+        tells_end=tells_end,
+    )
+    said = data.draw(st.sampled_from(sorted(weights)))
+    found = class_probabilities(server.answer(said), LabelSet.of(sorted(weights)))
+    if found is None:
+        assert pieces or not tells_end
+        return
+    unseen = found.unseen_mass / found.label_mass
+    shared = found.shared_mass / found.label_mass
+    assert unseen <= MOST_UNSEEN
+    assert abs(found.confidence - server.beliefs[said]) <= unseen + 1e-9
+    for label, belief in server.beliefs.items():
+        assert abs(found.probabilities[label] - belief) <= unseen + shared + 1e-9
 
 
 texts = st.sampled_from(["cat", " dog", "Bird", "A", "1", "0", '"', '{"label": "', "", "s", " is"])
