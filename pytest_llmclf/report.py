@@ -85,6 +85,7 @@ class DatasetFacts:
         imported: Whether it is the full imported set rather than the bundled pictures.
         cases_in_dataset: Images it has, asked about or not.
         class_sizes: Likewise of each label; empty where that is not known.
+        path: Its folder relative to the project's, in POSIX form; empty if it is outside.
     """
 
     name: str
@@ -94,6 +95,7 @@ class DatasetFacts:
     imported: bool = False
     cases_in_dataset: int = 0
     class_sizes: tuple[int, ...] = ()
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

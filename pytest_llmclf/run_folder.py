@@ -60,7 +60,7 @@ _OUTCOME_FITS: Final = {
     "label_mass": is_share_or_none,
 }  # fmt: skip
 _DATASET_FITS: Final = {
-    **dict.fromkeys(("name", "content_hash", "licence"), is_text),
+    **dict.fromkeys(("name", "content_hash", "licence", "path"), is_text),
     "labels": is_texts,
     "imported": is_flag,
     "cases_in_dataset": is_count,

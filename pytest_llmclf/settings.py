@@ -100,6 +100,17 @@ class Settings:
         }
 
 
+def path_in_project(folder: Path, fallback: Path) -> str:
+    """A folder relative to the project that it is in, in POSIX form; empty if it is in none.
+
+    Args:
+        folder: Any.
+        fallback: The project's folder, where none above has ``modelfiles/``.
+    """
+    folder, root = folder.resolve(), project_root(folder, fallback).resolve()
+    return folder.relative_to(root).as_posix() if folder.is_relative_to(root) else ""
+
+
 def project_root(start: Path, fallback: Path | None = None) -> Path:
     """The folder that names are looked up in.
 

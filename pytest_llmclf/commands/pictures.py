@@ -28,9 +28,20 @@ def dataset_pictures(reports: Sequence[Report]) -> Callable[[str, str], Path | N
             continue  # the page says of each picture that it is not there
         known[name] = {case.id: case for case in dataset.cases}
     cases = {report.evaluation: known.get(report.dataset.name, {}) for report in reports}
+    folders = {report.evaluation: report.dataset.path for report in reports}
 
     def picture(evaluation: str, case: str) -> Path | None:
         found = cases.get(evaluation, {}).get(case)
-        return None if found is None else found.path
+        return _within(root, folders.get(evaluation, ""), case) if found is None else found.path
 
     return picture
+
+
+def _within(root: Path, folder: str, case: str) -> Path | None:
+    """The file of a dataset that was given by its path, if it lies in this project."""
+    try:
+        path = (root / folder / case).resolve()
+        known = bool(folder) and path.is_relative_to(root.resolve()) and path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return None
+    return path if known else None

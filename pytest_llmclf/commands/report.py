@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.commands.console import style_of, write
 from pytest_llmclf.commands.pictures import dataset_pictures
@@ -22,11 +22,15 @@ from pytest_llmclf.run_folder import find_run, read_run
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from pytest_llmclf.run_folder import RunFolder
 
 PAGE = "page.html"
 """The page for a browser, as a run writes it."""
+
+_PICTURE: Final = b'[["data:image/'
+"""How a page's first image begins; see `render.page`."""
 
 _EPILOG = described(
     "report",
@@ -120,14 +124,44 @@ def _write_page(found: RunFolder, path: Path, *, pictures: bool) -> Path:
     from pytest_llmclf.render.page import no_picture, page_of, write_page
     from pytest_llmclf.render.page.thumbnails import PictureBudget
 
+    find = dataset_pictures(found.reports) if pictures else no_picture
+    if pictures and _shows_pictures(path) and not _any_found(found, find):
+        sys.stderr.write(
+            f"{path} is kept as it is: it has images, and none of this run's is found here; "
+            "call llmclf report in the project that has the dataset, write to another folder "
+            "with --out, or give up the images with --no-pictures\n"
+        )
+        return path
     page = page_of(
         found.reports,
         found.verdicts,
         baselines=found.baselines,
         settings=found.settings,
         environment=found.environment,
-        pictures=dataset_pictures(found.reports) if pictures else no_picture,
+        pictures=find,
         budget=PictureBudget(none=not pictures),
     )
     with ProgressLine(sys.stderr) as progress:
         return write_page(path, page, progress)
+
+
+def _any_found(found: RunFolder, find: Callable[[str, str], Path | None]) -> bool:
+    """Whether a page would have an image."""
+    return any(
+        find(outcome.evaluation, outcome.case) is not None
+        for report in found.reports
+        for outcome in report.outcomes
+    )
+
+
+def _shows_pictures(path: Path) -> bool:
+    """Whether a page that is there has an image."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as page:
+        before = b""
+        while piece := page.read(1 << 20):
+            if _PICTURE in before + piece:
+                return True
+            before = piece[-len(_PICTURE) :]
+    return False

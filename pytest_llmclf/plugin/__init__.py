@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.marks import is_marked
+from pytest_llmclf.plugin.earlier import folder_of, set_aside
 from pytest_llmclf.plugin.options import add_options, check_gate_names, check_options
 from pytest_llmclf.plugin.run import (
     EVALUATIONS,
@@ -50,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
         check_options(config)
     except pytest.UsageError as error:
         _tell_github(str(error))
+        set_aside(folder_of(config))
         raise
     if config.option.llmclf_stop_early and config.getoption("maxschedchunk", 0) is None:
         # Workers get the random order in small pieces, so that its beginning is known first.
@@ -243,13 +245,21 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         _tell_github(broken, terminalreporter)
 
 
+def _not_collected(config: pytest.Config) -> bool:
+    """Whether a file could not be collected, here or by a worker, or a worker's evaluation."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    errors = [] if reporter is None else reporter.stats.get("error", [])
+    broken = any(isinstance(report, pytest.CollectReport) for report in errors)
+    return broken or config.stash.get(EVALUATIONS_KEY, False)
+
+
 def _tell_github(text: str, reporter: TerminalReporter | None = None) -> None:
     """Annotate a job, where a GitHub runner reads what is written."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return
     from pytest_llmclf.plugin.ci import command
 
-    line = command("error", "pytest: no image was asked about", text)
+    line = command("error", "pytest: nothing is judged", text)
     if reporter is None:
         sys.stderr.write(f"{line}\n")
     else:
@@ -258,11 +268,18 @@ def _tell_github(text: str, reporter: TerminalReporter | None = None) -> None:
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
+def pytest_sessionfinish(
+    session: pytest.Session, exitstatus: int | pytest.ExitCode
+) -> Generator[None, Any, Any]:
     """Stop asking; end every server that was started."""
     run = run_if_any(session.config)
     if run is not None and is_worker(session.config):
         session.config.workeroutput[EVALUATIONS] = True  # type: ignore[attr-defined]
+    folder = folder_of(session.config)
+    if run is None and folder is not None and not is_worker(session.config):
+        broken_off = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+        if exitstatus in broken_off or _not_collected(session.config):
+            set_aside(folder)  # perhaps an evaluation could not be collected
     # syrupy warns when a worker ended without a word to it, as after Ctrl-C; where warnings are
     # errors that would cost the whole report.
     with warnings.catch_warnings():

@@ -19,6 +19,7 @@ from pytest_llmclf.readers import STRICT, reader_name
 from pytest_llmclf.report import DatasetFacts, Report, Verdict, build, unheard
 from pytest_llmclf.request import ModelIdentity
 from pytest_llmclf.seeded import seeded_order
+from pytest_llmclf.settings import path_in_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -254,6 +255,7 @@ class Book:
                 imported=dataset.imported,
                 cases_in_dataset=assignment.whole,
                 class_sizes=assignment.class_sizes,
+                path=self._path(dataset),
             ),
             outcomes=[*chain.from_iterable(outcomes.values()), *missing],
             identity=self._identities.get(key),
@@ -278,6 +280,11 @@ class Book:
         )
         looks = () if self._run is None else earlier_looks(self._run.looks, report)
         return replace(report, looks=looks, judged=self._judged.setdefault(key, []))
+
+    def _path(self, dataset: Dataset) -> str:
+        if self._run is None:
+            return ""
+        return path_in_project(dataset.root, self._run.settings.root)
 
     def _content_hash(self, dataset: Dataset) -> str:
         """Worked out once a dataset: it goes through all its cases."""

@@ -152,11 +152,13 @@ class Reporter:
     def _write(self, run: Run, book: Book, reports: Sequence[Report]) -> None:
         from pytest_llmclf.plugin.artifacts import write_artifacts, write_run_page
         from pytest_llmclf.plugin.ci import write_summaries
+        from pytest_llmclf.plugin.earlier import forget as forget_earlier
 
         try:
             self._folder = write_artifacts(run, reports, book)
             with self._progress() as progress:
                 self._page = write_run_page(run, reports, book, self._folder, progress)
+            forget_earlier(self._folder)
         except (OSError, LlmclfError) as error:
             self._troubles.append(
                 f"the files of this run could not be written: {error}; "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmclf.plugin.earlier import folder_of, set_aside
 from pytest_llmclf.plugin.options import read_settings
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def run_of(config: pytest.Config) -> Run:
         config.stash[RUN_KEY] = Run(config)
         if not is_worker(config):
             gather_reports(config)
+            set_aside(folder_of(config))
     return config.stash[RUN_KEY]
 
 

@@ -155,7 +155,7 @@ def test_a_session_that_never_began_says_only_why(
         assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR}
         lines = [*result.outlines, *result.errlines]
         (said,) = [line for line in lines if line.startswith(("::error", "::warning"))]
-        assert said.startswith(f"::error title=pytest%3A no image was asked about::{why}")
+        assert said.startswith(f"::error title=pytest%3A nothing is judged::{why}")
         shown = "\n".join(lines)
         assert "lost" not in shown
         assert "evaluations" not in shown

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from pytest_llmclf.cli import main
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:
@@ -108,3 +109,86 @@ def test_known_answers_lie_in_the_root_folder(
     mixed.run(str(mixed.root))
     assert (mixed.root / ".llmclf" / "answers.sqlite").is_file()
     assert not (elsewhere / ".llmclf").exists()
+
+
+DIES = {
+    "import": ("test_other.py", "import nothing_of_that_name\n"),
+    "slip": ("test_colours.py", "import nothing_of_that_name\n"),
+    "dataset": ("test_colours.py", None),
+}
+
+
+@pytest.mark.parametrize("how", [*DIES, "gate", "option"])
+@pytest.mark.parametrize("processes", [(), ("-n2",)], ids=["alone", "n2"])
+def test_a_run_that_dies_leaves_no_earlier_one_in_its_folder(
+    colours: Colours, how: str, processes: tuple[str, ...]
+) -> None:
+    """What stood there is kept aside, and is gone when a run has files of its own again."""
+    assert colours.run().ret == pytest.ExitCode.OK
+    folder = colours.root / "run"
+    before = {path.name for path in folder.iterdir()}
+    evaluation = colours.root / "test_colours.py"
+    text = evaluation.read_text()
+    args: tuple[str, ...] = ()
+    if how in DIES:
+        name, content = DIES[how]
+        (colours.root / name).write_text(content or text.replace('"colours"', '"colors"'))
+    else:
+        args = ("--llmclf-gate", "colors: accuracy >= 0" if how == "gate" else "colours: >>")
+    assert colours.run(*processes, *args).ret != pytest.ExitCode.OK
+    assert [path.name for path in folder.iterdir()] == ["previous"]
+    assert {path.name for path in (folder / "previous").iterdir()} == before
+    evaluation.write_text(text)
+    (colours.root / "test_other.py").unlink(missing_ok=True)
+    assert colours.run(*processes).ret == pytest.ExitCode.OK
+    assert {path.name for path in folder.iterdir()} == before
+
+
+def test_a_session_without_evaluations_leaves_the_folder_alone(colours: Colours) -> None:
+    """Nor does one that only collects touch it."""
+    colours.run()
+    before = sorted(path.name for path in (colours.root / "run").iterdir())
+    (colours.root / "test_plain.py").write_text("def test_it():\n    assert False\n")
+    colours.run("test_plain.py")
+    colours.run("--collect-only")
+    assert sorted(path.name for path in (colours.root / "run").iterdir()) == before
+
+
+def test_a_dataset_by_path_is_found_again(
+    colours: Colours, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its path is recorded relative to the project, and no page with images loses them."""
+    (colours.root / "fixtures" / "colours").rename(colours.root / "my-data")
+    path = colours.root / "test_colours.py"
+    path.write_text(path.read_text().replace('dataset="colours"', 'dataset="./my-data"'))
+    assert colours.run().ret == pytest.ExitCode.OK
+    assert colours.written()["dataset"]["path"] == "my-data"
+    page = colours.root / "run" / "page.html"
+    assert page.read_bytes().count(b'"data:image/') == 9
+    monkeypatch.chdir(colours.root)
+    assert main(["report", "run", "--quiet"]) == 0
+    assert page.read_bytes().count(b'"data:image/') == 9
+    before = page.read_bytes()
+    (colours.root / "my-data").rename(colours.root / "elsewhere")
+    assert main(["report", "run", "--quiet"]) == 0
+    assert page.read_bytes() == before
+    assert "is kept as it is: it has images" in capsys.readouterr().err
+    assert main(["report", "run", "--quiet", "--no-pictures"]) == 0
+    assert b'"data:image/' not in page.read_bytes()
+
+
+def test_a_path_in_a_runs_record_leads_nowhere_else(
+    colours: Colours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record from elsewhere that points out of the project gets no file of this machine."""
+    outside = colours.root.parent / f"{colours.root.name}-outside"
+    (colours.root / "fixtures" / "colours").rename(outside)
+    path = colours.root / "test_colours.py"
+    path.write_text(path.read_text().replace('dataset="colours"', f'dataset="{outside}"'))
+    assert colours.run().ret == pytest.ExitCode.OK
+    assert colours.written()["dataset"]["path"] == ""
+    record = colours.root / "run" / "run.json"
+    record.write_text(record.read_text().replace('"path": ""', f'"path": "../{outside.name}"'))
+    monkeypatch.chdir(colours.root)
+    assert main(["report", "run", "--quiet", "--out", "new"]) == 0
+    assert b'"data:image/' not in (colours.root / "new" / "page.html").read_bytes()
