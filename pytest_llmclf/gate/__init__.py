@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_llmclf.errors import SettingsError, nearest
-from pytest_llmclf.gate.reading import Certainty, read_gate, told
+from pytest_llmclf.gate.reading import Certainty, asked_for, read_gate, told
 from pytest_llmclf.gate.text import Parsed, parse, split_address
 from pytest_llmclf.gate.threshold import EVERY, Threshold, plain
 from pytest_llmclf.population import population
@@ -243,7 +243,8 @@ def judge(report: Report, gates: Sequence[Gate]) -> tuple[Verdict, ...]:
         from pytest_llmclf.early import judge_early
 
         error = EARLY_ERROR if report.stop_error is None else report.stop_error
-        return judge_early(report, gates, error=error)
+        verdicts = judge_early(report, gates, error=error)
+        return tuple(_unless_spent(report, meant, verdict) for verdict in verdicts)
     return tuple(verdict for gate in meant for verdict in _verdicts(report, gate))
 
 
@@ -300,6 +301,22 @@ def _verdicts(report: Report, gate: Gate) -> Iterator[Verdict]:
     for threshold, readings in zip(thresholds, found, strict=True):
         for one, line in told(threshold, readings, report, certainty):
             yield _verdict(report, one.word, line + because, one.undecided)
+
+
+def _unless_spent(report: Report, gates: Sequence[Gate], verdict: Verdict) -> Verdict:
+    """A verdict of a run that stopped early, where a PASS was spent on an earlier look."""
+    if verdict.word != "PASS" or not report.looks:
+        return verdict
+    labels = report.confusion.labels
+    for gate in gates:
+        certainty, spent = gate.certainty(labels), _spent(report, gate)
+        asked = (*gate.parsed.thresholds, *gate.thresholds_for(labels))
+        # A line begins with what was asked.
+        starts = tuple(f"{asked_for(one, certainty)}: " for one in asked)
+        if spent and certainty is not None and verdict.text.startswith(starts):
+            text = f"{verdict.text}; {spent}; judge new images by themselves"
+            return replace(verdict, word="INCONCLUSIVE", text=text, undecided="sample")
+    return verdict
 
 
 def _spent(report: Report, gate: Gate) -> str:

@@ -17,6 +17,7 @@ from pytest_llmclf.looks import (
 )
 from pytest_llmclf.plugin.gates import looks_of
 from pytest_llmclf.report import DatasetFacts, Look, build
+from pytest_llmclf.seeded import seeded_order
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
@@ -71,6 +72,29 @@ def test_a_second_look_may_not_pass() -> None:
     twice = look(again(second, look(first)))
     (third,) = judge(again(seen(360, 40), look(first), twice), [Gate(GATE)])
     assert ": look 3 at this gate" in third.text
+
+
+def test_a_run_that_stopped_early_is_no_way_round() -> None:
+    """It foretells what a look at all images would say, which may not pass, either."""
+    whole = seen(600, 0)
+    order = seeded_order([one.case for one in whole.outcomes], 20)
+    asked = set(order[:200])
+    stopped = build(
+        evaluation=whole.evaluation,
+        model=whole.model,
+        dataset=whole.dataset,
+        outcomes=[
+            one if one.case in asked else ended(one.case, "not_needed") for one in whole.outcomes
+        ],
+        order=order,
+        stop_error=0.05,
+    )
+    assert [one.word for one in judge(stopped, [Gate(GATE)])] == ["PASS"]
+    later = replace(stopped, looks=(look(seen(44, 6)),))
+    (verdict,) = judge(later, [Gate(GATE)])
+    assert (verdict.word, verdict.undecided) == ("INCONCLUSIVE", "sample")
+    assert "look 2 at this gate" in verdict.text
+    assert [one.word for one in judge(later, [Gate("accuracy >= 0.8")])] == ["PASS"]
 
 
 def test_the_same_answers_are_the_same_look() -> None:
