@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf import dataset as datasets
 from pytest_llmclf import modelfile as modelfiles
 from pytest_llmclf.assignment import Assignment, instruct
+from pytest_llmclf.backends.spec import names_file
 from pytest_llmclf.clusters import check_group
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.gate import addressed_to, check_gates
@@ -145,6 +146,8 @@ def called(spec: ModelSpec) -> str:
     match spec.backend:
         case "openai":
             return f"openai:{spec.name}"
+        case "ollama" if names_file(spec.name):
+            return f"ollama:{_file_name(spec.name)}"
         case "llamacpp" if spec.text:
             return f"llamacpp:{_file_name(spec.text)}+{_file_name(spec.mmproj)}"
         case _:

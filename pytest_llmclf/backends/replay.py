@@ -14,7 +14,7 @@ import json
 import os
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,10 @@ class Recorder:
     Args:
         path: The recording; made if missing, continued if it is one.
 
+    Attributes:
+        notice: That the recording is incomplete since it could not be written any more, or
+            ``None``. A full disk costs the recording, never an answer.
+
     Raises:
         SettingsError: The file exists and is no recording of this format, or cannot be written.
     """
@@ -60,6 +64,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._introduced: set[str] = set()
         self._evaluations: set[tuple[str, str]] = set()
+        self.notice: str | None = None
         self._file: int | None = _open_recording(self.path)
 
     def record(
@@ -91,8 +96,7 @@ class Recorder:
                     "answer": answer.to_json(),
                 }
             )
-            _append(self._file, lines)
-            self._introduced.add(key)
+            self._write(lines, key)
 
     def introduce(
         self, identity: ModelIdentity, evaluation: str, facts: Callable[[], Mapping[str, Any]]
@@ -114,8 +118,7 @@ class Recorder:
                 *self._introduction(key, identity),
                 {"type": "evaluation", "model": key, "evaluation": evaluation, **facts()},
             ]
-            _append(self._file, lines)
-            self._introduced.add(key)
+            self._write(lines, key)
             self._evaluations.add((key, evaluation))
 
     def _introduction(self, key: str, identity: ModelIdentity) -> list[dict[str, Any]]:
@@ -123,13 +126,35 @@ class Recorder:
             return []
         return [{"type": "model", "key": key, "identity": identity.to_json()}]
 
+    def _write(self, lines: list[dict[str, Any]], key: str) -> None:
+        """Write lines down, or say that they are missing; the lock is held."""
+        if self._file is None or self.notice is not None:
+            return
+        try:
+            _append(self._file, lines)
+        except OSError as error:
+            self._fail(error)
+        else:
+            self._introduced.add(key)
+
+    def _fail(self, error: OSError) -> None:
+        self.notice = (
+            f"{self.path}: the recording is incomplete ({error.strerror or error}): what was "
+            "answered from then on is not in it; free disk space and run again, which asks nothing "
+            "that is known"
+        )
+
     def close(self) -> None:
         """Bring everything to the disk; may be called twice."""
         with self._lock:
             file, self._file = self._file, None
-        if file is not None:
-            os.fsync(file)
-            os.close(file)
+            if file is not None:
+                try:
+                    os.fsync(file)
+                except OSError as error:
+                    self._fail(error)
+                finally:
+                    os.close(file)
 
 
 class ReplayBackend:
@@ -310,8 +335,15 @@ def _append(file: int, lines: list[dict[str, Any]]) -> None:
     )
     data = memoryview(text.encode("utf-8", "surrogatepass"))
     with _locked(file):
-        while data:
-            data = data[os.write(file, data) :]
+        whole = os.lseek(file, 0, os.SEEK_END)
+        try:
+            while data:
+                data = data[os.write(file, data) :]
+        except OSError:
+            # Half a line would spoil what another process puts behind it.
+            with suppress(OSError):
+                os.ftruncate(file, whole)
+            raise
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal, get_args
 
 from pytest_llmclf.errors import SettingsError
@@ -125,9 +126,14 @@ def _llamacpp(rest: str) -> ModelSpec:
 
 
 def _model_name(name: str, text: str) -> str:
-    if name and not re.fullmatch(r"[\w][\w.:/-]*", name):
+    if name and not names_file(name) and not re.fullmatch(r"[\w][\w.:/-]*", name):
         raise SettingsError(f"{text!r}: {name!r} is no model name; write ollama:NAME or :NAME:TAG")
     return name
+
+
+def names_file(name: str) -> bool:
+    """Whether a model's name is the path of its file, as the FROM of a Modelfile may be."""
+    return name.casefold().endswith(".gguf") or PurePath(name).is_absolute()
 
 
 def _suggestion(text: str) -> str:

@@ -11,7 +11,7 @@ from pytest_llmclf.engine.asking import STOPPED, Asker
 from pytest_llmclf.engine.contact import Contacts
 from pytest_llmclf.engine.lane import Lane
 from pytest_llmclf.engine.patience import Patience
-from pytest_llmclf.errors import ServerFailed
+from pytest_llmclf.errors import BackendError, ServerFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -109,7 +109,7 @@ class Engine:
             found = self._results.pop(key)
             if found is None:
                 lane.drop(key)
-                stopped = ServerFailed(STOPPED)
+                stopped = lane.given_up or ServerFailed(STOPPED)
                 return job.assignment.no_answer(job.case, stopped, repeat=job.repeat)
             lane.collected()
         if isinstance(found, BaseException):
@@ -172,8 +172,20 @@ class Engine:
         thread = threading.Thread(
             target=self._work, args=(lane,), name=f"llmclf {lane.spec}", daemon=True
         )
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:  # the system gives no more
+            # Those that there are will do; without any nobody is left to ask.
+            if not lane.threads:
+                lane.give_up(
+                    BackendError(
+                        f"{lane.spec}: no thread can be started ({error})",
+                        remedy="raise the limit of processes (ulimit -u), or end some",
+                    )
+                )
+                self._arrived.notify_all()
+            return False
         self._threads.append(thread)
-        thread.start()
         return True
 
     def _await(self, lane: Lane, key: JobKey) -> None:
@@ -185,7 +197,8 @@ class Engine:
         lane.urge(key)
         try:
             while self._results[key] is None:
-                if self._stopping.is_set() and lane.waits(key):
+                nobody = self._stopping.is_set() or (lane.given_up and not lane.threads)
+                if nobody and lane.waits(key):
                     return
                 # On Windows a wait without a time-out cannot be ended by Ctrl-C.
                 if not self._arrived.wait(_EVERY_S):

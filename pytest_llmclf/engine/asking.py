@@ -78,6 +78,11 @@ class Asker:
             )
         except (PictureError, BackendError) as error:
             return job.assignment.no_answer(case, error, repeat=job.repeat)
+        except MemoryError:
+            lacking = BackendError(
+                "there was not enough memory to ask about it", remedy="lower --llmclf-in-flight"
+            )
+            return job.assignment.no_answer(case, lacking, repeat=job.repeat)
 
     def _answered(self, lane: Lane, taken: Taken) -> Outcome | None:
         job, assignment = taken.job, taken.job.assignment

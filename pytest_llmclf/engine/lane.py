@@ -55,6 +55,7 @@ class Lane:
     Attributes:
         wanted: Jobs that a test is waiting for at this moment.
         given_up: Why no more is asked, or ``None``.
+        threads: How many serve it.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Lane:
         self._changed = threading.Condition(lock)
         self._most_ahead = ahead
         self._start = start
-        self._threads = 0
+        self.threads = 0
         # Jobs that may be in hand at once. One thread is enough, and quickest, as long as every
         # answer is known.
         self._limit = 1
@@ -122,8 +123,8 @@ class Lane:
     def wake_all(self) -> None:
         """Let every thread look, and start those that there is work for."""
         self._changed.notify_all()
-        while self._threads < self._limit and (self._pending or self._held) and self._start(self):
-            self._threads += 1
+        while self.threads < self._limit and (self._pending or self._held) and self._start(self):
+            self.threads += 1
 
     def set_limit(self, in_flight: int) -> None:
         """Note how many questions may be asked at once from now on."""

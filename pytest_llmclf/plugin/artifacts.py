@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import platform
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.render.files import write_run
 
@@ -24,6 +24,10 @@ _PACKAGES = ("pytest-llmclf", "pytest", "pytest-xdist", "ollama", "pillow", "min
 
 PAGE = "page.html"
 """The page for a browser, in a run's folder."""
+
+_STAMP: Final = "%Y%m%d-%H%M%S"
+_STAMP_LENGTH: Final = 15
+_LAST_YEAR: Final = 9000
 
 
 def write_artifacts(run: Run, reports: Sequence[Report], book: Book) -> Path:
@@ -96,5 +100,19 @@ def environment() -> dict[str, str]:
 
 
 def _new_folder(parent: Path, run_id: str) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    return parent / f"{stamp}-{run_id[:6]}"
+    moment = datetime.now(UTC)
+    # Names tell which run is the latest: one after a clock that was set back, or in the same
+    # second, comes after those that are there all the same.
+    stamps = [_stamp(found) for found in parent.iterdir()] if parent.is_dir() else []
+    moment = max([moment, *(stamp + timedelta(seconds=1) for stamp in stamps if stamp)])
+    return parent / f"{moment.strftime(_STAMP)}-{run_id[:6]}"
+
+
+def _stamp(folder: Path) -> datetime | None:
+    """When a run began, by the name of its folder; ``None`` where it tells none."""
+    try:
+        stamp = datetime.strptime(folder.name[:_STAMP_LENGTH], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    # Room for what comes after it: no clock of this century told that.
+    return stamp if stamp.year < _LAST_YEAR else None

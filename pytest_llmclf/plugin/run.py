@@ -188,8 +188,10 @@ class Run:
 
     @property
     def store_notice(self) -> str | None:
-        """What people should know of the store of known answers."""
-        return None if self._store is None else self._store.notice
+        """What people should know of the store of known answers, and of the recording."""
+        kept = (self._store, self._recorder)
+        told = [each.notice for each in kept if each is not None and each.notice is not None]
+        return "; ".join(told) or None
 
     def stop_asking(self) -> None:
         """End requests and servers; what is known can still be read. May be called twice."""

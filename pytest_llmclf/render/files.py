@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 REPORT_STYLE = Style(width=120, digits=6, classes=None)
 """How `report.txt` is written."""
 
+MOST_CELL = 32_000
+"""Characters of a text in the CSV file: spreadsheets hold no more in a cell, and Python's own
+reader refuses one four times as long."""
 _FORMULA = frozenset(
     "=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
     "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
@@ -276,6 +279,8 @@ def _cell(value: object) -> object:
     """`value` for CSV: text that begins like a formula is made plain text."""
     if not isinstance(value, str):
         return value
+    if len(value) > MOST_CELL:
+        value = f"{value[:MOST_CELL]}… [cut: {len(value)} characters, whole in outcomes.jsonl]"
     formula = value[:1] in {"\t", "\r"} or value.lstrip()[:1] in _FORMULA
     return f"'{value}" if formula else value
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import shutil
 import sqlite3
 import sys
 from contextlib import closing
@@ -60,6 +62,27 @@ def test_a_full_disk_under_the_report_costs_only_the_files(
     assert "choose another folder with --llmclf-run" in run.text
     assert f"{project.images} images" in run.text
     assert "PASS" in run.text
+    assert len(project.stored()) == project.images
+
+
+@mounting
+@pytest.mark.parametrize("processes", ["-n0", "-n2"])
+def test_a_full_disk_under_the_recording_costs_only_the_recording(
+    project: Project, stub: StubOllama, processes: str
+) -> None:
+    """Every image is judged, what is missing is said, and what was written plays back."""
+    folder = project.root / "recordings"
+    with small_disk(folder, 16):
+        run = project.run(stub.netloc, processes, "--llmclf-record=recordings/r.jsonl")
+        assert run.code == pytest.ExitCode.OK, run.text
+        assert project.all_answered()
+        assert "the recording is incomplete" in run.text
+        lines = (folder / "r.jsonl").read_bytes().splitlines()
+        assert all(json.loads(line) for line in lines)
+        assert 1 < sum(json.loads(line)["type"] == "answer" for line in lines) < project.images
+        enlarge(folder, 10_000)
+        run = project.run(stub.netloc, "--llmclf-record=recordings/r.jsonl")
+        assert "incomplete" not in run.text
     assert len(project.stored()) == project.images
 
 
@@ -197,3 +220,15 @@ def test_a_limit_on_files_costs_only_the_cache(project: Project, stub: StubOllam
     assert "some answers are not being kept" in run.text
     assert f"{project.images} images" in run.text
     assert 0 < len(project.stored()) < project.images
+
+
+def test_a_store_that_was_copied_is_known(project: Project, stub: StubOllama) -> None:
+    """To another folder, as to another machine: nothing is asked again."""
+    project.run(stub.netloc)
+    other = Project(project.root / "elsewhere", project.images)
+    shutil.copytree(project.store.parent, other.store.parent)
+    before = stub.stats()["chats"]
+    run = other.run(stub.netloc)
+    assert run.code == pytest.ExitCode.OK, run.text
+    assert other.all_answered()
+    assert stub.stats()["chats"] == before

@@ -248,3 +248,43 @@ def test_a_bad_picture_is_an_error_without_a_question(tmp_path: Path, trouble: s
     assert running.outcome(good).kind == "correct"
     running.close()
     assert backend.asked == [2]
+
+
+@pytest.mark.parametrize("granted", [0, 1, 2])
+def test_threads_that_the_system_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, granted: int
+) -> None:
+    """With fewer the run is slower; with none every image says so, and nothing waits or breaks."""
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def refused(thread: threading.Thread) -> None:
+        if thread.name.startswith("llmclf"):
+            if len(started) >= granted:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    wanted = jobs(assignment(tmp_path, 8))
+    running = engine(Scripted(), policy=replace(QUICK, in_flight=4))
+    running.expect(wanted)
+    outcomes = [running.outcome(job) for job in wanted]
+    running.close()
+    assert {outcome.kind for outcome in outcomes} == {"correct" if granted else "error"}
+    if not granted:
+        (message,) = {outcome.message for outcome in outcomes}
+        assert "no thread can be started (can't start new thread)" in message
+
+
+def test_memory_that_is_lacking_costs_its_image(tmp_path: Path) -> None:
+    """It is an error of its own, with a remedy, and no defect of the run."""
+    backend = Scripted()
+    backend.script[1] = [MemoryError()]
+    first, second = jobs(assignment(tmp_path, 2))
+    running = engine(backend)
+    outcome = running.outcome(first)
+    assert (outcome.kind, running.outcome(second).kind) == ("error", "correct")
+    running.close()
+    assert "not enough memory" in outcome.message
+    assert "--llmclf-in-flight" in outcome.message

@@ -257,3 +257,19 @@ def test_a_run_without_reports_is_written(tmp_path: Path) -> None:
     folder = written(tmp_path)
     assert json.loads((folder / "run.json").read_bytes())["reports"] == []
     assert (folder / "outcomes.jsonl").read_bytes() == b""
+
+
+@pytest.mark.parametrize("text", ["x" * 1_000_000, "=1+1" + "\n" * 500_000, '"' * 200_000])
+def test_a_long_answer_is_cut_in_the_table_alone(text: str) -> None:
+    """Python's own reader refuses a cell of more than 131072 characters, spreadsheets far fewer."""
+    reports = [built(unparsed("a.png", text))]
+    (row,) = csv.DictReader(io.StringIO(files.outcomes_csv(reports), newline=""))
+    assert len(row["answer"]) < 32_767
+    assert row["answer"].endswith(f"[cut: {len(text)} characters, whole in outcomes.jsonl]")
+
+
+def test_an_answer_that_fits_is_whole() -> None:
+    """The mark stands on none that was not cut."""
+    text = "x" * files.MOST_CELL
+    (row,) = csv.DictReader(io.StringIO(files.outcomes_csv([built(unparsed("a.png", text))])))
+    assert row["answer"] == text

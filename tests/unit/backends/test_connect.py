@@ -21,7 +21,8 @@ from pytest_llmclf.backends.connect import (
 from pytest_llmclf.backends.pool import Pool
 from pytest_llmclf.backends.replay import ReplayBackend
 from pytest_llmclf.backends.spec import ModelSpec, parse_spec
-from pytest_llmclf.modelfile import parse
+from pytest_llmclf.modelfile import load, parse
+from pytest_llmclf.plan import called
 from tests.ollama_replay import OllamaReplay
 from tests.unit.backends.chat_server import ChatServer
 from tests.unit.backends.test_replay import LLAVA, _write
@@ -226,3 +227,15 @@ def test_missing_files_of_a_pair_are_named(tmp_path: Path) -> None:
     with pytest.raises(errors.ModelMissing, match=r"a\.gguf"):
         connections.connect(spec, LLAVA_FILE)
     connections.close()
+
+
+def test_auto_takes_a_gguf_file_without_projector(tmp_path: Path) -> None:
+    """What was chosen can be written down and read again, as workers do, and hides no folder."""
+    (tmp_path / "a b.gguf").write_bytes(b"GGUF" + bytes(64))
+    path = tmp_path / "m.Modelfile"
+    path.write_text('FROM "./a b.gguf"\n')
+    chosen, reason = resolve(parse_spec("auto"), load(path), ConnectSettings())
+    assert parse_spec(str(chosen)) == chosen
+    assert chosen.backend == "ollama"
+    assert "a b.gguf answers, through Ollama" in reason
+    assert called(chosen) == "ollama:a b.gguf"

@@ -14,6 +14,8 @@ from pytest_llmclf.errors import SettingsError
 SPECS = {
     "auto": ModelSpec(backend="auto"),
     "ollama": ModelSpec(backend="ollama"),
+    "ollama:/m/my model.gguf": ModelSpec(backend="ollama", name="/m/my model.gguf"),
+    r"ollama:C:\m\a.GGUF": ModelSpec(backend="ollama", name=r"C:\m\a.GGUF"),
     "ollama:llava": ModelSpec(backend="ollama", name="llava"),
     "ollama:llava:7b": ModelSpec(backend="ollama", name="llava:7b"),
     "ollama:hf.co/u/r:Q4": ModelSpec(backend="ollama", name="hf.co/u/r:Q4"),
