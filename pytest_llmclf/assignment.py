@@ -213,6 +213,7 @@ class Assignment:
             repeat=repeat,
             probabilities=None if sure is None else dict(sure.probabilities),
             label_mass=None if sure is None else sure.label_mass,
+            shared_mass=None if sure is None else sure.shared_mass,
         )
 
     def no_answer(

@@ -57,6 +57,7 @@ class Outcome:
         probabilities: Probability of each label, normalised over the labels; ``None`` without
             log-probabilities.
         label_mass: `ClassProbabilities.label_mass`; ``None`` with `probabilities`.
+        shared_mass: `ClassProbabilities.shared_mass`; ``None`` likewise, or in older runs.
     """
 
     evaluation: str
@@ -77,6 +78,7 @@ class Outcome:
     attempts: int = 0
     probabilities: Mapping[str, float] | None = None
     label_mass: float | None = None
+    shared_mass: float | None = None
 
     def check(self) -> None:
         """Do nothing for a correct outcome; raise what it is otherwise.
@@ -136,6 +138,7 @@ class Outcome:
             "attempts": self.attempts,
             "probabilities": None if given is None else dict(given),
             "label_mass": self.label_mass,
+            "shared_mass": self.shared_mass,
         }
 
     @classmethod

@@ -87,7 +87,13 @@ def _reread(outcome: Outcome, labels: LabelSet, reader: str | ReaderFunction) ->
     if outcome.answer is None:
         return outcome
     blank = replace(
-        outcome, predicted=None, reason=None, message="", probabilities=None, label_mass=None
+        outcome,
+        predicted=None,
+        reason=None,
+        message="",
+        probabilities=None,
+        label_mass=None,
+        shared_mass=None,
     )
     try:
         found = read_label(outcome.answer.text, labels, outcome.answer.finish, reader=reader)
@@ -104,4 +110,5 @@ def _reread(outcome: Outcome, labels: LabelSet, reader: str | ReaderFunction) ->
         predicted=found.label,
         probabilities=None if sure is None else dict(sure.probabilities),
         label_mass=None if sure is None else sure.label_mass,
+        shared_mass=None if sure is None else sure.shared_mass,
     )

@@ -58,6 +58,7 @@ _OUTCOME_FITS: Final = {
     "attempts": is_count,
     "probabilities": is_shares_by_name_or_none,
     "label_mass": is_share_or_none,
+    "shared_mass": is_share_or_none,
 }  # fmt: skip
 _DATASET_FITS: Final = {
     **dict.fromkeys(("name", "content_hash", "licence", "path"), is_text),

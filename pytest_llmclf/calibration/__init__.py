@@ -92,6 +92,8 @@ class Calibration:
         reliability: The bins of `ece`.
         coverages: Accuracy of the most confident answers, for each of `COVERAGES`.
         accepting: The largest coverage at which `TARGET` is reached; ``None``: at none.
+        shared: Mean share of the labels' probability in which labels that were not named could
+            not be told apart; ``None`` where it is unknown.
         label_mass: Mean of `ClassProbabilities.label_mass`; ``None`` where it is unknown.
         named_another: Answers that name another label than the most probable one, among those
             with probabilities: sampled, or forced token by token.
@@ -106,6 +108,7 @@ class Calibration:
     reliability: tuple[Bin, ...]
     coverages: tuple[tuple[float, Ratio], ...]
     accepting: CoveragePoint | None
+    shared: float | None
     label_mass: float | None
     named_another: Ratio
 
@@ -127,6 +130,7 @@ class Calibration:
             ],
             "coverages": [{"coverage": share} | counts(ratio) for share, ratio in self.coverages],
             "accepting": None if best is None else best.to_json(),
+            "shared": self.shared,
             "label_mass": self.label_mass,
             "named_another": self.named_another.hits,
         }
@@ -138,6 +142,11 @@ def calibration(report: Report) -> Calibration | None:
     sure = [one for one in answers if one.kind != "unparsed" and one.probabilities is not None]
     if not sure:
         return None
+    shares = [
+        one.shared_mass / one.label_mass
+        for one in sure
+        if one.shared_mass is not None and one.label_mass
+    ]
     masses = [one.label_mass for one in sure if one.label_mass is not None]
     curve = coverage_curve(report)
     return Calibration(
@@ -150,6 +159,7 @@ def calibration(report: Report) -> Calibration | None:
         reliability=reliability(report),
         coverages=tuple((share, at_coverage(curve, share)) for share in COVERAGES),
         accepting=at_accuracy(curve, TARGET),
+        shared=math.fsum(shares) / len(shares) if shares else None,
         label_mass=math.fsum(masses) / len(masses) if masses else None,
         named_another=Ratio(hits=sum(map(_named_another, sure)), total=len(sure)),
     )

@@ -200,6 +200,7 @@ class Book:
             answer=None,
             probabilities=None,
             label_mass=None,
+            shared_mass=None,
             message=f"answered by {outcome.model_digest}, the images before by {first} (give all "
             "workers the same model)",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.calibration import TARGET
 from pytest_llmclf.render import numbers
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LOW_MASS = 0.5
 """Mean probability of any label at all below which a report says so."""
+SHARED: Final = 0.01
+"""Mean share of the probability that is shared among labels from which a report says so."""
 
 _INDENT = "  "
 _BAR = 20
@@ -91,7 +93,13 @@ def _warnings(calibration: Calibration) -> Iterator[str]:
     if mass is not None and mass < LOW_MASS:
         yield (
             f"on average the labels had {numbers.percent(mass)} of the probability before they "
-            f"were normalised: the model was about to say something else"
+            f"were normalised: something else was likelier"
+        )
+    if calibration.shared is not None and calibration.shared >= SHARED:
+        yield (
+            f"on average {numbers.percent(calibration.shared)} of the probability is of labels "
+            "that the tokens do not tell apart, and is shared among them: no confidence "
+            "depends on it, but the Brier score does"
         )
     another = calibration.named_another
     if another.hits:

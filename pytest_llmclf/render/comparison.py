@@ -171,7 +171,7 @@ def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, te
     counts = f"{better} is better on {numbers.plural(max(lost, won), 'image')}, {worse} on "
     counts += numbers.count(min(lost, won))
     if lost == won:
-        return f"{counts}: no sign of a difference"
+        return f"{counts}: no difference is shown"
     if comparison.test == "none":
         return f"{counts}: no test holds for {comparison.drawn} when a run stopped early"
     test = {
@@ -179,6 +179,8 @@ def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, te
         "anytime": "a test that holds however the run was stopped",
         "sign-flip": f"a permutation test of {comparison.drawn}",
     }[comparison.test]
+    # Adjusted, or valid at any time, a p-value is an upper bound of that share.
+    bound = "at most " if tests > 1 or comparison.test == "anytime" else ""
     family = f", counted for {tests} comparisons at once" if tests > 1 else ""
     if p_value >= SIGNIFICANCE:
         result = "no proof that one is better"
@@ -191,7 +193,7 @@ def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, te
         )
     return (
         f"{counts}: if both were equally good, chance alone would give a difference like this in "
-        f"{numbers.percent(p_value)} of cases ({test}{family}): {result}"
+        f"{bound}{numbers.percent(p_value)} of cases ({test}{family}): {result}"
     )
 
 

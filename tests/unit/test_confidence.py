@@ -410,6 +410,7 @@ def test_an_outcome_carries_them(tmp_path: Path) -> None:
     sure = asked.judge(case, answered(token("dog", 0.6, cat=0.2)), **said)
     assert sure.probabilities == pytest.approx({"cat": 0.25, "dog": 0.75})
     assert sure.label_mass == pytest.approx(0.8)
+    assert sure.shared_mass == 0
     assert Outcome.from_json(json.loads(json.dumps(sure.to_json()))) == sure
     plain = asked.judge(case, Answer(text="dog"), **said)
     assert (plain.probabilities, plain.label_mass) == (None, None)

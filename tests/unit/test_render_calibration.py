@@ -105,6 +105,11 @@ def test_forced_answers_are_told() -> None:
     text = " ".join(line.strip() for line in lines)
     assert "on average the labels had 3.0% of the probability before they were normalised" in text
     assert "1 answer names another label than the most probable one" in text
+    shared: dict[str, Any] = {"label_mass": 0.8, "shared_mass": 0.2}
+    said = " ".join(" ".join(shown(named("a", 0.4, **shared), named("b", 0.9, **shared))).split())
+    assert "on average 25.0% of the probability is of labels that the tokens do not tell" in said
+    few = " ".join(shown(named("a", 0.9, label_mass=1.0, shared_mass=0.001)))
+    assert "tell apart" not in few
     assert "normalised" not in " ".join(shown(named("a", 0.9, label_mass=0.9)))
 
 

@@ -141,9 +141,9 @@ function coverage(section) {
   return {
     title,
     text: best
-      ? `${percent(data.target)} of the accepted answers are right if those of confidence ` +
+      ? `${percent(data.target)} of the accepted answers are right on these images if those of confidence ` +
         `${best.threshold} and above are taken: ${best.share} of all.`
-      : `No confidence to ask for makes ${percent(data.target)} of the accepted answers right.`,
+      : `No confidence to ask for makes ${percent(data.target)} of the accepted answers right on these images.`,
     heads: ["accepted", "accuracy"],
     rows: found.coverages.map((one) => [one.share, one.accuracy]),
     draw(width) {
