@@ -29,22 +29,30 @@ Every message names the value, the place and the remedy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_COMMAND: Final = re.compile(r"^([^\S\n]*)::", re.MULTILINE)
+_LONGEST_WORD: Final = 200
+_MOST_KNOWN: Final = 1000
 
 
 class LlmclfError(Exception):
     """Base of every error that this package raises on purpose.
 
     As text it is safe to print: what a file, a server or a command line had in it that would move
-    the cursor, reorder a line or not be encoded at all comes out escaped. Line ends stay.
+    the cursor, reorder a line or not be encoded at all comes out escaped. Line ends stay, but no
+    line begins as the commands of a CI runner do ("::error::").
     """
 
     def __str__(self) -> str:
         """The message, printable."""
-        text = super().__str__()
+        text = _COMMAND.sub(r"\1\\x3a:", super().__str__())
         if text.isprintable():
             return text
         return "".join(
@@ -224,5 +232,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """
     from difflib import get_close_matches
 
-    found = get_close_matches(word, known, n=1)
+    # Both may come from files of others, and the search takes time by their product.
+    near = [name[:_LONGEST_WORD] for name in islice(known, _MOST_KNOWN)]
+    found = get_close_matches(word[:_LONGEST_WORD], near, n=1)
     return f"; did you mean {found[0]!r}?" if found else ""

@@ -26,7 +26,9 @@ REMEDY = (
 
 
 _VERSION_S = 10.0
-_BUILD = re.compile(r"^version: .*?([0-9]+)(?:, commit | \()([0-9a-f]{6,40})\)", re.MULTILINE)
+_BUILD = re.compile(
+    r"^version: .{0,200}?([0-9]{1,20})(?:, commit | \()([0-9a-f]{6,40})\)", re.MULTILINE
+)
 if sys.platform == "win32":
     _NO_WINDOW = subprocess.CREATE_NO_WINDOW
 else:

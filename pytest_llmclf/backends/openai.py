@@ -36,6 +36,7 @@ LOAD_TIME_OPTIONS = frozenset(
 
 _RENAMED = {"num_predict": "max_tokens"}
 _SHOWN = 100
+_LONGEST_NAME, _MOST_NAMES = 300, 1000
 _SUCCESS = range(200, 300)
 _NOBODY = frozenset({502, 503, 504})
 _NOT_LET_IN = 401
@@ -210,9 +211,10 @@ class OpenAIBackend:
         listed = None if status in _NO_LIST else self._read(status, told)
         if isinstance(listed, dict) and isinstance(listed.get("data"), list):
             models = [model for model in listed["data"] if isinstance(model, dict)]
-            names = [str(model.get("id")) for model in models]
+            # Of a list as long as a server likes: the search below takes time by its product.
+            names = [str(model.get("id"))[:_LONGEST_NAME] for model in models]
             if names and self._model not in names:
-                near = difflib.get_close_matches(self._model, names, n=3, cutoff=0.3)
+                near = difflib.get_close_matches(self._model, names[:_MOST_NAMES], n=3, cutoff=0.3)
                 raise errors.ModelMissing(
                     f"{self._where} does not list {self._model}",
                     remedy=f"it has {', '.join(name[:_SHOWN] for name in near or names[:3])}; "

@@ -24,6 +24,9 @@ STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 MOST_SUMMARY_BYTES: Final = 1024 * 1024
 """Of a longer file GitHub shows nothing."""
 
+_LONGEST: Final = 10_000
+"""Characters of an annotation; GitHub shows fewer."""
+
 
 def write_summaries(
     reports: Sequence[Report],
@@ -122,7 +125,14 @@ def commands_stopped(
 
 
 def _message(text: str) -> str:
-    """Escaped as the runner's own toolkit does it for the text of a command."""
+    """Escaped as the runner's own toolkit does it for the text of a command.
+
+    What would move the cursor of whoever reads the log comes out escaped, too.
+    """
+    text = "".join(
+        char if char.isprintable() or char in "\r\n" else repr(char)[1:-1]
+        for char in text[:_LONGEST]
+    )
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

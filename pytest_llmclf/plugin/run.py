@@ -266,9 +266,11 @@ class Run:
         from pytest_llmclf.backends.replay import ReplayBackend
         from pytest_llmclf.backends.spec import parse_spec
         from pytest_llmclf.plan import Choice, called
+        from pytest_llmclf.render.text import Style
 
         if wanted.backend == "replay":
-            recorded = ReplayBackend(wanted.file, wanted.name).identify().spec
+            # It names tests, gates and reports: a recording may call its model anything.
+            recorded = Style().safe(ReplayBackend(wanted.file, wanted.name).identify().spec)
             return Choice(spec=wanted, model=recorded, reason=f"{recorded} as recorded: {wanted}")
         spec, reason = resolve(wanted, modelfile, self._connect_settings())
         if wanted.backend == "auto":

@@ -47,8 +47,12 @@ def announcement(run: Run, book: Book) -> list[str]:
     said += [f"llmclf: {reason}" for reason in reasons]
     remote = run.settings.allow_remote
     if remote:
-        said.append(f"llmclf: pictures may leave this machine for {', '.join(sorted(remote))}")
-    return said
+        said.append(f"llmclf: images may leave this machine for {', '.join(sorted(remote))}")
+    clear = run.settings.allow_clear_key
+    if clear:
+        said.append(f"llmclf: keys may go unencrypted to {', '.join(sorted(clear))}")
+    # Names and reasons come from files, recordings and servers: each stays on its line.
+    return [Style().safe(line) for line in said]
 
 
 def _about_gates(assignment: Assignment, run: Run, book: Book) -> Iterator[str]:
@@ -99,10 +103,10 @@ def print_reports(
     # The full reports tell what is to be noticed of servers themselves.
     noticed = book.notices() if brief else ()
     for line in dict.fromkeys((*own, *book.store_notices, *noticed, *troubles)):
-        reporter.write_line(f"llmclf: {line}", yellow=True)
+        reporter.write_line(style.safe(f"llmclf: {line}"), yellow=True)
     if not brief:
         for what, path in zip(("files of this run", "page for a browser"), written, strict=False):
-            reporter.write_line(f"llmclf: {what}: {_near(path)}")
+            reporter.write_line(style.safe(f"llmclf: {what}: {_near(path)}"))
     return verdicts
 
 

@@ -68,8 +68,10 @@ _ORDER: Final[tuple[VerdictWord, ...]] = ("FAIL", "INCONCLUSIVE", "PASS", "UNGAT
 _SPECIAL: Final = re.compile(
     r"[\\`*_\[\]|~#$^]"  # markup anywhere
     r"|:(?=/)|(?<=www)\."  # what makes a link of an address
-    r"|^[-+=]|(?<=^\d)[.)]"  # what begins a list or a heading
+    r"|^[-+=]"  # what begins a list or a heading
 )
+_NUMBERED: Final = re.compile(r"^(\d{1,9})([.)])")
+_REFERENCE: Final = re.compile(r"@(?=\w)|#(?=\w)")
 _HTML: Final = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
 
 
@@ -127,8 +129,11 @@ def markdown_comparison(
 
 def escaped(text: str) -> str:
     """`text` on one line, to be read as it is: no markup, no HTML, no link."""
-    shown = cut(_PLAIN.safe(text), _SENTENCE)
-    return _SPECIAL.sub(lambda found: f"\\{found[0]}", shown).translate(_HTML)
+    shown = cut(_PLAIN.safe(text).strip(), _SENTENCE)
+    marked = _SPECIAL.sub(lambda found: f"\\{found[0]}", shown).translate(_HTML)
+    # Mentions and references are looked for in what Markdown comes to, where no escape is left: a
+    # comment within them is nothing to read, and ends them.
+    return _REFERENCE.sub(lambda found: f"{found[0]}<!-- -->", _NUMBERED.sub(r"\1\\\2", marked))
 
 
 def code(text: str, columns: int = _NAME) -> str:

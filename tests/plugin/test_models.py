@@ -126,7 +126,7 @@ def test_no_picture_leaves_this_machine(colours: Colours, monkeypatch: pytest.Mo
 def test_an_allowed_host_is_said_in_the_header(colours: Colours) -> None:
     """Permission that was given is shown before anything is asked."""
     result = colours.run("--llmclf-allow-remote", REMOTE, "--collect-only")
-    result.stdout.fnmatch_lines([f"llmclf: pictures may leave this machine for {REMOTE}"])
+    result.stdout.fnmatch_lines([f"llmclf: images may leave this machine for {REMOTE}"])
 
 
 def test_the_header_says_who_is_asked(colours: Colours) -> None:

@@ -1,0 +1,122 @@
+"""A key is hidden however it is written, in everything that comes from a server."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmclf import errors
+from pytest_llmclf.answer import Answer, TokenLogprob
+from pytest_llmclf.backends.openai import OpenAIBackend
+from pytest_llmclf.backends.redact import HIDDEN, Redactor
+from pytest_llmclf.backends.wire import Wire
+from tests.unit.backends.chat_server import ChatServer, completion
+from tests.unit.backends.ollama_models import question
+from tests.unit.backends.raw_replies import RawReplies, http
+
+KEY = 'sk-Qx7/s+cret&k"y=9Z'
+
+
+def every(how: str, text: str = KEY) -> str:
+    """`text` with each sign written as an escape."""
+    return "".join(how.format(ord(char)) for char in text)
+
+
+WRITTEN = {
+    "plain": KEY, "JSON": json.dumps(KEY)[1:-1], "JSON, plus": KEY.replace("+", "\\u002B"),
+    "JSON, all": every("\\u{:04x}"), "JSON, capitals": every("\\u{:04X}"),
+    "slash": KEY.replace("/", "\\/"), "JSON in JSON": json.dumps(json.dumps(KEY)),
+    "URL": quote(KEY, safe=""), "URL, small": KEY.replace("+", "%2b").replace("/", "%2f"),
+    "query": quote_plus(KEY), "URL, all": every("%{:02x}"),
+    "HTML": html.escape(KEY), "HTML, plus": KEY.replace("+", "&#43;"), "HTML, all": every("&#{};"),
+    "HTML, hexadecimal": every("&#x{:X};"), "hexadecimal": every("\\x{:02x}"),
+    "URL twice": quote(quote(KEY, safe=""), safe=""), "quoted": every("={:02X}"),
+    "UTF-16": "\0".join(KEY), "mail": html.escape(quote(KEY)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+@pytest.mark.parametrize("coding", ["utf-8", "utf-16", "utf-32-be"])
+def test_in_an_error(written: str, status: int, coding: str) -> None:
+    """As JSON and as a page, in whatever coding a JSON reader takes."""
+    bodies = [f'{{"error": {json.dumps(written)}}}', f"<html>key {written} is wrong"]
+    for body in bodies:
+        head = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n"
+        data = body.encode(coding)
+        with RawReplies(head % (status, len(data)) + data, ends=True) as server:
+            backend = OpenAIBackend(model="m", address=server.address, timeout_s=2, api_key=KEY)
+            with pytest.raises(errors.BackendError) as caught:
+                backend.ask(question(b"p"))
+            backend.close()
+        assert Redactor([KEY]).text(str(caught.value)) == str(caught.value)
+        assert KEY not in html.unescape(str(caught.value))
+
+
+RAW = {
+    "plus": json.dumps(KEY).replace("+", "\\u002B"), "all": '"' + every("\\u{:04x}") + '"',
+    "plain": json.dumps(KEY),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", RAW.values(), ids=RAW)
+def test_in_an_answer(raw: str) -> None:
+    """Whatever legal escapes the JSON of it has; what is kept is the text that was read."""
+    body = json.dumps(completion(message={"content": "KEY"})).replace('"KEY"', raw)
+    with ChatServer() as chat:
+        chat.answers["/v1/chat/completions"] = (200, body)
+        backend = OpenAIBackend(model="llava", address=chat.address, timeout_s=2, api_key=KEY)
+        assert backend.ask(question(b"p")).text == HIDDEN
+        backend.close()
+
+
+def test_in_parts_and_tokens() -> None:
+    """Parts of a message are joined first; tokens that would spell a key are left out."""
+    pieces = [KEY[:5], KEY[5:11], KEY[11:]]
+    tokens = [{"token": piece, "logprob": -0.1} for piece in pieces]
+    body = completion(
+        message={"content": [{"type": "text", "text": piece} for piece in pieces]},
+        logprobs={"content": tokens},
+    )
+    with ChatServer() as chat:
+        chat.answers["/v1/chat/completions"] = (200, body)
+        backend = OpenAIBackend(model="llava", address=chat.address, timeout_s=2, api_key=KEY)
+        answer = backend.ask(question(b"p"))
+        backend.close()
+    assert answer.text == HIDDEN
+    assert answer.logprobs is None
+
+
+def test_keys_of_the_environment_are_hidden_whoever_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server may know the key of another one."""
+    monkeypatch.setenv("OLLAMA_API_KEY", KEY)
+    with RawReplies(http(json.dumps({"said": [KEY, {KEY: 1}]}).encode())) as server:
+        wire = Wire(server.address, where="it")
+        assert wire.json("GET", "/", timeout_s=2)[1] == {"said": [HIDDEN, {HIDDEN: 1}]}
+        wire.close()
+
+
+@given(st.recursive(st.text() | st.integers() | st.none() | st.booleans(), st.lists, max_leaves=9))
+def test_what_holds_no_key_stays_as_it_is(value: Any) -> None:
+    """Down to its escapes: an answer is not rewritten."""
+    assert Redactor([KEY]).value(value) == value
+
+
+def test_a_number_that_is_a_key() -> None:
+    """Is none any more; other numbers stay."""
+    assert Redactor(["1234567890"]).value([1234567890, 12, 1.5]) == [HIDDEN, 12, 1.5]
+
+
+def test_an_answer_without_a_key_is_the_same_object() -> None:
+    """Nothing is copied for nothing."""
+    token = TokenLogprob(token="7", logprob=-0.1)  # noqa: S106 - a piece of text
+    answer = Answer(text="7 %41", logprobs=(token,))
+    assert Redactor([KEY]).answer(answer) is answer

@@ -1,0 +1,132 @@
+"""Texts of others are searched in steps that grow with their length and no faster."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pytest_llmclf
+from pytest_llmclf import errors, label_words
+from pytest_llmclf.backends import http_errors, ollama_errors
+from tests.regex_steps import Steps, pieces
+
+MODULES = (
+    "answer", "confidence", "errors", "label_words", "modelfile", "modelfile_lexer",
+    "backends.redact", "backends.llama_binary", "backends.llama_server", "backends.http_errors",
+    "backends.ollama_errors", "backends.ollama_derive", "backends.spec", "render.markdown",
+    "render.predictions", "dataset_check", "picture_header", "commands.project",
+    "render.diagnosis", "dataset_sources", "spellings",
+)  # fmt: skip
+"""Those whose patterns are put to what servers, models, recordings, manifests or archives say."""
+BOUNDED = ("readers.strict", "readers.markup", "readers.thinking")
+"""Those whose own patterns repeat nothing without a bound."""
+SMALL = 50
+
+
+def patterns() -> dict[str, re.Pattern[str]]:
+    """Every compiled pattern of those modules, and those of the tables of wordings."""
+    found = {}
+    for name in MODULES:
+        module = import_module(f"pytest_llmclf.{name}")
+        for attribute, value in vars(module).items():
+            if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+                found[f"{name}.{attribute}"] = value
+    for rule in (*ollama_errors.OLLAMA_RULES, *http_errors.RULES):
+        found[f"rule {rule.pattern[:40]}"] = re.compile(rule.pattern, re.IGNORECASE)
+    return found
+
+
+def steps(pattern: re.Pattern[str], text: str) -> int:
+    """Of one search; what would never end is as much as anything."""
+    try:
+        return Steps(pattern, text).count
+    except OverflowError:
+        return sys.maxsize
+
+
+@pytest.mark.parametrize("name", patterns())
+def test_twice_the_text_takes_twice_the_steps(name: str) -> None:
+    """For texts that a pattern keeps beginning to match on; quadratic ones take four times."""
+    pattern = patterns()[name]
+    for piece in pieces(pattern)[:12]:
+        few = steps(pattern, piece * SMALL)
+        many = steps(pattern, piece * 2 * SMALL)
+        assert many < 2.6 * few + 1500, (piece, few, many)
+
+
+@pytest.mark.parametrize("quadratic", [r"model .* (not found|gone)", r"//.*@", r"-+\.x"])
+def test_the_measure_sees_what_it_should(quadratic: str) -> None:
+    """Patterns that are known to be slow are told from those that are not."""
+    pattern = re.compile(quadratic)
+    grows = [
+        steps(pattern, piece * 2 * SMALL) > 2.6 * steps(pattern, piece * SMALL) + 1500
+        for piece in (*pieces(pattern), "a ", "a" * 3)
+    ]
+    assert any(grows)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.text(alphabet="model not found:x01_\n\"'-. ", max_size=30))
+def test_the_measure_finds_what_re_finds(text: str) -> None:
+    """It is the same search, step by step."""
+    for name, pattern in patterns().items():
+        assert Steps(pattern, text).found is (pattern.search(text) is not None), name
+
+
+def test_an_error_text_of_a_megabyte_is_cut_before_it_is_searched() -> None:
+    """What tells stands at its beginning or end, and is found there."""
+    for text in ("model x " * 150_000, "model '" * 150_000, '"' * 1_000_000, "{" * 1_000_000):
+        assert len(http_errors.cut(http_errors.unwrap(text))) <= http_errors.MOST_SEARCHED + 3
+        found = http_errors.from_status(500, {"error": text}, where="it", model="m")
+        assert isinstance(found, errors.ServerFailed)
+        assert len(found.message) < 400
+    for text in (f"out of memory {'x' * 1_000_000}", f"{'x' * 1_000_000} out of memory"):
+        assert isinstance(
+            http_errors.from_status(500, text, where="it", model="m"), errors.RequestRejected
+        )
+
+
+def test_nearest_is_bounded() -> None:
+    """Likeness is looked for in the beginning of a word and of a list: both may be anybody's."""
+    asked: list[int] = []
+
+    def many() -> object:
+        for number in range(10_000):
+            asked.append(number)
+            yield f"{'x' * 500}{number}"
+
+    assert errors.nearest("y" * 1_000_000, many()) == ""  # type: ignore[arg-type]
+    assert len(asked) <= 1001
+
+
+def test_no_pattern_is_left_out() -> None:
+    """A module with a pattern is in the list, or reads only what the user wrote or we did."""
+    own = {
+        "gate.text", "gate.expression", "comparison", "datasets.archive", "datasets.choosing",
+        "diagnosis.instructions", "commands.new",
+    }  # fmt: skip
+    root = Path(pytest_llmclf.__file__).parent
+    having = {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        for path in root.rglob("*.py")
+        if re.search(r"= re\.compile\(", path.read_text("utf-8"))
+    }
+    assert having - own <= {*MODULES, *BOUNDED}, having - own
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_readers_repeat_within_bounds(name: str) -> None:
+    """An answer may be as long as a server likes."""
+    module = import_module(f"pytest_llmclf.{name}")
+    checked = 0
+    for pattern in vars(module).values():
+        if isinstance(pattern, re.Pattern) and pattern is not label_words.REFUSAL:
+            assert not re.search(r"(?<!\\)[*+](?![^\[]*\])", pattern.pattern), pattern.pattern
+            checked += 1
+    assert checked
