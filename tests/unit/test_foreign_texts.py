@@ -21,7 +21,7 @@ MODULES = (
     "backends.redact", "backends.llama_binary", "backends.llama_server", "backends.http_errors",
     "backends.ollama_errors", "backends.ollama_derive", "backends.spec", "render.markdown",
     "render.predictions", "dataset_check", "picture_header", "commands.project",
-    "render.diagnosis", "dataset_sources", "spellings",
+    "render.diagnosis", "dataset_sources", "spellings", "store",
 )  # fmt: skip
 """Those whose patterns are put to what servers, models, recordings, manifests or archives say."""
 BOUNDED = ("readers.strict", "readers.markup", "readers.thinking")

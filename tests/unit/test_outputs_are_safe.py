@@ -42,7 +42,7 @@ def test_an_error(text: str) -> None:
 def test_an_annotation(evaluation: str, model: str, text: str) -> None:
     """Is one command with one title, whatever its parts are."""
     verdict = Verdict(word="FAIL", text=text, evaluation=evaluation, model=model)
-    (line,) = annotation_lines([verdict])
+    (line,) = annotation_lines([verdict], lambda _: True)
     assert line.isprintable()
     head, message = re.fullmatch(r"::error title=([^:,]*)::(.*)", line).groups()  # type: ignore[union-attr]
     assert not re.search(r"%(?!25|0D|0A|3A|2C)", head + message)
