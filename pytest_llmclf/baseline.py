@@ -153,7 +153,8 @@ def why_failed(
     Args:
         comparison: With the committed predictions.
         tolerance: Largest net loss that passes, if one is stated.
-        foretold: What all images of a run that stopped early would say; see `foretell_baseline`.
+        foretold: What decides instead of the test: what all images of a run that stopped early
+            would say (`foretell_baseline`), or what a margin comes to (`comparison.margin`).
     """
     loss, common = comparison.net_loss, comparison.common
     reasons = [
@@ -174,6 +175,14 @@ def why_failed(
         ]
     else:
         reasons.append((foretold.word == "FAIL", foretold.text))
+        # A tolerance is about these images, and so is beside a margin.
+        intolerable = tolerance is not None and not tolerance.allows(loss, common)
+        reasons.append(
+            (
+                intolerable and not comparison.not_asked,
+                f"a net loss of {loss} exceeds the tolerance of {tolerance}",
+            )
+        )
     return next((text for holds, text in reasons if holds), None)
 
 

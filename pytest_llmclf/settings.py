@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.backends.spec import ModelSpec
     from pytest_llmclf.comparison import Tolerance
+    from pytest_llmclf.comparison.margin import Margin
     from pytest_llmclf.engine import AskingPolicy
     from pytest_llmclf.gate import Gate
 
@@ -48,6 +49,8 @@ class Settings:
         repeats: Times that every question is asked.
         tolerance: Largest net loss against the committed predictions that passes; ``None``:
             any that chance explains.
+        margin: Smallest loss of accuracy against them that is not fine, on images like these;
+            ``None``: the comparison is tested for a loss instead.
         page: Where the page for a browser goes; ``None``: into the run's folder.
         picture_bytes: How much of the page pictures may take; 0: it has none.
         summary: Where the summary in Markdown goes besides the run's folder, or ``None``.
@@ -72,6 +75,7 @@ class Settings:
     stop_early: float | None = None
     repeats: int = 1
     tolerance: Tolerance | None = None
+    margin: Margin | None = None
     page: Path | None = None
     picture_bytes: int = 11_000_000
     summary: Path | None = None
@@ -97,6 +101,7 @@ class Settings:
             "stop_early": self.stop_early,
             "repeats": self.repeats,
             "tolerance": None if self.tolerance is None else str(self.tolerance),
+            "margin": None if self.margin is None else str(self.margin),
         }
 
 

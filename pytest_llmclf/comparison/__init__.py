@@ -199,13 +199,17 @@ class Comparison:
         ``None`` without a common image, with all of one cluster (`clustered_interval`), and where a
         side stopped early: the interval is for a number of images that was fixed beforehand.
         """
+        return self.interval_at(CONFIDENCE)
+
+    def interval_at(self, confidence: float) -> Interval | None:
+        """`interval` with another confidence, between 0 and 1."""
         if not self.common or self.not_asked:
             return None
         if self.clusters:
             clusters = dict(zip(self.cases, self.clusters, strict=True))
-            return clustered_interval(self._gains, clusters, confidence=CONFIDENCE)
+            return clustered_interval(self._gains, clusters, confidence=confidence)
         return difference_interval(
-            len(self.broken), len(self.fixed), self.common, confidence=CONFIDENCE
+            len(self.broken), len(self.fixed), self.common, confidence=confidence
         )
 
     @property

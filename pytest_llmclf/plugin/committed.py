@@ -20,9 +20,12 @@ from pytest_llmclf.baseline import (
     summary,
     why_failed,
 )
+from pytest_llmclf.comparison.margin import judge_margin
+from pytest_llmclf.early import Foretold
 from pytest_llmclf.gate import GateInconclusive
 from pytest_llmclf.marks import GATE_ATTRIBUTE
 from pytest_llmclf.plain_files import require_plain
+from pytest_llmclf.plugin.run import run_of
 from pytest_llmclf.population import population
 from pytest_llmclf.render.comparison import baseline_lines
 from pytest_llmclf.render.predictions import predictions_text
@@ -33,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_llmclf.comparison import Comparison, Tolerance
-    from pytest_llmclf.early import Foretold, PairedQuestion
+    from pytest_llmclf.comparison.margin import Margin
+    from pytest_llmclf.early import PairedQuestion
     from pytest_llmclf.report import Report
 
 
@@ -53,6 +57,7 @@ class Terms:
         stopped: The report of a run that stopped early.
         clusters: By case, which images are one piece of evidence.
         group: Tag whose values those are.
+        margin: Smallest loss of accuracy that is not fine, if one is stated.
     """
 
     subset: bool = False
@@ -63,6 +68,7 @@ class Terms:
     stopped: Report | None = None
     clusters: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
+    margin: Margin | None = None
 
     def compared(self, current: str, committed: str) -> Comparison:
         """Two texts of predictions, compared on these terms."""
@@ -74,8 +80,17 @@ class Terms:
             group=self.group,
         )
 
-    def foretold(self, committed: str) -> Foretold | None:
-        """What all images of a run that stopped early would say; ``None`` for another run."""
+    def foretold(self, current: str, committed: str) -> Foretold | None:
+        """What decides instead of McNemar's test; ``None`` where nothing does.
+
+        A margin that is stated, or what all images of a run that stopped early would say.
+        """
+        if self.margin is not None:
+            found = self.compared(current, committed)
+            if found.refused is not None:
+                return None
+            verdict = judge_margin(found, self.margin)
+            return Foretold(word=verdict.word, text=verdict.text)
         if self.stopped is None:
             return None
         return foretell_baseline(
@@ -119,7 +134,7 @@ class PredictionsExtension(SingleFileSnapshotExtension):
     def matches(self, *, serialized_data: Any, snapshot_data: Any) -> bool:
         """Whether the comparison finds nothing to stop for."""
         found = self.terms.compared(serialized_data, snapshot_data)
-        foretold = self.terms.foretold(snapshot_data)
+        foretold = self.terms.foretold(serialized_data, snapshot_data)
         return why_failed(found, self.terms.tolerance, foretold) is None
 
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Any:
@@ -128,7 +143,7 @@ class PredictionsExtension(SingleFileSnapshotExtension):
             yield self.terms.lacking
             return
         found = self.terms.compared(serialized_data, snapshot_data)
-        foretold = self.terms.foretold(snapshot_data)
+        foretold = self.terms.foretold(serialized_data, snapshot_data)
         yield from baseline_lines(found, why_failed(found, self.terms.tolerance, foretold))
         yield from _noise(found, self.terms)
 
@@ -192,8 +207,10 @@ class StoppedBaseline:
 
     def __eq__(self, other: object) -> bool:
         equal = bool(self._snapshot == other)
-        committed = self.executions[max(self.executions)].recalled_data
-        foretold = None if committed is None else self.extension.terms.foretold(committed)
+        last = self.executions[max(self.executions)]
+        foretold = None
+        if last.recalled_data is not None and last.asserted_data is not None:
+            foretold = self.extension.terms.foretold(last.asserted_data, last.recalled_data)
         if equal and foretold is not None and foretold.word == "INCONCLUSIVE":
             self.undecided = True
             text = told(self) or foretold.text
@@ -255,13 +272,15 @@ def open_baseline(
         stopped=report if stopped else None,
         clusters=report.clusters,
         group=report.group,
+        margin=run_of(item.config).settings.margin,
     )
     extension = _extension(terms, exact=updating)
     baseline = snapshot.use_extension(extension)
     place = extension.get_location(test_location=baseline.test_location, index=0)
     if not updating and not demanded and not Path(place).exists():
         return NoBaseline(terms.lacking)
-    return StoppedBaseline(baseline, report) if stopped else baseline
+    open_to_doubt = stopped or (terms.margin is not None and not updating)
+    return StoppedBaseline(baseline, report) if open_to_doubt else baseline
 
 
 def question_of(
@@ -289,6 +308,8 @@ def question_of(
         committed = require_plain(place).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return f"the committed predictions cannot be read: {error}"
+    if run_of(item.config).settings.margin is not None:
+        return "a margin is about images like these, and needs the answers to all of these"
     return paired_question(report, committed, subset=part, tolerance=tolerance)
 
 
@@ -361,7 +382,7 @@ def told(baseline: object) -> str | None:
     if result.updated:
         before = "replaces what could not be compared" if found.refused else found.summary()
         return f"baseline: written anew: {before}"
-    foretold = terms.foretold(result.recalled_data)
+    foretold = terms.foretold(result.asserted_data, result.recalled_data)
     line = summary(found, terms.tolerance, foretold)
     return "; ".join([f"baseline: {line}", *_noise(found, terms)])
 

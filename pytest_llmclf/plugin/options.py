@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.backends.spec import ModelSpec
     from pytest_llmclf.comparison import Tolerance
+    from pytest_llmclf.comparison.margin import Margin
     from pytest_llmclf.gate import Gate
     from pytest_llmclf.plugin.run import Run
     from pytest_llmclf.settings import Inconclusive, Settings
@@ -70,6 +71,11 @@ def add_options(parser: pytest.Parser) -> None:
         "--llmclf-tolerance", dest="llmclf_tolerance", metavar="LOSS", default=None,
         help="largest net loss against the committed predictions that passes: pictures (3) or a "
         "share (2%%); a significant one never does (also: ini llmclf_tolerance)",
+    )  # fmt: skip
+    add(
+        "--llmclf-margin", dest="llmclf_margin", metavar="SHARE", default=None,
+        help="a loss of accuracy below SHARE (2%%) against the committed predictions is fine: one "
+        "as large must be excluded with 95%% confidence (also: ini llmclf_margin)",
     )  # fmt: skip
     add(
         "--llmclf-strict", action="store_true", dest="llmclf_strict", default=False,
@@ -153,6 +159,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("llmclf_model", "who is asked, one a line (default: auto)", "linelist", [])
     parser.addini("llmclf_gates", "further gates, one 'NAME: GATE' a line", "linelist", [])
     parser.addini("llmclf_inconclusive", "what an undecided gate does: fail or allow", default="")
+    parser.addini("llmclf_margin", "loss of accuracy that a baseline must exclude", default="")
     parser.addini("llmclf_tolerance", "largest net loss against a baseline", default="")
     parser.addini("llmclf_server_wait", "minutes that a server is waited for", default="")
     parser.addini("llmclf_allow_remote", "hosts that images may be sent to", "linelist", [])
@@ -174,6 +181,8 @@ def check_options(config: pytest.Config) -> None:
         _parse_gates("--llmclf-gate", option.llmclf_gate)
     if option.llmclf_tolerance is not None:
         _parse_tolerance("--llmclf-tolerance", option.llmclf_tolerance)
+    if option.llmclf_margin is not None:
+        _parse_margin("--llmclf-margin", option.llmclf_margin)
     if option.llmclf_stop_error is not None and not option.llmclf_stop_early:
         raise pytest.UsageError("--llmclf-stop-error has no effect without --llmclf-stop-early")
     if option.llmclf_parquet:
@@ -295,6 +304,7 @@ def read_settings(config: pytest.Config) -> Settings:
         stop_early=(option.llmclf_stop_error or EARLY_ERROR) if option.llmclf_stop_early else None,
         repeats=option.llmclf_repeats,
         tolerance=_tolerance(config),
+        margin=_margin(config),
         page=None if option.llmclf_html is None else _absolute(config, option.llmclf_html),
         picture_bytes=0 if option.llmclf_no_pictures else round(option.llmclf_picture_budget * 1e6),
         summary=None if option.llmclf_summary is None else _absolute(config, option.llmclf_summary),
@@ -324,6 +334,23 @@ def _inconclusive(config: pytest.Config) -> Inconclusive:
             f"ini llmclf_inconclusive: {said!r} is not one of {', '.join(INCONCLUSIVE)}"
         )
     return cast("Inconclusive", said)
+
+
+def _parse_margin(place: str, text: str) -> Margin:
+    from pytest_llmclf.comparison.margin import parse_margin
+    from pytest_llmclf.errors import SettingsError
+
+    try:
+        return parse_margin(text)
+    except SettingsError as error:
+        raise pytest.UsageError(f"{place}: {error}") from error
+
+
+def _margin(config: pytest.Config) -> Margin | None:
+    if config.option.llmclf_margin is not None:
+        return _parse_margin("--llmclf-margin", config.option.llmclf_margin)
+    from_ini: str = config.getini("llmclf_margin")
+    return _parse_margin("ini llmclf_margin", from_ini) if from_ini else None
 
 
 def _tolerance(config: pytest.Config) -> Tolerance | None:

@@ -351,3 +351,48 @@ def test_what_lacks_answers_is_compared_and_not_judged(committed: Colours) -> No
     assert {gate["word"] for gate in committed.summary()["gates"]} == {"INCONCLUSIVE"}
     assert verdict(committed)[1].startswith("baseline: 1 broken, 0 fixed")
     result.stdout.fnmatch_lines(["    red/1.png  was red, now blue"])
+
+
+def test_a_margin_needs_enough_images(committed: Colours) -> None:
+    """Twelve images without a loss exclude one of 30 points, not of two; that is undecided."""
+    committed.server.odd = {}
+    assert run(committed, "--llmclf-margin=30%").ret == pytest.ExitCode.OK
+    word, text = verdict(committed)
+    assert (word, "a loss of 30% or more is excluded with 95% confidence" in text) == ("PASS", True)
+    for choice, code in (((), 1), (("--llmclf-inconclusive=allow",), 0)):
+        assert run(committed, "--llmclf-margin=2%", *choice).ret == code
+        word, text = verdict(committed)
+        assert word == "INCONCLUSIVE"
+        assert "a loss of 2% or more is neither excluded nor shown" in text
+    assert committed.summary()["settings"]["margin"] == "2%"
+
+
+def test_a_loss_beyond_the_margin_fails(committed: Colours) -> None:
+    """A loss that is shown; a tolerance beside it still counts these images."""
+    committed.server.odd = {
+        f"{colour}/{n}": Odd(says="blue") for colour in ("red", "green") for n in range(4)
+    }
+    assert run(committed, "--llmclf-margin=5%").ret == pytest.ExitCode.TESTS_FAILED
+    word, text = verdict(committed)
+    assert (word, "a loss of 5% or more is shown" in text) == ("FAIL", True)
+    committed.server.odd = {"red/0": Odd(says="blue"), "red/1": Odd(says="blue")}
+    assert run(committed, "--llmclf-margin=70%").ret == pytest.ExitCode.OK
+    args = ("--llmclf-margin=70%", "--llmclf-tolerance=0")
+    assert run(committed, *args).ret == pytest.ExitCode.TESTS_FAILED
+    assert "exceeds the tolerance of 0" in verdict(committed)[1]
+
+
+def test_a_margin_asks_every_image(committed: Colours) -> None:
+    """It is about images like these: no stopping early, and it says why."""
+    result = run(committed, "--llmclf-margin=30%", "--llmclf-stop-early")
+    result.stdout.fnmatch_lines(
+        ["*all images are asked about: *margin is about images like these*"]
+    )
+    assert "not_needed" not in committed.ledger()
+
+
+def test_a_margin_that_is_none_is_refused(committed: Colours) -> None:
+    """Before anything is collected."""
+    result = run(committed, "--llmclf-margin=2")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--llmclf-margin: margin '2' is no share*write 2%*"])
