@@ -5,8 +5,12 @@
 First a gate on accuracy, for populations with exactly so many right images: by seeded runs of the
 real `Watch`, each with another random order, and exactly, by adding up the probabilities of all
 ways that the same code can go. Then, by runs alone, other gates at populations that are as close
-to their bound as can be, where a wrong verdict is likeliest. Wrong is a verdict that all images
-together would not give. Exits with 1 if a bar is missed.
+to their bound as can be, where a wrong verdict is likeliest, and comparisons with committed
+predictions beside a gate: clear losses, and the edge of what fails. Wrong is a verdict that all
+images together would not give. Exits with 1 if a bar is missed.
+
+`--baseline` measures the comparisons alone. Each share of wrong verdicts stands beside its Monte
+Carlo standard error.
 """
 
 from __future__ import annotations
@@ -20,8 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.baseline import fails as baseline_fails
 from pytest_llmclf.case import Case
-from pytest_llmclf.early import Watch, seeded_order
+from pytest_llmclf.comparison import parse_tolerance
+from pytest_llmclf.early import PairedQuestion, Watch, seeded_order
 from pytest_llmclf.early.progress import start
 from pytest_llmclf.early.question import Question, questions
 from pytest_llmclf.gate import EARLY_ERROR as ERROR
@@ -54,6 +60,29 @@ OTHERS = (
     ("accuracy>=0.75 with 95% confidence", (150,), (75,)),
 )
 OTHER_RUNS = 500
+PAIRED = (
+    # images right and wrong before, broken, fixed, tolerance
+    (283, 65, 40, 0, None),
+    (425, 75, 60, 0, None),
+    (283, 65, 40, 0, "5"),
+    (283, 65, 0, 0, None),
+    (283, 65, 0, 0, "5"),
+    (283, 65, 5, 5, None),
+    (283, 65, 6, 0, None),
+    (283, 65, 5, 0, None),
+    (283, 65, 13, 4, None),
+    (283, 65, 12, 4, None),
+    (283, 65, 32, 17, None),
+    (283, 65, 31, 17, None),
+    (283, 65, 9, 3, "5"),
+    (283, 65, 8, 3, "5"),
+    (425, 75, 21, 11, "2%"),
+    (425, 75, 22, 11, "2%"),
+    (50, 10, 6, 0, None),
+    (50, 10, 5, 0, None),
+)
+PAIRED_GATE = "accuracy>=0.5"
+"""Beside each comparison: a clear case, with which it shares the error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,14 +269,117 @@ def other_table(runs: int) -> list[str]:
     return missed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """A committed baseline and what a model does to it.
+
+    Attributes:
+        right: Images that were right.
+        wrong: Images that were wrong.
+        broken: Of those that were right: how many are not any more.
+        fixed: Of those that were wrong: how many are right now.
+        tolerance: Largest net loss that passes, as on the command line.
+    """
+
+    right: int
+    wrong: int
+    broken: int
+    fixed: int
+    tolerance: str | None
+
+    @property
+    def truth(self) -> str:
+        """What all images say."""
+        return "FAIL" if self.failing(self.broken, self.fixed) else "PASS"
+
+    def failing(self, broken: int, fixed: int) -> bool:
+        """Whether so many flips fail."""
+        tolerance = None if self.tolerance is None else parse_tolerance(self.tolerance)
+        return baseline_fails(broken, fixed, self.right + self.wrong, tolerance)
+
+    def members(self) -> list[tuple[Case, Outcome]]:
+        """Images that were right first."""
+        hits = [place >= self.broken for place in range(self.right)]
+        hits += [place < self.fixed for place in range(self.wrong)]
+        found = []
+        for place, hit in enumerate(hits):
+            case = Case(id=f"{place}.png", root=Path(), sha256="", label="0")
+            found.append((case, outcome_of(case, right=hit)))
+        return found
+
+
+def simulate_paired(paired: Paired, runs: int) -> tuple[Row, float, float]:
+    """Sessions with a gate and a comparison, each in another order.
+
+    Returns:
+        Wrong comparisons and images used; the share of sessions that stopped before the last
+        image; the share of comparisons that were certain.
+    """
+    members = {case.id: (case, outcome) for case, outcome in paired.members()}
+    known = {f"{place}.png": place < paired.right for place in range(len(members))}
+    asked = PairedQuestion(name="baseline", right=known, fails=paired.failing)
+    used, wrong, certain = [], 0, 0
+    for seed in range(runs):
+        drawn = [members[id_] for id_ in seeded_order(list(members), seed)]
+        watch = Watch(
+            [Gate(PAIRED_GATE)],
+            ["0"],
+            [case for case, _ in drawn],
+            "model",
+            imported=False,
+            paired=[asked],
+        )
+        for _, outcome in drawn:
+            watch.see(outcome)
+            if watch.decided:
+                break
+        (progress,) = watch.compared
+        used.append(watch.asked)
+        wrong += progress.word != paired.truth
+        certain += progress.certain
+    stopped = sum(number < len(members) for number in used) / runs
+    return Row(wrong=wrong / runs, used=tuple(used)), stopped, certain / runs
+
+
+def paired_table(runs: int) -> list[str]:
+    """Print the table of comparisons with committed predictions; what misses a bar."""
+    print(f"\nCommitted predictions, beside {PAIRED_GATE}, {runs} runs a row")
+    print(
+        "images  broken fixed tolerance  all say  wrong % ± s.e.  | mean  median  stopped  certain"
+    )
+    missed = []
+    for row in PAIRED:
+        right, wrong_before, broken, fixed, tolerance = row
+        paired = Paired(
+            right=right, wrong=wrong_before, broken=broken, fixed=fixed, tolerance=tolerance
+        )
+        found, stopped, certain = simulate_paired(paired, runs)
+        error = (found.wrong * (1 - found.wrong) / runs) ** 0.5
+        print(
+            f"{right + wrong_before:6}  {broken:6} {fixed:5} {tolerance or '-':>9}  "
+            f"{paired.truth:>7}  {100 * found.wrong:7.2f} ± {100 * error:4.2f}  "
+            f"|{statistics.fmean(found.used):5.0f}  {statistics.median(found.used):6.0f}  "
+            f"{stopped:5.0%}  {certain:7.0%}",
+            flush=True,
+        )
+        if found.wrong > ERROR + NOISE * (ERROR / runs) ** 0.5:
+            missed.append(f"{row}: wrong in {100 * found.wrong:.2f}%")
+    return missed
+
+
 def main() -> int:
     """Print all tables; 1 if a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=2000, help="runs a row (default: 2000)")
     parser.add_argument("--images", type=int, help="only for so many images (default: 500)")
     parser.add_argument("--gate", help="only for this gate on accuracy (default: accuracy>=0.75)")
+    parser.add_argument(
+        "--baseline", action="store_true", help="only comparisons with committed predictions"
+    )
     options = parser.parse_args()
     began = time.perf_counter()
+    if options.baseline:
+        return concluded(paired_table(options.runs), began)
     gate = options.gate or "accuracy>=0.75"
     if [threshold.subject for threshold in Gate(gate).parsed.thresholds] != ["accuracy"]:
         parser.error(f"{gate!r} is not one threshold on the accuracy")
@@ -256,6 +388,13 @@ def main() -> int:
         for images in (100, 143):
             missed += accuracy_table(gate, images, 0)
         missed += other_table(min(options.runs, OTHER_RUNS))
+        if options.runs:
+            missed += paired_table(min(options.runs, OTHER_RUNS))
+    return concluded(missed, began)
+
+
+def concluded(missed: Sequence[str], began: float) -> int:
+    """Say which bars were missed; the exit code."""
     for line in missed:
         print(f"MISSED {line}")
     print(f"\n{'missed' if missed else 'all bars reached'} in {time.perf_counter() - began:.0f} s")

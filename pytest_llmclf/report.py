@@ -13,6 +13,7 @@ from pytest_llmclf.ledger import ledger_of
 from pytest_llmclf.metrics import Confusion
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.provenance import MOST_LINES, Provenance
+from pytest_llmclf.wording import stop_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -451,16 +452,19 @@ def build(
     ordered = tuple(sorted(outcomes, key=lambda outcome: (outcome.case, outcome.repeat)))
     _refuse_strangers(evaluation, model, ordered)
     first = tuple(outcome for outcome in ordered if outcome.repeat == 0)
+    ledger = ledger_of(first, collected, deselected, skipped)
+    stop = stop_note(ledger, dataset.cases_in_dataset) if ledger.not_needed else ""
     return Report(
         evaluation=evaluation,
         model=model,
         identity=identity,
         dataset=dataset,
-        ledger=ledger_of(first, collected, deselected, skipped),
+        ledger=ledger,
         outcomes=first,
         confusion=Confusion.from_outcomes(dataset.labels, first),
         duration_s=duration_s,
-        notes=tuple(notes),
+        # First, so that nobody reads a number before it; once, where a report is read back.
+        notes=(*filter(None, [stop]), *(note for note in notes if note != stop)),
         modelfile_digest=modelfile_digest,
         instructions=instructions,
         order=tuple(order),

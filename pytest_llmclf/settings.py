@@ -31,7 +31,7 @@ class Settings:
         home: Folder of the answer store, the runs and imported datasets.
         models: Who is asked, in order.
         sample: Pictures a class, or ``None`` for all.
-        seed: Seed of the sample, and of the order of a run that may stop early.
+        seed: Seed of the order of images, and of the sample.
         strict: Whether a misclassified or unparsed picture fails its test.
         record: Recording to write, or ``None``.
         allow_remote: Hosts outside this machine that images may be sent to.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_llmclf.clusters import counted
@@ -385,14 +386,13 @@ def compare_reports(before: Report, now: Report) -> Comparison:
     """Compare two reports on the same dataset: two models, two prompts, or two runs.
 
     Refused where the images or their labels are not the same; a run over part of the images is
-    compared on its part.
+    compared on its part. A run that stopped early is compared on the images that it stopped after,
+    in their random order, and not on those whose answers were still under way: `mcnemar_anytime`
+    holds for what was looked at up to some moment. Two runs that stopped are so only in one order.
     """
     # A group may have been named between two runs; the images are the same.
     grouped = before if before.group and not now.group else now
-    sides = [
-        {outcome.case: prediction(outcome) for outcome in report.outcomes}
-        for report in (before, now)
-    ]
+    sides = [_side(report) for report in (before, now)]
     return compare_predictions(
         *sides,
         partial_before=_partial(before),
@@ -403,6 +403,35 @@ def compare_reports(before: Report, now: Report) -> Comparison:
         ),
         clusters=grouped.clusters,
         group=grouped.group,
+    )
+
+
+def _side(report: Report) -> dict[str, Prediction]:
+    """What a report says to each image; of a run that stopped, up to that moment."""
+    found = {outcome.case: prediction(outcome) for outcome in report.outcomes}
+    if not report.ledger.not_needed or not report.order:
+        return found
+    after = len(report.order) if report.stop_rule is None else report.stop_rule.after
+    looked_at = list(takewhile(lambda case: found[case].kind != "not_needed", report.order))
+    kept = set(looked_at[:after])
+    return {
+        case: one if case in kept or not one.answered else replace(one, kind="not_needed")
+        for case, one in found.items()
+    }
+
+
+def _why_other_orders(before: Report, now: Report) -> str | None:
+    """Why two runs that both stopped early share no images that a test could be made on."""
+    if not (before.ledger.not_needed and now.ledger.not_needed):
+        return None
+    common = set(before.order) & set(now.order)
+    orders = [[case for case in one.order if case in common] for one in (before, now)]
+    if orders[0] == orders[1]:
+        return None
+    return (
+        "both runs stopped early, in different random orders, so that the answers decided which "
+        "images they share; give both the same --llmclf-seed, or run one without "
+        "--llmclf-stop-early"
     )
 
 
@@ -453,4 +482,6 @@ def _why_refused(
     if strangers or (whole and other_set):
         first, second = map(short, sets)
         return f"they are of different image sets ({before.dataset.name} {first} and {second})"
-    return None if earlier.keys() & later.keys() else "they have no image in common"
+    if not earlier.keys() & later.keys():
+        return "they have no image in common"
+    return _why_other_orders(before, now)

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.case import Case
-from pytest_llmclf.early.paired import PairedQuestion, start_paired
+from pytest_llmclf.early.paired import PairedProgress, PairedQuestion, start_paired
 from pytest_llmclf.early.progress import start
 from pytest_llmclf.early.question import Question, questions, why_not_early
 from pytest_llmclf.early.text import Told, of_paired
@@ -125,6 +125,11 @@ class Watch:
     def asked(self) -> int:
         """How many images, from the first of the order on, the verdicts rest on."""
         return self._asked
+
+    @property
+    def compared(self) -> tuple[PairedProgress, ...]:
+        """How far each comparison with committed predictions is."""
+        return self._paired
 
     @property
     def rule(self) -> StopRule:

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.gate.reading import asked_for
-from pytest_llmclf.population import images_of
+from pytest_llmclf.wording import images_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -219,6 +219,12 @@ class Book:
         watch = self._watches.get(assignment.key)
         return () if watch is None else watch.obstacles
 
+    def comes_at_random(self, assignment: Assignment) -> bool:
+        """Whether its images come in the random order: another plugin may have sorted the tests."""
+        ids = list(self._expected.get(assignment.key, {}))
+        seed = None if self._run is None else self._run.settings.seed
+        return seed is not None and tuple(ids) == seeded_order(ids, seed)
+
     def cases(self, assignment: Assignment) -> list[Case]:
         """The cases of an assignment that are to be judged."""
         return list(self._expected.get(assignment.key, {}).values())

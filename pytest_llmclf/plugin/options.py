@@ -40,7 +40,7 @@ def add_options(parser: pytest.Parser) -> None:
     )  # fmt: skip
     add(
         "--llmclf-seed", type=int, dest="llmclf_seed", metavar="SEED", default=None,
-        help="seed of the sample and of the order of --llmclf-stop-early (default: a fixed one, "
+        help="seed of the random order of images and of --llmclf-sample (default: a fixed one, "
         "the same for everybody)",
     )  # fmt: skip
     add(
@@ -56,7 +56,8 @@ def add_options(parser: pytest.Parser) -> None:
     )  # fmt: skip
     add(
         "--llmclf-stop-early", action="store_true", dest="llmclf_stop_early", default=False,
-        help="ask in random order and stop as soon as all gates of an evaluation are decided",
+        help="stop as soon as all gates of an evaluation, and its comparison with committed "
+        "predictions, are decided",
     )  # fmt: skip
     add(
         "--llmclf-stop-error", type=_share, dest="llmclf_stop_error", metavar="SHARE",
@@ -187,12 +188,6 @@ def check_options(config: pytest.Config) -> None:
         raise pytest.UsageError("--llmclf-stop-error has no effect without --llmclf-stop-early")
     if option.llmclf_parquet:
         _need_parquet()
-    seeded = option.llmclf_sample is not None or option.llmclf_stop_early
-    if option.llmclf_seed is not None and not seeded:
-        raise pytest.UsageError(
-            f"--llmclf-seed {option.llmclf_seed} has no effect without --llmclf-sample N or "
-            "--llmclf-stop-early"
-        )
 
 
 def _need_parquet() -> None:

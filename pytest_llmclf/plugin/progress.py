@@ -25,7 +25,7 @@ from pytest_llmclf.plugin.run import run_if_any
 from pytest_llmclf.render.live import Live, live_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Collection, Generator
 
     from _pytest.terminal import TerminalReporter
 
@@ -53,12 +53,14 @@ class Tally:
     Attributes:
         name: What it is called.
         total: Images that are to be judged.
+        at_random: Whether they come in a random order.
         ended: How each image ended that did, by its id; one that ran twice ended as it did last.
         kinds: How many ended in each way.
     """
 
     name: str
     total: int
+    at_random: bool = True
     ended: dict[str, str] = field(default_factory=dict)
     kinds: Counter[str] = field(default_factory=Counter)
 
@@ -84,14 +86,22 @@ class Tallies:
     Args:
         totals: Images that are to be judged, by evaluation and model, in order.
         clock: Seconds.
+        sorted_keys: Evaluations and models whose images come in another order than the random one.
     """
 
     def __init__(
-        self, totals: dict[tuple[str, str], int], clock: Callable[[], float] = time.monotonic
+        self,
+        totals: dict[tuple[str, str], int],
+        clock: Callable[[], float] = time.monotonic,
+        sorted_keys: Collection[tuple[str, str]] = (),
     ) -> None:
         several = {name for name, _ in totals if sum(other == name for other, _ in totals) > 1}
         self._by_key = {
-            key: Tally(name=" · ".join(key) if key[0] in several else key[0], total=total)
+            key: Tally(
+                name=" · ".join(key) if key[0] in several else key[0],
+                total=total,
+                at_random=key not in sorted_keys,
+            )
             for key, total in totals.items()
         }
         self._clock = clock
@@ -126,6 +136,7 @@ class Tallies:
             done=shown.done,
             total=shown.total,
             correct=Ratio(hits=shown.correct, total=shown.answered),
+            at_random=shown.at_random,
             per_s=per_s,
             left_s=None if per_s is None else left / per_s,
         )
@@ -145,7 +156,9 @@ def start_live_line(config: pytest.Config) -> None:
     totals = {key: len(book.cases(each)) for key, each in run.assignments.items()}
     if any(totals.values()):
         style = style_of(reporter, run.settings.decimals)
-        line = LiveLine(config, reporter, Tallies(totals), style)
+        at_random = {key: book.comes_at_random(each) for key, each in run.assignments.items()}
+        tallies = Tallies(totals, sorted_keys=[key for key in totals if not at_random[key]])
+        line = LiveLine(config, reporter, tallies, style)
         config.pluginmanager.register(line, NAME)
         run.on_wait = line.wait
 

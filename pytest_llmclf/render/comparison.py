@@ -10,6 +10,7 @@ from pytest_llmclf.comparison.models import compare_models
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.changes import change_lines, change_text
 from pytest_llmclf.render.text import Line, Style, left, width
+from pytest_llmclf.wording import WHEN_STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -157,7 +158,7 @@ def _difference(comparison: Comparison, style: Style) -> str:
     text = f"difference {comparison.difference:+.{digits}f}"
     ends = comparison.interval
     if ends is None:
-        return f"{text} when the run stopped" if comparison.not_asked else text
+        return f"{text} {WHEN_STOPPED}" if comparison.not_asked else text
     level = numbers.confidence(ends.confidence)
     return f"{text}, {level} interval {ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
 

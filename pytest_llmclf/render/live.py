@@ -29,6 +29,8 @@ class Live:
         done: Images that ended in any way.
         total: Images that are to be judged.
         correct: Correct ones among those answered so far.
+        at_random: Whether the images come in a random order; else those answered so far say
+            nothing about the others, and no interval is shown.
         per_s: Images a second of late; ``None`` while there is no telling.
         left_s: Seconds that everything still to come takes at that rate; ``None`` likewise.
         waited_s: Seconds for which a server that is away has been waited for; ``None``: none is.
@@ -41,6 +43,7 @@ class Live:
     per_s: float | None
     left_s: float | None
     waited_s: float | None = None
+    at_random: bool = True
 
 
 def live_text(live: Live, style: Style) -> str:
@@ -52,12 +55,8 @@ def live_text(live: Live, style: Style) -> str:
     if live.waited_s is not None:
         parts.append(f"waiting for the server ({_left(live.waited_s)})")
     if live.correct.total:
-        ends = stats.clopper_pearson(live.correct.hits, live.correct.total, confidence=CONFIDENCE)
-        share = numbers.percent(live.correct)
-        low, high = numbers.percent(ends.low, 0), numbers.percent(ends.high, 0)
-        # A dash before ">99%" would read as an arrow.
-        joint = " to " if high.startswith(">") else "–"
-        parts.append(f"{share} correct so far ({low}{joint}{high})")
+        interval = f" ({_interval(live.correct)})" if live.at_random else ""
+        parts.append(f"{numbers.percent(live.correct)} correct so far{interval}")
     elif live.waited_s is None:
         parts.append("waiting for the first answer")
     # Nothing comes while the server is away.
@@ -73,6 +72,14 @@ def live_text(live: Live, style: Style) -> str:
             break
         text = joined
     return "".join(segment.text for segment in style.line(cut(text, room)).segments)
+
+
+def _interval(correct: Ratio) -> str:
+    ends = stats.clopper_pearson(correct.hits, correct.total, confidence=CONFIDENCE)
+    low, high = numbers.percent(ends.low, 0), numbers.percent(ends.high, 0)
+    # A dash before ">99%" would read as an arrow.
+    joint = " to " if high.startswith(">") else "–"
+    return f"{low}{joint}{high}"
 
 
 def _left(seconds: float) -> str:

@@ -19,6 +19,7 @@ from pytest_llmclf.render.comparison import summary_lines
 from pytest_llmclf.render.diagnosis import diagnosis_lines
 from pytest_llmclf.render.terminal import clusters_text, mix_text, with_interval
 from pytest_llmclf.render.text import Style, cut
+from pytest_llmclf.wording import when_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -167,10 +168,13 @@ def _overview(reports: Sequence[Report], verdicts: Sequence[Verdict]) -> Iterato
         worst = next((word for word in _ORDER if word in own), None)
         gates = f"{_MARKS[worst]} {worst}" if worst else numbers.UNDEFINED
         ledger = report.ledger
-        accuracy = numbers.percent(report.accuracy)
+        accuracy = when_stopped(numbers.percent(report.accuracy), ledger)
+        images = numbers.count(ledger.collected)
+        if ledger.not_needed:
+            images = f"{numbers.count(ledger.answered + ledger.error)} of {images}"
         yield (
             f"| {cell(report.evaluation)} | {cell(report.model)} "
-            f"| {numbers.count(ledger.collected)} | {numbers.count(ledger.correct)} "
+            f"| {images} | {numbers.count(ledger.correct)} "
             f"| {accuracy} | {gates} |"
         )
     yield ""

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.text import Style, width
+from pytest_llmclf.wording import when_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,7 @@ def confusion_svg(report: Report) -> str:
             f'<desc id="desc">{_safe(_told(report))}</desc>',
             f'<rect width="{plan.width}" height="{plan.height}" fill="#ffffff"/>',
             _text(_MARGIN, 30, _head(report), 17, weight="600"),
-            _text(_MARGIN, 52, f"accuracy {numbers.counted(report.accuracy)}", 13, "#57606a"),
+            _text(_MARGIN, 52, _accuracy(report), 13, "#57606a"),
             *_axes(plan),
             *_cells(report.confusion, plan),
             *_grid(plan),
@@ -134,9 +135,13 @@ def _told(report: Report) -> str:
     )
     return (
         f"{numbers.plural(ledger.collected, 'image')} of {len(report.confusion.labels)} classes; "
-        f"accuracy {numbers.counted(report.accuracy)}; {ledger.unparsed} answers without a label, "
+        f"{_accuracy(report)}; {ledger.unparsed} answers without a label, "
         f"{ledger.error} errors." + (f" Most frequent confusions: {mistakes}." if mistakes else "")
     )
+
+
+def _accuracy(report: Report) -> str:
+    return when_stopped(f"accuracy {numbers.counted(report.accuracy)}", report.ledger)
 
 
 def _axes(plan: _Plan) -> Iterator[str]:

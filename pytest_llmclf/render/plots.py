@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.text import Style
+from pytest_llmclf.wording import when_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +120,7 @@ def _drawn(report: Report) -> Image:
 def _title(report: Report) -> tuple[tuple[str, int, Color], ...]:
     evaluation, model = _drawable(report.evaluation, 40), _drawable(report.model, 48)
     ledger = report.ledger
-    accuracy = f"accuracy {numbers.counted(report.accuracy)}"
+    accuracy = when_stopped(f"accuracy {numbers.counted(report.accuracy)}", ledger)
     unanswered = [
         f"{numbers.count(number)} {word}"
         for number, word in (

@@ -26,6 +26,7 @@ from pytest_llmclf.render.diagnosis import diagnosis_lines
 from pytest_llmclf.render.stability import stability_lines
 from pytest_llmclf.render.text import Line, cut, left, right, width
 from pytest_llmclf.stability import stability
+from pytest_llmclf.wording import when_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -179,7 +180,7 @@ def with_interval(
     if not ratio.total:
         return text
     if report.ledger.not_needed:
-        return f"{text} when the run stopped"
+        return when_stopped(text, report.ledger)
     ends = interval_of(ratio, report, among)
     if ends is None:
         return text

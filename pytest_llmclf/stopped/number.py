@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_llmclf.gate import GateInconclusive
-from pytest_llmclf.population import images_of, stopped_after
 from pytest_llmclf.report import Verdict
+from pytest_llmclf.wording import images_of, stopped_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +50,9 @@ class Source:
         """
         report = self.report
         these = images_of(report.ledger.collected, report.dataset.cases_in_dataset)
+        stopped = stopped_after(report.ledger)
         text = (
-            f"{self.name} {sign}: {shown!r} {stopped_after(report)}; what all these {these} would "
+            f"{self.name} {sign}: {shown!r} {stopped}; what all these {these} would "
             "say is not known: declare it as a gate of the evaluation, which then decides when to "
             "stop, or run without --llmclf-stop-early"
         )

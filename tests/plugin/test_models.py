@@ -89,7 +89,6 @@ def test_a_model_that_is_none_is_a_usage_error(colours: Colours, model: str, mes
     [
         (["--llmclf-sample", "0"], "*0 is below 1*"),
         (["--llmclf-sample", "many"], "*'many' is not a number*"),
-        (["--llmclf-seed", "3"], "*--llmclf-seed 3 has no effect without --llmclf-sample N*"),
         (["--llmclf-timeout", "nan"], "*nan is below 0.1*"),
     ],
 )

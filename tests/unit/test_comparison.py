@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from pytest_llmclf import report as reports
 from pytest_llmclf.comparison import Comparison, compare_reports
 from pytest_llmclf.comparison.models import MOST_PAIRS, adjusted_p_values, compare_models, pairs
-from pytest_llmclf.report import DatasetFacts, Report
+from pytest_llmclf.comparison.paired import mcnemar_exact
+from pytest_llmclf.report import DatasetFacts, Report, StopRule
 from pytest_llmclf.request import ModelIdentity
 from tests.unit.ended import ended
 
@@ -61,6 +63,74 @@ def report(
         identity=ModelIdentity(backend="llamacpp", name="llava", digest="sha256:1"),
         **more,
     )
+
+
+def stopped(signs: Sequence[str], order: Sequence[int], after: int, **more: Any) -> Report:
+    """A run that asked in this order, by places, and decided after so many."""
+    whole = report(signs, **more)
+    ids = [f"{place:02}.png" for place in order]
+    return replace(whole, order=tuple(ids), stop_rule=StopRule(after=after, tests=1))
+
+
+def test_a_run_that_stopped_is_compared_up_to_that_moment() -> None:
+    """Answers that were under way then are left out: which came in was a matter of speed."""
+    order = [4, 2, 0, 1, 3, 5]
+    # After three images it was decided; 5 was under way and came in, 1 and 3 did not.
+    now = stopped("+-x-++", order, 3)
+    found = compare_reports(report("++++++"), now)
+    assert found.cases == ("00.png", "02.png", "04.png")
+    assert found.not_asked == ("01.png", "03.png", "05.png")
+    assert found.broken == ("02.png",)
+    assert found.interval is None
+    other_way = compare_reports(now, report("++++++"))
+    assert (other_way.cases, other_way.fixed) == (found.cases, found.broken)
+
+
+def test_two_runs_that_stopped_need_one_order() -> None:
+    """In one order they share what the shorter one asked; in two, the answers chose the images."""
+    order = [4, 2, 0, 1, 3, 5]
+    now = stopped("+-x-+-", order, 3)
+    longer = stopped("++++x-", order, 5, model="ollama:other")
+    assert compare_reports(longer, now).cases == ("00.png", "02.png", "04.png")
+    other = stopped("+++-+-", [0, 1, 2, 4, 3, 5], 4)
+    found = compare_reports(other, now)
+    assert found.refused is not None
+    assert "in different random orders" in found.refused
+    assert "--llmclf-seed" in found.refused
+    # A subset of the images in the same order is the same order.
+    part = replace(longer, order=tuple(case for case in longer.order if case != "03.png"))
+    assert compare_reports(part, now).refused is None
+
+
+def test_peeking_in_random_order_is_wrong_seldom() -> None:
+    """A model stops when it looks worst; still equally good ones are hardly ever told apart.
+
+    Its accuracy on the first images, at any moment, decides when it stops: 60 seeded pairs of
+    models that are right on 60% each, at least 40 images and 100 in all.
+    """
+    wrong = exact = 0
+    for seed in range(60):
+        draws = [
+            "+" if rank < 0.6 else "x"
+            for rank in (
+                int.from_bytes(hashlib.sha256(f"{seed}:{n}".encode()).digest()[:4]) / 2**32
+                for n in range(200)
+            )
+        ]
+        before, now = draws[:100], draws[100:]
+        worst = max(
+            range(40, 100),
+            key=lambda n: (before[:n].count("+") - now[:n].count("+")) / n**0.5,
+        )
+        found = compare_reports(
+            report(before),
+            stopped([*now[:worst], *"-" * (100 - worst)], range(100), worst),
+        )
+        wrong += found.worse
+        exact += mcnemar_exact(len(found.broken), len(found.fixed)) < 0.05
+    assert wrong <= 2
+    # The test for a number of images that was fixed beforehand would be wrong far more often.
+    assert exact >= 3 > wrong
 
 
 def test_every_image_is_in_one_place() -> None:

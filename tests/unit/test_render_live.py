@@ -31,6 +31,13 @@ def test_the_line() -> None:
     assert live_text(replace(LIVE, left_s=4.4), Style()).endswith(" · 4 s left")
 
 
+def test_in_another_order_there_is_no_interval() -> None:
+    """The images of the first folders say nothing about the others."""
+    assert live_text(replace(LIVE, at_random=False), Style()) == (
+        "mnist · 378/500 · 98.1% correct so far · 74.7 images/s · 2 min 05 s left"
+    )
+
+
 def test_before_the_first_answer() -> None:
     """A model that is still being loaded is waited for."""
     waiting = replace(LIVE, done=0, correct=Ratio(hits=0, total=0), per_s=None, left_s=None)
