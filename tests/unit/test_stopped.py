@@ -101,7 +101,7 @@ def _parts(value: object, path: str) -> set[str]:
     if path.endswith(".ledger"):
         facts |= COUNTED
     if ".confusion" in path or ".by_tag" in path:
-        facts |= {"error", "lost", "not_needed"}
+        facts |= {"error", "lost", "not_needed", "not_run", "skipped"}
     return {name for name in names - facts if not name.startswith("_")}
 
 
