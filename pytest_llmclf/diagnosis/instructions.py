@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_llmclf.label_words import FUNCTION_WORDS, fold, parts
-from pytest_llmclf.request import MODELS_OWN_SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_llmclf.report import Report
 
 Standing = Literal["system", "prompt", "turns", "base"]
 """Where a label is the example of an answer: in the SYSTEM text, the evaluation's ``prompt=``, the
@@ -62,7 +60,7 @@ _IF: Final = re.compile(r"\b(?:if|when|whenever|unless|otherwise|in case)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class InstructionTexts:
     """The texts in which a label may be an example.
 
     Attributes:
@@ -76,27 +74,7 @@ class Told:
     answers: Sequence[str] = ()
 
 
-def told(report: Report) -> Told:
-    """What the model of a report was told, as far as that is recorded."""
-    names = report.confusion.labels
-    known = report.full_instructions
-    if known is None:
-        texts: dict[Standing, str] = {"system": report.instructions}
-        return Told(labels={name: (name,) for name in names}, texts=texts)
-    texts = {"prompt": known.question}
-    if known.system:
-        texts["system"] = known.system
-    elif report.identity is not None:
-        texts["base"] = report.identity.details.get(MODELS_OWN_SYSTEM, "")
-    spellings = {label.name: (label.name, *label.synonyms) for label in known.labels}
-    return Told(
-        labels={name: spellings.get(name, (name,)) for name in names},
-        texts=texts,
-        answers=[text for role, text in known.turns if role == "assistant"],
-    )
-
-
-def standing(label: str, given: Told) -> Standing | None:
+def standing(label: str, given: InstructionTexts) -> Standing | None:
     """Where `label` is the example of an answer; ``None`` where it is nowhere.
 
     A way of marking gives examples only where it marks few labels: one, or at most three that are

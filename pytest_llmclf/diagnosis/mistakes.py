@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.diagnosis.finding import KINDS, LEVEL, Attractor, ConfusedPair, examples
-from pytest_llmclf.diagnosis.instructions import standing, told
+from pytest_llmclf.diagnosis.instructions import InstructionTexts, standing
+from pytest_llmclf.request import MODELS_OWN_SYSTEM
 from pytest_llmclf.significance import (
     binomial_tail,
     binomial_two_sided,
@@ -20,6 +21,7 @@ from pytest_llmclf.significance import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_llmclf.diagnosis.instructions import Standing
     from pytest_llmclf.report import Report
 
 PAIR: Final = 2
@@ -289,4 +291,24 @@ def _mistakes(report: Report, expected: str, predicted: str) -> tuple[str, ...]:
     wrong = report.of_kind("misclassified")
     return tuple(
         one.case for one in wrong if (one.expected, one.predicted) == (expected, predicted)
+    )
+
+
+def told(report: Report) -> InstructionTexts:
+    """What the model of a report was told, as far as that is recorded."""
+    names = report.confusion.labels
+    known = report.full_instructions
+    if known is None:
+        texts: dict[Standing, str] = {"system": report.instructions}
+        return InstructionTexts(labels={name: (name,) for name in names}, texts=texts)
+    texts = {"prompt": known.question}
+    if known.system:
+        texts["system"] = known.system
+    elif report.identity is not None:
+        texts["base"] = report.identity.details.get(MODELS_OWN_SYSTEM, "")
+    spellings = {label.name: (label.name, *label.synonyms) for label in known.labels}
+    return InstructionTexts(
+        labels={name: spellings.get(name, (name,)) for name in names},
+        texts=texts,
+        answers=[text for role, text in known.turns if role == "assistant"],
     )

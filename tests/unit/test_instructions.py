@@ -9,7 +9,8 @@ import pytest
 
 from pytest_llmclf import modelfile, reference
 from pytest_llmclf.commands import new
-from pytest_llmclf.diagnosis.instructions import Standing, Told, standing, told
+from pytest_llmclf.diagnosis.instructions import InstructionTexts, Standing, standing
+from pytest_llmclf.diagnosis.mistakes import told
 from pytest_llmclf.label import Label
 from pytest_llmclf.prompt import Instructions, compose
 from pytest_llmclf.report import DatasetFacts, Report, build
@@ -35,7 +36,9 @@ QUOTED = "The labels are " + ", ".join(f'"{animal}"' for animal in ANIMALS) + ".
 
 
 def in_system(label: str, labels: tuple[str, ...], text: str) -> Standing | None:
-    return standing(label, Told(labels={name: (name,) for name in labels}, texts={"system": text}))
+    return standing(
+        label, InstructionTexts(labels={name: (name,) for name in labels}, texts={"system": text})
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,7 +128,7 @@ def test_numbers_and_letters_may_be_examples() -> None:
 
 def test_a_synonym_is_its_label() -> None:
     """An example in other words is an example of the same label."""
-    given = Told(
+    given = InstructionTexts(
         labels={"dog": ("dog", "hound"), "cat": ("cat",), "cow": ("cow",)},
         texts={"prompt": "Which animal? Answer with one word, e.g. hound."},
     )
@@ -135,9 +138,9 @@ def test_a_synonym_is_its_label() -> None:
 def test_example_turns_count_unless_they_show_all() -> None:
     """One turn makes an example; a turn for every label makes none."""
     labels = {name: (name,) for name in ANIMALS}
-    assert standing("cat", Told(labels=labels, answers=["Cat."])) == "turns"
-    assert standing("cat", Told(labels=labels, answers=["dog"])) is None
-    assert standing("cat", Told(labels=labels, answers=ANIMALS)) is None
+    assert standing("cat", InstructionTexts(labels=labels, answers=["Cat."])) == "turns"
+    assert standing("cat", InstructionTexts(labels=labels, answers=["dog"])) is None
+    assert standing("cat", InstructionTexts(labels=labels, answers=ANIMALS)) is None
 
 
 def reported(told_so: Instructions, details: dict[str, str]) -> Report:
