@@ -175,7 +175,7 @@ def targets(folder: Path) -> tuple[Target, ...]:
     logprobs = {**answer, "logprobs": [{"token": "c", "logprob": -0.1, "top": [["c", -0.1]]}]}
     header = {"type": "header", "llmclf_recording": RECORDING_FORMAT}
     model = {"type": "model", "key": "k", "identity": _IDENTITY.to_json()}
-    line = {"type": "answer", "model": "k", "digest": "d", "asked": {}, "answer": answer}
+    line = {"type": "answer", "model": "k", "request": "d", "asked": {}, "answer": answer}
     recording = b"\n".join(_dumped(header, model, line)) + b"\n"
     here = _in_file
     return (

@@ -49,8 +49,11 @@ _UNSURE: Final = {
     "ece": "its bins bias it by an amount that depends on how many images there are",
     "brier": "it is not a share of images",
 }
+MOST_TEXT: Final = 10_000
+"""Characters of a gate; the patterns above go over long rows of blanks again and again."""
 _LEAST_LEVEL: Final = 0.5
 _PERCENT: Final = 100
+_SHOWN: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,7 @@ def parse(text: str) -> Parsed:
     Raises:
         SettingsError: Which part is wrong, why, and what was probably meant.
     """
+    _require_short(text)
     sure = _SURE.fullmatch(text)
     if sure is None:
         return Parsed(thresholds=_thresholds(text, text))
@@ -94,6 +98,7 @@ def split_address(text: str) -> tuple[str, str]:
     Raises:
         SettingsError: There is no name.
     """
+    _require_short(text)
     match = _ADDRESSED.fullmatch(text)
     name, gate = (match["name"], match["gate"]) if match else text.partition(":")[::2]
     if not name.strip() or not gate.strip():
@@ -102,6 +107,14 @@ def split_address(text: str) -> tuple[str, str]:
             "'*: accuracy>=0.75' for every evaluation"
         )
     return name.strip(), gate.strip()
+
+
+def _require_short(text: str) -> None:
+    if len(text) > MOST_TEXT:
+        raise SettingsError(
+            f"gate {text[:_SHOWN]!r}... has {len(text)} characters, more than {MOST_TEXT}: make "
+            "several gates of it"
+        )
 
 
 def _thresholds(text: str, whole: str) -> tuple[Threshold, ...]:

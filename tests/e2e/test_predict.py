@@ -164,6 +164,23 @@ def test_a_dead_server_ends_it(pets: Pets) -> None:
     assert int(out.split(" rows:")[0]) < PICTURES
 
 
+def test_a_server_that_is_away_is_waited_for(pets: Pets) -> None:
+    """With a single attempt, which an outage of a second would use up: what waits is no attempt."""
+    running = pets.predict("--attempts", "1", "--in-flight", "2")
+    deadline = time.monotonic() + 60
+    while pets.kept() < PICTURES // 4:
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    pets.stub.kill()
+    time.sleep(1)
+    pets.stub.start()
+    _, out, err = ended(running)
+    assert f"{PICTURES} rows" in out
+    assert len(pets.failures) <= 2, "what was in flight"
+    assert f"{pets.stub.netloc} was away for" in err
+
+
 def test_no_server(pets: Pets) -> None:
     """Is said at once, and nothing is left behind that looks like a result."""
     pets.stub.kill()

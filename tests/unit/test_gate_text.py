@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.gate import Gate, parse_addressed
-from pytest_llmclf.gate.text import parse
+from pytest_llmclf.gate.text import parse, split_address
 from pytest_llmclf.gate.threshold import COMPARISONS, PER_CLASS, WHOLE, Threshold
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -201,3 +201,12 @@ def test_a_slip_behind_a_name_is_the_gates() -> None:
         parse_addressed("mnist: acuracy>=0.5")
     with pytest.raises(SettingsError, match="gate 'accuracy': not of the form"):
         parse_addressed("mnist: accuracy")
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\t "])
+@pytest.mark.parametrize("form", ["recall[cat] >= 60%{}where", "accuracy{}>= 0.5", "x:{}a >= 1"])
+def test_a_gate_of_a_hundred_thousand_blanks_is_refused(form: str, blank: str) -> None:
+    """By its length: patterns would go over the blanks again from each of them."""
+    for read in (parse, split_address):
+        with pytest.raises(SettingsError, match=r"characters, more than 10000: make several"):
+            read(form.format(blank * 100_000))
