@@ -13,8 +13,14 @@ from pytest_llmclf.commands.console import style_of, write
 from pytest_llmclf.commands.pictures import dataset_pictures
 from pytest_llmclf.commands.project import add_command, add_home, described, home_folder
 from pytest_llmclf.comparison.runs import choose, compare_all
+from pytest_llmclf.comparison.scores import score_differences
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.render.comparison import comparison_json, comparison_lines
+from pytest_llmclf.render.comparison import (
+    comparison_json,
+    comparison_lines,
+    score_lines,
+    scores_json,
+)
 from pytest_llmclf.render.progress import ProgressLine
 from pytest_llmclf.run_folder import find_run, read_run
 
@@ -252,6 +258,8 @@ def _lines(found: _Found, style: Style) -> Iterator[Line]:
         yield from comparison_lines(
             each.comparison, _SIDES, style, p_value=each.p_value, tests=each.tests
         )
+        scores = score_differences(each.before, each.now, each.comparison)
+        yield from score_lines(scores, style)
         if each.worse:
             yield style.line(("  B is worse", ("red", "bold")))
         elif each.undecided:
@@ -275,6 +283,7 @@ def _json(found: _Found, code: int) -> dict[str, Any]:
                 "undecided": each.undecided,
                 "p_value_of_all": each.p_value,
                 **comparison_json(each.comparison),
+                "scores": scores_json(score_differences(each.before, each.now, each.comparison)),
             }
             for each in found.compared
         ],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.comparison import SIGNIFICANCE
 from pytest_llmclf.comparison.models import compare_models
+from pytest_llmclf.comparison.scores import score_differences
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.changes import change_lines, change_text
 from pytest_llmclf.render.text import Line, Style, left, width
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.comparison import ChangeKind, Comparison
     from pytest_llmclf.comparison.models import PairedModels
+    from pytest_llmclf.comparison.scores import ScoreDifference
     from pytest_llmclf.report import Report
 
 MOST = 10
@@ -63,6 +65,8 @@ def _pair_lines(pair: PairedModels, style: Style) -> Iterator[Line]:
     yield from comparison_lines(
         pair.comparison, names, style, p_value=pair.p_value, tests=pair.pairs, most=FEW
     )
+    scores = score_differences(pair.first, pair.second, pair.comparison)
+    yield from score_lines(scores, style, FEW)
 
 
 def broken_lines(
@@ -229,6 +233,52 @@ def _lists(comparison: Comparison, shown: Sequence[str], style: Style, most: int
             yield from _wrapped(style, text, "light", indent=_INDENT * 3)
         if len(changes) > most:
             yield style.line((f"{_INDENT * 3}and {len(changes) - most} more", "light"))
+
+
+def score_lines(
+    scores: Sequence[ScoreDifference], style: Style, most: int = MOST
+) -> Iterator[Line]:
+    """Averages, then the classes that differ most; nothing where there are no scores.
+
+    Args:
+        scores: From `score_differences`.
+        style: What the place can show.
+        most: Most scores of classes shown.
+    """
+    averages = [one for one in scores if "[" not in one.name]
+    classes = sorted(
+        (one for one in scores if "[" in one.name and one.difference),
+        key=lambda one: -abs(one.difference),
+    )
+    for one in (*averages, *classes[:most]):
+        yield from _wrapped(style, score_text(one, style.digits))
+    if len(classes) > most:
+        text = f"and {len(classes) - most} more scores of classes that differ less"
+        yield from _wrapped(style, text, "light")
+
+
+def score_text(one: ScoreDifference, digits: int = 3) -> str:
+    """One score of both sides, the difference, and its interval."""
+    text = f"{one.name} {one.before:.{digits}f} and {one.now:.{digits}f}"
+    text += f": difference {one.difference:+.{digits}f}"
+    ends = one.interval
+    if ends is None:
+        return text
+    level = numbers.confidence(ends.confidence)
+    return f"{text}, {level} interval {ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
+
+
+def scores_json(scores: Sequence[ScoreDifference]) -> list[dict[str, Any]]:
+    """Scores of both sides and their differences as JSON built-ins."""
+    return [
+        {
+            "name": one.name,
+            "scores": [one.before, one.now],
+            "difference": one.difference,
+            "interval": None if one.interval is None else [one.interval.low, one.interval.high],
+        }
+        for one in scores
+    ]
 
 
 def _wrapped(style: Style, text: str, *marks: str, indent: str = _INDENT * 2) -> Iterator[Line]:

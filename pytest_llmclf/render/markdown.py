@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.calibration import ece, lacking
 from pytest_llmclf.comparison.models import compare_models
+from pytest_llmclf.comparison.scores import score_differences
 from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.changes import diff_markdown
-from pytest_llmclf.render.comparison import summary_lines
+from pytest_llmclf.render.comparison import score_lines, summary_lines
 from pytest_llmclf.render.diagnosis import diagnosis_lines
 from pytest_llmclf.render.terminal import clusters_text, mix_text, with_interval
 from pytest_llmclf.render.text import Style, cut
@@ -361,6 +362,8 @@ def _compared_section(each: Compared) -> Iterator[str]:
         each.comparison, ("A", "B"), _ENDLESS, p_value=each.p_value, tests=each.tests
     )
     yield from (f"- {escaped(line.text.strip())}" for line in found)
+    scores = score_lines(score_differences(each.before, each.now, each.comparison), _ENDLESS)
+    yield from (f"- {escaped(line.text.strip())}" for line in scores)
     yield ""
     if each.comparison.refused is not None:
         return

@@ -186,7 +186,7 @@ def test_models_of_a_run_are_compared() -> None:
     lines = [line.text for line in model_lines([report("a", 9), report("b", 1)], WIDE)]
     assert lines[:2] == ["models compared", "  pets · a and b"]
     assert "    only a is right: 8" in lines
-    assert lines[-1] == "      and 5 more"
+    assert "      and 5 more" in lines
 
 
 def test_one_model_is_compared_with_nobody() -> None:

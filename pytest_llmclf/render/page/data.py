@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.calibration import TARGET, coverage_curve
 from pytest_llmclf.comparison import SIGNIFICANCE
+from pytest_llmclf.comparison.scores import score_differences
 from pytest_llmclf.gate.evidence import interval_of
 from pytest_llmclf.readers.unread import unread_answers
 from pytest_llmclf.render import numbers
+from pytest_llmclf.render.comparison import score_text
 from pytest_llmclf.render.diagnosis import LEGEND, finding_text, tells_p
 from pytest_llmclf.render.page.cases import (
     LONGEST,
@@ -343,6 +345,12 @@ def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
         "tests": pair.tests,
         "word": _word(pair, p_value),
         "apart": [one.case for one in pair.now.outcomes if one.case not in compared],
+        "scores": []
+        if pair.before is None
+        else [
+            cut(score_text(one), LONGEST)
+            for one in score_differences(pair.before, pair.now, comparison)
+        ],
         "changes": [[one.case, one.kind, one.was, one.now] for one in comparison.changes],
         "left_out": [
             [name, list(cases[:_POINTS]), len(cases)]

@@ -373,6 +373,14 @@ function pairCard(pair, key) {
       : el("p", { class: "note" }, `Difference ${pair.difference}${pair.interval ? `, ${pair.interval}` : ""}; ${pair.test} = ${pair.p}${tests}, on ${plural(pair.common, "image")} that both answered.`),
     el("div", { class: "chips" }, buttons),
     notes,
+    pair.scores.length === 0
+      ? null
+      : el(
+          "details",
+          {},
+          el("summary", {}, "Recall, F1 and averages, each with its own 95% interval"),
+          el("ul", {}, pair.scores.map((text) => el("li", {}, foreign(text)))),
+        ),
     pair.left_out.map(([what, cases, count]) =>
       el("p", { class: "note" }, `${plural(count, "image")} ${what}: `, foreign(cases.slice(0, 5).join(", ")), count > 5 ? ", …" : null),
     ),
