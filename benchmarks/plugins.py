@@ -59,12 +59,14 @@ class Plugin:
         args: Options that make it do its work.
         needs: What it needs beside pytest and this project.
         processes: Ways of running that it can be used with.
+        refused: What an evaluation says where it cannot be run beside it.
     """
 
     package: str
     args: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     processes: tuple[str, ...] = PROCESSES
+    refused: str = ""
 
     @property
     def title(self) -> str:
@@ -96,7 +98,12 @@ PLUGINS = (
         package="pytest-clarity",
         needs=("pprintpp", "rich", "markdown-it-py", "mdurl", "pygments"),
     ),
-    Plugin(package="pytest-forked", args=("--forked",), needs=("py",)),
+    Plugin(
+        package="pytest-forked",
+        args=("--forked",),
+        needs=("py",),
+        refused="--forked gives each test",
+    ),
     Plugin(package="pytest-xdist", args=("--dist=loadfile",), processes=("-n2",)),
     Plugin(package="pytest-xdist", args=("--dist=worksteal",), processes=("-n2",)),
     Plugin(package="pytest-xdist", args=("--dist=each",), processes=("-n2",)),
@@ -161,6 +168,7 @@ class Ran:
         words: Its verdicts.
         crashed: Whether it ended in an internal error.
         last: Its last line.
+        text: All that it wrote.
     """
 
     code: int
@@ -168,6 +176,7 @@ class Ran:
     words: tuple[str, ...]
     crashed: bool
     last: str
+    text: str
 
 
 def run(folder: Path, plugins: Path, *args: str) -> Ran:
@@ -193,6 +202,7 @@ def run(folder: Path, plugins: Path, *args: str) -> Ran:
         words=tuple(sorted({gate["word"] for gate in data.get("gates", ())})),
         crashed="INTERNALERROR" in text,
         last=lines[-1].strip("= ") if lines else "",
+        text=text,
     )
 
 
@@ -217,10 +227,16 @@ def main() -> int:
                 found = run(evaluation, folder, processes, *plugin.args)
                 before = plain[processes]
                 same = (found.counts, found.words) == (before.counts, before.words)
+                if plugin.refused:
+                    same = found.code != 0 and plugin.refused in found.text
                 good = same and not found.crashed
                 sound = sound and good
                 counts = ", ".join(f"{count} {name}" for name, count in found.counts.items())
-                result = "as without it" if good else f"**differs**: {found.last}"
+                result = (
+                    ("refused at collection" if plugin.refused else "as without it")
+                    if good
+                    else f"**differs**: {found.last}"
+                )
                 sys.stdout.write(
                     f"| {plugin.title} | {version(plugin, folder)} | `{processes}` | {found.code} "
                     f"| {counts} | {result} |\n"

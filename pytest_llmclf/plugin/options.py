@@ -261,6 +261,11 @@ def read_settings(config: pytest.Config) -> Settings:
     from pytest_llmclf.settings import DEFAULT_SEED, Settings
 
     option = config.option
+    if getattr(option, "forked", False):
+        raise pytest.UsageError(
+            "--forked gives each test a process of its own, and the threads that ask ahead are "
+            "not in it: leave it out for evaluations; -n N runs tests in several processes"
+        )
     models = _parse_models(_models(config))
     asking = AskingPolicy(
         in_flight=option.llmclf_in_flight,

@@ -175,3 +175,16 @@ def test_a_snapshot_of_another_plugin_is_refused(colours: Colours) -> None:
     result = colours.run()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*needs syrupy's fixture 'snapshot'*builtins.dict: rename*"])
+
+
+@PROCESSES
+def test_processes_of_their_own_are_refused(colours: Colours, processes: tuple[str, ...]) -> None:
+    """A fork has no threads that ask: said at collection, and nobody is asked."""
+    (colours.root / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n    parser.addoption('--forked', action='store_true')\n"
+    )
+    result = colours.run("--forked", *processes)
+    assert result.ret != pytest.ExitCode.OK
+    shown = " ".join(result.stdout.str().split())
+    assert "--forked gives each test a process of its own" in shown
+    assert colours.server.questions == 0
