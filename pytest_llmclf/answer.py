@@ -10,6 +10,7 @@ from pytest_llmclf.json_values import (
     is_logprob,
     is_number_or_none,
     is_text,
+    is_texts,
     require,
 )
 
@@ -31,6 +32,7 @@ _FITS: Final = {
     "server_s": is_number_or_none,
     "load_s": is_number_or_none,
     "wall_s": is_number_or_none,
+    "asked_without": is_texts,
 }
 
 
@@ -67,6 +69,8 @@ class Answer:
         load_s: Seconds of that spent on loading the model.
         wall_s: Seconds from sending to receiving, seen from here.
         logprobs: One entry an output token; ``None`` where the server gives none.
+        asked_without: What the server refused and was therefore asked without, in the user's
+            words, such as ``top_k`` or ``num_predict``.
     """
 
     text: str
@@ -77,9 +81,10 @@ class Answer:
     load_s: float | None = None
     wall_s: float | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
+    asked_without: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON built-ins."""
+        """As JSON built-ins; what it was asked without only where there is something."""
         logprobs = self.logprobs
         return {
             "text": self.text,
@@ -90,6 +95,7 @@ class Answer:
             "load_s": self.load_s,
             "wall_s": self.wall_s,
             "logprobs": None if logprobs is None else [token.to_json() for token in logprobs],
+            **({"asked_without": list(self.asked_without)} if self.asked_without else {}),
         }
 
     @classmethod
@@ -105,7 +111,8 @@ class Answer:
         raw = data.get("logprobs")
         logprobs = None if raw is None else tuple(map(_token, raw))
         known = {name: data[name] for name in _FITS if name in data}
-        return cls(**{**known, "logprobs": logprobs})
+        without = tuple(data.get("asked_without", ()))
+        return cls(**{**known, "logprobs": logprobs, "asked_without": without})
 
 
 def _token(item: dict[str, Any]) -> TokenLogprob:

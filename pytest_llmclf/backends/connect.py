@@ -16,7 +16,7 @@ from pytest_llmclf.backends.llama_server import LlamaServers
 from pytest_llmclf.backends.llamacpp import LlamaCppBackend, embedded_pair, file_pair
 from pytest_llmclf.backends.ollama_derive import full_name, is_gguf
 from pytest_llmclf.backends.ollama_errors import START_REMEDY
-from pytest_llmclf.backends.openai import OpenAIBackend
+from pytest_llmclf.backends.openai import OpenAIBackend, nothing_refused
 from pytest_llmclf.backends.pool import Pool
 from pytest_llmclf.backends.replay import ReplayBackend
 from pytest_llmclf.backends.spec import EMBEDDED, ModelSpec
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pytest_llmclf.backends.base import Backend
+    from pytest_llmclf.backends.refused_fields import RefusedFields
     from pytest_llmclf.modelfile import Modelfile
 
 _NOBODY = (ServerUnreachable, RequestTimedOut)
@@ -218,6 +219,7 @@ class Connections:
         self._servers = LlamaServers(start_timeout_s=settings.start_timeout_s)
         self._lock = threading.Lock()
         self._backends: list[Backend] = []
+        self._refused: dict[str, RefusedFields] = {}
 
     def connect(self, spec: ModelSpec, modelfile: Modelfile) -> Backend:
         """A new backend for a model; close it, or close them all at the end.
@@ -256,6 +258,7 @@ class Connections:
                     allow_clear_key=self._settings.allow_clear_key,
                     timeout_s=self._settings.timeout_s,
                     notes=_template_note(modelfile),
+                    refused=self._refused_by(spec),
                 )
                 return Pool([(server.netloc, server)])
             case "llamacpp":
@@ -266,6 +269,11 @@ class Connections:
                 raise SettingsError("auto is not a model of its own")
             case _ as unreachable:
                 assert_never(unreachable)
+
+    def _refused_by(self, spec: ModelSpec) -> RefusedFields:
+        """What a model's server is known to refuse: learnt once for all evaluations of a run."""
+        with self._lock:
+            return self._refused.setdefault(str(spec), nothing_refused())
 
     def _ollama(self, spec: ModelSpec, modelfile: Modelfile) -> Backend:
         settings = self._settings

@@ -272,8 +272,8 @@ def cut(text: str) -> str:
 def unwrap(body: Any) -> str:
     """The innermost message of an error body.
 
-    Errors come as text, as ``{"error": "..."}``, as ``{"error": {"message": ...}}``, and as JSON
-    inside the error string of JSON.
+    Errors come as text, as ``{"error": "..."}``, as ``{"error": {"message": ...}}``, as a list of
+    one of these, and as JSON inside the error string of JSON.
     """
     for _ in range(8):  # each step takes one wrapping off; nobody nests deeper
         match body:
@@ -282,6 +282,8 @@ def unwrap(body: Any) -> str:
             case {"message": inner} if inner:
                 body = inner
             case {"detail": inner} if inner:
+                body = inner
+            case [{"error": inner}] if inner:
                 body = inner
             case bytes():
                 body = as_text(body)

@@ -8,11 +8,13 @@ import hashlib
 import os
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
 from pytest_llmclf.answer import Answer, Finish
 from pytest_llmclf.backends import http_errors, said
+from pytest_llmclf.backends.refused_fields import RefusedFields
 from pytest_llmclf.backends.wire import Wire
 from pytest_llmclf.outcome import shorten
 from pytest_llmclf.request import NAME_ONLY, ModelIdentity
@@ -35,12 +37,28 @@ LOAD_TIME_OPTIONS = frozenset(
 """Options that say how a model is loaded; no chat request carries them."""
 
 _RENAMED = {"num_predict": "max_tokens"}
+_SAID_AS = {
+    "max_tokens": "num_predict",
+    "max_completion_tokens": "num_predict",
+    "logprobs": "top_logprobs",
+}
 _SHOWN = 100
 _LONGEST_NAME, _MOST_NAMES = 300, 1000
 _SUCCESS = range(200, 300)
 _NOBODY = frozenset({502, 503, 504})
 _NOT_LET_IN = 401
 _NO_LIST = frozenset({404, 405, 501})
+
+
+def nothing_refused() -> RefusedFields:
+    """What is known of a server of this protocol before it is asked: it takes every field."""
+    return RefusedFields(
+        words=_SAID_AS,
+        other_names={"max_tokens": "max_completion_tokens"},
+        together=[("logprobs", "top_logprobs")],
+        # An answer in another form than the prompt asks for is no answer to it.
+        needed=("model", "messages", "response_format"),
+    )
 
 
 class OpenAIBackend:
@@ -55,6 +73,7 @@ class OpenAIBackend:
         slots: Requests that the server works on side by side, where the caller knows it.
         api_key: Key to send; ``None`` takes it from the environment, empty sends none.
         notes: Further facts for `ModelIdentity.details`.
+        refused: Fields that this server is known not to take; shared by all that ask it.
 
     Raises:
         RemoteRefused: The server is not on this machine and not allowed.
@@ -71,6 +90,7 @@ class OpenAIBackend:
         slots: int = 1,
         api_key: str | None = None,
         notes: Mapping[str, str] | None = None,
+        refused: RefusedFields | None = None,
     ) -> None:
         address.require_allowed(allow_remote)
         self._model = model
@@ -81,6 +101,7 @@ class OpenAIBackend:
         self._slots = max(1, slots)
         self._key = key_from_environment() if api_key is None else api_key
         self._notes = dict(notes or {})
+        self._refused = refused or nothing_refused()
         self._lock = threading.Lock()
         self._wire: Wire | None = None
         self._identity: ModelIdentity | None = None
@@ -131,16 +152,21 @@ class OpenAIBackend:
         return self._identity
 
     def ask(self, request: Request) -> Answer:
-        """Ask one question.
+        """Ask one question; without what the server refuses, which the answer then says.
 
         Raises:
             BackendError: There is no answer.
         """
-        started = time.perf_counter()
         body = chat_body(self._model, request)
-        data = self._read(*self._send("POST", "chat/completions", body))
-        answer = self._answer(data, time.perf_counter() - started)
-        return self._opened().redactor.answer(answer)
+        while True:
+            sent, without = self._refused.fitted(body)
+            started = time.perf_counter()
+            status, told = self._send("POST", "chat/completions", sent)
+            # Each refusal leaves something out, so this comes to an end.
+            if not self._refused.learn(status, told, sent):
+                break
+        answer = self._answer(self._read(status, told), time.perf_counter() - started)
+        return self._opened().redactor.answer(replace(answer, asked_without=without))
 
     def get(self, path: str) -> Any:
         """The parsed JSON at a path below the address.

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.engine.asked_without import AskedWithout
 from pytest_llmclf.errors import (
     BackendError,
     PictureError,
@@ -42,6 +43,9 @@ class Asker:
         stopping: Ends every wait.
         recorder: Keeps a copy of each answer.
         run: The same for all processes of a run.
+
+    Attributes:
+        asked_without: What answers, known ones too, were asked without.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Asker:
         self._contacts = contacts
         self._stopping = stopping
         self._recorder = recorder
+        self.asked_without = AskedWithout()
         # Answers of an earlier run do not count for one that asks anew.
         self._fresh_in = run if policy.fresh else ""
 
@@ -174,6 +179,7 @@ class Asker:
     ) -> Outcome:
         """What an answer means; one that took no attempt was known."""
         job, assignment = taken.job, taken.job.assignment
+        self.asked_without.note(assignment, answer)
         if self._recorder is not None:
             request = request or assignment.request(job.case, job.repeat)
             self._recorder.introduce(identity, assignment.evaluation.title, assignment.facts)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.served import Served
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,15 @@ class ChatServer(Served):
     """Says the same of every picture, unless a test changes it.
 
     Attributes:
-        answers: (status, body) by path; a body that is text is sent as it is.
+        answers: (status, body) by path; a body that is text is sent as it is. A function makes
+            both of the request's body.
+        headers: Sent with every answer.
         arrived: Requests in order.
     """
 
     def __init__(self) -> None:
-        self.answers: dict[str, tuple[int, Any]] = {
+        self.headers: dict[str, str] = {}
+        self.answers: dict[str, tuple[int, Any] | Callable[[Any], tuple[int, Any]]] = {
             "/v1/models": (200, {"data": [{"id": "llava", "owned_by": "someone"}]}),
             "/v1/chat/completions": (200, completion()),
         }
@@ -53,9 +59,12 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
             data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             body = json.loads(data) if data else None
             server.arrived.append(Arrived(self.path, dict(self.headers), body))
-            status, answer = server.answers.get(self.path, (404, {"error": "no such path"}))
+            made = server.answers.get(self.path, (404, {"error": "no such path"}))
+            status, answer = made(body) if callable(made) else made
             sent = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
             self.send_response(status)
+            for name, value in server.headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(sent)))
             self.end_headers()
             self.wfile.write(sent)

@@ -1,0 +1,53 @@
+"""What answers were asked without, since their server refused it: said of each word once.
+
+It is read from the answers and not from the server, so that it is said of known answers and of
+recorded ones, too. A question has the same digest whether or not all of it could be asked.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pytest_llmclf.answer import Answer
+    from pytest_llmclf.assignment import Assignment
+
+_MEANS: Final = {
+    "temperature": "answers are drawn at the server's own temperature, and the same question may "
+    "be answered otherwise in the next run",
+    "seed": "where answers are drawn at random, the same question may be answered otherwise in the "
+    "next run",
+    "top_logprobs": "the confidence of its answers is unknown",
+    "num_predict": "how long an answer may be is the server's choice",
+    "stop": "answers end where the model ends them",
+}
+_OTHERWISE: Final = "the server's own setting is in force, which may give other answers"
+
+
+class AskedWithout:
+    """The words that answers of each assignment were asked without. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._words: dict[tuple[str, str], dict[str, None]] = {}
+
+    def note(self, assignment: Assignment, answer: Answer) -> None:
+        """Note what an answer was asked without."""
+        if answer.asked_without:
+            with self._lock:
+                words = self._words.setdefault(assignment.key, {})
+                words.update(dict.fromkeys(answer.asked_without))
+
+    def notices(self, assignment: Assignment | None = None) -> tuple[str, ...]:
+        """A sentence a word, on an assignment or on all."""
+        with self._lock:
+            keys = list(self._words) if assignment is None else [assignment.key]
+            told = [(key[1], word) for key in keys for word in self._words.get(key, ())]
+        return tuple(without_sentence(model, word) for model, word in dict.fromkeys(told))
+
+
+def without_sentence(model: str, word: str) -> str:
+    """That a model was asked without something, and what comes of it."""
+    means = _MEANS.get(word, _OTHERWISE)
+    return f"{model} was asked without {word}, which its server refuses: {means}"
