@@ -86,6 +86,11 @@ class Assignment:
     gates: tuple[Gate, ...] = ()
     class_sizes: tuple[int, ...] = ()
 
+    def __repr__(self) -> str:
+        """Short: other reporters write the parameters of every test into their files."""
+        title = self.evaluation.title
+        return f"Assignment({title!r}, {self.model!r}, {len(self.dataset.cases)} cases)"
+
     @property
     def key(self) -> tuple[str, str]:
         """Evaluation and model, as outcomes name them."""

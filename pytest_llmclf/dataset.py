@@ -74,6 +74,10 @@ class Dataset:
     imported: bool = False
     warnings: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """Short, however many cases there are."""
+        return f"Dataset({self.name!r}, {len(self.cases)} cases, {len(self.labels)} labels)"
+
     @property
     def tags(self) -> dict[str, frozenset[str]]:
         """Every tag with the values that its cases have."""

@@ -80,6 +80,11 @@ class Outcome:
     label_mass: float | None = None
     shared_mass: float | None = None
 
+    def __repr__(self) -> str:
+        """Short, however much the model wrote or thought."""
+        predicted = "" if self.predicted is None else f", predicted={self.predicted!r}"
+        return f"Outcome({self.case!r}, {self.kind!r}, expected={self.expected!r}{predicted})"
+
     def check(self) -> None:
         """Do nothing for a correct outcome; raise what it is otherwise.
 

@@ -190,6 +190,10 @@ class Report:
     looks: tuple[Look, ...] = ()
     judged: list[str] = field(default_factory=list, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        """Short, however many outcomes there are."""
+        return f"Report({self.evaluation!r}, {self.model!r}, {len(self.outcomes)} outcomes)"
+
     @property
     def predictions(self) -> Predictions:
         """Every prediction, to be held against the committed ones."""

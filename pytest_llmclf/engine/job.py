@@ -45,6 +45,11 @@ class Job:
     case: Case
     repeat: int = 0
 
+    def __repr__(self) -> str:
+        """Short: other reporters write the parameters of every test into their files."""
+        again = f", repeat={self.repeat}" if self.repeat else ""
+        return f"Job({self.case.id!r}, {self.assignment.model!r}{again})"
+
     @property
     def key(self) -> JobKey:
         """Evaluation, model, case and repeat."""

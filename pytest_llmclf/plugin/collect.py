@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, cast
+import os
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -32,6 +33,18 @@ _LONGEST_ID = 100
 _MARKUP = frozenset("<>&\"'`")
 
 
+class _TestId:
+    """A test id that pytest takes as it is; one given as text would be escaped.
+
+    A name like ``kočka.png`` could then not be chosen by ``-k`` or by id as reports print it.
+    """
+
+    __slots__ = ("__name__",)
+
+    def __init__(self, text: str) -> None:
+        self.__name__ = text
+
+
 def evaluation_of(function: object) -> tuple[Evaluation | None, Evaluation | None]:
     """The evaluation whose images, and the one whose gate, a test function runs."""
     return getattr(function, IMAGES_ATTRIBUTE, None), getattr(function, GATE_ATTRIBUTE, None)
@@ -48,15 +61,15 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
                 for assignment in run_of(metafunc.config).assign(images, metafunc.definition.path)
                 for case in _in_order(metafunc.config, assignment)
             ]
-            ids = [image_id(job.case.id, job.assignment.model) for job in jobs]
-            metafunc.parametrize("outcome", jobs, ids=ids, indirect=True)
+            ids = [_TestId(image_id(job.case.id, job.assignment.model)) for job in jobs]
+            metafunc.parametrize("outcome", jobs, ids=_any(ids), indirect=True)
         elif gate is not None:
             _need(metafunc, "report")
             run = run_of(metafunc.config)
             assignments = run.assign(gate, metafunc.definition.path)
             run.gated.add(gate.title)
-            ids = [model_id(assignment.model) for assignment in assignments]
-            metafunc.parametrize("report", assignments, ids=ids, indirect=True)
+            models = [_TestId(model_id(assignment.model)) for assignment in assignments]
+            metafunc.parametrize("report", assignments, ids=_any(models), indirect=True)
     except (LlmclfError, pytest.UsageError) as error:
         raise pytest.Collector.CollectError(str(error)) from error
 
@@ -113,7 +126,17 @@ def model_id(model: str) -> str:
 
 def _plain(text: str) -> str:
     safe = (char if char.isprintable() and char not in _MARKUP else "_" for char in text)
-    return "".join(safe).replace("::", "__")
+    readable = "".join(safe).replace("::", "__")
+    try:
+        os.fsencode(readable)
+    except UnicodeEncodeError:  # pytest puts the id into the environment, which may be Latin-1
+        return readable.encode("ascii", "replace").decode().replace("?", "_")
+    return readable
+
+
+def _any(ids: list[_TestId]) -> Any:
+    """The ids for pytest, whose types do not list what it takes by its ``__name__``."""
+    return ids
 
 
 def _need(metafunc: pytest.Metafunc, argument: str) -> None:
