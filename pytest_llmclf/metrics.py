@@ -27,10 +27,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_llmclf.outcome import Outcome
 
@@ -181,7 +182,8 @@ class Averages:
     support: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# No slots: what follows from the counts is worked out once and kept beside them.
+@dataclass(frozen=True, kw_only=True)
 class Confusion:
     """How often each class was answered as which.
 
@@ -234,7 +236,7 @@ class Confusion:
                     rest[outcome.kind] += 1
         return cls(
             labels=tuple(labels),
-            counts=tuple(tuple(pairs[row, column] for column in labels) for row in labels),
+            counts=_square(place, pairs),
             unparsed=tuple(kinds[row, "unparsed"] for row in labels),
             error=tuple(kinds[row, "error"] for row in labels),
             not_needed=rest["not_needed"],
@@ -242,7 +244,28 @@ class Confusion:
             not_run=rest["not_run"],
         )
 
-    @property
+    @cached_property
+    def cells(self) -> tuple[Mapping[int, int], ...]:
+        """The counts that are not 0: by actual class, images by place of the predicted class.
+
+        Of a thousand classes nearly all of the million counts are 0, so whoever walks over these
+        takes as long as there are images, and not as long as there are pairs of classes.
+        """
+        return tuple(
+            {column: count for column, count in enumerate(row) if count} if any(row) else {}
+            for row in self.counts
+        )
+
+    @cached_property
+    def sources(self) -> tuple[Mapping[int, int], ...]:
+        """`cells` the other way: by predicted class, images by place of the actual class."""
+        found: tuple[dict[int, int], ...] = tuple({} for _ in self.labels)
+        for actual, row in enumerate(self.cells):
+            for predicted, count in row.items():
+                found[predicted][actual] = count
+        return found
+
+    @cached_property
     def answered(self) -> int:
         """Images with an answer, readable or not: the denominator of accuracy."""
         return sum(map(sum, self.counts)) + sum(self.unparsed)
@@ -268,13 +291,13 @@ class Confusion:
         errors = sum(self.error)
         return Ratio(hits=errors, total=self.answered + errors)
 
-    @property
+    @cached_property
     def scores(self) -> tuple[ClassScores, ...]:
         """One entry a class, in the order of `labels`."""
-        predicted = [sum(column) for column in zip(*self.counts, strict=True)]
+        predicted = [sum(column.values()) for column in self.sources]
         found = []
-        for index, (label, row) in enumerate(zip(self.labels, self.counts, strict=True)):
-            hits, support = row[index], sum(row) + self.unparsed[index]
+        for index, (label, row) in enumerate(zip(self.labels, self.cells, strict=True)):
+            hits, support = row.get(index, 0), sum(row.values()) + self.unparsed[index]
             found.append(
                 ClassScores(
                     label=label,
@@ -292,7 +315,7 @@ class Confusion:
 
         Precision differs from accuracy by the unparsed answers, which name no class.
         """
-        named = sum(map(sum, self.counts))
+        named = self.answered - sum(self.unparsed)
         return Averages(
             precision=Ratio(hits=self.correct, total=named),
             recall=self.accuracy,
@@ -300,17 +323,17 @@ class Confusion:
             support=self.answered,
         )
 
-    @property
+    @cached_property
     def macro(self) -> Averages:
         """Every class that occurs weighs the same; an undefined one counts as 0."""
         return self._averages({score.label: 1 for score in self.scores if score.occurs})
 
-    @property
+    @cached_property
     def weighted(self) -> Averages:
         """Every class weighs as its answered images; an undefined one counts as 0."""
         return self._averages({score.label: score.support for score in self.scores})
 
-    @property
+    @cached_property
     def balanced_accuracy(self) -> Mean:
         """Mean recall over the classes with answered images (sklearn's balanced_accuracy_score)."""
         found = [score for score in self.scores if score.support]
@@ -325,6 +348,17 @@ class Confusion:
             f1=_mean([score.f1 for score in scores], given),
             support=self.answered,
         )
+
+
+def _square(
+    place: Mapping[str, int], pairs: Mapping[tuple[str, str], int]
+) -> tuple[tuple[int, ...], ...]:
+    """The counts of pairs of labels as rows; classes without any share one row of zeros."""
+    nothing = (0,) * len(place)
+    rows: dict[int, list[int]] = {}
+    for (actual, predicted), count in pairs.items():
+        rows.setdefault(place[actual], list(nothing))[place[predicted]] = count
+    return tuple(tuple(rows[row]) if row in rows else nothing for row in range(len(place)))
 
 
 def _known(outcome: Outcome, labels: dict[str, int]) -> None:

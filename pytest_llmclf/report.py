@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pytest_llmclf.clusters import clusters_of, one_each
 from pytest_llmclf.ledger import ledger_of
-from pytest_llmclf.metrics import Confusion
+from pytest_llmclf.metrics import Confusion, Ratio
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.provenance import MOST_LINES, Provenance
 from pytest_llmclf.wording import stop_note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
 
     from pytest_llmclf.case import Case
     from pytest_llmclf.gate import Judgement
     from pytest_llmclf.ledger import Ledger
-    from pytest_llmclf.metrics import Averages, Mean, Ratio
+    from pytest_llmclf.metrics import Averages, Mean
     from pytest_llmclf.outcome import OutcomeKind
     from pytest_llmclf.prompt import Instructions
     from pytest_llmclf.request import ModelIdentity
@@ -166,6 +167,7 @@ class Report:
         looks: Earlier looks at gates with confidence on this model and these instructions, with
             other images or answers (`looks.earlier_looks`).
         judged: Expressions with confidence that tests judged on it; filled by `meets`.
+        worked_out: What follows from the report and was worked out already; see `once_a_report`.
     """
 
     evaluation: str
@@ -189,6 +191,8 @@ class Report:
     clusters: Mapping[str, str] = field(default_factory=dict, repr=False)
     looks: tuple[Look, ...] = ()
     judged: list[str] = field(default_factory=list, repr=False, compare=False)
+    # Not among the arguments, so that a changed copy begins without.
+    worked_out: dict[str, Any] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
         """Short, however many outcomes there are."""
@@ -374,20 +378,60 @@ class Report:
 
     def confusions(self, top: int | None = None) -> tuple[Confused, ...]:
         """Mistakes by (expected, predicted), most frequent first, ties in the order of labels."""
-        cases: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        for outcome in self.of_kind("misclassified"):
-            cases[outcome.expected, str(outcome.predicted)].append(outcome.case)
-        place = {label: index for index, label in enumerate(self.confusion.labels)}
-        order = sorted(cases, key=lambda pair: (-len(cases[pair]), place[pair[0]], place[pair[1]]))
-        return tuple(
-            Confused(
-                expected=expected,
-                predicted=predicted,
-                count=len(cases[expected, predicted]),
-                cases=tuple(cases[expected, predicted]),
-            )
-            for expected, predicted in order[:top]
+        return _confusions(self)[:top]
+
+
+_Found = TypeVar("_Found")
+
+
+def once_a_report(work: Callable[[Report], _Found]) -> Callable[[Report], _Found]:
+    """A function of a report alone that works once for each: a report never changes.
+
+    Terminal, page, Markdown and files all tell the same things of a report, and each asks for
+    itself.
+    """
+
+    @functools.wraps(work)
+    def found(report: Report) -> _Found:
+        name = f"{work.__module__}.{work.__qualname__}"
+        if name not in report.worked_out:
+            report.worked_out[name] = work(report)
+        kept: _Found = report.worked_out[name]
+        return kept
+
+    return found
+
+
+def accuracy_by_tag(report: Report, name: str) -> dict[str, Ratio]:
+    """Accuracy by value of tag `name`, sorted; cases without the tag are under ``""``.
+
+    As that of `Report.by_tag`, but without a matrix for each value.
+    """
+    right: Counter[str] = Counter()
+    answered: Counter[str] = Counter()
+    for outcome in report.outcomes:
+        value = outcome.tags.get(name, "")
+        answered[value] += outcome.kind in _ANSWERED
+        right[value] += outcome.kind == "correct"
+    return {value: Ratio(hits=right[value], total=answered[value]) for value in sorted(answered)}
+
+
+@once_a_report
+def _confusions(report: Report) -> tuple[Confused, ...]:
+    cases: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for outcome in report.of_kind("misclassified"):
+        cases[outcome.expected, str(outcome.predicted)].append(outcome.case)
+    place = {label: index for index, label in enumerate(report.confusion.labels)}
+    order = sorted(cases, key=lambda pair: (-len(cases[pair]), place[pair[0]], place[pair[1]]))
+    return tuple(
+        Confused(
+            expected=expected,
+            predicted=predicted,
+            count=len(cases[expected, predicted]),
+            cases=tuple(cases[expected, predicted]),
         )
+        for expected, predicted in order
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ counts jump, the promise is kept with room to spare.
 from __future__ import annotations
 
 import math
+from collections import Counter
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.stats import beta_cdf
@@ -84,46 +86,86 @@ def stratified_greater(strata: Iterable[tuple[int, int, int, int]]) -> float:
     Args:
         strata: Hits and size of the first group, hits and size of the second, for each stratum.
     """
-    observed, least = 0, 0
-    chances = [1.0]
+    observed = 0
+    alike: Counter[tuple[int, int, int]] = Counter()
     for hits, total, other_hits, other_total in strata:
         observed += hits
-        together, everything = hits + other_hits, total + other_total
-        low, high = max(0, together - other_total), min(total, together)
-        whole = _log_choose(everything, total)
-        first, here = _kept(
+        alike[hits + other_hits, total, other_total] += 1
+    # Strata that are alike are summed by doubling, and the shortest sums first: the long sums are
+    # few then, however many strata there are.
+    sums = [
+        (least, tuple(chances))
+        for stratum, number in alike.items()
+        for least, chances in [_repeated(_hypergeometric(*stratum), number)]
+    ]
+    heap = [(len(chances), place, least, chances) for place, (least, chances) in enumerate(sums)]
+    heapify(heap)
+    while len(heap) > 1:
+        _, place, least, chances = heappop(heap)
+        _, _, other_least, others = heappop(heap)
+        least, chances = _summed((least, chances), (other_least, others))
+        heappush(heap, (len(chances), place, least, chances))
+    _, _, least, chances = heap[0] if heap else (1, 0, 0, (1.0,))
+    return min(1.0, math.fsum(chances[max(0, observed - least) :]))
+
+
+_Chances = tuple[int, tuple[float, ...]]
+"""The least value that counts, and how likely it is and each after it."""
+
+
+def _hypergeometric(together: int, total: int, other_total: int) -> _Chances:
+    """Of so many hits in both groups, those in the first one where the rates are equal."""
+    everything = total + other_total
+    low, high = max(0, together - other_total), min(total, together)
+    whole = _log_choose(everything, total)
+    return _kept(
+        low,
+        (
             math.exp(
                 _log_choose(together, count)
                 + _log_choose(everything - together, total - count)
                 - whole
             )
             for count in range(low, high + 1)
-        )
-        least += low + first
-        summed = [0.0] * (len(chances) + len(here) - 1)
-        for start, chance in enumerate(chances):
-            end = start + len(here)
-            summed[start:end] = [
-                before + chance * step for before, step in zip(summed[start:end], here, strict=True)
-            ]
-        first, chances = _kept(summed)
-        least += first
-    return min(1.0, math.fsum(chances[max(0, observed - least) :]))
+        ),
+    )
 
 
-def _kept(chances: Iterable[float]) -> tuple[int, list[float]]:
-    """Without both ends that are next to impossible, which cost time and tell nothing.
+def _repeated(one: _Chances, number: int) -> _Chances:
+    """The sum of so many independent ones that are alike."""
+    found: _Chances = (0, (1.0,))
+    power = one
+    while number:
+        if number % 2:
+            found = _summed(found, power)
+        number //= 2
+        power = _summed(power, power) if number else power
+    return found
 
-    Returns:
-        Where what is left began, and that.
-    """
+
+def _summed(one: _Chances, other: _Chances) -> _Chances:
+    """The sum of two independent ones."""
+    (least, short), (other_least, long) = sorted((one, other), key=lambda each: len(each[1]))
+    if len(short) == 1 and short[0] == 1.0:
+        return least + other_least, long
+    found = [0.0] * (len(short) + len(long) - 1)
+    for start, chance in enumerate(short):
+        end = start + len(long)
+        found[start:end] = [
+            before + chance * step for before, step in zip(found[start:end], long, strict=True)
+        ]
+    return _kept(least + other_least, found)
+
+
+def _kept(least: int, chances: Iterable[float]) -> _Chances:
+    """Without both ends that are next to impossible, which cost time and tell nothing."""
     found = list(chances)
     first = next(place for place, chance in enumerate(found) if chance > _NEGLIGIBLE)
     last = next(place for place in reversed(range(len(found))) if found[place] > _NEGLIGIBLE)
-    return first, found[first : last + 1]
+    return least + first, tuple(found[first : last + 1])
 
 
-def holm(p_values: Sequence[float], *, kinds: int = 1) -> list[float]:
+def holm(p_values: Sequence[float], *, kinds: int = 1, unshown: int = 0) -> list[float]:
     """Each p-value adjusted for there being others, so that it can be held against one level.
 
     Rejecting those at most 5% rejects a true hypothesis in at most 5% of all cases, however the
@@ -132,11 +174,14 @@ def holm(p_values: Sequence[float], *, kinds: int = 1) -> list[float]:
     Args:
         p_values: One a hypothesis, those that cannot be rejected included.
         kinds: Among how many such families of hypotheses the 5% are shared evenly (Bonferroni).
+        unshown: Further hypotheses of this family, which nothing speaks against: their p-values
+            are 1, need not be listed, and count like the others.
     """
     adjusted = [1.0] * len(p_values)
+    hypotheses = len(p_values) + unshown
     least = 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        least = max(least, (len(p_values) - rank) * p_values[place])
+        least = max(least, (hypotheses - rank) * p_values[place])
         adjusted[place] = min(1.0, kinds * least)
     return adjusted
 

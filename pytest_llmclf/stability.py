@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.comparison import SIGNIFICANCE
 from pytest_llmclf.comparison.prediction import prediction
 from pytest_llmclf.metrics import Ratio
+from pytest_llmclf.report import once_a_report
 from pytest_llmclf.request import REPLAYED
 
 if TYPE_CHECKING:
@@ -233,6 +234,7 @@ class NoiseVerdict:
         )
 
 
+@once_a_report
 def stability(report: Report) -> Stability | None:
     """What the repeats of a report show; ``None`` if it has none.
 

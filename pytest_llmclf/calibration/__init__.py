@@ -44,6 +44,7 @@ from pytest_llmclf.calibration.scores import (
     reliability,
 )
 from pytest_llmclf.metrics import Ratio
+from pytest_llmclf.report import once_a_report
 
 if TYPE_CHECKING:
     from pytest_llmclf.outcome import Outcome
@@ -136,6 +137,7 @@ class Calibration:
         }
 
 
+@once_a_report
 def calibration(report: Report) -> Calibration | None:
     """Everything about confidence; ``None`` where no answer that names a label has one."""
     answers = answers_of(report)

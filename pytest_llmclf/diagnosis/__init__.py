@@ -20,6 +20,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from pytest_llmclf.diagnosis.counts import AnswerCounts
 from pytest_llmclf.diagnosis.finding import (
     KINDS,
     LEVEL,
@@ -30,7 +31,8 @@ from pytest_llmclf.diagnosis.finding import (
     WeakSlice,
     examples,
 )
-from pytest_llmclf.diagnosis.mistakes import PAIR, Tally, attractors, confused_pairs
+from pytest_llmclf.diagnosis.mistakes import PAIR, attractors, confused_pairs
+from pytest_llmclf.report import once_a_report
 from pytest_llmclf.significance import binomial_tail, fisher_greater, holm, stratified_greater
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ _TEXTS: Final = 2
 _ANSWERED: Final = frozenset(("correct", "misclassified", "unparsed"))
 
 
+@once_a_report
 def diagnose(report: Report) -> tuple[Finding, ...]:
     """What the report shows to be wrong, most general first; empty if there is nothing to say.
 
@@ -78,17 +81,17 @@ def _tested(report: Report) -> list[Finding]:
     if not answered:
         return found
     if len(report.confusion.labels) >= PAIR:
-        tally = Tally.of(report)
-        attracting = list(attractors(report, tally))
-        found += _no_better(report, tally)
+        counts = AnswerCounts.of(report.confusion)
+        attracting = list(attractors(report, counts))
+        found += _no_better(report, counts)
         found += attracting
-        found += _never_answered(report, tally)
-        found += confused_pairs(report, tally, {attractor.label for attractor in attracting})
+        found += _never_answered(report, counts)
+        found += confused_pairs(report, counts, {attractor.label for attractor in attracting})
     found += _weak_slices(report, answered)
     return found
 
 
-def _no_better(report: Report, tally: Tally) -> Iterator[NoBetter]:
+def _no_better(report: Report, counts: AnswerCounts) -> Iterator[NoBetter]:
     """Whether the answers beat guessing and the most frequent class, which never look.
 
     Whoever does not look may still be right often, where most images show one class, and whoever
@@ -96,10 +99,10 @@ def _no_better(report: Report, tally: Tally) -> Iterator[NoBetter]:
     the rest (Fisher's exact test of each), which nobody can who does not look, and whether it is
     only the answers without a label that are in the way.
     """
-    correct, answered, named = report.accuracy.hits, report.accuracy.total, sum(tally.named)
-    chances = _chances(tally, tally.images)
+    correct, answered, named = report.accuracy.hits, report.accuracy.total, counts.every_named
+    chances = _chances(counts, counts.images)
     # A run that stopped early may have stopped because so many were wrong.
-    p_worse = binomial_tail(named - correct, named, 1 - 1 / tally.size)
+    p_worse = binomial_tail(named - correct, named, 1 - 1 / counts.size)
     worse = not report.ledger.not_needed and KINDS * p_worse <= LEVEL
     than: list[Literal["guessing", "majority"]] = []
     if chances.guessing > LEVEL:
@@ -108,25 +111,25 @@ def _no_better(report: Report, tally: Tally) -> Iterator[NoBetter]:
         than.append("majority")
     if not than or (answered < FEWEST and not worse):
         return
-    readable = _chances(tally, tally.named)
+    readable = _chances(counts, counts.named)
     labels, balanced = report.confusion.labels, report.balanced_accuracy
     yield NoBetter(
         correct=correct,
         answered=answered,
         named=named,
-        choices=tally.size,
+        choices=counts.size,
         majority=labels[chances.frequent],
-        majority_images=tally.images[chances.frequent],
+        majority_images=counts.images[chances.frequent],
         balanced=float(balanced.value or 0),
-        classes=sum(map(bool, tally.images)),
+        classes=sum(map(bool, counts.images)),
         than=tuple(than),
         p_guessing=chances.guessing,
         p_majority=chances.majority,
         p_value=max(chances.guessing, chances.majority),
         worse=worse,
-        avoided=_told_apart(tally, labels, more=False) if worse else (),
+        avoided=_told_apart(counts, labels, more=False) if worse else (),
         readable=named < answered and max(readable.guessing, readable.majority) <= LEVEL,
-        seen=_told_apart(tally, labels, more=True),
+        seen=_told_apart(counts, labels, more=True),
     )
 
 
@@ -139,7 +142,7 @@ class _Chances:
     frequent: int
 
 
-def _chances(tally: Tally, images: Sequence[int]) -> _Chances:
+def _chances(counts: AnswerCounts, images: Sequence[int]) -> _Chances:
     """P-values against guessing and against always answering the most frequent class.
 
     Guessing is right on Binomial(images, 1/labels). A constant answer is right on exactly the
@@ -149,28 +152,28 @@ def _chances(tally: Tally, images: Sequence[int]) -> _Chances:
     where the model nearly always answers the same. Each has half of the error.
 
     Args:
-        tally: The counts.
+        counts: Of the answers.
         images: Of each class, those that are looked at: all answered ones, or the readable ones.
     """
-    correct, total = sum(row[place] for place, row in enumerate(tally.counts)), sum(images)
-    frequent = max(range(tally.size), key=lambda place: (images[place], -place))
+    correct, total = sum(map(counts.right, range(counts.size))), sum(images)
+    frequent = max(range(counts.size), key=lambda place: (images[place], -place))
     most = images[frequent]
-    guessing = majority = binomial_tail(correct, total, 1 / tally.size)
-    if most * tally.size > total:
-        right_there = tally.counts[frequent][frequent]
+    guessing = majority = binomial_tail(correct, total, 1 / counts.size)
+    if most * counts.size > total:
+        right_there = counts.right(frequent)
         ours, theirs = correct - right_there, most - right_there
         paired = binomial_tail(ours, ours + theirs, 1 / 2)
         majority = min(1.0, 2 * min(binomial_tail(correct, total, most / total), paired))
     return _Chances(guessing=guessing, majority=majority, frequent=frequent)
 
 
-def _told_apart(tally: Tally, labels: Sequence[str], *, more: bool) -> tuple[str, ...]:
+def _told_apart(counts: AnswerCounts, labels: Sequence[str], *, more: bool) -> tuple[str, ...]:
     """The labels that their own images are given more (or less) often than other images are."""
-    answered = sum(tally.images)
+    answered = sum(counts.images)
     p_values = []
-    for place, images in enumerate(tally.images):
-        own, others = tally.counts[place][place], sum(row[place] for row in tally.counts)
-        others, elsewhere = others - own, answered - images
+    for place, images in enumerate(counts.images):
+        own, others = counts.right(place), counts.taken(place)
+        elsewhere = answered - images
         if not more:
             own, others = images - own, elsewhere - others
         p_values.append(fisher_greater(own, images, others, elsewhere))
@@ -178,34 +181,34 @@ def _told_apart(tally: Tally, labels: Sequence[str], *, more: bool) -> tuple[str
     return tuple(label for label, p_value in found if p_value <= LEVEL)
 
 
-def _never_answered(report: Report, tally: Tally) -> Iterator[NeverAnswered]:
+def _never_answered(report: Report, counts: AnswerCounts) -> Iterator[NeverAnswered]:
     """Classes that have images and that no answer names, in the labels' order.
 
     Luck would have to explain two things, and the larger p-value counts: that a model which sees
     such a class half of the time misses all its images, and that one which guesses among all
     labels never hits on this one.
     """
-    labels, named = report.confusion.labels, sum(tally.named)
-    guessed = (1 - 1 / tally.size) ** named
-    missed = [not any(row[place] for row in tally.counts) for place in range(tally.size)]
+    labels, named = report.confusion.labels, counts.every_named
+    guessed = (1 - 1 / counts.size) ** named
     luck = [
-        max(guessed, 0.5**images) if never and images else 1.0
-        for never, images in zip(missed, tally.images, strict=True)
+        1.0 if given or not images else max(guessed, 0.5**images)
+        for given, images in zip(counts.given, counts.images, strict=True)
     ]
     p_values = holm(luck, kinds=KINDS)
-    for label, images, p_value in zip(labels, tally.images, p_values, strict=True):
+    if min(p_values) > LEVEL:
+        return
+    shown: defaultdict[str, list[str]] = defaultdict(list)
+    for one in report.outcomes:
+        if one.kind in _ANSWERED:
+            shown[one.expected].append(one.case)
+    for label, images, p_value in zip(labels, counts.images, p_values, strict=True):
         if p_value <= LEVEL:
-            shown = [
-                one.case
-                for one in report.outcomes
-                if one.expected == label and one.kind in _ANSWERED
-            ]
             yield NeverAnswered(
                 label=label,
                 images=images,
                 answers=named,
                 p_value=p_value,
-                cases=examples([shown]),
+                cases=examples([shown[label]]),
             )
 
 

@@ -74,24 +74,28 @@ class InstructionTexts:
     answers: Sequence[str] = ()
 
 
-def standing(label: str, given: InstructionTexts) -> Standing | None:
-    """Where `label` is the example of an answer; ``None`` where it is nowhere.
+def standings(given: InstructionTexts) -> dict[str, Standing]:
+    """The labels that are the example of an answer, and where each stands first.
 
     A way of marking gives examples only where it marks few labels: one, or at most three that are
     no more than a quarter of all. A text that marks every label gives none as its example.
     """
-    for place, text in given.texts.items():
-        for spans in _marked(fold(text)):
-            if _singles_out(label, given.labels, spans):
-                return place
-    answers = [fold(answer) for answer in given.answers]
-    return "turns" if _singles_out(label, given.labels, answers) else None
-
-
-def _singles_out(label: str, labels: Mapping[str, tuple[str, ...]], spans: Sequence[str]) -> bool:
-    named = _named(labels, spans)
-    few = len(named) == 1 or (len(named) <= _MOST and _SHARE * len(named) <= len(labels))
-    return label in named and few
+    forms = {
+        " ".join(parts(fold(spelling))): label
+        for label, spellings in given.labels.items()
+        for spelling in spellings
+    }
+    ways: list[tuple[Standing, Sequence[str]]] = [
+        (place, spans) for place, text in given.texts.items() for spans in _marked(fold(text))
+    ]
+    ways.append(("turns", [fold(answer) for answer in given.answers]))
+    found: dict[str, Standing] = {}
+    for place, spans in ways:
+        named = _named(forms, spans)
+        if len(named) == 1 or (len(named) <= _MOST and _SHARE * len(named) <= len(given.labels)):
+            for label in named:
+                found.setdefault(label, place)
+    return found
 
 
 def _marked(text: str) -> Iterator[list[str]]:
@@ -126,14 +130,9 @@ def _cued(text: str) -> Iterator[str]:
             yield from announced.split(",")
 
 
-def _named(labels: Mapping[str, tuple[str, ...]], spans: Iterable[str]) -> set[str]:
+def _named(forms: Mapping[str, str], spans: Iterable[str]) -> set[str]:
     """The labels of spans that hold nothing but labels and fillers."""
     found: set[str] = set()
-    forms = {
-        " ".join(parts(fold(spelling))): label
-        for label, spellings in labels.items()
-        for spelling in spellings
-    }
     longest = max((form.count(" ") + 1 for form in forms), default=0)
     for span in spans:
         found |= _only_labels(parts(span), forms, longest)

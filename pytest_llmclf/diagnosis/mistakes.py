@@ -5,11 +5,13 @@ The reasons for these tests, and how they share the error, are those of `diagnos
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.diagnosis.finding import KINDS, LEVEL, Attractor, ConfusedPair, examples
-from pytest_llmclf.diagnosis.instructions import InstructionTexts, standing
+from pytest_llmclf.diagnosis.instructions import InstructionTexts, standings
 from pytest_llmclf.request import MODELS_OWN_SYSTEM
 from pytest_llmclf.significance import (
     binomial_tail,
@@ -21,6 +23,7 @@ from pytest_llmclf.significance import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_llmclf.diagnosis.counts import AnswerCounts
     from pytest_llmclf.diagnosis.instructions import Standing
     from pytest_llmclf.report import Report
 
@@ -31,68 +34,50 @@ _FACTOR: Final = 2
 """How many times the odds of an even spread are "far more"."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """Counts of the answers, by class.
-
-    Attributes:
-        counts: ``counts[actual][predicted]``.
-        images: Answered images.
-        named: Those whose answer names a label.
-        wrong: Those whose answer names another label.
-    """
-
-    counts: tuple[tuple[int, ...], ...]
-    images: tuple[int, ...]
-    named: tuple[int, ...]
-    wrong: tuple[int, ...]
-
-    @property
-    def size(self) -> int:
-        """How many classes there are."""
-        return len(self.counts)
-
-    @classmethod
-    def of(cls, report: Report) -> Tally:
-        """Count the answers of a report."""
-        confusion = report.confusion
-        named = tuple(map(sum, confusion.counts))
-        return cls(
-            counts=confusion.counts,
-            images=tuple(map(sum, zip(named, confusion.unparsed, strict=True))),
-            named=named,
-            wrong=tuple(
-                total - row[place]
-                for place, (total, row) in enumerate(zip(named, confusion.counts, strict=True))
-            ),
-        )
-
-
-def attractors(report: Report, tally: Tally) -> Iterator[Attractor]:
+def attractors(report: Report, counts: AnswerCounts) -> Iterator[Attractor]:
     """Labels that take wrong answers from several classes, most taken first."""
-    labels, given = report.confusion.labels, told(report)
-    p_values = holm([_attraction(tally, place) for place in range(tally.size)], kinds=KINDS)
+    labels = report.confusion.labels
+    p_values = holm([_attraction(counts, place) for place in range(counts.size)], kinds=KINDS)
     found = [place for place, p_value in enumerate(p_values) if p_value <= LEVEL]
-    taken = {place: sum(tally.counts[i][place] for i in _others(tally, place)) for place in found}
-    for place in sorted(found, key=lambda place: (-taken[place], place)):
+    if not found:
+        return
+    given, mistakes = standings(told(report)), _mistakes_of(report)
+    for place in sorted(found, key=lambda place: (-counts.taken(place), place)):
         label = labels[place]
-        column = [(tally.counts[source][place], source) for source in _others(tally, place)]
-        sources = sorted((entry for entry in column if entry[0]), key=lambda e: (-e[0], e[1]))
-        others = sum(tally.wrong) - tally.wrong[place]
+        column = [entry for entry in counts.sources[place].items() if entry[0] != place]
+        sources = [source for source, _ in sorted(column, key=lambda e: (-e[1], e[0]))]
+        others = counts.every_wrong - counts.wrong[place]
         yield Attractor(
             label=label,
-            taken=taken[place],
-            wrong=sum(tally.wrong),
-            even=others / (tally.size - 1),
-            sources=tuple(labels[source] for _, source in sources),
-            given=tally.wrong[place],
-            prompt=standing(label, given),
+            taken=counts.taken(place),
+            wrong=counts.every_wrong,
+            even=others / (counts.size - 1),
+            sources=tuple(labels[source] for source in sources),
+            given=counts.wrong[place],
+            prompt=given.get(label),
             p_value=p_values[place],
-            cases=examples(_mistakes(report, labels[source], label) for _, source in sources),
+            cases=examples(mistakes[labels[source], label] for source in sources),
         )
 
 
-def _attraction(tally: Tally, target: int) -> float:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What a class has to do with one that may be an attractor.
+
+    Attributes:
+        forth: Its images that are answered as the other one.
+        back: Images of the other one that are answered as it.
+        named: Its images with a readable answer.
+        wrong: Those that are answered as any other class.
+    """
+
+    forth: int
+    back: int
+    named: int
+    wrong: int
+
+
+def _attraction(counts: AnswerCounts, target: int) -> float:
     """P-value of "this label draws no more than its due from all classes but at most one".
 
     Drawing from one class is no attraction but a confused pair, so the test leaves out each source
@@ -104,96 +89,147 @@ def _attraction(tally: Tally, target: int) -> float:
       with K labels 1 to K - 2 is even, 2 to K - 2 is twice that, which is a share of 2/K;
     * images of other classes are answered with it at a higher rate than its own are answered with
       theirs. Look-alikes give as they take, whatever their share.
+
+    Sources that are alike give the same when they are left out, so one of them is looked at. Of
+    those that are not confused with it, that is the one with fewest wrong answers: without it most
+    are left, and among more wrong answers as many name the label more easily.
     """
-    taken = {source: tally.counts[source][target] for source in _others(tally, target)}
-    twice, every = _FACTOR / tally.size, sum(taken.values())
-    wrong = sum(tally.wrong[source] for source in taken)
+    twice, every = _FACTOR / counts.size, counts.taken(target)
+    wrong = counts.every_wrong - counts.wrong[target]
     if every <= twice * wrong:
         return 1.0
+    partners = counts.partners(target)
+    sources = [
+        _Source(
+            counts.count(place, target),
+            counts.count(target, place),
+            counts.named[place],
+            counts.wrong[place],
+        )
+        for place in partners
+    ]
+    left_out = set(sources)
+    if len(partners) < counts.size - 1:
+        strangers = set(range(counts.size)).difference(partners, (target,))
+        left_out.add(_Source(0, 0, 0, min(counts.wrong[place] for place in strangers)))
+    sided = _OneSided.of(sources, counts.named[target])
     return max(
         max(
-            binomial_tail(every - taken[left_out], wrong - tally.wrong[left_out], twice),
-            _one_sidedness(tally, target, left_out),
+            binomial_tail(every - source.forth, wrong - source.wrong, twice),
+            sided.without(source),
         )
-        for left_out in taken
+        for source in left_out
     )
 
 
-def _one_sidedness(tally: Tally, target: int, left_out: int) -> float:
-    """P-value of "no class but `left_out` gives `target` more than it gets back".
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OneSided:
+    """Test of "no class but one gives this label more than it gets back".
 
     Given how many images of a pair of classes are confused either way, those that go one way are
     hypergeometric, which is a sum of independent trials; over all pairs their tail is at most that
     of the binomial with the mean rate (Hoeffding 1956, see `binomial_tail`).
+
+    Attributes:
+        own: Images of the label itself with a readable answer.
+        taken: Images of other classes that are answered with it.
+        both: Those, and its own that are answered as another.
+        expected: How many of `both` would be taken if both ways had the same rate.
     """
-    own = tally.named[target]
-    if not own:
-        return 0.0
-    taken = both = 0
-    expected = 0.0
-    for source in _others(tally, target):
-        if source == left_out:
-            continue
-        there, back = tally.counts[source][target], tally.counts[target][source]
-        images = tally.named[source]
-        taken, both = taken + there, both + there + back
-        expected += (there + back) * images / max(1, images + own)
-    if taken < expected + 1:
-        return 1.0
-    return binomial_tail(taken, both, expected / both)
+
+    own: int
+    taken: int
+    both: int
+    expected: float
+
+    @classmethod
+    def of(cls, sources: Sequence[_Source], own: int) -> _OneSided:
+        """All sources together."""
+        return cls(
+            own=own,
+            taken=sum(source.forth for source in sources),
+            both=sum(source.forth + source.back for source in sources),
+            expected=math.fsum(_due(source, own) for source in sources),
+        )
+
+    def without(self, left_out: _Source) -> float:
+        """P-value where this one is left out."""
+        if not self.own:
+            return 0.0
+        taken = self.taken - left_out.forth
+        both = self.both - left_out.forth - left_out.back
+        expected = self.expected - _due(left_out, self.own)
+        if taken < expected + 1:
+            return 1.0
+        return binomial_tail(taken, both, expected / both)
 
 
-def confused_pairs(report: Report, tally: Tally, avoided: set[str]) -> Iterator[ConfusedPair]:
+def _due(source: _Source, own: int) -> float:
+    return (source.forth + source.back) * source.named / max(1, source.named + own)
+
+
+def confused_pairs(
+    report: Report, counts: AnswerCounts, avoided: set[str]
+) -> Iterator[ConfusedPair]:
     """Pairs of classes that are taken for each other, or one for the other; most images first.
 
     A pair that an attractor explains is left out. Two labels alone are always "a pair", so only
     the way is tested.
     """
     labels = report.confusion.labels
-    pairs = [(a, b) for a in range(tally.size) for b in range(a + 1, tally.size)]
-    alone = tally.size == PAIR
-    shown = None if alone else _confusions(tally, pairs)
-    p_ways = _directions(tally, pairs)
-    entries = [
-        _pair(report, tally, (a, b), None if shown is None else shown[a, b], p_ways)
-        for a, b in pairs
+    alone = counts.size == PAIR
+    shown = None if alone else _confusions(counts)
+    p_ways = _directions(counts)
+    pairs = [
+        (a, b)
+        for a, b in (counts.pairs if shown is None else shown)
         if (shown is None or min(shown[a, b]) <= LEVEL)
         and avoided.isdisjoint((labels[a], labels[b]))
     ]
+    if not pairs:
+        return
+    mistakes = _mistakes_of(report)
+    entries = [
+        _pair(counts, labels, pair, None if shown is None else shown[pair], p_ways)
+        for pair in pairs
+    ]
     for entry in sorted(entries, key=lambda entry: -(entry.forth + entry.back)):
         if entry.one_way or not alone:
-            yield entry
+            yield _with_examples(entry, mistakes)
 
 
-def _confusions(
-    tally: Tally, pairs: Sequence[tuple[int, int]]
-) -> dict[tuple[int, int], tuple[float, float, float]]:
+def _confusions(counts: AnswerCounts) -> dict[tuple[int, int], tuple[float, float, float]]:
     """Adjusted p-values of "no more confused than any two": either way, and both together.
 
     Three hypotheses a pair, since some pairs are confused one way and some both ways, and a
-    sentence says which.
+    sentence says which. All pairs count; those with too few mistakes for any p-value below 1 are
+    not among the keys.
     """
-    tests = [test for a, b in pairs for test in _confusion(tally, a, b)]
-    adjusted = iter(holm(tests, kinds=KINDS))
+    pairs = [(a, b) for a, b in counts.pairs if counts.count(a, b) + counts.count(b, a) >= PAIR]
+    tests = [test for a, b in pairs for test in _confusion(counts, a, b)]
+    unshown = 3 * counts.size * (counts.size - 1) // 2 - len(tests)
+    adjusted = iter(holm(tests, kinds=KINDS, unshown=unshown))
     return {pair: (next(adjusted), next(adjusted), next(adjusted)) for pair in pairs}
 
 
-def _confusion(tally: Tally, a: int, b: int) -> tuple[float, float, float]:
+def _confusion(counts: AnswerCounts, a: int, b: int) -> tuple[float, float, float]:
     """P-values of "`a` is not taken for `b`", "nor `b` for `a`", and of both ways together."""
-    forth, back = tally.counts[a][b], tally.counts[b][a]
-    if forth + back < PAIR:
-        return 1.0, 1.0, 1.0
-    rest = [row for place, row in enumerate(tally.counts) if place not in (a, b)]
-    to_a, to_b = sum(row[a] for row in rest), sum(row[b] for row in rest)
+    forth, back = counts.count(a, b), counts.count(b, a)
+    to_a, to_b = counts.taken(a) - back, counts.taken(b) - forth
     return (
-        _excess(tally, sources=(a,), pair=(a, b), within=forth, strangers=to_b),
-        _excess(tally, sources=(b,), pair=(a, b), within=back, strangers=to_a),
-        _excess(tally, sources=(a, b), pair=(a, b), within=forth + back, strangers=to_a + to_b),
+        _excess(counts, sources=(a,), pair=(a, b), within=forth, strangers=to_b),
+        _excess(counts, sources=(b,), pair=(a, b), within=back, strangers=to_a),
+        _excess(counts, sources=(a, b), pair=(a, b), within=forth + back, strangers=to_a + to_b),
     )
 
 
 def _excess(
-    tally: Tally, *, sources: Sequence[int], pair: tuple[int, int], within: int, strangers: int
+    counts: AnswerCounts,
+    *,
+    sources: Sequence[int],
+    pair: tuple[int, int],
+    within: int,
+    strangers: int,
 ) -> float:
     """P-value of "wrong answers on `sources` go to the rest of `pair` no more than elsewhere".
 
@@ -202,19 +238,19 @@ def _excess(
     `sources` are confused so at a higher rate than images of other classes are answered with the
     same labels (`strangers` of them), so that it is not merely a label that attracts them all.
     """
-    wrong = sum(tally.wrong[place] for place in sources)
-    twice = _FACTOR / tally.size
+    wrong = sum(counts.wrong[place] for place in sources)
+    twice = _FACTOR / counts.size
     if within < PAIR or within <= twice * wrong:
         return 1.0
-    elsewhere = sum(tally.named) - sum(tally.named[place] for place in pair)
-    named = sum(tally.named[place] for place in sources)
+    elsewhere = counts.every_named - sum(counts.named[place] for place in pair)
+    named = sum(counts.named[place] for place in sources)
     return max(
         binomial_tail(within, wrong, twice),
         fisher_greater(within, named, strangers, elsewhere),
     )
 
 
-def _directions(tally: Tally, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], float]:
+def _directions(counts: AnswerCounts) -> dict[tuple[int, int], float]:
     """Adjusted p-values of "both ways at the same rate": exact sign tests, class sizes considered.
 
     Only pairs with so many images confused that even all of them one way would be significant are
@@ -222,18 +258,18 @@ def _directions(tally: Tally, pairs: Sequence[tuple[int, int]]) -> dict[tuple[in
     Biometrics 46, 1990, 515-522). Pairs that are not in the answer cannot be told.
     """
     p_values = {}
-    for a, b in pairs:
-        forth, confused = tally.counts[a][b], tally.counts[a][b] + tally.counts[b][a]
-        if confused:
-            rate = tally.named[a] / (tally.named[a] + tally.named[b])
-            if KINDS * 2 * min(rate, 1 - rate) ** confused <= LEVEL:
-                p_values[a, b] = binomial_two_sided(forth, confused, rate)
+    for a, b in counts.pairs:
+        forth = counts.count(a, b)
+        confused = forth + counts.count(b, a)
+        rate = counts.named[a] / (counts.named[a] + counts.named[b])
+        if KINDS * 2 * min(rate, 1 - rate) ** confused <= LEVEL:
+            p_values[a, b] = binomial_two_sided(forth, confused, rate)
     return dict(zip(p_values, holm(list(p_values.values()), kinds=KINDS), strict=True))
 
 
 def _pair(
-    report: Report,
-    tally: Tally,
+    counts: AnswerCounts,
+    labels: Sequence[str],
     pair: tuple[int, int],
     shown: tuple[float, float, float] | None,
     p_ways: Mapping[tuple[int, int], float],
@@ -241,23 +277,23 @@ def _pair(
     taken, taken_for = sorted(
         pair,
         key=lambda place: (
-            -tally.counts[place][sum(pair) - place] / max(1, tally.named[place]),
+            -counts.count(place, sum(pair) - place) / max(1, counts.named[place]),
             place,
         ),
     )
     p_forth, p_back = (None, None) if shown is None else shown[:2]
     if taken != pair[0]:
         p_forth, p_back = p_back, p_forth
-    labels, p_way = report.confusion.labels, p_ways.get(pair, 1.0)
+    p_way = p_ways.get(pair, 1.0)
     a, b = labels[taken], labels[taken_for]
     found = ConfusedPair(
         taken=a,
         taken_for=b,
-        forth=tally.counts[taken][taken_for],
-        back=tally.counts[taken_for][taken],
-        wrong=tally.wrong[taken] + tally.wrong[taken_for],
-        taken_images=tally.named[taken],
-        taken_for_images=tally.named[taken_for],
+        forth=counts.count(taken, taken_for),
+        back=counts.count(taken_for, taken),
+        wrong=counts.wrong[taken] + counts.wrong[taken_for],
+        taken_images=counts.named[taken],
+        taken_for_images=counts.named[taken_for],
         one_way=p_way <= LEVEL,
         p_pair=None if shown is None else min(shown),
         p_forth=p_forth,
@@ -273,25 +309,24 @@ def _pair(
         rests_on.append(p_forth)
     elif shown is not None:
         rests_on.append(min(shown))
-    one_sided = found.forth_shown and not found.mutual
+    return replace(found, p_value=max(rests_on, default=1.0))
+
+
+def _with_examples(
+    pair: ConfusedPair, mistakes: Mapping[tuple[str, str], Sequence[str]]
+) -> ConfusedPair:
+    a, b = pair.taken, pair.taken_for
+    one_sided = pair.forth_shown and not pair.mutual
     ways = [(a, b)] if one_sided else [(a, b), (b, a)]
-    return replace(
-        found,
-        p_value=max(rests_on, default=1.0),
-        cases=examples([_mistakes(report, expected, predicted) for expected, predicted in ways]),
-    )
+    return replace(pair, cases=examples([mistakes[way] for way in ways]))
 
 
-def _others(tally: Tally, place: int) -> Iterator[int]:
-    return (other for other in range(tally.size) if other != place)
-
-
-def _mistakes(report: Report, expected: str, predicted: str) -> tuple[str, ...]:
-    """The images that were confused in this way."""
-    wrong = report.of_kind("misclassified")
-    return tuple(
-        one.case for one in wrong if (one.expected, one.predicted) == (expected, predicted)
-    )
+def _mistakes_of(report: Report) -> Mapping[tuple[str, str], Sequence[str]]:
+    """The images of each mistake, by expected and predicted label."""
+    found: defaultdict[tuple[str, str], Sequence[str]] = defaultdict(tuple)
+    for mistake in report.confusions():
+        found[mistake.expected, mistake.predicted] = mistake.cases
+    return found
 
 
 def told(report: Report) -> InstructionTexts:

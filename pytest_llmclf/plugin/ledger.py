@@ -75,6 +75,7 @@ class Book:
         self._nodes: dict[tuple[str, str], dict[str, str]] = {}
         self._orders: dict[tuple[str, str], tuple[str, ...]] = {}
         self._judged: dict[tuple[str, str], list[str]] = {}
+        self._reports: dict[tuple[str, str], Report] = {}
         self._run: Run | None = None
         self._identities: dict[tuple[str, str], ModelIdentity] = {}
         self._notices: dict[tuple[str, str], dict[str, None]] = {}
@@ -286,7 +287,11 @@ class Book:
             stop_rule=watch.rule if watch is not None and watch.decided else None,
         )
         looks = () if self._run is None else earlier_looks(self._run.looks, report)
-        return replace(report, looks=looks, judged=self._judged.setdefault(key, []))
+        found = replace(report, looks=looks, judged=self._judged.setdefault(key, []))
+        # What was worked out of the same report before need not be worked out again.
+        if self._reports.get(key) != found:
+            self._reports[key] = found
+        return self._reports[key]
 
     def _path(self, dataset: Dataset) -> str:
         if self._run is None:

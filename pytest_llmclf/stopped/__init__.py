@@ -33,7 +33,7 @@ def guarded(report: Report) -> Report:
     """The report as a gate test sees it: itself, unless the run stopped early."""
     if not report.ledger.not_needed:
         return report
-    plain = {one.name: getattr(report, one.name) for one in fields(Report)}
+    plain = {one.name: getattr(report, one.name) for one in fields(Report) if one.init}
     source = Source(report=report, name="report")
     return StoppedReport(
         **{

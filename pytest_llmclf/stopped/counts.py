@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
-from typing import NoReturn, TypeVar, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 from pytest_llmclf.ledger import Ledger
 from pytest_llmclf.metrics import Averages, ClassScores, Confusion, Mean, Measure, Ratio
 from pytest_llmclf.report import Confused
 from pytest_llmclf.stopped.number import Refusing, Source, StoppedNumber
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _Numbers = TypeVar("_Numbers")
 
@@ -76,7 +80,7 @@ class StoppedMean(Refusing, Mean):
         return guarded_numbers(self.plain.value, self.source.of(".value"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, init=False)
 class StoppedConfusion(Refusing, Confusion):
     """A confusion matrix of a run that stopped early; all counts are `StoppedNumber`.
 
@@ -88,11 +92,38 @@ class StoppedConfusion(Refusing, Confusion):
     plain: Confusion
     source: Source
 
+    def __init__(self, plain: Confusion, source: Source) -> None:
+        for name in ("labels", "error", "not_needed", "lost"):
+            object.__setattr__(self, name, getattr(plain, name))
+        object.__setattr__(self, "plain", plain)
+        object.__setattr__(self, "source", source)
+
     def _refuse(self, sign: str, other: object) -> NoReturn:
         raise self.source.refusal("a matrix", f"{sign} {other!r}")
 
     def __hash__(self) -> int:
         return hash(self.plain)
+
+    # Made when they are asked for: of a thousand classes they are a million numbers.
+    @cached_property  # type: ignore[misc]
+    def counts(self) -> tuple[tuple[int, ...], ...]:
+        """Images, by actual and by predicted class."""
+        return guarded_numbers(self.plain.counts, self.source.of(".counts"))
+
+    @cached_property  # type: ignore[misc]
+    def unparsed(self) -> tuple[int, ...]:
+        """Answers without a label, by actual class."""
+        return guarded_numbers(self.plain.unparsed, self.source.of(".unparsed"))
+
+    @cached_property
+    def cells(self) -> tuple[Mapping[int, int], ...]:
+        """The counts that are not 0."""
+        return guarded_numbers(self.plain.cells, self.source.of(".cells"))
+
+    @cached_property
+    def sources(self) -> tuple[Mapping[int, int], ...]:
+        """The same by predicted class."""
+        return guarded_numbers(self.plain.sources, self.source.of(".sources"))
 
     @property
     def answered(self) -> int:
@@ -235,13 +266,4 @@ def guarded_confusion(plain: Confusion, source: Source) -> Confusion:
     """The matrix with its numbers guarded; itself, if no image of it was left out."""
     if not plain.not_needed:
         return plain
-    return StoppedConfusion(
-        labels=plain.labels,
-        counts=guarded_numbers(plain.counts, source.of(".counts")),
-        unparsed=guarded_numbers(plain.unparsed, source.of(".unparsed")),
-        error=plain.error,
-        not_needed=plain.not_needed,
-        lost=plain.lost,
-        plain=plain,
-        source=source,
-    )
+    return StoppedConfusion(plain, source)

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llmclf import modelfile, reference
 from pytest_llmclf.commands import new
-from pytest_llmclf.diagnosis.instructions import InstructionTexts, Standing, standing
+from pytest_llmclf.diagnosis.instructions import InstructionTexts, Standing, standings
 from pytest_llmclf.diagnosis.mistakes import told
 from pytest_llmclf.label import Label
 from pytest_llmclf.prompt import Instructions, compose
@@ -36,9 +36,8 @@ QUOTED = "The labels are " + ", ".join(f'"{animal}"' for animal in ANIMALS) + ".
 
 
 def in_system(label: str, labels: tuple[str, ...], text: str) -> Standing | None:
-    return standing(
-        label, InstructionTexts(labels={name: (name,) for name in labels}, texts={"system": text})
-    )
+    given = InstructionTexts(labels={name: (name,) for name in labels}, texts={"system": text})
+    return standings(given).get(label)
 
 
 @pytest.mark.parametrize(
@@ -132,15 +131,15 @@ def test_a_synonym_is_its_label() -> None:
         labels={"dog": ("dog", "hound"), "cat": ("cat",), "cow": ("cow",)},
         texts={"prompt": "Which animal? Answer with one word, e.g. hound."},
     )
-    assert standing("dog", given) == "prompt"
+    assert standings(given).get("dog") == "prompt"
 
 
 def test_example_turns_count_unless_they_show_all() -> None:
     """One turn makes an example; a turn for every label makes none."""
     labels = {name: (name,) for name in ANIMALS}
-    assert standing("cat", InstructionTexts(labels=labels, answers=["Cat."])) == "turns"
-    assert standing("cat", InstructionTexts(labels=labels, answers=["dog"])) is None
-    assert standing("cat", InstructionTexts(labels=labels, answers=ANIMALS)) is None
+    assert standings(InstructionTexts(labels=labels, answers=["Cat."])).get("cat") == "turns"
+    assert standings(InstructionTexts(labels=labels, answers=["dog"])).get("cat") is None
+    assert standings(InstructionTexts(labels=labels, answers=ANIMALS)).get("cat") is None
 
 
 def reported(told_so: Instructions, details: dict[str, str]) -> Report:
@@ -180,14 +179,14 @@ def test_every_place_is_looked_at(
     whole = Instructions(
         system=system, turns=turns, question=question, labels=labels, prompt=question
     )
-    assert standing("cat", told(reported(whole, {MODELS_OWN_SYSTEM: own}))) == place
+    assert standings(told(reported(whole, {MODELS_OWN_SYSTEM: own}))).get("cat") == place
 
 
 def test_what_is_known_of_the_published_prompts_is_read() -> None:
     """Only which label was the example was published, and that is said."""
     for name, label in (("animals", "cat"), ("mnist", "3")):
         given = told(reference.published(name))
-        assert [one for one in given.labels if standing(one, given)] == [label]
+        assert list(standings(given)) == [label]
 
 
 def own_texts() -> list[str]:

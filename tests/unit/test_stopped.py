@@ -6,6 +6,7 @@ import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ FACTS = {
     "clusters", "dataset", "duration_s", "error_rate", "evaluation", "full_instructions", "group",
     "identity", "images_per_s", "instructions", "model", "modelfile_digest", "notes", "order",
     "outcomes", "plain", "predictions", "provenance", "repeats", "stop_error", "stop_rule",
-    "tags", "tool",
+    "tags", "tool", "worked_out",
 }  # fmt: skip
 COUNTED = {
     "balanced", "collected", "complete", "deselected", "error", "lost", "not_needed", "not_run",
@@ -95,7 +96,7 @@ def _parts(value: object, path: str) -> set[str]:
         name
         for each in kind.__mro__
         for name, one in vars(each).items()
-        if isinstance(one, property)
+        if isinstance(one, property | cached_property)
     }
     facts = {"plain", "source", "cases", "occurs"}
     if path.endswith(".ledger"):
