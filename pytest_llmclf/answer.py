@@ -1,4 +1,4 @@
-"""What came back from a model."""
+"""What came back from a model: its answer, and apart from it what it thought before."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pytest_llmclf.json_values import (
     is_texts,
     require,
 )
+from pytest_llmclf.thinking import split_thinking
 
 Finish = Literal["stop", "length", "other"]
 """Why the model ended: of itself, at the token limit, or for another reason (aborted, unknown)."""
@@ -26,6 +27,8 @@ def _is_finish(value: object) -> bool:
 
 _FITS: Final = {
     "text": is_text,
+    "thinking": is_text,
+    "thinking_tokens": is_count_or_none,
     "finish": _is_finish,
     "prompt_tokens": is_count_or_none,
     "answer_tokens": is_count_or_none,
@@ -58,13 +61,20 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer as the server gave it, nothing interpreted.
+    """An answer as the server gave it, nothing interpreted but what is thinking and what is answer.
+
+    This is the one place that tells them apart, for answers of any server and of files alike: what
+    stands between a model's tags for thinking goes from `text` to `thinking`.
 
     Attributes:
-        text: The message's content.
+        text: The message's content, without thinking.
+        thinking: What the model thought before, from a field of the server's or from the content;
+            empty where it did not, or nobody tells. Never read as an answer.
+        thinking_tokens: How many of `answer_tokens` went into thinking; ``None`` where the server
+            does not say.
         finish: Why it ended.
         prompt_tokens: Tokens read, pictures included; ``None`` where the server does not say.
-        answer_tokens: Tokens written; ``None`` where the server does not say.
+        answer_tokens: Tokens written, thinking included; ``None`` where the server does not say.
         server_s: Seconds that the server says it spent, waiting in its queue included.
         load_s: Seconds of that spent on loading the model.
         wall_s: Seconds from sending to receiving, seen from here.
@@ -82,10 +92,33 @@ class Answer:
     wall_s: float | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
     asked_without: tuple[str, ...] = ()
+    thinking: str = ""
+    thinking_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        """Take thinking out of the text."""
+        text, found = self.text, [self.thinking] if self.thinking.strip() else []
+        while True:
+            split = split_thinking(text)
+            if split.answer == text:
+                break
+            # An opening tag alone is a thought that has only begun.
+            begun = text.strip() if not (split.closed or split.answer) else ""
+            found.append(split.thinking or begun)
+            text = split.answer
+        if text != self.text:
+            object.__setattr__(self, "text", text)
+            object.__setattr__(self, "thinking", "\n".join(filter(None, found)))
+
+    @property
+    def thought(self) -> bool:
+        """Whether the model is known to have thought before its answer."""
+        return bool(self.thinking.strip()) or bool(self.thinking_tokens)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON built-ins; what it was asked without only where there is something."""
+        """As JSON built-ins; what most answers lack is there only where there is something."""
         logprobs = self.logprobs
+        thought = {"thinking": self.thinking, "thinking_tokens": self.thinking_tokens}
         return {
             "text": self.text,
             "finish": self.finish,
@@ -96,6 +129,7 @@ class Answer:
             "wall_s": self.wall_s,
             "logprobs": None if logprobs is None else [token.to_json() for token in logprobs],
             **({"asked_without": list(self.asked_without)} if self.asked_without else {}),
+            **{name: value for name, value in thought.items() if value not in ("", None)},
         }
 
     @classmethod

@@ -13,7 +13,7 @@ from pytest_llmclf.picture import PictureLimits, SentPicture, prepare
 from pytest_llmclf.plain_files import require_plain
 from pytest_llmclf.prompt import Instructions, answer_schema, compose
 from pytest_llmclf.provenance import tool_version
-from pytest_llmclf.readers import ReaderFailed, read_label, reader_name
+from pytest_llmclf.readers import ReaderFailed, read_answer, reader_name
 from pytest_llmclf.request import Request
 
 if TYPE_CHECKING:
@@ -26,10 +26,15 @@ if TYPE_CHECKING:
     from pytest_llmclf.label import LabelSet
     from pytest_llmclf.modelfile import Modelfile
     from pytest_llmclf.picture import Prepared
+    from pytest_llmclf.thinking import Think
 
 
 def instruct(
-    evaluation: Evaluation, modelfile: Modelfile, labels: LabelSet, model: str
+    evaluation: Evaluation,
+    modelfile: Modelfile,
+    labels: LabelSet,
+    model: str,
+    think: Think | None = None,
 ) -> Instructions:
     """Everything that an evaluation tells a model beside the image.
 
@@ -38,6 +43,7 @@ def instruct(
         modelfile: System text, example turns, options, template.
         labels: The labels that an answer may name.
         model: The model as people write it; a template reaches those on Ollama alone.
+        think: What a run says about thinking instead of the evaluation; ``None``: nothing.
     """
     return Instructions(
         system=modelfile.system,
@@ -50,6 +56,7 @@ def instruct(
         top_logprobs=evaluation.top_logprobs,
         template=modelfile.template if model.startswith("ollama:") else None,
         reader=reader_name(evaluation.reader),
+        think=evaluation.think if think is None else think,
     )
 
 
@@ -71,6 +78,7 @@ class Assignment:
         limits: How large a picture may be.
         verified: Whether every picture was decoded when the dataset was loaded.
         gates: Those of the evaluation, then those that the run adds.
+        think: What the run says about thinking instead of the evaluation; ``None``: nothing.
     """
 
     evaluation: Evaluation
@@ -85,6 +93,7 @@ class Assignment:
     verified: bool
     gates: tuple[Gate, ...] = ()
     class_sizes: tuple[int, ...] = ()
+    think: Think | None = None
 
     def __repr__(self) -> str:
         """Short: other reporters write the parameters of every test into their files."""
@@ -104,7 +113,7 @@ class Assignment:
     @property
     def instructions(self) -> Instructions:
         """Everything that goes with every image."""
-        return instruct(self.evaluation, self.modelfile, self.labels, self.model)
+        return instruct(self.evaluation, self.modelfile, self.labels, self.model, self.think)
 
     def facts(self) -> dict[str, Any]:
         """What its answers depend on besides the images and the model, as JSON built-ins."""
@@ -149,6 +158,7 @@ class Assignment:
             answer_schema=answer_schema(self.labels, told.answer),
             top_logprobs=told.top_logprobs,
             repeat=repeat,
+            think=told.think,
         )
 
     def _prepared(self, case: Case) -> Prepared:
@@ -180,9 +190,7 @@ class Assignment:
     ) -> Outcome:
         """What an answer means for a case; an error where the evaluation's own reader fails."""
         try:
-            parsed = read_label(
-                answer.text, self.labels, answer.finish, reader=self.evaluation.reader
-            )
+            parsed = read_answer(answer, self.labels, reader=self.evaluation.reader)
         except ReaderFailed as error:
             failed = self.no_answer(
                 case,

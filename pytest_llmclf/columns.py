@@ -63,9 +63,19 @@ COLUMNS: Final = (
     _column("reason", "category", "why there is no label, or no answer"),
     _column("message", "text", "message of an error, with its remedy"),
     _column("answer", "text", "what the model said"),
+    _column(
+        "thinking",
+        "text",
+        "what the model thought before its answer; never read as the answer",
+    ),
     _column("finish", "category", "why the answer ended: `stop`, `length` or `other`"),
     _column("prompt_tokens", "count", "tokens read, the image's included"),
-    _column("answer_tokens", "count", "tokens written"),
+    _column("answer_tokens", "count", "tokens written, thinking included"),
+    _column(
+        "thinking_tokens",
+        "count",
+        "how many of these went into thinking, where the server tells",
+    ),
     _column("server_s", "number", "seconds that the server says it spent, its queue included"),
     _column("load_s", "number", "seconds of these spent on loading the model"),
     _column("wall_s", "number", "seconds from sending to receiving"),
@@ -86,7 +96,9 @@ COLUMN_NAMES: Final = tuple(column.name for column in COLUMNS)
 TAG: Final = "tag:"
 """Before the name of a tag in the name of its column."""
 
-_SAID: Final = ("finish", "prompt_tokens", "answer_tokens", "server_s", "load_s", "wall_s")
+_SAID: Final = (
+    "finish", "prompt_tokens", "answer_tokens", "thinking_tokens", "server_s", "load_s", "wall_s"
+)  # fmt: skip
 
 
 def outcomes_of(report: Report) -> tuple[Outcome, ...]:
@@ -108,5 +120,6 @@ def row(outcome: Outcome) -> dict[str, Any]:
         **said,
         "schema": SCHEMA,
         "answer": None if answer is None else answer.text,
+        "thinking": None if answer is None else answer.thinking or None,
         "confidence": confidence(outcome),
     }

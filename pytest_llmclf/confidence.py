@@ -33,7 +33,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.label_words import CARRIERS, fold, normalise, trim, words
-from pytest_llmclf.readers import read_label
+from pytest_llmclf.readers import read_answer
+from pytest_llmclf.thinking import split_thinking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -101,14 +102,16 @@ def class_probabilities(
     """
     if not answer.logprobs:
         return None
-    label = label or read_label(answer.text, labels, answer.finish).label
+    label = label or read_answer(answer, labels).label
     if label is None:
         return None
     spellings = _spellings(labels.labels)
-    at = _located(answer, [form for form, owner in spellings if owner == label])
-    if at is None:
+    text = answer.text.strip()
+    begin = _begin(answer, text)
+    at = None if begin is None else _located(text, [f for f, owner in spellings if owner == label])
+    if begin is None or at is None:
         return None
-    walk = _Walk(label, spellings, answer.logprobs, at)
+    walk = _Walk(label, spellings, answer.logprobs, begin, begin + at)
     if not walk.run():
         return None
     total = math.fsum(walk.mass.values())
@@ -139,11 +142,12 @@ class _Walk:
         label: The label that the tokens spell.
         spellings: All labels' spellings.
         tokens: The answer.
-        at: Place of the label's first character in the tokens' text.
+        begin: Place of the answer's first character in the tokens' text.
+        at: Place of the label's first character.
     """
 
     def __init__(
-        self, label: str, spellings: Spellings, tokens: Sequence[TokenLogprob], at: int
+        self, label: str, spellings: Spellings, tokens: Sequence[TokenLogprob], begin: int, at: int
     ) -> None:
         self.mass: defaultdict[str, float] = defaultdict(float)
         self.unseen = 0.0
@@ -157,7 +161,8 @@ class _Walk:
         self._tokens = tokens[first:]
         self._inside = tokens[first].token[at - start :]
         before = "".join(token.token for token in tokens[:first])[-1:]
-        self._word_open = bool(before) and not _decorates(before)
+        # What stands before the answer is thinking, or a control token without text.
+        self._word_open = start > begin and not _decorates(before)
         self._upper = self._inside[:1].isupper()
 
     def run(self) -> bool:
@@ -254,16 +259,11 @@ def _spelt(text: str, spellings: Spellings) -> str | None:
     return None
 
 
-def _located(answer: Answer, forms: Sequence[str]) -> int | None:
-    """Where in the tokens' text the label begins that the answer names; ``None``: nowhere.
+def _located(text: str, forms: Sequence[str]) -> int | None:
+    """Where in an answer the label begins that it names; ``None``: nowhere.
 
     Behind the key of a JSON answer, else where it is named first.
     """
-    joined = "".join(token.token for token in answer.logprobs or ())
-    text = answer.text.strip()
-    begin = joined.rfind(text)
-    if begin < 0:
-        return None
     after = 0
     if text.startswith(("{", "```")):
         key = _KEY.search(text)
@@ -276,8 +276,27 @@ def _located(answer: Answer, forms: Sequence[str]) -> int | None:
         opens = start == 0 or _decorates(folded[start - 1])
         closes = end == len(folded) or _decorates(folded[end])
         if opens and closes:
-            return begin + source[start]
+            return source[start]
     return None
+
+
+def _begin(answer: Answer, text: str) -> int | None:
+    """Where in the tokens' text the answer begins; ``None`` where it is not among them.
+
+    Servers that send thinking apart may tell its tokens all the same, in front of the answer's and
+    perhaps without the tags. What the thinking says is no answer, though it may be the same word.
+    """
+    joined = "".join(token.token for token in answer.logprobs or ())
+    split = split_thinking(joined)
+    if split.thinking:
+        found = split.answer.rfind(text)
+        return split.start + found if found >= 0 else None
+    begin = joined.rfind(text)
+    thinking = answer.thinking.strip()
+    inside = joined.find(thinking) if thinking else -1
+    if begin < 0 or (inside >= 0 and begin < inside + len(thinking)):
+        return None
+    return begin
 
 
 def _others(token: TokenLogprob) -> Iterator[tuple[str, float]]:

@@ -16,6 +16,7 @@
         ├── ModelCannotSee         a text-only model was sent a picture
         ├── PictureRejected        the server cannot read the picture
         ├── ContextTooSmall        prompt and picture exceed the context
+        ├── CannotThink            the model cannot be told so about thinking
         ├── AccessRefused          401: no user and password or key, or the wrong one
         ├── RequestRejected        any other 4xx
         ├── ModelNotCreated        a derived model could not be made
@@ -178,6 +179,13 @@ class ContextTooSmall(BackendError):
     """Prompt and picture together exceed the model's context."""
 
     kind = "context-too-small"
+
+
+class CannotThink(BackendError):
+    """The model cannot think, or not as it was told to."""
+
+    kind = "cannot-think"
+    of_model = True
 
 
 class AccessRefused(BackendError):

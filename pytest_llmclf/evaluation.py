@@ -12,12 +12,14 @@ from pytest_llmclf.marks import DECORATORS, GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
 from pytest_llmclf.modelfile import PARAMETERS
 from pytest_llmclf.prompt import AnswerMode
 from pytest_llmclf.readers import STRICT, check_reader
+from pytest_llmclf.thinking import check_think
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_llmclf.readers import ReaderFunction
+    from pytest_llmclf.thinking import Think
 
 MOST_LOGPROBS: Final = 20
 """What servers give at most."""
@@ -43,6 +45,9 @@ class Evaluation:
             ``last`` and ``contains`` take the first, the last or the only label named; or a
             function of text and label names that gives back a label, a reason such as
             ``refusal``, or ``None``.
+        think: Whether a model is to think before it answers: ``False``, ``True``, or how much,
+            ``"low"``, ``"medium"`` or ``"high"``; its thinking is kept apart and never read as the
+            answer. ``None``: not, as far as the server can be told so, for a label needs no essay.
         gates: Thresholds that a model must reach, such as ``"accuracy >= 0.8"``; as `Gate` with
             the models and images that they are for.
         group: Tag whose values are groups of images that are not independent, such as ``scene``,
@@ -59,6 +64,7 @@ class Evaluation:
     options: Mapping[str, Any] = field(default_factory=dict)
     top_logprobs: int = 0
     reader: str | ReaderFunction = STRICT
+    think: Think | None = None
     gates: Sequence[Gate | str] = ()
     group: str | None = None
 
@@ -91,6 +97,7 @@ class Evaluation:
             raise SettingsError(f"{place}: {error}") from error
         try:
             check_reader(self.reader)
+            check_think(self.think)
         except SettingsError as error:
             raise SettingsError(f"{place}: {error}") from error
         if not 0 <= self.top_logprobs <= MOST_LOGPROBS:

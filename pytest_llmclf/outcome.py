@@ -15,9 +15,18 @@ OutcomeKind = Literal[
 ]
 OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
 
-UnparsedReason = Literal["empty", "refusal", "several-labels", "outside-the-list", "cut-off"]
+UnparsedReason = Literal[
+    "empty",
+    "refusal",
+    "several-labels",
+    "outside-the-list",
+    "cut-off",
+    "cut-off-in-thinking",
+    "thinking-only",
+]
 """Why an answer names no label: nothing said; the model declined; more than one label named;
-something else named (or a label among words that may change its meaning); ended at the limit."""
+something else named (or a label among words that may change its meaning); ended at the limit; ended
+at the limit while it still thought; thought, ended, and gave no answer after it."""
 
 
 class Misclassified(AssertionError):
@@ -105,7 +114,10 @@ class Outcome:
 
     def summary(self, width: int = 120) -> str:
         """One line: expected, predicted and what the model said, at most `width` of the answer."""
-        said = "" if self.answer is None else f", answered {shorten(self.answer.text, width)}"
+        answer = self.answer
+        said = "" if answer is None else f", answered {shorten(answer.text, width)}"
+        if answer is not None and answer.thinking and not answer.text.strip():
+            said = f", answered nothing after thinking {shorten(answer.thinking, width)}"
         match self.kind:
             case "correct" | "misclassified":
                 return f"expected {self.expected}, predicted {self.predicted}{said}"

@@ -99,7 +99,7 @@ def assign(
         chosen = datasets.sample(whole, settings.sample, settings.seed)
     sizes = Counter(case.label for case in whole.cases)
     assignments = []
-    told = instruct(evaluation, modelfile, labels, "")
+    told = instruct(evaluation, modelfile, labels, "", settings.think)
     every = (spec for one in settings.models for spec in (meant(one, told) if meant else (one,)))
     for wanted in every:
         choice = choose(evaluation, modelfile, wanted)
@@ -117,6 +117,7 @@ def assign(
                 limits=limits,
                 verified=verify_pictures,
                 gates=gates,
+                think=settings.think,
             )
         )
     return _distinct(assignments)

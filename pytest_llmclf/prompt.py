@@ -19,11 +19,13 @@ from pytest_llmclf.json_values import (
 )
 from pytest_llmclf.label import Label
 from pytest_llmclf.readers.reader import STRICT
+from pytest_llmclf.thinking import LEVELS, think_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_llmclf.label import LabelSet
+    from pytest_llmclf.thinking import Think
 
 AnswerMode = Literal["text", "enum"]
 """Free text, or JSON under a schema that allows nothing but ``{"label": <one of the labels>}``."""
@@ -104,6 +106,8 @@ class Instructions:
         top_logprobs: Alternatives asked for a token.
         template: Prompt template that replaces the model's own, or ``None``.
         reader: What turns an answer's text into a label.
+        think: Whether the model is to think before it answers, and how much; ``None``: not, where
+            the server can be told so.
     """
 
     system: str | None = None
@@ -116,6 +120,7 @@ class Instructions:
     top_logprobs: int = 0
     template: str | None = None
     reader: str = STRICT
+    think: Think | None = None
 
     @property
     def prose(self) -> str:
@@ -180,6 +185,8 @@ class Instructions:
             yield printable(f"option {name}: {json.dumps(self.options[name], default=str)}")
         yield f"top_logprobs: {self.top_logprobs}"
         yield printable(f"reader: {self.reader}")
+        if self.think is not None:
+            yield f"thinking: {think_word(self.think)}"
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins."""
@@ -201,6 +208,8 @@ class Instructions:
             "top_logprobs": self.top_logprobs,
             "template": self.template,
             "reader": self.reader,
+            # Left out where earlier versions said nothing either: their digests stay the same.
+            **({} if self.think is None else {"think": self.think}),
         }
 
     @classmethod
@@ -212,7 +221,7 @@ class Instructions:
         """
         if set(data) - set(_FITS):
             return None
-        missing = set(_FITS) - set(data)
+        missing = set(_FITS) - set(data) - {"think"}
         if missing:
             raise ValueError(f"instructions lack {', '.join(sorted(missing))}")
         require(data, _FITS)
@@ -245,6 +254,10 @@ def _is_answer_mode(value: object) -> bool:
     return value in get_args(AnswerMode)
 
 
+def _is_think(value: object) -> bool:
+    return value is None or isinstance(value, bool) or value in LEVELS
+
+
 _FITS: Final = {
     **dict.fromkeys(("question", "prompt", "reader"), is_text),
     **dict.fromkeys(("system", "template"), is_text_or_none),
@@ -253,6 +266,7 @@ _FITS: Final = {
     "answer": _is_answer_mode,
     "options": is_object,
     "top_logprobs": is_count,
+    "think": _is_think,
 }
 _LABEL_FITS: Final = {"name": is_text, "synonyms": is_texts, "description": is_text_or_none}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.confidence import class_probabilities
 from pytest_llmclf.label import Label, LabelSet
-from pytest_llmclf.readers import ReaderFailed, read_label, reader_name
+from pytest_llmclf.readers import ReaderFailed, read_answer, reader_name
 from pytest_llmclf.report import build
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def reread(report: Report, reader: str | ReaderFunction) -> Reread:
 
     Args:
         report: A report, such as one of a run folder.
-        reader: As for `readers.read_label`.
+        reader: As for `readers.read_answer`.
     """
     full = report.full_instructions
     given = full.labels if full is not None else tuple(map(Label, report.dataset.labels))
@@ -96,7 +96,7 @@ def _reread(outcome: Outcome, labels: LabelSet, reader: str | ReaderFunction) ->
         shared_mass=None,
     )
     try:
-        found = read_label(outcome.answer.text, labels, outcome.answer.finish, reader=reader)
+        found = read_answer(outcome.answer, labels, reader=reader)
     except ReaderFailed as error:
         return replace(blank, kind="error", reason=error.kind, message=str(error))
     kind: OutcomeKind

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.comparison.margin import Margin
     from pytest_llmclf.engine import AskingPolicy
     from pytest_llmclf.gate import Gate
+    from pytest_llmclf.thinking import Think
 
 DEFAULT_SEED = 20
 """Any fixed number does; samples and orders must be the same for everybody."""
@@ -55,6 +56,7 @@ class Settings:
         picture_bytes: How much of the page pictures may take; 0: it has none.
         summary: Where the summary in Markdown goes besides the run's folder, or ``None``.
         parquet: Whether outcomes are written as Parquet, too.
+        think: What is said about thinking instead of what evaluations say; ``None``: nothing.
     """
 
     root: Path
@@ -81,6 +83,7 @@ class Settings:
     summary: Path | None = None
     parquet: bool = False
     allow_clear_key: frozenset[str] = frozenset()
+    think: Think | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins, without anything private."""
@@ -100,6 +103,7 @@ class Settings:
             "inconclusive": self.inconclusive,
             "stop_early": self.stop_early,
             "repeats": self.repeats,
+            "think": self.think,
             "tolerance": None if self.tolerance is None else str(self.tolerance),
             "margin": None if self.margin is None else str(self.margin),
         }

@@ -1,8 +1,9 @@
 """What earlier versions put into a store and should not have, taken out when it is opened.
 
 Passwords of servers stood in the endpoint keys, and errors that gateways sent with HTTP 200 were
-taken for answers. Done once a file; what it was done to is noted in the file's application id,
-which no earlier version looks at.
+taken for answers. Answers of models that think were kept without their thinking, and are asked for
+without it now. Each is done once a file; how far it is mended is noted in the file's application
+id, which no earlier version looks at.
 """
 
 from __future__ import annotations
@@ -10,18 +11,24 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.backends.way import mended
 
-MENDED: Final = 0x6C6C_6D01
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WITHOUT_ERRORS: Final = 0x6C6C_6D01
+"""Application id of a store from which passwords and errors were taken."""
+MENDED: Final = 0x6C6C_6D02
 """Application id of a store that was mended; its last byte is raised where there is more to do."""
 
 
 def mend(connection: sqlite3.Connection) -> None:
     """Mend a store that was not yet; one that is in use or cannot be written is left for later."""
-    if connection.execute("PRAGMA application_id").fetchone()[0] == MENDED:
+    state = connection.execute("PRAGMA application_id").fetchone()[0]
+    if state == MENDED:
         return
     try:
         # What is overwritten must not stay in the free pages of the file, nor in its journal.
@@ -30,7 +37,9 @@ def mend(connection: sqlite3.Connection) -> None:
     except sqlite3.OperationalError:
         return
     try:
-        changed = _mend_endpoints(connection) + _drop_errors(connection)
+        changed = _drop(connection, _thought_unseen)
+        if state != WITHOUT_ERRORS:
+            changed += _mend_endpoints(connection) + _drop(connection, _may_be_an_error)
         connection.execute(f"PRAGMA application_id = {MENDED}")
         connection.execute("COMMIT")
     except sqlite3.OperationalError:
@@ -57,26 +66,37 @@ def _mend_endpoints(connection: sqlite3.Connection) -> int:
     return changed
 
 
-def _drop_errors(connection: sqlite3.Connection) -> int:
-    """Forget what may be an error, so that it is asked about anew; how many answers that were."""
+def _drop(connection: sqlite3.Connection, doubted: Callable[[str, Answer], bool]) -> int:
+    """Forget doubtful answers, so that they are asked for anew; how many that were."""
     doubtful = [
         (digest,)
         for digest, model, answer in connection.execute("SELECT digest, model, answer FROM answers")
-        if _may_be_an_error(str(model), answer)
+        if (found := _readable(answer)) is not None and doubted(str(model), found)
     ]
     connection.executemany("DELETE FROM answers WHERE digest = ?", doubtful)
     return len(doubtful)
 
 
-def _may_be_an_error(model: str, stored: str) -> bool:
+def _readable(stored: str) -> Answer | None:
+    try:
+        return Answer.from_json(json.loads(stored))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # whoever looks it up says so
+
+
+def _thought_unseen(model: str, answer: Answer) -> bool:
+    """Whether a model may have thought that is told not to by now, under the same digest.
+
+    Ollama says beforehand which models think, so that the digest tells their answers apart.
+    """
+    return not model.startswith("ollama:") and (answer.thought or not answer.text.strip())
+
+
+def _may_be_an_error(model: str, answer: Answer) -> bool:
     """Whether an answer bears the marks of an error: broken off, or without a count of tokens.
 
     Sound servers count what they wrote, and gateways that pass an error on do not.
     """
-    try:
-        answer = Answer.from_json(json.loads(stored))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return False  # whoever looks it up says so
     if model.startswith("openai:"):
         return answer.finish == "other" or answer.answer_tokens is None
     return model.startswith("ollama:") and answer.finish == "other" and answer.answer_tokens is None

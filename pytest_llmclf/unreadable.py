@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pytest_llmclf.report import Report
 
+_THINK_OFF: Final = "turn thinking off, Evaluation(think=False) or --llmclf-think off; where that "
 _ONE_LABEL: Final = 'have the server force one of the labels, Evaluation(answer="enum"), or ask '
 _ONE_LABEL_END: Final = "in the prompt for a label and nothing else"
 REMEDIES: Final[dict[str, str]] = {
-    "empty": "ask the model by hand whether it answers at all, and raise num_predict where it "
-    "thinks before it answers",
+    "empty": "ask the model by hand whether it answers at all",
     "refusal": "word the prompt so that the model does not decline",
     "several-labels": _ONE_LABEL + _ONE_LABEL_END,
     "outside-the-list": _ONE_LABEL + _ONE_LABEL_END,
     "cut-off": "raise num_predict in the Modelfile or in Evaluation(options=...)",
+    "cut-off-in-thinking": _THINK_OFF
+    + "does not help, raise num_predict until thinking and answer fit",
+    "thinking-only": _THINK_OFF
+    + "does not help, see in the page whether the answer stands in the thinking, which is never "
+    "read: the server's template for this model is at fault then",
 }
 """By the reason why an answer names no label, `outcome.UnparsedReason`."""
 

@@ -17,6 +17,7 @@ from pytest_llmclf.backends.llamacpp import LlamaCppBackend, embedded_pair, file
 from pytest_llmclf.backends.ollama_derive import full_name, is_gguf
 from pytest_llmclf.backends.ollama_errors import START_REMEDY
 from pytest_llmclf.backends.openai import OpenAIBackend, nothing_refused
+from pytest_llmclf.backends.openai_thinking import OpenAIThinking
 from pytest_llmclf.backends.pool import Pool
 from pytest_llmclf.backends.replay import ReplayBackend
 from pytest_llmclf.backends.spec import EMBEDDED, ModelSpec
@@ -220,6 +221,7 @@ class Connections:
         self._lock = threading.Lock()
         self._backends: list[Backend] = []
         self._refused: dict[str, RefusedFields] = {}
+        self._thinking: dict[str, OpenAIThinking] = {}
 
     def connect(self, spec: ModelSpec, modelfile: Modelfile) -> Backend:
         """A new backend for a model; close it, or close them all at the end.
@@ -259,6 +261,7 @@ class Connections:
                     timeout_s=self._settings.timeout_s,
                     notes=_template_note(modelfile),
                     refused=self._refused_by(spec),
+                    thinking=self._thinking_of(spec),
                 )
                 return Pool([(server.netloc, server)])
             case "llamacpp":
@@ -274,6 +277,12 @@ class Connections:
         """What a model's server is known to refuse: learnt once for all evaluations of a run."""
         with self._lock:
             return self._refused.setdefault(str(spec), nothing_refused())
+
+    def _thinking_of(self, spec: ModelSpec) -> OpenAIThinking:
+        """What is known of how a model thinks: learnt once for all evaluations of a run."""
+        with self._lock:
+            new = OpenAIThinking(spec.name, parse_address(spec.address).netloc)
+            return self._thinking.setdefault(str(spec), new)
 
     def _ollama(self, spec: ModelSpec, modelfile: Modelfile) -> Backend:
         settings = self._settings

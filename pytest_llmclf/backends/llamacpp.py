@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.backends.llama_binary import build_of
 from pytest_llmclf.backends.llama_server import LlamaServer, LlamaServers, ServerPlan
 from pytest_llmclf.backends.openai import OpenAIBackend
+from pytest_llmclf.backends.openai_thinking import OpenAIThinking
 from pytest_llmclf.errors import (
     ModelMissing,
     RequestRejected,
@@ -159,6 +160,7 @@ class LlamaCppBackend:
             _Seat(server=servers.acquire(replace(self._plan, copy=copy)))
             for copy in range(max(1, copies))
         ]
+        self._thinking = OpenAIThinking(pair.name, "llama-server")
         self._lock = threading.Lock()
         self._retired: list[OpenAIBackend] = []
         self._identity: ModelIdentity | None = None
@@ -167,6 +169,11 @@ class LlamaCppBackend:
     def in_flight(self) -> int:
         """Twice the slots: with no more requests than slots a server idles between answers."""
         return 2 * self._plan.parallel * max(1, len(self._seats))
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What was learnt about thinking."""
+        return self._thinking.notices
 
     def identify(self) -> ModelIdentity:
         """Who answers; starts the server only where its program does not tell its build.
@@ -244,6 +251,7 @@ class LlamaCppBackend:
                 timeout_s=self._timeout_s,
                 slots=self._plan.parallel,
                 api_key=server.key,
+                thinking=self._thinking,
             )
             seat.speaker = address, speaker
             return speaker

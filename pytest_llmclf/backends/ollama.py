@@ -21,9 +21,10 @@ from pytest_llmclf.backends.ollama_derive import (
     remote_host,
 )
 from pytest_llmclf.backends.ollama_status import open_wire, require_here, status_of
+from pytest_llmclf.backends.ollama_thinking import OllamaThinking
 from pytest_llmclf.backends.wire import CONNECT_TIMEOUT_S
 from pytest_llmclf.outcome import shorten
-from pytest_llmclf.request import BASE_DIGEST, MODELS_OWN_SYSTEM, ModelIdentity
+from pytest_llmclf.request import BASE_DIGEST, MODELS_OWN_SYSTEM, THINKS, ModelIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -90,6 +91,7 @@ class OllamaBackend:
         self._refused: errors.RemoteRefused | None = None
         self._notices: list[str] = []
         self._base = BaseWatch()
+        self._thinking = OllamaThinking(self._model, f"Ollama at {address.netloc}")
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -123,20 +125,27 @@ class OllamaBackend:
             raise self._refused
         while True:
             wire, derived, identity = self._prepared()
+            think, without = self._thinking.field(request, identity)
             try:
-                answer = self._asked(wire, derived, request)
+                answer = self._asked(wire, derived, request, think)
+            except errors.CannotThink:
+                if not self._thinking.is_refused(think, request):
+                    raise
             except errors.ModelMissing:
                 if not self._made_good(derived, identity):
                     raise
             else:
                 self._look_at_base(wire, derived)
-                return answer
+                return replace(answer, asked_without=without) if without else answer
 
-    def _asked(self, wire: Wire, derived: Derived, request: Request) -> Answer:
+    def _asked(
+        self, wire: Wire, derived: Derived, request: Request, think: Mapping[str, Any]
+    ) -> Answer:
         content: dict[str, Any] = {
             "model": derived.name,
             "messages": self._messages(request),
             "stream": False,
+            **think,
         }
         if request.answer_schema:
             content["format"] = dict(request.answer_schema)
@@ -288,6 +297,7 @@ class OllamaBackend:
                 "address": self._address.netloc,
                 **({"run by": derived.remote} if derived.remote else {}),
                 **({MODELS_OWN_SYSTEM: derived.own_system} if derived.own_system else {}),
+                **({THINKS: derived.thinks} if derived.thinks else {}),
             },
         )
 
@@ -324,7 +334,8 @@ class OllamaBackend:
     def _answer(self, told: Any, wall_s: float) -> Answer:
         where = f"Ollama at {self._address.netloc}"
         try:
-            reason, text = told.get("done_reason"), told["message"].get("content")
+            reason, message = told.get("done_reason"), told["message"]
+            text, thinking = message.get("content"), message.get("thinking")
             if not isinstance(text, str | None):
                 raise TypeError("the answer is no text")
         except said.MISREAD as error:
@@ -350,6 +361,7 @@ class OllamaBackend:
             finish = "stop" if reason == "stop" else "length"
         return Answer(
             text=text or "",
+            thinking=thinking if isinstance(thinking, str) else "",
             finish=finish,
             prompt_tokens=said.count(told.get("prompt_eval_count")),
             answer_tokens=said.count(told.get("eval_count")),

@@ -18,6 +18,7 @@ from pytest_llmclf import errors
 from pytest_llmclf.backends import ollama_errors, said, transport
 from pytest_llmclf.backends.ollama_files import by_file_name, file_digest, require_gguf
 from pytest_llmclf.backends.ollama_verify import differences
+from pytest_llmclf.request import thinks_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +49,8 @@ class Derived:
         base_digest: Content digest of that model, with adapters and projectors added to it.
         remote: The machine that the server passes questions on to; empty where it answers itself.
         own_system: SYSTEM text that it has of that model, the Modelfile having none; else empty.
+        thinks: What it can be told about thinking, in words, as `request.thinks_text` writes it;
+            empty where the server does not say that it can think.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Derived:
     base_digest: str
     remote: str = ""
     own_system: str = ""
+    thinks: str = ""
 
 
 def full_name(name: str) -> str:
@@ -143,6 +147,7 @@ class Deriver:
             base_digest=base_digest,
             remote=remote_host(shown),
             own_system=str(own or ""),
+            thinks=_thinks(shown),
         )
 
     def digest_of(self, name: str) -> str:
@@ -326,6 +331,19 @@ class Deriver:
                 remedy=f"run `ollama rm {name}`; it is made anew on the next run",
             )
         return shown
+
+
+def _thinks(shown: Mapping[str, Any]) -> str:
+    """What a model can be told about thinking, as its facts tell; empty: it cannot think.
+
+    Older servers only say that it can; newer ones list the values that they take.
+    """
+    able = shown.get("capabilities")
+    if not isinstance(able, list) or "thinking" not in able:
+        return ""
+    told = shown.get("thinking")
+    values = told.get("values") if isinstance(told, dict) else None
+    return thinks_text(values if isinstance(values, list) else ())
 
 
 def remote_host(told: Mapping[str, Any]) -> str:

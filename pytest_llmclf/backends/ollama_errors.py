@@ -57,6 +57,11 @@ OLLAMA_RULES: tuple[Rule, ...] = (
         "the answer format is no JSON schema that the server understands",
     ),
     Rule(
+        r"does not support thinking|invalid think value|think value",
+        errors.CannotThink,
+        "leave thinking off: Evaluation(think=False) or --llmclf-think off",
+    ),
+    Rule(
         r"top_logprobs must be",
         errors.RequestRejected,
         "ask for at most 20 alternatives a token",

@@ -14,6 +14,13 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmclf import errors
 from pytest_llmclf.answer import Answer, Finish
 from pytest_llmclf.backends import http_errors, said
+from pytest_llmclf.backends.openai_thinking import (
+    THINK_WORD,
+    OpenAIThinking,
+    fields_of_thinking,
+    is_thought,
+    thought_in,
+)
 from pytest_llmclf.backends.refused_fields import RefusedFields
 from pytest_llmclf.backends.wire import Wire
 from pytest_llmclf.outcome import shorten
@@ -53,7 +60,7 @@ _NO_LIST = frozenset({404, 405, 501})
 def nothing_refused() -> RefusedFields:
     """What is known of a server of this protocol before it is asked: it takes every field."""
     return RefusedFields(
-        words=_SAID_AS,
+        words={**_SAID_AS, **fields_of_thinking()},
         other_names={"max_tokens": "max_completion_tokens"},
         together=[("logprobs", "top_logprobs")],
         # An answer in another form than the prompt asks for is no answer to it.
@@ -74,6 +81,7 @@ class OpenAIBackend:
         api_key: Key to send; ``None`` takes it from the environment, empty sends none.
         notes: Further facts for `ModelIdentity.details`.
         refused: Fields that this server is known not to take; shared by all that ask it.
+        thinking: What is known of how the model thinks; ``None``: nothing yet.
 
     Raises:
         RemoteRefused: The server is not on this machine and not allowed.
@@ -91,6 +99,7 @@ class OpenAIBackend:
         api_key: str | None = None,
         notes: Mapping[str, str] | None = None,
         refused: RefusedFields | None = None,
+        thinking: OpenAIThinking | None = None,
     ) -> None:
         address.require_allowed(allow_remote)
         self._model = model
@@ -102,6 +111,7 @@ class OpenAIBackend:
         self._key = key_from_environment() if api_key is None else api_key
         self._notes = dict(notes or {})
         self._refused = refused or nothing_refused()
+        self._thinking = thinking or OpenAIThinking(model, address.netloc)
         self._lock = threading.Lock()
         self._wire: Wire | None = None
         self._identity: ModelIdentity | None = None
@@ -114,6 +124,11 @@ class OpenAIBackend:
     def in_flight(self) -> int:
         """Twice the slots: with no more requests than slots a server idles between answers."""
         return 2 * self._slots
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What was learnt about thinking."""
+        return self._thinking.notices
 
     @property
     def netloc(self) -> str:
@@ -158,14 +173,27 @@ class OpenAIBackend:
             BackendError: There is no answer.
         """
         body = chat_body(self._model, request)
+        silent = False
         while True:
-            sent, without = self._refused.fitted(body)
+            about = {} if silent else self._thinking.fields(request)
+            sent, without = self._refused.fitted({**body, **about})
+            about = {name: sent[name] for name in about if name in sent}
             started = time.perf_counter()
             status, told = self._send("POST", "chat/completions", sent)
-            # Each refusal leaves something out, so this comes to an end.
-            if not self._refused.learn(status, told, sent):
+            # Each refusal leaves something out or tries another word, so this comes to an end.
+            if self._thinking.tries_another_word(status, told, about) or self._refused.learn(
+                status, told, sent
+            ):
+                continue
+            if self._thinking.may_be_refused(status, about):
+                silent = True
+                continue
+            answer = self._answer(self._read(status, told), time.perf_counter() - started)
+            if silent:
+                self._refused.leave_out(self._thinking.fields(request))
+                without = (*without, THINK_WORD)
+            if not self._thinking.wants_again(about, request, answer, self._refused):
                 break
-        answer = self._answer(self._read(status, told), time.perf_counter() - started)
         return self._opened().redactor.answer(replace(answer, asked_without=without))
 
     def get(self, path: str) -> Any:
@@ -270,6 +298,10 @@ class OpenAIBackend:
             usage = _dict(data.get("usage"))
             return Answer(
                 text=_text(message),
+                thinking=thought_in(message),
+                thinking_tokens=said.count(
+                    _dict(usage.get("completion_tokens_details")).get("reasoning_tokens")
+                ),
                 finish=_finish(choice.get("finish_reason")),
                 prompt_tokens=said.count(usage.get("prompt_tokens")),
                 answer_tokens=said.count(usage.get("completion_tokens")),
@@ -337,7 +369,7 @@ def chat_body(model: str, request: Request) -> dict[str, Any]:
 def _text(message: Mapping[str, Any]) -> str:
     content = message.get("content")
     if isinstance(content, list):
-        content = "".join(part.get("text", "") for part in content)
+        content = "".join(part.get("text", "") for part in content if not is_thought(part))
     if content is None:
         # Hosted models put a refusal beside the content; it is what the model said.
         content = message.get("refusal") or ""

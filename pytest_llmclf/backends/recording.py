@@ -126,6 +126,7 @@ def asked_the_same(asked: Mapping[str, Any], told: Instructions) -> bool:
         and asked.get("prompt") == told.prompt
         and asked.get("examples") == [list(turn) for turn in told.turns]
         and asked.get("top_logprobs") == told.top_logprobs
+        and asked.get("think") == told.think
         and (asked.get("answer_schema") is None) == (told.answer == "text")
         and isinstance(repeat, int)
         and asked.get("options") == told.options_of(repeat)

@@ -94,15 +94,17 @@ class Redactor:
 
     def answer(self, answer: Answer) -> Answer:
         """An answer without secrets; without its tokens where they would spell one."""
-        hidden = self.text(answer.text)
+        hidden, thought = self.text(answer.text), self.text(answer.thinking)
         tokens = answer.logprobs
         if tokens is not None:
             spelt = "".join(token.token for token in tokens)
-            if hidden != answer.text or self.text(spelt) != spelt:
+            changed = (hidden, thought) != (answer.text, answer.thinking)
+            if changed or self.text(spelt) != spelt:
                 tokens = None
-        if hidden == answer.text and tokens is answer.logprobs:
+        same = (hidden, thought) == (answer.text, answer.thinking)
+        if same and tokens is answer.logprobs:
             return answer
-        return replace(answer, text=hidden, logprobs=tokens)
+        return replace(answer, text=hidden, thinking=thought, logprobs=tokens)
 
     def _replaced(self, text: str) -> str:
         for secret in self._spellings:

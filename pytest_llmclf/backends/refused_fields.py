@@ -98,6 +98,11 @@ class RefusedFields:
             self._refused |= found
         return bool(found)
 
+    def leave_out(self, fields: Collection[str]) -> None:
+        """Note fields that were found to be refused though no error named them."""
+        with self._lock:
+            self._refused |= frozenset(fields)
+
     def word(self, field: str) -> str:
         """What the user calls a field."""
         return self._words.get(field, field)

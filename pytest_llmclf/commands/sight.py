@@ -13,7 +13,7 @@ from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.label import Label, LabelSet
 from pytest_llmclf.outcome import shorten
 from pytest_llmclf.prompt import compose
-from pytest_llmclf.readers import read_label
+from pytest_llmclf.readers import read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +116,7 @@ def examine(model: Connected) -> list[Shown]:
             Shown(
                 expected=expected,
                 said=answer.text,
-                read=read_label(answer.text, exam.labels, answer.finish).label,
+                read=read_answer(answer, exam.labels).label,
                 seconds=answer.wall_s or 0.0,
             )
         )

@@ -326,7 +326,9 @@ def _unparsed(report: Report) -> Iterator[UnparsedKind]:
         kinds[one.reason or "unknown"].append(one)
     for reason in sorted(kinds, key=lambda reason: (-len(kinds[reason]), reason)):
         found = kinds[reason]
-        texts = dict.fromkeys(one.answer.text for one in found if one.answer is not None)
+        texts = dict.fromkeys(
+            one.answer.text or one.answer.thinking for one in found if one.answer is not None
+        )
         yield UnparsedKind(
             reason=reason,
             count=len(found),

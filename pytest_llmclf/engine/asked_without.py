@@ -1,4 +1,4 @@
-"""What answers were asked without, since their server refused it: said of each word once.
+"""What answers were asked without, or give without being asked: said of each once.
 
 It is read from the answers and not from the server, so that it is said of known answers and of
 recorded ones, too. A question has the same digest whether or not all of it could be asked.
@@ -20,20 +20,27 @@ _MEANS: Final = {
     "next run",
     "top_logprobs": "the confidence of its answers is unknown",
     "num_predict": "how long an answer may be is the server's choice",
+    "think": "it thinks as it likes: what it thinks takes time and tokens, which num_predict limits",
     "stop": "answers end where the model ends them",
 }
 _OTHERWISE: Final = "the server's own setting is in force, which may give other answers"
 
 
 class AskedWithout:
-    """The words that answers of each assignment were asked without. Thread-safe."""
+    """What the answers of each assignment were asked without, and unasked thinking. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._words: dict[tuple[str, str], dict[str, None]] = {}
+        self._thinking: dict[tuple[str, str], None] = {}
 
     def note(self, assignment: Assignment, answer: Answer) -> None:
-        """Note what an answer was asked without."""
+        """Note what an answer was asked without, and whether it thought though it need not."""
+        if answer.thought and "think" not in answer.asked_without:
+            unasked = not assignment.instructions.think
+            if unasked and assignment.key not in self._thinking:
+                with self._lock:
+                    self._thinking[assignment.key] = None
         if answer.asked_without:
             with self._lock:
                 words = self._words.setdefault(assignment.key, {})
@@ -42,9 +49,24 @@ class AskedWithout:
     def notices(self, assignment: Assignment | None = None) -> tuple[str, ...]:
         """A sentence a word, on an assignment or on all."""
         with self._lock:
-            keys = list(self._words) if assignment is None else [assignment.key]
+            known = dict.fromkeys((*self._words, *self._thinking))
+            keys = list(known) if assignment is None else [assignment.key]
             told = [(key[1], word) for key in keys for word in self._words.get(key, ())]
-        return tuple(without_sentence(model, word) for model, word in dict.fromkeys(told))
+            thinking = [key for key in keys if key in self._thinking]
+        sentences = [without_sentence(model, word) for model, word in dict.fromkeys(told)]
+        sentences += [
+            unasked_sentence(model) for model in dict.fromkeys(key[1] for key in thinking)
+        ]
+        return tuple(sentences)
+
+
+def unasked_sentence(model: str) -> str:
+    """That a model thinks though it was to answer at once."""
+    return (
+        f"{model} thinks before it answers though no thinking was wished, since its server or its "
+        "template does not heed that: what it thinks is kept apart, and takes time and tokens, "
+        "which num_predict limits"
+    )
 
 
 def without_sentence(model: str, word: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.gate import Gate
     from pytest_llmclf.plugin.run import Run
     from pytest_llmclf.settings import Inconclusive, Settings
+    from pytest_llmclf.thinking import Think
 
 HOME_FOLDER = ".llmclf"
 
@@ -81,6 +82,11 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--llmclf-strict", action="store_true", dest="llmclf_strict", default=False,
         help="a misclassified or unparsed picture fails its test",
+    )  # fmt: skip
+    add(
+        "--llmclf-think", dest="llmclf_think", metavar="HOW", default=None,
+        help="whether models are to think before they answer, whatever evaluations say: off, on, "
+        "low, medium or high (default: off where the server can be told; also: ini llmclf_think)",
     )  # fmt: skip
     add(
         "--llmclf-record", dest="llmclf_record", metavar="FILE", default=None,
@@ -162,6 +168,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("llmclf_inconclusive", "what an undecided gate does: fail or allow", default="")
     parser.addini("llmclf_margin", "loss of accuracy that a baseline must exclude", default="")
     parser.addini("llmclf_tolerance", "largest net loss against a baseline", default="")
+    parser.addini("llmclf_think", "whether models are to think: off, on, low ...", default="")
     parser.addini("llmclf_server_wait", "minutes that a server is waited for", default="")
     parser.addini("llmclf_allow_remote", "hosts that images may be sent to", "linelist", [])
     parser.addini(
@@ -184,6 +191,8 @@ def check_options(config: pytest.Config) -> None:
         _parse_tolerance("--llmclf-tolerance", option.llmclf_tolerance)
     if option.llmclf_margin is not None:
         _parse_margin("--llmclf-margin", option.llmclf_margin)
+    if option.llmclf_think is not None:
+        _parse_think("--llmclf-think", option.llmclf_think)
     if option.llmclf_stop_error is not None and not option.llmclf_stop_early:
         raise pytest.UsageError("--llmclf-stop-error has no effect without --llmclf-stop-early")
     if option.llmclf_parquet:
@@ -309,7 +318,25 @@ def read_settings(config: pytest.Config) -> Settings:
         picture_bytes=0 if option.llmclf_no_pictures else round(option.llmclf_picture_budget * 1e6),
         summary=None if option.llmclf_summary is None else _absolute(config, option.llmclf_summary),
         parquet=option.llmclf_parquet,
+        think=_think(config),
     )
+
+
+def _think(config: pytest.Config) -> Think | None:
+    said: str = config.getini("llmclf_think")
+    if config.option.llmclf_think is not None:
+        return _parse_think("--llmclf-think", config.option.llmclf_think)
+    return _parse_think("ini llmclf_think", said) if said else None
+
+
+def _parse_think(place: str, text: str) -> Think:
+    from pytest_llmclf.errors import SettingsError
+    from pytest_llmclf.thinking import parse_think
+
+    try:
+        return parse_think(text)
+    except SettingsError as error:
+        raise pytest.UsageError(f"{place}: {error}") from error
 
 
 def _server_wait_s(config: pytest.Config) -> float:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias, get_args
 
+from pytest_llmclf.answer import Answer
 from pytest_llmclf.errors import BackendError, SettingsError, nearest
 from pytest_llmclf.outcome import UnparsedReason
 from pytest_llmclf.readers.named import read_contained, read_first, read_last
 from pytest_llmclf.readers.reader import LONGEST_ANSWER, STRICT, LabelOrReason, Reader
 from pytest_llmclf.readers.strict import read_strictly
-from pytest_llmclf.readers.thinking import Split, split_thinking
+from pytest_llmclf.thinking import Split, split_thinking
 
 if TYPE_CHECKING:
     from pytest_llmclf.answer import Finish
@@ -30,6 +31,7 @@ __all__ = [
     "ReaderFunction",
     "Split",
     "check_reader",
+    "read_answer",
     "read_label",
     "reader_name",
     "split_thinking",
@@ -80,19 +82,14 @@ def reader_name(reader: str | ReaderFunction) -> str:
     return f"{module}:{name}"
 
 
-def read_label(
-    text: str,
-    labels: LabelSet,
-    finish: Finish = "stop",
-    *,
-    reader: str | ReaderFunction = STRICT,
+def read_answer(
+    answer: Answer, labels: LabelSet, *, reader: str | ReaderFunction = STRICT
 ) -> LabelOrReason:
-    """Read the label that an answer names. Thinking in the text is taken out first.
+    """Read the label that an answer names; its thinking is never read.
 
     Args:
-        text: The model's answer.
+        answer: What came back from the model.
         labels: What it may name.
-        finish: Why the answer ended.
         reader: Name of one of `READERS`, or a function of text and label names that gives back a
             label (or one of its spellings), a reason such as ``refusal``, or ``None`` for an
             answer outside of the list.
@@ -100,12 +97,33 @@ def read_label(
     Raises:
         ReaderFailed: The function raised, or gave back something else.
     """
-    split = split_thinking(text)
-    if split.thinking and not split.closed and not split.answer:
-        return LabelOrReason(label=None, reason="cut-off" if finish == "length" else "empty")
+    if answer.thought and not answer.text.strip():
+        cut = answer.finish == "length"
+        return LabelOrReason(label=None, reason="cut-off-in-thinking" if cut else "thinking-only")
     if isinstance(reader, str):
-        return READERS[reader](split.answer, labels, finish)
-    return _by_function(split.answer, labels, reader)
+        return READERS[reader](answer.text, labels, answer.finish)
+    return _by_function(answer.text, labels, reader)
+
+
+def read_label(
+    text: str,
+    labels: LabelSet,
+    finish: Finish = "stop",
+    *,
+    reader: str | ReaderFunction = STRICT,
+) -> LabelOrReason:
+    """Read the label that a text names which a model wrote.
+
+    Args:
+        text: What the model wrote, thinking perhaps included.
+        labels: What it may name.
+        finish: Why the answer ended.
+        reader: As for `read_answer`.
+
+    Raises:
+        ReaderFailed: As for `read_answer`.
+    """
+    return read_answer(Answer(text=text, finish=finish), labels, reader=reader)
 
 
 def _by_function(text: str, labels: LabelSet, reader: ReaderFunction) -> LabelOrReason:

@@ -21,7 +21,7 @@ class UnreadAnswer:
     """One answer and the images that it was given to.
 
     Attributes:
-        text: As it was given first.
+        text: As it was given first; the thinking where there is nothing else.
         reason: Why no label was read.
         cases: The images, in order.
     """
@@ -42,15 +42,20 @@ def unread_answers(outcomes: Iterable[Outcome]) -> tuple[UnreadAnswer, ...]:
     found: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.kind == "unparsed":
-            text = "" if outcome.answer is None else outcome.answer.text
+            text = _shown(outcome)
             key = (outcome.reason or "", normalise(text[:_LOOKED_AT]))
             found.setdefault(key, []).append(outcome)
     answers = (
         UnreadAnswer(
-            text="" if same[0].answer is None else same[0].answer.text,
+            text=_shown(same[0]),
             reason=reason,
             cases=tuple(outcome.case for outcome in same),
         )
         for (reason, _), same in found.items()
     )
     return tuple(sorted(answers, key=lambda answer: -len(answer.cases)))
+
+
+def _shown(outcome: Outcome) -> str:
+    answer = outcome.answer
+    return "" if answer is None else answer.text or answer.thinking

@@ -51,6 +51,7 @@ _EXAMPLE_IN: Final[Mapping[Standing, str]] = {
     "turns": "the MESSAGE turns: show answers of all labels, or take them out",
     "base": "the base model's own SYSTEM text: write one of your own",
 }
+_THINK_OFF: Final = "turn thinking off with think=False in the evaluation or --llmclf-think off"
 _UNPARSED: Final = {
     "refusal": (
         "refuse or cannot tell",
@@ -67,6 +68,14 @@ _UNPARSED: Final = {
     "empty": (
         "are empty",
         "check that the model's template takes pictures, and raise num_ctx in the Modelfile",
+    ),
+    "cut-off-in-thinking": (
+        "are only thinking, cut off at the token limit",
+        f"{_THINK_OFF}, or raise num_predict until thinking and answer fit",
+    ),
+    "thinking-only": (
+        "are only thinking, which ended by itself; it may hold the answer, and is not read",
+        f"{_THINK_OFF}, or update the server: its template for this model may be at fault",
     ),
     "cut-off": (
         "are cut off at the token limit",

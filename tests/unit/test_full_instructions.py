@@ -24,6 +24,7 @@ WHOLE = Instructions(
     options={"temperature": 1.5, "seed": 7, "stop": ["a", "b"]},
     top_logprobs=5,
     template="{{ .Prompt }}",
+    think="low",
 )
 CHANGES: list[dict[str, Any]] = [
     {"system": None},
@@ -40,6 +41,8 @@ CHANGES: list[dict[str, Any]] = [
     {"template": None},
     {"template": "{{ .System }}"},
     {"reader": "lenient"},
+    {"think": None},
+    {"think": False},
 ]
 texts = st.text(max_size=30)
 anything = st.builds(
@@ -52,6 +55,7 @@ anything = st.builds(
     options=st.dictionaries(texts, texts | st.integers() | st.booleans(), max_size=2),
     top_logprobs=st.integers(0, 20),
     template=st.none() | texts,
+    think=st.sampled_from([None, True, False, "low", "medium", "high"]),
 )
 
 
@@ -92,8 +96,15 @@ def test_a_prompt_cannot_pose_as_another_part(text: str) -> None:
     heads = [line for line in told.lines() if line and not line.startswith(" ")]
     assert [head.split(" ")[0] for head in heads] == [
         "system:", "turn", "turn", "prompt:", "template:", "answer:", "option", "option", "option",
-        "top_logprobs:", "reader:",
+        "top_logprobs:", "reader:", "thinking:",
     ]  # fmt: skip
+
+
+def test_saying_nothing_about_thinking_is_what_earlier_versions_did() -> None:
+    """Their digests, and those of committed predictions, stay the same."""
+    silent = replace(WHOLE, think=None)
+    assert "think" not in silent.to_json()
+    assert Instructions.from_json(silent.to_json()) == silent
 
 
 def test_what_a_later_version_says_more_is_not_dropped() -> None:
@@ -106,6 +117,7 @@ def test_what_a_later_version_says_more_is_not_dropped() -> None:
     [
         ("system", 1), ("turns", [["user"]]), ("turns", "x"), ("labels", [{"name": 1}]),
         ("answer", "poem"), ("options", []), ("top_logprobs", -1), ("reader", None),
+        ("think", "max"), ("think", 1),
     ],
 )  # fmt: skip
 def test_damage_is_refused(name: str, value: object) -> None:
@@ -113,6 +125,8 @@ def test_damage_is_refused(name: str, value: object) -> None:
     data = {**WHOLE.to_json(), name: value}
     with pytest.raises((ValueError, KeyError)):
         Instructions.from_json(data)
+    if name == "think":  # said by later versions only
+        return
     del data[name]
     with pytest.raises(ValueError, match=name):
         Instructions.from_json(data)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.request import ModelIdentity, Request
+from pytest_llmclf.request import THINKS, ModelIdentity, Request, thinks_text
 
 WHO = ModelIdentity(backend="ollama", name="llava:7b", digest="sha256:1", server="ollama 1")
 ASKED = Request(
@@ -32,6 +32,7 @@ CHANGES: dict[str, list[Any]] = {
     "top_logprobs": [1],
     "repeat": [1],
     "known_sha256": ["0" * 64],
+    "think": [True, "low"],
 }
 
 
@@ -87,6 +88,51 @@ def test_the_digest_is_the_same_for_ever() -> None:
     """Stored answers and recordings depend on it; change `DIGEST_FORMAT` with it."""
     known = "2fbde1ea7ffb83f2a6e98708cca07fa8695b93ccdbea6a19812f4246dfc239ea"
     assert ASKED.digest(WHO) == known
+
+
+def thinker(values: str, backend: str = "ollama") -> ModelIdentity:
+    return replace(WHO, backend=backend, details={THINKS: values})
+
+
+@pytest.mark.parametrize(
+    ("who", "wished", "told"),
+    [
+        # A model that cannot think, by what its server says, is told nothing it does not need.
+        (WHO, None, None),
+        (WHO, False, None),
+        (WHO, True, True),
+        # One that can is told not to, or to think as little as it can.
+        (thinker("off, on"), None, False),
+        (thinker("off, on"), False, False),
+        (thinker("off, on"), "high", "high"),
+        (thinker("low, medium, high"), None, "low"),
+        (thinker("can think"), None, False),
+        # Where the server does not say, nothing is said that nobody wished.
+        (replace(WHO, backend="openai"), None, None),
+        (replace(WHO, backend="openai"), False, False),
+    ],
+)
+def test_what_is_said_about_thinking(who: ModelIdentity, wished: Any, told: Any) -> None:
+    """Only what is said is in the digest: answers that were given to nothing said stay known."""
+    request = replace(ASKED, think=wished)
+    assert request.told_think(who) == told
+    untold = replace(who, details={})
+    same = request.digest(who) == ASKED.digest(untold)
+    assert same == (told is None)
+
+
+def test_thinking_told_otherwise_is_another_request() -> None:
+    """Off, on and each level differ."""
+    who = replace(WHO, backend="openai")
+    wishes: list[Any] = [None, False, True, "low", "medium", "high"]
+    assert len({replace(ASKED, think=wish).digest(who) for wish in wishes}) == len(wishes)
+
+
+@pytest.mark.parametrize("values", [(), (False, True), ("low", "high"), (True, "medium", "max")])
+def test_what_a_model_can_be_told_survives_a_file(values: tuple[Any, ...]) -> None:
+    """It is a text among the details of the identity; values that nobody knows are left out."""
+    who = replace(WHO, details={THINKS: thinks_text(values)})
+    assert who.thinks == tuple(value for value in values if value != "max")
 
 
 @given(st.text(), st.text())

@@ -15,6 +15,7 @@ from pytest_llmclf.render import numbers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_llmclf.answer import Answer
     from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.report import Report
 
@@ -66,12 +67,14 @@ def case_columns(
         "reason": [texts.place(outcome.reason) for outcome in outcomes],
         "message": [texts.cut(outcome.message, longest) for outcome in outcomes],
         "answer": [NONE if one is None else texts.cut(one.text, longest) for one in answers],
+        "thinking": [_thinking(one, texts, longest) for one in answers],
         "signs": [NONE if one is None else len(one.text) for one in answers],
         "wall": [None if one is None else _seconds(one.wall_s) for one in answers],
         "server": [None if one is None else _seconds(one.server_s) for one in answers],
         "load": [None if one is None else _seconds(one.load_s) for one in answers],
         "prompt_tokens": [None if one is None else one.prompt_tokens for one in answers],
         "answer_tokens": [None if one is None else one.answer_tokens for one in answers],
+        "thinking_tokens": [None if one is None else one.thinking_tokens for one in answers],
         "finish": [NONE if one is None else texts.place(one.finish) for one in answers],
         "cached": [int(outcome.cached) for outcome in outcomes],
         "attempts": [outcome.attempts for outcome in outcomes],
@@ -84,6 +87,12 @@ def case_columns(
             [tag, [texts.place(_tag(outcome, tag)) for outcome in outcomes]] for tag in report.tags
         ],
     }
+
+
+def _thinking(answer: Answer | None, texts: Texts, longest: int) -> int:
+    if answer is None or not answer.thinking:
+        return NONE
+    return texts.cut(answer.thinking, longest)
 
 
 def _predicted(outcome: Outcome, label: Mapping[str, int]) -> int:

@@ -53,6 +53,7 @@ function detailOf(section, place) {
         { class: "detail-text" },
         reading(section, place),
         rawAnswer(section, place),
+        thinking(section, place),
         probabilities(section, place),
         otherAnswers(section, place),
         askedAgain(section, place),
@@ -124,6 +125,20 @@ function rawAnswer(section, place) {
       el("bdi", {}, visible(textOf(cases.answer[place]))),
     ),
     el("p", { class: "note" }, `${size}${ended}`),
+  ];
+}
+
+// What the model thought before: beside its answer, and never read as one.
+function thinking(section, place) {
+  const text = section.cases.thinking[place];
+  if (text < 0) return null;
+  return [
+    el("h3", {}, "Thinking, not read as the answer"),
+    el(
+      "pre",
+      { class: "raw", tabindex: 0, "aria-label": "Thinking as it came" },
+      el("bdi", {}, visible(textOf(text))),
+    ),
   ];
 }
 
@@ -232,6 +247,7 @@ function detailFacts(section, place) {
   const tokens = [
     [cases.prompt_tokens[place], "read"],
     [cases.answer_tokens[place], "written"],
+    [cases.thinking_tokens[place], "of them thinking"],
   ].filter(([count]) => count !== null);
   const facts = [
     ["Confidence", cases.confidence[place] === null ? "" : share(cases.confidence[place])],

@@ -92,6 +92,7 @@ function haystack(section, place) {
       labelOf(section, cases.expected[place]),
       said(section, place),
       textOf(cases.answer[place]),
+      textOf(cases.thinking[place]),
       textOf(cases.message[place]),
       ...cases.tags.map(([, values]) => textOf(values[place])),
     ];
