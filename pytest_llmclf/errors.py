@@ -16,9 +16,9 @@
         ├── ModelCannotSee         a text-only model was sent a picture
         ├── PictureRejected        the server cannot read the picture
         ├── ContextTooSmall        prompt and picture exceed the context
-        ├── CannotThink            the model cannot be told so about thinking
         ├── AccessRefused          401: no user and password or key, or the wrong one
         ├── RequestRejected        any other 4xx
+        │   └── CannotThink        the model cannot be told so about thinking
         ├── ModelNotCreated        a derived model could not be made
         ├── RemoteRefused          images would leave this machine for a host not allowed
         ├── RuntimeMissing         no llama-server for a GGUF model
@@ -181,13 +181,6 @@ class ContextTooSmall(BackendError):
     kind = "context-too-small"
 
 
-class CannotThink(BackendError):
-    """The model cannot think, or not as it was told to."""
-
-    kind = "cannot-think"
-    of_model = True
-
-
 class AccessRefused(BackendError):
     """The server, or a proxy before it, wants to know who asks."""
 
@@ -199,6 +192,13 @@ class RequestRejected(BackendError):
     """The server refused the request for another reason (other 4xx)."""
 
     kind = "request-rejected"
+
+
+class CannotThink(RequestRejected):
+    """The model cannot think, or not as it was told to."""
+
+    kind = "cannot-think"
+    of_model = True
 
 
 class ModelNotCreated(BackendError):

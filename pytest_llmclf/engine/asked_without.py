@@ -20,7 +20,7 @@ _MEANS: Final = {
     "next run",
     "top_logprobs": "the confidence of its answers is unknown",
     "num_predict": "how long an answer may be is the server's choice",
-    "think": "it thinks as it likes: what it thinks takes time and tokens, which num_predict limits",
+    "think": "whether it thinks is its own choice, which takes time and tokens of num_predict",
     "stop": "answers end where the model ends them",
 }
 _OTHERWISE: Final = "the server's own setting is in force, which may give other answers"

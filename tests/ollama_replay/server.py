@@ -12,10 +12,13 @@ import json
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.ollama_replay.recordings import Exchange, all_exchanges, exchange
 from tests.served import Served
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BASES = {"micro-llava": "104", "smol": "023"}
 """Models that the recorded server had, and the recording of their `show`."""
@@ -88,6 +91,9 @@ class OllamaReplay(Served):
         cut_create: Whether the stream of `create` ends before its last line.
         break_create: A change to make to a model while creating it, as a faulty server would.
         version: What it says its version is.
+        thinks: Values for ``think`` that it lists for its models; empty: it says only that they
+            can think; ``None``: they cannot.
+        talk: Gives status and body of the answer to a chat, instead of a recording.
     """
 
     def __init__(
@@ -97,6 +103,8 @@ class OllamaReplay(Served):
         self.unmatched: list[Seen] = []
         self.break_create: dict[str, Any] = {}
         self.cut_create = False
+        self.thinks: list[Any] | None = None
+        self.talk: Callable[[dict[str, Any]], tuple[int, Any]] | None = None
         self.version: str = exchange("001").body["version"]
         self._pullable = pullable
         self._forced: list[Exchange | str] = []
@@ -145,6 +153,9 @@ class OllamaReplay(Served):
                     return self._create(seen.body)
                 case "POST", ["api", "pull"]:
                     return self._pull(seen.body["model"])
+                case "POST", ["api", "chat"] if self.talk is not None:
+                    status, body = self.talk(seen.body)
+                    return _json(body, status)
                 case "POST", ["api", "chat"]:
                     return self._forced.pop(0) if self._forced else self._chat(seen)
                 case _:
@@ -167,7 +178,12 @@ class OllamaReplay(Served):
         model = self._models.get(_full(name))
         if model is None:
             return _json({"error": f"model '{_full(name)}' not found"}, 404)
-        return _json(model.shown())
+        shown = model.shown()
+        if self.thinks is not None:
+            shown["capabilities"] = [*shown["capabilities"], "thinking"]
+            if self.thinks:
+                shown["thinking"] = {"values": self.thinks, "default": self.thinks[-1]}
+        return _json(shown)
 
     def _create(self, body: dict[str, Any]) -> Exchange:
         files = body.get("files") or {}

@@ -42,6 +42,7 @@ RAISED: dict[OutcomeKind, type[Exception] | None] = {
     "misclassified": Misclassified,
     "unparsed": Unparsed,
     "error": ModelError,
+    "not_run": ModelError,
     "lost": ModelError,
 }
 
@@ -127,5 +128,6 @@ def test_an_outcome_is_read_back(
 def test_json_has_every_field() -> None:
     """What is added to an outcome, an answer or a token goes into its JSON."""
     piece = TokenLogprob(token="cat", logprob=-0.1)  # noqa: S106 - a piece of text, no secret
-    for each in (ended("lost"), Answer(text="cat", thinking="hm", thinking_tokens=1), piece):
+    said = Answer(text="cat", asked_without=("seed",), thinking="hm", thinking_tokens=1)
+    for each in (ended("lost"), said, piece):
         assert list(each.to_json()) == [field.name for field in fields(each)]

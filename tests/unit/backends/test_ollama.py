@@ -14,7 +14,7 @@ import pytest
 
 from pytest_llmclf import errors
 from pytest_llmclf.backends.address import Address
-from pytest_llmclf.backends.ollama import OllamaBackend
+from pytest_llmclf.backends.ollama import MOST_LOSSES, OllamaBackend
 from pytest_llmclf.backends.ollama_status import OllamaStatus, has_model, probe
 from tests.ollama_replay import all_exchanges, exchange
 from tests.unit.backends.ollama_models import MICRO, Connect, question
@@ -131,7 +131,7 @@ def test_every_recorded_chat_error_arrives_typed(
 ) -> None:
     """The error of a real server, over HTTP and through the client, has its type."""
     error = next(i for i in CHAT_ERRORS if i.file.startswith(number) and i.failed)
-    for _ in range(2):  # after a lost model it is asked once more
+    for _ in range(1 + MOST_LOSSES):  # after a lost model it is asked once more
         server.force(error)
     with pytest.raises(EXPECTED[number]):
         connect_ollama().ask(question(picture))

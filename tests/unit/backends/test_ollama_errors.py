@@ -37,7 +37,7 @@ EXPECTED: dict[str, type[errors.BackendError]] = {
     "049": errors.RequestRejected,
     "050": errors.RequestRejected,
     "051": errors.RequestRejected,
-    "053": errors.RequestRejected,
+    "053": errors.CannotThink,
     "054": errors.RequestRejected,
     "055": errors.ModelCannotSee,
     "056": errors.ModelCannotSee,
