@@ -136,7 +136,9 @@ def test_stepwise_stops_without_a_loss(colours: Colours) -> None:
     command = [arg for arg, after in zip(command, [*command[1:], ""], strict=True)
                if not (arg == "-p" and not after.startswith("no:"))]  # fmt: skip
     colours.pytester.runpytest_inprocess(*command)
-    assert colours.ledger() == {"collected": 9, "correct": 1, "error": 1, "not_run": 7}
+    ledger = colours.ledger()
+    ran = ledger.pop("correct", 0)  # the order of asking is a random one
+    assert ledger == {"collected": 9, "error": 1, "not_run": 8 - ran}
 
 
 @PROCESSES
