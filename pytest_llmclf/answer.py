@@ -15,8 +15,9 @@ from pytest_llmclf.json_values import (
 )
 from pytest_llmclf.thinking import split_thinking
 
-Finish = Literal["stop", "length", "other"]
-"""Why the model ended: of itself, at the token limit, or for another reason (aborted, unknown)."""
+Finish = Literal["stop", "length", "filtered", "other"]
+"""Why the model ended: of itself, at the token limit, since a filter of the service withheld the
+rest or all of it, or for another reason (aborted, unknown)."""
 
 _FINISHES: Final = get_args(Finish)
 

@@ -68,7 +68,7 @@ COLUMNS: Final = (
         "text",
         "what the model thought before its answer; never read as the answer",
     ),
-    _column("finish", "category", "why the answer ended: `stop`, `length` or `other`"),
+    _column("finish", "category", "why the answer ended: `stop`, `length`, `filtered` or `other`"),
     _column("prompt_tokens", "count", "tokens read, the image's included"),
     _column("answer_tokens", "count", "tokens written, thinking included"),
     _column(

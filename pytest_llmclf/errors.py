@@ -10,6 +10,7 @@
         ├── ServerUnreachable      nothing listens there              (retried)
         ├── RequestTimedOut        no answer in time                  (retried)
         ├── ServerOverloaded       429, 503                           (retried)
+        ├── QuotaUsedUp            402, or 429 for an account that is used up
         ├── ServerFailed           other 5xx, connection cut          (retried)
         ├── BadAnswer              an answer that is not the protocol's (retried)
         ├── ModelMissing           the server does not have the model
@@ -110,11 +111,15 @@ class BackendError(LlmclfError):
     of_model: ClassVar[bool] = False
     """Whether it says something of the model or server rather than of one image: where no image
     was answered yet, none will be."""
+    for_good: ClassVar[bool] = False
+    """Whether no image will be answered from now on, also where some were before."""
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(f"{message} ({remedy})" if remedy else message)
         self.message = message
         self.remedy = remedy
+        self.retry_after_s: float | None = None
+        """Seconds for which the server asks to be left alone, where it says so."""
 
 
 class ServerUnreachable(BackendError):
@@ -136,6 +141,14 @@ class ServerOverloaded(BackendError):
 
     kind = "server-overloaded"
     retryable = True
+
+
+class QuotaUsedUp(BackendError):
+    """The account has no credit or quota left; that does not change by waiting."""
+
+    kind = "quota-used-up"
+    of_model = True
+    for_good = True
 
 
 class ServerFailed(BackendError):
@@ -160,6 +173,7 @@ class ModelMissing(BackendError):
     """The server does not have the model."""
 
     kind = "model-missing"
+    of_model = True
 
 
 class ModelCannotSee(BackendError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from pytest_llmclf.answer import Answer
 
@@ -23,10 +23,15 @@ UnparsedReason = Literal[
     "cut-off",
     "cut-off-in-thinking",
     "thinking-only",
+    "content-filter",
 ]
 """Why an answer names no label: nothing said; the model declined; more than one label named;
 something else named (or a label among words that may change its meaning); ended at the limit; ended
-at the limit while it still thought; thought, ended, and gave no answer after it."""
+at the limit while it still thought; thought, ended, and gave no answer after it;
+withheld by a filter of the service."""
+
+NAMES_OTHER: Final[tuple[UnparsedReason, ...]] = ("outside-the-list", "several-labels")
+"""Reasons that there are none of where a server forces the answer to be one of the labels."""
 
 
 class Misclassified(AssertionError):

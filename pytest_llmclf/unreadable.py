@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.outcome import NAMES_OTHER
+from pytest_llmclf.wording import UNFORCED, WITHHELD
+
 if TYPE_CHECKING:
     from pytest_llmclf.report import Report
 
@@ -16,6 +19,7 @@ REMEDIES: Final[dict[str, str]] = {
     "refusal": "word the prompt so that the model does not decline",
     "several-labels": _ONE_LABEL + _ONE_LABEL_END,
     "outside-the-list": _ONE_LABEL + _ONE_LABEL_END,
+    "content-filter": WITHHELD,
     "cut-off": "raise num_predict in the Modelfile or in Evaluation(options=...)",
     "cut-off-in-thinking": _THINK_OFF
     + "does not help, raise num_predict until thinking and answer fit",
@@ -33,5 +37,9 @@ def why_unread(report: Report) -> str | None:
         return None
     reasons = Counter(outcome.reason or "" for outcome in report.of_kind("unparsed"))
     counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-    remedy = REMEDIES.get(reasons.most_common(1)[0][0], REMEDIES["outside-the-list"])
+    most = reasons.most_common(1)[0][0]
+    remedy = REMEDIES.get(most, REMEDIES["outside-the-list"])
+    told = report.full_instructions
+    if told is not None and told.answer == "enum" and most in NAMES_OTHER:
+        remedy = UNFORCED
     return f"no answer could be read: none of {ledger.unparsed} names a label ({counted}); {remedy}"

@@ -1,14 +1,23 @@
-"""How many images a number is of, and of which moment of a run: said in one way everywhere."""
+"""What is said in one way everywhere: how many images a number is of, and shared remedies."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pytest_llmclf.ledger import Ledger
 
 WHEN_STOPPED = "when the run stopped"
 """Follows a number of a run that stopped early."""
+UNFORCED: Final = (
+    'the server does not hold the model to the labels, though answer="enum" asks for it: use one '
+    'that does, or answer="text" and a prompt that asks for a label and nothing else'
+)
+"""The remedy where answers were to be forced and name something else all the same."""
+WITHHELD: Final = (
+    "change the filter of the service, or leave these images out: asking again does not help"
+)
+"""The remedy where a filter of the service withheld answers."""
 
 
 def images_of(judged: int, whole: int) -> str:

@@ -25,10 +25,12 @@ class Reply:
     Attributes:
         status: HTTP status.
         body: The whole body, as it came: what is kept or shown of it is redacted first.
+        retry_after: What the server says of when to ask again, as it came; empty where it does not.
     """
 
     status: int
     body: bytes
+    retry_after: str = ""
 
     @property
     def ok(self) -> bool:
@@ -85,7 +87,8 @@ class Connection:
             raise broken or error from None
         finally:
             response.close()  # one that is left to be collected may complain, from Python 3.13 on
-        return Reply(status=response.status, body=body), usable
+        after = response.getheader("Retry-After", "")
+        return Reply(status=response.status, body=body, retry_after=after), usable
 
     def is_silent(self) -> bool:
         """Whether nothing has arrived on the idle connection."""

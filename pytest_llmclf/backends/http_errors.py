@@ -31,6 +31,11 @@ GARBAGE_SEARCHED = 65536
 """Characters at the end of an answer that is no JSON that are searched for an error."""
 
 
+_CHARGE = "add credit or raise the limit of the account, then run again: what is answered is kept"
+_WORD = 100
+"""Characters of a code or type that are looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A wording and what it means.
@@ -46,16 +51,30 @@ class Rule:
     remedy: str
 
 
+_PASSES = r"(?![\s\S]{0,2000}?(?:(?:retry|try again|wait)[^.]{0,20} (?:in|after|for) |per minute))"
 RULES: tuple[Rule, ...] = (
+    # Before what is too much for now, which is worded alike: that one says when to come back.
+    Rule(
+        r"(?:insufficient[_ ](?:quota|credit|balance|funds)|balance is too low|out of credits?\b"
+        r"|billing_hard_limit|(?:key|spend(?:ing)?|monthly) limit (?:exceeded|reached)"
+        r"|exceeded your current quota)" + _PASSES,
+        errors.QuotaUsedUp,
+        _CHARGE,
+    ),
     Rule(
         r"exceed_context_size|exceeds the available context|longer than the context"
-        r"|context[ _]length|maximum context|input length exceeds",
+        r"|context[ _]length|maximum context|input length exceeds|context window"
+        r"|longer than the max|prompt is too long|prompt too long|maximum input length"
+        r"|exceeds the maximum number of tokens|reduce the length of the (?:messages|prompt|input)",
         errors.ContextTooSmall,
         "raise num_ctx (PARAMETER num_ctx 8192 in the Modelfile), or shorten the prompt",
     ),
     Rule(
-        r"does not support (multimodal|image|vision)|missing data required for image"
-        r"|image input is not supported|not a multimodal model|mmproj",
+        r"(?:not|n't) support (?:multimodal|vision|images?(?:_url)?\b(?! ?(?:type|format)))"
+        r"|missing data required for image|not a multimodal model|mmproj|at most 0 image"
+        r"|support image input|image_url is only supported|unknown variant .image_url"
+        r"|content[\]'\"`]{0,2} must be a string"
+        r"|(?:images?|vision) (?:inputs?|modality)[\w ]{0,20} not (?:enabled|supported|available)",
         errors.ModelCannotSee,
         "choose a model with vision, such as llava",
     ),
@@ -66,12 +85,14 @@ RULES: tuple[Rule, ...] = (
         "look at the picture; PNG and JPEG work everywhere",
     ),
     Rule(
-        r"model .{1,200}? (not found|does not exist)|no such model|model_not_found",
+        r"model .{1,200}? (not found|does not exist)|no such model|model_not_found"
+        r"|not a valid model|invalid model\b|unknown model|no models? loaded|DeploymentNotFound"
+        r"|model_not_exist|no endpoints found for|models/\S{1,200} is not found",
         errors.ModelMissing,
         "check the name of the model: {model}",
     ),
     Rule(
-        r"server busy|maximum pending requests|overloaded|rate limit",
+        r"server busy|maximum pending requests|overloaded|rate.limit",
         errors.ServerOverloaded,
         "the request is sent again later; fewer at once: --llmclf-in-flight",
     ),
@@ -105,20 +126,30 @@ def from_status(
         note: Shown instead of the status, where the server sent another one.
     """
     said = cut(unwrap(body))
+    searched = f"{said}\n{code_of(body)}"
     shown = (
         f"{where} said {shorten(said, MESSAGE_WIDTH)} ({note or f'HTTP {status}'})"
         if said
         else (f"{where} answered HTTP {status}")
     )
     for rule in rules:
-        if re.search(rule.pattern, said, re.IGNORECASE):
+        if re.search(rule.pattern, searched, re.IGNORECASE):
             return rule.error(shown, remedy=rule.remedy.format(model=model))
-    error, remedy = _by_status(status)
+    error, remedy = by_status(status)
     return error(shown, remedy=remedy.format(model=model))
+
+
+def code_of(body: Any) -> str:
+    """The codes that stand beside an error's message, such as ``insufficient_quota``."""
+    error = body.get("error") if isinstance(body, dict) else None
+    told = error if isinstance(error, dict) else body if isinstance(body, dict) else {}
+    codes = (told.get("code"), told.get("type"))
+    return " ".join(code[:_WORD] for code in codes if isinstance(code, str))
 
 
 _BY_STATUS: dict[int, tuple[type[errors.BackendError], str]] = {
     401: (errors.AccessRefused, "it needs a user and password or key: check the one given"),
+    402: (errors.QuotaUsedUp, _CHARGE),
     403: (errors.RequestRejected, "check what the key, or this address, is allowed to ask"),
     408: (errors.RequestTimedOut, "allow more time: --llmclf-timeout"),
     413: (errors.PictureRejected, "send a smaller picture"),
@@ -134,18 +165,21 @@ _BY_CLASS: dict[int, tuple[type[errors.BackendError], str]] = {
 _NO_PROTOCOL = (errors.BadAnswer, "check that the address is that of a model server")
 
 
-def _by_status(status: int) -> tuple[type[errors.BackendError], str]:
+def by_status(status: int) -> tuple[type[errors.BackendError], str]:
+    """What a status means where no words tell more, and the remedy."""
     return _BY_STATUS.get(status) or _BY_CLASS.get(status // 100) or _NO_PROTOCOL
 
 
-def from_error_body(body: Mapping[str, Any], *, where: str, model: str) -> errors.BackendError:
+def from_error_body(
+    body: Mapping[str, Any], *, where: str, model: str, rules: Sequence[Rule] = RULES
+) -> errors.BackendError:
     """The error of an answer that has HTTP 200 and is an error all the same.
 
     Proxies in front of several servers answer so: the status that was meant is in the body.
     """
     note = "HTTP 200 with an error in it"
     meant = _meant_status(body.get("error"), body)
-    return from_status(meant, body, where=where, model=model, note=note)
+    return from_status(meant, body, where=where, model=model, note=note, rules=rules)
 
 
 def error_of_choice(
@@ -186,7 +220,6 @@ def error_in_stream(text: str, *, where: str, model: str) -> errors.BackendError
     return None
 
 
-_WORD = 100
 _MEANT: tuple[tuple[str, int], ...] = (
     (r"authentication|permission|api_key", 401),
     (r"rate_limit|quota", 429),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.backends.http_errors import RULES
 from pytest_llmclf.backends.llama_binary import build_of
 from pytest_llmclf.backends.llama_server import LlamaServer, LlamaServers, ServerPlan
 from pytest_llmclf.backends.openai import OpenAIBackend
@@ -252,6 +253,7 @@ class LlamaCppBackend:
                 slots=self._plan.parallel,
                 api_key=server.key,
                 thinking=self._thinking,
+                rules=RULES,
             )
             seat.speaker = address, speaker
             return speaker

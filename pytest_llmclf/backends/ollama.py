@@ -154,16 +154,16 @@ class OllamaBackend:
         if options := self._options(request):
             content["options"] = options
         started = time.perf_counter()
-        status, told = wire.json("POST", "/api/chat", content, timeout_s=self._timeout_s)
+        reply = wire.told("POST", "/api/chat", content, timeout_s=self._timeout_s)
+        status, told = reply.status, reply.value
         wall_s = time.perf_counter() - started
         # An error may come with HTTP 200 as well; it is one of the server's then.
         broke = status == _OK and isinstance(told, dict) and bool(told.get("error"))
         if status != _OK or broke:
-            raise wire.explained(
-                ollama_errors.from_status(
-                    _IN_ANSWER if broke else status, told, address=self._address, model=self._model
-                )
+            error = ollama_errors.from_status(
+                _IN_ANSWER if broke else status, told, address=self._address, model=self._model
             )
+            raise reply.mark(wire.explained(error))
         where = f"Ollama at {self._address.netloc}"
         if isinstance(told, str):
             streamed = http_errors.error_in_stream(told, where=where, model=self._model)

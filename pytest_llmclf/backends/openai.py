@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
 from pytest_llmclf.answer import Answer, Finish
-from pytest_llmclf.backends import http_errors, said
+from pytest_llmclf.backends import http_errors, openai_errors, said
 from pytest_llmclf.backends.openai_thinking import (
     THINK_WORD,
     OpenAIThinking,
@@ -22,14 +22,15 @@ from pytest_llmclf.backends.openai_thinking import (
     thought_in,
 )
 from pytest_llmclf.backends.refused_fields import RefusedFields
-from pytest_llmclf.backends.wire import Wire
+from pytest_llmclf.backends.wire import JsonReply, Wire
 from pytest_llmclf.outcome import shorten
 from pytest_llmclf.request import NAME_ONLY, ModelIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from pytest_llmclf.backends.address import Address
+    from pytest_llmclf.backends.http_errors import Rule
     from pytest_llmclf.request import Request
 
 KEY_VARIABLES = ("LLMCLF_OPENAI_API_KEY", "OPENAI_API_KEY")
@@ -54,7 +55,7 @@ _LONGEST_NAME, _MOST_NAMES = 300, 1000
 _SUCCESS = range(200, 300)
 _NOBODY = frozenset({502, 503, 504})
 _NOT_LET_IN = 401
-_NO_LIST = frozenset({404, 405, 501})
+_NO_LIST = frozenset({400, 403, 404, 405, 410, 422, 501})
 
 
 def nothing_refused() -> RefusedFields:
@@ -82,6 +83,7 @@ class OpenAIBackend:
         notes: Further facts for `ModelIdentity.details`.
         refused: Fields that this server is known not to take; shared by all that ask it.
         thinking: What is known of how the model thinks; ``None``: nothing yet.
+        rules: What its errors mean, most telling first.
 
     Raises:
         RemoteRefused: The server is not on this machine and not allowed.
@@ -100,6 +102,7 @@ class OpenAIBackend:
         notes: Mapping[str, str] | None = None,
         refused: RefusedFields | None = None,
         thinking: OpenAIThinking | None = None,
+        rules: Sequence[Rule] = openai_errors.OPENAI_RULES,
     ) -> None:
         address.require_allowed(allow_remote)
         self._model = model
@@ -112,6 +115,9 @@ class OpenAIBackend:
         self._notes = dict(notes or {})
         self._refused = refused or nothing_refused()
         self._thinking = thinking or OpenAIThinking(model, address.netloc)
+        self._rules = rules
+        self._unlisted: tuple[str, ...] | None = None
+        self._notices: list[str] = []
         self._lock = threading.Lock()
         self._wire: Wire | None = None
         self._identity: ModelIdentity | None = None
@@ -127,8 +133,8 @@ class OpenAIBackend:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What was learnt about thinking."""
-        return self._thinking.notices
+        """What was learnt about thinking, and that an unlisted model was answered for."""
+        return (*self._thinking.notices, *self._notices)
 
     @property
     def netloc(self) -> str:
@@ -179,21 +185,28 @@ class OpenAIBackend:
             sent, without = self._refused.fitted({**body, **about})
             about = {name: sent[name] for name in about if name in sent}
             started = time.perf_counter()
-            status, told = self._send("POST", "chat/completions", sent)
+            told = self._send("POST", "chat/completions", sent)
+            status, value = told.status, told.value
             # Each refusal leaves something out or tries another word, so this comes to an end.
-            if self._thinking.tries_another_word(status, told, about) or self._refused.learn(
-                status, told, sent
+            if self._thinking.tries_another_word(status, value, about) or self._refused.learn(
+                status, value, sent
             ):
                 continue
-            if self._thinking.may_be_refused(status, about):
+            filtered = openai_errors.is_filtered(status, value)
+            if not filtered and self._thinking.may_be_refused(status, about):
                 silent = True
                 continue
-            answer = self._answer(self._read(status, told), time.perf_counter() - started)
+            wall_s = time.perf_counter() - started
+            if filtered:
+                answer = Answer(text="", finish="filtered", wall_s=wall_s)
+                break
+            answer = self._answer(self._read(told, sent), wall_s)
             if silent:
                 self._refused.leave_out(self._thinking.fields(request))
                 without = (*without, THINK_WORD)
             if not self._thinking.wants_again(about, request, answer, self._refused):
                 break
+        self._note_unlisted()
         return self._opened().redactor.answer(replace(answer, asked_without=without))
 
     def get(self, path: str) -> Any:
@@ -202,7 +215,7 @@ class OpenAIBackend:
         Raises:
             BackendError: There is none.
         """
-        return self._read(*self._send("GET", path))
+        return self._read(self._send("GET", path))
 
     def close(self) -> None:
         """Close the connections."""
@@ -231,22 +244,37 @@ class OpenAIBackend:
                 )
             return self._wire
 
-    def _send(self, method: str, path: str, content: Any = None) -> tuple[int, Any]:
-        return self._opened().json(method, f"/{path}", content, timeout_s=self._timeout_s)
+    def _send(self, method: str, path: str, content: Any = None) -> JsonReply:
+        return self._opened().told(method, f"/{path}", content, timeout_s=self._timeout_s)
 
-    def _read(self, status: int, told: Any) -> Any:
-        where, model = self._where, self._model
-        if status == _NOT_LET_IN:
-            raise self._not_let_in(told)
-        if status not in _SUCCESS:
-            raise http_errors.from_status(status, told, where=where, model=model)
-        if isinstance(told, str):
-            streamed = http_errors.error_in_stream(told, where=where, model=model)
-            raise streamed or http_errors.not_json(told, where=where)
+    def _read(self, told: JsonReply, sent: Mapping[str, Any] | None = None) -> Any:
+        """What was told; raises the error that it is instead."""
+        where, model, value = self._where, self._model, told.value
+        if told.status == _NOT_LET_IN:
+            raise self._not_let_in(value)
+        if told.status not in _SUCCESS:
+            error = http_errors.from_status(
+                told.status, value, where=where, model=model, rules=self._rules
+            )
+            raise told.mark(self._explained(error, value, sent))
+        if isinstance(value, str):
+            streamed = http_errors.error_in_stream(value, where=where, model=model)
+            raise streamed or http_errors.not_json(value, where=where)
         # Whatever text stands beside an error: it is that of an answer which broke.
-        if isinstance(told, dict) and (told.get("error") or told.get("object") == "error"):
-            raise http_errors.from_error_body(told, where=where, model=model)
-        return told
+        if isinstance(value, dict) and (value.get("error") or value.get("object") == "error"):
+            error = http_errors.from_error_body(value, where=where, model=model, rules=self._rules)
+            raise told.mark(self._explained(error, value, sent))
+        return value
+
+    def _explained(
+        self, error: errors.BackendError, value: Any, sent: Mapping[str, Any] | None
+    ) -> errors.BackendError:
+        """An error with the remedy that what was asked, and what the server lists, allow."""
+        if sent is None:
+            return error
+        if isinstance(error, errors.ModelMissing) and self._unlisted:
+            return errors.ModelMissing(error.message, remedy=self._near(self._unlisted))
+        return openai_errors.naming(error, self._refused.blamed(value, sent))
 
     def _not_let_in(self, told: Any) -> errors.BackendError:
         words = http_errors.unwrap(told)
@@ -260,20 +288,17 @@ class OpenAIBackend:
 
     def _identified(self) -> ModelIdentity:
         owner = ""
-        status, told = self._send("GET", "models")
-        # A server may have no list; then the first answer will tell.
-        listed = None if status in _NO_LIST else self._read(status, told)
+        told = self._send("GET", "models")
+        # A server may have no list, or keep it to itself; then the first answer will tell.
+        listed = None if told.status in _NO_LIST else self._read(told)
         if isinstance(listed, dict) and isinstance(listed.get("data"), list):
             models = [model for model in listed["data"] if isinstance(model, dict)]
             # Of a list as long as a server likes: the search below takes time by its product.
             names = [str(model.get("id"))[:_LONGEST_NAME] for model in models]
+            # A list is not always whole: gateways know more names than they list.
             if names and self._model not in names:
                 near = difflib.get_close_matches(self._model, names[:_MOST_NAMES], n=3, cutoff=0.3)
-                raise errors.ModelMissing(
-                    f"{self._where} does not list {self._model}",
-                    remedy=f"it has {', '.join(name[:_SHOWN] for name in near or names[:3])}; "
-                    f"write openai:{(near or names)[0][:_SHOWN]}@{self._address.url}",
-                )
+                self._unlisted = tuple(name[:_SHOWN] for name in near or names[:3])
             owner = next((str(m.get("owned_by") or "") for m in models), "")
         content = f"{self._model}\n{self._address.url}"
         return ModelIdentity(
@@ -288,7 +313,24 @@ class OpenAIBackend:
             },
         )
 
+    def _near(self, names: Sequence[str]) -> str:
+        """What to write instead of a name that the server does not know."""
+        return f"it has {', '.join(names)}; write openai:{names[0]}@{self._address.url}"
+
+    def _note_unlisted(self) -> None:
+        """Say once that whoever answers may be another model than the one that is meant."""
+        if self._unlisted and not self._notices:
+            self._notices.append(
+                f"{self._where} does not list {self._model} ({', '.join(self._unlisted)}) and "
+                "answered all the same: make sure that it is the model which you mean"
+            )
+
     def _answer(self, data: Any, wall_s: float) -> Answer:
+        if isinstance(data, dict) and data.get("choices") == []:
+            raise errors.BadAnswer(
+                f"{self._where} answered without an answer in it (no choices)",
+                remedy="look at the log of the server, or of a gateway or filter in front of it",
+            )
         try:
             choice = data["choices"][0]
             broke = http_errors.error_of_choice(choice, where=self._where, model=self._model)
@@ -388,6 +430,8 @@ def _finish(reason: Any) -> Finish:
     match reason:
         case "stop" | "length":
             return "stop" if reason == "stop" else "length"
+        case "content_filter":
+            return "filtered"
         case _:
             return "other"
 

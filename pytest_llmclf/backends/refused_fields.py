@@ -103,6 +103,12 @@ class RefusedFields:
         with self._lock:
             self._refused |= frozenset(fields)
 
+    def blamed(self, told: Any, sent: Mapping[str, Any]) -> tuple[str, ...]:
+        """The user's words for all that an error names of what was sent."""
+        message = _HUMP.sub("_", cut(unwrap(told))).lower()
+        fields = (field for field in sent if field not in self._needed and field != "stream")
+        return tuple(dict.fromkeys(self.word(f) for f in fields if _names(message, f)))
+
     def word(self, field: str) -> str:
         """What the user calls a field."""
         return self._words.get(field, field)

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import ssl
 import threading
 import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
@@ -48,6 +51,41 @@ _LONGER = "allow more time: --llmclf-timeout"
 
 class ConnectionBroken(errors.ServerFailed):
     """The connection ended before the answer did: the server may be gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonReply:
+    """What a server answered, without secrets.
+
+    Attributes:
+        status: HTTP status.
+        value: The answer's JSON, or else its text.
+        retry_after_s: Seconds for which it wants to be left alone; ``None``: it does not say.
+    """
+
+    status: int
+    value: Any
+    retry_after_s: float | None = None
+
+    def mark(self, error: errors.BackendError) -> errors.BackendError:
+        """The error of this answer, with how long to wait before asking again."""
+        error.retry_after_s = self.retry_after_s
+        return error
+
+
+def wait_of(text: str) -> float | None:
+    """Seconds that a ``Retry-After`` asks for: a number, or a moment; ``None`` for what is neither.
+
+    A moment is held against the clock of this machine.
+    """
+    text = text.strip()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, LookupError, OverflowError):
+        return None
+    return max(0.0, moment - time.time())
 
 
 class Wire:
@@ -183,13 +221,22 @@ class Wire:
         Raises:
             BackendError: As `request`.
         """
+        told = self.told(method, path, content, timeout_s=timeout_s)
+        return told.status, told.value
+
+    def told(self, method: str, path: str, content: Any = None, *, timeout_s: float) -> JsonReply:
+        """As `json`, with when the server wants to be asked again.
+
+        Raises:
+            BackendError: As `request`.
+        """
         body = None if content is None else json.dumps(content, allow_nan=False).encode()
         reply = self.request(method, path, body, timeout_s=timeout_s)
         try:
-            told = parse_json(reply.body)
+            value = self.redactor.value(parse_json(reply.body))
         except ValueError:
-            return reply.status, self.redactor.text(reply.text)
-        return reply.status, self.redactor.value(told)
+            value = self.redactor.text(reply.text)
+        return JsonReply(status=reply.status, value=value, retry_after_s=wait_of(reply.retry_after))
 
     @property
     def authorization(self) -> str:

@@ -32,6 +32,7 @@ from pytest_llmclf.diagnosis.finding import (
     examples,
 )
 from pytest_llmclf.diagnosis.mistakes import PAIR, attractors, confused_pairs
+from pytest_llmclf.outcome import NAMES_OTHER
 from pytest_llmclf.report import once_a_report
 from pytest_llmclf.significance import binomial_tail, fisher_greater, holm, stratified_greater
 
@@ -321,6 +322,8 @@ def _unparsed(report: Report) -> Iterator[UnparsedKind]:
     total = report.ledger.unparsed
     if total < many and (total < some or total < share * answered):
         return
+    told = report.full_instructions
+    forced = told is not None and told.answer == "enum"
     kinds: defaultdict[str, list[Outcome]] = defaultdict(list)
     for one in report.of_kind("unparsed"):
         kinds[one.reason or "unknown"].append(one)
@@ -334,5 +337,6 @@ def _unparsed(report: Report) -> Iterator[UnparsedKind]:
             count=len(found),
             answered=answered,
             texts=tuple(texts)[:_TEXTS],
+            unforced=forced and reason in NAMES_OTHER,
             cases=examples([[one.case for one in found]]),
         )

@@ -220,6 +220,7 @@ class UnparsedKind:
         count: How many.
         answered: Of how many answers.
         texts: What the model said in some of them, each text once.
+        unforced: Whether the server was asked to force a label and let the model say another thing.
         p_value: ``None``: counted, not tested.
         cases: Examples.
         kind: Which finding this is.
@@ -229,6 +230,7 @@ class UnparsedKind:
     count: int
     answered: int
     texts: tuple[str, ...]
+    unforced: bool = False
     p_value: None = None
     cases: tuple[str, ...]
     kind: Literal["unparsed"] = "unparsed"

@@ -241,7 +241,8 @@ class Asker:
         elif found == "there":
             busy = isinstance(error, ServerOverloaded) and self._policy.away_s > 0
             question.attempts += not busy
-            pause = self._policy.pause_s(question.asked, random.random())  # noqa: S311 - jitter
+            draw = random.random()  # noqa: S311 - jitter
+            pause = self._policy.pause_after_s(error, question.asked, draw)
             again = lane.patience.may_retry(error, question.attempts, question.began)
             if again and failed + pause < question.deadline and not self._stopping.is_set():
                 self._stopping.wait(pause)

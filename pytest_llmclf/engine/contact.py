@@ -199,7 +199,7 @@ class Contacts:
                 self._waiting.pop(assignment.key, None)
                 return Contact(failure=failure)
             draw = random.random()  # noqa: S311 - jitter
-            pause = self._policy.pause_s(attempt, draw)
+            pause = self._policy.pause_after_s(failure, attempt, draw)
             self._stopping.wait(min(pause, LONGEST_LOOK_S) if before else pause)
 
     def _remembered(self, assignment: Assignment, way: str, error: BackendError) -> Contact | None:

@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from pytest_llmclf.answer import Answer
     from pytest_llmclf.assignment import Assignment
     from pytest_llmclf.case import Case
+    from pytest_llmclf.errors import BackendError
     from pytest_llmclf.request import ModelIdentity
 
 JobKey = tuple[str, str, str, int]
 
+LONGEST_RETRY_AFTER_S: Final = 60.0
+"""A server that wants to be left alone for longer is asked again all the same."""
 AWAY_S: Final = 300.0
 """A server is restarted, updated, or moved to another machine within that."""
 
@@ -98,6 +101,15 @@ class AskingPolicy:
         """
         pause = min(self.longest_pause_s, self.first_pause_s * 2.0 ** (attempt - 1))
         return pause * (0.5 + 0.5 * draw)
+
+    def pause_after_s(self, error: BackendError, attempt: int, draw: float) -> float:
+        """`pause_s`, or longer where the server says for how long it wants to be left alone.
+
+        At most `LONGEST_RETRY_AFTER_S`; up to a tenth is added, so that those who were told the
+        same do not come back together.
+        """
+        asked = min(error.retry_after_s or 0.0, LONGEST_RETRY_AFTER_S)
+        return max(self.pause_s(attempt, draw), asked * (1 + draw / 10))
 
     def may_retry(self, attempt: int, *, retryable: bool) -> bool:
         """Whether a question may be asked again after the given attempt failed."""

@@ -151,10 +151,12 @@ class Lane:
         """Note that a job was lost, and give the model up where no further one can do better.
 
         That is after so many in a row that may pass, and at once after an error of the model itself
-        (it takes no images, the server wants a key) before the first answer.
+        (it takes no images, the server wants a key) before the first answer, and whenever the
+        account is used up.
         """
         with self._lock:
-            if error.of_model and not self._answered and self.given_up is None:
+            none_will = error.for_good or (error.of_model and not self._answered)
+            if none_will and self.given_up is None:
                 self.given_up = error
             if not error.retryable:
                 return

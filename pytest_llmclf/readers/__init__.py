@@ -97,12 +97,16 @@ def read_answer(
     Raises:
         ReaderFailed: The function raised, or gave back something else.
     """
-    if answer.thought and not answer.text.strip():
+    if answer.thought and not answer.text.strip() and answer.finish != "filtered":
         cut = answer.finish == "length"
         return LabelOrReason(label=None, reason="cut-off-in-thinking" if cut else "thinking-only")
     if isinstance(reader, str):
-        return READERS[reader](answer.text, labels, answer.finish)
-    return _by_function(answer.text, labels, reader)
+        found = READERS[reader](answer.text, labels, answer.finish)
+    else:
+        found = _by_function(answer.text, labels, reader)
+    if found.label is None and answer.finish == "filtered":
+        return LabelOrReason(label=None, reason="content-filter")
+    return found
 
 
 def read_label(

@@ -19,6 +19,7 @@ from pytest_llmclf.diagnosis.finding import (
 from pytest_llmclf.metrics import Ratio
 from pytest_llmclf.outcome import shorten
 from pytest_llmclf.render import numbers
+from pytest_llmclf.wording import UNFORCED, WITHHELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -76,6 +77,10 @@ _UNPARSED: Final = {
     "thinking-only": (
         "are only thinking, which ended by itself; it may hold the answer, and is not read",
         f"{_THINK_OFF}, or update the server: its template for this model may be at fault",
+    ),
+    "content-filter": (
+        "are withheld by a filter of the service",
+        WITHHELD,
     ),
     "cut-off": (
         "are cut off at the token limit",
@@ -252,6 +257,7 @@ def _weak(finding: WeakSlice) -> str:
 
 def _unparsed(finding: UnparsedKind) -> str:
     what, remedy = _UNPARSED.get(finding.reason, (f"are {finding.reason}", "look at the answers"))
+    remedy = UNFORCED if finding.unforced else remedy
     said = " and ".join(shorten(text, _SAID) for text in finding.texts if text.strip())
     share = numbers.percent(Ratio(hits=finding.count, total=finding.answered))
     such = f", such as {said}" if said else ""

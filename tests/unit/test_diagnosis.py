@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
@@ -27,9 +27,12 @@ from pytest_llmclf.diagnosis.finding import (
     UnparsedKind,
     WeakSlice,
 )
-from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
+from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome, UnparsedReason
+from pytest_llmclf.prompt import AnswerMode
+from pytest_llmclf.unreadable import why_unread
 from tests.unit.ended import ended
 from tests.unit.simulated import label
+from tests.unit.test_full_instructions import WHOLE
 
 if TYPE_CHECKING:
     import random
@@ -69,6 +72,20 @@ def only(findings: tuple[Finding, ...], kind: type[Finding]) -> Any:
     """The one finding of a kind."""
     (found,) = (finding for finding in findings if isinstance(finding, kind))
     return found
+
+
+@pytest.mark.parametrize("mode", get_args(AnswerMode))
+@pytest.mark.parametrize("reason", get_args(UnparsedReason))
+def test_what_was_to_be_forced_is_told_apart(mode: AnswerMode, reason: UnparsedReason) -> None:
+    """Naming something else, where the server was asked to force a label; and the same in brief."""
+    told = dataclasses.replace(WHOLE, answer=mode)
+    outcomes = [ended(f"{n}.png", "unparsed", "cat", reason=reason) for n in range(9)]
+    made = built(outcomes, ("cat", "dog"), full_instructions=told)
+    unforced = mode == "enum" and reason in ("outside-the-list", "several-labels")
+    assert only(diagnose(made), UnparsedKind).unforced is unforced
+    why = why_unread(made)
+    assert why is not None
+    assert ("the server does not hold" in why) is unforced
 
 
 def test_published_animals() -> None:

@@ -64,7 +64,7 @@ def test_attempts_are_bounded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [errors.RequestRejected, errors.ModelMissing, errors.PictureRejected],
+    [errors.RequestRejected, errors.ContextTooSmall, errors.PictureRejected],
 )
 def test_errors_that_stay_are_not_asked_again(
     tmp_path: Path, error: type[errors.BackendError]
@@ -77,6 +77,42 @@ def test_errors_that_stay_are_not_asked_again(
     assert kinds(running, wanted) == ["error", "correct"]
     running.close()
     assert backend.times() == {1: 1, 2: 1}
+
+
+@pytest.mark.parametrize("error", [errors.ModelMissing, errors.AccessRefused, errors.QuotaUsedUp])
+def test_what_no_image_will_change_ends_the_model_at_once(
+    tmp_path: Path, error: type[errors.BackendError]
+) -> None:
+    """A name, a key or an account is wrong for all images alike."""
+    backend = Scripted()
+    backend.script[1] = [error("no")]
+    running = engine(backend)
+    assert kinds(running, jobs(assignment(tmp_path, 3))) == ["error"] * 3
+    running.close()
+    assert backend.times() == {1: 1}
+
+
+def test_an_account_that_is_used_up_on_the_way_ends_the_model(tmp_path: Path) -> None:
+    """What was answered is kept, and nobody asks on."""
+    backend = Scripted()
+    backend.script[2] = [errors.QuotaUsedUp("no credit")]
+    running = engine(backend)
+    wanted = jobs(assignment(tmp_path, 4))
+    assert kinds(running, wanted) == ["correct", "error", "error", "error"]
+    running.close()
+    assert backend.times() == {1: 1, 2: 1}
+
+
+def test_a_server_that_says_when_is_asked_then(tmp_path: Path) -> None:
+    """Not before, though the usual pause is shorter."""
+    backend, busy = Scripted(), errors.ServerOverloaded("busy")
+    busy.retry_after_s = 0.3
+    backend.script[1] = [busy, "cat"]
+    running = engine(backend)
+    began = time.monotonic()
+    assert kinds(running, jobs(assignment(tmp_path, 1))) == ["correct"]
+    assert time.monotonic() - began >= 0.3
+    running.close()
 
 
 def test_pauses_grow(tmp_path: Path) -> None:

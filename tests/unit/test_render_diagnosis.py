@@ -18,7 +18,7 @@ from pytest_llmclf.diagnosis.finding import (
     UnparsedKind,
     WeakSlice,
 )
-from pytest_llmclf.outcome import UnparsedReason
+from pytest_llmclf.outcome import NAMES_OTHER, UnparsedReason
 from pytest_llmclf.render.diagnosis import LEGEND, diagnosis_lines, finding_text
 from pytest_llmclf.render.text import Style, width
 
@@ -87,6 +87,16 @@ UNPARSED = UnparsedKind(
 )
 NEVER = NeverAnswered(label="bishop", images=50, answers=300, p_value=0.0004, cases=())
 EVERY: tuple[Finding, ...] = (GUESS, ATTRACTOR, NEVER, PAIR, SLICE, UNPARSED)
+
+
+@pytest.mark.parametrize("reason", NAMES_OTHER)
+def test_what_was_to_be_forced_and_was_not_has_a_remedy_of_its_own(reason: UnparsedReason) -> None:
+    """Who asked for answer="enum" is not told to ask for it."""
+    found = dataclasses.replace(UNPARSED, reason=reason)
+    assert 'answer="enum"' in finding_text(found)
+    text = finding_text(dataclasses.replace(found, unforced=True))
+    assert "the server does not hold the model to the labels" in text
+    assert "force" not in text
 
 
 def test_published_chess_in_words() -> None:

@@ -120,7 +120,7 @@ def test_impossible_is_a_number(chat: ChatServer, connect: Callable[..., OpenAIB
     ("choice", "text", "finish"),
     [
         ({"finish_reason": "length"}, "7", "length"),
-        ({"finish_reason": "content_filter"}, "7", "other"),
+        ({"finish_reason": "content_filter"}, "7", "filtered"),
         ({"finish_reason": None}, "7", "other"),
         ({"message": {"content": None}}, "", "stop"),
         ({"message": {"content": None, "refusal": "I cannot."}}, "I cannot.", "stop"),
@@ -254,14 +254,26 @@ def test_another_server_is_another_model(chat: ChatServer) -> None:
     assert len(digests) == 2
 
 
-def test_a_model_that_is_not_listed_is_missing(connect: Callable[..., OpenAIBackend]) -> None:
-    """The message says what the server has, and how to write it."""
-    with pytest.raises(errors.ModelMissing, match="it has llava") as caught:
-        connect(model="lava").identify()
-    assert caught.value.remedy.endswith(f"write openai:llava@{connect()._address.url}")
+def test_a_model_that_is_not_listed_is_asked(connect: Callable[..., OpenAIBackend]) -> None:
+    """Gateways know more names than they list; one that answers all the same is noted."""
+    backend = connect(model="lava")
+    assert backend.identify().name == "lava"
+    told = [backend.notices]
+    assert [backend.ask(REQUEST).text for _ in range(3)] == ["7"] * 3
+    told.append(backend.notices)
+    assert [len(notices) for notices in told] == [0, 1]
+    assert "does not list lava (llava) and answered all the same" in told[1][0]
 
 
-@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_listed_model_needs_no_notice(connect: Callable[..., OpenAIBackend]) -> None:
+    """There is nothing to say of it."""
+    backend = connect()
+    backend.identify()
+    backend.ask(REQUEST)
+    assert backend.notices == ()
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 410, 501])
 def test_a_server_without_a_list_is_believed(
     chat: ChatServer, connect: Callable[..., OpenAIBackend], status: int
 ) -> None:
