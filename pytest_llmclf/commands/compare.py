@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_llmclf.commands.console import style_of, write
 from pytest_llmclf.commands.pictures import dataset_pictures
 from pytest_llmclf.commands.project import add_command, add_home, described, home_folder
+from pytest_llmclf.comparison.margin import parse_margin
 from pytest_llmclf.comparison.runs import choose, compare_all
 from pytest_llmclf.comparison.scores import score_differences
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.render.comparison import (
     comparison_json,
     comparison_lines,
+    outcome_lines,
     score_lines,
     scores_json,
 )
@@ -42,18 +44,23 @@ _SIDES: Final = ("A", "B")
 _EPILOG = described(
     "compare",
     """\
-With several evaluations, p-values are counted for all of them at once (Holm). The page shows the
-pictures of datasets that are found in this project, unchanged since the runs.""",
+With several evaluations, p-values are counted for all of them at once (Holm), and so is a margin.
+With --margin 2% a loss below two points of accuracy is fine, and one of two points or more must be
+excluded with 95% confidence, on images like these; it takes the place of the test. Two models of
+one run are compared by naming the run twice. The page shows the pictures of datasets that are found
+in this project, unchanged since the runs.""",
     """\
 previous latest
 previous latest --html compared.html
 main-run latest --model A=llava:7b --model B=llava:13b
+latest latest --model A=llava:13b --model B=llava:7b --margin 2%
 main-run latest --markdown - >> "$GITHUB_STEP_SUMMARY\"""",
     """\
 exit code:
-  0  B is not significantly worse in any evaluation
-  1  B is significantly worse in at least one
-  2  the runs cannot be compared, images have no answer on one side, or a file cannot be written
+  0  B is not significantly worse in any evaluation; with --margin: shown not to be worse by as much
+  1  B is significantly worse in at least one; with --margin: shown to be worse by as much
+  2  the runs cannot be compared, images have no answer on one side, the margin is neither excluded
+     nor shown, or a file cannot be written
 """,
 )
 
@@ -109,6 +116,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="[A=|B=]NAME",
         help="model (or shell-style pattern) in both runs, or in one; may repeat",
     )
+    parser.add_argument(
+        "--margin",
+        metavar="SHARE",
+        help="smallest loss of accuracy that is not fine, such as 2%%: B passes where one as large "
+        "is excluded with 95%% confidence",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.add_argument(
         "--markdown",
@@ -134,16 +147,18 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         LlmclfError: A run cannot be read, or nothing in both fits what was asked for.
-        SettingsError: A file cannot be written, or two things are to be printed at once.
+        SettingsError: A file cannot be written, two things are to be printed at once, or the
+            margin is none.
     """
     if arguments.json and arguments.markdown == _STDOUT:
         raise SettingsError(
             "--json and --markdown would both be printed; write one to a file: --markdown PATH"
         )
+    margin = None if arguments.margin is None else parse_margin(arguments.margin)
     runs = home_folder(arguments.home) / "runs"
     before, now = (read_run(find_run(name, runs)) for name in (arguments.a, arguments.b))
     chosen, notes = choose(before.reports, now.reports, arguments.evaluation, arguments.model)
-    found = _Found(before=before, now=now, compared=compare_all(chosen), notes=tuple(notes))
+    found = _Found(before=before, now=now, compared=compare_all(chosen, margin), notes=tuple(notes))
     code = exit_code(found.compared)
     try:
         written = tuple(_written(found, arguments))
@@ -225,6 +240,7 @@ def _page(found: _Found, *, pictures: bool) -> Page:
                 now=each.now,
                 p_value=each.p_value,
                 tests=each.tests,
+                margin=each.margin,
             )
             for each in found.compared
         ),
@@ -260,10 +276,7 @@ def _lines(found: _Found, style: Style) -> Iterator[Line]:
         )
         scores = score_differences(each.before, each.now, each.comparison)
         yield from score_lines(scores, style)
-        if each.worse:
-            yield style.line(("  B is worse", ("red", "bold")))
-        elif each.undecided:
-            yield style.line(("  undecided", ("yellow", "bold")))
+        yield from outcome_lines(each, style)
     for note in found.notes:
         yield style.line((style.safe(note), "yellow"))
 
@@ -282,6 +295,9 @@ def _json(found: _Found, code: int) -> dict[str, Any]:
                 "worse": each.worse,
                 "undecided": each.undecided,
                 "p_value_of_all": each.p_value,
+                "margin": None
+                if each.margin is None
+                else {"word": each.margin.word, "text": each.margin.text},
                 **comparison_json(each.comparison),
                 "scores": scores_json(score_differences(each.before, each.now, each.comparison)),
             }

@@ -48,26 +48,38 @@ def sign_flip(nets: Sequence[int]) -> float:
     return min(1.0, sum(chance for total, chance in chances.items() if abs(total) >= observed))
 
 
+def clustered_difference(gains: Mapping[str, int], clusters: Mapping[str, str]) -> Evidence:
+    """Evidence of the share ``(1 + difference) / 2``, a cluster being one piece of it.
+
+    The difference is an average over images that are -1, 0 or 1. Beside the clusters seen there is
+    one that nobody saw, in which every image is a loss for the lower end and a gain for the upper
+    one (see `gate.clustered`).
+
+    Args:
+        gains: By case, 1 where only the second side is right, -1 where only the first one is.
+        clusters: The cluster of each image that both answered.
+    """
+    images = [
+        (case, (1.0 + gains.get(case, 0)) / 2, (1.0 - gains.get(case, 0)) / 2) for case in clusters
+    ]
+    return by_cluster(Evidence(right=(), wrong=()), images, clusters)
+
+
 def clustered_interval(
     gains: Mapping[str, int], clusters: Mapping[str, str], *, confidence: float = 0.95
 ) -> Interval | None:
     """Plausible differences of the two accuracies, second minus first, between -1 and 1.
 
-    ``None`` for a single cluster. The difference is an average over images that are -1, 0 or 1,
-    and its ends are those of `gate.clustered`: clusters with one random weight each, and one that
-    nobody saw, in which every image is a loss for the lower end and a gain for the upper one.
-    Such a cluster may well exist where the flips that were seen are spread thinly. So the interval
-    is wide for few clusters, and may hold 0 where `sign_flip` finds a difference.
+    ``None`` for a single cluster. Its ends are those of `clustered_difference`. A cluster that
+    nobody saw may well exist where the flips that were seen are spread thinly. So the interval is
+    wide for few clusters, and may hold 0 where `sign_flip` finds a difference.
 
     Args:
-        gains: By case, 1 where only the second side is right, -1 where only the first one is.
-        clusters: The cluster of each image that both answered.
+        gains: As for `clustered_difference`.
+        clusters: Likewise.
         confidence: Two-sided confidence, between 0 and 1.
     """
-    images = [
-        (case, (1.0 + gains.get(case, 0)) / 2, (1.0 - gains.get(case, 0)) / 2) for case in clusters
-    ]
-    found = by_cluster(Evidence(right=(), wrong=()), images, clusters)
+    found = clustered_difference(gains, clusters)
     if found.clusters < _FEWEST:
         return None
     tail = (1 - confidence) / 2

@@ -5,11 +5,14 @@ of two points or more is excluded with 95% confidence, fails where such a loss i
 confidence, and is undecided otherwise. Both look at one end of the interval that the comparison
 has anyway (`paired.difference_interval`, for groups and copies `clustered.clustered_interval`), at
 the one-sided level. ``benchmarks/non_inferiority.py`` computes how often that is wrong.
+
+``llmclf compare --margin 2%`` asks the same of two runs, of all their evaluations at once.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal
@@ -18,6 +21,8 @@ from pytest_llmclf.comparison.paired import difference_interval
 from pytest_llmclf.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pytest_llmclf.comparison import Comparison
 
 ERROR: Final = 0.05
@@ -75,6 +80,16 @@ def parse_margin(text: str) -> Margin:
     return Margin(share=share)
 
 
+def stated_margin(settings: Mapping[str, object]) -> Margin | None:
+    """The margin among a run's settings as ``run.json`` keeps them, if one was stated."""
+    text = settings.get("margin")
+    if not isinstance(text, str):
+        return None
+    with suppress(SettingsError):
+        return parse_margin(text)
+    return None
+
+
 def excludes_loss(broken: int, fixed: int, images: int, margin: float) -> bool:
     """Whether a loss of `margin` or more is excluded, images being independent."""
     return difference_interval(broken, fixed, images, confidence=1 - 2 * ERROR).low > -margin
@@ -85,11 +100,33 @@ def shows_loss(broken: int, fixed: int, images: int, margin: float) -> bool:
     return difference_interval(broken, fixed, images, confidence=1 - 2 * ERROR).high < -margin
 
 
-def judge_margin(comparison: Comparison, margin: Margin) -> MarginVerdict:
+def judge_margins(
+    comparisons: Sequence[Comparison], margin: Margin
+) -> tuple[MarginVerdict | None, ...]:
+    """The verdict on each of several comparisons, so that any is wrong at most as often as one.
+
+    That all of them exclude the loss needs no correction (intersection-union test; Berger,
+    Technometrics 24, 1982, 295-300). Where one does not, each has its part of the error, for PASS
+    and for FAIL (Bonferroni). ``None`` for a comparison that is refused.
+    """
+    tested = [each for each in comparisons if each.refused is None]
+    found = [judge_margin(each, margin) for each in tested]
+    if any(each.word != "PASS" for each in found):
+        found = [judge_margin(each, margin, tests=len(tested)) for each in tested]
+    verdicts = iter(found)
+    return tuple(None if each.refused is not None else next(verdicts) for each in comparisons)
+
+
+def judge_margin(comparison: Comparison, margin: Margin, *, tests: int = 1) -> MarginVerdict:
     """Whether a loss of the margin or more is excluded or shown.
 
     INCONCLUSIVE also where there is no interval: without a common image, with all images of one
     group, and where a side stopped early.
+
+    Args:
+        comparison: Of the side that may have lost against the other.
+        margin: The smallest loss that is not fine.
+        tests: How many such verdicts share the error.
     """
     if comparison.not_asked:
         return MarginVerdict(
@@ -97,7 +134,8 @@ def judge_margin(comparison: Comparison, margin: Margin) -> MarginVerdict:
             text=f"a margin of {margin} needs every image, and "
             f"{len(comparison.not_asked)} were not asked about",
         )
-    ends = comparison.interval_at(1 - 2 * ERROR)
+    error = ERROR / tests
+    ends = comparison.interval_at(1 - 2 * error)
     if ends is None:
         return MarginVerdict(
             word="INCONCLUSIVE",
@@ -108,7 +146,10 @@ def judge_margin(comparison: Comparison, margin: Margin) -> MarginVerdict:
     limit = float(margin.share)
     sure = f"{1 - ERROR:.0%} confidence"
     drawn = f" ({comparison.drawn})" if comparison.drawn else ""
-    spread = f"plausibly {ends.low:+.4f} to {ends.high:+.4f}, each end {1 - ERROR:.0%} sure"
+    spread = (
+        f"plausibly {ends.low:+.4f} to {ends.high:+.4f}, each end {100 * (1 - error):.4g}% sure"
+    )
+    spread += f", for {tests} comparisons at once" if tests > 1 else ""
     of = f"difference {comparison.difference:+.4f}, {spread}, of images like these{drawn}"
     if ends.low > -limit:
         return MarginVerdict(

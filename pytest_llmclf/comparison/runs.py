@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
 from pytest_llmclf.comparison import SIGNIFICANCE, compare_reports
+from pytest_llmclf.comparison.margin import judge_margins
 from pytest_llmclf.comparison.models import adjusted_p_values
 from pytest_llmclf.errors import SettingsError, nearest
 
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.comparison.margin import Margin, MarginVerdict
     from pytest_llmclf.report import Report
 
-ComparedWord = Literal["worse", "undecided", "better", "same answers", "no clear difference"]
+ComparedWord = Literal[
+    "worse", "undecided", "better", "within the margin", "same answers", "no clear difference"
+]
 """What a comparison comes to, in a word."""
 
 
@@ -30,6 +34,7 @@ class Compared:
         comparison: B held against A.
         p_value: Of the comparison, for all evaluations compared with it.
         tests: How many those are; what is refused is not tested.
+        margin: What decides instead of that test, where a margin is stated.
     """
 
     before: Report
@@ -37,17 +42,25 @@ class Compared:
     comparison: Comparison
     p_value: float
     tests: int = 1
+    margin: MarginVerdict | None = None
 
     @property
     def worse(self) -> bool:
-        """Whether B is worse beyond what chance explains, however many are compared."""
+        """Whether B is worse beyond what chance explains, however many are compared.
+
+        With a margin: whether it is worse by that much.
+        """
         refused = self.comparison.refused is not None
+        if self.margin is not None:
+            return self.margin.word == "FAIL"
         return not refused and self.comparison.net_loss > 0 and self.p_value < SIGNIFICANCE
 
     @property
     def undecided(self) -> bool:
-        """Whether the runs say too little: refused, or images without an answer."""
+        """Whether the runs say too little: refused, without an answer, or of an open margin."""
         found = self.comparison
+        if self.margin is not None and self.margin.word == "INCONCLUSIVE":
+            return True
         return found.refused is not None or bool(found.unanswered) or not found.common
 
     @property
@@ -59,17 +72,31 @@ class Compared:
             return "undecided"
         if self.comparison.net_loss < 0 and self.p_value < SIGNIFICANCE:
             return "better"
+        if self.margin is not None and self.comparison.changes:
+            return "within the margin"
         return "no clear difference" if self.comparison.changes else "same answers"
 
 
-def compare_all(chosen: Sequence[tuple[Report, Report]]) -> tuple[Compared, ...]:
-    """Compare each pair, with p-values for all of them at once."""
+def compare_all(
+    chosen: Sequence[tuple[Report, Report]], margin: Margin | None = None
+) -> tuple[Compared, ...]:
+    """Compare each pair, with p-values, and verdicts on a margin, for all of them at once."""
     comparisons = [compare_reports(before, now) for before, now in chosen]
+    verdicts: Sequence[MarginVerdict | None] = [None] * len(comparisons)
+    if margin is not None:
+        verdicts = judge_margins(comparisons, margin)
     tests = sum(comparison.refused is None for comparison in comparisons)
     return tuple(
-        Compared(before=before, now=now, comparison=comparison, p_value=p_value, tests=tests)
-        for (before, now), comparison, p_value in zip(
-            chosen, comparisons, adjusted_p_values(comparisons), strict=True
+        Compared(
+            before=before,
+            now=now,
+            comparison=comparison,
+            p_value=p_value,
+            tests=tests,
+            margin=verdict,
+        )
+        for (before, now), comparison, p_value, verdict in zip(
+            chosen, comparisons, adjusted_p_values(comparisons), verdicts, strict=True
         )
     )
 

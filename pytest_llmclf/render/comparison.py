@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.comparison import SIGNIFICANCE
 from pytest_llmclf.comparison.models import compare_models
 from pytest_llmclf.comparison.scores import score_differences
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.changes import change_lines, change_text
-from pytest_llmclf.render.text import Line, Style, left, width
+from pytest_llmclf.render.text import Line, Mark, Style, left, width
 from pytest_llmclf.wording import WHEN_STOPPED
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.comparison import ChangeKind, Comparison
     from pytest_llmclf.comparison.models import PairedModels
+    from pytest_llmclf.comparison.runs import Compared
     from pytest_llmclf.comparison.scores import ScoreDifference
     from pytest_llmclf.report import Report
 
@@ -28,6 +29,11 @@ FEW = 3
 
 _INDENT = "  "
 _NAME = 40
+_VERDICT_MARKS: Final[dict[str, Mark]] = {
+    "PASS": "green",
+    "FAIL": "red",
+    "INCONCLUSIVE": "yellow",
+}
 _LISTS: tuple[ChangeKind, ...] = ("broken", "fixed", "changed")
 
 
@@ -184,6 +190,11 @@ def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, te
         "anytime": "a test that holds however the run was stopped",
         "sign-flip": f"a permutation test of {comparison.drawn}",
     }[comparison.test]
+    premise = "both were equally good"
+    if comparison.test == "sign-flip":
+        # Equally good on average is not enough: one may lose a little everywhere, the other much
+        # in few groups.
+        premise = "it made no difference which of them answers a group"
     # Adjusted, or valid at any time, a p-value is an upper bound of that share.
     bound = "at most " if tests > 1 or comparison.test == "anytime" else ""
     family = f", counted for {tests} comparisons at once" if tests > 1 else ""
@@ -197,8 +208,8 @@ def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, te
             "since one unseen group may turn it round"
         )
     return (
-        f"{counts}: if both were equally good, chance alone would give a difference like this in "
-        f"{bound}{numbers.percent(p_value)} of cases ({test}{family}): {result}"
+        f"{counts}: if {premise}, chance alone would give a difference like this in {bound}"
+        f"{numbers.percent(p_value)} of cases ({test}{family}): {result}"
     )
 
 
@@ -266,6 +277,19 @@ def score_text(one: ScoreDifference, digits: int = 3) -> str:
         return text
     level = numbers.confidence(ends.confidence)
     return f"{text}, {level} interval {ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
+
+
+def outcome_lines(each: Compared, style: Style) -> Iterator[Line]:
+    """What two runs come to in one evaluation, where there is more to say than no loss."""
+    if each.margin is not None:
+        mark = _VERDICT_MARKS[each.margin.word]
+        yield from _wrapped(style, f"{each.margin.word} {each.margin.text}", mark, indent=_INDENT)
+    if each.worse and each.margin is None:
+        # In groups the test says that something changed, and these images that it got worse.
+        of = "" if each.comparison.settled else " on these images"
+        yield style.line((f"{_INDENT}B is worse{of}", ("red", "bold")))
+    elif each.undecided and not each.worse:
+        yield style.line((f"{_INDENT}undecided", ("yellow", "bold")))
 
 
 def scores_json(scores: Sequence[ScoreDifference]) -> list[dict[str, Any]]:

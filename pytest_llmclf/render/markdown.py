@@ -16,7 +16,7 @@ from pytest_llmclf.comparison.scores import score_differences
 from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.changes import diff_markdown
-from pytest_llmclf.render.comparison import score_lines, summary_lines
+from pytest_llmclf.render.comparison import FEW, outcome_lines, score_lines, summary_lines
 from pytest_llmclf.render.diagnosis import diagnosis_lines
 from pytest_llmclf.render.terminal import clusters_text, mix_text, with_interval
 from pytest_llmclf.render.text import Style, cut
@@ -58,6 +58,7 @@ _COMPARED: Final[dict[ComparedWord, str]] = {
     "worse": "❌",
     "undecided": "⚠️",
     "better": "✅",
+    "within the margin": "✅",
     "same answers": "✅",
     "no clear difference": _MARKS["UNGATED"],
 }
@@ -325,6 +326,9 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
     for pair in compared:
         both = " and ".join(map(code, (pair.first.model, pair.second.model)))
         yield from ("", f"{code(pair.first.evaluation)}, {both}:", "", *_else(pair.comparison))
+        scores = score_differences(pair.first, pair.second, pair.comparison)
+        lines = score_lines(scores, _ENDLESS, FEW)
+        yield from (f"- {escaped(line.text.strip())}" for line in lines)
     test = (
         "exact McNemar test (after an early stop one that holds however it was stopped; of images "
         "in groups, and of copies, a permutation test)"
@@ -349,7 +353,8 @@ def _compared_overview(compared: Sequence[Compared]) -> Iterator[str]:
         )
     legend = (
         "A, B: accuracy on the images that both runs answered; p: how often chance alone gives a "
-        "difference like this where both are equally good"
+        "difference like this where both are equally good (in groups: where it makes no difference "
+        "which of them answers a group)"
     )
     yield from ("", f"<sub>{legend}</sub>", "")
 
@@ -364,6 +369,7 @@ def _compared_section(each: Compared) -> Iterator[str]:
     yield from (f"- {escaped(line.text.strip())}" for line in found)
     scores = score_lines(score_differences(each.before, each.now, each.comparison), _ENDLESS)
     yield from (f"- {escaped(line.text.strip())}" for line in scores)
+    yield from (f"- {escaped(line.text.strip())}" for line in outcome_lines(each, _ENDLESS))
     yield ""
     if each.comparison.refused is not None:
         return

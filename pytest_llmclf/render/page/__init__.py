@@ -22,6 +22,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.calibration import calibration
+from pytest_llmclf.comparison.margin import judge_margin, stated_margin
 from pytest_llmclf.comparison.models import compare_models
 from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render.page.data import page_json, pictured
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.calibration import Calibration
     from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.comparison.margin import MarginVerdict
     from pytest_llmclf.diagnosis.finding import Finding
     from pytest_llmclf.gate import Gate
     from pytest_llmclf.outcome import Outcome
@@ -103,6 +105,7 @@ class Pair:
             known, as of a committed baseline.
         p_value: Of the comparison together with others; default: its own.
         tests: How many comparisons that p-value is for.
+        margin: What a margin that was stated comes to, which then decides.
     """
 
     names: tuple[str, str]
@@ -112,6 +115,7 @@ class Pair:
     before: Report | None = None
     p_value: float | None = None
     tests: int = 1
+    margin: MarginVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,12 +178,16 @@ def page_of(
         budget: How much of the page they may take.
     """
     by_key = {(report.evaluation, report.model): report for report in reports}
+    margin = stated_margin(settings or {})
     committed = [
         Pair(
             names=("committed predictions", "this run"),
             what="baseline",
             comparison=comparison,
             now=by_key[key],
+            margin=None
+            if margin is None or comparison.refused is not None
+            else judge_margin(comparison, margin),
         )
         for key, comparison in (baselines or {}).items()
         if key in by_key

@@ -344,6 +344,7 @@ def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
         "test": "McNemar p" if comparison.test == "mcnemar-exact" else "p",
         "tests": pair.tests,
         "word": _word(pair, p_value),
+        "margin": "" if pair.margin is None else f"{pair.margin.word} {pair.margin.text}",
         "apart": [one.case for one in pair.now.outcomes if one.case not in compared],
         "scores": []
         if pair.before is None
@@ -369,13 +370,18 @@ def _word(pair: Pair, p_value: float) -> str:
     comparison = pair.comparison
     if comparison.refused is not None:
         return "not compared"
-    if comparison.unanswered:
-        return "undecided"
-    if not comparison.changes:
-        return "same answers"
-    if p_value < SIGNIFICANCE and comparison.net_loss:
-        return "worse" if comparison.net_loss > 0 else "better"
-    return "no clear difference"
+    margin = None if pair.margin is None else pair.margin.word
+    significant = p_value < SIGNIFICANCE
+    # As `comparison.runs.Compared.word`.
+    words = (
+        (margin == "FAIL", "worse"),
+        (bool(comparison.unanswered) or margin == "INCONCLUSIVE", "undecided"),
+        (not comparison.changes, "same answers"),
+        (significant and comparison.net_loss < 0, "better"),
+        (margin == "PASS", "within the margin"),
+        (significant and comparison.net_loss > 0, "worse"),
+    )
+    return next((word for holds, word in words if holds), "no clear difference")
 
 
 def pictured(sections: Iterable[Section]) -> Sequence[Outcome]:

@@ -371,6 +371,7 @@ function pairCard(pair, key) {
     pair.difference === null
       ? null
       : el("p", { class: "note" }, `Difference ${pair.difference}${pair.interval ? `, ${pair.interval}` : ""}; ${pair.test} = ${pair.p}${tests}, on ${plural(pair.common, "image")} that both answered.`),
+    pair.margin ? el("p", { class: "note" }, foreign(pair.margin)) : null,
     el("div", { class: "chips" }, buttons),
     notes,
     pair.scores.length === 0
