@@ -8,7 +8,8 @@ is connected passes `Address.require_peer`.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 OLLAMA_PORT = 11434
 """Where Ollama listens when nothing else is said."""
+
+API_VERSION = "api-version"
+"""The one parameter that an address may have: anything else in a query may be a key."""
+_CHAT = "/chat/completions"
 
 Scheme = Literal["http", "https"]
 _SCHEME_PORTS: dict[Scheme, int] = {"http": 80, "https": 443}
@@ -35,6 +40,7 @@ class Address:
         port: TCP port, 1 to 65535.
         path: Path prefix such as ``/v1``, or empty; never ends in a slash.
         user: User and password of the URL, or ``None``; kept out of `repr`, `url` and messages.
+        api_version: Sent with every request as ``?api-version=``, or empty.
     """
 
     scheme: Scheme = "http"
@@ -42,11 +48,22 @@ class Address:
     port: int
     path: str = ""
     user: tuple[str, str] | None = field(default=None, repr=False)
+    api_version: str = ""
+
+    @property
+    def base_url(self) -> str:
+        """What paths of the API are appended to, without user and password."""
+        return f"{self.scheme}://{self.netloc}{self.path}"
+
+    @property
+    def query(self) -> str:
+        """What follows every path, such as ``?api-version=2024-10-21``; empty for most servers."""
+        return f"?{API_VERSION}={self.api_version}" if self.api_version else ""
 
     @property
     def url(self) -> str:
         """The address as a URL, without user and password."""
-        return f"{self.scheme}://{self.netloc}{self.path}"
+        return f"{self.base_url}{self.query}"
 
     @property
     def netloc(self) -> str:
@@ -150,6 +167,38 @@ def parse_address(text: str, *, default_port: int | None = None) -> Address:
         path=split.path.rstrip("/"),
         user=user,
     )
+
+
+def parse_chat_address(text: str) -> Address:
+    """Read the address of a server of OpenAI's protocol, as people copy it.
+
+    It may end in ``/chat/completions``, which is taken off, and may have ``?api-version=``.
+
+    Raises:
+        SettingsError: The text is no address. What may be a password or key is not repeated.
+    """
+    text, mark, query = text.strip().strip("\"'").partition("?")
+    version = ""
+    if mark:
+        found = re.fullmatch(rf"{API_VERSION}=([\w.-]{{1,40}})&?", query, re.ASCII)
+        if found is None:
+            raise SettingsError(
+                f"{without_user(text)!r} is followed by a query that an address cannot have: write "
+                f"?{API_VERSION}=VERSION or nothing, and put keys into the environment"
+            )
+        version = found[1]
+    address = parse_address(text)
+    path = address.path
+    if path.casefold().endswith(_CHAT):
+        path = path[: -len(_CHAT)].rstrip("/")
+    return replace(address, path=path, api_version=version)
+
+
+def without_user(text: str) -> str:
+    """A model or an address as written, without user and password of its URL."""
+    # Up to the last @: a password may hold signs that a URL should have escaped.
+    head, slashes, rest = text.partition("//")
+    return f"{head}{slashes}{rest.rpartition('@')[2]}"
 
 
 def is_loopback_ip(text: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from pytest_llmclf.backends import ollama as ollama_backend
 from pytest_llmclf.backends import ollama_status
-from pytest_llmclf.backends.address import Address, parse_address, parse_addresses
+from pytest_llmclf.backends.address import Address, parse_addresses, parse_chat_address
 from pytest_llmclf.backends.llama_binary import find_llama_server
 from pytest_llmclf.backends.llama_server import LlamaServers
 from pytest_llmclf.backends.llamacpp import LlamaCppBackend, embedded_pair, file_pair
@@ -255,7 +255,7 @@ class Connections:
             case "openai":
                 server = OpenAIBackend(
                     model=spec.name,
-                    address=parse_address(spec.address),
+                    address=parse_chat_address(spec.address),
                     allow_remote=self._settings.allow_remote,
                     allow_clear_key=self._settings.allow_clear_key,
                     timeout_s=self._settings.timeout_s,
@@ -281,7 +281,7 @@ class Connections:
     def _thinking_of(self, spec: ModelSpec) -> OpenAIThinking:
         """What is known of how a model thinks: learnt once for all evaluations of a run."""
         with self._lock:
-            new = OpenAIThinking(spec.name, parse_address(spec.address).netloc)
+            new = OpenAIThinking(spec.name, parse_chat_address(spec.address).netloc)
             return self._thinking.setdefault(str(spec), new)
 
     def _ollama(self, spec: ModelSpec, modelfile: Modelfile) -> Backend:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal, get_args
 
+from pytest_llmclf.backends.address import parse_chat_address, without_user
 from pytest_llmclf.errors import SettingsError
 
 BackendName = Literal["auto", "ollama", "openai", "llamacpp", "replay"]
@@ -107,6 +108,8 @@ def _openai(rest: str) -> ModelSpec:
             f"'openai:{without_user(rest)}' lacks a name or an address: "
             "write openai:NAME@http://HOST:PORT/v1"
         )
+    if "?" in split["url"]:
+        parse_chat_address(split["url"])  # before it is shown anywhere: a query may hold a key
     return ModelSpec(backend="openai", name=split["name"], address=split["url"])
 
 
@@ -149,13 +152,6 @@ def _suggestion(text: str) -> str:
 
 def _forms() -> str:
     return f"a model is written {', '.join(FORMS[:-1])} or {FORMS[-1]}"
-
-
-def without_user(text: str) -> str:
-    """A model or an address as written, without user and password of its URL."""
-    # Up to the last @: a password may hold signs that a URL should have escaped.
-    head, slashes, rest = text.partition("//")
-    return f"{head}{slashes}{rest.rpartition('@')[2]}"
 
 
 def without_users(text: str) -> str:

@@ -122,7 +122,7 @@ class Wire:
         self._allow_remote = allow_remote
         self._connect_timeout_s = connect_timeout_s
         self.proxy = None if address.is_loopback else proxy_for(address)
-        self._base = address.path
+        self._base, self._query = address.path, address.query
         sent = {
             "Host": address.netloc,
             "Accept": "application/json",
@@ -131,16 +131,14 @@ class Wire:
             **({} if keep else {"Connection": "close"}),
         }
         if self.proxy is not None and address.scheme == "http":
-            self._base = address.url  # a proxy is told the whole URL
+            self._base = address.base_url  # a proxy is told the whole URL
             if self.proxy.user is not None:
                 sent["Proxy-Authorization"] = basic(self.proxy.user)
         self._authorization = ""
         if address.user is not None or key:
             self._authorization = f"Bearer {key}" if address.user is None else basic(address.user)
         self._headers = self._lines(sent)
-        self._credentials = self._lines(
-            {"Authorization": self._authorization} if self._authorization else {}
-        )
+        self._credentials = self._lines(self._secrets(key))
         self._keys_everywhere = address.scheme == "https" or address.is_named(allow_clear_key)
         users = (address.user, None if self.proxy is None else self.proxy.user)
         self.redactor = Redactor(
@@ -183,7 +181,7 @@ class Wire:
         usable = False
         try:
             keys = self._credentials if self._may_send_keys(local=line.is_local) else ""
-            head = f"{method} {self._base}{path} HTTP/1.1\r\n{self._headers}{keys}"
+            head = f"{method} {self._base}{path}{self._query} HTTP/1.1\r\n{self._headers}{keys}"
             if body is not None:
                 head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
             request = f"{head}\r\n".encode("latin-1") + (body or b"")
@@ -346,6 +344,13 @@ class Wire:
 
     def _may_send_keys(self, *, local: bool) -> bool:
         return self._keys_everywhere or (local and self.proxy is None)
+
+    def _secrets(self, key: str) -> dict[str, str]:
+        """The headers that say who asks."""
+        secrets = {"Authorization": self._authorization} if self._authorization else {}
+        if key and self._address.api_version and self._address.user is None:
+            secrets["api-key"] = key  # where such servers look for one that is no token
+        return secrets
 
     def _lines(self, headers: dict[str, str]) -> str:
         for name, value in headers.items():

@@ -6,7 +6,8 @@ import io
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.backends.spec import EMBEDDED, without_user
+from pytest_llmclf.backends.address import without_user
+from pytest_llmclf.backends.spec import EMBEDDED
 from pytest_llmclf.commands.asking import ask, connected
 from pytest_llmclf.commands.checks import Check
 from pytest_llmclf.errors import LlmclfError

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.backends.address import Address, parse_address, parse_addresses
+from pytest_llmclf.backends.address import (
+    Address,
+    parse_address,
+    parse_addresses,
+    parse_chat_address,
+)
+from pytest_llmclf.backends.spec import parse_spec
 from pytest_llmclf.errors import RemoteRefused, SettingsError
 
 
@@ -105,3 +111,42 @@ def test_passwords_stay_out_of_sight() -> None:
     with pytest.raises(SettingsError) as caught:
         parse_address("ftp://user:secret@host")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "base", "query"),
+    [
+        ("http://h:1/v1", "http://h:1/v1", ""),
+        ("http://h:1/v1/", "http://h:1/v1", ""),
+        ("http://h:1/v1/chat/completions", "http://h:1/v1", ""),
+        ("http://h:1/v1/chat/completions/", "http://h:1/v1", ""),
+        ("http://h:1/chat/completions", "http://h:1", ""),
+        ("http://h:1/chat/completions-of-mine", "http://h:1/chat/completions-of-mine", ""),
+        ("https://h/v1?api-version=2024-10-21", "https://h:443/v1", "?api-version=2024-10-21"),
+        (
+            "https://h/openai/deployments/d/chat/completions?api-version=preview",
+            "https://h:443/openai/deployments/d",
+            "?api-version=preview",
+        ),
+    ],
+)
+def test_an_address_is_taken_as_it_is_copied(text: str, base: str, query: str) -> None:
+    """From a page that shows a whole request as well as from one that shows the prefix."""
+    address = parse_chat_address(text)
+    assert (address.base_url, address.query) == (base, query)
+    assert address.url == f"{base}{query}"
+    assert parse_chat_address(address.url) == address
+
+
+@pytest.mark.parametrize(
+    "query", ["key=sk-very-secret", "api-version=1&key=sk-very-secret", "api-version=", "",
+              "api-version=a b", "api-version=1#sk-very-secret", "api-version=1%0d%0asecret"]
+)  # fmt: skip
+def test_another_query_is_refused_and_not_repeated(query: str) -> None:
+    """It may be a key, and addresses are printed."""
+    text = f"http://me:hidden@h:1/v1?{query}"
+    for read in (parse_chat_address, lambda text: parse_spec(f"openai:m@{text}")):
+        with pytest.raises(SettingsError, match="api-version=VERSION") as caught:
+            read(text)
+        assert "secret" not in str(caught.value)
+        assert "hidden" not in str(caught.value)

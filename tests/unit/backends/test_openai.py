@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.backends.address import Address
+from pytest_llmclf.backends.address import Address, parse_chat_address
 from pytest_llmclf.backends.openai import OpenAIBackend, chat_body
 from pytest_llmclf.request import Request
 from tests.ollama_replay import exchange
@@ -363,3 +363,32 @@ def test_another_machine_is_refused() -> None:
     with pytest.raises(errors.RemoteRefused, match=r"--llmclf-allow-remote api\.example\.com"):
         OpenAIBackend(model="m", address=address)
     OpenAIBackend(model="m", address=address, allow_remote={"api.example.com"}).close()
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/chat/completions"])
+def test_an_api_version_goes_with_every_request(
+    chat: ChatServer, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """And the key as such servers want it, too; answers are known by the same identity."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    query = "?api-version=2024-10-21"
+    for where in ("/v1/models", "/v1/chat/completions"):
+        chat.answers[f"{where}{query}"] = chat.answers.pop(where)
+    address = parse_chat_address(f"http://{chat.address.netloc}{path}{query}")
+    backend = OpenAIBackend(model="llava", address=address, timeout_s=2)
+    assert backend.ask(REQUEST).text == "7"
+    assert backend.identify().name == "llava"
+    assert backend.is_there(2)
+    backend.close()
+    assert {arrived.path.partition("?")[2] for arrived in chat.arrived} == {query[1:]}
+    assert {arrived.headers["api-key"] for arrived in chat.arrived} == {KEY}
+    assert {arrived.headers["Authorization"] for arrived in chat.arrived} == {f"Bearer {KEY}"}
+
+
+def test_other_servers_get_their_key_once(
+    chat: ChatServer, connect: Callable[..., OpenAIBackend], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A header more is a place more where a key may be logged."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    connect().ask(REQUEST)
+    assert "api-key" not in chat.arrived[0].headers
