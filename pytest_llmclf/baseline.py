@@ -204,7 +204,9 @@ def summary(
         parts.append("significantly better: commit it with --snapshot-update")
     elif comparison.changes:
         parts.append(
-            "no net loss" if comparison.net_loss <= 0 else "no more loss than chance explains"
+            "no net loss"
+            if comparison.net_loss <= 0
+            else f"a net loss of {comparison.net_loss} is not shown to be more than chance explains"
         )
     if why is None and not comparison.better:
         parts += sensitivity(comparison, tolerance)

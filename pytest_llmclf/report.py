@@ -501,7 +501,8 @@ def build(
     _refuse_strangers(evaluation, model, ordered)
     first = tuple(outcome for outcome in ordered if outcome.repeat == 0)
     ledger = ledger_of(first, collected, deselected, skipped)
-    stop = stop_note(ledger, dataset.cases_in_dataset) if ledger.not_needed else ""
+    after = None if stop_rule is None else stop_rule.after
+    stop = stop_note(ledger, dataset.cases_in_dataset, after) if ledger.not_needed else ""
     return Report(
         evaluation=evaluation,
         model=model,

@@ -17,6 +17,7 @@ from pytest_llmclf.comparison.prediction import prediction
 from pytest_llmclf.metrics import Ratio
 from pytest_llmclf.report import once_a_report
 from pytest_llmclf.request import REPLAYED
+from pytest_llmclf.wording import p_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _SEEDS_SHOWN: Final = 5
 _VOTERS: Final = 3
+_NOT_ASKED: Final = frozenset(("not_needed", "not_run", "lost"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +232,7 @@ class NoiseVerdict:
         return (
             f"{self.flips} {noun}, {self.mean_flips:.1f} on average over {self.askings} askings; "
             f"between two of these the model flips {self.own_flips:.1f} images by itself: {came} "
-            f"(p = {self.p_value:.2g})"
+            f"({p_value(self.p_value)})"
         )
 
 
@@ -238,14 +240,14 @@ class NoiseVerdict:
 def stability(report: Report) -> Stability | None:
     """What the repeats of a report show; ``None`` if it has none.
 
-    Images that were not asked at all, since the run stopped early, are left out.
+    Images that were not asked at all, since the run stopped early, or that are lost, are left out.
     """
     if not report.repeats:
         return None
     askings = 1 + max(outcome.repeat for outcome in report.repeats)
     by_case: dict[str, dict[int, Outcome]] = {}
     for outcome in (*report.outcomes, *report.repeats):
-        if outcome.kind != "not_needed":
+        if outcome.kind not in _NOT_ASKED:
             by_case.setdefault(outcome.case, {})[outcome.repeat] = outcome
     images = tuple(_image(case, found, askings) for case, found in sorted(by_case.items()))
     asked = [

@@ -59,8 +59,8 @@ main-run latest --markdown - >> "$GITHUB_STEP_SUMMARY\"""",
 exit code:
   0  B is not significantly worse in any evaluation; with --margin: shown not to be worse by as much
   1  B is significantly worse in at least one; with --margin: shown to be worse by as much
-  2  the runs cannot be compared, images have no answer on one side, the margin is neither excluded
-     nor shown, or a file cannot be written
+  2  the runs cannot be compared, images have no answer on one side, which is better is open though
+     B lost more, the margin is neither excluded nor shown, or a file cannot be written
 """,
 )
 

@@ -20,6 +20,7 @@ from pytest_llmclf.comparison.prediction import prediction
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.metrics import Ratio
 from pytest_llmclf.provenance import compare_provenance, short
+from pytest_llmclf.wording import p_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -285,8 +286,8 @@ class Comparison:
         if self.refused is not None:
             return self.refused
         if self.changes:
-            p_value = f"p = {self.p_value:.3g}"
-            said = {"mcnemar-exact": f" (McNemar {p_value})", "sign-flip": f" ({p_value})"}
+            chance = p_value(self.p_value)
+            said = {"mcnemar-exact": f" (McNemar {chance})", "sign-flip": f" ({chance})"}
             # Where a side stopped early the p-value decides nothing.
             text = (
                 f"{len(self.broken)} broken, {len(self.fixed)} fixed, {len(self.changed)} wrong "

@@ -162,5 +162,5 @@ def judge_margin(comparison: Comparison, margin: Margin, *, tests: int = 1) -> M
     return MarginVerdict(
         word="INCONCLUSIVE",
         text=f"a loss of {margin} or more is neither excluded nor shown with {sure}: {of}; more "
-        "images would tell",
+        "images may tell",
     )

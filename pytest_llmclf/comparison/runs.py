@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.report import Report
 
 ComparedWord = Literal[
-    "worse", "undecided", "better", "within the margin", "same answers", "no clear difference"
+    "worse", "undecided", "better", "within the margin", "same answers", "no difference shown"
 ]
 """What a comparison comes to, in a word."""
 
@@ -50,31 +50,47 @@ class Compared:
 
         With a margin: whether it is worse by that much.
         """
-        refused = self.comparison.refused is not None
-        if self.margin is not None:
-            return self.margin.word == "FAIL"
-        return not refused and self.comparison.net_loss > 0 and self.p_value < SIGNIFICANCE
+        return self.word == "worse"
 
     @property
     def undecided(self) -> bool:
-        """Whether the runs say too little: refused, without an answer, or of an open margin."""
+        """Whether the runs say too little: refused, without an answer, or of an open margin.
+
+        Also where B lost significantly, and an unseen group may turn that round.
+        """
         found = self.comparison
         if self.margin is not None and self.margin.word == "INCONCLUSIVE":
             return True
-        return found.refused is not None or bool(found.unanswered) or not found.common
+        lost = self.word == "undecided" and found.net_loss > 0
+        refused = found.refused is not None or not found.common
+        return refused or bool(found.unanswered) or lost
 
     @property
     def word(self) -> ComparedWord:
         """What it comes to; a loss that is found outweighs what is not known."""
-        if self.worse:
-            return "worse"
-        if self.undecided:
-            return "undecided"
-        if self.comparison.net_loss < 0 and self.p_value < SIGNIFICANCE:
-            return "better"
-        if self.margin is not None and self.comparison.changes:
-            return "within the margin"
-        return "no clear difference" if self.comparison.changes else "same answers"
+        return word_of(self.comparison, self.p_value, self.margin)
+
+
+def word_of(
+    comparison: Comparison, p_value: float, margin: MarginVerdict | None = None
+) -> ComparedWord:
+    """What a comparison comes to, given its p-value, and what it says of a margin, with others."""
+    if comparison.refused is not None or not comparison.common:
+        return "undecided"
+    shown = p_value < SIGNIFICANCE and comparison.net_loss != 0
+    lost = comparison.net_loss > 0
+    worse = shown and lost and comparison.settled
+    uncertain = shown and not comparison.settled
+    if margin is not None:
+        worse, uncertain = margin.word == "FAIL", margin.word == "INCONCLUSIVE"
+    words: tuple[tuple[bool, ComparedWord], ...] = (
+        (worse, "worse"),
+        (bool(comparison.unanswered) or uncertain, "undecided"),
+        (shown and not lost and comparison.settled, "better"),
+        (not comparison.changes, "same answers"),
+        (margin is not None, "within the margin"),
+    )
+    return next((word for holds, word in words if holds), "no difference shown")
 
 
 def compare_all(

@@ -44,12 +44,14 @@ class ScoreDifference:
         now: Of the second side.
         interval: Plausible differences, second minus first, for images like these; ``None`` where
             a side stopped early and where all images are of one cluster.
+        stopped: Whether a side stopped early.
     """
 
     name: str
     before: float
     now: float
     interval: Interval | None
+    stopped: bool = False
 
     @property
     def difference(self) -> float:
@@ -91,6 +93,7 @@ def score_differences(
             name=name,
             before=float(one),
             now=float(two),
+            stopped=bool(comparison.not_asked),
             interval=None
             if end is None
             else Interval(low=end[0], high=end[1], confidence=CONFIDENCE),

@@ -61,8 +61,12 @@ def diagnose(report: Report) -> tuple[Finding, ...]:
     """What the report shows to be wrong, most general first; empty if there is nothing to say.
 
     Where images are not independent (groups, copies) the tests look at one image of each cluster,
-    chosen by its name, and a `OneEach` before the findings says so.
+    chosen by its name, and a `OneEach` before the findings says so. The tests are for a number of
+    images that was settled before, and a run that stopped early stopped because of its answers: of
+    such a run nothing is tested, and only answers without a label are counted.
     """
+    if report.ledger.not_needed:
+        return tuple(_unparsed(report))
     independent = report.one_each()
     found = list(_tested(independent))
     if found and independent is not report:
@@ -102,9 +106,8 @@ def _no_better(report: Report, counts: AnswerCounts) -> Iterator[NoBetter]:
     """
     correct, answered, named = report.accuracy.hits, report.accuracy.total, counts.every_named
     chances = _chances(counts, counts.images)
-    # A run that stopped early may have stopped because so many were wrong.
     p_worse = binomial_tail(named - correct, named, 1 - 1 / counts.size)
-    worse = not report.ledger.not_needed and KINDS * p_worse <= LEVEL
+    worse = KINDS * p_worse <= LEVEL
     than: list[Literal["guessing", "majority"]] = []
     if chances.guessing > LEVEL:
         than.append("guessing")
@@ -336,6 +339,7 @@ def _unparsed(report: Report) -> Iterator[UnparsedKind]:
             reason=reason,
             count=len(found),
             answered=answered,
+            stopped=report.ledger.not_needed > 0,
             texts=tuple(texts)[:_TEXTS],
             unforced=forced and reason in NAMES_OTHER,
             cases=examples([[one.case for one in found]]),

@@ -219,6 +219,7 @@ class UnparsedKind:
         reason: The `UnparsedReason`.
         count: How many.
         answered: Of how many answers.
+        stopped: Whether the run stopped early, so that it is of that moment.
         texts: What the model said in some of them, each text once.
         unforced: Whether the server was asked to force a label and let the model say another thing.
         p_value: ``None``: counted, not tested.
@@ -229,6 +230,7 @@ class UnparsedKind:
     reason: str
     count: int
     answered: int
+    stopped: bool = False
     texts: tuple[str, ...]
     unforced: bool = False
     p_value: None = None

@@ -37,7 +37,7 @@ _STEP = 0.15
 """Of the trapezoidal rule: the error falls like ``exp(-2 pi / step)``, far below 1e-12."""
 _NEGLIGIBLE = 1e-13
 _HALVINGS = 50
-_MOST_IMAGES = 10**9
+MOST_IMAGES = 10**9
 
 Groups = tuple[tuple[float, float], ...]
 """(weight, images of that weight), sorted."""
@@ -171,7 +171,7 @@ def more_images(
     few, enough = math.floor(evidence.images), math.ceil(evidence.images)
     while not settled(enough):
         few, enough = enough, 2 * enough
-        if enough > _MOST_IMAGES:
+        if enough > MOST_IMAGES:
             return None
     while enough - few > 1:
         middle = (few + enough) // 2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf import report as reports
 from pytest_llmclf.clusters import counted
-from pytest_llmclf.gate.bounds import more_images
+from pytest_llmclf.gate.bounds import MOST_IMAGES, more_images
 from pytest_llmclf.gate.evidence import evidence_of
 from pytest_llmclf.gate.reading import Certainty, asked_for, read
 from pytest_llmclf.gate.sample_size import accepted, images_for
@@ -104,8 +104,10 @@ def _why_not(
     else:
         how = "even if all are right" if asked.upwards else "even if none is right"
     text = f"{here} image{'' if here == 1 else 's'}{of}{together} cannot show it {how}; "
-    if more is None:
+    if more is None and evidence.estimate == asked.number:
         return text + "no number of images can"
+    if more is None:
+        return text + f"it needs more than {MOST_IMAGES:,}"
     total = images_for(here + more, asked.coverage)
     if evidence.members is not None:
         # Whole groups: half of one shows nothing.

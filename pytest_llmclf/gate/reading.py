@@ -28,7 +28,7 @@ from pytest_llmclf.gate.sample_size import images_for, images_to_decide
 from pytest_llmclf.gate.text import needs_probabilities
 from pytest_llmclf.gate.threshold import EVERY, plain
 from pytest_llmclf.population import own_mix, population
-from pytest_llmclf.power import CHANCE
+from pytest_llmclf.power import CHANCE, MOST_IMAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -325,8 +325,12 @@ def _remedy(one: Reading, report: Report, certainty: Certainty) -> str:
     alphas = (_passing(one, certainty), certainty.failing)
     low, high = alphas if threshold.upwards else alphas[::-1]
     enough = images_to_decide(found, threshold.number, low, high)
-    if enough is None:
+    if found.members is not None and found.clusters <= 1:
+        return f"images of more than one {report.group or 'file'} would tell more"
+    if found.estimate == threshold.number:
         return "if the rate stays, no number of images would decide it"
+    if enough is None:
+        return f"if the rate stays, it takes more than {MOST_IMAGES:,} {unit_of(threshold)}"
     enough = images_for(enough, threshold.coverage)
     # Rounded up: so many are enough.
     unit = 10 ** max(0, len(str(enough)) - 2)

@@ -102,4 +102,5 @@ def skip_note(skipped: Mapping[str, str]) -> list[str]:
     reasons = Counter(reason or "no reason given" for reason in skipped.values()).most_common(3)
     told = "; ".join(f"{reason} ({count})" for reason, count in reasons)
     more = "; and further reasons" if len(set(skipped.values())) > len(reasons) else ""
-    return [f"{len(skipped)} images skipped by their tests: {told}{more}"]
+    images = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
+    return [f"{images} skipped by their tests: {told}{more}"]

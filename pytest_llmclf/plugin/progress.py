@@ -137,6 +137,7 @@ class Tallies:
             total=shown.total,
             correct=Ratio(hits=shown.correct, total=shown.answered),
             at_random=shown.at_random,
+            stopped=shown.kinds["not_needed"] > 0,
             per_s=per_s,
             left_s=None if per_s is None else left / per_s,
         )

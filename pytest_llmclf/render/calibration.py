@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.calibration import TARGET
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.text import left, right, width
+from pytest_llmclf.wording import WHEN_STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,16 +24,25 @@ _INDENT = "  "
 _BAR = 20
 
 
-def calibration_lines(calibration: Calibration | None, style: Style) -> Iterator[Line]:
+def calibration_lines(
+    calibration: Calibration | None, style: Style, *, stopped: bool = False
+) -> Iterator[Line]:
     """Calibration error with its bins, Brier score and accuracy by coverage.
 
     Nothing where no answer has probabilities.
+
+    Args:
+        calibration: What is known of confidence.
+        style: What the place can show.
+        stopped: Whether the run stopped early, so that all of it is of that moment.
     """
     if calibration is None:
         return
     known = calibration.known
     part = f"{numbers.count(known.hits)} of " if known.hits < known.total else ""
-    yield style.line(f"{_INDENT}confidence, of {part}{numbers.plural(known.total, 'answer')}")
+    when = f" {WHEN_STOPPED}" if stopped else ""
+    answers = numbers.plural(known.total, "answer")
+    yield style.line(f"{_INDENT}confidence, of {part}{answers}{when}")
     if calibration.ece.value is not None:
         for text in _sentences(calibration, style):
             yield from (style.line(found) for found in style.wrapped(text, _INDENT * 2))

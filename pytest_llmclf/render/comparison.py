@@ -177,12 +177,13 @@ def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, te
     """What the flips say, for somebody who knows no statistics."""
     lost, won = len(comparison.broken), len(comparison.fixed)
     if not lost and not won:
-        return "both are right on the same images"
+        same = comparison.correct
+        return "both are right on the same images" if same else "neither is right on any of them"
     better, worse = names if lost > won else names[::-1]
     counts = f"{better} is better on {numbers.plural(max(lost, won), 'image')}, {worse} on "
     counts += numbers.count(min(lost, won))
     if lost == won:
-        return f"{counts}: no difference is shown"
+        return f"{counts}: that one is better is not shown"
     if comparison.test == "none":
         return f"{counts}: no test holds for {comparison.drawn} when a run stopped early"
     test = {
@@ -199,7 +200,7 @@ def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, te
     bound = "at most " if tests > 1 or comparison.test == "anytime" else ""
     family = f", counted for {tests} comparisons at once" if tests > 1 else ""
     if p_value >= SIGNIFICANCE:
-        result = "no proof that one is better"
+        result = "that one is better is not shown"
     elif comparison.settled:
         result = f"{better} is significantly better"
     else:
@@ -209,7 +210,7 @@ def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, te
         )
     return (
         f"{counts}: if {premise}, chance alone would give a difference like this in {bound}"
-        f"{numbers.percent(p_value)} of cases ({test}{family}): {result}"
+        f"{numbers.p_percent(p_value)} of cases ({test}{family}): {result}"
     )
 
 
@@ -274,7 +275,7 @@ def score_text(one: ScoreDifference, digits: int = 3) -> str:
     text += f": difference {one.difference:+.{digits}f}"
     ends = one.interval
     if ends is None:
-        return text
+        return f"{text} {WHEN_STOPPED}" if one.stopped else text
     level = numbers.confidence(ends.confidence)
     return f"{text}, {level} interval {ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
 

@@ -19,7 +19,7 @@ from pytest_llmclf.diagnosis.finding import (
 from pytest_llmclf.metrics import Ratio
 from pytest_llmclf.outcome import shorten
 from pytest_llmclf.render import numbers
-from pytest_llmclf.wording import UNFORCED, WITHHELD
+from pytest_llmclf.wording import UNFORCED, WHEN_STOPPED, WITHHELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -261,9 +261,10 @@ def _unparsed(finding: UnparsedKind) -> str:
     said = " and ".join(shorten(text, _SAID) for text in finding.texts if text.strip())
     share = numbers.percent(Ratio(hits=finding.count, total=finding.answered))
     such = f", such as {said}" if said else ""
+    when = f" {WHEN_STOPPED}" if finding.stopped else ""
     return (
-        f"{numbers.count(finding.count)} of {numbers.plural(finding.answered, 'answer')} ({share}) "
-        f"{what}{such}: {remedy}."
+        f"{numbers.count(finding.count)} of {numbers.plural(finding.answered, 'answer')} ({share})"
+        f"{when} {what}{such}: {remedy}."
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf import stats
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.text import cut, width
+from pytest_llmclf.wording import WHEN_STOPPED
 
 if TYPE_CHECKING:
     from pytest_llmclf.metrics import Ratio
@@ -29,6 +30,8 @@ class Live:
         done: Images that ended in any way.
         total: Images that are to be judged.
         correct: Correct ones among those answered so far.
+        stopped: Whether the run of it stopped early: what was so far is then of that moment, and no
+            interval is shown.
         at_random: Whether the images come in a random order; else those answered so far say
             nothing about the others, and no interval is shown.
         per_s: Images a second of late; ``None`` while there is no telling.
@@ -44,6 +47,7 @@ class Live:
     left_s: float | None
     waited_s: float | None = None
     at_random: bool = True
+    stopped: bool = False
 
 
 def live_text(live: Live, style: Style) -> str:
@@ -55,8 +59,10 @@ def live_text(live: Live, style: Style) -> str:
     if live.waited_s is not None:
         parts.append(f"waiting for the server ({_left(live.waited_s)})")
     if live.correct.total:
-        interval = f" ({_interval(live.correct)})" if live.at_random else ""
-        parts.append(f"{numbers.percent(live.correct)} correct so far{interval}")
+        fair = live.at_random and not live.stopped
+        interval = f" ({_interval(live.correct)})" if fair else ""
+        when = WHEN_STOPPED if live.stopped else "so far"
+        parts.append(f"{numbers.percent(live.correct)} correct {when}{interval}")
     elif live.waited_s is None:
         parts.append("waiting for the first answer")
     # Nothing comes while the server is away.

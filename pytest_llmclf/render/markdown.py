@@ -20,7 +20,7 @@ from pytest_llmclf.render.comparison import FEW, outcome_lines, score_lines, sum
 from pytest_llmclf.render.diagnosis import diagnosis_lines
 from pytest_llmclf.render.terminal import clusters_text, mix_text, with_interval
 from pytest_llmclf.render.text import Style, cut
-from pytest_llmclf.wording import when_stopped
+from pytest_llmclf.wording import asked_of, when_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ _COMPARED: Final[dict[ComparedWord, str]] = {
     "better": "✅",
     "within the margin": "✅",
     "same answers": "✅",
-    "no clear difference": _MARKS["UNGATED"],
+    "no difference shown": _MARKS["UNGATED"],
 }
 _CHANGES: Final[dict[ChangeKind, str]] = {
     "broken": "Only A is right",
@@ -171,12 +171,9 @@ def _overview(reports: Sequence[Report], verdicts: Sequence[Verdict]) -> Iterato
         gates = f"{_MARKS[worst]} {worst}" if worst else numbers.UNDEFINED
         ledger = report.ledger
         accuracy = when_stopped(numbers.percent(report.accuracy), ledger)
-        images = numbers.count(ledger.collected)
-        if ledger.not_needed:
-            images = f"{numbers.count(ledger.answered + ledger.error)} of {images}"
         yield (
             f"| {cell(report.evaluation)} | {cell(report.model)} "
-            f"| {images} | {numbers.count(ledger.correct)} "
+            f"| {asked_of(ledger)} | {numbers.count(ledger.correct)} "
             f"| {accuracy} | {gates} |"
         )
     yield ""
@@ -321,7 +318,7 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
             continue
         yield (
             f"{start} {numbers.count(found.common)} | {len(found.broken)} | {len(found.fixed)} "
-            f"| {numbers.score(pair.p_value)} |"
+            f"| {_p(found, pair.p_value)} |"
         )
     for pair in compared:
         both = " and ".join(map(code, (pair.first.model, pair.second.model)))
@@ -334,6 +331,11 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
         "in groups, and of copies, a permutation test)"
     )
     yield from ("", f"<sub>p: {test}, for all pairs of an evaluation at once</sub>", "")
+
+
+def _p(comparison: Comparison, p_value: float) -> str:
+    """A p-value for a cell; nothing where there was no test."""
+    return numbers.UNDEFINED if comparison.test == "none" else numbers.p_cell(p_value)
 
 
 def _compared_overview(compared: Sequence[Compared]) -> Iterator[str]:
@@ -349,12 +351,12 @@ def _compared_overview(compared: Sequence[Compared]) -> Iterator[str]:
         yield (
             f"{start} | {numbers.count(found.common)} | {numbers.percent(found.before)} "
             f"| {numbers.percent(found.now)} | {len(found.broken)} | {len(found.fixed)} "
-            f"| {each.p_value:.2g} |"
+            f"| {_p(found, each.p_value)} |"
         )
     legend = (
-        "A, B: accuracy on the images that both runs answered; p: how often chance alone gives a "
-        "difference like this where both are equally good (in groups: where it makes no difference "
-        "which of them answers a group)"
+        "A, B: accuracy on the images that both runs answered; p: how often at most chance alone "
+        "gives a difference like this where both are equally good (in groups: where it makes no "
+        "difference which of them answers a group)"
     )
     yield from ("", f"<sub>{legend}</sub>", "")
 

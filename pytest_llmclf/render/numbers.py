@@ -6,9 +6,10 @@ Undefined numbers (``None``, NaN, infinities) are an en dash.
 from __future__ import annotations
 
 import math
-import sys
 from decimal import ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING
+
+from pytest_llmclf import wording
 
 if TYPE_CHECKING:
     from pytest_llmclf.ledger import Ledger
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 UNDEFINED = "–"
 
 _SECOND, _MINUTE, _HOUR = 1.0, 60, 3600
-_LEAST_P, _P_DIGITS = 0.001, 3
-_LEVEL = 0.05
+_LEVEL, _P_DIGITS = 0.05, 12
 _EXACT = Context(prec=400)
 """Enough for every digit of a float."""
 _EVERYDAY = 100
@@ -83,22 +83,20 @@ def confidence(level: float) -> str:
     return f"{100 * level:.6g}%"
 
 
-def p_value(chance: float) -> str:
-    """How often chance alone shows as much: ``p = 0.012``, ``p < 0.001``.
+p_value = wording.p_value
 
-    Rounded, it stays on its side of 5%, which is where a claim begins: ``p = 0.0496``.
-    """
-    if chance < _LEAST_P:
-        return f"p < {_LEAST_P}"
-    digits = _P_DIGITS
-    while _finest(chance, digits) and (chance < _LEVEL) != (round(chance, digits) < _LEVEL):
+
+def p_cell(chance: float) -> str:
+    """A p-value below a heading that says so: ``0.012``, ``< 0.001``."""
+    return p_value(chance).removeprefix("p ").removeprefix("= ")
+
+
+def p_percent(chance: float) -> str:
+    """A p-value in per cent, on its side of 5%: ``3.1%``, ``4.96%``."""
+    digits = 1
+    while digits < _P_DIGITS and (chance < _LEVEL) != (round(100 * chance, digits) < 100 * _LEVEL):
         digits += 1
-    return f"p = {chance:.{digits}f}"
-
-
-def _finest(chance: float, digits: int) -> bool:
-    """Whether more digits than these would still tell more."""
-    return round(chance, digits) != chance and digits < sys.float_info.dig
+    return percent(chance, digits)
 
 
 def count(number: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.render import numbers
+from pytest_llmclf.wording import WHEN_STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,11 +19,21 @@ MOST = 5
 _INDENT = "  "
 
 
-def stability_lines(stability: Stability | None, style: Style) -> Iterator[Line]:
-    """How often a model agrees with itself, and on which images it does not."""
+def stability_lines(
+    stability: Stability | None, style: Style, *, stopped: bool = False
+) -> Iterator[Line]:
+    """How often a model agrees with itself, and on which images it does not.
+
+    Args:
+        stability: What repeats show; ``None``: there are none.
+        style: What the place can show.
+        stopped: Whether the run stopped early, so that all of it is of that moment.
+    """
     if stability is None:
         return
-    yield style.line(f"{_INDENT}every image asked {stability.askings} times")
+    when = f", {WHEN_STOPPED}" if stopped else ""
+    images = numbers.plural(len(stability.images), "image")
+    yield style.line(f"{_INDENT}{images} to be asked {stability.askings} times each{when}")
     for text in stability.caveats:
         yield from (style.line((found, "yellow")) for found in style.wrapped(text, _INDENT * 2))
     for text in _sentences(stability, style):

@@ -92,6 +92,7 @@ def lines(
 
 def report_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
     """One evaluation on one model, in paragraphs with an empty line between."""
+    stopped = report.ledger.not_needed > 0
     paragraphs = [
         head_lines(report, style),
         score_lines(report, style),
@@ -101,8 +102,8 @@ def report_lines(report: Report, style: Style, *, every: bool = False) -> Iterat
         error_lines(report, style, every=every),
         lost_lines(report, style, every=every),
         *(slice_lines(report, tag, style) for tag in report.tags),
-        calibration_lines(calibration(report), style),
-        stability_lines(stability(report), style),
+        calibration_lines(calibration(report), style, stopped=stopped),
+        stability_lines(stability(report), style, stopped=stopped),
         diagnosis_lines(diagnose(report), style),
     ]
     first = True

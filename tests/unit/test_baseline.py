@@ -82,7 +82,9 @@ def test_every_change_is_told() -> None:
     assert found.changed == ("2.png", "3.png")
     assert not found.worse
     assert not found.identical
-    assert found.summary() == ("1 broken, 1 fixed, 2 wrong in another way, of 4 (McNemar p = 1)")
+    assert found.summary() == (
+        "1 broken, 1 fixed, 2 wrong in another way, of 4 (McNemar p = 1.000)"
+    )
 
 
 @pytest.mark.parametrize(("broken", "worse"), [(5, False), (6, True)])

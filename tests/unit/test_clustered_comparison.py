@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from pytest_llmclf import baseline
+from pytest_llmclf.commands.compare import exit_code
 from pytest_llmclf.comparison import compare_reports
 from pytest_llmclf.comparison.clustered import clustered_interval, sign_flip
 from pytest_llmclf.comparison.paired import mcnemar_exact
+from pytest_llmclf.comparison.runs import compare_all
 from pytest_llmclf.render.comparison import comparison_json, comparison_lines
 from pytest_llmclf.render.files import write_run
 from pytest_llmclf.render.predictions import predictions_text
@@ -156,7 +158,7 @@ class TestReports:
         said = text(before, after)
         assert "on the 350 images that both answered (350 in 35 scenes)" in said
         assert "a permutation test of 350 in 35 scenes" in said
-        assert "no proof that one is better" in said
+        assert "that one is better is not shown" in said
         assert "350 in 35 scenes" in found.summary()
 
     def test_significant_and_open(self) -> None:
@@ -168,6 +170,15 @@ class TestReports:
         assert not found.settled
         assert "which is better on further images is open" in text(before, after)
         assert "significantly better" not in text(before, after)
+
+    def test_no_word_says_more_than_the_sentence(self) -> None:
+        """Where which is better is open, B is not called worse or better; a loss is not green."""
+        before, after = report([10] * 35), report([10] * 23 + [9] * 12)
+        lost, won = compare_all([(before, after)]), compare_all([(after, before)])
+        assert [(each.word, each.worse) for each in (*lost, *won)] == [("undecided", False)] * 2
+        assert (exit_code(lost), exit_code(won)) == (2, 0)
+        settled = compare_all([(report([10] * 35), report([10] * 15 + [0] * 20))])
+        assert (settled[0].word, exit_code(settled)) == ("worse", 1)
 
     def test_significant_and_settled(self) -> None:
         """Many scenes that flip as a whole settle it."""

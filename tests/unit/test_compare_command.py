@@ -144,7 +144,7 @@ def test_what_is_refused_is_no_test() -> None:
         (RIGHT, "better"),
         (CHANCE[:-1] + "!", "undecided"),
         (MIXED, "same answers"),
-        (CHANCE, "no clear difference"),
+        (CHANCE, "no difference shown"),
     ],
 )
 def test_a_word_says_what_it_comes_to(now: str, word: str) -> None:
@@ -234,7 +234,7 @@ def test_markdown_is_printed_instead_of_text(
     assert main(["compare", str(first), str(second), *more]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[:4] == ["## Runs compared", "", "- A: `a`", "- B: `b`"]
-    assert "| ❌ worse | `pets` | `ollama:llava` | 20 | 100.0% | 60.0% | 8 | 0 | 0.0078 |" in lines
+    assert "| ❌ worse | `pets` | `ollama:llava` | 20 | 100.0% | 60.0% | 8 | 0 | 0.008 |" in lines
     assert "- other is in run A only: not compared" in lines
 
 
@@ -297,7 +297,7 @@ def test_the_page_has_both_runs(tmp_path: Path) -> None:
         (0, 1, 2),
         (2, 3, 2),
     ]
-    assert pair["p"] == "0.016"
+    assert pair["p"] == "McNemar p = 0.016"
     assert data["settings"] == [
         ["left out", "gone is in run A only: not compared"],
         ["seed (A)", "1"],

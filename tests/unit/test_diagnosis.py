@@ -29,6 +29,7 @@ from pytest_llmclf.diagnosis.finding import (
 )
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome, UnparsedReason
 from pytest_llmclf.prompt import AnswerMode
+from pytest_llmclf.render.diagnosis import finding_text
 from pytest_llmclf.unreadable import why_unread
 from tests.unit.ended import ended
 from tests.unit.simulated import label
@@ -233,11 +234,30 @@ def test_few_images_are_not_called_guessing() -> None:
 
 
 def test_swapped_labels_are_worse_than_guessing() -> None:
-    """A model that is nearly always wrong is worse than guessing, but not after an early stop."""
-    run = counted([[1, 29], [29, 1]])
-    assert only(diagnose(run), NoBetter).worse
+    """A model that is nearly always wrong is worse than guessing."""
+    assert only(diagnose(counted([[1, 29], [29, 1]])), NoBetter).worse
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[1, 29], [29, 1]],
+        [[15, 15], [15, 15]],
+        [[0, 13, 13, 13], [0, 40, 0, 0], [0, 0, 40, 0], [0, 0, 0, 40]],
+    ],
+)
+def test_what_stopped_because_of_its_answers_is_not_tested(rows: list[list[int]]) -> None:
+    """Not worse than guessing, nor no better, nor blind to a class; answers unread are counted."""
+    run = counted([[*row, 4] for row in rows])
+    kinds = [one.kind for one in diagnose(run)]
+    assert kinds[-1] == "unparsed"
+    assert len(kinds) > 1
     stopped = dataclasses.replace(run, ledger=dataclasses.replace(run.ledger, not_needed=9))
-    assert not only(diagnose(stopped), NoBetter).worse
+    (counts,) = diagnose(stopped)
+    assert isinstance(counts, UnparsedKind)
+    assert counts.stopped
+    assert f"of {run.ledger.answered} answers" in finding_text(counts)
+    assert " when the run stopped refuse or cannot tell" in finding_text(counts)
 
 
 def test_a_weak_slice() -> None:
@@ -317,11 +337,11 @@ def test_unparsed_answers_by_kind() -> None:
 
 
 def test_only_answers_count() -> None:
-    """Errors, lost images and those not asked change nothing."""
+    """Errors, images lost and those not run change nothing."""
     run = reference.published("animals")
     others = [
         dataclasses.replace(run.outcomes[0], case=f"more-{kind}", kind=kind, predicted=None)
-        for kind in ("error", "lost", "not_needed")
+        for kind in ("error", "lost", "not_run")
     ]
     more = report.build(
         evaluation=run.evaluation,

@@ -283,6 +283,10 @@ def test_too_few_images_say_how_many_it_takes() -> None:
         of(["correct"] * 4 + ["unparsed"]), [Gate("accuracy >= 0.8 with 95% confidence")]
     )
     assert equal.text.endswith("if the rate stays, no number of images would decide it")
+    (close,) = judge(
+        of(["correct", "unparsed"] * 49), [Gate("accuracy >= 0.5000001 with 95% confidence")]
+    )
+    assert close.text.endswith("if the rate stays, it takes more than 100,000,000 images")
 
 
 def test_failing_is_as_sure_as_passing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -64,19 +65,36 @@ def test_no_proof_is_not_called_equal() -> None:
     """A p-value above 5% proves nothing."""
     text = shown(compared(3, 5, same=12))[3]
     assert "ollama:b is better on 5 images, ollama:a on 3" in text
-    assert text.endswith("in 72.7% of cases (McNemar): no proof that one is better")
+    assert text.endswith("in 72.7% of cases (McNemar): that one is better is not shown")
 
 
 def test_as_many_either_way_is_no_sign() -> None:
     """Nor is nothing at all."""
-    assert shown(compared(3, 3, same=2))[3].endswith("no difference is shown")
+    assert shown(compared(3, 3, same=2))[3].endswith("that one is better is not shown")
     assert shown(compared(same=2))[3] == "    both are right on the same images"
 
 
 def test_several_comparisons_are_said() -> None:
     """The p-value of all of them decides."""
     text = shown(compared(8, same=12), p_value=0.06, tests=3)[3]
-    assert "in at most 6.0% of cases (McNemar, counted for 3 comparisons at once): no proof" in text
+    chance = "in at most 6.0% of cases (McNemar, counted for 3 comparisons at once)"
+    assert f"{chance}: that one is better is not shown" in text
+
+
+@pytest.mark.parametrize("chance", [0.0496, 0.0499999, 0.05, 0.0500001, 0.0504])
+def test_a_chance_stays_on_the_side_of_the_level_that_the_sentence_claims(chance: float) -> None:
+    """Nobody reads that 5.0% is significant in one line and not shown in the next."""
+    text = shown(compared(8, same=12), p_value=chance)[3]
+    said = re.search(r"in ([0-9.]+)% of cases", text)
+    assert said is not None
+    assert (float(said[1]) < 5) == text.endswith("is significantly better") == (chance < 0.05)
+
+
+def test_who_is_never_right_is_not_called_right() -> None:
+    """Both are wrong on all images, in the same way or not."""
+    for found in (compared(wrong=4), compared(changed=2, wrong=2)):
+        assert shown(found)[3] == "    neither is right on any of them"
+    assert shown(compared(changed=2, same=1))[3] == "    both are right on the same images"
 
 
 def test_changed_images_are_listed() -> None:

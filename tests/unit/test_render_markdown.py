@@ -145,7 +145,7 @@ def test_models_are_compared_in_pairs() -> None:
     second = build(evaluation="chess", model="other", dataset=first.dataset, outcomes=outcomes)
     text = markdown_summary([first, second])
     assert "### Models compared" in text
-    assert "| `chess` | `published:llava-1.5-7b` | `other` | 465 | 0 | 388 | 0.000 |" in text
+    assert "| `chess` | `published:llava-1.5-7b` | `other` | 465 | 0 | 388 | < 0.001 |" in text
 
 
 @pytest.mark.parametrize("found", [built(), built(ended("a", "error", reason="timed-out"))])
@@ -209,7 +209,7 @@ def test_a_comparison_begins_with_what_it_comes_to() -> None:
         ("+" * 8, "x" * 8, "❌ worse"),
         ("x" * 8, "+" * 8, "✅ better"),
         ("+x", "+x", "✅ same answers"),
-        ("++", "+x", "➖ no clear difference"),  # noqa: RUF001 - the sign of no answer
+        ("++", "+x", "➖ no difference shown"),  # noqa: RUF001 - the sign of no answer
         ("++", "+!", "⚠️ undecided"),
     ],
 )

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.answer import Answer
-from pytest_llmclf.comparison import compare_reports
+from pytest_llmclf.comparison import Comparison, compare_reports
 from pytest_llmclf.render.page import (
     Page,
     Pair,
@@ -27,6 +27,7 @@ from pytest_llmclf.render.page import (
     section,
     write_page,
 )
+from pytest_llmclf.render.page.data import page_json
 from tests.pages import HOSTILE, LABELS, answers, built, demo, hostile, outcome, pictures
 
 if TYPE_CHECKING:
@@ -194,6 +195,36 @@ def test_a_comparison_of_what_is_not_shown_is_refused(tmp_path: Path) -> None:
     Page(title="x", sections=(section(first, name="A"), section(other, name="B")), pairs=(pair,))
     with pytest.raises(ValueError, match="A and B are compared"):
         Page(title="x", sections=(section(first),), pairs=(pair,))
+
+
+@pytest.mark.parametrize(
+    ("comparison", "shown"),
+    [
+        (Comparison(cases=("a",), correct=1, changes=()), ("McNemar p = 1.000", "same answers")),
+        (Comparison(cases=(), correct=0, changes=()), ("McNemar p = 1.000", "undecided")),
+        (
+            Comparison(cases=("a", "b"), correct=2, changes=(), not_asked=("c",)),
+            ("p = 1.000 by a test that holds however the run was stopped", "same answers"),
+        ),
+        (
+            Comparison(cases=("a", "b"), correct=2, changes=(), clusters=("s", "s"), group="scene"),
+            ("p = 1.000 by a permutation test of 2 in 1 scene", "same answers"),
+        ),
+        (
+            Comparison(
+                cases=("a", "b"), correct=2, changes=(), clusters=("s", "s"), group="scene",
+                not_asked=("c",),
+            ),
+            ("no test holds for 2 in 1 scene when a run stopped early", "same answers"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_comparison_names_its_test(comparison: Comparison, shown: tuple[str, str]) -> None:
+    """Nor is nothing in common called the same."""
+    now = built([])
+    pair = Pair(names=("A", "B"), what="baseline", comparison=comparison, before=None, now=now)
+    (found,) = page_json(Page(title="x", sections=(section(now),), pairs=(pair,)), {})["pairs"]
+    assert (found["p"], found["word"]) == shown
 
 
 @given(

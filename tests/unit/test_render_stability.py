@@ -32,7 +32,7 @@ def asked(case: str, signs: str) -> list[Outcome]:
 def test_the_numbers_are_said_with_their_meaning() -> None:
     """Self-consistency, flips, majority vote, unanswered askings, and examples."""
     assert shown(*asked("a", "+++"), *asked("b", "++x"), *asked("c", "+x!")) == [
-        "  every image asked 3 times",
+        "  3 images to be asked 3 times each",
         (
             "    self-consistency 0.444: how often two answers to the same image read the same; "
             "all answers agree on 1 of 3 images"

@@ -18,6 +18,7 @@ from pytest_llmclf.comparison import compare_predictions
 from pytest_llmclf.comparison.prediction import Prediction
 from pytest_llmclf.report import DatasetFacts, Report
 from pytest_llmclf.stability import Stability, at_least, flips_beyond_noise, stability
+from pytest_llmclf.wording import p_value
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def test_seven_flips_of_a_model_that_never_flips_are_more_than_its_own() -> None
             "c" * 6 + "d" * 4,
             (
                 "6 flips, 5.3 on average over 3 askings; between two of these the model flips 6.7 "
-                "images by itself: not shown to be more than its own (p = 1)"
+                "images by itself: not shown to be more than its own (p = 1.000)"
             ),
         ),
         (
@@ -202,7 +203,7 @@ def test_seven_flips_of_a_model_that_never_flips_are_more_than_its_own() -> None
             "cc",
             (
                 "2 flips, 2.0 on average over 2 askings; between two of these the model flips 0.0 "
-                "images by itself: not shown to be more than its own (p = 0.11)"
+                "images by itself: not shown to be more than its own (p = 0.111)"
             ),
         ),
         (
@@ -210,7 +211,7 @@ def test_seven_flips_of_a_model_that_never_flips_are_more_than_its_own() -> None
             "c" * 6,
             (
                 "6 flips, 6.0 on average over 3 askings; between two of these the model flips 0.0 "
-                "images by itself: more than its own (p = 0.00024)"
+                "images by itself: more than its own (p < 0.001)"
             ),
         ),
     ],
@@ -274,5 +275,28 @@ def test_the_example_of_the_docs_is_that_of_a_seeded_model() -> None:
     assert four is not None
     assert ten is not None
     assert f"`{same.text}`" in prose
-    assert f"there are {four.flips}, and p = {four.p_value:.2g}" in prose
-    assert f"`{ten.flips} flips, …: more than its own (p = {ten.p_value:.2g})`" in prose
+    assert f"there are {four.flips}, and {p_value(four.p_value)}" in prose
+    assert f"`{ten.flips} flips, …: more than its own ({p_value(ten.p_value)})`" in prose
+
+
+NOT_ASKED: tuple[OutcomeKind, ...] = ("lost", "not_run", "not_needed")
+
+
+def test_an_image_that_was_not_asked_is_no_asking_without_an_answer() -> None:
+    """Lost, not run and not needed: nobody asked, so nobody failed to answer."""
+    outcomes = [
+        ended("a.png", "correct", repeat=0),
+        ended("a.png", "correct", repeat=1),
+        *(ended(kind, kind, repeat=asking) for kind in NOT_ASKED for asking in (0, 1)),
+    ]
+    found = stability(
+        reports.build(
+            evaluation="pets",
+            model="ollama:llava",
+            dataset=DatasetFacts(name="pets", content_hash="", labels=("cat", "dog")),
+            outcomes=outcomes,
+        )
+    )
+    assert found is not None
+    assert [image.case for image in found.images] == ["a.png"]
+    assert found.unanswered == 0

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.calibration import TARGET, coverage_curve
-from pytest_llmclf.comparison import SIGNIFICANCE
+from pytest_llmclf.comparison.runs import word_of
 from pytest_llmclf.comparison.scores import score_differences
 from pytest_llmclf.gate.evidence import interval_of
 from pytest_llmclf.readers.unread import unread_answers
@@ -31,11 +31,13 @@ from pytest_llmclf.render.page.cases import (
 )
 from pytest_llmclf.render.page.thumbnails import Thumbnail
 from pytest_llmclf.render.terminal import clusters_text, mix_text
+from pytest_llmclf.wording import WHEN_STOPPED, asked_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_llmclf.calibration import Calibration
+    from pytest_llmclf.comparison import Comparison
     from pytest_llmclf.metrics import Ratio
     from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.render.page import Page, Pair, Section
@@ -95,6 +97,12 @@ def _section(
         "details": [] if identity is None else _shown(identity.details),
         "instructions": cut(_told(report), _LONGEST_TOLD),
         "ledger": asdict(ledger),
+        "images": asked_of(ledger),
+        "stopped": WHEN_STOPPED if ledger.not_needed else "",
+        "silence": _silence(report),
+        "bars": "No intervals: the run stopped early."
+        if ledger.not_needed
+        else "Bars: 95% intervals, for images like these, where there are any.",
         "incomplete": ledger.why_incomplete(),
         "notes": [cut(note, LONGEST) for note in report.notes],
         "verdicts": [asdict(verdict) for verdict in section.verdicts],
@@ -133,6 +141,15 @@ def _section(
         "cases": case_columns(report, texts, longest, places),
         "repeats": repeat_rows(report, texts, longest, case_place),
     }
+
+
+def _silence(report: Report) -> str:
+    """What it means that no finding is listed."""
+    if not report.ledger.answered:
+        return "Nothing was tested: no image was answered."
+    if report.ledger.not_needed:
+        return "Nothing was tested: the run stopped early, because of its answers."
+    return "Nothing stands out beyond chance: that does not show that nothing is wrong."
 
 
 def _told(report: Report) -> str:
@@ -339,11 +356,9 @@ def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
         "interval": ""
         if ends is None
         else f"{numbers.confidence(ends.confidence)} interval {ends.low:+.3f} to {ends.high:+.3f}",
-        "p": f"{p_value:.2g}",
-        # Where a side stopped early the test is one that holds however it was stopped.
-        "test": "McNemar p" if comparison.test == "mcnemar-exact" else "p",
+        "p": _p(comparison, p_value),
         "tests": pair.tests,
-        "word": _word(pair, p_value),
+        "word": "not compared" if comparison.refused else word_of(comparison, p_value, pair.margin),
         "margin": "" if pair.margin is None else f"{pair.margin.word} {pair.margin.text}",
         "apart": [one.case for one in pair.now.outcomes if one.case not in compared],
         "scores": []
@@ -366,22 +381,17 @@ def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
     }
 
 
-def _word(pair: Pair, p_value: float) -> str:
-    comparison = pair.comparison
-    if comparison.refused is not None:
-        return "not compared"
-    margin = None if pair.margin is None else pair.margin.word
-    significant = p_value < SIGNIFICANCE
-    # As `comparison.runs.Compared.word`.
-    words = (
-        (margin == "FAIL", "worse"),
-        (bool(comparison.unanswered) or margin == "INCONCLUSIVE", "undecided"),
-        (not comparison.changes, "same answers"),
-        (significant and comparison.net_loss < 0, "better"),
-        (margin == "PASS", "within the margin"),
-        (significant and comparison.net_loss > 0, "worse"),
-    )
-    return next((word for holds, word in words if holds), "no clear difference")
+def _p(comparison: Comparison, p_value: float) -> str:
+    """The p-value and of which test it is, as far as there is one."""
+    match comparison.test:
+        case "none":
+            return f"no test holds for {comparison.drawn} when a run stopped early"
+        case "mcnemar-exact":
+            return f"McNemar {numbers.p_value(p_value)}"
+        case "anytime":
+            return f"{numbers.p_value(p_value)} by a test that holds however the run was stopped"
+        case "sign-flip":
+            return f"{numbers.p_value(p_value)} by a permutation test of {comparison.drawn}"
 
 
 def pictured(sections: Iterable[Section]) -> Sequence[Outcome]:

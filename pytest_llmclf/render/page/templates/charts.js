@@ -219,7 +219,7 @@ function path(section) {
       `Accuracy after each answer, in random order. ` +
       (spared
         ? `Stopped after ${total - spared} of ${total} pictures: ${plural(spared, "picture was", "pictures were")} not needed.`
-        : `All ${total} pictures were asked about.`),
+        : `${points.length} of ${plural(total, "picture")} ${points.length === 1 ? "was" : "were"} answered.`),
     heads: ["answers", "accuracy so far"],
     rows: points.filter((_, place) => place % step === step - 1 || place === points.length - 1).map(([count, value]) => [String(count), share(value)]),
     draw(width) {

@@ -13,7 +13,7 @@ function showClasses() {
       el("span", { class: "key recall" }),
       " recall: how many of its images are found  ",
       el("span", { class: "key precision" }),
-      " precision: how many of its answers are right. Bars: 95% intervals, for images like these.",
+      ` precision: how many of its answers are right. ${section.bars}`,
     ),
     el("div", { class: "scroll" }, classTable(section)),
     sliceTables(section),

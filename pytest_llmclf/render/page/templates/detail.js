@@ -167,7 +167,7 @@ function probabilities(section, place) {
   return [
     el("h3", {}, "Probabilities"),
     el("table", { class: "probabilities" }, el("tbody", {}, rows)),
-    left > 0 ? el("p", { class: "note" }, `and ${plural(left, "less likely class", "less likely classes")}`) : null,
+    left > 0 ? el("p", { class: "note" }, `and ${plural(left, "more class", "more classes")}, none likelier`) : null,
   ];
 }
 
@@ -184,9 +184,11 @@ function otherAnswers(section, place) {
   }
   for (const { pair } of pairsOf(own)) {
     if (pair.before >= 0 || pair.apart.has(id)) continue;
-    const was = pair.byPlace.get(place)?.was ?? said(section, place);
-    const right = was === labelOf(section, section.cases.expected[place]);
-    rows.push([pair.names[0], was, "", right ? "correct" : "misclassified"]);
+    const flip = pair.byPlace.get(place);
+    // The same answer ends the same way; of another one it is known how.
+    const wrong = flip?.was.startsWith("(unparsed") ? "unparsed" : "misclassified";
+    const kind = flip ? (flip.kind === "broken" ? "correct" : wrong) : section.cases.kind[place];
+    rows.push([pair.names[0], flip?.was ?? said(section, place), "", kind]);
   }
   if (!rows.length) return null;
   rows.unshift([

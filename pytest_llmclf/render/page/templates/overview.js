@@ -55,10 +55,15 @@ function showOverview() {
         ),
       ),
       el("td", {}, badge(overall(section.verdicts))),
-      el("td", { class: "number strong" }, section.numbers.accuracy.text),
+      el(
+        "td",
+        { class: "number strong" },
+        section.numbers.accuracy.text,
+        section.stopped ? el("span", { class: "note" }, ` ${section.stopped}`) : null,
+      ),
       el("td", { class: "wide-only strip-cell" }, strip([[section.numbers.accuracy, "recall"]])),
       el("td", { class: "number" }, section.numbers.macro[2]),
-      el("td", { class: "number" }, section.ledger.collected.toLocaleString("en")),
+      el("td", { class: "number" }, section.images),
     );
   refill(
     place,
@@ -155,7 +160,7 @@ function tiles(section) {
   const tile = (title, value, ...more) =>
     el("div", { class: "tile" }, el("dt", {}, title), el("dd", {}, el("b", {}, value), more));
   const line = (text) => (text ? el("span", { class: "note" }, text) : null);
-  const stopped = section.ledger.not_needed ? "when the run stopped" : "";
+  const { stopped } = section;
   return el(
     "dl",
     { class: "tiles" },
@@ -166,8 +171,8 @@ function tiles(section) {
       accuracy.value === null ? null : strip([[accuracy, "recall"]]),
       line(accuracy.interval || stopped),
     ),
-    tile("Macro F1", macro[2], line(`precision ${macro[0]}`), line(`recall ${macro[1]}`)),
-    tile("Balanced accuracy", balanced, line("every class weighs the same")),
+    tile("Macro F1", macro[2], line(`precision ${macro[0]}`), line(`recall ${macro[1]}`), line(stopped)),
+    tile("Balanced accuracy", balanced, line("every class weighs the same"), line(stopped)),
     duration === "–" ? null : tile("Duration", duration, line(speed), line(server ? `server: ${server}` : "")),
   );
 }
@@ -281,7 +286,7 @@ function diagnosis(section) {
     head,
     items.length
       ? el("ul", { class: "findings" }, items)
-      : el("p", { class: "note" }, "Nothing stands out beyond chance: that is no proof that nothing is wrong."),
+      : el("p", { class: "note" }, section.silence),
     found.some((one) => one.p) ? el("p", { class: "note" }, data.legend) : null,
   ];
 }
@@ -292,8 +297,8 @@ function stabilityItem(stable) {
   return el(
     "li",
     {},
-    `Asked ${stable.askings} times, ${stable.consistent} of the images get the same answer each time ` +
-      `(two answers agree ${stable.self_consistency}).${vote}${flips} `,
+    `Asked ${stable.askings} times, ${stable.consistent} of the images with two answers or more get the ` +
+      `same answer each time (two answers agree ${stable.self_consistency}).${vote}${flips} `,
     stable.differ.length
       ? el(
           "button",
@@ -370,7 +375,7 @@ function pairCard(pair, key) {
     ),
     pair.difference === null
       ? null
-      : el("p", { class: "note" }, `Difference ${pair.difference}${pair.interval ? `, ${pair.interval}` : ""}; ${pair.test} = ${pair.p}${tests}, on ${plural(pair.common, "image")} that both answered.`),
+      : el("p", { class: "note" }, `Difference ${pair.difference}${pair.interval ? `, ${pair.interval}` : ""}; ${pair.p}${tests}, on ${plural(pair.common, "image")} that both answered.`),
     pair.margin ? el("p", { class: "note" }, foreign(pair.margin)) : null,
     el("div", { class: "chips" }, buttons),
     notes,
