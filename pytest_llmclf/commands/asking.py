@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from pytest_llmclf.backends.base import Backend
     from pytest_llmclf.backends.connect import ConnectSettings
     from pytest_llmclf.request import ModelIdentity
+    from pytest_llmclf.thinking import Think
 
 MODEL_VARIABLE = "LLMCLF_MODEL"
 """Who is asked where nobody is named, as for evaluations."""
+
+THINKING_TOKENS = 2048
+"""Most tokens of an answer by a model that thinks though it is told not to."""
 
 BASE = "llava"
 """The model that ``auto`` looks for on Ollama."""
@@ -83,8 +87,17 @@ def connected(spec_text: str, settings: ConnectSettings, *, tokens: int) -> Iter
         connections.close()
 
 
-def ask(model: Connected, prompt: str, picture: bytes, *, tokens: int) -> Answer:
+def ask(
+    model: Connected, prompt: str, picture: bytes, *, tokens: int, think: Think | None = None
+) -> Answer:
     """Ask one question about a picture, as likely an answer as possible.
+
+    Args:
+        model: Who is asked.
+        prompt: The question.
+        picture: The image's file.
+        tokens: Most tokens of the answer, thinking included.
+        think: Whether to think first; ``None``: not, where the server can be told so.
 
     Raises:
         BackendError: There is no answer.
@@ -101,5 +114,11 @@ def ask(model: Connected, prompt: str, picture: bytes, *, tokens: int) -> Answer
             image=prepared.data,
             media_type=prepared.media_type,
             options={"temperature": 0, "seed": 1, "num_predict": tokens},
+            think=think,
         )
     )
+
+
+def only_thinking(answer: Answer) -> bool:
+    """Whether nothing came of an answer but thinking."""
+    return answer.thought and not answer.text.strip()

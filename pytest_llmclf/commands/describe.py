@@ -7,7 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.commands.asking import MODEL_VARIABLE, ask, connected, wanted_model
+from pytest_llmclf.commands.asking import (
+    MODEL_VARIABLE,
+    THINKING_TOKENS,
+    ask,
+    connected,
+    only_thinking,
+    wanted_model,
+)
 from pytest_llmclf.commands.console import style_of, write
 from pytest_llmclf.commands.project import (
     add_command,
@@ -18,15 +25,16 @@ from pytest_llmclf.commands.project import (
 )
 from pytest_llmclf.errors import PictureError
 from pytest_llmclf.plain_files import require_plain
+from pytest_llmclf.thinking import parse_think
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from pytest_llmclf.answer import Answer
     from pytest_llmclf.commands.asking import Connected
     from pytest_llmclf.render.text import Line, Style
 
+_TOKENS = 200
 _PROMPT = "What is in this picture? Answer in one or two sentences."
 _EPILOG = described(
     "describe",
@@ -62,9 +70,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--tokens",
         type=partial(at_least, 1),
-        default=200,
         metavar="N",
-        help="tokens of the answer at most (default: %(default)s)",
+        help=f"tokens of the answer at most, thinking included (default: {_TOKENS}, and "
+        f"{THINKING_TOKENS} where a model thinks all the same)",
+    )
+    parser.add_argument(
+        "--think",
+        "--llmclf-think",
+        metavar="HOW",
+        help="whether the model is to think first: off, on, low, medium or high (default: off "
+        "where the server can be told)",
     )
     add_reaching(parser, timeout_s=300)
     parser.set_defaults(run=run)
@@ -80,15 +95,24 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from pytest_llmclf.backends.connect import ConnectSettings
 
+    think = None if arguments.think is None else parse_think(arguments.think)
     settings = ConnectSettings(**reaching(arguments))
     picture = _read(arguments.image.expanduser())
-    with connected(wanted_model(arguments.model), settings, tokens=arguments.tokens) as model:
+    tokens = arguments.tokens or (THINKING_TOKENS if think else _TOKENS)
+    with connected(wanted_model(arguments.model), settings, tokens=tokens) as model:
         write(sys.stderr, _about(model, style_of(sys.stderr)))
-        answer = ask(model, arguments.prompt, picture, tokens=arguments.tokens)
-    style = style_of(sys.stdout)
-    write(sys.stdout, _said(answer, style, wrapped=sys.stdout.isatty()))
-    if answer.finish == "length":
-        sys.stderr.write(f"(cut at {arguments.tokens} tokens: --tokens allows more)\n")
+        answer = ask(model, arguments.prompt, picture, tokens=tokens, think=think)
+        if only_thinking(answer) and arguments.tokens is None and tokens < THINKING_TOKENS:
+            tokens = THINKING_TOKENS
+            answer = ask(model, arguments.prompt, picture, tokens=tokens, think=think)
+    write(sys.stdout, _said(answer.text, style_of(sys.stdout), wrapped=sys.stdout.isatty()))
+    if only_thinking(answer):
+        thinking = _said(answer.thinking, style_of(sys.stderr), wrapped=sys.stderr.isatty())
+        write(sys.stderr, thinking)
+        cut = f", cut at {tokens} tokens: --tokens allows more" if answer.finish == "length" else ""
+        sys.stderr.write(f"(all that it said is thinking{cut}; --think off asks for none)\n")
+    elif answer.finish == "length":
+        sys.stderr.write(f"(cut at {tokens} tokens: --tokens allows more)\n")
     return 0
 
 
@@ -116,8 +140,8 @@ def _about(model: Connected, style: Style) -> Iterator[Line]:
         yield style.line((text, "light"))
 
 
-def _said(answer: Answer, style: Style, *, wrapped: bool) -> Iterator[Line]:
+def _said(text: str, style: Style, *, wrapped: bool) -> Iterator[Line]:
     # An answer may have paragraphs; everything else that moves a cursor is escaped.
-    for paragraph in answer.text.strip().splitlines() or [""]:
+    for paragraph in text.strip().splitlines() or [""]:
         lines = style.wrapped(paragraph) if wrapped else [style.safe(paragraph)]
         yield from (style.line(text) for text in lines)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.backends.address import without_user
 from pytest_llmclf.backends.spec import EMBEDDED
-from pytest_llmclf.commands.asking import ask, connected
+from pytest_llmclf.commands.asking import THINKING_TOKENS, ask, connected, only_thinking
 from pytest_llmclf.commands.checks import Check
 from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.label import Label, LabelSet
@@ -56,12 +56,14 @@ class Shown:
         said: The answer.
         read: The label in it, or ``None``.
         seconds: Until it came.
+        thought: Tokens of an answer with thinking before it; 0 where there was none.
     """
 
     expected: str
     said: str
     read: str | None
     seconds: float
+    thought: int = 0
 
 
 def exam_for(name: str) -> Exam:
@@ -103,7 +105,7 @@ def check_sight(spec: str, settings: ConnectSettings) -> Check:
 
 
 def examine(model: Connected) -> list[Shown]:
-    """Show every picture of the exam.
+    """Show every picture of the exam; with room for thinking where the model cannot do without.
 
     Raises:
         BackendError: There is no answer.
@@ -111,12 +113,17 @@ def examine(model: Connected) -> list[Shown]:
     exam = exam_for(model.identity.name)
     prompt = compose(exam.question, exam.labels, "text")
     shown = []
+    tokens = TOKENS
     for expected, picture in exam.pictures:
-        answer = ask(model, prompt, picture, tokens=TOKENS)
+        answer = ask(model, prompt, picture, tokens=tokens)
+        if only_thinking(answer) and tokens == TOKENS:
+            tokens = THINKING_TOKENS
+            answer = ask(model, prompt, picture, tokens=tokens)
         shown.append(
             Shown(
                 expected=expected,
                 said=answer.text,
+                thought=(answer.answer_tokens or tokens) if answer.thought else 0,
                 read=read_answer(answer, exam.labels).label,
                 seconds=answer.wall_s or 0.0,
             )
@@ -134,9 +141,25 @@ def judged(model: Connected, shown: Sequence[Shown]) -> Check:
         "a picture"
     )
     name = model.spec
+    thought = max(each.thought for each in shown)
+    if thought:
+        facts += f"; thinks first, which took {thought} tokens at most"
+        if not any(each.said.strip() for each in shown):
+            return Check(
+                state="problem",
+                subject=name,
+                found=f"gives no answer: all that it says is thinking; {facts}",
+                advice=_THINKS,
+            )
     wrong = [each for each in shown if each.read != each.expected]
     if not wrong:
-        return Check(state="ok", subject=name, found=f"sees ({answers}); {facts}")
+        advice = f"num_predict must have room for that: PARAMETER num_predict {2 * thought}"
+        return Check(
+            state="note" if thought else "ok",
+            subject=name,
+            found=f"sees ({answers}); {facts}",
+            advice=advice if thought else "",
+        )
     if len({each.read or each.said.strip() for each in shown}) == 1:
         return Check(
             state="problem",
@@ -151,6 +174,12 @@ def judged(model: Connected, shown: Sequence[Shown]) -> Check:
         f"({answers}); {facts}",
         advice="expect little of it, or look at its prompt template",
     )
+
+
+_THINKS = (
+    "choose a model or tag that does not think, or update the server: its template for this model "
+    "may lack the switch"
+)
 
 
 def _recorded(model: Connected) -> Check:

@@ -32,6 +32,9 @@ COLOURS = {
 SMALLEST = 8
 """Width of the picture with number 0; number n is n wider, so that no two are the same."""
 
+THOUGHT = "Is it red, green or blue? Let me see"
+"""What it thinks first where it is told to think."""
+
 MODELS = ("colours", "colour-blind")
 """``colour-blind`` takes green for red."""
 
@@ -65,6 +68,7 @@ class Odd:
         status: This HTTP status.
         drops: The connection is cut without an answer.
         waits_s: The answer comes so much later.
+        thinks: It thinks for so many tokens first, whatever it is told.
         times: Only so many times; ``None``: always.
     """
 
@@ -72,6 +76,7 @@ class Odd:
     status: int | None = None
     drops: bool = False
     waits_s: float = 0.0
+    thinks: int = 0
     times: int | None = None
 
 
@@ -206,12 +211,18 @@ class _Handler(BaseHTTPRequestHandler):
         if "response_format" in body:
             said = json.dumps({"label": said})
         message = {"role": "assistant", "content": said if odd.says is None else odd.says}
+        finish, tokens = "stop", 1
+        if body.get("chat_template_kwargs", {}).get("enable_thinking") or odd.thinks:
+            message["reasoning_content"] = THOUGHT
+            tokens += odd.thinks
+        if tokens > body.get("max_tokens", tokens):
+            message["content"], finish, tokens = "", "length", body["max_tokens"]
         self._answer(
             200,
             {
                 "object": "chat.completion",
-                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-                "usage": {"prompt_tokens": 20, "completion_tokens": 1},
+                "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+                "usage": {"prompt_tokens": 20, "completion_tokens": tokens},
             },
         )
 

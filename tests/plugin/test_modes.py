@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.plugin.colour_server import Odd
+from tests.plugin.colour_server import THOUGHT, Odd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +73,7 @@ MODES: Final = (
     # The server takes the question and tells no log-probabilities.
     Mode(name="no-log-probabilities", evaluation=(("gates=", "top_logprobs=5, gates="),)),
     Mode(name="reader", evaluation=(("gates=", "reader='contains', gates="),)),
+    Mode(name="think", args=("--llmclf-think=on",)),
     Mode(name="strict", args=("--llmclf-strict",)),
 )
 PAIRS: Final = tuple(itertools.combinations(MODES, 2))
@@ -230,6 +231,8 @@ def _the_files_say_the_same(combination: Combination) -> None:
     ]
     firsts = [line for line in lines if not line.get("repeat")]
     assert len(firsts) == sum(report["ledger"]["collected"] for report in combination.reports)
+    thinking = {line["answer"].get("thinking") for line in lines if line.get("answer")}
+    assert thinking <= {THOUGHT if "think" in combination.names else None}
     for name in ("report.txt", "summary.md", "page.html"):
         text = (folder / name).read_text("utf-8")
         assert all(report["model"] in text for report in combination.reports), name

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmclf.commands import describe
 from pytest_llmclf.errors import PictureError, RemoteRefused, ServerUnreachable, SettingsError
-from tests.plugin.colour_server import Odd, png
+from tests.plugin.colour_server import THOUGHT, Odd, png
 from tests.unit.commands.command import call
 
 if TYPE_CHECKING:
@@ -110,3 +110,39 @@ def test_no_model(red: Path, server: ColourServer) -> None:
     server.stop()
     with pytest.raises(ServerUnreachable):
         call(describe, "describe", str(red), "--model", server.spec)
+
+
+@pytest.mark.parametrize(
+    ("thinks", "args", "out", "limit"),
+    [
+        (300, (), "red\n", 2048),
+        (300, ("--tokens", "100"), "\n", 100),
+        (5000, (), "\n", 2048),
+        (0, ("--think", "on"), "red\n", 2048),
+    ],
+)
+def test_a_model_that_thinks(
+    red: Path,
+    server: ColourServer,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    thinks: int,
+    args: tuple[str, ...],
+    out: str,
+    limit: int,
+) -> None:
+    """Gets room for it unless a limit was given; what it thinks is no answer."""
+    server.odd["*"] = Odd(thinks=thinks)
+    assert call(describe, "describe", str(red), "--model", server.spec, *args) == 0
+    said = capsys.readouterr()
+    assert said.out == out
+    assert server.bodies[-1]["max_tokens"] == limit
+    only = THOUGHT in said.err
+    assert only == (out == "\n")
+    assert (f"cut at {limit} tokens: --tokens allows more" in said.err) == only
+
+
+def test_a_wrong_word_for_thinking(red: Path) -> None:
+    """Is refused before anybody is asked."""
+    with pytest.raises(SettingsError, match="'max' is not one of off, on, low, medium, high"):
+        call(describe, "describe", str(red), "--think", "max")

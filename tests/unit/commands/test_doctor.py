@@ -72,6 +72,29 @@ class TestSight:
         assert found[spec]["state"] == "note"
         assert "wrong on 1 of 3" in found[spec]["found"]
 
+    def test_a_model_that_thinks_all_the_same(
+        self, server: ColourServer, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Gets room for it, and people are told how much evaluations must give."""
+        server.odd["*"] = Odd(thinks=300)
+        code, found = examined(capsys, "--model", server.spec)
+        assert code == 0
+        check = found[server.spec]
+        assert check["state"] == "note"
+        assert 'sees (red: "red", green: "green", blue: "blue")' in check["found"]
+        assert "thinks first, which took 301 tokens" in check["found"]
+        assert "PARAMETER num_predict 602" in check["advice"]
+
+    def test_a_model_that_only_thinks(
+        self, server: ColourServer, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Is no model that does not see."""
+        server.odd["*"] = Odd(thinks=5000)
+        code, found = examined(capsys, "--model", server.spec)
+        assert code == 1
+        assert "all that it says is thinking" in found[server.spec]["found"]
+        assert "does not think" in found[server.spec]["advice"]
+
     def test_words_around_a_colour_are_read(
         self, server: ColourServer, capsys: pytest.CaptureFixture[str]
     ) -> None:
