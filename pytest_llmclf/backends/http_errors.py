@@ -103,6 +103,16 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
+_QUESTION = re.compile(
+    r"request \((\d{1,9}) tokens\)|resulted in (\d{1,9}) tokens|requested (\d{1,9}) tokens"
+    r"|contains (?:at least )?(\d{1,9}) (?:input )?tokens",
+    re.IGNORECASE,
+)
+"""How servers tell the size of a question that is too long for them."""
+_USUAL_CONTEXT = 8192
+_FOR_ANSWER = 256
+_CONTEXT_STEP = 1024
+
 _UNREACHABLE = "check that the server runs and listens there"
 
 
@@ -134,9 +144,21 @@ def from_status(
     )
     for rule in rules:
         if re.search(rule.pattern, searched, re.IGNORECASE):
-            return rule.error(shown, remedy=rule.remedy.format(model=model))
+            remedy = rule.remedy.format(model=model)
+            if rule.error is errors.ContextTooSmall:
+                remedy = remedy.replace("8192", str(_fitting(said)))
+            return rule.error(shown, remedy=remedy)
     error, remedy = by_status(status)
     return error(shown, remedy=remedy.format(model=model))
+
+
+def _fitting(said: str) -> int:
+    """A size of context in which a question fits that was too long, as people write it."""
+    told = _QUESTION.search(said)
+    if told is None:
+        return _USUAL_CONTEXT
+    tokens = int(next(filter(None, told.groups()))) + _FOR_ANSWER
+    return -(-tokens // _CONTEXT_STEP) * _CONTEXT_STEP
 
 
 def code_of(body: Any) -> str:

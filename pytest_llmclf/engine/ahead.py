@@ -138,7 +138,11 @@ class Engine:
 
     def notices(self, assignment: Assignment | None = None) -> tuple[str, ...]:
         """What people should know of the server of an assignment, or of all; a sentence each."""
-        return (*self._contacts.notices(assignment), *self._asker.asked_without.notices(assignment))
+        return (
+            *self._contacts.notices(assignment),
+            *self._asker.asked_without.notices(assignment),
+            *self._asker.headroom.notices(assignment),
+        )
 
     def close(self, patience_s: float = 2.0) -> None:
         """Stop asking. Answers in flight have `patience_s` seconds to arrive and be stored."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.engine.asked_without import AskedWithout
+from pytest_llmclf.engine.headroom import Headroom
 from pytest_llmclf.errors import (
     BackendError,
     PictureError,
@@ -46,6 +47,7 @@ class Asker:
 
     Attributes:
         asked_without: What answers, known ones too, were asked without.
+        headroom: Whether questions and answers have room, by the first answers.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Asker:
         self._stopping = stopping
         self._recorder = recorder
         self.asked_without = AskedWithout()
+        self.headroom = Headroom()
         # Answers of an earlier run do not count for one that asks anew.
         self._fresh_in = run if policy.fresh else ""
 
@@ -180,6 +183,7 @@ class Asker:
         """What an answer means; one that took no attempt was known."""
         job, assignment = taken.job, taken.job.assignment
         self.asked_without.note(assignment, answer)
+        self.headroom.note(assignment, answer)
         if self._recorder is not None:
             request = request or assignment.request(job.case, job.repeat)
             self._recorder.introduce(identity, assignment.evaluation.title, assignment.facts)
@@ -215,6 +219,7 @@ class Asker:
             question.asked += 1
             try:
                 answer = backend.ask(request)
+                self.headroom.require_whole(request, answer)
             except BackendError as error:
                 lane.set_limit(limit or backend.in_flight)
                 last = self._troubled(lane, backend, question, error)

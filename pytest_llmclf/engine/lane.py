@@ -9,6 +9,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.errors import ContextTooSmall
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -150,15 +152,16 @@ class Lane:
     def note_failure(self, error: BackendError, give_up_after: int) -> None:
         """Note that a job was lost, and give the model up where no further one can do better.
 
-        That is after so many in a row that may pass, and at once after an error of the model itself
-        (it takes no images, the server wants a key) before the first answer, and whenever the
-        account is used up.
+        That is after so many in a row that may pass, or whose question is too long for the context;
+        at once after an error of the model itself (it takes no images, the server wants a key)
+        before the first answer, and whenever the account is used up.
         """
         with self._lock:
             none_will = error.for_good or (error.of_model and not self._answered)
             if none_will and self.given_up is None:
                 self.given_up = error
-            if not error.retryable:
+            too_long = isinstance(error, ContextTooSmall) and not self._answered
+            if not error.retryable and not too_long:
                 return
             self._failures += 1
             if self._failures >= give_up_after:
