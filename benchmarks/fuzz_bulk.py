@@ -33,7 +33,7 @@ from pytest_llmclf.backends import http_errors, ollama_errors, said
 from pytest_llmclf.backends.address import parse_address, parse_addresses
 from pytest_llmclf.backends.recording import RECORDING_FORMAT, read_recording
 from pytest_llmclf.backends.spec import parse_spec
-from pytest_llmclf.dataset_sources import manifest_entries
+from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.gate import text as gates
 from pytest_llmclf.label import LabelSet
 from pytest_llmclf.modelfile import parse

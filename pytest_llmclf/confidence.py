@@ -98,9 +98,11 @@ def class_probabilities(
     Returns:
         ``None`` where nothing can be said: no log-probabilities or no alternatives; no label
         named; the label not found in the tokens (they do not add up to the text, as with a sign
-        cut in bytes); or too much may be unseen (`MOST_UNSEEN`), for want of alternatives.
+        cut in bytes); labels that differ in case alone; or too much may be unseen
+        (`MOST_UNSEEN`), for want of alternatives.
     """
-    if not answer.logprobs:
+    # Tokens are compared without their case, which is all that tells some labels apart.
+    if not answer.logprobs or labels.told_by_case:
         return None
     label = label or read_answer(answer, labels).label
     if label is None:

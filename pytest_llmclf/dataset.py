@@ -14,29 +14,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.data.entry import SourceOptions, natural_key, shown
+from pytest_llmclf.data.label_cells import whole_number, with_whole_numbers
 from pytest_llmclf.dataset_check import (
     entry_problems,
     label_problems,
+    nothing_to_see,
     open_pictures,
     openable,
     twins,
 )
-from pytest_llmclf.dataset_sources import (
-    DESCRIPTION,
-    Found,
-    natural_key,
-    read_description,
-    read_source,
-    shown,
-)
+from pytest_llmclf.dataset_sources import DESCRIPTION, part_of, read_description, read_source
 from pytest_llmclf.errors import DatasetError, nearest
 from pytest_llmclf.picture import PictureLimits
 from pytest_llmclf.seeded import seeded_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.case import Case
+    from pytest_llmclf.data.entry import Entry
+    from pytest_llmclf.dataset_sources import Description
 
 LISTED_PROBLEMS = 20
 """Problems that the message of one `DatasetError` lists; the rest is counted."""
@@ -109,13 +107,14 @@ def load(
     pattern: str | None = None,
     limits: PictureLimits | None = None,
     verify_pictures: bool = True,
+    options: SourceOptions | None = None,
 ) -> Dataset:
     """Read a dataset and check all of it.
 
     Args:
-        source: A folder with ``manifest.csv`` or ``manifest.jsonl``, with a folder a class, or
-            with the labels in the file names; or such a manifest itself. ``dataset.toml`` beside
-            the pictures is read too.
+        source: A folder with ``manifest.csv``, ``manifest.jsonl``, ``metadata.csv`` or
+            ``metadata.jsonl``, with a folder a class, or with the labels in the file names; or
+            such a manifest itself. ``dataset.toml`` beside the pictures is read too.
         name: Else that of ``dataset.toml``, else the folder's.
         labels: In order; ``dataset.toml`` goes first, and without both the labels found are
             sorted naturally.
@@ -124,6 +123,7 @@ def load(
         limits: What is decoded at all.
         verify_pictures: Whether to decode the pictures, which is most of the time; processes
             that only run what another one checked need not.
+        options: What is meant where it could be several things; goes before ``dataset.toml``.
 
     Raises:
         DatasetError: Lists every problem found, each with its place and remedy; or `labels` is
@@ -132,40 +132,38 @@ def load(
     if isinstance(labels, str):
         msg = f'labels is {labels!r}, a single text: write ["{shown(labels)}", ...]'
         raise DatasetError(msg)
-    folder = source.parent if source.is_file() else source
-    description = read_description(folder)
-    root, found = read_source(source, pattern or description.pattern)
+    options = options or SourceOptions()
+    part, description = describe(source, options.split)
+    split, options = options.split, replace(options, pattern=pattern or options.pattern)
+    options = settled(options, description, located=part != source)
+    listed = description.labels or tuple(labels or ())
+    root, found = read_source(part, options, listed)
     root = root.absolute()
-    name = name or description.name or root.resolve().name
-    ordered = description.labels or tuple(labels or ()) or _found_labels(found)
+    name = name or description.name or (source if source.is_dir() else root).resolve().name
+    ordered = listed or label_order({entry.label for entry in found.entries})
     # Without a single label, what is wrong with pictures or manifest is the whole of it.
-    problems = [*found.problems, *(label_problems(ordered) if ordered else ())]
+    problems = [*found.problems, *(label_problems(ordered, options) if ordered else ())]
     if description.labels and labels and set(labels) != set(description.labels):
         problems.append(
             f"the labels given ({', '.join(labels)}) are not those of dataset.toml "
             f"({', '.join(description.labels)}): give none, or the same ones"
         )
+    entries = _with_known_labels(found.entries, ordered)
     listed_in = DESCRIPTION if description.labels or not labels else "the evaluation"
-    problems += entry_problems(found.entries, ordered, listed_in)
-    if not found.entries and not found.problems:
+    problems += entry_problems(entries, ordered, listed_in, options)
+    if not entries and not found.problems:
         problems.append(_NO_PICTURE)
     pictures, file_problems = open_pictures(
-        root, openable(found.entries), limits or PictureLimits(), verify=verify_pictures
+        root, openable(entries), limits or PictureLimits(), options.links, verify=verify_pictures
     )
     conflicts, doubles = twins(pictures)
     problems += [*file_problems, *conflicts]
     if problems:
         raise DatasetError(_message(name, source, problems))
     cases = sorted((picture.case for picture in pictures), key=lambda case: natural_key(case.id))
-    used = {case.label for case in cases}
-    warnings = [*found.warnings, *doubles]
-    warnings += [
-        f"no picture of {label!r}: its recall is not measured"
-        for label in ordered
-        if label not in used
-    ]
+    warnings = [*found.warnings, *doubles, *nothing_to_see(pictures), *_unused(ordered, cases)]
     return Dataset(
-        name=name,
+        name=f"{name} ({split})" if split else name,
         root=root,
         labels=ordered,
         cases=tuple(cases),
@@ -174,6 +172,60 @@ def load(
         imported=description.imported,
         warnings=tuple(map(shown, warnings)),
     )
+
+
+def describe(source: Path, split: str) -> tuple[Path, Description]:
+    """What is read of a source, and what ``dataset.toml`` says of it.
+
+    Args:
+        source: The folder or manifest.
+        split: The part of a split dataset; its own ``dataset.toml`` goes before the whole's.
+
+    Raises:
+        DatasetError: There is no such part, or the description cannot be read.
+    """
+    part = part_of(source, split)
+    folder = source.parent if source.is_file() else source
+    if part.is_dir() and (part / DESCRIPTION).exists():
+        folder = part
+    return part, read_description(folder)
+
+
+def settled(options: SourceOptions, description: Description, *, located: bool) -> SourceOptions:
+    """The options, completed by what ``dataset.toml`` says.
+
+    Args:
+        options: As given.
+        description: What is said there.
+        located: Whether the part of a split is a folder that was found, so that all of it is read.
+    """
+    return replace(
+        options,
+        split="" if located else options.split,
+        pattern=options.pattern or description.pattern,
+        label_folder=options.label_folder or description.label_folder,
+        label_column=options.label_column or description.label_column,
+    )
+
+
+def label_order(found: Iterable[str]) -> tuple[str, ...]:
+    """Labels in natural order, where no list says another one; ``1.0`` is ``1``."""
+    return tuple(sorted(with_whole_numbers(found), key=natural_key))
+
+
+def _with_known_labels(entries: Sequence[Entry], labels: Sequence[str]) -> list[Entry]:
+    known = frozenset(labels)
+    return [
+        entry if entry.label in known else replace(entry, label=whole_number(entry.label, known))
+        for entry in entries
+    ]
+
+
+def _unused(labels: Sequence[str], cases: Sequence[Case]) -> Iterator[str]:
+    used = {case.label for case in cases}
+    for label in labels:
+        if label not in used:
+            yield f"no picture of {label!r}: its recall is not measured"
 
 
 def sample(dataset: Dataset, per_class: int, seed: int) -> Dataset:
@@ -235,10 +287,6 @@ def _folders(shelf: Path) -> list[str]:
         return []
     # What an interrupted import left behind begins with a dot.
     return [name for name in found if not name.startswith(".")]
-
-
-def _found_labels(found: Found) -> tuple[str, ...]:
-    return tuple(sorted({entry.label for entry in found.entries}, key=natural_key))
 
 
 def _message(name: str, source: Path, problems: list[str]) -> str:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.case import Case
 from pytest_llmclf.errors import nearest
 from pytest_llmclf.label_words import normalise
-from pytest_llmclf.picture import PictureLimits, check
+from pytest_llmclf.picture import PictureLimits, Seen, see
 from pytest_llmclf.plain_files import require_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from pytest_llmclf.dataset_sources import Entry
+    from pytest_llmclf.data.entry import Entry, SourceOptions
 
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
@@ -36,14 +36,22 @@ class Picture:
     Attributes:
         entry: What the source says.
         case: The case made of it.
+        seen: What its pixels show; nothing where they were not decoded.
     """
 
     entry: Entry
     case: Case
+    seen: Seen
 
 
-def label_problems(labels: Sequence[str]) -> Iterator[str]:
-    """What is wrong with the list of labels itself."""
+def label_problems(labels: Sequence[str], options: SourceOptions | None = None) -> Iterator[str]:
+    """What is wrong with the list of labels itself.
+
+    Args:
+        labels: In order.
+        options: Whether upper and lower case tell labels apart.
+    """
+    case_matters = options is not None and options.case_matters
     if len(labels) < _LEAST:
         names = ", ".join(map(repr, labels)) or "none"
         yield f"a dataset needs at least two labels, but this one has {names}: add another class"
@@ -53,12 +61,22 @@ def label_problems(labels: Sequence[str]) -> Iterator[str]:
             yield f"label {label!r} is empty or not a printable line: rename it"
             continue
         other = seen.setdefault(normalise(label), label)
-        if other is not label:
+        if other is label:
+            continue
+        if other.casefold() != label.casefold():
             yield f"labels {other!r} and {label!r} are the same to a reader of answers: rename one"
+        elif not case_matters:
+            yield (
+                f"labels {other!r} and {label!r} differ in upper and lower case only and are the "
+                f'same to this reader of answers: rename one, or say reader="exact"'
+            )
 
 
 def entry_problems(
-    entries: Sequence[Entry], labels: Sequence[str], listed_in: str
+    entries: Sequence[Entry],
+    labels: Sequence[str],
+    listed_in: str,
+    options: SourceOptions | None = None,
 ) -> Iterator[str]:
     """Unknown labels, and ids that are unsafe, repeated or the same on some file system.
 
@@ -66,7 +84,9 @@ def entry_problems(
         entries: What the source says.
         labels: Those that an entry may have.
         listed_in: Where a user would add another one, for the message.
+        options: Whether labels, and so the folders that bear their names, differ in case.
     """
+    case_matters = options is not None and options.case_matters
     yield from _unknown_labels(entries, labels, listed_in)
     seen: dict[str, Entry] = {}
     for entry in entries:
@@ -75,7 +95,8 @@ def entry_problems(
             yield f"{_at(entry)}path {entry.id!r} {problem}"
             continue
         # Composed and folded: what a file system may take for the same name.
-        key = unicodedata.normalize("NFC", entry.id).casefold()
+        key = unicodedata.normalize("NFC", entry.id)
+        key = key if case_matters else key.casefold()
         other = seen.setdefault(key, entry)
         if other is entry:
             continue
@@ -143,7 +164,12 @@ def _id_problem(name: str) -> str | None:
 
 
 def open_pictures(
-    root: Path, entries: Iterable[Entry], limits: PictureLimits, *, verify: bool
+    root: Path,
+    entries: Iterable[Entry],
+    limits: PictureLimits,
+    links: Sequence[Path] = (),
+    *,
+    verify: bool,
 ) -> tuple[list[Picture], list[str]]:
     """Read every file once: its digest, and whether it is a sound picture.
 
@@ -151,22 +177,23 @@ def open_pictures(
         root: Folder that the ids count from.
         entries: Those that are `openable`.
         limits: What is decoded at all.
+        links: Folders elsewhere that links may lead into.
         verify: Whether to decode the pictures; without, no case has a `problem`.
 
     Returns:
         The cases, and the problems of files that cannot be cases.
     """
     pictures, problems = [], []
-    real_root = os.path.realpath(root)
+    roots = [os.path.realpath(each) for each in (root, *links)]
     # Resolving every file would look up each folder above it again.
-    inside = cache(lambda folder: Path(os.path.realpath(folder)).is_relative_to(real_root))
+    inside = cache(lambda folder: any(map(Path(os.path.realpath(folder)).is_relative_to, roots)))
     for entry in entries:
         path = root / entry.id
         problem = _file_problem(path, inside)
         if problem:
             problems.append(f"{entry.place}: {problem}")
             continue
-        sha256, unsound = _read(path, limits, verify=verify)
+        sha256, seen = _read(path, limits, verify=verify)
         if entry.sha256 is not None and sha256:
             problem = _digest_problem(entry.sha256, sha256)
             if problem:
@@ -177,9 +204,9 @@ def open_pictures(
             sha256=sha256,
             label=entry.label,
             tags=entry.tags,
-            problem=unsound,
+            problem=seen.problem,
         )
-        pictures.append(Picture(entry=entry, case=case))
+        pictures.append(Picture(entry=entry, case=case, seen=seen))
     return pictures, problems
 
 
@@ -188,7 +215,10 @@ def _file_problem(path: Path, inside: Callable[[Path], bool]) -> str | None:
     # Not Path's own, which raise for a name that is too long for the file system.
     folder = Path(os.path.realpath(path)) if os.path.islink(path) else path.parent  # noqa: PTH114
     if not inside(folder):
-        return f"{path} is a link out of the dataset's folder: copy the file into it"
+        return (
+            f"{path} is a link out of the dataset's folder: copy the file into it, or trust the "
+            f"folder that it leads to with --llmclf-allow-links"
+        )
     if os.path.isfile(path):  # noqa: PTH113
         return None
     if os.path.exists(path):  # noqa: PTH110
@@ -211,23 +241,49 @@ def _digest_problem(promised: str, sha256: str) -> str | None:
     return None
 
 
-def _read(path: Path, limits: PictureLimits, *, verify: bool) -> tuple[str, str | None]:
-    """Hex digest of a file, empty if it cannot be read; and why it is no sound picture."""
+def _read(path: Path, limits: PictureLimits, *, verify: bool) -> tuple[str, Seen]:
+    """Hex digest of a file, empty if it cannot be read; and what is seen in it."""
     try:
         with require_plain(path).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > limits.max_bytes:
                 # Hashed in pieces: too large to be held, let alone sent.
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-                return sha256, (
-                    f"the file has {size} bytes, more than the {limits.max_bytes} allowed: "
-                    f"save it smaller"
+                return sha256, Seen(
+                    problem=f"the file has {size} bytes, more than the {limits.max_bytes} "
+                    f"allowed: save it smaller"
                 )
             data = file.read()
     except OSError as exc:
         reason = exc.strerror or type(exc).__name__
-        return "", f"the file cannot be read ({reason}): mend its permissions"
-    return hashlib.sha256(data).hexdigest(), check(data, limits) if verify else None
+        return "", Seen(problem=f"the file cannot be read ({reason}): mend its permissions")
+    return hashlib.sha256(data).hexdigest(), see(data, limits) if verify else Seen()
+
+
+def nothing_to_see(pictures: Sequence[Picture]) -> Iterator[str]:
+    """Warnings about images of one colour as they are sent.
+
+    Where all images of a dataset are of one colour, that colour may be what is asked for.
+    """
+    hidden = [it.case.id for it in pictures if it.seen.hidden]
+    if hidden:
+        yield (
+            f"{_counted(hidden)} white on transparency, which is put on white, so that nothing is "
+            f"seen: {_first(hidden)}; put them on another ground"
+        )
+    plain = [it.case.id for it in pictures if it.seen.colour is not None and not it.seen.hidden]
+    if plain and len(plain) + len(hidden) < len(pictures):
+        yield (
+            f"{_counted(plain)} of one colour as sent: {_first(plain)}; look whether they are whole"
+        )
+
+
+def _counted(ids: Sequence[str]) -> str:
+    return f"{len(ids)} pictures are" if len(ids) > 1 else "1 picture is"
+
+
+def _first(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")  # noqa: PLR2004
 
 
 def twins(pictures: Sequence[Picture]) -> tuple[list[str], list[str]]:
@@ -246,7 +302,7 @@ def twins(pictures: Sequence[Picture]) -> tuple[list[str], list[str]]:
                 f"{_named(first, place=bool(_at(first.entry)))}: keep the right one"
             )
         elif len(same) > 1:
-            names = ", ".join(it.case.id for it in same[:3]) + (", ..." if len(same) > 3 else "")  # noqa: PLR2004
+            names = _first([it.case.id for it in same])
             warnings.append(f"the same picture {len(same)} times, and counted as often: {names}")
     return problems, warnings
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
+from pytest_llmclf.data.entry import LABEL_FOLDERS, LabelFolder, SourceOptions
 from pytest_llmclf.errors import SettingsError, nearest
 from pytest_llmclf.gate import Gate
 from pytest_llmclf.label import Label
 from pytest_llmclf.marks import DECORATORS, GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
 from pytest_llmclf.modelfile import PARAMETERS
 from pytest_llmclf.prompt import AnswerMode
-from pytest_llmclf.readers import STRICT, check_reader
+from pytest_llmclf.readers import EXACT, STRICT, check_reader
 from pytest_llmclf.thinking import check_think
 
 if TYPE_CHECKING:
@@ -38,11 +39,17 @@ class Evaluation:
         name: How reports call it; default: the dataset's name.
         labels: Labels with synonyms and descriptions, or plain names; default: the dataset's.
         pattern: For a flat folder: regular expression with a group ``label`` for file names.
+        split: The part of a split dataset that is asked about, such as ``"test"``: a folder of
+            that name or a usual one for it, or a value of the manifest's column ``split``.
+        label_folder: Where folders lie in folders: ``"first"`` for the outermost as the label,
+            ``"last"`` for the one that the image lies in.
+        label_column: Column of the label in a manifest; default: the one with a usual name.
         answer: ``text`` reads free text; ``enum`` makes the server force one of the labels.
         options: Sampling options over those of the Modelfile.
         top_logprobs: Alternatives a token to ask for (0: none), where the server has them.
         reader: What turns an answer's text into a label: ``strict`` guesses nothing; ``first``,
-            ``last`` and ``contains`` take the first, the last or the only label named; or a
+            ``last`` and ``contains`` take the first, the last or the only label named; ``exact``
+            takes a whole answer, and labels may differ in upper and lower case alone; or a
             function of text and label names that gives back a label, a reason such as
             ``refusal``, or ``None``.
         think: Whether a model is to think before it answers: ``False``, ``True``, or how much,
@@ -60,6 +67,9 @@ class Evaluation:
     name: str = ""
     labels: Sequence[Label | str] | None = None
     pattern: str | None = None
+    split: str = ""
+    label_folder: LabelFolder | None = None
+    label_column: str = ""
     answer: AnswerMode = "text"
     options: Mapping[str, Any] = field(default_factory=dict)
     top_logprobs: int = 0
@@ -75,10 +85,7 @@ class Evaluation:
             SettingsError: Which argument, and what was probably meant.
         """
         place = f"Evaluation({self.title!r})"
-        if self.answer not in get_args(AnswerMode):
-            raise SettingsError(
-                f"{place}: answer={self.answer!r} is not one of {', '.join(get_args(AnswerMode))}"
-            )
+        self._check_words(place)
         if self.group is not None and not str(self.group).strip():
             raise SettingsError(
                 f'{place}: group={self.group!r} names no tag; write group="scene", or leave it out'
@@ -110,10 +117,36 @@ class Evaluation:
                     f"{place}: {option!r} is no option of a model{nearest(option, PARAMETERS)}"
                 )
 
+    def _check_words(self, place: str) -> None:
+        for name, one_of in (("answer", get_args(AnswerMode)), ("label_folder", LABEL_FOLDERS)):
+            value = getattr(self, name)
+            if value not in one_of and (name == "answer" or value is not None):
+                raise SettingsError(f"{place}: {name}={value!r} is not one of {', '.join(one_of)}")
+
     @property
     def title(self) -> str:
         """The name that reports use."""
         return self.name or str(self.dataset).replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+    @property
+    def case_matters(self) -> bool:
+        """Whether labels that differ only in upper and lower case are two."""
+        return self.reader == EXACT
+
+    def source_options(self, links: Sequence[Path] = ()) -> SourceOptions:
+        """How its dataset is read.
+
+        Args:
+            links: Folders outside of the dataset that links in it may lead into.
+        """
+        return SourceOptions(
+            pattern=self.pattern,
+            split=self.split,
+            label_folder=self.label_folder,
+            label_column=self.label_column,
+            links=tuple(links),
+            case_matters=self.case_matters,
+        )
 
     @property
     def given_labels(self) -> tuple[Label, ...] | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.errors import SettingsError, nearest
-from pytest_llmclf.label_words import normalise, words
+from pytest_llmclf.label_words import as_written, normalise, words
 from pytest_llmclf.spellings import SpellingIndex, Words, index_spellings
 
 if TYPE_CHECKING:
@@ -44,24 +44,36 @@ class Label:
 class LabelSet:
     """The labels of an evaluation, in order.
 
+    Attributes:
+        labels: In order.
+        case_matters: Whether upper and lower case tell labels apart, for the reader ``exact``.
+        spellings: What means which label for readers to which case is nothing; without spellings
+            that differ from another label's in case alone.
+
     Raises:
         SettingsError: Fewer than two labels, or a name or synonym that is empty once normalised,
             not printable on one line, or means two labels.
     """
 
     labels: tuple[Label, ...]
+    case_matters: bool = False
     spellings: SpellingIndex = field(init=False, repr=False, compare=False)
+    _written: Mapping[Words, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the labels and index their spellings."""
-        index: dict[Words, str] = {}
+        written: dict[Words, str] = {}
         owners: dict[Words, int] = {}
+        folded: dict[Words, set[str]] = {}
         for place, label in enumerate(self.labels):
             for spelling in (label.name, *label.synonyms):
-                key = _key(spelling, label)
+                blind = _key(spelling, label)
+                key = words(as_written(spelling)) if self.case_matters else blind
                 if owners.setdefault(key, place) != place:
-                    raise SettingsError(_twice(spelling, label, index[key]))
-                index[key] = label.name
+                    raise SettingsError(_twice(spelling, label, written[key]))
+                written[key] = label.name
+                folded.setdefault(blind, set()).add(label.name)
+        index = {key: min(names) for key, names in folded.items() if len(names) == 1}
         if len(self.labels) < _LEAST:
             names = ", ".join(map(repr, self.names)) or "none"
             msg = f"an evaluation needs at least two labels, but has {names}: name the others too"
@@ -69,6 +81,7 @@ class LabelSet:
         given = [(text, one.name) for one in self.labels for text in (one.name, *one.synonyms)]
         # The only way to fill a frozen class; it follows from `labels`.
         object.__setattr__(self, "spellings", index_spellings(index, given))
+        object.__setattr__(self, "_written", written)
 
     @classmethod
     def of(
@@ -108,7 +121,12 @@ class LabelSet:
 
     def find(self, text: str) -> str | None:
         """Name of the label that `text` is, by name or synonym after normalisation, or `None`."""
-        return self.spellings.exact.get(words(normalise(text)))
+        return self._written.get(words((as_written if self.case_matters else normalise)(text)))
+
+    @property
+    def told_by_case(self) -> bool:
+        """Whether two of them differ in upper and lower case alone."""
+        return len({normalise(name) for name in self.names}) < len(self.labels)
 
     def unknown(self, text: str) -> str:
         """``'ct', which is not one of cat, dog; did you mean 'cat'?`` for messages."""
@@ -156,7 +174,9 @@ def _key(spelling: str, label: Label) -> Words:
 
 
 def _twice(spelling: str, label: Label, other: str) -> str:
+    by_case = other.casefold() == label.name.casefold() and other != label.name
+    exact = ', or say reader="exact", to which case matters' if by_case else ""
     return (
         f"{spelling!r} means both {other!r} and {label.name!r} (case, quotes and closing "
-        f"punctuation do not tell labels apart): drop one of them"
+        f"punctuation do not tell labels apart): drop one of them{exact}"
     )

@@ -147,6 +147,12 @@ def normalise(text: str) -> str:
     return trim(" ".join(fold(text).split()))
 
 
+def as_written(text: str) -> str:
+    """`text` without what decorates it, as `normalise`, but in its own upper and lower case."""
+    composed = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    return trim(" ".join(composed.split()))
+
+
 def fold(text: str) -> str:
     """Fold letters as `normalise` does and leave punctuation and white space alone."""
     if text.isascii():

@@ -13,7 +13,7 @@ import zlib
 from array import array
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from pytest_llmclf.errors import PictureError, SettingsError
 from pytest_llmclf.picture_header import PNG_MARK, Header, read_header, refuse_bomb
@@ -31,6 +31,8 @@ MEDIA_TYPES: Final = frozenset(_MEDIA_TYPES.values())
 """What is sent is one of these."""
 _MODES: Final = {"1": "black and white", "L": "grey", "P": "palette"}
 _STORED_BLOCK: Final = 0xFFFF
+_WHITE: Final = (255, 255, 255)
+_PROBE: Final = 8
 # Everything that a decoder raises on damaged data; Pillow documents no narrower set.
 _DAMAGE: Final = (
     OSError,
@@ -112,17 +114,64 @@ def preparation(limits: PictureLimits) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What decoding an image showed.
+
+    Attributes:
+        problem: Why it cannot be asked about, with the remedy; ``None`` if it can.
+        colour: Red, green and blue of an image all of whose pixels are sent alike; else ``None``.
+        hidden: Whether something is drawn in it that is white on transparency, and not seen.
+    """
+
+    problem: str | None = None
+    colour: tuple[int, int, int] | None = None
+    hidden: bool = False
+
+
 def check(data: bytes, limits: PictureLimits | None = None) -> str | None:
     """Say why a picture cannot be asked about, with the remedy; `None` if it can.
 
     Decodes the whole picture, since only that shows that all of it is there.
     """
+    return see(data, limits).problem
+
+
+def see(data: bytes, limits: PictureLimits | None = None) -> Seen:
+    """Decode an image and see whether anything is in it."""
     limits = limits or PictureLimits()
     try:
-        _decode(_sound_header(data, limits), limits)
+        image = _decode(_sound_header(data, limits), limits)
     except PictureError as exc:
-        return str(exc)
-    return None
+        return Seen(problem=str(exc))
+    colour = _one_colour(image)
+    return Seen(colour=colour, hidden=colour == _WHITE and _drawn_on_nothing(image))
+
+
+def _drawn_on_nothing(image: Image) -> bool:
+    """Whether some of its pixels are transparent, and some are not."""
+    if not _has_alpha(image):
+        return False
+    low, high = image.convert("RGBA").getchannel("A").getextrema()
+    return low != high
+
+
+def _one_colour(image: Image) -> tuple[int, int, int] | None:
+    """The colour of all pixels of a decoded image as sent; ``None`` where there are several."""
+    from PIL.Image import Resampling
+
+    # Some pixels tell at once that most images are not of one colour.
+    few = (min(_PROBE, image.width), min(_PROBE, image.height))
+    for part in (image.resize(few, Resampling.NEAREST), image):
+        low_high = cast("list[tuple[int, int]]", list(_rgb(part)[0].getextrema()))
+        if any(low != high for low, high in low_high):
+            return None
+    red, green, blue = (low for low, _ in low_high)
+    return red, green, blue
+
+
+def _has_alpha(image: Image) -> bool:
+    return image.mode in {"LA", "PA", "RGBA"} or "transparency" in image.info
 
 
 def prepare(data: bytes, limits: PictureLimits | None = None, *, checked: bool = False) -> Prepared:
@@ -263,7 +312,7 @@ def _rgb(image: Image) -> tuple[Image, list[str]]:
         changes.append("16 bits scaled to 8")
     if image.mode == "RGB" and "transparency" not in image.info:
         return image, changes
-    if image.mode in {"LA", "PA", "RGBA"} or "transparency" in image.info:
+    if _has_alpha(image):
         return _on_white(image.convert("RGBA")), [*changes, "transparency put on white"]
     return image.convert("RGB"), [*changes, f"{_MODES.get(image.mode, image.mode)} to RGB"]
 

@@ -79,15 +79,18 @@ def assign(
         datasets.locate(str(evaluation.dataset), root),
         name=evaluation.title,
         labels=None if given is None else [label.name for label in given],
-        pattern=evaluation.pattern,
         limits=limits,
         verify_pictures=verify_pictures,
+        options=evaluation.source_options(settings.allow_links),
     )
     if not whole.cases:
         raise DatasetError(f"{whole.root}: no pictures; put some in, one folder a class")
     if evaluation.group is not None:
         check_group(whole.cases, evaluation.group, f"Evaluation({evaluation.title!r})")
-    labels = LabelSet(labels=given or tuple(Label(name=name) for name in whole.labels))
+    labels = LabelSet(
+        labels=given or tuple(Label(name=name) for name in whole.labels),
+        case_matters=evaluation.case_matters,
+    )
     gates = gates_for(evaluation, settings)
     # The bundled and the imported images of a name may bear different tags.
     fitting = [gate for gate in gates if gate.is_for(imported=whole.imported)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.confidence import class_probabilities
 from pytest_llmclf.label import Label, LabelSet
-from pytest_llmclf.readers import ReaderFailed, read_answer, reader_name
+from pytest_llmclf.readers import EXACT, ReaderFailed, read_answer, reader_name
 from pytest_llmclf.report import build
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def reread(report: Report, reader: str | ReaderFunction) -> Reread:
     """
     full = report.full_instructions
     given = full.labels if full is not None else tuple(map(Label, report.dataset.labels))
-    labels = LabelSet(labels=given)
+    labels = LabelSet(labels=given, case_matters=reader == EXACT)
     outcomes = [_reread(outcome, labels, reader) for outcome in (*report.outcomes, *report.repeats)]
     name = reader_name(reader)
     notes = [note for note in report.notes if not note.startswith(_BY)]

@@ -37,6 +37,7 @@ class Settings:
         record: Recording to write, or ``None``.
         allow_remote: Hosts outside this machine that images may be sent to.
         allow_clear_key: Hosts outside this machine that keys may be sent to unencrypted.
+        allow_links: Folders outside of a dataset that links in it may lead into.
         asking: How the engine asks.
         timeout_s: Seconds that one request may take.
         pull: Whether Ollama may download a missing model.
@@ -84,6 +85,7 @@ class Settings:
     parquet: bool = False
     allow_clear_key: frozenset[str] = frozenset()
     think: Think | None = None
+    allow_links: tuple[Path, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins, without anything private."""

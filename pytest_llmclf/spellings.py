@@ -86,7 +86,7 @@ def index_spellings(exact: Mapping[Words, str], given: Iterable[tuple[str, str]]
             if len(names) == 1 and key not in exact and key not in loose
         },
         hidden=hidden,
-        longest=max(map(len, (*exact, *told_apart, *hidden))),
+        longest=max(map(len, (*exact, *told_apart, *hidden)), default=0),
     )
 
 

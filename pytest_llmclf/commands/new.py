@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.commands.console import style_of, write
 from pytest_llmclf.commands.project import add_command, described
+from pytest_llmclf.data.entry import LABEL_FOLDERS, SourceOptions
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.settings import project_root
 
@@ -52,7 +53,7 @@ _EVALUATION = '''\
 from pytest_llmclf import Evaluation
 
 {identifier} = Evaluation(
-    dataset={dataset},{title}
+    dataset={dataset},{title}{choices}
     modelfile={modelfile},
     prompt={prompt},
     gates=[{gate}],
@@ -73,8 +74,8 @@ _EPILOG = described(
     "new",
     """\
 FOLDER has a folder a class (cat/1.png), the labels in its file names (cat_1.png), or a manifest.csv
-with the columns path and label. It is checked, and stays where it is unless --copy is given; no
-file that is there already is changed.""",
+with the columns path and label (or Hugging Face's metadata.csv). It is checked, and stays where it
+is unless --copy is given; no file that is there already is changed.""",
     """\
 pets ~/pictures/pets
 pets ~/pictures/pets --copy --gate 'accuracy >= 0.9, recall[cat] >= 0.8'
@@ -115,6 +116,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="MODEL",
         help="Ollama's name of the model (default: %(default)s)",
     )
+    parser.add_argument(
+        "--split", default="", metavar="PART", help="part of a split dataset, such as test"
+    )
+    parser.add_argument(
+        "--label-folder",
+        choices=LABEL_FOLDERS,
+        help="which folder is the label where folders lie in folders: the outermost or the one "
+        "that the picture lies in",
+    )
     parser.set_defaults(run=run)
 
 
@@ -137,7 +147,14 @@ def run(arguments: argparse.Namespace) -> int:
     for path in [*new, *([shelf] if copy else [])]:
         if path.exists():
             raise SettingsError(f"{path} is there already: choose another name, or remove it")
-    dataset = datasets.load(folder, name=name)
+    options = SourceOptions(split=arguments.split, label_folder=arguments.label_folder)
+    try:
+        dataset = datasets.load(folder, name=name, options=options)
+    except DatasetError as error:
+        if "split=" in str(error) or "label_folder=" in str(error):
+            said = f"{error}\n  (here: --split PART, --label-folder first or last)"
+            raise DatasetError(said) from error
+        raise
     _check_gate(arguments.gate, dataset)
     place = name if copy else _place(folder, name, root)
     modelfile, evaluation = _texts(arguments, identifier, dataset, place)
@@ -209,11 +226,18 @@ def _texts(
         pictures=len(dataset.cases),
         dataset=_quoted(place),
         title="" if place.rpartition("/")[2] == name else f"\n    name={_quoted(name)},",
+        choices=_choices(arguments),
         modelfile=_quoted(name),
         prompt=_quoted(arguments.prompt),
         gate=_quoted(arguments.gate),
     )
     return modelfile, evaluation
+
+
+def _choices(arguments: argparse.Namespace) -> str:
+    """What settles how the folder is read, as further arguments of the evaluation."""
+    given = (("split", arguments.split), ("label_folder", arguments.label_folder))
+    return "".join(f"\n    {name}={_quoted(value)}," for name, value in given if value)
 
 
 def _quoted(text: str) -> str:

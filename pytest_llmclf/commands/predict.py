@@ -112,6 +112,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="FILE",
         help="pictures to ask about, .csv or .jsonl (default: the evaluation's dataset)",
     )
+    add(
+        "--allow-links",
+        "--llmclf-allow-links",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="let links among the pictures lead into FOLDER; may repeat",
+    )
     add("--limit", type=whole, metavar="N", help="only the first N rows")
     add(
         "--engine",
@@ -198,6 +207,7 @@ def run(arguments: argparse.Namespace) -> int:
             away_s=60 * arguments.server_wait,
         ),
         limit=arguments.limit,
+        links=[folder.expanduser().absolute() for folder in arguments.allow_links],
     )
     home = project_root(declared_in, Path.cwd()) / HOME_FOLDER
     if arguments.home is not None:
@@ -365,6 +375,8 @@ def _judging(arguments: argparse.Namespace, home: Path, declared_in: Path, model
         words = [f"OLLAMA_HOST={without_users(arguments.servers)}", *words]
     for host in arguments.allow_remote:
         words += ["--llmclf-allow-remote", host]
+    for folder in arguments.allow_links:
+        words += ["--llmclf-allow-links", str(folder)]
     for host in arguments.allow_clear_key:
         words += ["--llmclf-allow-clear-key", host]
     if home != Path.cwd() / HOME_FOLDER:

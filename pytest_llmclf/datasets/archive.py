@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from pytest_llmclf.dataset_sources import shown
+from pytest_llmclf.data.entry import shown
 from pytest_llmclf.errors import DatasetError, PictureError
 from pytest_llmclf.render.progress import Progress, silent
 

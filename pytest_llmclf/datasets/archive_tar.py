@@ -8,7 +8,7 @@ import tempfile
 import zlib
 from typing import IO, TYPE_CHECKING, cast
 
-from pytest_llmclf.dataset_sources import shown
+from pytest_llmclf.data.entry import shown
 from pytest_llmclf.datasets.archive import (
     CHUNK,
     Contents,

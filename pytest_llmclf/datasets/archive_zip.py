@@ -7,7 +7,7 @@ import struct
 import zipfile
 from typing import IO, TYPE_CHECKING
 
-from pytest_llmclf.dataset_sources import shown
+from pytest_llmclf.data.entry import shown
 from pytest_llmclf.datasets.archive import Contents, LeftOut, Member, not_a_file, refusal, safe_name
 from pytest_llmclf.errors import DatasetError
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf import dataset as datasets
-from pytest_llmclf.dataset_sources import DESCRIPTION, natural_key, shown
+from pytest_llmclf.data.entry import natural_key, shown
+from pytest_llmclf.dataset_sources import DESCRIPTION
 from pytest_llmclf.datasets.archive import opened
 from pytest_llmclf.datasets.choosing import Choosing
 from pytest_llmclf.datasets.layouts import sort_out

@@ -6,15 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.dataset_sources import natural_key, shown
+from pytest_llmclf.data.entry import natural_key, shown
+from pytest_llmclf.data.left_overs import is_left_over, is_left_over_folder
 from pytest_llmclf.errors import DatasetError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_llmclf.datasets.archive import Archive, Member
-
-_NO_PICTURES: Final = frozenset((".py", ".txt", ".md", ".csv", ".db", ".ini", ".json", ".html"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +171,7 @@ def _place(name: str, parents: Sequence[str]) -> int:
 
 def _is_junk(root: str, name: str) -> bool:
     """Whether a file is what systems and people leave beside pictures."""
-    ending = "." + name.rpartition(".")[2].casefold()
-    return name.startswith(".") or ending in _NO_PICTURES or "__MACOSX" in root.split("/")
+    return is_left_over(name) or any(map(is_left_over_folder, filter(None, root.split("/"))))
 
 
 def _lacks(archive: Archive, layout: Layout, lacking: Sequence[str]) -> str:

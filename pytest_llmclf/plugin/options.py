@@ -104,6 +104,12 @@ def add_options(parser: pytest.Parser) -> None:
         "only)",
     )  # fmt: skip
     add(
+        "--llmclf-allow-links", action="append", dest="llmclf_allow_links", metavar="FOLDER",
+        default=None,
+        help="let links among the images lead into FOLDER (nothing outside of a dataset's own "
+        "folder is read otherwise; also: ini llmclf_allow_links)",
+    )  # fmt: skip
+    add(
         "--llmclf-in-flight", type=_at_least(int, 1), dest="llmclf_in_flight", metavar="N",
         default=None, help="requests in flight a model (default: learnt from how fast each server "
         "answers; twice the slots of a llama-server that is started for the run)",
@@ -171,6 +177,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("llmclf_think", "whether models are to think: off, on, low ...", default="")
     parser.addini("llmclf_server_wait", "minutes that a server is waited for", default="")
     parser.addini("llmclf_allow_remote", "hosts that images may be sent to", "linelist", [])
+    parser.addini("llmclf_allow_links", "folders that links may lead into", "linelist", [])
     parser.addini(
         "llmclf_allow_clear_key", "hosts that keys may be sent to unencrypted", "linelist", []
     )
@@ -300,6 +307,7 @@ def read_settings(config: pytest.Config) -> Settings:
         record=None if option.llmclf_record is None else _absolute(config, option.llmclf_record),
         allow_remote=frozenset(host.strip().lower() for host in remote),
         allow_clear_key=frozenset(host.strip().lower() for host in clear),
+        allow_links=_allowed_links(config),
         asking=asking,
         timeout_s=option.llmclf_timeout,
         pull=option.llmclf_pull,
@@ -337,6 +345,20 @@ def _parse_think(place: str, text: str) -> Think:
         return parse_think(text)
     except SettingsError as error:
         raise pytest.UsageError(f"{place}: {error}") from error
+
+
+def _allowed_links(config: pytest.Config) -> tuple[Path, ...]:
+    from_ini: list[str] = config.getini("llmclf_allow_links")
+    said = config.option.llmclf_allow_links or ()
+    folders = [
+        *(_absolute(config, text) for text in said),
+        # As other paths of an ini file, they count from the root folder.
+        *(config.rootpath / Path(text.strip()).expanduser() for text in from_ini),
+    ]
+    for folder in folders:
+        if not folder.is_dir():
+            raise pytest.UsageError(f"--llmclf-allow-links: there is no folder {folder}")
+    return tuple(folders)
 
 
 def _server_wait_s(config: pytest.Config) -> float:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.data.entry import Entry, SourceOptions
+from pytest_llmclf.data.label_cells import whole_number
+from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.dataset_check import entry_problems, open_pictures
-from pytest_llmclf.dataset_sources import Entry, manifest_entries, read_source
+from pytest_llmclf.dataset_sources import read_source
 from pytest_llmclf.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -46,16 +49,16 @@ def read_rows(task: Task) -> Iterator[Row]:
 
     A manifest of any length is read as it is wanted; the names in a folder are held in memory.
     """
-    return islice(_rows(task.source, task.pattern), task.limit)
+    return islice(_rows(task.source, task.options), task.limit)
 
 
-def _rows(source: Path, pattern: str | None) -> Iterator[Row]:
+def _rows(source: Path, options: SourceOptions) -> Iterator[Row]:
     problems: list[str] = []
     try:
         if source.is_file():
-            entries = manifest_entries(source, problems)
+            entries = manifest_entries(source, problems, options)
         else:
-            _, found = read_source(source, pattern)
+            _, found = read_source(source, options)
             entries, problems = iter(found.entries), found.problems
         for entry in entries:
             yield from _taken(problems)
@@ -78,11 +81,15 @@ def case_of(task: Task, row: Row) -> Case:
     """
     if row.problem:
         raise RowProblem(row.problem)
-    entry = Entry(id=row.id, label=row.label, place=row.place, sha256=row.sha256 or None)
-    assignment = task.assignment
-    problems = list(entry_problems([entry], assignment.dataset.labels, "the evaluation"))
+    assignment, options = task.assignment, task.options
+    labels = assignment.dataset.labels
+    label = whole_number(row.label, labels)
+    entry = Entry(id=row.id, label=label, place=row.place, sha256=row.sha256 or None)
+    problems = list(entry_problems([entry], labels, "the evaluation", options))
     if not problems:
-        pictures, problems = open_pictures(task.root, [entry], assignment.limits, verify=False)
+        pictures, problems = open_pictures(
+            task.root, [entry], assignment.limits, options.links, verify=False
+        )
     if problems:
         raise RowProblem("; ".join(problems))
     return pictures[0].case

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,15 +10,12 @@ from pytest_llmclf import dataset as datasets
 from pytest_llmclf import modelfile as modelfiles
 from pytest_llmclf.assignment import Assignment
 from pytest_llmclf.backends.connect import resolve
+from pytest_llmclf.data.entry import Entry, SourceOptions, shown
+from pytest_llmclf.data.label_cells import several_label_problems
+from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.dataset import Dataset
 from pytest_llmclf.dataset_check import label_problems
-from pytest_llmclf.dataset_sources import (
-    manifest_entries,
-    manifest_of,
-    natural_key,
-    read_description,
-    read_source,
-)
+from pytest_llmclf.dataset_sources import Description, read_source, table_of
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.label import Label, LabelSet
 from pytest_llmclf.picture import PictureLimits
@@ -26,6 +23,8 @@ from pytest_llmclf.plan import called, locate_modelfile
 from pytest_llmclf.settings import project_root
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_llmclf.backends.connect import ConnectSettings
     from pytest_llmclf.backends.spec import ModelSpec
     from pytest_llmclf.engine import AskingPolicy
@@ -39,7 +38,7 @@ class Task:
     Attributes:
         assignment: As pytest would make it, but for the cases, of which it has none.
         source: The manifest, or the folder of pictures.
-        pattern: For a flat folder: regular expression with a group ``label``.
+        options: How `source` is read.
         root: Folder that the paths in `source` count from.
         connect: How servers are reached.
         asking: How the engine asks.
@@ -48,7 +47,7 @@ class Task:
 
     assignment: Assignment
     source: Path
-    pattern: str | None
+    options: SourceOptions
     root: Path
     connect: ConnectSettings
     asking: AskingPolicy
@@ -64,6 +63,7 @@ def plan(
     connect: ConnectSettings,
     asking: AskingPolicy,
     limit: int | None = None,
+    links: Sequence[Path] = (),
 ) -> Task:
     """Settle what is asked of whom, without reading a picture.
 
@@ -79,6 +79,7 @@ def plan(
         connect: How servers are reached.
         asking: How the engine asks.
         limit: Rows that are looked at, from the first; ``None``: all.
+        links: Folders elsewhere that links among the images may lead into.
 
     Raises:
         DatasetError: Dataset or manifest are not there, or their labels cannot be.
@@ -90,13 +91,20 @@ def plan(
     root = project_root(declared_in, Path.cwd())
     modelfile = modelfiles.load(locate_modelfile(str(evaluation.modelfile), root))
     own = datasets.locate(str(evaluation.dataset), root)
-    names, pattern = _labels_of(evaluation, own)
-    labels = LabelSet(labels=evaluation.given_labels or tuple(Label(name=name) for name in names))
-    source = manifest_of(own) or own
+    part, description = datasets.describe(own, evaluation.split)
+    options = evaluation.source_options(links)
+    options, own = datasets.settled(options, description, located=part != own), part
+    names = _labels_of(evaluation, own, description, options)
+    labels = LabelSet(
+        labels=evaluation.given_labels or tuple(Label(name=name) for name in names),
+        case_matters=evaluation.case_matters,
+    )
+    source = (table_of(own, options) if own.exists() else None) or own
     if manifest is not None:
         source = manifest.expanduser().absolute()
         if not source.is_file():
             raise DatasetError(f"there is no manifest {source}: name a .csv or .jsonl file")
+        options = replace(options, split="")  # all of its lines are meant
     spec, reason = resolve(model, modelfile, connect)
     folder = source.parent if source.is_file() else source
     assignment = Assignment(
@@ -114,7 +122,7 @@ def plan(
     return Task(
         assignment=assignment,
         source=source.absolute(),
-        pattern=pattern,
+        options=options,
         root=folder.absolute(),
         connect=connect,
         asking=asking,
@@ -122,23 +130,30 @@ def plan(
     )
 
 
-def _labels_of(evaluation: Evaluation, own: Path) -> tuple[tuple[str, ...], str | None]:
-    """The names of the labels in order, as `dataset.load` has them, and the pattern."""
-    description = read_description(own.parent if own.is_file() else own)
-    pattern = evaluation.pattern or description.pattern
+def _labels_of(
+    evaluation: Evaluation, own: Path, description: Description, options: SourceOptions
+) -> tuple[str, ...]:
+    """The names of the labels in order, as `dataset.load` has them."""
     given = evaluation.given_labels
     names = description.labels or tuple(label.name for label in given or ())
-    names = names or _found_labels(own, pattern)
-    problems = list(label_problems(names))
+    problems: list[str] = []
+    if not names:
+        # One entry a label, whatever the length of the table.
+        firsts: dict[str, Entry] = {}
+        table = table_of(own, options) if own.exists() else None
+        # What is wrong with single lines is said of each of them; without a label nothing goes on.
+        wrong: list[str] = []
+        if table is not None:
+            for entry in manifest_entries(table, wrong, options):
+                firsts.setdefault(entry.label, entry)
+            problems += several_label_problems(firsts.values(), ())
+        else:
+            found = read_source(own, options)[1]
+            wrong = found.problems
+            firsts = {entry.label: entry for entry in found.entries}
+        names = datasets.label_order(firsts)
+        problems += () if names else wrong
+    problems += label_problems(names, options)
     if problems:
-        raise DatasetError(f"{own}: {'; '.join(problems)}")
-    return names, pattern
-
-
-def _found_labels(own: Path, pattern: str | None) -> tuple[str, ...]:
-    manifest = manifest_of(own) if own.exists() else None
-    if manifest is not None:
-        found = {entry.label for entry in manifest_entries(manifest, [])}
-    else:
-        found = {entry.label for entry in read_source(own, pattern)[1].entries}
-    return tuple(sorted(found, key=natural_key))
+        raise DatasetError(shown(f"{own}: {'; '.join(problems)}"))
+    return names

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias, get_args
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.errors import BackendError, SettingsError, nearest
 from pytest_llmclf.outcome import UnparsedReason
-from pytest_llmclf.readers.named import read_contained, read_first, read_last
-from pytest_llmclf.readers.reader import LONGEST_ANSWER, STRICT, LabelOrReason, Reader
+from pytest_llmclf.readers.named import read_contained, read_exactly, read_first, read_last
+from pytest_llmclf.readers.reader import EXACT, LONGEST_ANSWER, STRICT, LabelOrReason, Reader
 from pytest_llmclf.readers.strict import read_strictly
 from pytest_llmclf.thinking import Split, split_thinking
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.label import LabelSet
 
 __all__ = [
+    "EXACT",
     "LONGEST_ANSWER",
     "READERS",
     "STRICT",
@@ -45,6 +46,7 @@ READERS: Final[dict[str, Reader]] = {
     "first": read_first,
     "last": read_last,
     "contains": read_contained,
+    EXACT: read_exactly,
 }
 _REASONS: Final[tuple[str, ...]] = get_args(UnparsedReason)
 

@@ -1,7 +1,8 @@
 """Readers with simpler rules than the strict one, chosen by name where they fit the answers.
 
-They look at the labels in an answer and at nothing else: a negation, a comparison or a doubt does
-not count. A label that is a word of the language, too, counts as in `sentence`.
+`first`, `last` and `contains` look at the labels in an answer and at nothing else: a negation, a
+comparison or a doubt does not count. A label that is a word of the language, too, counts as in
+`sentence`. `exact` takes a whole answer alone, in upper and lower case as it is written.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.label_words import normalise
-from pytest_llmclf.readers.markup import unfenced, without_control_tokens
+from pytest_llmclf.readers.json_answer import json_values
+from pytest_llmclf.readers.markup import declared, unfenced, without_control_tokens
 from pytest_llmclf.readers.reader import LONGEST_ANSWER, LabelOrReason
 from pytest_llmclf.readers.sentence import labels_in, tokenise
 
@@ -39,6 +41,23 @@ def read_contained(text: str, labels: LabelSet, finish: Finish = "stop") -> Labe
     if len(names) > 1:
         return LabelOrReason(label=None, reason="several-labels")
     return _found(next(iter(names), None), text, finish)
+
+
+def read_exactly(text: str, labels: LabelSet, finish: Finish = "stop") -> LabelOrReason:
+    """The label that the whole answer is, upper and lower case as written.
+
+    The answer may be JSON whose ``label``, ``class`` or ``answer`` it is, stand in a code fence or
+    box, or have quotes, brackets and closing punctuation around it. An answer that was cut at the
+    token limit is not read.
+    """
+    if finish == "length" or len(text) > LONGEST_ANSWER:
+        return _found(None, text, "length" if finish == "length" else "stop")
+    body = unfenced(without_control_tokens(text))
+    for said in ([text], json_values(body) or [body], declared(body)):
+        names = {labels.find(value) for value in said}
+        if len(names) == 1 and (name := names.pop()) is not None:
+            return _found(name, text, finish)
+    return _found(None, text, finish)
 
 
 def _named(text: str, labels: LabelSet) -> list[str]:

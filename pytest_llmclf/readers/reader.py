@@ -16,6 +16,9 @@ LONGEST_ANSWER: Final = 20_000
 STRICT: Final = "strict"
 """Name of the reader that is used unless another one is chosen: it guesses nothing."""
 
+EXACT: Final = "exact"
+"""Name of the reader that tells upper from lower case."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelOrReason:

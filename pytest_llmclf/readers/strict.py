@@ -22,9 +22,8 @@ a closed box, or a label on a line of its own that was ended; "1" may have been 
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.label_words import (
     BEFORE_LABEL,
@@ -38,8 +37,8 @@ from pytest_llmclf.label_words import (
     fold,
     normalise,
     parts,
-    takes_back,
 )
+from pytest_llmclf.readers.json_answer import json_values
 from pytest_llmclf.readers.markup import declared, unfenced, without_control_tokens
 from pytest_llmclf.readers.reader import LONGEST_ANSWER, LabelOrReason
 from pytest_llmclf.readers.sentence import (
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.label import LabelSet
     from pytest_llmclf.outcome import UnparsedReason
 
-_KEYS: Final = ("label", "class", "answer")
 _ANSWER_LINE: Final = re.compile(
     r"[\W_]{0,9}(?:the |my |so |therefore,? )?(?:final |correct |predicted |best )?"
     r"(?:answer|label|class|category|classification|prediction|result|output|species|animal|digit"
@@ -90,7 +88,7 @@ def read_strictly(text: str, labels: LabelSet, finish: Finish = "stop") -> Label
     if len(text) > LONGEST_ANSWER:
         return LabelOrReason(label=None, reason="cut-off" if cut else "outside-the-list")
     body = unfenced(without_control_tokens(text))
-    values = _json_values(body)
+    values = json_values(body)
     if values is None:
         return _parsed(_in_text(body, labels, cut=cut), body, labels, cut=cut)
     named = {_in_text(value, labels, cut=False) for value in values}
@@ -280,30 +278,3 @@ def _parsed(name: str | None, text: str, labels: LabelSet, *, cut: bool) -> Labe
     else:
         reason = "outside-the-list" if folded else "empty"
     return LabelOrReason(label=None, reason=reason)
-
-
-def _json_values(text: str) -> tuple[str, ...] | None:
-    """Rule 1: the strings and numbers that a JSON answer gives, or `None` if it is not JSON.
-
-    Numbers stay as written (7.0 is not 7); a value of another kind comes out as the empty string,
-    which names nothing.
-    """
-    body = text.strip()
-    if not body.startswith(("{", '"')):
-        return None
-    try:
-        data: Any = json.loads(
-            body, object_pairs_hook=_Pairs, parse_int=str, parse_float=str, parse_constant=str
-        )
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(data, _Pairs):
-        return (data,) if isinstance(data, str) else ("",)
-    values = [value for key, value in data if normalise(key) in _KEYS]
-    if not values and len(data) == 1 and not takes_back(fold(data[0][0].replace("_", " "))):
-        values = [data[0][1]]
-    return tuple(value if isinstance(value, str) else "" for value in values)
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object with every key, repeated ones too."""

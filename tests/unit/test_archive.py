@@ -17,7 +17,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_llmclf.dataset_sources import shown
+from pytest_llmclf.data.entry import shown
 from pytest_llmclf.datasets.archive import ArchiveLimits, opened, safe_name
 from pytest_llmclf.datasets.choosing import file_name
 from pytest_llmclf.errors import DatasetError, PictureError

@@ -22,6 +22,7 @@ MODULES = (
     "backends.ollama_errors", "backends.ollama_derive", "backends.spec", "render.markdown",
     "render.predictions", "dataset_check", "picture_header", "commands.project",
     "render.diagnosis", "dataset_sources", "spellings", "store",
+    "data.folders", "data.file_names", "data.entry",
 )  # fmt: skip
 """Those whose patterns are put to what servers, models, recordings, manifests or archives say."""
 BOUNDED = ("readers.strict", "readers.markup", "readers.thinking")

@@ -19,7 +19,8 @@ from pytest_llmclf.backends import recording
 from pytest_llmclf.backends.llamacpp import file_pair
 from pytest_llmclf.backends.ollama_files import file_digest
 from pytest_llmclf.backends.replay import Recorder
-from pytest_llmclf.dataset_sources import MOST_COLUMNS, manifest_entries
+from pytest_llmclf.data.manifest import manifest_entries
+from pytest_llmclf.data.manifest_columns import MOST_COLUMNS
 from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.plugin.ci import write_summaries
 from pytest_llmclf.run_folder import read_run

@@ -123,7 +123,7 @@ class TestTask:
         task = task_of(declared)
         evaluation, path = read_evaluation(str(declared))
         settings = SimpleNamespace(
-            root=tmp_path, models=(task.assignment.spec,), sample=None, gates=()
+            root=tmp_path, models=(task.assignment.spec,), sample=None, gates=(), allow_links=()
         )
         (assignment,) = assign(
             evaluation,

@@ -1,0 +1,102 @@
+"""What every reader of a dataset gives, and what it is told."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+LabelFolder = Literal["first", "last"]
+"""Which of the folders that an image lies in is its label: the outermost or the innermost one."""
+LABEL_FOLDERS: Final[tuple[str, ...]] = get_args(LabelFolder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One image as a source names it.
+
+    Attributes:
+        id: Relative POSIX path.
+        label: As written; empty where none could be read.
+        place: Where it is said, for messages: ``manifest.csv:7`` or the file's path.
+        sha256: Digest that the manifest promises, or `None`.
+        tags: Every further column that is not empty.
+    """
+
+    id: str
+    label: str
+    place: str
+    sha256: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """What a reader found.
+
+    Attributes:
+        entries: Images in the order of the source.
+        problems: What makes the source unusable, each with place and remedy.
+        warnings: What is odd and does not matter.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOptions:
+    """How a source is read where it could be meant in several ways.
+
+    Attributes:
+        pattern: For a flat folder: regular expression with a group ``label`` for file names.
+            Given, a folder is read by it even where it has subfolders.
+        split: The part of a split dataset that is read, such as ``test``; empty: it has none.
+        label_folder: Which folder is the label where folders lie in folders; ``None``: the only
+            one that can be meant.
+        label_column: Column of the label in a manifest; empty: the one with a usual name.
+        links: Folders outside of the dataset that links in it may lead into.
+        case_matters: Whether labels that differ only in upper and lower case are two.
+    """
+
+    pattern: str | None = None
+    split: str = ""
+    label_folder: LabelFolder | None = None
+    label_column: str = ""
+    links: tuple[Path, ...] = ()
+    case_matters: bool = False
+
+
+def shown(text: object) -> str:
+    """`text` on one line of a terminal, whatever a file is called.
+
+    Escapes control characters, line breaks, direction marks and halves of surrogate pairs.
+    """
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(text))
+
+
+def composed(label: str) -> str:
+    """`label` in Unicode's form C: file systems differ in how they compose "é"; labels must not."""
+    return unicodedata.normalize("NFC", label)
+
+
+def natural_key(text: str) -> tuple[tuple[str, int, str], ...]:
+    """Sort key under which "img_2" comes before "img_10"; different texts never compare equal."""
+    pieces: Iterable[tuple[str, str]] = re.findall(r"([^0-9]*)([0-9]*)", text)
+    numbers = tuple(
+        (words, len(digits.lstrip("0")), digits.lstrip("0")) for words, digits in pieces
+    )
+    return (*numbers, (text, 0, ""))
+
+
+def named(names: Iterable[str], most: int = 5) -> str:
+    """``a, b, c and 7 more``, in natural order, for messages."""
+    known = sorted(set(names), key=natural_key)
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more

@@ -1,0 +1,240 @@
+"""Tables of paths and labels: CSV, with tabs or semicolons too, and JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+from itertools import chain
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from pytest_llmclf.data.entry import Entry, SourceOptions, composed, shown
+from pytest_llmclf.data.folders import split_kind
+from pytest_llmclf.data.manifest_columns import (
+    MOST_COLUMNS,
+    NO_TAGS,
+    Columns,
+    columns_of,
+    header_problem,
+)
+from pytest_llmclf.errors import DatasetError
+from pytest_llmclf.plain_files import require_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+_SEPARATORS: Final = (",", ";", "\t")
+_SPLIT_COLUMNS: Final = ("split", "subset", "partition")
+
+
+def manifest_entries(
+    path: Path, problems: list[str], options: SourceOptions | None = None
+) -> Iterator[Entry]:
+    """The entries of a manifest, read as they are wanted, so that it may have any length.
+
+    Args:
+        path: A ``.csv``, ``.tsv`` or ``.jsonl`` file.
+        problems: Takes what is wrong with a line, before the next entry is given.
+        options: Which column is the label, and which part of a split is wanted.
+
+    Raises:
+        DatasetError: The file is no manifest by its ending, or cannot be read.
+    """
+    options = options or SourceOptions()
+    readers = {".csv": _csv_lines, ".tsv": _csv_lines, ".jsonl": _jsonl_lines}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        msg = f"{path} is no manifest by its ending: name a .csv, .tsv or .jsonl file, or a folder"
+        raise DatasetError(shown(msg))
+    try:
+        with require_plain(path).open(encoding="utf-8-sig") as file:
+            for line, row, columns in reader(file, path.name, problems, options.label_column):
+                entry = _entry(f"{path.name}:{line}", row, columns, problems)
+                if entry is not None and in_split(entry, options.split):
+                    yield entry
+    except (OSError, ValueError) as exc:
+        msg = f"{path} cannot be read: {exc}; save it as UTF-8"
+        raise DatasetError(shown(msg)) from exc
+
+
+def split_of(entry: Entry) -> str:
+    """The part of a split that a line names: by a column for it, or by its path's first folder."""
+    for name in _SPLIT_COLUMNS:
+        if name in entry.tags:
+            return entry.tags[name]
+    first, _, rest = entry.id.partition("/")
+    return first if rest else ""
+
+
+def in_split(entry: Entry, split: str) -> bool:
+    """Whether a line belongs to the wanted part of a split; all do where none is wanted."""
+    if not split:
+        return True
+    has = split_of(entry)
+    kind = split_kind(split)
+    return has.casefold() == split.casefold() or (kind is not None and split_kind(has) == kind)
+
+
+def has_labels(path: Path, label_column: str) -> bool:
+    """Whether a table has a column of labels at all."""
+    try:
+        with require_plain(path).open(encoding="utf-8-sig") as file:
+            first = next((line for line in file if line.strip()), "")
+    except (OSError, ValueError):  # said when it is read
+        return True
+    if path.suffix.lower() == ".jsonl":
+        try:
+            row = json.loads(first)
+        except (ValueError, RecursionError):
+            return True
+        columns = columns_of(list(row) if isinstance(row, dict) else [], label_column)
+    else:
+        columns = _dialect(first, label_column)[2]
+    return bool(columns.label or columns.problem)
+
+
+def _entry(place: str, row: dict[str, str], columns: Columns, problems: list[str]) -> Entry | None:
+    lacking = [key for key in ("path", "label") if not row.get(getattr(columns, key))]
+    if lacking:
+        unnamed = row and not all(getattr(columns, key) for key in lacking)
+        there = f" (there are: {', '.join(list(row)[:30])})" if unnamed else ""
+        problems.append(f"{place}: no {' and no '.join(lacking)}: fill it in{there}")
+        return None
+    used = {columns.path, columns.label}
+    return Entry(
+        # As Windows writes paths; elsewhere no data set has a backslash in a file's name.
+        id=row[columns.path].replace("\\", "/").removeprefix("./"),
+        label=composed(row[columns.label]),
+        place=place,
+        sha256=row.get("sha256") or None,
+        tags={
+            key: value
+            for key, value in row.items()
+            if value and key not in used and key not in NO_TAGS
+        },
+    )
+
+
+def _dialect(first: str, label_column: str) -> tuple[str, list[str], Columns]:
+    """Separator, columns and which of them matter, from the first line of a table.
+
+    The separator under which path and label are found, else the one that gives most columns.
+    """
+    found: list[tuple[str, list[str], Columns]] = []
+    for sign in _SEPARATORS:
+        try:
+            cells = next(csv.reader([first], strict=True, delimiter=sign), [])
+        except csv.Error:  # such as a field that is too long, of a line with another separator
+            if sign == _SEPARATORS[-1] and not found:
+                raise
+            continue
+        names = [cell.strip() for cell in cells]
+        columns = columns_of(names, label_column) if len(names) <= MOST_COLUMNS else Columns("", "")
+        found.append((sign, names, columns))
+    return max(found, key=lambda each: (bool(each[2].path and each[2].label), len(each[1])))
+
+
+def _csv_lines(
+    file: IO[str], name: str, problems: list[str], label_column: str
+) -> Iterator[tuple[int, dict[str, str], Columns]]:
+    first = file.readline()
+    try:
+        separator, names, columns = _dialect(first, label_column)
+    except csv.Error as exc:
+        problems.append(f"{name}:1: not CSV ({exc}): mend the quotes")
+        return
+    problem = header_problem(names, columns)
+    if problem is None and "" in names:
+        problem = f"column {names.index('') + 1} has no name: name it, or remove it"
+    if problem:
+        problems.append(f"{name}:1: {problem}")
+        return
+    reader = csv.reader(chain([first], file), strict=True, delimiter=separator)
+    try:
+        next(reader)
+        for cells in reader:
+            if not any(cells):
+                continue
+            if len(cells) != len(names):
+                problems.append(
+                    f"{name}:{reader.line_num}: {len(cells)} cells where the first line names "
+                    f"{len(names)} columns: put a cell with a comma into quotes"
+                )
+                continue
+            stripped = (cell.strip() for cell in cells)
+            yield reader.line_num, dict(zip(names, stripped, strict=True)), columns
+    except csv.Error as exc:
+        problems.append(f"{name}:{reader.line_num}: not CSV ({exc}): mend the quotes")
+
+
+def _jsonl_lines(
+    file: Iterable[str], name: str, problems: list[str], label_column: str
+) -> Iterator[tuple[int, dict[str, str], Columns]]:
+    known: dict[tuple[str, ...], Columns] = {}
+    for number, line in enumerate(file, start=1):
+        if not line.strip():
+            continue
+        row = _object(line, f"{name}:{number}", problems)
+        if row is None:
+            continue
+        if tuple(row) not in known:
+            if len(known) > MOST_COLUMNS:  # every line has other names
+                known.clear()
+            known[tuple(row)] = columns_of(list(row), label_column)
+        columns = known[tuple(row)]
+        problem = columns.problem or _nested(row, columns)
+        if problem:
+            problems.append(f"{name}:{number}: {problem}")
+            continue
+        yield number, {key: _cell(value) for key, value in row.items()}, columns
+
+
+def _nested(row: dict[str, Any], columns: Columns) -> str | None:
+    nested = [key for key, value in row.items() if isinstance(value, (dict, list))]
+    if columns.label in nested and isinstance(row[columns.label], list):
+        labels = ", ".join(map(str, row[columns.label][:5]))
+        path = row.get(columns.path)
+        return (
+            f"{path!r} has a list of labels, {columns.label!r}: [{labels}]; an image has one label "
+            f"here: write it as text, or leave the image out"
+        )
+    return f"{nested[0]!r} is a list or object: write text" if nested else None
+
+
+def _object(line: str, place: str, problems: list[str]) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line, object_pairs_hook=_each_name_once)
+    except _Twice as exc:
+        problems.append(f"{place}: {exc.args[0]!r} is there twice: remove one")
+        return None
+    except (ValueError, RecursionError) as exc:
+        problems.append(f"{place}: not JSON ({exc}): write one object a line")
+        return None
+    if not isinstance(row, dict):
+        problems.append(f"{place}: not an object: write one object a line")
+        return None
+    if len(row) > MOST_COLUMNS:
+        problems.append(
+            f"{place}: {len(row)} names, more than {MOST_COLUMNS}: keep those that are needed"
+        )
+        return None
+    return row
+
+
+class _Twice(Exception):
+    """An object has a name more than once; of its values JSON would keep the last."""
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Twice(name)
+        found[name] = value
+    return found
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()
