@@ -78,6 +78,8 @@ class Assignment:
         limits: How large a picture may be.
         verified: Whether every picture was decoded when the dataset was loaded.
         gates: Those of the evaluation, then those that the run adds.
+        unfit: Why nobody needs to be asked: whatever is answered, it cannot be right.
+        caveat: What people should know of model and labels; empty for nothing.
         think: What the run says about thinking instead of the evaluation; ``None``: nothing.
     """
 
@@ -93,6 +95,8 @@ class Assignment:
     verified: bool
     gates: tuple[Gate, ...] = ()
     class_sizes: tuple[int, ...] = ()
+    unfit: BackendError | None = None
+    caveat: str = ""
     think: Think | None = None
 
     def __repr__(self) -> str:

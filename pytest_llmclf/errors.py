@@ -14,6 +14,7 @@
         ├── ServerFailed           other 5xx, connection cut          (retried)
         ├── BadAnswer              an answer that is not the protocol's (retried)
         ├── ModelMissing           the server does not have the model
+        ├── LabelsUnknown          a model that was trained on other labels only
         ├── ModelCannotSee         a text-only model was sent a picture
         ├── PictureRejected        the server cannot read the picture
         ├── ContextTooSmall        prompt and picture exceed the context
@@ -180,6 +181,13 @@ class ModelCannotSee(BackendError):
     """The model takes text only."""
 
     kind = "model-cannot-see"
+    of_model = True
+
+
+class LabelsUnknown(BackendError):
+    """The model was trained on other labels than those that are asked for, and on nothing else."""
+
+    kind = "labels-unknown"
     of_model = True
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf import dataset as datasets
 from pytest_llmclf import modelfile as modelfiles
 from pytest_llmclf.assignment import Assignment, instruct
+from pytest_llmclf.backends.embedded import knows_some, labels_unknown, unknown_to_embedded
 from pytest_llmclf.backends.spec import names_file
 from pytest_llmclf.clusters import check_group
 from pytest_llmclf.errors import DatasetError, SettingsError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmclf.backends.spec import ModelSpec
+    from pytest_llmclf.errors import BackendError
     from pytest_llmclf.evaluation import Evaluation
     from pytest_llmclf.gate import Gate
     from pytest_llmclf.modelfile import Modelfile
@@ -106,6 +108,7 @@ def assign(
     every = (spec for one in settings.models for spec in (meant(one, told) if meant else (one,)))
     for wanted in every:
         choice = choose(evaluation, modelfile, wanted)
+        unfit, caveat = fitness(choice.spec, labels, modelfile)
         assignments.append(
             Assignment(
                 evaluation=evaluation,
@@ -120,10 +123,25 @@ def assign(
                 limits=limits,
                 verified=verify_pictures,
                 gates=gates,
+                unfit=unfit,
+                caveat=caveat,
                 think=settings.think,
             )
         )
     return _distinct(assignments)
+
+
+def fitness(
+    spec: ModelSpec, labels: LabelSet, modelfile: Modelfile
+) -> tuple[BackendError | None, str]:
+    """Why a model cannot know any of the labels, if it cannot, and else what it does not know."""
+    unknown = unknown_to_embedded(spec, labels)
+    if not unknown:
+        return None, ""
+    if len(unknown) < len(labels.names):
+        return None, knows_some(unknown)
+    base = modelfile.from_
+    return labels_unknown(labels, f"ollama:{'llava' if names_file(base) else base}"), ""
 
 
 def gates_for(evaluation: Evaluation, settings: Settings) -> tuple[Gate, ...]:

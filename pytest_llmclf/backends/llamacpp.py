@@ -6,9 +6,9 @@ import hashlib
 import json
 import threading
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.backends.embedded import MODELS_FOLDER
 from pytest_llmclf.backends.http_errors import RULES
 from pytest_llmclf.backends.llama_binary import build_of
 from pytest_llmclf.backends.llama_server import LlamaServer, LlamaServers, ServerPlan
@@ -26,6 +26,7 @@ from pytest_llmclf.request import ModelIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pytest_llmclf.answer import Answer
     from pytest_llmclf.backends.address import Address
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 EMBEDDED = "micro-llava"
 """Name of the model in this package."""
 
-MODELS_FOLDER = Path(__file__).resolve().parent.parent / "models"
 DEFAULT_CONTEXT = 4096
 _EMBEDDED_CONTEXT = 1024
 _CHUNK_BYTES = 1 << 20

@@ -133,6 +133,8 @@ class Contacts:
             return self._locks.setdefault(assignment.key, threading.Lock())
 
     def _first(self, assignment: Assignment) -> Contact:
+        if assignment.unfit is not None:
+            return Contact(failure=assignment.unfit)
         way = None if assignment.recorded else self._way(assignment)
         # Asking anew is not served by what is known.
         remembered = way if not self._policy.fresh else None

@@ -274,6 +274,7 @@ class Book:
                 *dataset.warnings,
                 *skip_note(skipped),
                 *_reader_note(assignment),
+                *filter(None, [assignment.caveat]),
                 *self._notices.get(key, ()),
                 *self._strangers(assignment),
             ),

@@ -38,6 +38,8 @@ def announcement(run: Run, book: Book) -> list[str]:
         said.append(f"llmclf: {assignment.evaluation.title}: {asked} -> {assignment.spec}")
         if assignment.reason and assignment.reason not in reasons:
             reasons.append(assignment.reason)
+        doubt = assignment.unfit or assignment.caveat
+        said += [f"llmclf: {assignment.evaluation.title}: {doubt}"] if doubt else []
         said += [f"llmclf: warning: {warning}" for warning in assignment.dataset.warnings]
         bad = [f"{case.id}: {case.problem}" for case in assignment.dataset.cases if case.problem]
         said += [f"llmclf: cannot be asked about: {problem}" for problem in bad[:_MOST_PROBLEMS]]

@@ -19,7 +19,7 @@ from pytest_llmclf.dataset_sources import Description, read_source, table_of
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.label import Label, LabelSet
 from pytest_llmclf.picture import PictureLimits
-from pytest_llmclf.plan import called, locate_modelfile
+from pytest_llmclf.plan import called, fitness, locate_modelfile
 from pytest_llmclf.settings import project_root
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def plan(
             raise DatasetError(f"there is no manifest {source}: name a .csv or .jsonl file")
         options = replace(options, split="")  # all of its lines are meant
     spec, reason = resolve(model, modelfile, connect)
+    unfit, caveat = fitness(spec, labels, modelfile)
     folder = source.parent if source.is_file() else source
     assignment = Assignment(
         evaluation=evaluation,
@@ -118,6 +119,8 @@ def plan(
         whole=0,
         limits=PictureLimits(),
         verified=False,
+        unfit=unfit,
+        caveat=caveat,
     )
     return Task(
         assignment=assignment,

@@ -88,6 +88,7 @@ class ColourServer:
         asked: How often each picture was asked about, answered or not.
         prompts: Every text that came with a picture.
         bodies: Every request, without its picture.
+        refuses: Fields that it does not take; it names the first one that it meets.
     """
 
     def __init__(self) -> None:
@@ -95,6 +96,7 @@ class ColourServer:
         self.asked: Counter[str] = Counter()
         self.prompts: list[str] = []
         self.bodies: list[dict[str, Any]] = []
+        self.refuses: frozenset[str] = frozenset()
         self.in_flight = 0
         self.most_in_flight = 0
         self.die_after: int | None = None
@@ -185,6 +187,16 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path != "/v1/chat/completions":
             self._answer(404, {"error": {"message": f"no {self.path} here"}})
+            return
+        refused = [field for field in body if field in colours.refuses]
+        if refused:
+            message = f"Unsupported parameter: '{refused[0]}' is not supported with this model."
+            error = {"message": message, "param": refused[0], "code": "unsupported_parameter"}
+            self._answer(400, {"error": error})
+            return
+        if body["model"] not in MODELS:
+            missing = f"The model `{body['model']}` does not exist."
+            self._answer(404, {"error": {"message": missing, "code": "model_not_found"}})
             return
         parts = list(_parts(body))
         picture = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url")
