@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.report import Report
 
 ComparedWord = Literal[
-    "worse", "undecided", "better", "within the margin", "same answers", "no difference shown"
+    "worse", "undecided", "better", "within the margin", "same answers", "difference not shown"
 ]
 """What a comparison comes to, in a word."""
 
@@ -90,7 +90,7 @@ def word_of(
         (not comparison.changes, "same answers"),
         (margin is not None, "within the margin"),
     )
-    return next((word for holds, word in words if holds), "no difference shown")
+    return next((word for holds, word in words if holds), "difference not shown")
 
 
 def compare_all(

@@ -60,7 +60,7 @@ _COMPARED: Final[dict[ComparedWord, str]] = {
     "better": "✅",
     "within the margin": "✅",
     "same answers": "✅",
-    "no difference shown": _MARKS["UNGATED"],
+    "difference not shown": _MARKS["UNGATED"],
 }
 _CHANGES: Final[dict[ChangeKind, str]] = {
     "broken": "Only A is right",

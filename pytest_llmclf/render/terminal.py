@@ -422,7 +422,7 @@ def _answer_lines(
         yield style.line(indent, (case + more, "light"), f"  {style.quote(answer.text, room)}")
     left_out = len(answers) - EXAMPLES
     if left_out > 0 and not every:
-        yield style.line(f"{indent}and {left_out} other answers")
+        yield style.line(f"{indent}and {numbers.plural(left_out, 'other answer')}")
 
 
 def _grouped(

@@ -144,7 +144,7 @@ def test_what_is_refused_is_no_test() -> None:
         (RIGHT, "better"),
         (CHANCE[:-1] + "!", "undecided"),
         (MIXED, "same answers"),
-        (CHANCE, "no difference shown"),
+        (CHANCE, "difference not shown"),
     ],
 )
 def test_a_word_says_what_it_comes_to(now: str, word: str) -> None:

@@ -209,7 +209,7 @@ def test_a_comparison_begins_with_what_it_comes_to() -> None:
         ("+" * 8, "x" * 8, "❌ worse"),
         ("x" * 8, "+" * 8, "✅ better"),
         ("+x", "+x", "✅ same answers"),
-        ("++", "+x", "➖ no difference shown"),  # noqa: RUF001 - the sign of no answer
+        ("++", "+x", "➖ difference not shown"),  # noqa: RUF001 - the sign of no answer
         ("++", "+!", "⚠️ undecided"),
     ],
 )

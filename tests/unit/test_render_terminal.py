@@ -285,3 +285,16 @@ def test_every_picture_on_demand() -> None:
     for outcome in (*wrong, *found.of_kind("error")):
         name = Style().safe(outcome.case)
         assert sum(line.strip().split("  ")[0] == name for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "more"), [(4, "and 1 other answer"), (5, "and 2 other answers")]
+)
+def test_one_answer_more_is_one(answers: int, more: str) -> None:
+    """Of unread answers three are named, and how many others there are."""
+    unread = [
+        ended(f"{n}", "unparsed", reason="refusal", answer=Answer(text=f"no {n}"))
+        for n in range(answers)
+    ]
+    lines = texts(terminal.report_lines(built(*unread), Style()))
+    assert more in [line.strip() for line in lines]

@@ -1,0 +1,220 @@
+"""The sentences that claim something, each with the rule that must hold where it is printed.
+
+Whoever writes or changes one finds its kin here: the module, the words, when they may be printed,
+and the test that tries to make them false. `test_sentences` holds the table to the code, and finds
+claims that are not in it. What was not shown is never written "no".
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Sentence(NamedTuple):
+    """One sentence.
+
+    Attributes:
+        where: Module that has it, in the package.
+        words: A part of it, as the code has it; ``{}`` for what is filled in.
+        rule: When it may be printed.
+        test: File in ``tests/unit`` and function, which tries to make it false.
+    """
+
+    where: str
+    words: str
+    rule: str
+    test: str
+
+
+SENTENCES: Final = (
+    Sentence(
+        "baseline.py",
+        "{} broken, {} would fail",
+        "Of a comparison that passed on all images: so many broken, with as many fixed, fail it, "
+        "and one fewer does not.",
+        "test_power.py::test_a_pass_says_what_it_could_have_seen",
+    ),
+    Sentence(
+        "baseline.py",
+        "significantly better",
+        "More fixed than broken, and the comparison's own test is below 5%.",
+        "test_baseline.py",
+    ),
+    Sentence(
+        "baseline.py",
+        "no net loss",
+        "As many fixed as broken, or more: counted on these images.",
+        "test_baseline.py",
+    ),
+    Sentence(
+        "baseline.py",
+        "a net loss of {} is not shown to be more than chance explains",
+        "More broken than fixed, and the test is at 5% or above.",
+        "test_baseline.py",
+    ),
+    Sentence(
+        "baseline.py",
+        "images not asked about: {}; what they would say is not known",
+        "The run stopped early, and the comparison did not decide when.",
+        "test_early_paired.py",
+    ),
+    Sentence(
+        "comparison/margin.py",
+        "a loss of {} or more is excluded",
+        "The lower end, 95% sure by itself, is above the margin.",
+        "test_margin.py",
+    ),
+    Sentence(
+        "comparison/margin.py",
+        "a loss of {} or more is shown",
+        "The upper end, 95% sure by itself, is below the margin.",
+        "test_margin.py",
+    ),
+    Sentence(
+        "comparison/margin.py",
+        "a loss of {} or more is neither excluded nor shown",
+        "Neither; more images may tell, and need not where the truth is the margin.",
+        "test_margin.py",
+    ),
+    Sentence(
+        "early/text.py",
+        "no net loss that fails",
+        "All images would pass the comparison: certain, or wrong in at most 5% of orders.",
+        "test_early_paired.py",
+    ),
+    Sentence(
+        "early/text.py",
+        "too few to tell what {} would say",
+        "Undecided when the run stopped.",
+        "test_early.py",
+    ),
+    Sentence(
+        "early/text.py",
+        "{} would leave it open for images like these",
+        "A gate with confidence that all images would leave INCONCLUSIVE.",
+        "test_early.py",
+    ),
+    Sentence(
+        "early/text.py",
+        "{} would say so of images like these",
+        "A gate with confidence that all images would pass or fail.",
+        "test_early.py",
+    ),
+    Sentence(
+        "gate/reading.py",
+        "images of more than one {} would tell more",
+        "All images are of one cluster: more of it would not.",
+        "test_clusters.py::test_one_scene_decides_nothing",
+    ),
+    Sentence(
+        "gate/reading.py",
+        "one look at about {} {} would decide it",
+        "So many in all decide in 80% of draws if the truth is the measured value.",
+        "test_sample_size.py::test_a_proportion_is_decided_in_80_of_100_draws",
+    ),
+    Sentence(
+        "gate/reading.py",
+        "if the rate stays, no number of images would decide it",
+        "The measured value is the bound itself; where it only takes more than are looked for, "
+        "that is said instead.",
+        "test_gate.py::test_too_few_images_say_how_many_it_takes",
+    ),
+    Sentence(
+        "render/calibration.py",
+        "with confidences that were exactly right it would be about {}",
+        "The mean calibration error if rights are drawn at these very confidences.",
+        "test_calibration.py",
+    ),
+    Sentence(
+        "render/comparison.py",
+        "{} is better on {}, {} on ",
+        "Counts of images that one of both got right; no claim about others.",
+        "test_render_comparison.py::test_a_difference_is_said_in_plain_words",
+    ),
+    Sentence(
+        "render/comparison.py",
+        "that one is better is not shown",
+        "The test is at 5% or above, or as many images go either way.",
+        "test_render_comparison.py::test_a_chance_stays_on_the_side_of_the_level_that_the_sentence_claims",
+    ),
+    Sentence(
+        "render/comparison.py",
+        "{} is significantly better",
+        "The test, for all comparisons at once, is below 5%, and so is the interval beyond 0.",
+        "test_clustered_comparison.py::test_significant_and_settled",
+    ),
+    Sentence(
+        "render/comparison.py",
+        "they differ significantly; which is better on further images is open",
+        "The test is below 5%, and one unseen group may turn it round; no word then says more.",
+        "test_clustered_comparison.py::test_no_word_says_more_than_the_sentence",
+    ),
+    Sentence(
+        "render/comparison.py",
+        "both are right on the same images",
+        "Neither is right alone anywhere, and some image both got right; else neither is right on "
+        "any of them.",
+        "test_render_comparison.py::test_who_is_never_right_is_not_called_right",
+    ),
+    Sentence(
+        "render/comparison.py",
+        "if {}, chance alone would give a difference like this in {}{} of cases",
+        "The p-value, as an upper bound where it is one, on its side of 5%.",
+        "test_render_comparison.py::test_a_chance_stays_on_the_side_of_the_level_that_the_sentence_claims",
+    ),
+    Sentence(
+        "render/comparison.py",
+        "B is worse",
+        "`Compared.worse`: the word and exit code 1.",
+        "test_clustered_comparison.py::test_no_word_says_more_than_the_sentence",
+    ),
+    Sentence(
+        "render/diagnosis.py",
+        "Not shown to be right more often than {}",
+        "The binomial tail, or McNemar's test, is above its half of 5%, from 20 answers on, on all "
+        "images of the run.",
+        "test_diagnosis.py",
+    ),
+    Sentence(
+        "render/diagnosis.py",
+        "{} is never the answer, though",
+        "No answer names it, and neither guessing nor seeing it half of the time explains that.",
+        "test_diagnosis.py",
+    ),
+    Sentence(
+        "render/diagnosis.py",
+        "Other labels that are never the answer: {}",
+        "How many more findings of the kind there are.",
+        "test_render_diagnosis.py",
+    ),
+    Sentence(
+        "render/diagnosis.py",
+        "Worse than guessing",
+        "More wrong labels than guessing gives, at a sixth of 5%.",
+        "test_diagnosis.py::test_swapped_labels_are_worse_than_guessing",
+    ),
+    Sentence(
+        "render/diagnosis.py",
+        "spread evenly it would be {}",
+        "The other classes' wrong answers over all labels but their own.",
+        "test_diagnosis.py",
+    ),
+    Sentence(
+        "render/page/data.py",
+        "Nothing stands out beyond chance: that does not show that nothing is wrong.",
+        "Images were answered, the run did not stop early, and no test found anything.",
+        "test_stopped_figures.py::test_the_page",
+    ),
+    Sentence(
+        "stability.py",
+        "not shown to be more than its own",
+        "The permutation test of flips is at 5% or above.",
+        "test_stability.py::test_the_sentence_claims_what_is_shown",
+    ),
+    Sentence(
+        "wording.py",
+        "no fair estimate of what all of {} would give",
+        "Beside every figure of a run that stopped early.",
+        "test_stopped_figures.py",
+    ),
+)
