@@ -75,6 +75,7 @@ TRUTHS: Final = (
         second=(0.95, 0.6, 0.6),
     ),
     Truth(name="40 x 2, 0.9 and 0.6", images=(2,) * 40, first=(0.9,) * 40, second=(0.6,) * 40),
+    Truth(name="30 x 1, 0.9 and 0.7", images=(1,) * 30, first=(0.9,) * 30, second=(0.7,) * 30),
     Truth(
         name="3 x 100 in scenes of 10", images=(100,) * 3, first=(0.7,) * 3, second=(0.8,) * 3,
         scene=10,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_llmclf.gate.bounds import Evidence
 from pytest_llmclf.gate.clustered import by_cluster
 from pytest_llmclf.metrics import Ratio
+from pytest_llmclf.report import once_a_report
 from pytest_llmclf.stats import Interval, clopper_pearson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pytest_llmclf.gate.bounds import Groups
     from pytest_llmclf.gate.clustered import Weighed
@@ -58,16 +60,15 @@ def evidence_of(threshold: Threshold, report: Report, measure: Measure) -> Evide
     part = threshold.part(report)
     plain = _independent(threshold, report, measure)
     # In a slice an original may be missing, so that its copies are what is together.
-    clusters = part.clusters or {found.case: found.case for found in part.outcomes}
-    return by_cluster(plain, _weighed(threshold, part), clusters)
+    images = list(_weighed(threshold, part))
+    clusters = part.clusters or {case: case for case, _, _ in images}
+    return by_cluster(plain, images, clusters)
 
 
 def _independent(threshold: Threshold, report: Report, measure: Measure) -> Evidence:
     """What the images say if each was drawn by itself."""
     if threshold.metric in _AVERAGES:
-        confusion = threshold.part(report).confusion
-        kind, weigh = _AVERAGES[threshold.metric]
-        return _average(confusion, kind, weigh(confusion))
+        return _average(threshold.metric, threshold.part(report).confusion)
     if threshold.metric == "weighted_recall":
         # An average in name only.
         measure = threshold.part(report).accuracy
@@ -84,40 +85,55 @@ def _independent(threshold: Threshold, report: Report, measure: Measure) -> Evid
 
 def _weighed(threshold: Threshold, part: Report) -> Iterator[Weighed]:
     """The images of `_independent`, one by one."""
-    outcomes = [found for found in part.outcomes if found.kind in _ANSWERED]
     if threshold.metric in _AVERAGES:
-        kind, weigh = _AVERAGES[threshold.metric]
-        by_shown, by_named, _ = _shares(part.confusion, kind, weigh(part.confusion))
+        weights = average_weights(threshold.metric, part.confusion)
         place = {label: number for number, label in enumerate(part.confusion.labels)}
-        for found in outcomes:
-            weight = by_shown[place[found.expected]]
-            if found.predicted is not None:
-                weight += by_named[place[found.predicted]]
+        for found in _answered(part):
+            named = None if found.predicted is None else place[found.predicted]
+            weight = weights.of(place[found.expected], named)
             yield _as_weighed(found, weight, right=found.kind == "correct")
         return
+    for found in _denominator(threshold, part):
+        right = found.kind == ("unparsed" if threshold.metric == "unparsed_rate" else "correct")
+        double = threshold.metric == "f1" and right
+        yield _as_weighed(found, 2.0 if double else 1.0, right=right)
+
+
+def _denominator(threshold: Threshold, part: Report) -> Iterable[Outcome]:
+    """The answered images that a ratio is of."""
     if threshold.coverage is not None:
         from pytest_llmclf.calibration.coverage import accepted
 
-        outcomes = list(accepted(part, threshold.coverage))
-    for found in outcomes:
-        right = found.kind == ("unparsed" if threshold.metric == "unparsed_rate" else "correct")
-        if _is_of(threshold, found):
-            double = threshold.metric == "f1" and right
-            yield _as_weighed(found, 2.0 if double else 1.0, right=right)
-
-
-def _is_of(threshold: Threshold, found: Outcome) -> bool:
-    """Whether an answered image is in the denominator of a ratio."""
-    shown, named = found.expected == threshold.label, found.predicted == threshold.label
+        return accepted(part, threshold.coverage)
+    if threshold.label is None:
+        return _answered(part)
+    shown, named = (found.get(threshold.label, ()) for found in _by_label(part))
     match threshold.metric:
         case "recall":
             return shown
         case "precision":
             return named
-        case "f1":
-            return shown or named
         case _:
-            return True
+            return (*shown, *(found for found in named if found.expected != threshold.label))
+
+
+def _answered(part: Report) -> Iterator[Outcome]:
+    return (found for found in part.outcomes if found.kind in _ANSWERED)
+
+
+@once_a_report
+def _by_label(part: Report) -> tuple[dict[str, list[Outcome]], dict[str, list[Outcome]]]:
+    """The answered images that show each label, and those that are called so.
+
+    One walk for all classes: a thousand of them would walk all images a thousand times.
+    """
+    shown: defaultdict[str, list[Outcome]] = defaultdict(list)
+    named: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for found in _answered(part):
+        shown[found.expected].append(found)
+        if found.predicted is not None:
+            named[found.predicted].append(found)
+    return dict(shown), dict(named)
 
 
 def _as_weighed(found: Outcome, weight: float, *, right: bool) -> Weighed:
@@ -160,14 +176,51 @@ def proportion(hits: int, total: int) -> Evidence:
     return Evidence(right=_groups([(1.0, hits)]), wrong=_groups([(1.0, total - hits)]))
 
 
-def _average(confusion: Confusion, kind: Kind, weights: list[int]) -> Evidence:
-    """An average of a ratio over classes, as a share of weighted images.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AverageWeights:
+    """How an average of a ratio over classes is a share of weighted images.
 
     Every class hands its weight out in equal parts: for recall to the images that show it, for
     precision to the answers that name it, for F1 to both, so that an image has a part as what it
-    shows and a part as what it is called.
+    shows and a part as what it is called. The weight of the right ones is the average.
+
+    Attributes:
+        by_shown: Of an image by the place of the class that it shows.
+        by_named: Of an image by the place of the class that it is called.
+        unknown: The share of the average that is of classes without anything to measure.
     """
-    by_shown, by_named, unknown = _shares(confusion, kind, weights)
+
+    by_shown: Sequence[float]
+    by_named: Sequence[float]
+    unknown: float
+
+    def of(self, shown: int, named: int | None) -> float:
+        """The weight of an image; `named` is ``None`` for an answer without a label."""
+        return self.by_shown[shown] + (0.0 if named is None else self.by_named[named])
+
+    @property
+    def heaviest_right(self) -> float:
+        """The most that an image can weigh that is answered right."""
+        return max(map(sum, zip(self.by_shown, self.by_named, strict=True)), default=1.0)
+
+    @property
+    def heaviest_wrong(self) -> float:
+        """The most that one can weigh that is called another class or nothing."""
+        return _heaviest_mistake(self.by_shown, self.by_named)
+
+
+def average_weights(metric: str, confusion: Confusion) -> AverageWeights:
+    """The weights of images in an average such as ``macro_f1``."""
+    kind, weigh = _AVERAGES[metric]
+    by_shown, by_named, unknown = _shares(confusion, kind, weigh(confusion))
+    return AverageWeights(by_shown=by_shown, by_named=by_named, unknown=unknown)
+
+
+def _average(metric: str, confusion: Confusion) -> Evidence:
+    """An average of a ratio over classes, as a share of weighted images."""
+    kind, weigh = _AVERAGES[metric]
+    weights = average_weights(metric, confusion)
+    by_shown, by_named = weights.by_shown, weights.by_named
     return Evidence(
         right=_groups(
             (by_shown[place] + by_named[place], row[place])
@@ -182,10 +235,10 @@ def _average(confusion: Confusion, kind: Kind, weights: list[int]) -> Evidence:
             ]
             + list(zip(by_shown, confusion.unparsed, strict=True))
         ),
-        unseen_right=max(map(sum, zip(by_shown, by_named, strict=True)), default=1.0),
-        unseen_wrong=_heaviest_mistake(by_shown, by_named),
-        unknown=unknown,
-        lean=_lean(confusion, kind, weights),
+        unseen_right=weights.heaviest_right,
+        unseen_wrong=weights.heaviest_wrong,
+        unknown=weights.unknown,
+        lean=_lean(confusion, kind, weigh(confusion)),
     )
 
 
@@ -249,7 +302,7 @@ def _spread(count: int, images: int, pooled: float) -> float:
     return count * pooled
 
 
-def _heaviest_mistake(by_shown: list[float], by_named: list[float]) -> float:
+def _heaviest_mistake(by_shown: Sequence[float], by_named: Sequence[float]) -> float:
     """The most that an image of one class, called another or nothing, can weigh."""
     # The heaviest class to be called by, or the second for images of the heaviest itself.
     order = sorted(range(len(by_named)), key=lambda place: -by_named[place])[:2]

@@ -127,7 +127,14 @@ class Threshold:
 
     def part(self, report: Report) -> Report:
         """The report of the slice that it is about."""
-        return report.where(dict(self.where)) if self.where else report
+        if not self.where:
+            return report
+        # Each class of `[*]` asks for the same one.
+        known = report.worked_out.setdefault(f"{__name__}.part", {})
+        if self.where not in known:
+            known[self.where] = report.where(dict(self.where))
+        part: Report = known[self.where]
+        return part
 
     def measure(self, report: Report) -> Measure:
         """The measured value in a report.

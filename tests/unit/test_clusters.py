@@ -21,6 +21,7 @@ from pytest_llmclf.gate import Gate, judge, undecidable
 from pytest_llmclf.gate.clustered import by_cluster
 from pytest_llmclf.gate.evidence import evidence_of, interval_of, proportion
 from pytest_llmclf.gate.text import parse
+from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.render.diagnosis import finding_text
 from pytest_llmclf.render.files import write_run
 from pytest_llmclf.render.terminal import report_lines, with_interval
@@ -31,10 +32,9 @@ from pytest_llmclf.stats import clopper_pearson, exact_low
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_llmclf.gate.bounds import Evidence
-    from pytest_llmclf.outcome import Outcome
 
 METRICS = (
     "accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1",
@@ -278,6 +278,14 @@ class TestReports:
         shown = "\n".join(line.text for line in report_lines(report, Style(width=200)))
         assert "60, of which 11 are no copies" in shown
 
+    @pytest.mark.parametrize("metric", ["recall[*]", "precision[*]", "f1[*]", "recall[*]{half=0}"])
+    def test_many_classes_walk_the_images_no_more_often(self, metric: str) -> None:
+        """Neither all of them nor those of a slice, whichever verdicts come out."""
+        walks = {
+            classes: _walks(f"{metric} >= 0.9 with 95% confidence", classes) for classes in (3, 60)
+        }
+        assert walks[3] == walks[60]
+
     def test_the_table_has_the_interval_of_scenes(self) -> None:
         """Wider than of images, and the head says why."""
         report = scenes([10] * 29 + [0] * 6)
@@ -334,6 +342,43 @@ class TestReports:
         assert judge(back, [gate]) == judge(report, [gate])
         written = json.loads((tmp_path / "run.json").read_text("utf-8"))["reports"][0]
         assert (written["group"], written["clusters"]) == ("scene", 35)
+
+
+class _Counted(tuple[Outcome, ...]):
+    """Outcomes that count how often they are walked."""
+
+    __slots__ = ()
+    walks = 0
+
+    def __iter__(self) -> Iterator[Outcome]:
+        """As ever, and counted."""
+        _Counted.walks += 1
+        return super().__iter__()
+
+
+def _walks(gate: str, classes: int) -> int:
+    """How often a gate walks all images, two of each of so many classes and one copy."""
+    outcomes = _Counted(
+        replace(
+            ended(f"{label:03}-{n}", "correct", f"c{label:03}", tags={"half": str(label % 2 * n)}),
+            sha256="0" if label == 0 else f"{label}-{n}",
+        )
+        for label in range(classes)
+        for n in range(2)
+    )
+    facts = DatasetFacts(
+        name="pets",
+        content_hash="",
+        labels=tuple(f"c{label:03}" for label in range(classes)),
+        cases_in_dataset=len(outcomes),
+    )
+    whole = build(evaluation="pets", model="ollama:llava", dataset=facts, outcomes=outcomes)
+    report = replace(whole, outcomes=outcomes)
+    assert report.clusters
+    before = _Counted.walks
+    verdicts = judge(report, [Gate(gate)])
+    assert verdicts[0].word == "INCONCLUSIVE"
+    return _Counted.walks - before
 
 
 def _case(outcome: Outcome) -> Case:

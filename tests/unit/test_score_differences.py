@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.comparison.scores import ScoreDifference
 
-LABELS = ("a", "b", "c")
+LABELS = tuple("abcdefghijklmnopqrst")
 
 
 def report(expected: Sequence[int], named: Sequence[int], scene: int = 0) -> Report:
@@ -69,7 +69,7 @@ def test_the_scores_are_those_of_scikit_learn() -> None:
         assert getattr(scores["macro_precision"], side) == pytest.approx(precision.mean())
         assert getattr(scores["macro_recall"], side) == pytest.approx(recall.mean())
         assert getattr(scores["macro_f1"], side) == pytest.approx(f1.mean())
-        for place, label in enumerate(LABELS):
+        for place, label in enumerate(LABELS[:3]):
             assert getattr(scores[f"recall[{label}]"], side) == pytest.approx(recall[place])
             assert getattr(scores[f"f1[{label}]"], side) == pytest.approx(f1[place])
 
@@ -135,3 +135,40 @@ def test_the_truth_is_missed_as_seldom_as_promised() -> None:
             assert ends is not None
             missed[name] += not ends.low <= 0 <= ends.high
     assert max(missed.values()) <= 6
+
+
+def test_two_images_a_class_do_not_make_averages_certain() -> None:
+    """Twenty classes: were each weighed by itself, a third of the intervals would miss."""
+    missed, rights = dict.fromkeys(("macro_recall", "macro_precision", "macro_f1"), 0), (0.9, 0.6)
+    shown = [place // 2 for place in range(40)]
+    # Wrong answers name any class as often, so that precision, recall and F1 are the same.
+    for seed in range(25):
+        chance = np.random.default_rng(seed)
+        first, second = (
+            [one if chance.random() < right else (one + int(chance.integers(1, 20))) % 20
+             for one in shown]
+            for right in rights
+        )  # fmt: skip
+        scores = found(report(shown, first), report(shown, second))
+        for name in missed:
+            ends = scores[name].interval
+            assert ends is not None
+            missed[name] += not ends.low <= rights[1] - rights[0] <= ends.high
+    assert max(missed.values()) <= 3
+
+
+def test_unparsed_answers_name_nothing() -> None:
+    """They are wrong for the recall of their class and in no precision, as in the report."""
+    shown, first, second = drawn(6, (0.6, 0.8))
+    now = report(shown, second)
+    outcomes = [
+        replace(one, kind="unparsed", predicted=None, reason="no-label") if place % 5 == 0 else one
+        for place, one in enumerate(now.outcomes)
+    ]
+    now = build(evaluation="pets", model="ollama:llava", dataset=now.dataset, outcomes=outcomes)
+    scores = found(report(shown, first), now)
+    assert scores["macro_precision"].now == now.macro.precision.value
+    assert scores["macro_f1"].now == now.macro.f1.value
+    for one in scores.values():
+        assert one.interval is not None
+        assert one.interval.low <= one.difference <= one.interval.high
