@@ -18,7 +18,7 @@ from pytest_llmclf.settings import project_root
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmclf.dataset import Dataset
     from pytest_llmclf.render.text import Line, Style
@@ -27,6 +27,12 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}")
 _LEAST_TOKENS = 24
 _JSON_TOKENS = 16
 """Tokens that the braces, key and quotes around a label take at most."""
+_IMAGE_TOKENS = 2880
+_SYSTEM_TOKENS = 200
+_LEAST_CONTEXT = 4096
+_CONTEXT_STEP = 1024
+_BYTES_A_TOKEN = 2
+"""Of a list of labels: 860 names of everyday things are 5,265 tokens of two to three bytes each."""
 
 _MODELFILE = """\
 # {name}, for evals/test_{identifier}.py.
@@ -38,10 +44,12 @@ FROM {base}
 # The likeliest answer, the same one each time.
 PARAMETER temperature 0
 PARAMETER seed 1
-# Room for the longest label as text or as JSON; an answer that needs more is not one label.
+# Room for the longest label as text or as JSON; an answer that needs more is not one label. A model
+# that thinks is told not to: thinking would count here, and with --llmclf-think on it needs
+# thousands.
 PARAMETER num_predict {tokens}
-# Picture (576 tokens for LLaVA 1.5, up to 2880 for 1.6), system text, list and answer.
-PARAMETER num_ctx 4096
+# Picture (576 tokens for LLaVA 1.5, up to 2880 for 1.6), system text, list of {labels} and answer.
+PARAMETER num_ctx {context}
 
 SYSTEM \"\"\"You sort pictures.
 Look at the picture and decide which label fits it best.
@@ -213,11 +221,14 @@ def _texts(
     name = arguments.name
     # No token is shorter than a byte.
     longest = max(len(label.encode()) for label in dataset.labels)
+    tokens = max(_LEAST_TOKENS, longest + _JSON_TOKENS)
     modelfile = _MODELFILE.format(
         name=name,
         identifier=identifier,
         base=arguments.base,
-        tokens=max(_LEAST_TOKENS, longest + _JSON_TOKENS),
+        tokens=tokens,
+        labels="1 label" if len(dataset.labels) == 1 else f"{len(dataset.labels)} labels",
+        context=_context(arguments.prompt, dataset.labels, tokens),
     )
     evaluation = _EVALUATION.format(
         name=name,
@@ -238,6 +249,13 @@ def _choices(arguments: argparse.Namespace) -> str:
     """What settles how the folder is read, as further arguments of the evaluation."""
     given = (("split", arguments.split), ("label_folder", arguments.label_folder))
     return "".join(f"\n    {name}={_quoted(value)}," for name, value in given if value)
+
+
+def _context(prompt: str, labels: Sequence[str], answer: int) -> int:
+    """Tokens of context that hold an image, what goes with it, and an answer."""
+    told = len(prompt.encode()) + sum(len(f"- {label}\n".encode()) for label in labels)
+    needed = _IMAGE_TOKENS + _SYSTEM_TOKENS + -(-told // _BYTES_A_TOKEN) + answer
+    return max(_LEAST_CONTEXT, -(-needed // _CONTEXT_STEP) * _CONTEXT_STEP)
 
 
 def _quoted(text: str) -> str:

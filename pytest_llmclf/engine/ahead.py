@@ -144,6 +144,10 @@ class Engine:
             *self._asker.headroom.notices(assignment),
         )
 
+    def headroom(self, assignment: Assignment) -> tuple[str, ...]:
+        """What the first answers tell of limits that are too low; it is among the notices, too."""
+        return self._asker.headroom.notices(assignment)
+
     def close(self, patience_s: float = 2.0) -> None:
         """Stop asking. Answers in flight have `patience_s` seconds to arrive and be stored."""
         self._stopping.set()

@@ -18,6 +18,8 @@ REPORT_ATTRIBUTE: Final = "llmclf"
 "identity": ..., "notices": [...], "store": ..., "finding": ...}`` on an image's, ``{"verdict":
 ...}`` on a gate's. A finding is what fails no test, though it is told like an expected failure.
 An image's test that was skipped has ``{"skipped": ...}`` alone."""
+EARLY_ATTRIBUTE: Final = "llmclf_early"
+"""On a test report: those of the notices that are told at once."""
 CRASHED: Final = "???"
 """What xdist calls the phase in which a worker died."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf.outcome import OUTCOME_KINDS, Misclassified, ModelError, Outcome, Unparsed
-from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE, skip_of
+from pytest_llmclf.plugin.absences import EARLY_ATTRIBUTE, REPORT_ATTRIBUTE, skip_of
 from pytest_llmclf.plugin.collect import job_of
 from pytest_llmclf.plugin.ledger import outcome_on
 from pytest_llmclf.plugin.run import run_of
@@ -134,6 +134,8 @@ def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
         "finding": False,
     }
     setattr(report, REPORT_ATTRIBUTE, carried)
+    if early := run.engine.headroom(job.assignment):
+        setattr(report, EARLY_ATTRIBUTE, list(early))
     raised = None if call.excinfo is None else call.excinfo.value
     # Where the test itself is marked as one that fails, its author's reason stands.
     if isinstance(raised, Misclassified | Unparsed) and not hasattr(report, "wasxfail"):

@@ -259,7 +259,7 @@ class LiveLine:
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_testnodedown(self) -> None:
         """Give way to what xdist tells of a worker."""
-        self._clear()
+        self.clear()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
@@ -272,11 +272,12 @@ class LiveLine:
         self._stop()
 
     def _stop(self) -> None:
-        self._clear()
+        self.clear()
         self._reporter.flush()
         self._stopped = True
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Erase what is drawn; it is drawn again."""
         if self._drawn:
             self._reporter.write_raw(_CLEAR)
             self._drawn = False
@@ -287,7 +288,7 @@ class LiveLine:
         if self._stopped or now - self._tallies.began < SOON_S:
             return
         if self._tallies.finished:
-            self._clear()
+            self.clear()
             return
         due = now - self._written >= EVERY_S
         if due:

@@ -35,6 +35,7 @@ class Reporter:
         self._troubles: list[str] = []
         self._properties: ImageProperties | None = None
         self._thumbnails: HtmlThumbnails | None = None
+        self._told: set[str] = set()
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self) -> None:
@@ -65,12 +66,34 @@ class Reporter:
                 self._thumbnails.add(report)
         with self._properties.told(report, outcome) if self._properties else nullcontext():
             result = yield
+        if outcome is not None:
+            self._tell_early(report)
         # With -v, pytest's summary of the tests tells of outcomes in full.
         if outcome is not None and self._config.get_verbosity() <= 0:
             from pytest_llmclf.plugin.outcomes import forget
 
             forget(report)
         return result
+
+    def _tell_early(self, report: pytest.TestReport) -> None:
+        """Say at once what makes it no use to go on as it is; the report says it again."""
+        from pytest_llmclf.plugin.absences import EARLY_ATTRIBUTE
+        from pytest_llmclf.plugin.progress import NAME
+
+        early = getattr(report, EARLY_ATTRIBUTE, ())
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is None or self._told.issuperset(early) or self._config.get_verbosity() < 0:
+            return
+        live = self._config.pluginmanager.get_plugin(NAME)
+        if live is not None:
+            live.clear()
+        terminal.ensure_newline()
+        if terminal._tw.width_of_current_line:  # noqa: SLF001 - under xdist it knows of no line
+            terminal.write("\n")
+        for sentence in early:
+            if sentence not in self._told:
+                self._told.add(sentence)
+                terminal.write_line(f"llmclf: {sentence}", yellow=True)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

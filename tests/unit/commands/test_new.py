@@ -107,6 +107,22 @@ def test_the_modelfile(project: Path, pictures: Path) -> None:
     assert not any(colour in written.system for colour in ("red", "green", "blue"))
 
 
+def test_the_context_holds_the_list_of_labels(project: Path, pictures: Path) -> None:
+    """Also of hundreds; few labels leave it as it is."""
+    call(new, "new", "pets", str(pictures))
+    few = modelfile.load(project / "modelfiles" / "pets.Modelfile").options()
+    assert (few["num_ctx"], few["num_predict"]) == (4096, 24)
+    for number in range(300):
+        folder = pictures / f"some kind of a thing {number:03}"
+        folder.mkdir()
+        (folder / "a.png").write_bytes(png("yellow", number))
+    call(new, "new", "many", str(pictures))
+    text = (project / "modelfiles" / "many.Modelfile").read_text("utf-8")
+    assert "list of 303 labels" in text
+    # 27 bytes a line of the list are about ten tokens.
+    assert modelfile.parse(text, "m").options()["num_ctx"] >= 2880 + 303 * 10
+
+
 class TestRefusals:
     """Nothing is written where anything is wrong."""
 
