@@ -180,15 +180,31 @@ class AnswerStore:
 
     def remembered(self, way: str) -> tuple[ModelIdentity, float] | None:
         """Who answered when it was last known, and when that was, in seconds since the epoch."""
-        row = self._found("SELECT identity, seen FROM models WHERE way = ?", way)
-        try:
-            if row is None:
-                return None
-            seen = float(row[1])
-            time.gmtime(seen)  # a moment that there is
-            return ModelIdentity.from_json(json.loads(row[0])), seen
-        except (*_UNREADABLE, OverflowError, OSError):
-            return None
+        query = "SELECT identity, seen FROM models WHERE way = ?"
+        # An earlier version kept what stands behind the sign alone.
+        row = self._found(query, way) or self._found(query, way.rpartition("@")[2])
+        return None if row is None else _identified(row)
+
+    def remembered_elsewhere(self, way: str) -> tuple[tuple[ModelIdentity, float], ...]:
+        """Who answered for the same model at other addresses, and when; the latest first.
+
+        Args:
+            way: As for `remember`; what stands before its ``@`` is the model.
+        """
+        model, mark, _ = way.partition("@")
+        if not mark:
+            return ()
+        query = (
+            "SELECT way, identity, seen FROM models WHERE way > ? AND way < ? ORDER BY seen DESC"
+        )
+        with self._lock:
+            try:
+                rows = self._connection.execute(query, (f"{model}@", f"{model}A")).fetchall()
+            except sqlite3.Error as error:
+                self._note(error, _ANEW)
+                return ()
+        found = [_identified(row[1:]) for row in rows if row[0] != way]
+        return tuple(entry for entry in found if entry is not None)
 
     def claim(self, digest: str) -> bool:
         """Claim a question; false if another thread or process asks it at this moment.
@@ -356,6 +372,16 @@ class AnswerStore:
 
 def _replaced(data: bytes) -> str:
     return data.decode("utf-8", "replace")
+
+
+def _identified(row: Sequence[Any]) -> tuple[ModelIdentity, float] | None:
+    """A kept identity and its moment; ``None`` where they cannot be read."""
+    try:
+        seen = float(row[1])
+        time.gmtime(seen)  # a moment that there is
+        return ModelIdentity.from_json(json.loads(row[0])), seen
+    except (*_UNREADABLE, OverflowError, OSError):
+        return None
 
 
 def _moment(value: object) -> float:

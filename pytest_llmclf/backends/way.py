@@ -1,7 +1,8 @@
 """The endpoint key: how a model is reached, so that the same one leads to whoever was there last.
 
-It is kept in the store, which continuous integration caches and people share: it is a digest, and
-no password goes into it.
+It is kept in the store, which continuous integration caches and people share: it is made of two
+digests, and no password goes into it. The first one is of the model without the address, so that
+the same model elsewhere can be found.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.backends.ollama_derive import is_gguf
 from pytest_llmclf.backends.spec import without_users
+
+_ADDRESS = re.compile(r"^(openai:.+?)@https?://.*$", re.IGNORECASE | re.DOTALL)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def way_to(spec: ModelSpec, modelfile: Modelfile, ollama_hosts: Sequence[str] = ()) -> str | None:
-    """A digest of everything that determines who answers, without asking anybody.
+    """Digests of the model, and of everything that determines who answers, without asking anybody.
 
     Args:
         spec: The model, fully named.
@@ -57,5 +61,9 @@ def mended(way: str) -> str:
 
 def _digest(parts: list[str]) -> str:
     *first, last = parts
-    content = json.dumps([*first, without_users(last)])
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+    model = _sha256([_ADDRESS.sub(r"\1", without_users(part)) for part in parts[:2]])
+    return f"{model}@{_sha256([*first, without_users(last)])}"
+
+
+def _sha256(parts: list[str]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogatepass")).hexdigest()

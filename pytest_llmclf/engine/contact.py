@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.engine.patience import LONGEST_LOOK_S, Patience
 from pytest_llmclf.errors import BackendError, BadAnswer, ServerFailed, SettingsError
+from pytest_llmclf.request import ADDRESS, NAME_ONLY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_llmclf.assignment import Assignment
     from pytest_llmclf.backends.base import Backend
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.store import AnswerStore
 
 _SHORT_DIGEST = 19
+_MOST_PLACES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +146,9 @@ class Contacts:
             self._store.remember(way, contact.identity)
             if before is not None and not self._policy.fresh:
                 return replace(contact, notice=_changed(assignment, contact.identity, *before))
+            if not self._policy.fresh:
+                elsewhere = self._store.remembered_elsewhere(way)
+                return replace(contact, notice=_not_used(assignment, contact.identity, elsewhere))
         return contact
 
     def _second(self, assignment: Assignment, before: Contact) -> Contact:
@@ -199,22 +204,36 @@ class Contacts:
                 again = again or (patience.trouble_s or 0.0) < self._policy.away_s
             if not again or self._stopping.is_set():
                 self._waiting.pop(assignment.key, None)
-                return Contact(failure=failure)
+                return Contact(failure=self._with_what_is_known(failure, remembered))
             draw = random.random()  # noqa: S311 - jitter
             pause = self._policy.pause_after_s(failure, attempt, draw)
             self._stopping.wait(min(pause, LONGEST_LOOK_S) if before else pause)
 
+    def _with_what_is_known(self, error: BackendError, way: str | None) -> BackendError:
+        """Why nobody answers, and from where answers are known that are not used for it."""
+        elsewhere = self._store.remembered_elsewhere(way) if way and error.retryable else ()
+        if not elsewhere or self._store.remembered(way or "") is not None:
+            return error
+        return type(error)(
+            f"{error.message}; answers are known from {_places(elsewhere)}",
+            remedy=f"{error.remedy}; or name that address if its model is the one that is meant",
+        )
+
     def _remembered(self, assignment: Assignment, way: str, error: BackendError) -> Contact | None:
         found = self._store.remembered(way)
+        at = ""
         if found is None:
-            return None
+            found = _only_one(self._store.remembered_elsewhere(way))
+            if found is None:
+                return None
+            at = f" at {found[0].details.get(ADDRESS, 'another address')}"
         identity, seen = found
         date = _date(seen)
         notice = (
             f"{assignment.spec} was not reached ({error.message}): known answers of "
-            f"{_short(identity)} of {date} were used"
+            f"{_short(identity)}{at} of {date} were used"
         )
-        details = {**identity.details, "reached": f"not in this run; last on {date}"}
+        details = {**identity.details, "reached": f"not in this run; last on {date}{at}"}
         return Contact(
             identity=replace(identity, details=details), failure=error, final=False, notice=notice
         )
@@ -230,6 +249,43 @@ def _changed(assignment: Assignment, now: ModelIdentity, before: ModelIdentity, 
         f"of {_short(before)}: the answers of that one are kept and not used here, and every image "
         "whose answer by this one is not known is asked about"
     )
+
+
+def _only_one(
+    elsewhere: Sequence[tuple[ModelIdentity, float]],
+) -> tuple[ModelIdentity, float] | None:
+    """The one model that answers at every other address, if it is known to be one.
+
+    A name is not enough for that: a digest of the model's content is, on one version of the server.
+    """
+    if any(NAME_ONLY in identity.details for identity, _ in elsewhere):
+        return None
+    return elsewhere[0] if len({_answering(identity) for identity, _ in elsewhere}) == 1 else None
+
+
+def _not_used(
+    assignment: Assignment,
+    now: ModelIdentity,
+    elsewhere: Sequence[tuple[ModelIdentity, float]],
+) -> str:
+    """That answers are known from other addresses only, and why they do not count here."""
+    if not elsewhere or any(_answering(now) == _answering(other) for other, _ in elsewhere):
+        return ""
+    why = "another model or server answers here"
+    if NAME_ONLY in now.details:
+        why = "the server tells no digest, so it may be another model (if not, name that address)"
+    return (
+        f"{assignment.spec}: answers are known from {_places(elsewhere)} and not used here: {why}"
+    )
+
+
+def _places(elsewhere: Sequence[tuple[ModelIdentity, float]]) -> str:
+    """Where models of the same name answered, and when; the latest few."""
+    told = (
+        f"{identity.details.get(ADDRESS, 'another address')} ({_short(identity)}, {_date(seen)})"
+        for identity, seen in elsewhere[:_MOST_PLACES]
+    )
+    return ", ".join(told)
 
 
 def _date(seen: float) -> str:

@@ -72,3 +72,19 @@ def test_a_missing_model_is_asked_for(colours: Colours, ollama: OllamaReplay) ->
     assert "run `ollama pull llava`" in " ".join(result.stdout.str().split())
     result.stdout.fnmatch_lines(["*INCONCLUSIVE*4 of 4 images got no answer*"])
     assert ollama.sent("/api/chat") == []
+
+
+def test_known_answers_need_no_server_at_another_address_either(
+    colours: Colours, ollama: OllamaReplay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model's digest is known from where it was reached, and the report says so."""
+    for _ in range(4):
+        ollama.force(NINE)
+    colours.run(model="ollama:micro-llava")
+    where = ollama.address.netloc
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")
+    colours.run("--llmclf-attempts=1", model="ollama:micro-llava").assert_outcomes(passed=3)
+    assert colours.ledger() == {"collected": 4, "correct": 2, "misclassified": 2}
+    (note,) = [note for note in colours.written()["notes"] if "was not reached" in note]
+    assert f"at {where} of 20" in note
+    assert len(ollama.sent("/api/chat")) == 4

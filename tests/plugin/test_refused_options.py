@@ -76,3 +76,16 @@ def test_repeats_and_a_subset_are_asked_without_it(strict: Colours) -> None:
     assert strict.run("--llmclf-repeats=2", "-k", "red").ret == pytest.ExitCode.OK
     assert len(said(strict)) == len(REFUSED)
     assert strict.server.questions == 6
+
+
+def test_a_name_at_another_address_may_be_another_model(colours: Colours) -> None:
+    """No digest is told: the message says from where answers are known, and uses none."""
+    colours.run()
+    where = colours.server.url.removeprefix("http://").removesuffix("/v1")
+    result = colours.run("--llmclf-attempts=1", model="openai:colours@http://127.0.0.1:1/v1")
+    assert colours.ledger() == {"collected": 9, "error": 9}
+    text = " ".join(result.stdout.str().split())
+    assert f"answers are known from {where} (sha256:" in text
+    assert "name that address if its model is the one that is meant" in text
+    colours.server.stop()
+    assert colours.run("--llmclf-attempts=1").ret == pytest.ExitCode.OK

@@ -51,3 +51,31 @@ def test_whatever_changes_who_answers_changes_it(monkeypatch: pytest.MonkeyPatch
 def test_files_may_have_changed(spec: ModelSpec, more: dict[str, tuple[str, ...]]) -> None:
     """A name is not enough to know what is in them."""
     assert way_to(spec, replace(MODELFILE, **more)) is None  # type: ignore[arg-type]
+
+
+def model_of(way: str | None) -> str:
+    """The part before the address."""
+    assert way is not None
+    return way.partition("@")[0]
+
+
+@pytest.mark.parametrize("name", ["llava", "org/llava@v1", "a@b"])
+def test_the_model_is_the_same_at_every_address(name: str) -> None:
+    """And another one with another name or Modelfile."""
+    hosts = (["a:1"], ["b:2"], ["a:1", "http://me:secret@b:2"])
+    ways = [way_to(OLLAMA, MODELFILE, given) for given in hosts]
+    assert len({model_of(way) for way in ways}) == 1
+    assert len(set(ways)) == 3
+    urls = ("http://a:1/v1", "https://b/v1?api-version=1", "http://me:secret@c:3/v1")
+    servers = [way_to(parse_spec(f"openai:{name}@{url}"), MODELFILE) for url in urls]
+    assert len({model_of(way) for way in servers}) == 1
+    assert len(set(servers)) == 3
+    others = [
+        way_to(OPENAI, replace(MODELFILE, system="Be long.")),
+        way_to(parse_spec("openai:other@http://a:1/v1"), MODELFILE),
+        ways[0],
+        servers[0] if name != "llava" else None,
+        way_to(OPENAI, MODELFILE),
+    ]
+    known = [way for way in others if way is not None]
+    assert len({model_of(way) for way in known}) == len(known)
