@@ -191,7 +191,9 @@ class _Walk:
         seen = {self._label}
         others = list(_others(token))
         meant = [(self._meant(text, said), probability) for text, probability in others]
-        apart = {self._label}.union(*(found.labels for found, _ in meant))
+        # A label that an alternative may begin beside others has no token of its own by that.
+        own = (found.labels for found, _ in meant if len(found.labels) == 1)
+        apart = {self._label}.union(*own)
         for found, probability in meant:
             seen |= found.labels
             for label in found.labels:

@@ -23,6 +23,7 @@
         │   └── CannotThink        the model cannot be told so about thinking
         ├── ModelNotCreated        a derived model could not be made
         ├── RemoteRefused          images would leave this machine for a host not allowed
+        │   └── Redirected         one request was sent on to another address
         ├── RuntimeMissing         no llama-server for a GGUF model
         ├── RuntimeBroken          llama-server does not start, or keeps dying
         └── ReplayMismatch         the recording has no such request
@@ -234,6 +235,13 @@ class RemoteRefused(BackendError):
 
     kind = "remote-refused"
     of_model = True
+
+
+class Redirected(RemoteRefused):
+    """The server sent one request on to another address; requests before and after may be fine."""
+
+    kind = "redirected"
+    of_model = False
 
 
 class RuntimeMissing(BackendError):

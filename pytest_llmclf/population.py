@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 def population(report: Report) -> str:
     """Which images a verdict about these images is about: ``on these 500 images``.
 
-    Of a part that is ``on 100 of 500 images, a sample of 10 a class`` or ``, a subset``.
+    Of a part that is ``on 100 of 500 images, a subset of 10 a class`` or ``, a subset``: however it
+    was chosen, by ``--llmclf-sample`` or by ``-k``.
     """
     ledger, whole = report.ledger, report.dataset.cases_in_dataset
     these = "" if ledger.collected < whole else "these "
     of = images_of(ledger.collected, whole)
     each = _each_class(report)
     if each is not None:
-        of = of.replace("a subset", f"a sample of {each} a class")
+        of = of.replace("a subset", f"a subset of {each} a class")
     return f"on {these}{of}"
 
 
@@ -44,12 +45,14 @@ def own_mix(report: Report) -> str:
     return f"{_range(here)} images a class, {_range(sizes)} in the whole dataset"
 
 
-def _each_class(report: Report) -> int | None:
+def _each_class(report: Report) -> str | None:
     """How many images of each class are there, or all of a smaller class; ``None`` if uneven."""
     sizes, here = report.dataset.class_sizes, _collected(report)
     most = max(here, default=0)
     even = [n == min(most, size) for n, size in zip(here, sizes, strict=False)]
-    return most if sizes and sum(here) < sum(sizes) and all(even) else None
+    if not (sizes and sum(here) < sum(sizes) and all(even)):
+        return None
+    return f"{most}" if min(here) == most else f"at most {most}"
 
 
 def _collected(report: Report) -> list[int]:

@@ -180,7 +180,7 @@ _BY_STATUS: dict[int, tuple[type[errors.BackendError], str]] = {
     504: (errors.RequestTimedOut, "allow more time: --llmclf-timeout"),
 }
 _BY_CLASS: dict[int, tuple[type[errors.BackendError], str]] = {
-    3: (errors.RemoteRefused, "redirects are not followed: give the final address"),
+    3: (errors.Redirected, "redirects are not followed: give the final address"),
     4: (errors.RequestRejected, "check the options and the address"),
     5: (errors.ServerFailed, "look at the server's log"),
 }
@@ -299,7 +299,7 @@ def from_exception(  # noqa: PLR0911 - one return a kind of exception
         case httpx.HTTPStatusError():
             return from_status(error.response.status_code, "", where=where, model="")
         case httpx.TooManyRedirects():
-            return errors.RemoteRefused(
+            return errors.Redirected(
                 f"{where} redirects", remedy="redirects are not followed: give the final address"
             )
         case httpx.UnsupportedProtocol() | httpx.LocalProtocolError() | httpx.InvalidURL():

@@ -183,7 +183,7 @@ def test_the_server_answers_only_to_its_key(server: LlamaServer) -> None:
                 assert speaker.ask(REQUEST).text in DIGITS
                 assert speaker.identify().server == "llamacpp"
             else:
-                with pytest.raises(errors.RequestRejected, match="HTTP 401"):
+                with pytest.raises(errors.AccessRefused, match="HTTP 401"):
                     speaker.ask(REQUEST)
         finally:
             speaker.close()

@@ -189,7 +189,7 @@ def test_part_of_the_pictures_is_never_committed(committed: Colours) -> None:
     result = run(committed, "--snapshot-update", "--llmclf-sample=2")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
-        ["*--snapshot-update: predictions on 6 of 12 images, a sample of 2 a class*"]
+        ["*--snapshot-update: predictions on 6 of 12 images, a subset of 2 a class*"]
     )
     assert path.read_bytes() == before
 

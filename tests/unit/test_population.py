@@ -37,8 +37,8 @@ def report(cats: int, dogs: int, sizes: tuple[int, ...] = (20, 300)) -> Report:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (report(10, 10), "on 20 of 320 images, a sample of 10 a class"),
-        (report(20, 50), "on 70 of 320 images, a sample of 50 a class"),
+        (report(10, 10), "on 20 of 320 images, a subset of 10 a class"),
+        (report(20, 50), "on 70 of 320 images, a subset of at most 50 a class"),
         (report(5, 10), "on 15 of 320 images, a subset"),
         (report(20, 300), "on these 320 images"),
         (report(10, 10, ()), "on 20 of 320 images, a subset"),

@@ -139,7 +139,7 @@ EXCEPTIONS: dict[type[Exception], type[errors.BackendError]] = {
     httpx.LocalProtocolError: errors.RequestRejected,
     httpx.RemoteProtocolError: errors.ServerFailed,
     httpx.DecodingError: errors.BadAnswer,
-    httpx.TooManyRedirects: errors.RemoteRefused,
+    httpx.TooManyRedirects: errors.Redirected,
     httpx.HTTPStatusError: errors.ServerFailed,
     ollama.RequestError: errors.RequestRejected,
     ollama.ResponseError: errors.ModelMissing,
@@ -219,7 +219,7 @@ def test_a_server_cannot_move_the_cursor() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (302, errors.RemoteRefused),
+        (302, errors.Redirected),
         (401, errors.AccessRefused),
         (403, errors.RequestRejected),
         (408, errors.RequestTimedOut),

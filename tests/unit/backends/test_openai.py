@@ -166,7 +166,7 @@ def test_another_protocol_is_a_bad_answer(
         (500, "boom", errors.ServerFailed),
         (503, {"error": {"message": "Loading model"}}, errors.ServerOverloaded),
         (504, "", errors.RequestTimedOut),
-        (307, "", errors.RemoteRefused),
+        (307, "", errors.Redirected),
     ],
     ids=lambda value: str(value) if isinstance(value, int) else None,
 )  # fmt: skip

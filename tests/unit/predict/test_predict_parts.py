@@ -269,7 +269,7 @@ def test_what_is_flushed_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = tmp_path / "answers.sqlite"
     keeper = Keeper(str(path))
     with keeper._store, KeptStore(Handle(keeper)) as store:
-        sent = SentPicture(sha256="s", media_type="image/png")
+        sent = SentPicture(sha256="5" * 64, media_type="image/png")
         store.put("d", IDENTITY, Answer(text="cat"), picture=("source", sent))
         store.keep_picture("other", sent)
         assert store.get("d") is None
