@@ -152,10 +152,16 @@ def _and_more(using: Sequence[Entry]) -> str:
 def _id_problem(name: str) -> str | None:
     if not name.isprintable():
         return "has characters that cannot be printed: rename the file"
-    if "\\" in name:
-        return "has a backslash: write it with /"
-    if name.startswith("/") or _DRIVE.match(name):
-        return "is absolute: write it relative to the dataset's folder"
+    for has, problem in (
+        ("://" in name, "is an address: fetch the image and write where it lies in the folder"),
+        ("\\" in name, "has a backslash: write it with /"),
+        (
+            name.startswith("/") or _DRIVE.match(name),
+            "is absolute: write it relative to the dataset's folder",
+        ),
+    ):
+        if has:
+            return problem
     if ".." in name.split("/"):
         return "leaves the dataset's folder: move the file into it"
     if str(PurePosixPath(name)) != name:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from contextlib import suppress
 from functools import partial
@@ -20,6 +21,7 @@ from pytest_llmclf.commands.project import (
     home_folder,
 )
 from pytest_llmclf.datasets.layouts import LAYOUTS, layout_of
+from pytest_llmclf.datasets.tables import KIND
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.render.progress import ProgressLine
 from pytest_llmclf.settings import DEFAULT_SEED, project_root
@@ -28,9 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_llmclf.datasets.importer import Imported
+    from pytest_llmclf.render.progress import Progress
     from pytest_llmclf.render.text import Line, Style
 
 _LISTED = 5
+_KINDS = [*(layout.kind for layout in LAYOUTS), KIND]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 _EPILOG = described(
     "import",
     """\
@@ -41,7 +46,8 @@ name (animals, mnist, chess) from then on; remove its folder to go back to the b
     """\
 animals10 archive.zip
 mnist-jpg ~/Downloads/mnistasjpg/ --per-class 200
-chessman chessman.tar.gz --force""",
+chessman chessman.tar.gz --force
+parquet data/test-00000-of-00001.parquet --name pets""",
 )
 
 
@@ -57,17 +63,27 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument(
         "kind",
-        metavar="|".join(layout.kind for layout in LAYOUTS),
+        metavar="|".join(_KINDS),
         type=_kind,
-        choices=[layout.kind for layout in LAYOUTS],
-        help="which data set it is",
+        choices=_KINDS,
+        help="which data set it is; parquet: one of your own, with the images in a table",
     )
-    parser.add_argument("archive", type=Path, help=".zip, .tar or .tar.gz file, or a folder")
+    parser.add_argument(
+        "archive",
+        type=Path,
+        help=".zip, .tar or .tar.gz file, or a folder; for parquet .parquet or .arrow files, or "
+        "what datasets.save_to_disk wrote",
+    )
+    parser.add_argument("--name", metavar="NAME", help="parquet: what evaluations call it")
+    parser.add_argument("--split", default="", metavar="PART", help="parquet: the part, like test")
+    parser.add_argument(
+        "--label-column", default="", metavar="COLUMN", help="parquet: the column of the label"
+    )
     parser.add_argument(
         "--per-class",
         type=partial(at_least, 1),
         metavar="N",
-        help="pictures a class (default: 50, and all for chessman)",
+        help="pictures a class (default: 50, and all for chessman and parquet)",
     )
     parser.add_argument("--all", action="store_true", help="take every picture of every class")
     parser.add_argument(
@@ -86,7 +102,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _kind(text: str) -> str:
     """A kind that is known; argparse alone would not say which one was probably meant."""
     try:
-        return layout_of(text).kind
+        return text if text == KIND else layout_of(text).kind
     except DatasetError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -98,29 +114,55 @@ def run(arguments: argparse.Namespace) -> int:
         DatasetError: Nothing was imported; the message says why.
         SettingsError: Options that exclude each other.
     """
-    from pytest_llmclf.datasets.importer import import_archive, shelf_of
+    from pytest_llmclf.datasets.importer import shelf_of
 
     if arguments.all and arguments.per_class:
         raise SettingsError("--all and --per-class exclude each other: give one of them")
-    layout = layout_of(arguments.kind)
-    per_class = None if arguments.all else arguments.per_class or layout.per_class
     usual = shelf_of(project_root(Path.cwd()), os.environ)
     shelf = usual if arguments.home is None else home_folder(arguments.home) / "datasets"
     with ProgressLine(sys.stderr) as progress:
-        made = import_archive(
-            layout,
-            arguments.archive.expanduser(),
-            shelf,
-            seed=arguments.seed,
-            per_class=per_class,
-            force=arguments.force,
-            progress=progress,
-        )
+        made = _imported(arguments, shelf, progress)
     _keep_out_of_git(shelf.parent)
     style = style_of(sys.stdout)
     elsewhere = None if shelf.absolute() == usual.absolute() else shelf
     write(sys.stdout, _lines(made, elsewhere, style))
     return 0
+
+
+def _imported(arguments: argparse.Namespace, shelf: Path, progress: Progress) -> Imported:
+    from pytest_llmclf.datasets.importer import import_archive, import_table
+
+    source = arguments.archive.expanduser()
+    table = arguments.kind == KIND
+    if not table and (arguments.name or arguments.split or arguments.label_column):
+        raise SettingsError("--name, --split and --label-column are for parquet alone")
+    if table:
+        if not _NAME.fullmatch(arguments.name or ""):
+            raise SettingsError(
+                f"--name {arguments.name or ''!r} is no name for a dataset: use letters, digits, "
+                "_, - and ., such as --name pets"
+            )
+        return import_table(
+            arguments.name,
+            source,
+            shelf,
+            split=arguments.split,
+            label_column=arguments.label_column,
+            seed=arguments.seed,
+            per_class=None if arguments.all else arguments.per_class,
+            force=arguments.force,
+            progress=progress,
+        )
+    layout = layout_of(arguments.kind)
+    return import_archive(
+        layout,
+        source,
+        shelf,
+        seed=arguments.seed,
+        per_class=None if arguments.all else arguments.per_class or layout.per_class,
+        force=arguments.force,
+        progress=progress,
+    )
 
 
 def _keep_out_of_git(home: Path) -> None:

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.data.entry import Entry, SourceOptions, composed, shown
+from pytest_llmclf.data.exports import export_rows
 from pytest_llmclf.data.folders import split_kind
 from pytest_llmclf.data.manifest_columns import (
     MOST_COLUMNS,
@@ -33,7 +34,7 @@ def manifest_entries(
     """The entries of a manifest, read as they are wanted, so that it may have any length.
 
     Args:
-        path: A ``.csv``, ``.tsv`` or ``.jsonl`` file.
+        path: A ``.csv``, ``.tsv`` or ``.jsonl`` file, or the ``.json`` of a labelling tool.
         problems: Takes what is wrong with a line, before the next entry is given.
         options: Which column is the label, and which part of a split is wanted.
 
@@ -41,15 +42,18 @@ def manifest_entries(
         DatasetError: The file is no manifest by its ending, or cannot be read.
     """
     options = options or SourceOptions()
-    readers = {".csv": _csv_lines, ".tsv": _csv_lines, ".jsonl": _jsonl_lines}
+    readers = {".csv": _csv_lines, ".tsv": _csv_lines, ".jsonl": _jsonl_lines, ".json": export_rows}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        msg = f"{path} is no manifest by its ending: name a .csv, .tsv or .jsonl file, or a folder"
+        msg = (
+            f"{path} is no manifest by its ending: name a .csv, .tsv, .jsonl or .json file, or a "
+            f"folder"
+        )
         raise DatasetError(shown(msg))
     try:
         with require_plain(path).open(encoding="utf-8-sig") as file:
-            for line, row, columns in reader(file, path.name, problems, options.label_column):
-                entry = _entry(f"{path.name}:{line}", row, columns, problems)
+            for place, row, columns in reader(file, path.name, problems, options.label_column):
+                entry = _entry(place, row, columns, problems)
                 if entry is not None and in_split(entry, options.split):
                     yield entry
     except (OSError, ValueError) as exc:
@@ -136,7 +140,7 @@ def _dialect(first: str, label_column: str) -> tuple[str, list[str], Columns]:
 
 def _csv_lines(
     file: IO[str], name: str, problems: list[str], label_column: str
-) -> Iterator[tuple[int, dict[str, str], Columns]]:
+) -> Iterator[tuple[str, dict[str, str], Columns]]:
     first = file.readline()
     try:
         separator, names, columns = _dialect(first, label_column)
@@ -162,14 +166,15 @@ def _csv_lines(
                 )
                 continue
             stripped = (cell.strip() for cell in cells)
-            yield reader.line_num, dict(zip(names, stripped, strict=True)), columns
+            row = dict(zip(names, stripped, strict=True))
+            yield f"{name}:{reader.line_num}", row, columns
     except csv.Error as exc:
         problems.append(f"{name}:{reader.line_num}: not CSV ({exc}): mend the quotes")
 
 
 def _jsonl_lines(
     file: Iterable[str], name: str, problems: list[str], label_column: str
-) -> Iterator[tuple[int, dict[str, str], Columns]]:
+) -> Iterator[tuple[str, dict[str, str], Columns]]:
     known: dict[tuple[str, ...], Columns] = {}
     for number, line in enumerate(file, start=1):
         if not line.strip():
@@ -186,7 +191,7 @@ def _jsonl_lines(
         if problem:
             problems.append(f"{name}:{number}: {problem}")
             continue
-        yield number, {key: _cell(value) for key, value in row.items()}, columns
+        yield f"{name}:{number}", {key: _cell(value) for key, value in row.items()}, columns
 
 
 def _nested(row: dict[str, Any], columns: Columns) -> str | None:

@@ -138,9 +138,11 @@ class Choosing:
     def _take(self, label: str, member: Member, data: bytes, sha256: str) -> None:
         ending = _ENDINGS[read_header(data).format]
         stem, given = _stem_and_ending(member.name)
-        id_ = f"{label}/{file_name(stem)}{ending}"
+        # A label may be anybody's word, and no folder's name.
+        folder = file_name(label)
+        id_ = f"{folder}/{file_name(stem)}{ending}"
         if id_.casefold() in self._names:
-            id_ = f"{label}/{file_name(stem)}-{sha256[:8]}{ending}"
+            id_ = f"{folder}/{file_name(stem)}-{sha256[:8]}{ending}"
         self._names.add(id_.casefold())
         place = self._folder / id_
         place.parent.mkdir(exist_ok=True)

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,14 +18,16 @@ from pytest_llmclf.dataset_sources import DESCRIPTION
 from pytest_llmclf.datasets.archive import opened
 from pytest_llmclf.datasets.choosing import Choosing
 from pytest_llmclf.datasets.layouts import sort_out
+from pytest_llmclf.datasets.tables import opened_table, table_layout
 from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.render.progress import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
-    from pytest_llmclf.datasets.archive import ArchiveLimits, LeftOut
-    from pytest_llmclf.datasets.layouts import Layout
+    from pytest_llmclf.datasets.archive import Archive, ArchiveLimits, LeftOut
+    from pytest_llmclf.datasets.layouts import Classes, Layout
     from pytest_llmclf.render.progress import Progress
 
 LEFT_OUT: Final = "left-out.csv"
@@ -60,6 +63,48 @@ def shelf_of(root: Path, environ: Mapping[str, str]) -> Path:
     return root / Path(given).expanduser() if given else root / ".llmclf" / "datasets"
 
 
+def import_table(
+    name: str,
+    source: Path,
+    shelf: Path,
+    *,
+    split: str = "",
+    label_column: str = "",
+    seed: int,
+    per_class: int | None,
+    force: bool = False,
+    progress: Progress = silent,
+) -> Imported:
+    """Import images that lie in a table: Parquet files, or what ``datasets`` saved to disk.
+
+    Args:
+        name: What evaluations call the dataset.
+        source: A file, or a folder of them.
+        shelf: Folder of imported datasets.
+        split: The part of a split table; empty: the only one.
+        label_column: Column of the label; empty: the one with a usual name.
+        seed: As for `import_archive`.
+        per_class: Likewise.
+        force: Likewise.
+        progress: Likewise.
+
+    Raises:
+        DatasetError: The table is not read, has no images or labels, or nothing can be written.
+    """
+
+    @contextmanager
+    def opening(staging: Path) -> Iterator[tuple[Archive, Classes, Layout]]:
+        with opened_table(source, split=split, label_column=label_column, scratch=staging) as (
+            archive,
+            classes,
+        ):
+            yield archive, classes, table_layout(name, source, tuple(classes.members))
+
+    return _import(
+        name, shelf, opening, seed=seed, per_class=per_class, force=force, progress=progress
+    )
+
+
 def import_archive(
     layout: Layout,
     source: Path,
@@ -87,17 +132,44 @@ def import_archive(
     Raises:
         DatasetError: The archive is not read, has not the layout, or nothing can be written.
     """
-    target = shelf / layout.dataset
+
+    @contextmanager
+    def opening(staging: Path) -> Iterator[tuple[Archive, Classes, Layout]]:
+        with opened(source, limits=limits, scratch=staging, progress=progress) as archive:
+            yield archive, sort_out(archive, layout), layout
+
+    return _import(
+        layout.dataset,
+        shelf,
+        opening,
+        seed=seed,
+        per_class=per_class,
+        force=force,
+        progress=progress,
+    )
+
+
+def _import(
+    name: str,
+    shelf: Path,
+    opening: Callable[[Path], AbstractContextManager[tuple[Archive, Classes, Layout]]],
+    *,
+    seed: int,
+    per_class: int | None,
+    force: bool,
+    progress: Progress,
+) -> Imported:
+    """Choose, check and write what `opening` gives, beside the shelf until all is well."""
+    target = shelf / name
     if target.exists() and not force:
         raise DatasetError(shown(f"{target} is there already: say --force to replace it"))
     try:
         shelf.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{layout.dataset}-", dir=shelf))
+        staging = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=shelf))
     except OSError as error:
         raise _unwritable(shelf, error) from error
     try:
-        with opened(source, limits=limits, scratch=staging, progress=progress) as archive:
-            classes = sort_out(archive, layout)
+        with opening(staging) as (archive, classes, layout):
             choosing = Choosing(archive, classes, staging, seed=seed, per_class=per_class)
             choosing.run(progress)
         made = _finish(layout, choosing, staging, target, seed)
