@@ -22,7 +22,7 @@ MODULES = (
     "backends.ollama_errors", "backends.ollama_derive", "backends.spec", "render.markdown",
     "render.predictions", "dataset_check", "picture_header", "commands.project",
     "render.diagnosis", "dataset_sources", "spellings", "store",
-    "data.folders", "data.file_names", "data.entry",
+    "data.folders", "data.file_names", "data.entry", "data.exports",
 )  # fmt: skip
 """Those whose patterns are put to what servers, models, recordings, manifests or archives say."""
 BOUNDED = ("readers.strict", "readers.markup", "readers.thinking")
@@ -110,7 +110,7 @@ def test_no_pattern_is_left_out() -> None:
     """A module with a pattern is in the list, or reads only what the user wrote or we did."""
     own = {
         "gate.text", "gate.expression", "comparison", "datasets.archive", "datasets.choosing",
-        "diagnosis.instructions", "commands.new",
+        "diagnosis.instructions", "commands.new", "commands.import_",
     }  # fmt: skip
     root = Path(pytest_llmclf.__file__).parent
     having = {
