@@ -16,7 +16,8 @@ from pytest_llmclf.backends.llama_server import LlamaServers
 from pytest_llmclf.backends.llamacpp import LlamaCppBackend, embedded_pair, file_pair
 from pytest_llmclf.backends.ollama_derive import full_name, is_gguf
 from pytest_llmclf.backends.ollama_errors import START_REMEDY
-from pytest_llmclf.backends.openai import OpenAIBackend, nothing_refused
+from pytest_llmclf.backends.openai import OpenAIBackend
+from pytest_llmclf.backends.openai_request import nothing_refused
 from pytest_llmclf.backends.openai_thinking import OpenAIThinking
 from pytest_llmclf.backends.pool import Pool
 from pytest_llmclf.backends.replay import ReplayBackend

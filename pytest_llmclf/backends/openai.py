@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import difflib
 import hashlib
 import os
@@ -14,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmclf import errors
 from pytest_llmclf.answer import Answer, Finish
 from pytest_llmclf.backends import http_errors, openai_errors, said
+from pytest_llmclf.backends.openai_request import chat_body, nothing_refused
 from pytest_llmclf.backends.openai_thinking import (
     THINK_WORD,
     OpenAIThinking,
-    fields_of_thinking,
     is_thought,
     thought_in,
 )
-from pytest_llmclf.backends.refused_fields import RefusedFields
 from pytest_llmclf.backends.wire import JsonReply, Wire
 from pytest_llmclf.outcome import shorten
 from pytest_llmclf.request import NAME_ONLY, ModelIdentity
@@ -31,42 +29,18 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.backends.address import Address
     from pytest_llmclf.backends.http_errors import Rule
+    from pytest_llmclf.backends.refused_fields import RefusedFields
     from pytest_llmclf.request import Request
 
 KEY_VARIABLES = ("LLMCLF_OPENAI_API_KEY", "OPENAI_API_KEY")
 """Environment variables that may hold the key, the first one found is used."""
 
-LOAD_TIME_OPTIONS = frozenset(
-    {
-        "num_ctx", "num_batch", "num_gpu", "num_keep", "num_thread", "main_gpu", "low_vram",
-        "use_mmap", "use_mlock", "numa", "vocab_only", "f16_kv", "draft_num_predict",
-    }
-)  # fmt: skip
-"""Options that say how a model is loaded; no chat request carries them."""
-
-_RENAMED = {"num_predict": "max_tokens"}
-_SAID_AS = {
-    "max_tokens": "num_predict",
-    "max_completion_tokens": "num_predict",
-    "logprobs": "top_logprobs",
-}
 _SHOWN = 100
 _LONGEST_NAME, _MOST_NAMES = 300, 1000
 _SUCCESS = range(200, 300)
 _NOBODY = frozenset({502, 503, 504})
 _NOT_LET_IN = 401
 _NO_LIST = frozenset({400, 403, 404, 405, 410, 422, 501})
-
-
-def nothing_refused() -> RefusedFields:
-    """What is known of a server of this protocol before it is asked: it takes every field."""
-    return RefusedFields(
-        words={**_SAID_AS, **fields_of_thinking()},
-        other_names={"max_tokens": "max_completion_tokens"},
-        together=[("logprobs", "top_logprobs")],
-        # An answer in another form than the prompt asks for is no answer to it.
-        needed=("model", "messages", "response_format"),
-    )
 
 
 class OpenAIBackend:
@@ -361,51 +335,6 @@ class OpenAIBackend:
 def key_from_environment() -> str:
     """The key for the server, or an empty string."""
     return next((value for name in KEY_VARIABLES if (value := os.environ.get(name, ""))), "")
-
-
-def chat_body(model: str, request: Request) -> dict[str, Any]:
-    """The JSON body of a chat request.
-
-    Options keep their names except ``num_predict``, which is ``max_tokens`` here; those that
-    only say how a model is loaded are left out.
-    """
-    picture = base64.b64encode(request.image).decode()
-    messages: list[dict[str, Any]] = []
-    if request.system is not None:
-        messages.append({"role": "system", "content": request.system})
-    messages.extend({"role": role, "content": text} for role, text in request.examples)
-    messages.append(
-        {
-            "role": "user",
-            "content": [
-                {
-                    "type": "image_url",
-                    "image_url": {"url": f"data:{request.media_type};base64,{picture}"},
-                },
-                {"type": "text", "text": request.prompt},
-            ],
-        }
-    )
-    body: dict[str, Any] = {"model": model, "messages": messages, "stream": False}
-    for name, value in request.options.items():
-        if name in LOAD_TIME_OPTIONS:
-            continue
-        if name == "num_predict" and value < 0:
-            continue  # "as many as it takes" is what leaving it out means
-        body[_RENAMED.get(name, name)] = value
-    if request.answer_schema is not None:
-        body["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {
-                "name": "answer",
-                "strict": True,
-                "schema": dict(request.answer_schema),
-            },
-        }
-    if request.top_logprobs:
-        body["logprobs"] = True
-        body["top_logprobs"] = request.top_logprobs
-    return body
 
 
 def _text(message: Mapping[str, Any]) -> str:

@@ -52,12 +52,22 @@ def why_missing(report: Report) -> str | None:
     else:
         allowed = ""
     if all(one.answer is None or not one.answer.logprobs for one in without):
-        return f"{whose}no log-probabilities{allowed}: set top_logprobs=20 in the evaluation"
+        return f"{whose}no log-probabilities{allowed}: {_how_to_get_them(report, without)}"
     return (
         f"{whose}no probabilities of labels{allowed}: too few alternatives a token "
         "(set top_logprobs=20), tokens that do not spell the answer, or labels that begin others, "
         'which only answer="enum" tells apart where the server does not tell the end of an answer'
     )
+
+
+def _how_to_get_them(report: Report, without: Sequence[Outcome]) -> str:
+    """What to do for log-probabilities, which whoever asked for them already knows how to ask."""
+    told = report.full_instructions
+    if any(one.answer and "top_logprobs" in one.answer.asked_without for one in without):
+        return "the server refuses them, so ask another server or model"
+    if told is not None and told.top_logprobs:
+        return "the server gives none though it is asked, so ask another server or model"
+    return "set top_logprobs=20 in the evaluation"
 
 
 def known(report: Report) -> Ratio:

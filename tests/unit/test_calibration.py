@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from dataclasses import replace
@@ -20,6 +21,7 @@ from pytest_llmclf import report as reports
 from pytest_llmclf.answer import Answer, TokenLogprob
 from pytest_llmclf.metrics import Ratio
 from tests.unit.ended import ended
+from tests.unit.test_full_instructions import WHOLE
 
 if TYPE_CHECKING:
     import random
@@ -163,6 +165,21 @@ def test_a_coverage_is_a_share(coverage: float) -> None:
     """Percent are refused, and so is accepting nothing."""
     with pytest.raises(ValueError, match="is not above 0 and at most 1"):
         c.accuracy_at_coverage(of((0.9, True)), coverage)
+
+
+def test_who_asked_for_probabilities_is_not_told_to_ask() -> None:
+    """A server that refuses them, or gives none, is the reason."""
+    plain = ended("c", "correct", answer=Answer(text="cat"))
+    refused = ended("c", "correct", answer=Answer(text="cat", asked_without=("top_logprobs",)))
+    asked = dataclasses.replace(WHOLE, top_logprobs=5)
+    unasked = dataclasses.replace(WHOLE, top_logprobs=0)
+    for outcome, told, end in (
+        (refused, asked, "the server refuses them, so ask another server or model"),
+        (plain, asked, "the server gives none though it is asked, so ask another server or model"),
+        (plain, unasked, "set top_logprobs=20 in the evaluation"),
+    ):
+        report = dataclasses.replace(built([outcome]), full_instructions=told)
+        assert c.why_missing(report) == f"no log-probabilities: {end}"
 
 
 def test_why_numbers_are_missing_is_said() -> None:

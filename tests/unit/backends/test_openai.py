@@ -11,7 +11,8 @@ import pytest
 
 from pytest_llmclf import errors
 from pytest_llmclf.backends.address import Address, parse_chat_address
-from pytest_llmclf.backends.openai import OpenAIBackend, chat_body
+from pytest_llmclf.backends.openai import OpenAIBackend
+from pytest_llmclf.backends.openai_request import chat_body
 from pytest_llmclf.request import Request
 from tests.ollama_replay import exchange
 from tests.unit.backends.chat_server import ChatServer, completion

@@ -11,7 +11,8 @@ import pytest
 
 from pytest_llmclf import errors
 from pytest_llmclf.answer import Answer
-from pytest_llmclf.backends.openai import OpenAIBackend, nothing_refused
+from pytest_llmclf.backends.openai import OpenAIBackend
+from pytest_llmclf.backends.openai_request import nothing_refused
 from pytest_llmclf.backends.refused_fields import RefusedFields, refused_in
 from pytest_llmclf.request import Request
 from tests.unit.backends.chat_server import ChatServer, completion
