@@ -35,6 +35,7 @@ from pytest_llmclf.errors import (
 )
 from pytest_llmclf.render.progress import ProgressLine
 from pytest_llmclf.settings import project_root
+from pytest_llmclf.thinking import parse_think
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -120,6 +121,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=[],
         metavar="FOLDER",
         help="let links among the pictures lead into FOLDER; may repeat",
+    )
+    add(
+        "--think",
+        "--llmclf-think",
+        metavar="HOW",
+        help="whether the model is to think first, whatever the evaluation says: off, on, low, "
+        "medium or high",
     )
     add("--limit", type=whole, metavar="N", help="only the first N rows")
     add(
@@ -208,6 +216,7 @@ def run(arguments: argparse.Namespace) -> int:
         ),
         limit=arguments.limit,
         links=[folder.expanduser().absolute() for folder in arguments.allow_links],
+        think=None if arguments.think is None else parse_think(arguments.think),
     )
     home = project_root(declared_in, Path.cwd()) / HOME_FOLDER
     if arguments.home is not None:
@@ -379,6 +388,8 @@ def _judging(arguments: argparse.Namespace, home: Path, declared_in: Path, model
         words += ["--llmclf-allow-links", str(folder)]
     for host in arguments.allow_clear_key:
         words += ["--llmclf-allow-clear-key", host]
+    if arguments.think is not None:
+        words += ["--llmclf-think", arguments.think]
     if home != Path.cwd() / HOME_FOLDER:
         words += ["--llmclf-home", str(home)]
     return shlex.join(words)

@@ -63,9 +63,9 @@ class AskedWithout:
 def unasked_sentence(model: str) -> str:
     """That a model thinks though it was to answer at once."""
     return (
-        f"{model} thinks before it answers though no thinking was wished, since its server or its "
-        "template does not heed that: what it thinks is kept apart, and takes time and tokens, "
-        "which num_predict limits"
+        f"{model} thinks before it answers though no thinking was wished: it cannot be told not "
+        "to, or does not heed that; what it thinks is kept apart, and takes time and tokens, which "
+        "num_predict limits"
     )
 
 

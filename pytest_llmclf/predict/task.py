@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.backends.spec import ModelSpec
     from pytest_llmclf.engine import AskingPolicy
     from pytest_llmclf.evaluation import Evaluation
+    from pytest_llmclf.thinking import Think
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ def plan(
     asking: AskingPolicy,
     limit: int | None = None,
     links: Sequence[Path] = (),
+    think: Think | None = None,
 ) -> Task:
     """Settle what is asked of whom, without reading a picture.
 
@@ -80,6 +82,7 @@ def plan(
         asking: How the engine asks.
         limit: Rows that are looked at, from the first; ``None``: all.
         links: Folders elsewhere that links among the images may lead into.
+        think: What is said about thinking instead of what the evaluation says; ``None``: nothing.
 
     Raises:
         DatasetError: Dataset or manifest are not there, or their labels cannot be.
@@ -119,6 +122,7 @@ def plan(
         whole=0,
         limits=PictureLimits(),
         verified=False,
+        think=think,
         unfit=unfit,
         caveat=caveat,
     )

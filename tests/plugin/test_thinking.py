@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmclf.cli import main
 from tests.plugin.colour_server import THOUGHT, Odd
 
 if TYPE_CHECKING:
@@ -87,3 +88,19 @@ def test_a_word_that_is_none_is_refused(colours: Colours, ini: str, args: list[s
     assert "llmclf" in said
     assert "'lots' is not one of off, on, low, medium, high" in said
     assert colours.server.questions == 0
+
+
+def test_predict_asks_as_pytest_will(
+    colours: Colours, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the same word for thinking, whose answers are known then; and it says that word."""
+    monkeypatch.chdir(colours.root)
+    asked = ["predict", "test_colours.py", "--model", colours.server.spec, "--think", "low"]
+    assert main(asked) == 0
+    assert "--llmclf-think low" in capsys.readouterr().out
+    assert colours.server.questions == 9
+    assert colours.run("--llmclf-think=low").ret == 0
+    assert colours.server.questions == 9
+    assert all(line["cached"] for line in lines(colours))
+    assert colours.run("--llmclf-think=high").ret == 0
+    assert colours.server.questions == 18
