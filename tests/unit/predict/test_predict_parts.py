@@ -123,7 +123,12 @@ class TestTask:
         task = task_of(declared)
         evaluation, path = read_evaluation(str(declared))
         settings = SimpleNamespace(
-            root=tmp_path, models=(task.assignment.spec,), sample=None, gates=(), allow_links=()
+            root=tmp_path,
+            models=(task.assignment.spec,),
+            sample=None,
+            gates=(),
+            allow_links=(),
+            think=None,
         )
         (assignment,) = assign(
             evaluation,
