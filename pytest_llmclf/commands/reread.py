@@ -13,7 +13,7 @@ from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.readers import READERS, STRICT, check_reader
 from pytest_llmclf.render import terminal
 from pytest_llmclf.render.files import write_run
-from pytest_llmclf.render.rereading import rereading_lines
+from pytest_llmclf.render.reread_lines import rereading_lines
 from pytest_llmclf.rereading import reread
 from pytest_llmclf.run_folder import find_run, read_run
 
