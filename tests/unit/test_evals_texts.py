@@ -106,3 +106,21 @@ def test_the_recorded_run_is_of_the_committed_predictions() -> None:
         ) in flat
         assert f"PASS {of}: baseline: {compare(text, text).summary()}" in flat
         assert f"{of} the same instructions, model, server version, images" in flat
+
+
+def test_the_example_of_confidence_is_the_recorded_run() -> None:
+    """The page on statistics quotes what micro-llava's run on the chess images printed."""
+    page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+    start = RECORDED.index("chess · llamacpp:micro-llava\n")
+    flat = " ".join(RECORDED[start : RECORDED.index("mnist · llamacpp:micro-llava\n")].split())
+    for pattern, quoted in (
+        (r"calibration error \(ECE, 10 bins\) (0\.\d+);", "| calibration error (ECE), {} |"),
+        (r"exactly right it would be about (0\.\d+) ", 'right it would be about" {} |'),
+        (r"Brier score (0\.\d+) ", "| Brier score, {} |"),
+        (r" 80% (0\.\d+ \(\d+/\d+\)) 90%", "| most confident 80%: {} |"),
+        (r"accept (\d+/\d+) answers", 'time … accept {}" |'),
+        (r"accuracy (0\.\d+) \(", "chess images, accuracy {}."),
+    ):
+        found = re.search(pattern, flat)
+        assert found is not None, pattern
+        assert quoted.format(found[1]) in page
