@@ -59,7 +59,7 @@ function showOverview() {
         "td",
         { class: "number strong" },
         section.numbers.accuracy.text,
-        section.stopped ? el("span", { class: "note" }, ` ${section.stopped}`) : null,
+        section.stopped ? el("span", { class: "note wide-only" }, ` ${section.stopped}`) : null,
       ),
       el("td", { class: "wide-only strip-cell" }, strip([[section.numbers.accuracy, "recall"]])),
       el("td", { class: "number" }, section.numbers.macro[2]),
