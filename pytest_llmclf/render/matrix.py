@@ -1,8 +1,8 @@
 """The confusion matrix as text that fits the place.
 
 Tried in turn: columns under their labels, under their labels cut to what still tells them apart,
-under numbers; and where even that is too wide, the classes with most mistakes alone, with a column
-for all others and a line that says what is left out.
+under numbers; and where even that is too wide, the clusters of classes with most mistakes alone
+(`worst_classes`), with a column for all others and a line that says what is left out.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.render import numbers
 from pytest_llmclf.render.text import cut, left, right, start, width
+from pytest_llmclf.render.worst_classes import left_out, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +56,7 @@ class _Plan:
     """How the matrix is laid out.
 
     Attributes:
-        shown: Indices of the labels with a row and a column, in the labels' order.
+        shown: Indices of the labels with a row and a column, in their order.
         rows: Their names at the left.
         columns: Their names at the top.
         name_width: Columns of the names at the left.
@@ -104,28 +104,22 @@ def lines(confusion: Confusion, style: Style) -> Iterator[Line]:
     for name, index in zip(plan.rows, plan.shown, strict=True):
         yield _row(confusion, plan, style, name, index)
     if len(plan.shown) < len(confusion.labels):
-        for text in style.wrapped(_left_out(confusion, plan), _INDENT):
+        for text in style.wrapped(left_out(confusion, plan.shown), _INDENT):
             yield style.line((text, "light"))
 
 
 def _fit(confusion: Confusion, style: Style) -> _Plan | None:
     """The fullest plan that fits."""
-    everything = tuple(range(len(confusion.labels)))
-    most = len(everything) if style.classes is None else min(style.classes, len(everything))
-    if most == len(everything) and (plan := _plan(confusion, style, everything)):
+    everything = len(confusion.labels)
+    # A class takes two columns at least, so that there is no use in trying more.
+    most = min(everything, style.width // 2, style.classes or everything)
+    if most == everything and (plan := _plan(confusion, style, tuple(range(everything)))):
         return plan
-    ranked = sorted(everything, key=lambda index: (-_mistakes(confusion, index), index))
-    for size in range(min(most, len(everything) - 1), 0, -1):
-        if plan := _plan(confusion, style, tuple(sorted(ranked[:size]))):
+    ranked = worst_first(confusion)
+    for size in range(min(most, everything - 1), 0, -1):
+        if plan := _plan(confusion, style, ranked[:size]):
             return plan
     return None
-
-
-def _mistakes(confusion: Confusion, index: int) -> int:
-    """Mistakes that a class takes part in, on either side."""
-    row = confusion.counts[index]
-    given = sum(other[index] for other in confusion.counts)
-    return sum(row) + given - 2 * row[index] + confusion.unparsed[index] + confusion.error[index]
 
 
 def _plan(confusion: Confusion, style: Style, shown: tuple[int, ...]) -> _Plan | None:
@@ -181,10 +175,10 @@ def _cells(
     confusion: Confusion, shown: Sequence[int], tails: Sequence[str], index: int
 ) -> list[int]:
     """One row: the shown classes, then the tails."""
-    row = confusion.counts[index]
-    cells = [row[column] for column in shown]
+    row = confusion.cells[index]
+    cells = [row.get(column, 0) for column in shown]
     tail = {
-        "others": sum(row) - sum(cells),
+        "others": sum(row.values()) - sum(cells),
         "unparsed": confusion.unparsed[index],
         "error": confusion.error[index],
     }
@@ -213,15 +207,3 @@ def _row(confusion: Confusion, plan: _Plan, style: Style, name: str, index: int)
         parts.append((" " + text, mark))
     parts.insert(len(plan.shown), _BAR)
     return style.line(_INDENT + left(name, plan.name_width), *parts)
-
-
-def _left_out(confusion: Confusion, plan: _Plan) -> str:
-    rest = set(range(len(confusion.labels))) - set(plan.shown)
-    images = sum(sum(confusion.counts[index]) + confusion.unparsed[index] for index in rest)
-    right_ones = sum(confusion.counts[index][index] for index in rest)
-    return (
-        f"The {len(plan.shown)} of {len(confusion.labels)} classes with most mistakes; left out: "
-        f"{numbers.plural(len(rest), 'class', 'classes')} with "
-        f"{numbers.plural(images, 'answered image')}, of which "
-        f"{numbers.count(images - right_ones)} wrong."
-    )
