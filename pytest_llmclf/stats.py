@@ -6,6 +6,7 @@ Both answer: which true rates could plausibly have given so many of so many? The
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -30,6 +31,7 @@ class Interval:
     confidence: float
 
 
+@functools.lru_cache(maxsize=10_000)
 def clopper_pearson(hits: int, total: int, *, confidence: float = 0.95) -> Interval:
     """Exact interval: covers the true rate *at least* `confidence` of the time.
 

@@ -223,14 +223,14 @@ def _average(metric: str, confusion: Confusion) -> Evidence:
     by_shown, by_named = weights.by_shown, weights.by_named
     return Evidence(
         right=_groups(
-            (by_shown[place] + by_named[place], row[place])
-            for place, row in enumerate(confusion.counts)
+            (by_shown[place] + by_named[place], row.get(place, 0))
+            for place, row in enumerate(confusion.cells)
         ),
         wrong=_groups(
             [
                 (by_shown[actual] + by_named[predicted], count)
-                for actual, row in enumerate(confusion.counts)
-                for predicted, count in enumerate(row)
+                for actual, row in enumerate(confusion.cells)
+                for predicted, count in row.items()
                 if actual != predicted
             ]
             + list(zip(by_shown, confusion.unparsed, strict=True))
@@ -249,7 +249,7 @@ def _shares(
 
     The third is the share of the average that is of classes without anything to measure.
     """
-    named = [sum(column) for column in zip(*confusion.counts, strict=True)]
+    named = [sum(column.values()) for column in confusion.sources]
     shown = [score.support for score in confusion.scores]
     total = sum(weights)
     by_shown, by_named = [0.0] * len(shown), [0.0] * len(shown)
@@ -281,16 +281,17 @@ def _lean(confusion: Confusion, kind: Kind, weights: list[int]) -> float:
     pooled = 1 - (confusion.accuracy.value or 0.0)
     found = 0.0
     for place, score in enumerate(scores):
-        cells = [row[place] for row in confusion.counts]
-        spread = [
-            _spread(count, from_.support, pooled)
-            for count, from_ in zip(cells, scores, strict=True)
-        ]
-        named = sum(cells)
+        # A class of which no image is called so has no spread.
+        column = confusion.sources[place]
+        spread = {
+            actual: _spread(count, scores[actual].support, pooled)
+            for actual, count in column.items()
+        }
+        named = sum(column.values())
         double, taken = (1, named) if kind == "precision" else (2, named + score.support)
         if taken:
-            ratio = double * cells[place] / taken
-            lean = (ratio * sum(spread) - double * spread[place]) / taken**2
+            ratio = double * column.get(place, 0) / taken
+            lean = (ratio * sum(spread.values()) - double * spread.get(place, 0.0)) / taken**2
             found += weights[place] * lean
     return found / sum(weights)
 

@@ -48,6 +48,7 @@ REPORT_STYLE = Style(width=120, digits=6, classes=None)
 MOST_CELL = 32_000
 """Characters of a text in the CSV file: spreadsheets hold no more in a cell, and Python's own
 reader refuses one four times as long."""
+_NESTED = frozenset((dict, list, tuple))
 _FORMULA = frozenset(
     "=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
     "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
@@ -103,7 +104,7 @@ def write_run(
             for (evaluation, model), comparison in (baselines or {}).items()
         ],
     }
-    written.append(_write(folder / "run.json", _json(summary, indent=2) + "\n"))
+    written.append(write_pieces(folder / "run.json", map(_encoded, _readable(summary))))
     return tuple(written)
 
 
@@ -238,7 +239,15 @@ def report_json(report: Report) -> dict[str, Any]:
         "micro": _averages(report.micro),
         "macro": _averages(report.macro),
         "weighted": _averages(report.weighted),
-        "confusion": asdict(confusion),
+        "confusion": {
+            "labels": list(confusion.labels),
+            "counts": [list(row) for row in confusion.counts],
+            "unparsed": list(confusion.unparsed),
+            "error": list(confusion.error),
+            "not_needed": confusion.not_needed,
+            "lost": confusion.lost,
+            "not_run": confusion.not_run,
+        },
         "diagnosis": [asdict(finding) for finding in diagnose(report)],
         "calibration": None if calibrated is None else calibrated.to_json(),
         "stability": None if stable is None else asdict(stable),
@@ -285,9 +294,35 @@ def _cell(value: object) -> object:
     return f"'{value}" if formula else value
 
 
-def _json(value: object, indent: int | None = None) -> str:
+def _readable(value: object) -> Iterator[str]:
+    """`_json` with indents, and on one line what is a list of plain values, as a matrix's row is.
+
+    A thousand classes have a million counts, which would be as many lines.
+    """
+    yield from _indented(value, "\n")
+    yield "\n"
+
+
+def _indented(value: object, start: str) -> Iterator[str]:
+    if not value or not isinstance(value, dict | list | tuple):
+        yield _json(value)
+    elif isinstance(value, dict):
+        for place, (name, one) in enumerate(value.items()):
+            yield f"{',' if place else '{'}{start}  {_json(name)}: "
+            yield from _indented(one, f"{start}  ")
+        yield f"{start}}}"
+    elif not _NESTED.isdisjoint(map(type, value)):
+        for place, one in enumerate(value):
+            yield f"{',' if place else '['}{start}  "
+            yield from _indented(one, f"{start}  ")
+        yield f"{start}]"
+    else:
+        yield _json(value)
+
+
+def _json(value: object) -> str:
     """Strict JSON (no NaN); what is no JSON built-in, such as a path, as its text."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=str)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
 
 
 def _write(path: Path, text: str) -> Path:

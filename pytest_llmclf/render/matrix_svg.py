@@ -167,12 +167,12 @@ def _axes(plan: _Plan) -> Iterator[str]:
 def _cells(confusion: Confusion, plan: _Plan) -> Iterator[str]:
     """Every cell with an image in it."""
     heads = (*plan.names, *(name for name, _ in _TAILS))
-    for row, counts in enumerate(confusion.counts):
-        filled = (*counts, confusion.unparsed[row], confusion.error[row])
-        total = sum(filled)
-        for column, count in enumerate(filled):
-            if not count:
-                continue
+    size = len(plan.names)
+    for row, counts in enumerate(confusion.cells):
+        tails = {size: confusion.unparsed[row], size + 1: confusion.error[row]}
+        filled = {**counts, **{column: count for column, count in tails.items() if count}}
+        total = sum(filled.values())
+        for column, count in filled.items():
             share = count / total
             tail = column - len(plan.names)
             color = _BLUE if tail < 0 else _TAILS[tail][1]

@@ -109,9 +109,8 @@ def _drawn(report: Report) -> Image:
         font = _font(size, text)
         draw.text((_MARGIN, 30 + 26 * place), text, fill=color, font=font, anchor="lm")
     draw.rectangle((plan.left, plan.top, plan.left + plan.side, plan.top + plan.side), _BLUES[0])
-    for column, row, count, share, colors in _cells(report.confusion):
-        if count or plan.cell >= _GRIDDED:
-            _cell(draw, plan, (column, row), count, _blend(colors, share))
+    for column, row, count, share, colors in _cells(report.confusion, every=plan.cell >= _GRIDDED):
+        _cell(draw, plan, (column, row), count, _blend(colors, share))
     _names(picture, draw, plan)
     _scale(draw, plan)
     return picture
@@ -158,14 +157,17 @@ def _plan(report: Report) -> _Plan:
 
 
 def _cells(
-    confusion: Confusion,
+    confusion: Confusion, *, every: bool
 ) -> Iterator[tuple[int, int, int, float, tuple[Color, ...]]]:
-    """Column, row, images, share of the row and colours of every cell."""
+    """Column, row, images, share of the row and colours of every cell, or of those with images."""
     size = len(confusion.labels)
-    for row, counts in enumerate(confusion.counts):
-        tails = (confusion.unparsed[row], confusion.error[row])
-        total = sum(counts) + sum(tails)
-        for column, count in enumerate((*counts, *tails)):
+    for row, filled in enumerate(confusion.cells):
+        counts = {**filled, size: confusion.unparsed[row], size + 1: confusion.error[row]}
+        total = sum(counts.values())
+        for column in range(size + 2) if every else counts:
+            count = counts.get(column, 0)
+            if not count and not every:
+                continue
             colors = _BLUES if column < size else _TAILS[column - size][1]
             yield column, row, count, count / total if total else 0.0, colors
 
@@ -279,7 +281,9 @@ def _length(text: str, size: int) -> int:
 def _drawable(text: str, columns: int) -> str:
     """`text` cut to `columns`; escaped where no font at hand shows it."""
     shown = Style().name(text, columns)
-    return shown if _shows(_font(12, shown), shown) else Style(unicode=False).name(text, columns)
+    if shown.isascii() or _shows(_font(12, shown), shown):
+        return shown
+    return Style(unicode=False).name(text, columns)
 
 
 def _font(size: int, text: str) -> FreeTypeFont:

@@ -25,6 +25,7 @@ from pytest_llmclf.render.comparison import broken_lines, model_lines
 from pytest_llmclf.render.diagnosis import diagnosis_lines
 from pytest_llmclf.render.stability import stability_lines
 from pytest_llmclf.render.text import Line, cut, left, right, width
+from pytest_llmclf.report import accuracy_by_tag
 from pytest_llmclf.stability import stability
 from pytest_llmclf.wording import when_stopped
 
@@ -251,20 +252,22 @@ def _unheard_lines(
 def slice_lines(report: Report, tag: str, style: Style) -> Iterator[Line]:
     """Accuracy by value of one tag; the lowest ones where there are many values."""
     slices = [
-        (value, confusion) for value, confusion in report.by_tag(tag).items() if confusion.answered
+        (value, accuracy)
+        for value, accuracy in accuracy_by_tag(report, tag).items()
+        if accuracy.total
     ]
     if not slices:
         return
     shown = slices
     if style.classes is not None and len(slices) > SLICES:
-        shown = sorted(slices, key=lambda entry: (entry[1].accuracy.exact, entry[0]))[:SLICES]
+        shown = sorted(slices, key=lambda entry: (entry[1].exact, entry[0]))[:SLICES]
     yield style.line(f"{_INDENT}accuracy by {style.name(tag, style.width // 2)}")
     names = [style.name(value, _NAME) if value else "(none)" for value, _ in shown]
     name_width = max(map(width, names))
-    for name, (value, confusion) in zip(names, shown, strict=True):
+    for name, (value, accuracy) in zip(names, shown, strict=True):
         among = [found for found in report.outcomes if found.tags.get(tag, "") == value]
-        accuracy = with_interval(confusion.accuracy, style, report, among)
-        yield style.line(f"{_INDENT}  {left(name, name_width)}  {accuracy}")
+        said = with_interval(accuracy, style, report, among)
+        yield style.line(f"{_INDENT}  {left(name, name_width)}  {said}")
     if len(shown) < len(slices):
         text = f"and {len(slices) - len(shown)} more values with a higher or equal accuracy"
         yield style.line((f"{_INDENT}  {text}", "light"))

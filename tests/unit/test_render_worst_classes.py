@@ -13,10 +13,12 @@ def confusion(size: int, cells: dict[tuple[int, int], int], unparsed: dict[int, 
     """A confusion of so many classes with these counts."""
     return Confusion(
         labels=tuple(f"c{place}" for place in range(size)),
-        counts=tuple(tuple(cells.get((row, column), 0) for column in range(size)) for row in range(size)),
+        counts=tuple(
+            tuple(cells.get((row, column), 0) for column in range(size)) for row in range(size)
+        ),
         unparsed=tuple(unparsed.get(place, 0) for place in range(size)),
         error=(0,) * size,
-    )  # fmt: skip
+    )
 
 
 def test_clusters_stand_together() -> None:

@@ -31,6 +31,7 @@ from pytest_llmclf.render.page.cases import (
 )
 from pytest_llmclf.render.page.thumbnails import Thumbnail
 from pytest_llmclf.render.terminal import clusters_text, mix_text
+from pytest_llmclf.report import accuracy_by_tag
 from pytest_llmclf.wording import WHEN_STOPPED, asked_of
 
 if TYPE_CHECKING:
@@ -235,12 +236,12 @@ def _slices(report: Report) -> list[dict[str, Any]]:
         {
             "tag": tag,
             "values": [
-                {"value": value, "accuracy": _ratio(confusion.accuracy, report, having[value])}
-                for value, confusion in found.items()
+                {"value": value, "accuracy": _ratio(accuracy, report, having[value])}
+                for value, accuracy in found.items()
             ],
         }
         for tag in report.tags
-        if 1 < len(found := report.by_tag(tag)) <= _VALUES
+        if 1 < len(found := accuracy_by_tag(report, tag)) <= _VALUES
         for having in [_by(report, partial(_value, tag))]
     ]
 
