@@ -379,3 +379,15 @@ def test_answers_of_runs_stand_side_by_side(opened: Open, tmp_path: Path) -> Non
     rows = tab.locator("dialog .sides tr").all_inner_texts()
     assert len(rows) == 3
     assert rows[1].startswith("pets · m:2")
+
+
+def test_a_stopped_run_says_so(opened: Open, demo_page: Path) -> None:
+    """Its tiles, its classes, its diagnosis and its row among all; another one's do not."""
+    tab = opened(demo_page, "#report=2")
+    assert tab.inner_text(".tiles").count("when the run stopped") == 3
+    assert "No intervals: the run stopped early." in tab.inner_text("#classes")
+    assert "Nothing was tested: the run stopped early" in tab.inner_text("#verdict")
+    assert "21 of 60" in tab.inner_text("#overview .chosen")
+    tab = opened(demo_page)
+    assert "when the run stopped" not in tab.inner_text(".tiles")
+    assert "Bars: 95% intervals" in tab.inner_text("#classes")
