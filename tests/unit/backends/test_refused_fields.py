@@ -293,3 +293,32 @@ def test_what_it_was_asked_without_is_kept() -> None:
     answer = Answer(text="cat", asked_without=("seed",))
     assert Answer.from_json(answer.to_json()) == answer
     assert "asked_without" not in Answer(text="cat").to_json()
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422, 501])
+def test_log_probabilities_are_a_wish(chat: ChatServer, status: int) -> None:
+    """Whatever a refusal comes with: the answer counts, its confidence is not known."""
+
+    def answer(body: Any) -> tuple[int, Any]:
+        if "logprobs" in body or "top_logprobs" in body:
+            said = "You are not allowed to request logprobs from this model"
+            return status, {"error": {"message": said}}
+        return 200, completion()
+
+    chat.answers["/v1/chat/completions"] = answer
+    backend = backend_of(chat)
+    answers = [backend.ask(REQUEST) for _ in range(3)]
+    backend.close()
+    assert [one.asked_without for one in answers] == [("top_logprobs",)] * 3
+    assert len(chat.arrived) == 4
+
+
+@pytest.mark.parametrize("status", [401, 402, 429, 500, 503])
+def test_a_busy_or_closed_server_refuses_no_field(chat: ChatServer, status: int) -> None:
+    """Its words may name a field all the same."""
+    chat.answers["/v1/chat/completions"] = (status, {"error": "top_k is not supported now"})
+    backend = backend_of(chat)
+    with pytest.raises(errors.BackendError):
+        backend.ask(REQUEST)
+    backend.close()
+    assert len(chat.arrived) == 1
