@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.plugin.colour_server import COLOURS
+from tests.plugin.colour_server import COLOURS, Odd
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,7 +101,7 @@ def test_a_part_of_the_images_counts_its_own_scenes(colours: Colours) -> None:
     assert "(12 in " in text
     assert colours.written()["clusters"] <= 12
     colours.run("-k", "red or gate")
-    assert "(20 in 4 scenes)" in verdict(colours)[1]
+    assert "(20 in 4 scenes" in verdict(colours)[1]
 
 
 def test_a_recording_is_judged_alike(colours: Colours) -> None:
@@ -166,3 +166,75 @@ def test_a_sample_says_which_mix_it_is_of(colours: Colours) -> None:
 
 def _more(colours: Colours) -> str:
     return verdict(colours)[1].rpartition("too few to tell; ")[2]
+
+
+BASELINE = "assert report.predictions == baseline"
+
+
+def committed(colours: Colours) -> None:
+    """Scenes of ten, a baseline of all images right, then a server that breaks seven of a scene."""
+    scenes(colours)
+    path = colours.root / "test_colours.py"
+    text = path.read_text().replace(GATE, "accuracy >= 0.5")
+    before, after = "test_gate(report):\n    pass", f"test_gate(report, baseline):\n    {BASELINE}"
+    path.write_text(text.replace(before, after))
+    assert BASELINE in path.read_text()
+    assert colours.run("--snapshot-update").ret == pytest.ExitCode.OK
+    colours.server.odd = {f"red/{n}": Odd(says="blue") for n in range(7)}
+
+
+def test_a_baseline_counts_scenes(colours: Colours) -> None:
+    """Seven flips in one scene are one draw; without the group they are a significant loss."""
+    committed(colours)
+    assert colours.run("--llmclf-fresh").ret == pytest.ExitCode.OK
+    text = next(one["text"] for one in colours.summary()["gates"] if "baseline" in one["text"])
+    assert "7 broken, 0 fixed, 0 wrong in another way, of 60 in 6 scenes (p = 1.000)" in text
+    path = colours.root / "test_colours.py"
+    path.write_text(path.read_text().replace(', group="scene"', ""))
+    assert colours.run("--llmclf-fresh").ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_two_models_are_compared_by_scenes(colours: Colours) -> None:
+    """The second takes all twenty green ones for red: two scenes, no proof; the scores stand by."""
+    scenes(colours)
+    result = colours.run("--llmclf-model", f"openai:colour-blind@{colours.server.url}")
+    shown = " ".join(result.stdout.str().split())
+    assert "on the 60 images that both answered (60 in 6 scenes)" in shown
+    assert "a permutation test of 60 in 6 scenes" in shown
+    assert "macro_f1 1.000 and" in shown
+    summary = (colours.root / "run" / "summary.md").read_text("utf-8")
+    assert "macro\\_f1 1.000 and" in summary or "macro_f1 1.000 and" in summary
+
+
+@pytest.mark.parametrize(
+    ("args", "word", "images"),
+    [
+        ((), "PASS", "60 in 6 scenes"),
+        (("-n2",), "PASS", "60 in 6 scenes"),
+        (("--llmclf-repeats=2",), "PASS", "60 in 6 scenes"),
+        (("-k", "red or test_gate"), "INCONCLUSIVE", "20 in 2 scenes"),
+        (("--llmclf-sample=2",), "INCONCLUSIVE", "6 in "),
+        (("replay",), "PASS", "60 in 6 scenes"),
+    ],
+    ids=["plain", "xdist", "repeats", "subset", "sample", "replay"],
+)
+def test_a_margin_counts_scenes(
+    colours: Colours, args: tuple[str, ...], word: str, images: str
+) -> None:
+    """Six scenes without a flip exclude a loss of 40 points; fewer do not. In every mode."""
+    committed(colours)
+    colours.server.odd = {}
+    run = colours.run_apart if "-n2" in args else colours.run
+    margin = ("--llmclf-margin=40%", "--llmclf-inconclusive=allow")
+    if args == ("replay",):
+        colours.run("--llmclf-fresh", "--llmclf-record=record.jsonl")
+        colours.server.stop()
+        result = run("--llmclf-home=other", *margin, model="replay:record.jsonl")
+    else:
+        result = run("--llmclf-fresh", *margin, *args)
+    assert result.ret == pytest.ExitCode.OK
+    found = next(one for one in colours.summary()["gates"] if "baseline" in one["text"])
+    assert found["word"] == word, found
+    assert images in found["text"]
+    said = "excluded with 95%" if word == "PASS" else "neither excluded nor shown"
+    assert f"a loss of 40% or more is {said}" in found["text"]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.plugin.colour_server import THOUGHT, Odd
+from tests.plugin.test_groups import manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +76,10 @@ MODES: Final = (
     Mode(name="reader", evaluation=(("gates=", "reader='contains', gates="),)),
     Mode(name="think", args=("--llmclf-think=on",)),
     Mode(name="strict", args=("--llmclf-strict",)),
+    # Scenes of two images, from a manifest.
+    Mode(name="group", evaluation=(("gates=", "group='scene', gates="),)),
+    # A loss of 80 points is excluded by twelve images, and by six scenes.
+    Mode(name="margin", args=("--llmclf-margin=80%",), arguments=", baseline", body=BASELINE),
 )
 PAIRS: Final = tuple(itertools.combinations(MODES, 2))
 
@@ -92,15 +97,19 @@ class Combination:
     def run(self) -> int:
         """Prepare what the modes need, run once, and return the exit code."""
         self.colours.pictures(EACH)
-        arguments = "".join(mode.arguments for mode in self.modes)
-        body = "; ".join(mode.body for mode in self.modes if mode.body != "pass") or "pass"
+        if "group" in self.names:
+            folder = self.colours.root / "fixtures" / "colours"
+            manifest(folder, {case: f"s{place // 2}" for place, case in enumerate(IMAGES)})
+        arguments = "".join(dict.fromkeys(mode.arguments for mode in self.modes))
+        bodies = dict.fromkeys(mode.body for mode in self.modes if mode.body != "pass")
+        body = "; ".join(bodies) or "pass"
         self.colours.evaluation(GATE, arguments=arguments, body=body)
         path = self.colours.root / "test_colours.py"
         text = path.read_text("utf-8")
         for before, after in itertools.chain.from_iterable(mode.evaluation for mode in self.modes):
             text = text.replace(before, after)
         path.write_text(text, "utf-8")
-        if "baseline" in self.names:
+        if self.baseline:
             # Of the same model on all images, before anything goes wrong.
             assert self._pytest("--snapshot-update").ret == pytest.ExitCode.OK
         self.colours.server.odd = dict(self.odd)
@@ -109,7 +118,7 @@ class Combination:
             recorded = [arg for arg in args if arg not in ("-n2", "--llmclf-stop-early")]
             self._pytest(f"--llmclf-record={RECORDING}", "--llmclf-fresh", *recorded)
             return int(self._pytest("--llmclf-home=elsewhere", *args, replayed=True).ret)
-        args += ["--llmclf-fresh"] * ("baseline" in self.names)
+        args += ["--llmclf-fresh"] * self.baseline
         return int(self._pytest(*args).ret)
 
     def _pytest(self, *args: str, replayed: bool = False) -> pytest.RunResult:
@@ -124,6 +133,11 @@ class Combination:
         assert "INTERNALERROR" not in shown, shown
         assert result.ret in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), shown
         return result
+
+    @property
+    def baseline(self) -> bool:
+        """Whether the gate test compares with committed predictions."""
+        return any(mode.body == BASELINE for mode in self.modes)
 
     @property
     def blind(self) -> str:
@@ -177,6 +191,7 @@ def _every_image_ends_once(combination: Combination) -> None:
         collected = counts.pop("collected")
         assert collected == sum(counts.values())
         assert collected + left_out == len(IMAGES)
+        assert report["group"] == ("scene" if "group" in combination.names else "")
         assert counts["lost"] == 0
         # The sample is drawn before -k looks at it.
         each = SAMPLE if "sample" in combination.names else EACH
@@ -203,7 +218,7 @@ def _verdicts_follow_from_the_outcomes(combination: Combination, code: int) -> N
         unanswered = by_model[gate["model"]]["error"]
         assert gate["word"] == ("INCONCLUSIVE" if unanswered else "PASS"), gate
     compared = [gate for gate in gates if gate["text"].startswith("baseline")]
-    if "baseline" in combination.names:
+    if combination.baseline:
         assert len(compared) == len(combination.reports), gates
     complete = not any(report["ledger"]["error"] for report in combination.reports)
     for gate in compared:
