@@ -153,7 +153,7 @@ class Choosing:
             label=label,
             sha256=sha256,
             source=member.name,
-            renamed=_SAME_ENDINGS.get(given, given) != ending,
+            renamed=bool(given) and _SAME_ENDINGS.get(given, given) != ending,
         )
 
     def _take_back(self, other: Taken, member: Member) -> None:
