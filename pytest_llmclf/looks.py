@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.plain_files import require_plain, require_writable_kind
 from pytest_llmclf.report import Look
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def earlier_looks(found: Iterable[Look], report: Report) -> tuple[Look, ...]:
 def read_looks(path: Path) -> tuple[Look, ...]:
     """All looks of a file, oldest first; none where there is no file, damaged lines left out."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = require_plain(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ()
     return looks_in(map(_parsed, text.splitlines()))
@@ -109,7 +110,8 @@ def note_looks(path: Path, looks: Sequence[Look]) -> None:
     ]
     if lines:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        place = require_writable_kind(path)
+        with place.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.write("".join(lines))
 
 

@@ -20,17 +20,22 @@ from pytest_llmclf.claims import Claims
 from pytest_llmclf.errors import StoreError
 from pytest_llmclf.picture import MEDIA_TYPES, SentPicture
 from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store_file import file_of, open_database, set_aside
+from pytest_llmclf.store_file import SQLITE_ERRORS, file_of, open_database, set_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)"
-_REPLACE = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)"
+# Columns by name: a later version may have more of them.
+_ANSWER = "INTO answers (digest, model, created, answer) VALUES (?, ?, ?, ?)"
+_INSERT = f"INSERT OR IGNORE {_ANSWER}"
+_REPLACE = f"INSERT OR REPLACE {_ANSWER}"
 # A row that is there already and is wrong would send every run the long way.
-_INSERT_PICTURE = "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)"
-_CHOOSE = "INSERT OR IGNORE INTO choices VALUES (?, ?, ?, ?)"
+_INSERT_PICTURE = (
+    "INSERT OR REPLACE INTO pictures (source, sent, media_type, created) VALUES (?, ?, ?, ?)"
+)
+_REMEMBER = "INSERT OR REPLACE INTO models (way, identity, seen) VALUES (?, ?, ?)"
+_CHOOSE = "INSERT OR IGNORE INTO choices (run, subject, choice, reason) VALUES (?, ?, ?, ?)"
 _ASKED = "asked: "
 _ANEW = "some answers cannot be read and are asked for anew"
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
@@ -176,7 +181,7 @@ class AnswerStore:
             identity: Who that was.
         """
         row = (way, json.dumps(identity.to_json()), time.time())
-        self._write([("INSERT OR REPLACE INTO models VALUES (?, ?, ?)", row)], "not all is kept")
+        self._write([(_REMEMBER, row)], "not all is kept")
 
     def remembered(self, way: str) -> tuple[ModelIdentity, float] | None:
         """Who answered when it was last known, and when that was, in seconds since the epoch."""
@@ -236,7 +241,7 @@ class AnswerStore:
                     "SELECT choice, reason FROM choices WHERE run = ? AND subject = ?",
                     (run, subject),
                 ).fetchone()
-            except sqlite3.Error:
+            except SQLITE_ERRORS:
                 row = None
         return (choice, reason) if row is None else (str(row[0]), str(row[1]))
 
@@ -247,13 +252,13 @@ class AnswerStore:
                 row = self._connection.execute(
                     "SELECT choice FROM choices WHERE run = ? AND subject = ?", (run, subject)
                 ).fetchone()
-            except sqlite3.Error:
+            except SQLITE_ERRORS:
                 row = None
         return None if row is None else str(row[0])
 
     def forget_run(self, run: str) -> None:
         """Drop the choices of a finished run."""
-        with self._lock, contextlib.suppress(sqlite3.Error):
+        with self._lock, contextlib.suppress(*SQLITE_ERRORS):
             self._connection.execute("DELETE FROM choices WHERE run = ?", (run,))
 
     def __len__(self) -> int:
@@ -326,7 +331,7 @@ class AnswerStore:
     def _reported(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise StoreError(
                 f"{self.path}: {error}; wait for the run that uses it, or mend its permissions"
             ) from error
@@ -335,7 +340,7 @@ class AnswerStore:
         with self._lock:
             try:
                 return self._connection.execute(query, (key,)).fetchone()
-            except sqlite3.Error as error:
+            except SQLITE_ERRORS as error:
                 self._note(error, _ANEW)
                 return None
 
@@ -354,7 +359,7 @@ class AnswerStore:
             except (sqlite3.Error, ValueError, OverflowError) as error:
                 # A transaction that is left open keeps every other process waiting.
                 self._note(error, effect)
-                with contextlib.suppress(sqlite3.Error):
+                with contextlib.suppress(*SQLITE_ERRORS):
                     self._connection.rollback()
 
     def _note(self, error: Exception, effect: str) -> None:
@@ -362,7 +367,7 @@ class AnswerStore:
             return
         # SQLite raises OperationalError for what the surroundings do (full disk, locks), and its
         # parent for what is wrong with the file.
-        if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.OperationalError):
+        if isinstance(error, SQLITE_ERRORS) and not isinstance(error, sqlite3.OperationalError):
             self._damaged = True
             remedy = "the file is set aside at the end of this run, and the next one starts anew"
         else:

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import sqlite3
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.errors import StoreError
 from pytest_llmclf.plain_files import require_plain
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA_VERSION = 1
+SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; Python cannot always read SQLite's own message about a damaged schema."""
 _BUSY_TIMEOUT_S = 30.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -44,6 +46,12 @@ CREATE TABLE IF NOT EXISTS models (
     seen     REAL NOT NULL
 ) WITHOUT ROWID;
 """
+_COLUMNS: Final = {
+    "answers": {"digest", "model", "created", "answer"},
+    "choices": {"run", "subject", "choice", "reason"},
+    "pictures": {"source", "sent", "media_type", "created"},
+    "models": {"way", "identity", "seen"},
+}
 
 
 def open_database(path: Path | None) -> tuple[sqlite3.Connection, str | None]:
@@ -84,11 +92,12 @@ def _open_without_writing(path: Path, error: Exception) -> tuple[sqlite3.Connect
             f"{where}: {error.strerror}; answers of this run are kept in memory only; remove it, "
             f"or {remedy}"
         )
-    with contextlib.suppress(sqlite3.Error, _Unusable):
+    with contextlib.suppress(*SQLITE_ERRORS, _Unusable):
         connection = for_reading(path)
         try:
             _check_version(connection)
-        except _Unusable:
+            _check_tables(connection)
+        except (*SQLITE_ERRORS, _Unusable):
             connection.close()
             raise
         return connection, f"{path}: is only read, new answers are not kept ({error}); {remedy}"
@@ -131,7 +140,7 @@ def for_reading(path: Path) -> sqlite3.Connection:
     """Open a database that cannot be written.
 
     Raises:
-        sqlite3.Error: It cannot be read either.
+        sqlite3.Error: It cannot be read either; or another one of `SQLITE_ERRORS`.
     """
     place = path.absolute().as_uri()
     # What is still in the journal beside it can be read only where the journal's index is or may
@@ -142,7 +151,7 @@ def for_reading(path: Path) -> sqlite3.Connection:
         )
         try:
             connection.execute("SELECT count(*) FROM sqlite_master")
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             connection.close()
             refused = error
         else:
@@ -207,12 +216,13 @@ def _connect(target: str) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(_SCHEMA)
+        _check_tables(connection)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         mend(connection)
     except sqlite3.OperationalError:
         connection.close()
         raise
-    except sqlite3.DatabaseError as error:
+    except SQLITE_ERRORS as error:
         connection.close()
         raise _Unusable(f"damaged ({error})") from error
     except _Unusable:
@@ -225,6 +235,20 @@ def _check_version(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version not in (0, SCHEMA_VERSION):
         raise _Unusable(f"written by another version (schema {version})")
+
+
+def _check_tables(connection: sqlite3.Connection) -> None:
+    """Refuse a file whose tables are others of the same names: it would fail at every question.
+
+    Columns that a later version added are left alone.
+    """
+    for table, columns in _COLUMNS.items():
+        found = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        if missing := sorted(columns - found):
+            raise _Unusable(f"its table {table} has no {missing[0]}")
+    views = "SELECT count(*) FROM sqlite_master WHERE type <> 'table' AND name IN (?, ?, ?, ?)"
+    if connection.execute(views, tuple(_COLUMNS)).fetchone()[0]:
+        raise _Unusable("it has a view in the place of a table")
 
 
 class _Unusable(Exception):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,7 @@ WITHOUT_ERRORS: Final = 0x6C6C_6D01
 """Application id of a store from which passwords and errors were taken."""
 MENDED: Final = 0x6C6C_6D02
 """Application id of a store that was mended; its last byte is raised where there is more to do."""
+_UNDECODED: Final = re.compile("[\udc80-\udcff]")
 
 
 def mend(connection: sqlite3.Connection) -> None:
@@ -36,6 +38,8 @@ def mend(connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError:
         return
+    # A single text that is none must not keep everything else as it is, at this and every opening.
+    connection.text_factory = _decoded
     try:
         changed = _drop(connection, _thought_unseen)
         if state != WITHOUT_ERRORS:
@@ -45,6 +49,8 @@ def mend(connection: sqlite3.Connection) -> None:
     except sqlite3.OperationalError:
         connection.rollback()
         return
+    finally:
+        connection.text_factory = str
     if not changed:
         return
     with contextlib.suppress(sqlite3.OperationalError):  # another process is reading: no matter
@@ -52,16 +58,29 @@ def mend(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _is_text(value: object) -> bool:
+    """Whether a value is text that SQLite takes back."""
+    return isinstance(value, str) and not _UNDECODED.search(value)
+
+
 def _mend_endpoints(connection: sqlite3.Connection) -> int:
     changed = 0
-    rows = connection.execute("SELECT way, identity, seen FROM models").fetchall()
-    for way, identity, seen in rows:
-        found = mended(str(way))
-        if found != way:
-            changed += 1
-            connection.execute("DELETE FROM models WHERE way = ?", (way,))
+    rows = connection.execute("SELECT CAST(way AS BLOB), way, identity, seen FROM models")
+    for raw, way, identity, seen in rows.fetchall():
+        found = mended(way) if _is_text(way) else ""
+        if found == way:
+            continue
+        changed += 1
+        connection.execute("DELETE FROM models WHERE CAST(way AS BLOB) = ?", (raw,))
+        # The others lead nobody anywhere.
+        if found and _is_text(identity) and isinstance(seen, int | float):
             connection.execute(
-                "INSERT OR REPLACE INTO models VALUES (?, ?, ?)", (found, identity, seen)
+                "INSERT OR REPLACE INTO models (way, identity, seen) VALUES (?, ?, ?)",
+                (found, identity, seen),
             )
     return changed
 
@@ -71,7 +90,9 @@ def _drop(connection: sqlite3.Connection, doubted: Callable[[str, Answer], bool]
     doubtful = [
         (digest,)
         for digest, model, answer in connection.execute("SELECT digest, model, answer FROM answers")
-        if (found := _readable(answer)) is not None and doubted(str(model), found)
+        if _is_text(digest)
+        and (found := _readable(answer)) is not None
+        and doubted(str(model), found)
     ]
     connection.executemany("DELETE FROM answers WHERE digest = ?", doubtful)
     return len(doubtful)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmclf import errors
 from pytest_llmclf.answer import Answer, Finish
 from pytest_llmclf.backends import http_errors, openai_errors, said
+from pytest_llmclf.backends.ollama_behind import require_not_passed_on
 from pytest_llmclf.backends.openai_request import chat_body, nothing_refused
 from pytest_llmclf.backends.openai_thinking import (
     THINK_WORD,
@@ -141,9 +142,19 @@ class OpenAIBackend:
 
         Raises:
             BackendError: The server is not there, or lists models but not this one.
+            RemoteRefused: It is an Ollama that has another machine run the model.
         """
         if self._identity is None:
-            self._identity = self._identified()
+            identity = self._identified()
+            require_not_passed_on(
+                self._model,
+                self._address,
+                key=self._key,
+                allow_remote=self._allow_remote,
+                allow_clear_key=self._allow_clear_key,
+                timeout_s=self._timeout_s,
+            )
+            self._identity = identity
         return self._identity
 
     def ask(self, request: Request) -> Answer:

@@ -13,12 +13,13 @@ import html
 import json
 import os
 import re
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pytest_llmclf.answer import Answer
 
@@ -31,12 +32,21 @@ HIDDEN: Final = "(hidden)"
 KEY_VARIABLES: Final = ("OLLAMA_API_KEY", "LLMCLF_OPENAI_API_KEY", "OPENAI_API_KEY")
 """Environment variables that may hold a key. All are hidden whatever server is asked."""
 
-_LAYERS: Final = 6
+LONGEST: Final = 1 << 18
+"""Characters of a text that are read; what stands in the middle of a longer one is left out."""
+_LAYERS: Final = 10
 """Escapes within escapes that are read: an error inside the error string of a proxy has two."""
-_MARKS: Final = ("\\", "%", "&", "=", "\0")
 _ESCAPE: Final = re.compile(
-    r"\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\([/\"'\\])|%([0-9A-Fa-f]{2})|=([0-9A-F]{2})"
-    r"|(&#?[0-9A-Za-z]{1,31};)|\0"
+    # Of JSON, JavaScript, Python, C and old URLs; octal; of URLs and mail; of HTML, also cut short.
+    r"[\\%]u([0-9A-Fa-f]{4})|\\[ux]\{([0-9A-Fa-f]{1,6})\}|\\U([0-9A-Fa-f]{8})"
+    r"|\\x([0-9A-Fa-f]{2})|[%=]([0-9A-Fa-f]{2})|\\([0-3][0-7]{2})|\\([!-/:-@\[-`{-~])"
+    r"|(&\#[0-9]{1,7};?|&\#[xX][0-9A-Fa-f]{1,6};?|&[0-9A-Za-z]{1,31};|&(?:amp|quot|lt|gt))"
+    r"|\\[abfnrtv0]|=\r?\n"
+)
+_UNSEEN: Final = re.compile(
+    # What a terminal or a page does not show: colours, line ends, joiners, soft hyphens, marks.
+    r"\x1b\[[0-9;]{0,20}m|[\x00-\x1f\x7f-\x9f\xad\u034f\u180e\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
 _DEEPEST: Final = 200
 
@@ -50,7 +60,8 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = {*secrets, *(os.environ.get(name, "") for name in KEY_VARIABLES)}
-        self._spellings = _spellings(known)
+        self._spellings = tuple(spelling.lower() for spelling in _spellings(known))
+        self._pattern = re.compile("|".join(map(re.escape, self._spellings)), re.IGNORECASE)
 
     def text(self, text: str) -> str:
         """`text` without secrets.
@@ -58,14 +69,14 @@ class Redactor:
         Where a secret is written with escapes the text comes back with those escapes read, since
         what is left of it is for people.
         """
-        if not self._spellings:
+        if not self._spellings or len(text) < SHORTEST:
             return text
+        if len(text) > LONGEST:
+            text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
         text = self._replaced(text)
         layer = text
         for _ in range(_LAYERS):
-            if not any(mark in layer for mark in _MARKS):
-                break
-            read = _ESCAPE.sub(_meant, layer)
+            read = _UNSEEN.sub("", _ESCAPE.sub(_meant, layer))
             if read == layer:
                 break
             layer = self._replaced(read)
@@ -107,9 +118,9 @@ class Redactor:
         return replace(answer, text=hidden, thinking=thought, logprobs=tokens)
 
     def _replaced(self, text: str) -> str:
-        for secret in self._spellings:
-            if secret in text:
-                text = text.replace(secret, HIDDEN)
+        lower = text.lower()
+        if any(secret in lower for secret in self._spellings):
+            return self._pattern.sub(HIDDEN, text)
         return text
 
 
@@ -128,15 +139,26 @@ def _spellings(secrets: Iterable[str]) -> tuple[str, ...]:
         found |= {
             secret,
             quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace"),
-            base64.b64encode(encoded).decode(), base64.urlsafe_b64encode(encoded).decode(),
-            base64.b64encode(encoded).decode().rstrip("="),
+            encoded.hex(), *_within_base64(encoded),
         }  # fmt: skip
     return tuple(sorted(found, key=lambda text: (-len(text), text)))
 
 
+def _within_base64(secret: bytes) -> Iterator[str]:
+    """What of base64 is the secret's alone, wherever it stands in what was encoded."""
+    for before in range(3):
+        coded = base64.b64encode(bytes(before) + secret)
+        # Six bits a sign: the first and last ones may hold bits of what is around it.
+        first, end = -(-before * 8 // 6), (before + len(secret)) * 8 // 6
+        own = coded[first:end].decode()
+        yield own
+        yield own.replace("+", "-").replace("/", "_")
+
+
 def _meant(found: re.Match[str]) -> str:
-    unicode, hexed, plain, percent, quoted, entity = found.groups()
-    code = unicode or hexed or percent or quoted
-    if code:
-        return chr(int(code, 16))
+    *hexadecimal, octal, plain, entity = found.groups()
+    code = next((digits for digits in hexadecimal if digits), "")
+    if code or octal:
+        number = int(code, 16) if code else int(octal, 8)
+        return chr(number) if number <= sys.maxunicode else ""
     return plain or (html.unescape(entity) if entity else "")

@@ -54,7 +54,7 @@ def mended(way: str) -> str:
         parts = json.loads(way)
     except (ValueError, RecursionError):
         return way
-    if not (isinstance(parts, list) and all(isinstance(part, str) for part in parts)):
+    if not (isinstance(parts, list) and parts and all(isinstance(part, str) for part in parts)):
         return way
     return _digest(parts)
 

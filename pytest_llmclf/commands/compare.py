@@ -16,6 +16,7 @@ from pytest_llmclf.comparison.margin import parse_margin
 from pytest_llmclf.comparison.runs import choose, compare_all
 from pytest_llmclf.comparison.scores import score_differences
 from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.plain_files import require_writable_kind
 from pytest_llmclf.render.comparison import (
     comparison_json,
     comparison_lines,
@@ -189,7 +190,7 @@ def _written(found: _Found, arguments: argparse.Namespace) -> Iterator[Path]:
     if arguments.markdown not in (None, _STDOUT):
         path = arguments.markdown.expanduser()
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_markdown(found), encoding="utf-8", newline="\n")
+        require_writable_kind(path).write_text(_markdown(found), encoding="utf-8", newline="\n")
         yield path
     if arguments.html is not None:
         from pytest_llmclf.render.page import write_page

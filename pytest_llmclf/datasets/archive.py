@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from pytest_llmclf.data.entry import shown
 from pytest_llmclf.errors import DatasetError, PictureError
+from pytest_llmclf.plain_files import require_plain
 from pytest_llmclf.render.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -263,7 +264,7 @@ def _each_once(members: tuple[Member, ...]) -> tuple[tuple[Member, ...], tuple[L
 
 def _start(place: Path) -> bytes:
     try:
-        with place.open("rb") as file:
+        with require_plain(place).open("rb") as file:
             return file.read(512)
     except OSError as error:
         raise DatasetError(

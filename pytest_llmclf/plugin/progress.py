@@ -3,17 +3,19 @@
 It stands on the line under the one that pytest writes on, and is drawn anew after everything that
 pytest writes: what is left of it where pytest's own line has moved is erased, and the cursor goes
 back to where pytest left it. So pytest's dots and percentages stay as they are, and nothing is left
-of the line in the end. There is no thread: it moves when tests do, and while a test of this process
-waits for a server that is away.
+of the line in the end. It moves when tests do, and while a test of this process waits for a server
+that is away. With workers a thread looks now and then whether they brought anything, since what is
+said of a rate holds no more when they do not.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections import Counter, deque
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -36,6 +38,10 @@ SOON_S: Final = 1.0
 """An evaluation shorter than this shows no line."""
 EVERY_S: Final = 0.1
 """Its numbers change no more often."""
+SILENT_S: Final = 5.0
+"""Where no image was done for so long, that is said in the place of a rate."""
+LOOK_S: Final = 1.0
+"""How often a controller looks whether its workers are silent."""
 
 _RECENT: Final = 50
 """Answers that the rate is taken from."""
@@ -131,6 +137,7 @@ class Tallies:
         left = sum(max(0, tally.total - tally.done) for tally in tallies)
         spent = self._times[-1] - self._times[0] if self._times else 0.0
         per_s = (len(self._times) - 1) / spent if spent > 0 else None
+        silent_s = self._clock() - self._times[-1] if self._times else 0.0
         return Live(
             name=shown.name,
             done=shown.done,
@@ -140,6 +147,7 @@ class Tallies:
             stopped=shown.kinds["not_needed"] > 0,
             per_s=per_s,
             left_s=None if per_s is None else left / per_s,
+            silent_s=silent_s if silent_s >= SILENT_S else None,
         )
 
 
@@ -215,6 +223,7 @@ class LiveLine:
         self._text = ""
         self._written = float("-inf")
         self._waited_s: float | None = None
+        self._lock = threading.RLock()
 
     def wait(self, seconds: float | None) -> None:
         """Say for how long a server has been waited for; ``None``: none is."""
@@ -250,10 +259,16 @@ class LiveLine:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """Be gone after the last test."""
+        """Be gone after the last test; until then, say also that workers bring nothing."""
+        over = threading.Event()
+        if self._config.pluginmanager.hasplugin("dsession"):
+            # While no worker reports, nothing else would draw, and the line would stay as it is.
+            with suppress(RuntimeError):  # the system has no thread left
+                threading.Thread(target=self._keep, args=(over,), daemon=True).start()
         try:
             return (yield)
         finally:
+            over.set()
             self._stop()
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
@@ -271,19 +286,30 @@ class LiveLine:
         """Give way to what is said of a broken plugin."""
         self._stop()
 
+    def _keep(self, over: threading.Event) -> None:
+        while not over.wait(LOOK_S):
+            if self._tallies.live().silent_s is not None:
+                self._draw(moved=False)
+
     def _stop(self) -> None:
-        self.clear()
-        self._reporter.flush()
-        self._stopped = True
+        with self._lock:
+            self.clear()
+            self._reporter.flush()
+            self._stopped = True
 
     def clear(self) -> None:
         """Erase what is drawn; it is drawn again."""
-        if self._drawn:
-            self._reporter.write_raw(_CLEAR)
-            self._drawn = False
+        with self._lock:
+            if self._drawn:
+                self._reporter.write_raw(_CLEAR)
+                self._drawn = False
 
     def _draw(self, *, moved: bool) -> None:
         """Draw where the numbers are old, or where pytest has written over it."""
+        with self._lock:
+            self._redraw(moved=moved)
+
+    def _redraw(self, *, moved: bool) -> None:
         now = self._clock()
         if self._stopped or now - self._tallies.began < SOON_S:
             return

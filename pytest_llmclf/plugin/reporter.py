@@ -182,9 +182,10 @@ class Reporter:
             with self._progress() as progress:
                 self._page = write_run_page(run, reports, book, self._folder, progress)
             forget_earlier(self._folder)
-        except (OSError, LlmclfError) as error:
+        except (OSError, LlmclfError, MemoryError) as error:
+            why = str(error) or "there was not enough memory"
             self._troubles.append(
-                f"the files of this run could not be written: {error}; "
+                f"the files of this run could not be written: {why}; "
                 "free disk space or choose another folder with --llmclf-run"
             )
         try:

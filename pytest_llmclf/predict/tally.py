@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, Self, TextIO
 
+from pytest_llmclf.plain_files import require_writable_kind
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -140,5 +142,6 @@ class FailureFile:
         for failure in failures:
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self.path.open("w", encoding="utf-8", newline="\n")
+                place = require_writable_kind(self.path)
+                self._file = place.open("w", encoding="utf-8", newline="\n")
             self._file.write(json.dumps(asdict(failure)) + "\n")

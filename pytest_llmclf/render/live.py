@@ -37,6 +37,7 @@ class Live:
         per_s: Images a second of late; ``None`` while there is no telling.
         left_s: Seconds that everything still to come takes at that rate; ``None`` likewise.
         waited_s: Seconds for which a server that is away has been waited for; ``None``: none is.
+        silent_s: Seconds since an image was done, where that is long; ``None``: it is not.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Live:
     per_s: float | None
     left_s: float | None
     waited_s: float | None = None
+    silent_s: float | None = None
     at_random: bool = True
     stopped: bool = False
 
@@ -58,6 +60,8 @@ def live_text(live: Live, style: Style) -> str:
     ]
     if live.waited_s is not None:
         parts.append(f"waiting for the server ({_left(live.waited_s)})")
+    elif live.silent_s is not None and live.done:
+        parts.append(f"no image done for {_left(live.silent_s)}")
     if live.correct.total:
         fair = live.at_random and not live.stopped
         interval = f" ({_interval(live.correct)})" if fair else ""
@@ -65,10 +69,11 @@ def live_text(live: Live, style: Style) -> str:
         parts.append(f"{numbers.percent(live.correct)} correct {when}{interval}")
     elif live.waited_s is None:
         parts.append("waiting for the first answer")
-    # Nothing comes while the server is away.
-    if live.per_s is not None and live.waited_s is None:
+    # Nothing comes while the server is away, and no rate holds while nothing comes.
+    comes = live.waited_s is None and live.silent_s is None
+    if live.per_s is not None and comes:
         parts.append(numbers.rate(live.per_s))
-    if live.left_s is not None and live.waited_s is None:
+    if live.left_s is not None and comes:
         parts.append(f"{_left(live.left_s)} left")
     room = style.width - 1
     text = parts[0]

@@ -311,9 +311,10 @@ def _shows(font: FreeTypeFont, text: str) -> bool:
 def _loaded(name: str | None, size: int) -> FreeTypeFont:
     from PIL import ImageFont
 
-    if name is not None:
-        return ImageFont.truetype(name, size)
-    font = ImageFont.load_default(size)
+    try:
+        font = ImageFont.load_default(size) if name is None else ImageFont.truetype(name, size)
+    except ImportError as error:  # a Pillow without FreeType, or a system without room for it
+        raise OSError(f"Pillow cannot draw letters: {error}") from error
     if not isinstance(font, ImageFont.FreeTypeFont):
         raise OSError("this Pillow was built without FreeType, which draws the letters")
     return font

@@ -216,6 +216,23 @@ def test_a_server_that_is_away_is_said(many: Colours) -> None:
     assert re.search(r"=+ 37 passed in .*=+", final)
 
 
+@unix
+def test_workers_that_wait_leave_nothing_false(many: Colours) -> None:
+    """The line has no rate and no time left while no worker brings anything, and says for how long.
+
+    The controller cannot see what they wait for.
+    """
+    quick = "progress.SILENT_S, progress.LOOK_S = 0.4, 0.1\n"
+    (many.root / "conftest.py").write_text(AT_ONCE + quick + AWAY)
+    text, screen = shown(many, "-n2")
+    said = re.findall(r"colours · \d+/36 · no image done for \d+ s[^\x1b\r\n]*", text)
+    assert said
+    assert not any("images/s" in each or "left" in each for each in said)
+    final = "\n".join(screen.lines)
+    assert "no image done" not in final
+    assert re.search(r"=+ 37 passed in .*=+", final)
+
+
 AWAY = """
 import time
 from pytest_llmclf import errors

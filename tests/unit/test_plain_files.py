@@ -21,8 +21,12 @@ from pytest_llmclf.backends.ollama_files import file_digest
 from pytest_llmclf.backends.replay import Recorder
 from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.data.manifest_columns import MOST_COLUMNS
+from pytest_llmclf.datasets.archive import opened
 from pytest_llmclf.errors import LlmclfError
+from pytest_llmclf.looks import note_looks, read_looks
 from pytest_llmclf.plugin.ci import write_summaries
+from pytest_llmclf.predict.tally import Failure, FailureFile
+from pytest_llmclf.report import Look
 from pytest_llmclf.run_folder import read_run
 from tests.unit.scripted import assignment, picture
 
@@ -110,6 +114,33 @@ def test_in_the_place_of_a_manifest(tmp_path: Path, special: Callable[[Path], Pa
         error = in_time(lambda place=place: list(manifest_entries(place, [])))  # type: ignore[misc]
         assert isinstance(error, LlmclfError), error
         assert str(place) in str(error)
+
+
+def test_in_the_place_of_what_is_noted(tmp_path: Path, special: Callable[[Path], Path]) -> None:
+    """How often gates were looked at, failures of a prediction, a table in Markdown."""
+    looks = special(tmp_path / "looks.jsonl")
+    assert in_time(lambda: read_looks(looks)) is None
+    assert read_looks(looks) == ()
+    if looks.is_symlink():  # a device takes what is written
+        return
+    look = Look(gate="accuracy >= 0", question="question", data="data", images=1, word="PASS")
+    assert isinstance(in_time(lambda: note_looks(looks, [look])), OSError)
+    row = Failure(id="a.png", place="m.csv:1", kind="row", message="x")
+    place = special(tmp_path / "failures.jsonl")
+
+    def note() -> None:
+        with FailureFile(place) as failures:
+            failures.write([row])
+
+    error = in_time(note)  # what was there of an earlier run is removed
+    assert error is None or isinstance(error, OSError)
+
+
+def test_in_the_place_of_an_archive(tmp_path: Path, special: Callable[[Path], Path]) -> None:
+    """It is said what it is."""
+    place = special(tmp_path / "a.zip")
+    error = in_time(lambda: opened(place).__enter__())
+    assert error is None if place.is_dir() else isinstance(error, LlmclfError), error
 
 
 def test_in_the_place_of_an_image_later(tmp_path: Path, special: Callable[[Path], Path]) -> None:

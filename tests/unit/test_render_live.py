@@ -54,6 +54,17 @@ def test_while_the_server_is_away() -> None:
     assert live_text(at_once, Style()) == "mnist · 0/500 · waiting for the server (2 min 05 s)"
 
 
+def test_while_nothing_is_done() -> None:
+    """A rate of the past and the time left by it would be false."""
+    silent = replace(LIVE, silent_s=12.3)
+    assert live_text(silent, Style(width=100)) == (
+        "mnist · 378/500 · no image done for 12 s · 98.1% correct so far (96%–99%)"
+    )
+    assert "waiting for the server" in live_text(replace(silent, waited_s=12.3), Style())
+    nothing = replace(silent, done=0, correct=Ratio(hits=0, total=0))
+    assert live_text(nothing, Style()) == "mnist · 0/500 · waiting for the first answer"
+
+
 @pytest.mark.parametrize("unicode", [True, False])
 @given(
     name=st.text(max_size=60),

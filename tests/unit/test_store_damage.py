@@ -133,6 +133,74 @@ def test_fields_of_a_later_version_are_left_out(tmp_path: Path) -> None:
         assert store.notice is None
 
 
+COLUMNS = [
+    ("answers", "digest"), ("answers", "answer"), ("choices", "run"), ("pictures", "sent"),
+    ("models", "way"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS, ids=str)
+def test_another_table_of_that_name_is_set_aside(tmp_path: Path, table: str, column: str) -> None:
+    """It would fail at every question of every run; with the answers in it nothing is lost."""
+    path = tmp_path / "answers.sqlite"
+    with AnswerStore(path) as store:
+        store.put("one", IDENTITY, Answer(text="cat"))
+    for change in (
+        f"ALTER TABLE {table} RENAME COLUMN {column} TO other",
+        f"ALTER TABLE {table} RENAME TO x; CREATE VIEW {table} AS SELECT * FROM x",  # noqa: S608
+    ):
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(change)
+        with AnswerStore(path) as store:
+            assert "kept as answers.sqlite.set-aside-" in (store.notice or "")
+            store.put("two", IDENTITY, Answer(text="cat"))
+            assert store.get("two") is not None
+        with AnswerStore(path) as store:
+            assert store.notice is None
+
+
+def test_a_damaged_schema_is_set_aside(tmp_path: Path) -> None:
+    """Also where SQLite's own message about it is no text, which Python then cannot read."""
+    path = tmp_path / "answers.sqlite"
+    with AnswerStore(path) as store:
+        store.put("one", IDENTITY, Answer(text="cat"))
+    sound = path.read_bytes()
+    where = [at for at in range(len(sound)) if sound.startswith(b"CREATE TABLE", at)]
+    assert where
+    aside = 0
+    for start in where:
+        for at in range(start, start + 40, 3):
+            path.write_bytes(sound[:at] + b"\xf2\x81" + sound[at + 2 :])
+            with AnswerStore(path) as store:
+                aside += "set-aside" in (store.notice or "")
+                store.put("two", IDENTITY, Answer(text="cat"))
+                assert store.get("two") is not None
+    assert aside
+
+
+@pytest.mark.parametrize("column", ["way", "identity", "seen"])
+@pytest.mark.parametrize("value", ["'[]'", "'{'", NO_TEXT, "x'00ff'", "17", "NULL"])
+def test_what_cannot_be_mended_keeps_nothing_as_it_is(
+    tmp_path: Path, column: str, value: str
+) -> None:
+    """One row that is damaged must not leave the passwords in the others, run after run."""
+    path = tmp_path / "answers.sqlite"
+    with AnswerStore(path) as store:
+        store.remember("one", IDENTITY)
+    if column != "way" or value != "NULL":  # the key of a row cannot be
+        spoil(path, "models", column, value)
+    old = json.dumps(["ollama:llava", "digest", "user:hunter2hunter2@host"])
+    with closing(sqlite3.connect(path)) as connection:
+        row = (old, json.dumps(IDENTITY.to_json()), 1.0)
+        connection.execute("INSERT INTO models VALUES (?, ?, ?)", row)
+        connection.execute("PRAGMA application_id = 0")
+        connection.commit()
+    with AnswerStore(path) as store:
+        assert store.notice is None
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"hunter2" not in kept
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="named pipes of POSIX")
 @pytest.mark.parametrize(
     "name",

@@ -35,8 +35,8 @@ class ChatServer(Served):
     """Says the same of every picture, unless a test changes it.
 
     Attributes:
-        answers: (status, body) by path; a body that is text is sent as it is. A function makes
-            both of the request's body.
+        answers: (status, body) by path; a body that is text or bytes is sent as it is. A
+            function makes both of the request's body.
         headers: Sent with every answer.
         arrived: Requests in order.
     """
@@ -61,7 +61,8 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
             server.arrived.append(Arrived(self.path, dict(self.headers), body))
             made = server.answers.get(self.path, (404, {"error": "no such path"}))
             status, answer = made(body) if callable(made) else made
-            sent = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+            text = answer if isinstance(answer, str | bytes) else json.dumps(answer)
+            sent = text.encode() if isinstance(text, str) else text
             self.send_response(status)
             for name, value in server.headers.items():
                 self.send_header(name, value)

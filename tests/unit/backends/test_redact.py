@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
-from typing import Any
+import re
+from itertools import product
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -14,11 +17,14 @@ from hypothesis import strategies as st
 from pytest_llmclf import errors
 from pytest_llmclf.answer import Answer, TokenLogprob
 from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.backends.redact import HIDDEN, Redactor
+from pytest_llmclf.backends.redact import HIDDEN, LONGEST, Redactor
 from pytest_llmclf.backends.wire import Wire
 from tests.unit.backends.chat_server import ChatServer, completion
 from tests.unit.backends.ollama_models import question
 from tests.unit.backends.raw_replies import RawReplies, http
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 KEY = 'sk-Qx7/s+cret&k"y=9Z'
 
@@ -38,25 +44,62 @@ WRITTEN = {
     "HTML, hexadecimal": every("&#x{:X};"), "hexadecimal": every("\\x{:02x}"),
     "URL twice": quote(quote(KEY, safe=""), safe=""), "quoted": every("={:02X}"),
     "UTF-16": "\0".join(KEY), "mail": html.escape(quote(KEY)),
+    "HTML without ends": every("&#{}"), "HTML, named": KEY.replace("+", "&plus;"),
+    "JavaScript": every("\\u{{{:x}}}"), "Python": every("\\U{:08x}"), "octal": every("\\{:03o}"),
+    "old URL": every("%u{:04X}"), "quoted, small": every("={:02x}"), "shell": re.escape(KEY),
+    "bytes": KEY.encode().hex(), "BYTES": KEY.encode().hex().upper(),
+    "capitals": KEY.upper(), "small": KEY.lower(), "colours": "\x1b[0m".join(KEY),
+    "joiners": "\u200b".join(KEY), "soft hyphens": "\u00ad".join(KEY),
+    "two lines": f"{KEY[:9]}\n{KEY[9:]}", "two lines, written": f"{KEY[:9]}\\r\\n{KEY[9:]}",
+    "soft line end": f"{KEY[:9]}=\r\n{KEY[9:]}", "HTML in HTML": KEY.replace("+", "&amp;#43;"),
 }  # fmt: skip
+
+STATUSES = (200, 400, 401, 500)
+CODINGS = ("utf-8", "utf-16", "utf-32-be")
+
+
+@pytest.fixture(scope="module")
+def chat() -> Iterator[ChatServer]:
+    """One server for all of them: to start it takes longer than to ask it."""
+    with ChatServer() as server:
+        yield server
 
 
 @pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
-@pytest.mark.parametrize("status", [200, 400, 401, 500])
-@pytest.mark.parametrize("coding", ["utf-8", "utf-16", "utf-32-be"])
-def test_in_an_error(written: str, status: int, coding: str) -> None:
-    """As JSON and as a page, in whatever coding a JSON reader takes."""
+def test_in_an_error(chat: ChatServer, written: str) -> None:
+    """As JSON and as a page, of any status, in whatever coding a JSON reader takes."""
+    backend = OpenAIBackend(model="llava", address=chat.address, timeout_s=20, api_key=KEY)
     bodies = [f'{{"error": {json.dumps(written)}}}', f"<html>key {written} is wrong"]
-    for body in bodies:
-        head = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n"
-        data = body.encode(coding)
-        with RawReplies(head % (status, len(data)) + data, ends=True) as server:
-            backend = OpenAIBackend(model="m", address=server.address, timeout_s=2, api_key=KEY)
-            with pytest.raises(errors.BackendError) as caught:
-                backend.ask(question(b"p"))
-            backend.close()
-        assert Redactor([KEY]).text(str(caught.value)) == str(caught.value)
-        assert KEY not in html.unescape(str(caught.value))
+    for body, status, coding in product(bodies, STATUSES, CODINGS):
+        chat.answers["/v1/chat/completions"] = (status, body.encode(coding))
+        with pytest.raises(errors.BackendError) as caught:
+            backend.ask(question(b"p"))
+        said = str(caught.value)
+        assert HIDDEN in said, said
+        assert Redactor([KEY]).text(said) == said
+        assert KEY not in html.unescape(said)
+    backend.close()
+
+
+def test_what_surrounds_a_key_in_base64() -> None:
+    """A header or an object that holds it, encoded as a whole."""
+    for before in ("", "a", "ab", "Bearer "):
+        whole = base64.b64encode(f"{before}{KEY} and more".encode()).decode()
+        assert HIDDEN in Redactor([KEY]).text(f"got {whole}")
+
+
+def test_a_text_without_end_is_read_in_bounded_steps() -> None:
+    """Beginning and end of it; what stands between is left out, so that no key stands there."""
+    long = f"{KEY}{'x' * (LONGEST // 2)}{KEY}{'y' * (LONGEST // 2)}{KEY}"
+    found = Redactor([KEY]).text(long)
+    assert len(found) < LONGEST + 100
+    assert KEY not in found
+
+
+def test_what_is_no_key_stays() -> None:
+    """Escapes and signs that nobody sees are not touched where they hide nothing."""
+    for text in ("a\\u0041b", "caf\u00e9 &amp; more", "x\u200by", "line\nline", "\\d+ =3D"):
+        assert Redactor([KEY]).text(text) == text
 
 
 RAW = {

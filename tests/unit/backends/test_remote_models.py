@@ -10,10 +10,12 @@ import pytest
 from pytest_llmclf.backends.connect import MICRO as EMBEDDED
 from pytest_llmclf.backends.connect import Connections, ConnectSettings, resolve_auto
 from pytest_llmclf.backends.ollama_listing import list_models
+from pytest_llmclf.backends.openai import OpenAIBackend
 from pytest_llmclf.backends.spec import parse_spec
 from pytest_llmclf.commands import checks, describe
 from pytest_llmclf.errors import RemoteRefused
 from tests.ollama_replay import OllamaReplay, exchange
+from tests.unit.backends.chat_server import ChatServer
 from tests.unit.backends.ollama_models import MICRO, question
 from tests.unit.commands.command import call
 
@@ -53,6 +55,29 @@ def test_no_image_goes_there(
         connections.connect(parse_spec("ollama:micro-llava"), MICRO)
     connections.close()
     assert server.sent("/api/create") == server.sent("/api/chat") == []
+
+
+@pytest.mark.parametrize("host", [*HOSTS, *ODD_HOSTS])
+def test_nor_by_the_other_protocol(host: str) -> None:
+    """An Ollama speaks OpenAI's, too, which says nothing of another machine: its own is asked."""
+    with ChatServer() as server:
+        server.answers["/api/show"] = (200, {"remote_host": host, "remote_model": "llava"})
+        connections = Connections(ConnectSettings())
+        spec = parse_spec(f"openai:llava@{server.address.url}")
+        with pytest.raises(RemoteRefused, match="is run by"):
+            connections.connect(spec, MICRO).identify()
+        connections.close()
+        assert "/v1/chat/completions" not in [each.path for each in server.arrived]
+
+
+def test_whoever_is_no_ollama_is_asked() -> None:
+    """Servers that do not know the question, or answer it with something else."""
+    for told in ((404, {"error": "no"}), (200, ["x"]), (200, "page"), (200, {"error": "what"})):
+        with ChatServer() as server:
+            server.answers["/api/show"] = told
+            backend = OpenAIBackend(model="llava", address=server.address)
+            assert backend.identify().name == "llava"
+            backend.close()
 
 
 def test_the_message_has_the_option_that_allows_it(cloud: OllamaReplay) -> None:
