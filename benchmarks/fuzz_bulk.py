@@ -55,6 +55,17 @@ _FOREIGN = (
     b"FROM ", b"PARAMETER ", b'"""', b">=", b"path,label", b"sha256", b"model", b"error",
 )  # fmt: skip
 _ADDRESS = parse_address("127.0.0.1:11434")
+_GATES = tuple(
+    f"{metric}{pad}{where}{pad}{sign}{pad}{bound}".encode()
+    for metric in (
+        "accuracy", "macro_f1", "recall[cat]", "recall[*]", 'precision["a long, odd class"]',
+        "accuracy@coverage0.8", "unparsed_rate",
+    )
+    for where in ("", "{size=big}", '{size=big, "light, odd"="x=y"}')
+    for sign in (">=", "<=")
+    for bound in ("0.8", "0.5, recall[dog] >= 0.6", "0.75 with 95% confidence")
+    for pad in ("", " ", "\t" * 12)
+)  # fmt: skip
 _LABELS = LabelSet.of(("cat", "dog", "caterpillar", "1", "10"))
 _IDENTITY = ModelIdentity(backend="ollama", name="llava", digest="abc", server="ollama 1")
 _ANSWER = Answer(text="It is a cat.", prompt_tokens=5, wall_s=0.1)
@@ -192,8 +203,7 @@ def targets(folder: Path) -> tuple[Target, ...]:
         Target(name="modelfiles", share=4, read=lambda data: parse(_text(data), "m"), corpus=(
             b'FROM llava\nSYSTEM """Be brief."""\nPARAMETER temperature 0\n',
             b"FROM a\nMESSAGE user hi\nMESSAGE assistant 7\nPARAMETER stop x\n")),
-        Target(name="gates", share=3, read=lambda data: gates.parse(_text(data)), corpus=(
-            b"accuracy >= 0.8 with 95% confidence", b"recall[cat] >= 60% where size=big")),
+        Target(name="gates", share=3, read=lambda data: gates.parse(_text(data)), corpus=_GATES),
         Target(name="addresses", share=2, corpus=(b"http://[::1]:11434,gpu1", b"0.0.0.0"),
                read=lambda data: parse_addresses(_text(data))),
         Target(name="models", share=2, corpus=(b"openai:m@http://127.0.0.1:1/v1", b"ollama:a:7b"),

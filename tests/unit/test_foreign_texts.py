@@ -21,13 +21,18 @@ MODULES = (
     "backends.redact", "backends.llama_binary", "backends.llama_server", "backends.http_errors",
     "backends.ollama_errors", "backends.ollama_derive", "backends.spec", "render.markdown",
     "render.predictions", "dataset_check", "picture_header", "commands.project",
-    "render.diagnosis", "dataset_sources", "spellings", "store",
+    "render.diagnosis", "dataset_sources", "spellings", "store", "store_mend",
     "data.folders", "data.file_names", "data.entry", "data.exports",
+    "thinking", "backends.openai_errors", "backends.refused_fields", "backends.way",
 )  # fmt: skip
 """Those whose patterns are put to what servers, models, recordings, manifests or archives say."""
-BOUNDED = ("readers.strict", "readers.markup", "readers.thinking")
+BOUNDED = ("readers.strict", "readers.markup")
 """Those whose own patterns repeat nothing without a bound."""
-SMALL = 50
+SHORT = {"data.file_names._NUMBERED"}
+"""Put to names of files, which end after 255 signs."""
+SMALL = 400
+"""Signs of the shorter text; what is quadratic takes thousands of steps more for twice as many."""
+SLACK = 1500
 
 
 def patterns() -> dict[str, re.Pattern[str]]:
@@ -51,25 +56,26 @@ def steps(pattern: re.Pattern[str], text: str) -> int:
         return sys.maxsize
 
 
-@pytest.mark.parametrize("name", patterns())
+def grows_faster(pattern: re.Pattern[str], piece: str) -> bool:
+    """Whether twice as many pieces take clearly more than twice the steps."""
+    times = max(4, SMALL // len(piece))
+    few = steps(pattern, piece * times)
+    return steps(pattern, piece * 2 * times) > 2.6 * few + SLACK
+
+
+@pytest.mark.parametrize("name", sorted(patterns().keys() - SHORT))
 def test_twice_the_text_takes_twice_the_steps(name: str) -> None:
     """For texts that a pattern keeps beginning to match on; quadratic ones take four times."""
     pattern = patterns()[name]
     for piece in pieces(pattern)[:12]:
-        few = steps(pattern, piece * SMALL)
-        many = steps(pattern, piece * 2 * SMALL)
-        assert many < 2.6 * few + 1500, (piece, few, many)
+        assert not grows_faster(pattern, piece), piece
 
 
 @pytest.mark.parametrize("quadratic", [r"model .* (not found|gone)", r"//.*@", r"-+\.x"])
 def test_the_measure_sees_what_it_should(quadratic: str) -> None:
     """Patterns that are known to be slow are told from those that are not."""
     pattern = re.compile(quadratic)
-    grows = [
-        steps(pattern, piece * 2 * SMALL) > 2.6 * steps(pattern, piece * SMALL) + 1500
-        for piece in (*pieces(pattern), "a ", "a" * 3)
-    ]
-    assert any(grows)
+    assert any(grows_faster(pattern, piece) for piece in (*pieces(pattern), "a ", "a" * 3))
 
 
 @settings(max_examples=8, deadline=None)
@@ -109,7 +115,8 @@ def test_nearest_is_bounded() -> None:
 def test_no_pattern_is_left_out() -> None:
     """A module with a pattern is in the list, or reads only what the user wrote or we did."""
     own = {
-        "gate.text", "gate.expression", "comparison", "datasets.archive", "datasets.choosing",
+        "gate.text", "gate.expression", "comparison", "comparison.margin", "datasets.archive",
+        "datasets.choosing",
         "diagnosis.instructions", "commands.new", "commands.import_",
     }  # fmt: skip
     root = Path(pytest_llmclf.__file__).parent
