@@ -33,6 +33,8 @@ _LEAST_CONTEXT = 4096
 _CONTEXT_STEP = 1024
 _BYTES_A_TOKEN = 2
 """Of a list of labels: 860 names of everyday things are 5,265 tokens of two to three bytes each."""
+_LISTED: Final = 20
+"""Most labels that are named when a dataset is told."""
 
 _MODELFILE = """\
 # {name}, for evals/test_{identifier}.py.
@@ -293,7 +295,8 @@ def _lines(
 ) -> Iterator[Line]:
     for path in new:
         yield style.line(("written  ", "green"), style.safe(path.relative_to(root).as_posix()))
-    labels = ", ".join(dataset.labels)
+    left = len(dataset.labels) - _LISTED
+    labels = ", ".join(dataset.labels[:_LISTED]) + (f" and {left:,} more" if left > 0 else "")
     found = f"{len(dataset.cases)} pictures, {len(dataset.labels)} classes: {labels}"
     for text in style.wrapped(found):
         yield style.line(text)

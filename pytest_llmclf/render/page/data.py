@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.calibration import TARGET, coverage_curve
@@ -31,6 +32,7 @@ from pytest_llmclf.render.page.cases import (
 )
 from pytest_llmclf.render.page.thumbnails import Thumbnail
 from pytest_llmclf.render.terminal import clusters_text, mix_text
+from pytest_llmclf.render.worst_classes import left_out, worst_first
 from pytest_llmclf.report import accuracy_by_tag
 from pytest_llmclf.wording import WHEN_STOPPED, asked_of
 
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.calibration import Calibration
     from pytest_llmclf.comparison import Comparison
-    from pytest_llmclf.metrics import Ratio
+    from pytest_llmclf.metrics import Confusion, Ratio
     from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.render.page import Page, Pair, Section
     from pytest_llmclf.report import Report
@@ -48,6 +50,10 @@ if TYPE_CHECKING:
 _LONGEST_TOLD: Final = 200_000
 _MOST_UNREAD: Final = 10
 """Most characters of what a model was told: a thousand labels with a description each."""
+_MATRIX: Final = 100
+"""Most classes whose matrix is shown whole."""
+_MATRIX_CUT: Final = 40
+"""Classes of a larger one that are shown, the clusters with most mistakes first."""
 _POINTS: Final = 400
 """Most points of a curve."""
 _VALUES: Final = 200
@@ -120,11 +126,7 @@ def _section(
             for one in unread_answers(report.outcomes)[:_MOST_UNREAD]
         ],
         "numbers": _numbers(report),
-        "confusion": {
-            "counts": [list(row) for row in report.confusion.counts],
-            "unparsed": list(report.confusion.unparsed),
-            "error": list(report.confusion.error),
-        },
+        "confusion": _confusion(report.confusion),
         "classes": [
             {
                 "precision": _ratio(score.precision, report, named[score.label]),
@@ -151,6 +153,19 @@ def _silence(report: Report) -> str:
     if report.ledger.not_needed:
         return "Nothing was tested: the run stopped early, because of its answers."
     return "Nothing stands out beyond chance: that does not show that nothing is wrong."
+
+
+def _confusion(confusion: Confusion) -> dict[str, Any]:
+    """The counts that are not 0, a row column, images, column, images ...; and who is shown."""
+    size = len(confusion.labels)
+    shown = range(size) if size <= _MATRIX else worst_first(confusion)[:_MATRIX_CUT]
+    return {
+        "cells": [list(chain.from_iterable(row.items())) for row in confusion.cells],
+        "unparsed": list(confusion.unparsed),
+        "error": list(confusion.error),
+        "shown": list(shown),
+        "left_out": left_out(confusion, shown) if len(shown) < size else "",
+    }
 
 
 def _told(report: Report) -> str:

@@ -1,6 +1,8 @@
 // Precision and recall of each class and accuracy of each slice, with their intervals.
 
 let classOrder = { by: "", up: true };
+const MOST_CLASSES = 100; // in the table, until all are asked for
+let everyClass = false;
 
 function showClasses() {
   const section = current();
@@ -16,6 +18,7 @@ function showClasses() {
       ` precision: how many of its answers are right. ${section.bars}`,
     ),
     el("div", { class: "scroll" }, classTable(section)),
+    classesLeftOut(section),
     sliceTables(section),
   );
 }
@@ -29,7 +32,8 @@ const SCORES = {
 
 function classTable(section) {
   const order = section.labels.map((_, place) => place);
-  const value = SCORES[classOrder.by];
+  const cut = order.length > MOST_CLASSES && !everyClass;
+  const value = SCORES[classOrder.by || (cut ? "F1" : "")];
   if (value) {
     const of = (place) => value(section.classes[place]);
     const sign = classOrder.up ? 1 : -1;
@@ -52,7 +56,31 @@ function classTable(section) {
         el("th", { scope: "col", class: "strip-head" }, el("span", { class: "hidden-text" }, "Chart"), scale()),
       ),
     ),
-    el("tbody", {}, order.map((place) => classRow(section, place))),
+    el("tbody", {}, (cut ? order.slice(0, MOST_CLASSES) : order).map((place) => classRow(section, place))),
+  );
+}
+
+function classesLeftOut(section) {
+  const left = section.labels.length - MOST_CLASSES;
+  if (left <= 0 || everyClass) return null;
+  const order = classOrder.by ? "in this order" : "with the lowest F1";
+  return el(
+    "p",
+    { class: "note" },
+    `The first ${MOST_CLASSES} ${order}; ${left.toLocaleString("en")} more are not listed. `,
+    el(
+      "button",
+      {
+        type: "button",
+        class: "plain-link",
+        onclick: () => {
+          everyClass = true;
+          showClasses();
+          byId("classes-head").focus();
+        },
+      },
+      "List all classes",
+    ),
   );
 }
 

@@ -7,6 +7,7 @@ function filterForm(section) {
     ["unparsed", "(unparsed)"],
     ["error", "(error)"],
   ];
+  if (section.confusion.left_out) without.push(["others", "(not in the matrix)"]);
   const search = el("input", {
     type: "search",
     id: "search",

@@ -43,15 +43,38 @@ function heat(kind, part) {
   return found;
 }
 
-function matrixRows(section) {
-  const { counts, unparsed, error } = section.confusion;
-  return counts.map((row, place) => [...row, unparsed[place], error[place]]);
+// What stands above the columns, as the filter knows it: classes, then words.
+function matrixColumns(section) {
+  const { shown, left_out } = section.confusion;
+  return [...shown, ...(left_out ? ["others"] : []), "unparsed", "error"];
 }
 
-// What stands above a column, as the filter knows it.
+function matrixRows(section) {
+  const { shown, unparsed, error } = section.confusion;
+  section.rows ??= shown.map((place) => {
+    const row = section.filled[place];
+    const cells = shown.map((column) => row.get(column) ?? 0);
+    const sum = (counts) => counts.reduce((all, count) => all + count, 0);
+    const others = section.confusion.left_out ? [sum([...row.values()]) - sum(cells)] : [];
+    return [...cells, ...others, unparsed[place], error[place]];
+  });
+  return section.rows;
+}
+
+// Of all classes, those without a row of their own included.
+function columnTotal(section, column) {
+  const key = columnKey(section, column);
+  const all = (counts) => counts.reduce((sum, count) => sum + count, 0);
+  if (key === "unparsed" || key === "error") return all(section.confusion[key]);
+  const shown = new Set(section.confusion.shown);
+  const named = (place) => (key === "others" ? !shown.has(place) : place === key);
+  return all(
+    section.filled.map((row) => all([...row].map(([place, count]) => (named(place) ? count : 0)))),
+  );
+}
+
 function columnKey(section, column) {
-  const size = section.labels.length;
-  return column < size ? column : ["unparsed", "error"][column - size];
+  return matrixColumns(section)[column];
 }
 
 function columnName(section, column) {
@@ -62,7 +85,8 @@ function columnName(section, column) {
 function showMatrix() {
   const section = current();
   const rows = matrixRows(section);
-  const sized = section.labels.length > 40 ? "tiny" : section.labels.length > 14 ? "small" : "";
+  const size = section.confusion.shown.length;
+  const sized = size > 40 ? "tiny" : size > 14 ? "small" : "";
   const note = el("p", { class: "note", id: "matrix-note" }, MATRIX_HELP);
   const table = el(
     "table",
@@ -89,6 +113,7 @@ function showMatrix() {
     ),
     el("div", { class: "scroll", role: "region", "aria-label": "Confusion matrix" }, table),
     note,
+    section.confusion.left_out ? el("p", { class: "note" }, section.confusion.left_out) : null,
     confusedList(section),
   );
   markMatrix();
@@ -124,8 +149,8 @@ function cellsSwitch() {
 
 function matrixHead(section) {
   const heads = [];
-  for (let column = 0; column < section.labels.length + 2; column += 1) {
-    const extra = column >= section.labels.length ? "extra" : null;
+  for (let column = 0; column < matrixColumns(section).length; column += 1) {
+    const extra = column >= section.confusion.shown.length ? "extra" : null;
     heads.push(
       el(
         "th",
@@ -144,7 +169,8 @@ function matrixRow(section, row, place) {
     const attributes = { role: "gridcell", tabindex: -1, "data-row": place, "data-column": column };
     if (!count) return el("td", { ...attributes, class: "none" }, el("span", {}, "0"));
     const key = columnKey(section, column);
-    const kind = typeof key === "string" ? key : key === place ? "right" : "wrong";
+    const itself = key === section.confusion.shown[place];
+    const kind = key === "unparsed" || key === "error" ? key : itself ? "right" : "wrong";
     const text = state.cells === "percent" ? String(Math.round((100 * count) / total)) : String(count);
     return el("td", { ...attributes, class: "heat", vars: heat(kind, count / total) }, text);
   });
@@ -154,11 +180,13 @@ function matrixRow(section, row, place) {
     el(
       "th",
       { scope: "row", tabindex: -1, "data-row": place },
-      foreign(labelOf(section, place)),
+      foreign(labelOf(section, section.confusion.shown[place])),
     ),
     cells,
   );
 }
+
+const rowName = (section, row) => foreign(labelOf(section, section.confusion.shown[row]));
 
 function matrixTold(cell) {
   const note = byId("matrix-note");
@@ -171,13 +199,13 @@ function matrixTold(cell) {
     const count = rows[row][column];
     const part = total ? ` (${percent(count / total)})` : "";
     const answered = foreign(columnName(section, Number(column)));
-    refill(note, foreign(labelOf(section, row)), " answered as ", answered);
+    refill(note, rowName(section, row), " answered as ", answered);
     note.append(`: ${count} of ${plural(total, "image")}${part}`);
   } else if (row !== undefined) {
     const total = rows[row].reduce((sum, count) => sum + count, 0);
-    refill(note, plural(total, "image shows", "images show"), " ", foreign(labelOf(section, row)));
+    refill(note, plural(total, "image shows", "images show"), " ", rowName(section, row));
   } else if (column !== undefined) {
-    const total = rows.reduce((sum, each) => sum + each[column], 0);
+    const total = columnTotal(section, Number(column));
     const answered = foreign(columnName(section, Number(column)));
     refill(note, plural(total, "image was", "images were"), " answered as ", answered);
   }
@@ -186,7 +214,7 @@ function matrixTold(cell) {
 function matrixChosen(cell) {
   if (!cell || cell.classList.contains("corner")) return;
   const { row, column } = cell.dataset;
-  const expected = row === undefined ? -1 : Number(row);
+  const expected = row === undefined ? -1 : current().confusion.shown[row];
   const predicted = column === undefined ? "" : columnKey(current(), Number(column));
   focusPlace = placeOf(cell);
   choose({ expected, predicted, kinds: new Set(), flip: "", finding: -1 }, { jump: true });
@@ -216,17 +244,18 @@ function matrixKey(event) {
     matrixChosen(cell);
     return;
   }
-  const size = current().labels.length;
+  const rows = current().confusion.shown.length;
+  const columns = matrixColumns(current()).length;
   let [row, column] = placeOf(cell);
   const steps = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] };
   const step = steps[event.key];
   if (step) [row, column] = [row + step[0], column + step[1]];
   else if (event.key === "Home") column = -1;
-  else if (event.key === "End") column = size + 1;
+  else if (event.key === "End") column = columns - 1;
   else return;
   event.preventDefault();
-  row = Math.max(-1, Math.min(size - 1, row));
-  column = Math.max(-1, Math.min(size + 1, column));
+  row = Math.max(-1, Math.min(rows - 1, row));
+  column = Math.max(-1, Math.min(columns - 1, column));
   const next = cellAt(row, column);
   if (!next) return;
   focusPlace = [row, column];
@@ -242,17 +271,18 @@ function markMatrix() {
   const start = cellAt(...focusPlace) ?? table.querySelector("td[data-row]");
   if (start) start.tabIndex = 0;
   for (const cell of table.querySelectorAll("[aria-selected]")) cell.removeAttribute("aria-selected");
-  const columns = current().labels.map((_, place) => place).concat("unparsed", "error");
-  const column = state.predicted === "" ? -1 : columns.indexOf(state.predicted);
-  if (state.expected < 0 && column < 0) return;
-  cellAt(state.expected, column)?.setAttribute("aria-selected", "true");
+  const column = state.predicted === "" ? -1 : matrixColumns(current()).indexOf(state.predicted);
+  const row = current().confusion.shown.indexOf(state.expected);
+  const hidden = (state.expected >= 0 && row < 0) || (state.predicted !== "" && column < 0);
+  if (hidden || (row < 0 && column < 0)) return;
+  cellAt(row, column)?.setAttribute("aria-selected", "true");
 }
 
 function confusedList(section) {
   const found = [];
-  section.confusion.counts.forEach((row, expected) =>
+  section.filled.forEach((row, expected) =>
     row.forEach((count, predicted) => {
-      if (count && expected !== predicted) found.push({ count, expected, predicted });
+      if (expected !== predicted) found.push({ count, expected, predicted });
     }),
   );
   if (!found.length) return null;

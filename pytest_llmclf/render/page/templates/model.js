@@ -47,6 +47,12 @@ const labelOf = (section, place) => section.labels[place];
 const textOf = (place) => (place < 0 ? "" : data.texts[place]);
 
 for (const section of data.sections) {
+  // By class shown: images by class answered, without zeros.
+  section.filled = section.confusion.cells.map((flat) => {
+    const row = new Map();
+    for (let place = 0; place < flat.length; place += 2) row.set(flat[place], flat[place + 1]);
+    return row;
+  });
   section.places = new Map(section.cases.id.map((id, place) => [id, place]));
   section.again = new Map();
   for (const [place, ...asking] of section.repeats) {
@@ -108,6 +114,9 @@ function tests(section) {
   if (state.expected >= 0) found.push((place) => cases.expected[place] === state.expected);
   if (state.predicted === "unparsed" || state.predicted === "error") {
     found.push((place) => cases.kind[place] === state.predicted);
+  } else if (state.predicted === "others") {
+    const shown = new Set(section.confusion.shown);
+    found.push((place) => cases.predicted[place] >= 0 && !shown.has(cases.predicted[place]));
   } else if (state.predicted !== "") {
     found.push((place) => cases.predicted[place] === Number(state.predicted));
   }
@@ -222,7 +231,7 @@ function restored(hash) {
   found.cells = known("cells", ["percent"]) || "counts";
   found.kinds = new Set((given.get("outcome") ?? "").split(",").filter((one) => one in KINDS));
   found.expected = number("expected", section.labels.length);
-  found.predicted = known("predicted", ["unparsed", "error"]);
+  found.predicted = known("predicted", ["unparsed", "error", "others"]);
   const named = number("predicted", section.labels.length);
   if (given.get("predicted") && named >= 0) found.predicted = named;
   found.search = unpacked(given.get("search") ?? "");
