@@ -33,7 +33,7 @@ _LEAST_CONTEXT = 4096
 _CONTEXT_STEP = 1024
 _BYTES_A_TOKEN = 2
 """Of a list of labels: 860 names of everyday things are 5,265 tokens of two to three bytes each."""
-_LISTED: Final = 20
+_LISTED = 20
 """Most labels that are named when a dataset is told."""
 
 _MODELFILE = """\
