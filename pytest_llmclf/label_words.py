@@ -51,6 +51,9 @@ BEFORE_LABEL: Final = CARRIERS | _listed(
     "main central only single primary subject figure creature thing item character symbol type "
     "kind species breed depiction view shot close-up closeup portrait scene one two three several "
     "some what was there's lone option choice result output prediction response following "
+    "corresponds corresponding to represented capital uppercase lowercase upper lower case "
+    "group herd flock pack pair bunch field unmistakably surely must only have here you've we've "
+    "black-and-white "
     # what it looks like, where that never makes another thing of it ("hot dog", "red panda")
     "cute small little tiny large young adult baby fluffy furry beautiful lovely adorable "
     "handsome colorful colourful stylized stylised cartoon handwritten hand-drawn clear simple "
@@ -59,6 +62,30 @@ BEFORE_LABEL: Final = CARRIERS | _listed(
     "digital vector emoji icon silhouette sketch outline minimalist happy smiling"
 )
 """Words that may stand before the one label of a sentence, as "I think this is a small ..."."""
+
+SUBJECTS: Final = _listed(
+    "flower flowers food item clothing garment vehicle plant fruit vegetable sign scene land use "
+    "cover terrain landscape texture material product part defect condition finding diagnosis "
+    "x-ray xray scan building place instrument tool shape colour color gesture emotion expression "
+    "person disease insect bird fish tree leaf ship aircraft logo brand flag style sport activity "
+    "dish dessert drink container furniture device satellite aerial medical chest traffic road "
+    "hand language best match most fitting suitable appropriate likely which one that applies "
+    "described these those animals objects pieces digits letters numbers pictures images labels"
+)
+"""Further words that may stand before the verb of a sentence, in what it speaks of: "The item of
+clothing is a ...". Not behind the verb, where they would be a part of the name."""
+
+VERBS: Final = _listed(
+    "is are was be it's that's this's there's here's shows show depicts displays contains features "
+    "represents indicates as corresponds"
+)
+"""Words that part what a sentence speaks of from what it says of it."""
+
+RETRACTS: Final = _listed("it it's its this that that's i i'm i've you we he she they answer label")
+"""First words of a sentence whose denial is of the label before it ("It is not ...")."""
+
+HOLDS: Final = _listed("has have had with show shows showing are is")
+"""Words before "no" and the like that say what an image lacks ("with no visible mane")."""
 
 BEHIND_LABEL: Final = _listed(
     "in on at with sitting standing lying laying looking facing walking running sleeping resting "

@@ -18,6 +18,11 @@ _CAMEL: Final = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][^\W\d_
 # "7-5" and "1_000" are values, not two words.
 _JOINED: Final = re.compile(r"(?<=[^\W_])[_-]+(?=[^\W\d_])|(?<=[^\W\d_])[_-]+(?=[^\W_])")
 _SHORTEST_PLURAL: Final = 3
+_SHORTEST_JOINED: Final = 5
+_NUMBERS: Final = {
+    "0": "zero", "1": "one", "2": "two", "3": "three", "4": "four", "5": "five", "6": "six",
+    "7": "seven", "8": "eight", "9": "nine", "10": "ten", "11": "eleven", "12": "twelve",
+}  # fmt: skip
 _SIBILANT: Final = ("s", "x", "z", "ch", "sh")
 _NO_PLURAL: Final = ("ss", "us", "is", "ews", "ics")
 
@@ -71,8 +76,12 @@ def index_spellings(exact: Mapping[Words, str], given: Iterable[tuple[str, str]]
     for spelling, name in given:
         for source in {separated(spelling), words(normalise(spelling))}:
             loose.setdefault(source, set()).add(name)
+            if len(source) > 1 and len(joined := "".join(source)) >= _SHORTEST_JOINED:
+                loose.setdefault((joined,), set()).add(name)
             for form in _plurals(source[-1]):
                 loose.setdefault((*source[:-1], form), set()).add(name)
+            if len(source) == 1 and source[0] in _NUMBERS:
+                loose.setdefault((_NUMBERS[source[0]],), set()).add(name)
             for form in _singulars(source[-1]):
                 singular.setdefault((*source[:-1], form), set()).add(name)
     hidden = {found: name for key, name in exact.items() if (found := parts(" ".join(key)))}

@@ -27,8 +27,11 @@ _ROLE: Final = re.compile(
 _BOXED: Final = re.compile(r"\\boxed\s{0,3}\{((?:[^{}]|\{[^{}]{0,200}\}){0,200})\}")
 _TEXT_IN_BOX: Final = re.compile(r"\\(?:text|textbf|mathrm|mathbf|texttt)\s{0,3}\{([^{}]{0,200})\}")
 _TAG: Final = re.compile(
-    r"<(answer|label|class|output|final_answer|result)>(.{0,400}?)</\1>", re.IGNORECASE | re.DOTALL
+    r"<(answer|label|class|output|final_answer|result|conclusion)>(.{0,400}?)</\1>",
+    re.IGNORECASE | re.DOTALL,
 )
+_ESCAPE: Final = re.compile(r"\\(?=[_*`#~>().!-])")
+_EMPHASIS: Final = re.compile(r"</?(?:b|i|em|strong|u|p|span|code|mark)>|<br ?/?>", re.IGNORECASE)
 _FENCE: Final = "```"
 
 
@@ -46,6 +49,12 @@ def without_control_tokens(text: str) -> str:
     bare = _HEADER.sub(" ", text)
     role = _ROLE.match(bare)
     return bare if role is None else bare[role.end() :]
+
+
+def without_emphasis(text: str) -> str:
+    """`text` without Markdown's backslashes, and without HTML that only decorates."""
+    bare = _EMPHASIS.sub("", text) if "<" in text else text
+    return _ESCAPE.sub("", bare) if "\\" in bare else bare
 
 
 def declared(text: str) -> tuple[str, ...]:

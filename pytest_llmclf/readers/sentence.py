@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_llmclf.label_words import (
     ANNOUNCES,
+    BEFORE_LABEL,
     BEHIND_LABEL,
     CARRIERS,
     CONTRASTS,
@@ -177,8 +178,17 @@ def _standing(tokens: Sequence[Token], at: int, stop: int) -> Standing:
         begins = not before and tokens[at].breaks
         announced = before in ANNOUNCES - {"is"} and behind not in CARRIERS - FUNCTION_WORDS
         return "named" if begins or announced else "nothing"
-    is_a = before in ("a", "an") and at > 1 and tokens[at - 2].word in ("is", "it's", "that's")
-    return "named" if is_a else "mentioned"
+    return "named" if _is_called(tokens, at) else "mentioned"
+
+
+def _is_called(tokens: Sequence[Token], at: int) -> bool:
+    """Whether "is a" leads to a word, adjectives between ("is a simple drawing of ...")."""
+    place = at - 1
+    while place > 0 and tokens[place].word not in ("a", "an"):
+        if tokens[place].ends or tokens[place].word not in BEFORE_LABEL - FUNCTION_WORDS:
+            return False
+        place -= 1
+    return place > 0 and tokens[place - 1].word in ("is", "it's", "that's")
 
 
 def _number_standing(tokens: Sequence[Token], at: int) -> Standing:

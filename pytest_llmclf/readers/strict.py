@@ -31,15 +31,24 @@ from pytest_llmclf.label_words import (
     CARRIERS,
     DENIES,
     HEDGES,
+    HOLDS,
     NEGATIVE,
     REFUSAL,
+    RETRACTS,
+    SUBJECTS,
     TAKES_BACK,
+    VERBS,
     fold,
     normalise,
     parts,
 )
 from pytest_llmclf.readers.json_answer import json_values
-from pytest_llmclf.readers.markup import declared, unfenced, without_control_tokens
+from pytest_llmclf.readers.markup import (
+    declared,
+    unfenced,
+    without_control_tokens,
+    without_emphasis,
+)
 from pytest_llmclf.readers.reader import LONGEST_ANSWER, LabelOrReason
 from pytest_llmclf.readers.sentence import (
     Named,
@@ -60,9 +69,16 @@ if TYPE_CHECKING:
 _ANSWER_LINE: Final = re.compile(
     r"[\W_]{0,9}(?:the |my |so |therefore,? )?(?:final |correct |predicted |best )?"
     r"(?:answer|label|class|category|classification|prediction|result|output|species|animal|digit"
-    r"|number|letter|piece|object|type|option|choice)s?(?: is)?[\s*_`\"']{0,5}[:=]"
-    r"(?P<value>.{1,400})"
+    r"|number|letter|piece|object|type|option|choice)s?(?: is)?[\s*_`\"']{0,5}"
+    r"(?:[:=\u2192]|->| [-\u2013\u2014] )(?P<value>.{1,400})"
 )
+_CONCLUSION: Final = re.compile(
+    r"(?:\b(?:answer|label|class|category|classification|prediction|match|option|choice|one)\b"
+    r"(?P<gap>[^:]{0,80}?)(?:\b(?:is|would be)|:|\u2192|->)"
+    r"|\b(?:so|therefore|thus|hence)\b,? (?:it|this|that)(?: is|'s| must be))\s{0,3}:?\s{0,3}(?:an? |the )?(?P<value>[^,:]{1,60}?)"
+    r"(?:,? (?:because|since|as|given|due) .{0,200})?$"
+)
+_SENTENCE: Final = re.compile(r"[.!?;\n]{1,9}(?:\s|$)|\n")
 _IS: Final = ("is", "was", "are")
 _SHOWN: Final = frozenset(
     (
@@ -87,7 +103,7 @@ def read_strictly(text: str, labels: LabelSet, finish: Finish = "stop") -> Label
         return LabelOrReason(label=name, reason=None)
     if len(text) > LONGEST_ANSWER:
         return LabelOrReason(label=None, reason="cut-off" if cut else "outside-the-list")
-    body = unfenced(without_control_tokens(text))
+    body = without_emphasis(unfenced(without_control_tokens(text)))
     values = json_values(body)
     if values is None:
         return _parsed(_in_text(body, labels, cut=cut), body, labels, cut=cut)
@@ -109,7 +125,7 @@ def _in_text(text: str, labels: LabelSet, *, cut: bool) -> str | None:
     if name is None:
         name = _in_answer_lines(text, labels, cut=cut)
     if name is None and not cut:
-        name = _asserted(text, labels)
+        name = _in_conclusions(text, labels) or _asserted(text, labels)
     return name
 
 
@@ -172,10 +188,31 @@ def _in_answer_lines(text: str, labels: LabelSet, *, cut: bool) -> str | None:
     return name if name is not None and _clean(tokenise(rest), name, labels) else None
 
 
+def _in_conclusions(text: str, labels: LabelSet) -> str | None:
+    """Rule 3, sentences: what "so the answer is ..." says, if all agree and none follows it."""
+    names: list[str | None] = []
+    rest: list[str] = []
+    for sentence in _SENTENCE.split(text):
+        match = _CONCLUSION.search(fold(sentence).rstrip(" *_`\"'.!)"))
+        value = None
+        if match is not None:
+            gap = set(parts(match["gap"] or ""))
+            if not gap & (HEDGES | TAKES_BACK) and "n't" not in (match["gap"] or ""):
+                value = labels.spellings.whole(match["value"])
+        if value is None:
+            rest.append(sentence)
+        else:
+            names.append(value)
+            rest = []
+    name = _agreed(names)
+    return name if name is not None and _clean(tokenise("\n".join(rest)), name, labels) else None
+
+
 def _clean(tokens: Sequence[Token], name: str, labels: LabelSet) -> bool:
     """Whether words behind an answer leave it standing."""
     kept, denied, names = _outside_contrasts(tokens, labels)
-    return name not in denied and not names - {name} and not _takes_back(kept, name, labels)
+    taken = _takes_back(kept, name, labels, explains=True)
+    return name not in denied and not names - {name} and not taken
 
 
 def _outside_contrasts(
@@ -188,8 +225,13 @@ def _outside_contrasts(
     return kept, denied, names | hidden_labels(kept, found, labels.spellings)
 
 
-def _takes_back(tokens: Sequence[Token], name: str, labels: LabelSet) -> bool:
-    """Whether a word denies or doubts; words of the label itself do not, nor "no" behind "no"."""
+def _takes_back(
+    tokens: Sequence[Token], name: str, labels: LabelSet, *, explains: bool = False
+) -> bool:
+    """Whether a word denies or doubts; words of the label itself do not, nor "no" behind "no".
+
+    In an explanation behind an answer "with no mane" denies nothing; "It is not." does.
+    """
     own = {
         place
         for one in labels_in(tokens, labels.spellings)
@@ -203,9 +245,28 @@ def _takes_back(tokens: Sequence[Token], name: str, labels: LabelSet) -> bool:
         for part in (*parts(token.word), *(["n't"] if "n't" in token.word else []))
     }
     taken = words & (TAKES_BACK | {"n't"})
+    if explains:
+        taken = {word for word in taken if word not in DENIES or _denies(tokens, word)}
     if not NEGATIVE.isdisjoint(labels.spellings.words_of(name)):
         taken -= DENIES | {"n't"}
     return bool(taken)
+
+
+def _denies(tokens: Sequence[Token], word: str) -> bool:
+    """Whether a denying word is about the answer before it, and not about what an image lacks."""
+    first = 0
+    for place, token in enumerate(tokens):
+        if word in parts(token.word):
+            begin = tokens[first].word
+            before = tokens[place - 1].word if place > first else ""
+            short = place == first and (token.ends or token.breaks or place + 2 >= len(tokens))
+            if short or (begin in RETRACTS and before not in HOLDS - {"is", "are"}):
+                return True
+            if place == first and word not in ("no", "without", "nothing", "none"):
+                return True
+        if token.ends:
+            first = place + 1
+    return False
 
 
 def _asserted(text: str, labels: LabelSet) -> str | None:
@@ -242,9 +303,21 @@ def _says(sentence: Sequence[Token], offset: int, one: Named) -> bool:
     label = {token.word for token in sentence[one.start - offset : one.stop - offset]}
     if sentence[-1].asks or words & HEDGES - label:
         return False
-    if not all(token.word in BEFORE_LABEL for token in left):
+    if not _leads_to_the_name(left):
         return False
     return not right or sentence[one.stop - offset - 1].breaks or _ends_the_name(right, label)
+
+
+def _leads_to_the_name(left: Sequence[Token]) -> bool:
+    """Whether the words before a label assert it and are no part of a longer name."""
+    comma = max((place for place, token in enumerate(left) if token.breaks), default=-1)
+    clause = left[comma + 1 :]
+    verb = max((place for place, token in enumerate(clause) if token.word in VERBS), default=-1)
+    if verb < 0:
+        # Without a verb of its own the clause belongs to what stands before the comma.
+        return all(token.word in BEFORE_LABEL for token in left)
+    subject = all(token.word in BEFORE_LABEL | SUBJECTS for token in clause[:verb])
+    return subject and all(token.word in BEFORE_LABEL for token in clause[verb + 1 :])
 
 
 def _ends_the_name(right: Sequence[Token], label: set[str]) -> bool:
