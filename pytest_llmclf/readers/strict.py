@@ -75,7 +75,8 @@ _ANSWER_LINE: Final = re.compile(
 _CONCLUSION: Final = re.compile(
     r"(?:\b(?:answer|label|class|category|classification|prediction|match|option|choice|one)\b"
     r"(?P<gap>[^:]{0,80}?)(?:\b(?:is|would be)|:|\u2192|->)"
-    r"|\b(?:so|therefore|thus|hence)\b,? (?:it|this|that)(?: is|'s| must be))\s{0,3}:?\s{0,3}(?:an? |the )?(?P<value>[^,:]{1,60}?)"
+    r"|\b(?:so|therefore|thus|hence)\b,? (?:it|this|that)(?: is|'s| must be))"
+    r"\s{0,3}:?\s{0,3}(?:an? |the )?(?P<value>[^,:]{1,60}?)"
     r"(?:,? (?:because|since|as|given|due) .{0,200})?$"
 )
 _SENTENCE: Final = re.compile(r"[.!?;\n]{1,9}(?:\s|$)|\n")
