@@ -31,8 +31,6 @@ _IMAGE_TOKENS = 2880
 _SYSTEM_TOKENS = 200
 _LEAST_CONTEXT = 4096
 _CONTEXT_STEP = 1024
-_BYTES_A_TOKEN = 2
-"""Of a list of labels: 860 names of everyday things are 5,265 tokens of two to three bytes each."""
 _LISTED = 20
 """Most labels that are named when a dataset is told."""
 
@@ -255,8 +253,10 @@ def _choices(arguments: argparse.Namespace) -> str:
 
 def _context(prompt: str, labels: Sequence[str], answer: int) -> int:
     """Tokens of context that hold an image, what goes with it, and an answer."""
-    told = len(prompt.encode()) + sum(len(f"- {label}\n".encode()) for label in labels)
-    needed = _IMAGE_TOKENS + _SYSTEM_TOKENS + -(-told // _BYTES_A_TOKEN) + answer
+    from pytest_llmclf.engine.headroom import question_tokens
+
+    _, told = question_tokens([prompt, *(f"- {label}\n" for label in labels)])
+    needed = _IMAGE_TOKENS + _SYSTEM_TOKENS + told + answer
     return max(_LEAST_CONTEXT, -(-needed // _CONTEXT_STEP) * _CONTEXT_STEP)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.errors import ContextTooSmall
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_llmclf.answer import Answer
     from pytest_llmclf.assignment import Assignment
@@ -25,6 +25,38 @@ FIRST: Final = 5
 
 _STEP: Final = 1024
 _Key = tuple[str, str]
+
+
+BYTES_A_TOKEN: Final = (2, 4)
+"""Of a list of labels: 860 names of everyday things are 5,265 tokens of two to three bytes each;
+prose has about four."""
+
+
+def question_tokens(texts: Sequence[str]) -> tuple[int, int]:
+    """How many tokens texts have at least and at most, estimated from their bytes."""
+    told = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    few, many = max(BYTES_A_TOKEN), min(BYTES_A_TOKEN)
+    return told // few, -(-told // many)
+
+
+def doubtful_room(texts: Sequence[str], options: Mapping[str, object]) -> str | None:
+    """Why a question may not fit into the context that is set, in one line; ``None`` where it does.
+
+    An estimate, made before the first question: the counts of the first answer are what decides.
+
+    Args:
+        texts: What is said to the model beside the image.
+        options: Sampling options; without ``num_ctx`` nothing is known.
+    """
+    context = _count(options, "num_ctx")
+    least, most = question_tokens(texts)
+    if not context or most <= context:
+        return None
+    fits = "does not fit" if least > context else "may not fit"
+    return (
+        f"the question without its image is {least} to {most} tokens long, by an estimate, and "
+        f"{fits} into num_ctx {context}: PARAMETER num_ctx {enough(most)} in the Modelfile"
+    )
 
 
 @dataclass(slots=True)

@@ -40,6 +40,8 @@ def announcement(run: Run, book: Book) -> list[str]:
             reasons.append(assignment.reason)
         doubt = assignment.unfit or assignment.caveat
         said += [f"llmclf: {assignment.evaluation.title}: {doubt}"] if doubt else []
+        room = _room(assignment)
+        said += [f"llmclf: {assignment.evaluation.title}: {room}"] if room else []
         said += [f"llmclf: warning: {warning}" for warning in assignment.dataset.warnings]
         bad = [f"{case.id}: {case.problem}" for case in assignment.dataset.cases if case.problem]
         said += [f"llmclf: cannot be asked about: {problem}" for problem in bad[:_MOST_PROBLEMS]]
@@ -55,6 +57,14 @@ def announcement(run: Run, book: Book) -> list[str]:
         said.append(f"llmclf: keys may go unencrypted to {', '.join(sorted(clear))}")
     # Names and reasons come from files, recordings and servers: each stays on its line.
     return [Style().safe(line) for line in said]
+
+
+def _room(assignment: Assignment) -> str | None:
+    """Whether the label list may be too long for the context, before anything is asked."""
+    from pytest_llmclf.engine.headroom import doubtful_room
+
+    told = assignment.instructions
+    return doubtful_room([told.prose, told.prompt], told.options)
 
 
 def _about_gates(assignment: Assignment, run: Run, book: Book) -> Iterator[str]:

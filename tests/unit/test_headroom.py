@@ -10,7 +10,7 @@ import pytest
 from pytest_llmclf import errors
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.backends import http_errors
-from pytest_llmclf.engine.headroom import FIRST
+from pytest_llmclf.engine.headroom import FIRST, doubtful_room, enough, question_tokens
 from pytest_llmclf.modelfile import parse
 from pytest_llmclf.store import AnswerStore
 from tests.unit.scripted import QUICK, Scripted, assignment, engine, jobs, kinds
@@ -141,3 +141,19 @@ def test_the_remedy_names_a_context_that_fits(said: str, context: int) -> None:
     error = http_errors.from_status(400, {"error": {"message": said}}, where="it", model="m")
     assert isinstance(error, errors.ContextTooSmall)
     assert f"num_ctx {context} " in error.remedy
+
+
+def test_a_long_label_list_is_told_before_the_first_question() -> None:
+    """Only where num_ctx is set, with the estimate and a context that is large enough."""
+    labels = [f"- label number {number}\n" for number in range(1000)]
+    assert doubtful_room(labels, {}) is None
+    assert doubtful_room(labels, {"num_ctx": 32_768}) is None
+    told = doubtful_room(labels, {"num_ctx": 4096})
+    assert told is not None
+    assert "does not fit into num_ctx 4096" in told
+    least, most = question_tokens(labels)
+    assert f"{least} to {most} tokens" in told
+    assert doubtful_room(labels, {"num_ctx": enough(most)}) is None
+    told = doubtful_room(labels[:500], {"num_ctx": 4096})
+    assert told is not None
+    assert "may not fit" in told
