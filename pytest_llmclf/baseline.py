@@ -208,7 +208,8 @@ def summary(
             if comparison.net_loss <= 0
             else f"a net loss of {comparison.net_loss} is not shown to be more than chance explains"
         )
-    if why is None and not comparison.better:
+    if why is None and not comparison.better and foretold is None:
+        # What is told is of the test, which does not decide where a margin or a stopped run does.
         parts += sensitivity(comparison, tolerance)
     return "; ".join([*parts, *comparison.notes])
 

@@ -384,6 +384,20 @@ def test_a_loss_beyond_the_margin_fails(committed: Colours) -> None:
     assert "exceeds the tolerance of 0" in verdict(committed)[1]
 
 
+def test_beside_a_margin_nothing_is_said_of_the_test_that_it_replaces(committed: Colours) -> None:
+    """Seven broken pass a margin of 90 points, so six would not have failed it."""
+    for share, broken, words in ((90, 7, "PASS"), (30, 3, "INCONCLUSIVE"), (90, 0, "PASS")):
+        names = [f"{colour}/{n}" for colour in ("red", "green") for n in range(4)]
+        committed.server.odd = {name: Odd(says="blue") for name in names[:broken]}
+        run(committed, f"--llmclf-margin={share}%")
+        word, text = verdict(committed)
+        assert word == words
+        assert "would fail" not in text
+        assert "fails" not in text
+    run(committed)
+    assert "would fail; a loss of 3 points fails" in verdict(committed)[1]
+
+
 def test_a_margin_asks_every_image(committed: Colours) -> None:
     """It is about images like these: no stopping early, and it says why."""
     result = run(committed, "--llmclf-margin=30%", "--llmclf-stop-early")
