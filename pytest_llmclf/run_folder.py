@@ -158,7 +158,7 @@ def find_run(name: str, runs: Path = RUNS) -> Path:
     )
     if name in _RECENT:
         if len(known) < -_RECENT[name]:
-            raise RunFolderError(f"there is no {name} run: {runs} holds {len(known)} finished ones")
+            raise RunFolderError(f"there is no {name} run: {runs} holds {_finished(len(known))}")
         return runs / known[_RECENT[name]]
     meant = [found for found in known if found == name] or [
         found for found in known if name and found.startswith(name)
@@ -246,6 +246,10 @@ def _outcomes(path: Path) -> dict[tuple[str, str], list[Outcome]]:
             raise RunFolderError(f"{path}, line {number} is damaged: {error}") from error
         found.setdefault((outcome.evaluation, outcome.model), []).append(outcome)
     return found
+
+
+def _finished(count: int) -> str:
+    return "1 finished run" if count == 1 else f"{count} finished runs"
 
 
 def _outcome(data: dict[str, Any]) -> Outcome:

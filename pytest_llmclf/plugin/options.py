@@ -229,6 +229,8 @@ def check_gate_names(config: pytest.Config, run: Run) -> None:
     from pytest_llmclf.gate import check_addresses
 
     titles = list(dict.fromkeys(key[0] for key in run.assignments))
+    if not titles:
+        return  # why nothing could be collected is said already
     try:
         check_addresses(_parse_gates("--llmclf-gate", config.option.llmclf_gate), titles)
     except SettingsError as error:

@@ -144,7 +144,10 @@ class Reporter:
             or any(report.ledger.never_green for report in reports)
         ) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        self._note_looks(run, reports)
+        # Where no gate was judged, as after -k with one image, nobody looked at any.
+        judged = {(verdict.evaluation, verdict.model) for verdict in book.verdicts}
+        seen = [report for report in reports if (report.evaluation, report.model) in judged]
+        self._note_looks(run, seen)
         if any(report.ledger.answered or report.ledger.error for report in reports):
             self._write(run, book, reports)
 

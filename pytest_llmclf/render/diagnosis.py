@@ -64,7 +64,7 @@ _UNPARSED: Final = {
     ),
     "outside-the-list": (
         "name none of the labels",
-        'add what they say as synonyms of labels, or force a label with answer="enum"',
+        'where one means a label, name it as its synonym; else force a label with answer="enum"',
     ),
     "empty": (
         "are empty",

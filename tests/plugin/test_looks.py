@@ -18,6 +18,15 @@ def said(colours: Colours) -> tuple[str, str]:
     return gate["word"], gate["text"]
 
 
+def test_without_a_verdict_nobody_looked(colours: Colours) -> None:
+    """Images that are run without the gate test cost no look."""
+    colours.evaluation(GATE)
+    colours.run("-k", "test_image and 0.png")
+    assert not (colours.root / ".llmclf" / "looks.jsonl").exists()
+    colours.run("--llmclf-inconclusive=allow")
+    assert "look 2" not in said(colours)[1]
+
+
 @pytest.mark.parametrize("declared", [True, False])
 def test_more_images_are_a_second_look(colours: Colours, *, declared: bool) -> None:
     """Whether the gate is declared or asserted; the same answers, and another question, are not."""
