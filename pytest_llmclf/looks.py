@@ -89,6 +89,15 @@ def read_looks(path: Path) -> tuple[Look, ...]:
     return looks_in(map(_parsed, text.splitlines()))
 
 
+def damaged_looks(path: Path) -> int:
+    """How many lines of a file are no looks, so that earlier ones may be missing."""
+    try:
+        lines = require_plain(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return 0
+    return sum(1 for line in lines if line.strip() and _look(_parsed(line)) is None)
+
+
 def looks_in(entries: object) -> tuple[Look, ...]:
     """The looks among what JSON told; whatever is none is left out."""
     if not isinstance(entries, Iterable):

@@ -90,6 +90,10 @@ class Measure:
         """As the number's."""
         return hash(self.value)
 
+    def __bool__(self) -> bool:
+        """As a number's: false at 0, so that ``assert report.recall["7"]`` can fail."""
+        return bool(self.value)
+
 
 def _value_of(number: float | Measure) -> float | None:
     return number.value if isinstance(number, Measure) else number

@@ -134,12 +134,12 @@ def verdicts_on(report: Report, gates: Sequence[Gate]) -> tuple[Verdict, ...]:
 def looks_of(reports: Iterable[Report], run: Run) -> list[Look]:
     """The looks at gates with confidence that a run was, each with its own verdict.
 
-    A report on which nothing may be said is none, and neither is a run that stopped early, whose
-    verdicts foretell a look at all images.
+    A report on which nothing may be said is none. A run that stopped early is one unless it
+    passed: its verdict foretells that of all images, and a gate that passed may pass again.
     """
     found = []
     for report in reports:
-        if report.ledger.not_needed or not report.ledger.answered:
+        if not report.ledger.answered:
             continue
         declared = run.assignments[report.evaluation, report.model].gates
         imported = report.dataset.imported
@@ -151,14 +151,16 @@ def looks_of(reports: Iterable[Report], run: Run) -> list[Look]:
         question, data = question_of(report), data_of(report)
         for gate in sure.values():
             verdicts = judge(report, [gate])
-            if not _incomplete(verdicts):
+            word = Judgement(verdicts=verdicts).word
+            foretold = report.ledger.not_needed and word == "PASS"
+            if not _incomplete(verdicts) and not foretold:
                 found.append(
                     Look(
                         gate=gate.text,
                         question=question,
                         data=data,
                         images=report.ledger.answered,
-                        word=Judgement(verdicts=verdicts).word,
+                        word=word,
                     )
                 )
     return found

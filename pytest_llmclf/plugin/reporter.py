@@ -153,10 +153,16 @@ class Reporter:
 
     def _note_looks(self, run: Run, reports: Sequence[Report]) -> None:
         """Note which gates were looked at; a folder that cannot be written costs only that."""
-        from pytest_llmclf.looks import FILE, note_looks
+        from pytest_llmclf.looks import FILE, damaged_looks, note_looks
         from pytest_llmclf.plugin.gates import looks_of
 
         path = run.settings.home / FILE
+        damaged = damaged_looks(path)
+        if damaged:
+            self._troubles.append(
+                f"{path}: {damaged} damaged lines: earlier looks at gates with confidence may be "
+                "missing; restore the file, or remove it and take the next look for the first"
+            )
         try:
             note_looks(path, looks_of(reports, run))
         except OSError as error:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.plugin.colour_server import Odd
+
 if TYPE_CHECKING:
     from tests.plugin.conftest import Colours
 
@@ -51,3 +53,29 @@ def test_more_images_are_a_second_look(colours: Colours, *, declared: bool) -> N
     path.write_text("FROM llava\nSYSTEM Name the colour.\n")
     assert colours.run().ret == pytest.ExitCode.OK
     assert colours.run("--llmclf-home=another").ret == pytest.ExitCode.OK
+
+
+def test_a_stopped_run_that_does_not_pass_is_a_look(colours: Colours) -> None:
+    """Adding images until a run that may stop early passes is looking again."""
+    colours.pictures(each=20)
+    colours.evaluation("accuracy >= 0.85 with 95% confidence")
+    colours.server.odd = {f"red/{number}": Odd(says="blue") for number in range(6)}
+    colours.run("--llmclf-stop-early")
+    assert said(colours)[0] == "INCONCLUSIVE"
+    assert colours.ledger()["not_needed"]
+    colours.pictures(each=60)
+    colours.run()
+    word, text = said(colours)
+    assert word == "INCONCLUSIVE"
+    assert "look 2 at this gate" in text
+
+
+def test_damaged_looks_are_told(colours: Colours) -> None:
+    """A file that cannot be read whole is no silent beginning."""
+    colours.evaluation(GATE)
+    colours.run()
+    path = colours.root / ".llmclf" / "looks.jsonl"
+    assert path.exists()
+    path.write_text("garbage\n")
+    result = colours.run("--llmclf-inconclusive=allow")
+    assert "looks.jsonl: 1 damaged lines: earlier looks" in " ".join(result.stdout.str().split())

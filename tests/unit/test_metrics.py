@@ -275,3 +275,10 @@ def test_impossible_ratios_are_refused(hits: int, total: int) -> None:
     """More hits than trials, or fewer than none, is a mistake."""
     with pytest.raises(ValueError, match="no ratio"):
         Ratio(hits=hits, total=total)
+
+
+def test_a_ratio_is_true_as_its_number_is() -> None:
+    """``assert report.recall["7"]`` fails at 0, and where there is nothing to divide by."""
+    assert Ratio(hits=1, total=3)
+    assert not Ratio(hits=0, total=3)
+    assert not Ratio(hits=0, total=0)
