@@ -35,7 +35,7 @@ ANSWERS: list[dict[str, Any]] = [
 KINDS = sorted({line["kind"] for line in ANSWERS})
 ANIMALS = SETS["animals"]
 MOST_UNREAD = 0.03
-"""Of the answers that the rules were written with and for, and those of somebody else together."""
+"""Of the answers that the rules were written with and of fresh ones, together."""
 
 
 def strictly(line: dict[str, Any]) -> str | None:
