@@ -83,6 +83,9 @@ def make(colours: Colours) -> list[str]:
         writer = csv.writer(file)
         writer.writerow(("path", "label", "=style<i>"))
         writer.writerows(rows)
+    # Declared, "a|b" is one label and no list of two.
+    listed = f"labels = {json.dumps(LABELS, ensure_ascii=False)}\n"
+    (folder / "dataset.toml").write_text(listed, "utf-8")
     return [name.removeprefix("./").strip() for name in NAMES]
 
 

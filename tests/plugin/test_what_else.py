@@ -73,7 +73,9 @@ def test_nothing_changed_is_said(committed: Colours) -> None:
     result = committed.run(model=MODEL)
     result.stdout.fnmatch_lines(["since the committed predictions", f"*{SAME}"])
     assert baseline(committed)["differing"] == []
-    assert verdict(committed) == ("PASS", "baseline: 9 predictions as committed")
+    word, text = verdict(committed)
+    assert word == "PASS"
+    assert text.startswith("baseline: 9 predictions as committed; ")
     assert predictions(committed).read_bytes() == before
 
 
@@ -85,9 +87,9 @@ def test_an_edited_prompt_is_shown_as_a_diff_and_fails_nothing(
     system(committed, "You name hues.")
     result = committed.run(*processes, model=MODEL)
     assert result.ret == pytest.ExitCode.OK
-    assert verdict(committed) == (
-        "PASS", "baseline: instructions changed; 9 predictions as committed",
-    )  # fmt: skip
+    word, text = verdict(committed)
+    assert word == "PASS"
+    assert text.startswith("baseline: instructions changed; 9 predictions as committed; ")
     (difference,) = baseline(committed)["differing"]
     assert difference["what"] == "instructions"
     assert baseline(committed)["same"] == ["model", "server version", "images"]
@@ -150,7 +152,9 @@ def test_a_head_of_an_earlier_version_is_read(committed: Colours) -> None:
     result = committed.run(model=MODEL)
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["*unknown whether the same: instructions, model, server version*"])
-    assert verdict(committed) == ("PASS", "baseline: 9 predictions as committed")
+    word, text = verdict(committed)
+    assert word == "PASS"
+    assert text.startswith("baseline: 9 predictions as committed; ")
 
 
 def test_a_failure_begins_with_what_differs(colours: Colours) -> None:

@@ -192,7 +192,9 @@ def test_what_is_known_of_the_published_prompts_is_read() -> None:
 def own_texts() -> list[str]:
     """What the package writes into Modelfiles and prompts."""
     texts = [modelfile.load(path).system or "" for path in sorted(FOLDER.glob("*.Modelfile"))]
-    template = new._MODELFILE.format(name="x", identifier="x", base="llava", tokens=24)
+    template = new._MODELFILE.format(
+        name="x", identifier="x", base="llava", tokens=24, labels="2 labels", context=4096
+    )
     return [*texts, modelfile.parse(template, "new").system or ""]
 
 

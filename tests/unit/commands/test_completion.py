@@ -48,7 +48,7 @@ def completed(words: str, folder: Path) -> set[str]:
     [
         ("llmclf d", {"describe", "doctor"}),
         ("llmclf import a", {"animals10"}),
-        ("llmclf import ", {"animals10", "mnist-jpg", "chessman"}),
+        ("llmclf import ", {"animals10", "mnist-jpg", "chessman", "parquet"}),
         ("llmclf import animals10 ", set()),
         ("llmclf import animals10 x.zip --f", {"--force"}),
         ("llmclf describe --m", {"--model"}),
@@ -81,5 +81,5 @@ def test_fish_knows_everything() -> None:
     text = script("fish")
     here = "complete -c llmclf -n '__fish_seen_subcommand_from import'"
     assert f"{here} -l force -d 'replace a set of the same name that is there already'" in text
-    assert f"{here} -a 'animals10 mnist-jpg chessman'" in text
+    assert f"{here} -a 'animals10 mnist-jpg chessman parquet'" in text
     assert all(line.count("'") % 2 == 0 for line in text.splitlines())
