@@ -24,6 +24,7 @@ does not occur at all, as in a run over a part of the data, is left out: nothing
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
@@ -90,9 +91,40 @@ class Measure:
         """As the number's."""
         return hash(self.value)
 
+    def __add__(self, other: float | Measure) -> float:
+        """The sum as a number, and NaN where one is undefined; so with the other operations."""
+        return _number(self) + _number(other)
+
+    def __radd__(self, other: float) -> float:
+        """As `__add__`, which `sum` begins with 0."""
+        return other + _number(self)
+
+    def __sub__(self, other: float | Measure) -> float:
+        """The difference."""
+        return _number(self) - _number(other)
+
+    def __rsub__(self, other: float) -> float:
+        """The difference to a number."""
+        return other - _number(self)
+
+    def __mul__(self, other: float | Measure) -> float:
+        """The product."""
+        return _number(self) * _number(other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: float | Measure) -> float:
+        """The quotient."""
+        return _number(self) / _number(other)
+
     def __bool__(self) -> bool:
         """As a number's: false at 0, so that ``assert report.recall["7"]`` can fail."""
         return bool(self.value)
+
+
+def _number(number: float | Measure) -> float:
+    value = _value_of(number)
+    return math.nan if value is None else value
 
 
 def _value_of(number: float | Measure) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -425,13 +426,22 @@ def _absolute(config: pytest.Config, text: str) -> Path:
     return (config.invocation_params.dir / Path(text).expanduser()).absolute()
 
 
+def _refused(why: str) -> argparse.ArgumentTypeError:
+    """The error of a value, of which CI hears now: pytest ends before anything else can tell it."""
+    from pytest_llmclf.plugin.ci import command, on_github
+
+    if on_github():
+        sys.stdout.write(command("error", "usage error", why) + "\n")
+    return argparse.ArgumentTypeError(why)
+
+
 def _share(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        raise _refused(f"{text!r} is not a number") from None
     if not 0 < value < 0.5:  # noqa: PLR2004 - beyond one half a coin does better
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 0.5")
+        raise _refused(f"{text} is not between 0 and 0.5")
     return value
 
 
@@ -440,9 +450,9 @@ def _at_least(kind: Callable[[str], Any], lowest: float) -> Callable[[str], Any]
         try:
             value = kind(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+            raise _refused(f"{text!r} is not a number") from None
         if not value >= lowest:
-            raise argparse.ArgumentTypeError(f"{text} is below {lowest}")
+            raise _refused(f"{text} is below {lowest}")
         return value
 
     return parse

@@ -99,3 +99,14 @@ def test_answers_cannot_command_the_runner(
     said = [place for place, line in enumerate(lines) if "::add-mask::" in line]
     assert said
     assert all(stop < place < start for place in said)
+
+
+def test_a_value_that_ends_pytest_at_once_is_one_error(
+    colours: Colours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pytest's own parser refuses it before any report: the runner hears of it all the same."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    result = colours.run_apart("--llmclf-sample=x")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    told = [line for line in result.stdout.lines if line.startswith("::error")]
+    assert told == ["::error title=usage error::'x' is not a number"]

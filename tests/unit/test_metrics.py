@@ -282,3 +282,14 @@ def test_a_ratio_is_true_as_its_number_is() -> None:
     assert Ratio(hits=1, total=3)
     assert not Ratio(hits=0, total=3)
     assert not Ratio(hits=0, total=0)
+
+
+def test_ratios_are_calculated_with_as_numbers() -> None:
+    """Sums, differences, products and quotients, and NaN where there is nothing to divide by."""
+    half, third = Ratio(hits=1, total=2), Ratio(hits=1, total=3)
+    assert sum([half, half]) == 1.0
+    assert half - third == pytest.approx(1 / 6)
+    assert 1 - half == 0.5
+    assert 2 * half * half == 0.5
+    assert third / half == pytest.approx(2 / 3)
+    assert math.isnan(half + Ratio(hits=0, total=0))

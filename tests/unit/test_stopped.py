@@ -276,3 +276,14 @@ def test_a_slice_that_was_asked_wholly_is_judged() -> None:
     assert report.by_tag("style")["photo"].correct == 3
     with pytest.raises(GateInconclusive):
         assert report.where({"style": "drawing"}).accuracy >= 0.1
+
+
+def test_sums_of_ratios_are_not_compared_either() -> None:
+    """What is calculated with ratios of a stopped run is one more number of it."""
+    report = guarded(stopped())
+    total = sum(report.recall.values())
+    for made in (total, report.accuracy - 0.5, 1 - report.accuracy, 2 * report.accuracy):
+        with pytest.raises(GateInconclusive):
+            assert made >= 0
+    with pytest.raises(GateInconclusive):
+        assert report.accuracy
