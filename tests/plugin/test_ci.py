@@ -104,7 +104,7 @@ def test_answers_cannot_command_the_runner(
 def test_a_value_that_ends_pytest_at_once_is_one_error(
     colours: Colours, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """pytest's own parser refuses it before any report: the runner hears of it all the same."""
+    """Pytest's own parser refuses it before any report: the runner hears of it all the same."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     result = colours.run_apart("--llmclf-sample=x")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
