@@ -26,7 +26,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECORDED = (ROOT / "docs" / "terminal.txt").read_text(encoding="utf-8")
 BLOCK = re.search(r"<!-- output: evals -->\n```text\n(.*?)\n```\n", README, re.DOTALL)
 MEASURED = re.compile(
-    r"measured: (?P<value>0\.\d+) of these images; a margin of (?P<points>\d+) points"
+    r"measured: (?P<value>0\.\d+) of all images; a margin of (?P<points>\d+) points"
 )
 PUBLISHED = re.compile(
     r"published: (?P<value>0\.\d+) on (?P<images>\d+) (?:images )?of this data set"
