@@ -35,6 +35,15 @@ def home_folder(given: Path | None) -> Path:
     return given.expanduser().absolute()
 
 
+def add_run_name(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument that names a finished run."""
+    parser.add_argument(
+        "run_name",
+        metavar="RUN",
+        help="folder, name or start of a name in .llmclf/runs, 'latest' or 'previous'",
+    )
+
+
 def add_home(parser: argparse.ArgumentParser) -> None:
     """Declare ``--home``."""
     parser.add_argument(

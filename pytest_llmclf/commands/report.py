@@ -11,6 +11,7 @@ from pytest_llmclf.commands.pictures import dataset_pictures
 from pytest_llmclf.commands.project import (
     add_command,
     add_home,
+    add_run_name,
     described,
     home_folder,
 )
@@ -54,11 +55,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Show a finished run, and write its reports anew.",
         epilog=_EPILOG,
     )
-    parser.add_argument(
-        "run_name",
-        metavar="RUN",
-        help="folder, name or start of a name in .llmclf/runs, 'latest' or 'previous'",
-    )
+    add_run_name(parser)
     parser.add_argument(
         "--out",
         type=Path,

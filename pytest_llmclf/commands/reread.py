@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.commands.console import style_of, write
-from pytest_llmclf.commands.project import add_command, add_home, described, home_folder
+from pytest_llmclf.commands.project import (
+    add_command,
+    add_home,
+    add_run_name,
+    described,
+    home_folder,
+)
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.readers import READERS, STRICT, check_reader
 from pytest_llmclf.render import terminal
@@ -48,11 +54,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Read the stored answers of a run anew, without asking.",
         epilog=_EPILOG,
     )
-    parser.add_argument(
-        "run_name",
-        metavar="RUN",
-        help="folder, name or start of a name in .llmclf/runs, 'latest' or 'previous'",
-    )
+    add_run_name(parser)
     parser.add_argument(
         "--reader", metavar="READER", default=STRICT, help=f"who reads (default: {STRICT})"
     )
