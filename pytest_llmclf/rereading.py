@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.confidence import class_probabilities
 from pytest_llmclf.label import Label, LabelSet
-from pytest_llmclf.readers import EXACT, ReaderFailed, read_answer, reader_name
+from pytest_llmclf.readers import EXACT, READ_BY, ReaderFailed, read_answer, reader_name
 from pytest_llmclf.report import build
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def reread(report: Report, reader: str | ReaderFunction) -> Reread:
     labels = LabelSet(labels=given, case_matters=reader == EXACT)
     outcomes = [_reread(outcome, labels, reader) for outcome in (*report.outcomes, *report.repeats)]
     name = reader_name(reader)
-    notes = [note for note in report.notes if not note.startswith(_BY)]
-    notes.append(f"{_BY}{name}, after the run")
+    notes = [note for note in report.notes if not note.startswith(READ_BY)]
+    notes.append(f"{READ_BY}{name}, after the run")
     if full is None:
         notes.append("the run did not record synonyms of labels: answers were read without them")
     after = build(
@@ -78,9 +78,6 @@ def reread(report: Report, reader: str | ReaderFunction) -> Reread:
             if (old.kind, old.predicted, old.reason) != (new.kind, new.predicted, new.reason)
         ),
     )
-
-
-_BY = "answers read by "
 
 
 def _reread(outcome: Outcome, labels: LabelSet, reader: str | ReaderFunction) -> Outcome:

@@ -15,7 +15,7 @@ from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE, Absences, skip_note
 from pytest_llmclf.plugin.collect import assignment_of, is_gate, job_of
 from pytest_llmclf.plugin.run import run_if_any
 from pytest_llmclf.provenance import tool_version
-from pytest_llmclf.readers import STRICT, reader_name
+from pytest_llmclf.readers import READ_BY, STRICT, reader_name
 from pytest_llmclf.report import DatasetFacts, Report, Verdict, build, unheard
 from pytest_llmclf.request import ModelIdentity
 from pytest_llmclf.seeded import seeded_order
@@ -334,4 +334,4 @@ class Book:
 def _reader_note(assignment: Assignment) -> tuple[str, ...]:
     """Who read the answers, where it is not the strict reader."""
     name = reader_name(assignment.evaluation.reader)
-    return () if name == STRICT else (f"answers read by {name}, not by the strict reader",)
+    return () if name == STRICT else (f"{READ_BY}{name}, not by the strict reader",)

@@ -25,6 +25,7 @@ __all__ = [
     "EXACT",
     "LONGEST_ANSWER",
     "READERS",
+    "READ_BY",
     "STRICT",
     "LabelOrReason",
     "Reader",
@@ -48,6 +49,8 @@ READERS: Final[dict[str, Reader]] = {
     "contains": read_contained,
     EXACT: read_exactly,
 }
+READ_BY: Final = "answers read by "
+"""How a report's note of who read its answers begins."""
 _REASONS: Final[tuple[str, ...]] = get_args(UnparsedReason)
 
 
