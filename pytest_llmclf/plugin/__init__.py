@@ -16,7 +16,7 @@ import pytest
 from pytest_llmclf.marks import is_marked
 from pytest_llmclf.plugin.earlier import folder_of, set_aside
 from pytest_llmclf.plugin.options import add_options, check_gate_names, check_options
-from pytest_llmclf.plugin.run import (
+from pytest_llmclf.plugin.session import (
     EVALUATIONS,
     EVALUATIONS_KEY,
     gather_reports,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
     from pytest_llmclf.outcome import Outcome
-    from pytest_llmclf.plugin.committed import NoBaseline, StoppedBaseline
+    from pytest_llmclf.plugin.snapshots import NoBaseline, StoppedBaseline
     from pytest_llmclf.report import Report
 
 DISTRIBUTED = "llmclf-distributed-gates"
@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # Workers get the random order in small pieces, so that its beginning is known first.
         config.option.maxschedchunk = 1
     if config.pluginmanager.hasplugin("xdist") and config.getoption("dist", "no") != "no":
-        from pytest_llmclf.plugin.gates import DistributedGates
+        from pytest_llmclf.plugin.gate_tests import DistributedGates
 
         gather_reports(config)
         config.pluginmanager.register(DistributedGates(), DISTRIBUTED)
@@ -71,7 +71,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test an image and model, one gate a model."""
     if is_marked(metafunc.function):
-        from pytest_llmclf.plugin.collect import parametrize
+        from pytest_llmclf.plugin.collection import parametrize
 
         parametrize(metafunc)
 
@@ -81,7 +81,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Gates come last; a worker has none."""
     if run_if_any(config) is None:
         return
-    from pytest_llmclf.plugin.collect import is_gate, sort_gates_last
+    from pytest_llmclf.plugin.collection import is_gate, sort_gates_last
 
     if is_worker(config):
         items[:] = [item for item in items if not is_gate(item)]
@@ -96,7 +96,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     run = run_if_any(config)
     if run is None or is_worker(config):
         return
-    from pytest_llmclf.plugin.ledger import book_of
+    from pytest_llmclf.plugin.results import book_of
 
     book = book_of(config)
     book.expect(run, session.items)
@@ -106,7 +106,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         book.absences.refused = str(error)
         raise
     if not config.pluginmanager.hasplugin(DISTRIBUTED):
-        from pytest_llmclf.plugin.outcomes import announce
+        from pytest_llmclf.plugin.image_tests import announce
 
         announce(config, session.items)
 
@@ -116,8 +116,8 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     run = run_if_any(config)
     if run is None or config.get_verbosity() < 0:
         return []
-    from pytest_llmclf.plugin.ledger import book_of
-    from pytest_llmclf.plugin.terminal import announcement
+    from pytest_llmclf.plugin.results import book_of
+    from pytest_llmclf.plugin.terminal_summary import announcement
 
     return announcement(run, book_of(config))
 
@@ -126,7 +126,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Under xdist, ask for what this worker has in hand."""
     if is_worker(item.config) and run_if_any(item.config) is not None:
-        from pytest_llmclf.plugin.outcomes import look_ahead
+        from pytest_llmclf.plugin.image_tests import look_ahead
 
         look_ahead(item, nextitem)
 
@@ -134,7 +134,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 @pytest.fixture
 def outcome(request: pytest.FixtureRequest) -> Outcome:
     """How the model did on this test's image; the test usually just calls `check()`."""
-    from pytest_llmclf.plugin.outcomes import fetch
+    from pytest_llmclf.plugin.image_tests import fetch
 
     return fetch(request.node, _given(request, "images"))
 
@@ -142,7 +142,7 @@ def outcome(request: pytest.FixtureRequest) -> Outcome:
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Report:
     """Everything that the outcomes of this gate's evaluation and model add up to."""
-    from pytest_llmclf.plugin.gates import open_report
+    from pytest_llmclf.plugin.gate_tests import open_report
 
     return open_report(request.node, _given(request, "gate"))
 
@@ -154,7 +154,7 @@ def baseline(
     snapshot: object,
 ) -> SnapshotAssertion | NoBaseline | StoppedBaseline:
     """The committed predictions: ``assert report.predictions == baseline``."""
-    from pytest_llmclf.plugin.gates import open_baseline_of
+    from pytest_llmclf.plugin.gate_tests import open_baseline_of
 
     return open_baseline_of(request.node, snapshot)
 
@@ -180,8 +180,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]
     """Judge declared gates, and a gate test's own asserts whatever those came to."""
     if not is_marked(pyfuncitem.obj):
         return (yield)
-    from pytest_llmclf.plugin.collect import is_gate
-    from pytest_llmclf.plugin.gates import conclude, judge_declared
+    from pytest_llmclf.plugin.collection import is_gate
+    from pytest_llmclf.plugin.gate_tests import conclude, judge_declared
 
     if not is_gate(pyfuncitem):
         return (yield)
@@ -205,8 +205,8 @@ def pytest_runtest_makereport(
     """Put outcomes and verdicts on the reports of their tests."""
     if not is_marked(getattr(item, "obj", None)):
         return (yield)
-    from pytest_llmclf.plugin.gates import note_verdict
-    from pytest_llmclf.plugin.outcomes import carry, told_briefly
+    from pytest_llmclf.plugin.gate_tests import note_verdict
+    from pytest_llmclf.plugin.image_tests import carry, told_briefly
 
     with told_briefly(item, call):
         result = yield
@@ -222,7 +222,7 @@ def pytest_report_teststatus(
     """Own words for misclassified, unparsed, errors and inconclusive gates."""
     if not hasattr(report, "llmclf"):
         return None
-    from pytest_llmclf.plugin.outcomes import status
+    from pytest_llmclf.plugin.image_tests import status
 
     return status(report, config)
 
@@ -231,12 +231,12 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     """Tell a GitHub runner why a session ended before its first test."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return
-    from pytest_llmclf.plugin.ci import collection_trouble
+    from pytest_llmclf.plugin.github import collection_trouble
 
     broken = collection_trouble(terminalreporter.stats.get("error", []))
     run = run_if_any(config)
     if run is not None:
-        from pytest_llmclf.plugin.ledger import book_of
+        from pytest_llmclf.plugin.results import book_of
 
         absences = book_of(config).absences
         if not absences.began and (absences.refused or broken):
@@ -257,7 +257,7 @@ def _tell_github(text: str, reporter: TerminalReporter | None = None) -> None:
     """Annotate a job, where a GitHub runner reads what is written."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return
-    from pytest_llmclf.plugin.ci import command
+    from pytest_llmclf.plugin.github import command
 
     line = command("error", "pytest: nothing is judged", text)
     if reporter is None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_llmclf.calibration import confidence
-from pytest_llmclf.plugin.collect import image_id
-from pytest_llmclf.plugin.gates import fails
+from pytest_llmclf.plugin.collection import image_id
+from pytest_llmclf.plugin.gate_tests import fails
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

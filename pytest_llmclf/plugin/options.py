@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.comparison import Tolerance
     from pytest_llmclf.comparison.margin import Margin
     from pytest_llmclf.gate import Gate
-    from pytest_llmclf.plugin.run import Run
+    from pytest_llmclf.plugin.session import Run
     from pytest_llmclf.settings import Inconclusive, Settings
     from pytest_llmclf.thinking import Think
 
@@ -428,7 +428,7 @@ def _absolute(config: pytest.Config, text: str) -> Path:
 
 def _refused(why: str) -> argparse.ArgumentTypeError:
     """The error of a value, of which CI hears now: pytest ends before anything else can tell it."""
-    from pytest_llmclf.plugin.ci import command, on_github
+    from pytest_llmclf.plugin.github import command, on_github
 
     if on_github():
         sys.stdout.write(command("error", "usage error", why) + "\n")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf.errors import LlmclfError
-from pytest_llmclf.plugin.run import run_if_any
+from pytest_llmclf.plugin.session import run_if_any
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from _pytest.terminal import TerminalReporter
 
-    from pytest_llmclf.plugin.html_report import HtmlThumbnails
     from pytest_llmclf.plugin.junit import ImageProperties
-    from pytest_llmclf.plugin.ledger import Book
-    from pytest_llmclf.plugin.run import Run
+    from pytest_llmclf.plugin.pytest_html import HtmlThumbnails
+    from pytest_llmclf.plugin.results import Book
+    from pytest_llmclf.plugin.session import Run
     from pytest_llmclf.render.progress import ProgressLine
     from pytest_llmclf.report import Report
 
@@ -42,9 +42,9 @@ class Reporter:
         """Get ready for those who want to know more of an image."""
         if run_if_any(self._config) is None or self._config.option.collectonly:
             return
-        from pytest_llmclf.plugin.html_report import HtmlThumbnails
         from pytest_llmclf.plugin.junit import ImageProperties
-        from pytest_llmclf.plugin.progress import start_live_line
+        from pytest_llmclf.plugin.live_line import start_live_line
+        from pytest_llmclf.plugin.pytest_html import HtmlThumbnails
 
         self._properties = ImageProperties()
         if HtmlThumbnails.wanted(self._config):
@@ -59,7 +59,7 @@ class Reporter:
         """Note an image's outcome."""
         outcome = None
         if run_if_any(self._config) is not None:
-            from pytest_llmclf.plugin.ledger import book_of
+            from pytest_llmclf.plugin.results import book_of
 
             outcome = book_of(self._config).note(report)
             if outcome is not None and self._thumbnails is not None:
@@ -70,7 +70,7 @@ class Reporter:
             self._tell_early(report)
         # With -v, pytest's summary of the tests tells of outcomes in full.
         if outcome is not None and self._config.get_verbosity() <= 0:
-            from pytest_llmclf.plugin.outcomes import forget
+            from pytest_llmclf.plugin.image_tests import forget
 
             forget(report)
         return result
@@ -78,7 +78,7 @@ class Reporter:
     def _tell_early(self, report: pytest.TestReport) -> None:
         """Say at once what makes it no use to go on as it is; the report says it again."""
         from pytest_llmclf.plugin.absences import EARLY_ATTRIBUTE
-        from pytest_llmclf.plugin.progress import NAME
+        from pytest_llmclf.plugin.live_line import NAME
 
         early = getattr(report, EARLY_ATTRIBUTE, ())
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
@@ -102,9 +102,9 @@ class Reporter:
         """Put the verdicts of a gate on the report of its test's end."""
         result = yield
         if call.when == "teardown" and self._properties is not None:
-            from pytest_llmclf.plugin.gates import REPORT_KEY
+            from pytest_llmclf.plugin.gate_tests import REPORT_KEY
             from pytest_llmclf.plugin.junit import gate_properties
-            from pytest_llmclf.plugin.ledger import book_of
+            from pytest_llmclf.plugin.results import book_of
 
             report = item.stash.get(REPORT_KEY, None)
             if report is not None:
@@ -120,7 +120,7 @@ class Reporter:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note that what has not run yet will not."""
         if run_if_any(self._config) is not None:
-            from pytest_llmclf.plugin.ledger import book_of
+            from pytest_llmclf.plugin.results import book_of
 
             book_of(self._config).absences.stop(excinfo.value)
 
@@ -131,7 +131,7 @@ class Reporter:
         run = run_if_any(self._config)
         if run is None or self._config.option.collectonly:
             return
-        from pytest_llmclf.plugin.ledger import book_of
+        from pytest_llmclf.plugin.results import book_of
 
         book = book_of(self._config)
         if session.shouldfail or session.shouldstop:
@@ -154,7 +154,7 @@ class Reporter:
     def _note_looks(self, run: Run, reports: Sequence[Report]) -> None:
         """Note which gates were looked at; a folder that cannot be written costs only that."""
         from pytest_llmclf.looks import FILE, damaged_looks, note_looks
-        from pytest_llmclf.plugin.gates import looks_of
+        from pytest_llmclf.plugin.gate_tests import looks_of
 
         path = run.settings.home / FILE
         damaged = damaged_looks(path)
@@ -173,7 +173,7 @@ class Reporter:
 
     def _fails_without_test(self, run: Run, book: Book, reports: Sequence[Report]) -> bool:
         """Judge the gates that nobody wrote a test for; whether any makes the run fail."""
-        from pytest_llmclf.plugin.gates import fails, judge_orphans
+        from pytest_llmclf.plugin.gate_tests import fails, judge_orphans
         from pytest_llmclf.plugin.junit import add_gates_without_test
 
         orphans = judge_orphans(reports, run, book)
@@ -182,9 +182,9 @@ class Reporter:
         return any(fails(verdict, run.settings.inconclusive) for verdict in orphans)
 
     def _write(self, run: Run, book: Book, reports: Sequence[Report]) -> None:
-        from pytest_llmclf.plugin.artifacts import write_artifacts, write_run_page
-        from pytest_llmclf.plugin.ci import write_summaries
         from pytest_llmclf.plugin.earlier import forget as forget_earlier
+        from pytest_llmclf.plugin.github import write_summaries
+        from pytest_llmclf.plugin.run_files import write_artifacts, write_run_page
 
         try:
             self._folder = write_artifacts(run, reports, book)
@@ -221,18 +221,18 @@ class Reporter:
         run = run_if_any(self._config)
         if run is None or self._config.option.collectonly:
             return
-        from pytest_llmclf.plugin import ci
-        from pytest_llmclf.plugin.gates import fails
-        from pytest_llmclf.plugin.ledger import book_of
-        from pytest_llmclf.plugin.terminal import print_reports
+        from pytest_llmclf.plugin import github
+        from pytest_llmclf.plugin.gate_tests import fails
+        from pytest_llmclf.plugin.results import book_of
+        from pytest_llmclf.plugin.terminal_summary import print_reports
 
         if not book_of(self._config).absences.began:
             return
-        with ci.commands_stopped(terminalreporter.write_line):
+        with github.commands_stopped(terminalreporter.write_line):
             written = [path for path in (self._folder, self._page) if path is not None]
             verdicts = print_reports(terminalreporter, run, written, self._troubles)
-        if ci.on_github():
-            for line in ci.annotation_lines(
+        if github.on_github():
+            for line in github.annotation_lines(
                 verdicts, lambda verdict: fails(verdict, run.settings.inconclusive)
             ):
                 terminalreporter.write_line(line)

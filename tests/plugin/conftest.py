@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 for _name in (
     "httpcore", "httpx", "numpy", "PIL.Image", "PIL.PngImagePlugin",
     "pytest_llmclf.backends.connect", "pytest_llmclf.engine", "pytest_llmclf.plan",
-    "pytest_llmclf.plugin.artifacts", "pytest_llmclf.plugin.committed",
-    "pytest_llmclf.plugin.terminal", "pytest_llmclf.store",
+    "pytest_llmclf.plugin.run_files", "pytest_llmclf.plugin.snapshots",
+    "pytest_llmclf.plugin.terminal_summary", "pytest_llmclf.store",
 ):  # fmt: skip
     importlib.import_module(_name)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.plugin import ci
+from pytest_llmclf.plugin import github
 from pytest_llmclf.report import Verdict
 from tests.plugin.colour_server import Odd
 
@@ -36,16 +36,16 @@ def test_the_summary_is_appended(
 def test_a_full_step_is_left_alone(tmp_path: Path) -> None:
     """A summary that would make GitHub drop the whole file is not added."""
     step = tmp_path / "step.md"
-    step.write_bytes(b"x" * ci.MOST_SUMMARY_BYTES)
-    ci.write_summaries([], [], environ={"GITHUB_STEP_SUMMARY": str(step)})
-    assert step.stat().st_size == ci.MOST_SUMMARY_BYTES
+    step.write_bytes(b"x" * github.MOST_SUMMARY_BYTES)
+    github.write_summaries([], [], environ={"GITHUB_STEP_SUMMARY": str(step)})
+    assert step.stat().st_size == github.MOST_SUMMARY_BYTES
 
 
 def test_a_path_gets_the_summary(tmp_path: Path) -> None:
     """A given path is written anew, its folder made."""
     path = tmp_path / "deep" / "summary.md"
-    ci.write_summaries([], [Verdict(word="PASS", text="fine")], path, environ={})
-    ci.write_summaries([], [Verdict(word="FAIL", text="bad")], path, environ={})
+    github.write_summaries([], [Verdict(word="PASS", text="fine")], path, environ={})
+    github.write_summaries([], [Verdict(word="FAIL", text="bad")], path, environ={})
     assert "bad" in path.read_text("utf-8")
     assert "fine" not in path.read_text("utf-8")
 
@@ -67,7 +67,7 @@ def test_annotations_are_escaped() -> None:
         Verdict(word="INCONCLUSIVE", text="n=5", evaluation="pets", model="ollama:llava"),
         Verdict(word="FAIL", text="50% < 60%\n::error::x", evaluation="a,b", model="m"),
     ]
-    failed = ci.annotation_lines(verdicts, lambda verdict: verdict.word == "FAIL")
+    failed = github.annotation_lines(verdicts, lambda verdict: verdict.word == "FAIL")
     assert list(failed) == [
         "::error title=FAIL%3A a%2Cb on m::50%25 < 60%25%0A::error::x",
         "::warning title=INCONCLUSIVE%3A pets on ollama%3Allava::n=5",

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmclf.outcome import OUTCOME_KINDS, Misclassified, ModelError, Unparsed
 from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE
-from pytest_llmclf.plugin.outcomes import OUTCOMES_KEY, forget, status, told_briefly
+from pytest_llmclf.plugin.image_tests import OUTCOMES_KEY, forget, status, told_briefly
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:

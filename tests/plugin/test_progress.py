@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pytest_llmclf.plugin.progress import LiveLine, Tallies
+from pytest_llmclf.plugin.live_line import LiveLine, Tallies
 from pytest_llmclf.render.text import Style
 from tests.plugin.colour_server import Odd
 from tests.plugin.screen import Screen
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 LIVE = re.compile(r"colours · \d+/\d+ · .*correct so far.*left")
 AT_ONCE = """
-from pytest_llmclf.plugin import progress
+from pytest_llmclf.plugin import live_line
 
-progress.SOON_S = progress.EVERY_S = 0.0
+live_line.SOON_S = live_line.EVERY_S = 0.0
 """
 """A conftest that shows the line from the first picture on, however fast the machine is."""
 EARLY = ("-n2", "--llmclf-stop-early", "--llmclf-stop-error=0.01")
@@ -222,7 +222,7 @@ def test_workers_that_wait_leave_nothing_false(many: Colours) -> None:
 
     The controller cannot see what they wait for.
     """
-    quick = "progress.SILENT_S, progress.LOOK_S = 0.4, 0.1\n"
+    quick = "live_line.SILENT_S, live_line.LOOK_S = 0.4, 0.1\n"
     (many.root / "conftest.py").write_text(AT_ONCE + quick + AWAY)
     text, screen = shown(many, "-n2")
     said = re.findall(r"colours · \d+/36 · no image done for \d+ s[^\x1b\r\n]*", text)

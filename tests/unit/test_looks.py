@@ -15,7 +15,7 @@ from pytest_llmclf.looks import (
     question_of,
     read_looks,
 )
-from pytest_llmclf.plugin.gates import looks_of
+from pytest_llmclf.plugin.gate_tests import looks_of
 from pytest_llmclf.report import DatasetFacts, Look, build
 from pytest_llmclf.seeded import seeded_order
 from tests.unit.ended import ended

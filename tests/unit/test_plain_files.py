@@ -24,7 +24,7 @@ from pytest_llmclf.data.manifest_columns import MOST_COLUMNS
 from pytest_llmclf.datasets.archive import opened
 from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.looks import note_looks, read_looks
-from pytest_llmclf.plugin.ci import write_summaries
+from pytest_llmclf.plugin.github import write_summaries
 from pytest_llmclf.predict.tally import Failure, FailureFile
 from pytest_llmclf.report import Look
 from pytest_llmclf.run_folder import read_run

@@ -22,7 +22,7 @@ HEAVY = (
 
 OURS = (
     "pytest_llmclf.engine", "pytest_llmclf.report", "pytest_llmclf.gate", "pytest_llmclf.label",
-    "pytest_llmclf.backends.connect", "pytest_llmclf.plugin.collect",
+    "pytest_llmclf.backends.connect", "pytest_llmclf.plugin.collection",
 )  # fmt: skip
 
 CHECK = """

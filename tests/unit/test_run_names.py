@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.plugin.artifacts import _new_folder
+from pytest_llmclf.plugin.run_files import _new_folder
 from pytest_llmclf.run_folder import find_run
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pytest_llmclf import report as reports
 from pytest_llmclf.early import judge_early
 from pytest_llmclf.gate import Gate
 from pytest_llmclf.metrics import Ratio
-from pytest_llmclf.plugin.ci import annotation_lines
+from pytest_llmclf.plugin.github import annotation_lines
 from pytest_llmclf.plugin.junit import gate_properties
 from pytest_llmclf.render.files import outcomes_csv, report_json, report_text
 from pytest_llmclf.render.live import Live, live_text

@@ -9,9 +9,9 @@ import pytest
 from pytest_llmclf.gate import Gate, GateFailed, GateInconclusive, Judgement, judge
 from pytest_llmclf.looks import data_of, question_of
 from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE
-from pytest_llmclf.plugin.collect import MODEL_MARK, assignment_of, is_gate
-from pytest_llmclf.plugin.ledger import book_of
-from pytest_llmclf.plugin.run import EVALUATIONS, EVALUATIONS_KEY, RUN_ID_KEY, run_of
+from pytest_llmclf.plugin.collection import MODEL_MARK, assignment_of, is_gate
+from pytest_llmclf.plugin.results import book_of
+from pytest_llmclf.plugin.session import EVALUATIONS, EVALUATIONS_KEY, RUN_ID_KEY, run_of
 from pytest_llmclf.population import population
 from pytest_llmclf.report import Look, Verdict
 from pytest_llmclf.stopped import guarded
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
     from pytest_llmclf.assignment import Assignment
-    from pytest_llmclf.plugin.committed import NoBaseline, StoppedBaseline
-    from pytest_llmclf.plugin.ledger import Book
-    from pytest_llmclf.plugin.run import Run
+    from pytest_llmclf.plugin.results import Book
+    from pytest_llmclf.plugin.session import Run
+    from pytest_llmclf.plugin.snapshots import NoBaseline, StoppedBaseline
     from pytest_llmclf.report import Report, Undecided, VerdictWord
     from pytest_llmclf.settings import Inconclusive
 
@@ -36,7 +36,7 @@ OWN_KEY = pytest.StashKey[BaseException]()
 REPORT_KEY = pytest.StashKey["Report"]()
 """What a gate test judges. Not its argument: a project may wrap the fixture."""
 BASELINE_KEY = pytest.StashKey[object]()
-"""The committed predictions that a gate test was given, as `committed` knows them."""
+"""The committed predictions that a gate test was given, as `snapshots` knows them."""
 ALLOWED_KEY = pytest.StashKey[str]()
 """What a gate test could not decide, where that is allowed."""
 
@@ -58,7 +58,7 @@ def open_baseline_of(
         item: The gate test.
         snapshot: What its fixture ``snapshot`` gave; must be syrupy's.
     """
-    from pytest_llmclf.plugin.committed import open_baseline, syrupys
+    from pytest_llmclf.plugin.snapshots import open_baseline, syrupys
 
     tolerance = run_of(item.config).settings.tolerance
     found = open_baseline(syrupys(snapshot), item.stash[REPORT_KEY], item, tolerance=tolerance)
@@ -287,7 +287,7 @@ def _note_comparison(item: pytest.Item) -> None:
     baseline = item.stash.get(BASELINE_KEY, None)
     if baseline is None:
         return
-    from pytest_llmclf.plugin.committed import compared
+    from pytest_llmclf.plugin.snapshots import compared
 
     found, report = compared(baseline), item.stash[REPORT_KEY]
     if found is not None:
@@ -298,7 +298,7 @@ def _baseline_line(item: pytest.Item) -> str | None:
     baseline = item.stash.get(BASELINE_KEY, None)
     if baseline is None:
         return None
-    from pytest_llmclf.plugin.committed import told
+    from pytest_llmclf.plugin.snapshots import told
 
     return told(baseline)
 
@@ -308,19 +308,19 @@ def _baseline_failure(item: pytest.Item) -> str | None:
     baseline = item.stash.get(BASELINE_KEY, None)
     if baseline is None:
         return None
-    from pytest_llmclf.plugin.committed import failure
+    from pytest_llmclf.plugin.snapshots import failure
 
     return failure(baseline)
 
 
 def _lacks_baseline(item: pytest.Item) -> bool:
-    from pytest_llmclf.plugin.committed import NoBaseline
+    from pytest_llmclf.plugin.snapshots import NoBaseline
 
     return isinstance(item.stash.get(BASELINE_KEY, None), NoBaseline)
 
 
 def _undecided_baseline(item: pytest.Item) -> bool:
-    from pytest_llmclf.plugin.committed import StoppedBaseline
+    from pytest_llmclf.plugin.snapshots import StoppedBaseline
 
     baseline = item.stash.get(BASELINE_KEY, None)
     return isinstance(baseline, StoppedBaseline) and baseline.undecided

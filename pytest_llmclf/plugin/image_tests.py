@@ -9,9 +9,9 @@ import pytest
 
 from pytest_llmclf.outcome import OUTCOME_KINDS, Misclassified, ModelError, Outcome, Unparsed
 from pytest_llmclf.plugin.absences import EARLY_ATTRIBUTE, REPORT_ATTRIBUTE, skip_of
-from pytest_llmclf.plugin.collect import job_of
-from pytest_llmclf.plugin.ledger import outcome_on
-from pytest_llmclf.plugin.run import run_of
+from pytest_llmclf.plugin.collection import job_of
+from pytest_llmclf.plugin.results import outcome_on
+from pytest_llmclf.plugin.session import run_of
 from pytest_llmclf.render.text import width
 
 if TYPE_CHECKING:

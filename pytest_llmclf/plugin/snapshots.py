@@ -25,7 +25,7 @@ from pytest_llmclf.early import Foretold
 from pytest_llmclf.gate import GateInconclusive
 from pytest_llmclf.marks import GATE_ATTRIBUTE
 from pytest_llmclf.plain_files import require_plain
-from pytest_llmclf.plugin.run import run_of
+from pytest_llmclf.plugin.session import run_of
 from pytest_llmclf.population import population
 from pytest_llmclf.render.comparison import baseline_lines
 from pytest_llmclf.render.predictions import predictions_text

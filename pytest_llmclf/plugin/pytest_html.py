@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.plugin.ledger import outcome_on
-from pytest_llmclf.plugin.run import run_if_any
+from pytest_llmclf.plugin.results import outcome_on
+from pytest_llmclf.plugin.session import run_if_any
 from pytest_llmclf.render.page.thumbnails import PictureBudget, Thumbnail, thumbnails
 
 if TYPE_CHECKING:

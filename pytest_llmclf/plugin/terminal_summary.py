@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.gate import undecidable
-from pytest_llmclf.plugin.ledger import book_of
+from pytest_llmclf.plugin.results import book_of
 from pytest_llmclf.render.terminal import gate_lines, lines
 from pytest_llmclf.render.text import Style
 from pytest_llmclf.report import Verdict
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
     from pytest_llmclf.assignment import Assignment
-    from pytest_llmclf.plugin.ledger import Book
-    from pytest_llmclf.plugin.run import Run
+    from pytest_llmclf.plugin.results import Book
+    from pytest_llmclf.plugin.session import Run
     from pytest_llmclf.render.text import Line
     from pytest_llmclf.report import Report
 

@@ -11,7 +11,7 @@ import pytest
 from pytest_llmclf.engine import Job
 from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.marks import GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
-from pytest_llmclf.plugin.run import run_of
+from pytest_llmclf.plugin.session import run_of
 from pytest_llmclf.seeded import seeded_order
 
 if TYPE_CHECKING:

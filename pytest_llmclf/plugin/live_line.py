@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_llmclf.metrics import Ratio
-from pytest_llmclf.plugin.ledger import book_of, outcome_on
-from pytest_llmclf.plugin.run import run_if_any
+from pytest_llmclf.plugin.results import book_of, outcome_on
+from pytest_llmclf.plugin.session import run_if_any
 from pytest_llmclf.render.live import Live, live_text
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def start_live_line(config: pytest.Config) -> None:
         return
     if not wanted(config, reporter):
         return
-    from pytest_llmclf.plugin.terminal import style_of
+    from pytest_llmclf.plugin.terminal_summary import style_of
 
     book = book_of(config)
     totals = {key: len(book.cases(each)) for key, each in run.assignments.items()}

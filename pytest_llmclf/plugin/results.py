@@ -12,8 +12,8 @@ import pytest
 from pytest_llmclf.looks import earlier_looks
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE, Absences, skip_note
-from pytest_llmclf.plugin.collect import assignment_of, is_gate, job_of
-from pytest_llmclf.plugin.run import run_if_any
+from pytest_llmclf.plugin.collection import assignment_of, is_gate, job_of
+from pytest_llmclf.plugin.session import run_if_any
 from pytest_llmclf.provenance import tool_version
 from pytest_llmclf.readers import READ_BY, STRICT, reader_name
 from pytest_llmclf.report import DatasetFacts, Report, Verdict, build, unheard
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.comparison import Comparison
     from pytest_llmclf.dataset import Dataset
     from pytest_llmclf.early import Watch
-    from pytest_llmclf.plugin.run import Run
+    from pytest_llmclf.plugin.session import Run
 
 BOOK_KEY = pytest.StashKey["Book"]()
 
@@ -137,7 +137,7 @@ class Book:
     ) -> None:
         """Look out for the moment when an assignment's gates are decided."""
         from pytest_llmclf.early import Watch
-        from pytest_llmclf.plugin.committed import question_of
+        from pytest_llmclf.plugin.snapshots import question_of
 
         # Never the order of the items: `--failed-first` and the like put the worst first.
         order = seeded_order(list(cases), run.settings.seed)

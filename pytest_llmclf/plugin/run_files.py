@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_llmclf.plugin.ledger import Book
-    from pytest_llmclf.plugin.run import Run
+    from pytest_llmclf.plugin.results import Book
+    from pytest_llmclf.plugin.session import Run
     from pytest_llmclf.render.progress import Progress
     from pytest_llmclf.report import Report
 
