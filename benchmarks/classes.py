@@ -123,7 +123,7 @@ def stages(profile: str, classes: int, images: int) -> dict[str, float]:
     from pytest_llmclf.render.matrix_svg import confusion_svg
     from pytest_llmclf.render.page import page_of, write_page
     from pytest_llmclf.render.plots import confusion_png
-    from pytest_llmclf.render.text import Style
+    from pytest_llmclf.render.style import Style
 
     found: dict[str, float] = {}
 

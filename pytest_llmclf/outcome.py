@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from pytest_llmclf.answer import Answer
+from pytest_llmclf.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,14 +169,3 @@ class Outcome:
         """Rebuild from `to_json`."""
         answer = data.get("answer")
         return cls(**{**data, "answer": None if answer is None else Answer.from_json(answer)})
-
-
-def shorten(text: str, width: int) -> str:
-    """`text` as a quoted, printable single line of at most about `width` characters.
-
-    Control characters, line breaks and direction marks come out escaped, so that an answer can
-    never move the cursor or reorder a terminal line.
-    """
-    cut = text if len(text) <= width else text[: width - 1] + "…"
-    safe = "".join(char if char.isprintable() else repr(char)[1:-1] for char in cut)
-    return f'"{safe}"'

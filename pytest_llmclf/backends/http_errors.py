@@ -16,7 +16,7 @@ from pytest_llmclf import errors
 from pytest_llmclf.backends.redact import as_text
 from pytest_llmclf.backends.said import parse_json
 from pytest_llmclf.backends.said import shown as shown_json
-from pytest_llmclf.outcome import shorten
+from pytest_llmclf.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -23,8 +23,8 @@ from pytest_llmclf.backends.ollama_derive import (
 from pytest_llmclf.backends.ollama_status import open_wire, require_here, status_of
 from pytest_llmclf.backends.ollama_thinking import OllamaThinking
 from pytest_llmclf.backends.wire import CONNECT_TIMEOUT_S
-from pytest_llmclf.outcome import shorten
 from pytest_llmclf.request import BASE_DIGEST, MODELS_OWN_SYSTEM, THINKS, ModelIdentity
+from pytest_llmclf.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -17,7 +17,7 @@ from pytest_llmclf.backends.address import parse_address
 from pytest_llmclf.backends.http_errors import unwrap
 from pytest_llmclf.backends.ollama_derive import full_name, remote_host
 from pytest_llmclf.backends.wire import Wire
-from pytest_llmclf.outcome import shorten
+from pytest_llmclf.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

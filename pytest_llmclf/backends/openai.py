@@ -22,8 +22,8 @@ from pytest_llmclf.backends.openai_thinking import (
     thought_in,
 )
 from pytest_llmclf.backends.wire import JsonReply, Wire
-from pytest_llmclf.outcome import shorten
 from pytest_llmclf.request import NAME_ONLY, ModelIdentity
+from pytest_llmclf.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

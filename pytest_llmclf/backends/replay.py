@@ -27,8 +27,8 @@ from pytest_llmclf.backends.recording import (
     read_recording,
 )
 from pytest_llmclf.errors import ReplayMismatch, SettingsError
-from pytest_llmclf.outcome import shorten
 from pytest_llmclf.request import REPLAYED, ModelIdentity
+from pytest_llmclf.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

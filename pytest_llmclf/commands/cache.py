@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pytest_llmclf.render.text import Line, Style
+    from pytest_llmclf.render.style import Line, Style
     from pytest_llmclf.store import StoredModel
 
 STORE = "answers.sqlite"

@@ -17,6 +17,7 @@ from pytest_llmclf.comparison.runs import choose, compare_all
 from pytest_llmclf.comparison.scores import score_differences
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.plain_files import require_writable_kind
+from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.render.comparison import (
     comparison_json,
     comparison_lines,
@@ -24,7 +25,6 @@ from pytest_llmclf.render.comparison import (
     score_lines,
     scores_json,
 )
-from pytest_llmclf.render.progress import ProgressLine
 from pytest_llmclf.run_folder import find_run, read_run
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.comparison.runs import Compared
     from pytest_llmclf.render.page import Page
-    from pytest_llmclf.render.text import Line, Style
+    from pytest_llmclf.render.style import Line, Style
     from pytest_llmclf.run_folder import RunFolder
 
 SCHEMA = 1

@@ -6,12 +6,12 @@ import os
 import shutil
 from typing import TYPE_CHECKING, TextIO
 
-from pytest_llmclf.render.text import Style
+from pytest_llmclf.render.style import Style
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_llmclf.render.text import Line, Mark
+    from pytest_llmclf.render.style import Line, Mark
 
 _CODES: dict[Mark, int] = {
     "bold": 1,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_llmclf.commands.asking import Connected
-    from pytest_llmclf.render.text import Line, Style
+    from pytest_llmclf.render.style import Line, Style
 
 _TOKENS = 200
 _PROMPT = "What is in this picture? Answer in one or two sentences."

@@ -18,7 +18,7 @@ from pytest_llmclf.commands.project import (
     own_options,
     reaching,
 )
-from pytest_llmclf.render.progress import ProgressLine
+from pytest_llmclf.progress import ProgressLine
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.backends.connect import ConnectSettings
     from pytest_llmclf.commands.checks import Check, State
-    from pytest_llmclf.render.text import Line, Mark, Style
+    from pytest_llmclf.render.style import Line, Mark, Style
 
 FINE, PROBLEM = 0, 1
 SCHEMA = 1

@@ -23,15 +23,15 @@ from pytest_llmclf.commands.project import (
 from pytest_llmclf.datasets.layouts import LAYOUTS, layout_of
 from pytest_llmclf.datasets.tables import KIND
 from pytest_llmclf.errors import DatasetError, SettingsError
-from pytest_llmclf.render.progress import ProgressLine
+from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.settings import DEFAULT_SEED, project_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_llmclf.datasets.importer import Imported
-    from pytest_llmclf.render.progress import Progress
-    from pytest_llmclf.render.text import Line, Style
+    from pytest_llmclf.progress import Progress
+    from pytest_llmclf.render.style import Line, Style
 
 _LISTED = 5
 _KINDS = [*(layout.kind for layout in LAYOUTS), KIND]

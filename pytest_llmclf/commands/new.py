@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmclf.dataset import Dataset
-    from pytest_llmclf.render.text import Line, Style
+    from pytest_llmclf.render.style import Line, Style
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}")
 _LEAST_TOKENS = 24

@@ -33,7 +33,7 @@ from pytest_llmclf.errors import (
     SettingsError,
     StoreError,
 )
-from pytest_llmclf.render.progress import ProgressLine
+from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.settings import project_root
 from pytest_llmclf.thinking import parse_think
 

@@ -16,9 +16,9 @@ from pytest_llmclf.commands.project import (
     home_folder,
 )
 from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.render import terminal
 from pytest_llmclf.render.files import write_reports, write_run
-from pytest_llmclf.render.progress import ProgressLine
 from pytest_llmclf.run_folder import find_run, read_run
 
 if TYPE_CHECKING:

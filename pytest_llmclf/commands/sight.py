@@ -12,9 +12,9 @@ from pytest_llmclf.commands.asking import THINKING_TOKENS, ask, connected, only_
 from pytest_llmclf.commands.checks import Check
 from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.label import Label, LabelSet
-from pytest_llmclf.outcome import shorten
 from pytest_llmclf.prompt import compose
 from pytest_llmclf.readers import read_answer
+from pytest_llmclf.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

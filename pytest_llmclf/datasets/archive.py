@@ -9,31 +9,34 @@ is read, and as they come, since a declaration can lie.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import struct
 import tarfile
 import zipfile
 import zlib
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from pytest_llmclf.data.entry import shown
+from pytest_llmclf.datasets import archive_tar, archive_zip
+from pytest_llmclf.datasets.member import (
+    CHUNK,
+    ArchiveLimits,
+    ArchiveMember,
+    Contents,
+    LeftOut,
+    check_size,
+    not_a_file,
+    refusal,
+)
 from pytest_llmclf.errors import DatasetError, PictureError
 from pytest_llmclf.plain_files import require_plain
-from pytest_llmclf.render.progress import Progress, silent
+from pytest_llmclf.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-CHUNK: Final = 1 << 16
-"""Bytes read at once."""
-
-# Windows takes any one sign before a colon for a drive, not letters alone.
-_DRIVE: Final = re.compile(r".:", re.DOTALL)
-_SMALL: Final = 16 * 1024 * 1024
 _DAMAGE: Final = (
     OSError,
     EOFError,
@@ -54,69 +57,6 @@ _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveLimits:
-    """What is read at all; the known data sets stay far below.
-
-    Attributes:
-        entries: Most files.
-        file_bytes: Largest single file.
-        total_bytes: Most bytes of all files together.
-        ratio: Most bytes that a byte of the archive may become. Pictures hardly shrink (about 1);
-            a bomb is at 1000 and more. Archives that come to less than 16 MiB may exceed it.
-    """
-
-    entries: int = 200_000
-    file_bytes: int = 64 * 1024 * 1024
-    total_bytes: int = 8 * 1024**3
-    ratio: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One regular file of an archive.
-
-    Attributes:
-        name: POSIX path from the archive's root; for comparing and for messages, never a place.
-        size: Bytes, as declared.
-        key: How the archive finds it.
-    """
-
-    name: str
-    size: int
-    key: int
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A file that is not imported.
-
-    Attributes:
-        name: Its path in the archive.
-        reason: Why.
-    """
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
-    """What a kind of archive has in it, before anything is judged.
-
-    Attributes:
-        members: Its regular files.
-        left_out: Links, and what else is no file.
-        open: Opens a member for reading.
-        packed_bytes: Size of the archive itself; 0 for a folder, where nothing is packed.
-    """
-
-    members: tuple[Member, ...]
-    left_out: tuple[LeftOut, ...]
-    open: Callable[[Member], IO[bytes]]
-    packed_bytes: int = 0
-
-
 class Archive:
     """An archive, or a folder, that is open for reading.
 
@@ -135,7 +75,7 @@ class Archive:
         self.left_out = (*contents.left_out, *twice)
         self._check_declared()
 
-    def read(self, member: Member) -> bytes:
+    def read(self, member: ArchiveMember) -> bytes:
         """The bytes of one file.
 
         Raises:
@@ -171,22 +111,6 @@ class Archive:
         check_size(self.place, total, self._contents.packed_bytes, limits)
 
 
-def check_size(place: Path, total: int, packed: int, limits: ArchiveLimits) -> None:
-    """Refuse an archive of `packed` bytes (0: not packed) that comes to `total` bytes.
-
-    Raises:
-        DatasetError: That is more than the limits allow.
-    """
-    if total > limits.total_bytes:
-        raise refusal(place, f"it becomes {total} bytes, more than {limits.total_bytes}")
-    if packed and total > _SMALL and total > limits.ratio * packed:
-        raise refusal(
-            place,
-            f"its {packed} bytes become {total}, {limits.ratio} times as many and more: "
-            f"an archive bomb",
-        )
-
-
 @contextmanager
 def opened(
     place: Path,
@@ -206,8 +130,6 @@ def opened(
     Raises:
         DatasetError: There is none, it is of another kind, cut, or refused as unsafe.
     """
-    from pytest_llmclf.datasets import archive_tar, archive_zip
-
     limits = limits or ArchiveLimits()
     with ExitStack() as stack:
         if place.is_dir():
@@ -226,34 +148,10 @@ def opened(
 _REMEDY: Final = "give a .zip, .tar or .tar.gz file, or the folder that it was unpacked to"
 
 
-def safe_name(place: Path, name: str) -> str:
-    """The name of an entry, its parts separated by single slashes.
-
-    A backslash separates, too: that is what it does where the archive may be unpacked.
-
-    Raises:
-        DatasetError: The name is absolute or leaves the archive.
-    """
-    slashed = name.replace("\\", "/")
-    parts = slashed.split("/")
-    safe = "/".join(part for part in parts if part not in {"", "."})
-    if slashed.startswith("/") or _DRIVE.match(safe) or ".." in parts:
-        raise refusal(place, f"its entry {name[:200]!r} leads out of the folder it is unpacked to")
-    return safe
-
-
-def refusal(place: Path, why: str) -> DatasetError:
-    """The error for an archive that is not read at all."""
-    return DatasetError(
-        shown(
-            f"{place} is refused: {why}. Nothing was imported; get the archive from its "
-            f"publisher, and give it as it was downloaded"
-        )
-    )
-
-
-def _each_once(members: tuple[Member, ...]) -> tuple[tuple[Member, ...], tuple[LeftOut, ...]]:
-    first: dict[str, Member] = {}
+def _each_once(
+    members: tuple[ArchiveMember, ...],
+) -> tuple[tuple[ArchiveMember, ...], tuple[LeftOut, ...]]:
+    first: dict[str, ArchiveMember] = {}
     twice = tuple(
         LeftOut(member.name, "is in the archive twice; the first one is read")
         for member in members
@@ -280,7 +178,7 @@ def _what(start: bytes) -> str:
 
 
 def _folder(place: Path, limits: ArchiveLimits) -> Contents:
-    members: list[Member] = []
+    members: list[ArchiveMember] = []
     left_out: list[LeftOut] = []
     paths: list[Path] = []
 
@@ -295,19 +193,14 @@ def _folder(place: Path, limits: ArchiveLimits) -> Contents:
             id_ = path.relative_to(place).as_posix()
             status = path.lstat()
             if stat.S_ISREG(status.st_mode):
-                members.append(Member(id_, status.st_size, len(paths)))
+                members.append(ArchiveMember(id_, status.st_size, len(paths)))
                 paths.append(path)
             elif not stat.S_ISDIR(status.st_mode):
                 left_out.append(LeftOut(id_, not_a_file(status.st_mode)))
         if len(members) > limits.entries:
             raise refusal(place, f"it has more than {limits.entries} files")
 
-    def open_member(member: Member) -> IO[bytes]:
+    def open_member(member: ArchiveMember) -> IO[bytes]:
         return paths[member.key].open("rb")
 
     return Contents(members=tuple(members), left_out=tuple(left_out), open=open_member)
-
-
-def not_a_file(mode: int) -> str:
-    """Why something of this mode is not read."""
-    return "is a link, which is not followed" if stat.S_ISLNK(mode) else "is no regular file"

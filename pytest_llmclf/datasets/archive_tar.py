@@ -9,11 +9,11 @@ import zlib
 from typing import IO, TYPE_CHECKING, cast
 
 from pytest_llmclf.data.entry import shown
-from pytest_llmclf.datasets.archive import (
+from pytest_llmclf.datasets.member import (
     CHUNK,
+    ArchiveMember,
     Contents,
     LeftOut,
-    Member,
     check_size,
     refusal,
     safe_name,
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from pytest_llmclf.datasets.archive import ArchiveLimits
-    from pytest_llmclf.render.progress import Progress
+    from pytest_llmclf.datasets.member import ArchiveLimits
+    from pytest_llmclf.progress import Progress
 
 _LONGEST_HEADER = 1 << 20
 _PIECE = 1 << 20
@@ -100,7 +100,7 @@ def contents(
         ) from error
     members, left_out = _sorted_out(place, infos)
 
-    def open_member(member: Member) -> IO[bytes]:
+    def open_member(member: ArchiveMember) -> IO[bytes]:
         # Regular files alone have come this far, for which there always is one.
         return cast("IO[bytes]", archive.extractfile(infos[member.key]))
 
@@ -109,8 +109,10 @@ def contents(
     )
 
 
-def _sorted_out(place: Path, infos: list[tarfile.TarInfo]) -> tuple[list[Member], list[LeftOut]]:
-    members: list[Member] = []
+def _sorted_out(
+    place: Path, infos: list[tarfile.TarInfo]
+) -> tuple[list[ArchiveMember], list[LeftOut]]:
+    members: list[ArchiveMember] = []
     left_out: list[LeftOut] = []
     for number, info in enumerate(infos):
         name = safe_name(place, info.name)
@@ -124,7 +126,7 @@ def _sorted_out(place: Path, infos: list[tarfile.TarInfo]) -> tuple[list[Member]
             # It could be of any size without being in the archive.
             left_out.append(LeftOut(name, "is a sparse file"))
         else:
-            members.append(Member(name, info.size, number))
+            members.append(ArchiveMember(name, info.size, number))
     return members, left_out
 
 

@@ -8,14 +8,21 @@ import zipfile
 from typing import IO, TYPE_CHECKING
 
 from pytest_llmclf.data.entry import shown
-from pytest_llmclf.datasets.archive import Contents, LeftOut, Member, not_a_file, refusal, safe_name
+from pytest_llmclf.datasets.member import (
+    ArchiveMember,
+    Contents,
+    LeftOut,
+    not_a_file,
+    refusal,
+    safe_name,
+)
 from pytest_llmclf.errors import DatasetError
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from pytest_llmclf.datasets.archive import ArchiveLimits
+    from pytest_llmclf.datasets.member import ArchiveLimits
 
 # Unpacking LZMA takes as much memory as the archive says, and damaged data raise what they like.
 _READ = frozenset((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))
@@ -50,7 +57,7 @@ def contents(place: Path, stack: ExitStack, limits: ArchiveLimits) -> Contents:
     infos = archive.infolist()
     if len(infos) > limits.entries:
         raise refusal(place, f"it has {len(infos)} entries, more than {limits.entries}")
-    members: list[Member] = []
+    members: list[ArchiveMember] = []
     left_out: list[LeftOut] = []
     for number, info in enumerate(infos):
         name = safe_name(place, info.filename)
@@ -65,9 +72,9 @@ def contents(place: Path, stack: ExitStack, limits: ArchiveLimits) -> Contents:
         elif info.compress_type not in _READ:
             left_out.append(LeftOut(name, "is packed in a way that is not read: use deflate"))
         else:
-            members.append(Member(name, info.file_size, number))
+            members.append(ArchiveMember(name, info.file_size, number))
 
-    def open_member(member: Member) -> IO[bytes]:
+    def open_member(member: ArchiveMember) -> IO[bytes]:
         return archive.open(infos[member.key])
 
     return Contents(

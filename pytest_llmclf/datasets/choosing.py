@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.datasets.archive import LeftOut
+from pytest_llmclf.datasets.member import LeftOut
 from pytest_llmclf.errors import PictureError
 from pytest_llmclf.picture import PictureLimits, check
 from pytest_llmclf.picture_header import read_header
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_llmclf.datasets.archive import Archive, Member
+    from pytest_llmclf.datasets.archive import Archive
     from pytest_llmclf.datasets.layouts import Classes
-    from pytest_llmclf.render.progress import Progress
+    from pytest_llmclf.datasets.member import ArchiveMember
+    from pytest_llmclf.progress import Progress
 
 _ENDINGS: Final = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif", "BMP": ".bmp", "WebP": ".webp"}
 _SAME_ENDINGS: Final = {".jpeg": ".jpg", ".jpe": ".jpg"}
@@ -28,7 +29,7 @@ _LONGEST: Final = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class ChosenImage:
     """One picture that is imported.
 
     Attributes:
@@ -75,7 +76,7 @@ class Choosing:
     ) -> None:
         self.archive = archive
         self.classes = classes
-        self.taken: dict[str, Taken] = {}
+        self.taken: dict[str, ChosenImage] = {}
         self.left_out: list[LeftOut] = [*archive.left_out]
         self.counts: Counter[str] = Counter()
         self.short: tuple[str, ...] = ()
@@ -115,7 +116,7 @@ class Choosing:
             None,
         )
 
-    def _look_at(self, label: str, member: Member) -> None:
+    def _look_at(self, label: str, member: ArchiveMember) -> None:
         try:
             data = self.archive.read(member)
             problem = check(data, self._limits)
@@ -135,7 +136,7 @@ class Choosing:
         else:
             self._take_back(other, member)
 
-    def _take(self, label: str, member: Member, data: bytes, sha256: str) -> None:
+    def _take(self, label: str, member: ArchiveMember, data: bytes, sha256: str) -> None:
         ending = _ENDINGS[read_header(data).format]
         stem, given = _stem_and_ending(member.name)
         # A label may be anybody's word, and no folder's name.
@@ -148,7 +149,7 @@ class Choosing:
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(data)
         self.counts[label] += 1
-        self.taken[sha256] = Taken(
+        self.taken[sha256] = ChosenImage(
             id=id_,
             label=label,
             sha256=sha256,
@@ -156,7 +157,7 @@ class Choosing:
             renamed=bool(given) and _SAME_ENDINGS.get(given, given) != ending,
         )
 
-    def _take_back(self, other: Taken, member: Member) -> None:
+    def _take_back(self, other: ChosenImage, member: ArchiveMember) -> None:
         """Neither of two labels is known to be the right one."""
         self._ambiguous.add(other.sha256)
         del self.taken[other.sha256]
@@ -174,10 +175,10 @@ def file_name(stem: str) -> str:
     return f"picture-{plain}".rstrip("-") if not plain or _RESERVED.match(plain) else plain
 
 
-def _ranked(members: Sequence[Member], seed: int) -> list[Member]:
+def _ranked(members: Sequence[ArchiveMember], seed: int) -> list[ArchiveMember]:
     """In the order that the seed gives, the first one last."""
 
-    def rank(member: Member) -> tuple[str, str]:
+    def rank(member: ArchiveMember) -> tuple[str, str]:
         # The folder of the class and the file: the same wherever the archive has them.
         name = "/".join(member.name.split("/")[-2:])
         content = f"{seed}:{name}".encode("utf-8", "backslashreplace")

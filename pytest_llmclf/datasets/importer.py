@@ -20,15 +20,16 @@ from pytest_llmclf.datasets.choosing import Choosing
 from pytest_llmclf.datasets.layouts import sort_out
 from pytest_llmclf.datasets.tables import opened_table, table_layout
 from pytest_llmclf.errors import DatasetError
-from pytest_llmclf.render.progress import silent
+from pytest_llmclf.progress import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from pytest_llmclf.datasets.archive import Archive, ArchiveLimits, LeftOut
+    from pytest_llmclf.datasets.archive import Archive
     from pytest_llmclf.datasets.layouts import Classes, Layout
-    from pytest_llmclf.render.progress import Progress
+    from pytest_llmclf.datasets.member import ArchiveLimits, LeftOut
+    from pytest_llmclf.progress import Progress
 
 LEFT_OUT: Final = "left-out.csv"
 """File beside the manifest that lists what was looked at and not imported."""

@@ -13,7 +13,8 @@ from pytest_llmclf.errors import DatasetError, nearest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_llmclf.datasets.archive import Archive, Member
+    from pytest_llmclf.datasets.archive import Archive
+    from pytest_llmclf.datasets.member import ArchiveMember
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ class Classes:
         elsewhere: Files that lie in no folder of a class there.
     """
 
-    members: Mapping[str, tuple[Member, ...]]
+    members: Mapping[str, tuple[ArchiveMember, ...]]
     root: str
     elsewhere: int
 
@@ -131,7 +132,7 @@ def sort_out(archive: Archive, layout: Layout) -> Classes:
     Raises:
         DatasetError: Some class has no file; says which, and which other data set it looks like.
     """
-    by_root: dict[str, list[tuple[str, Member]]] = {}
+    by_root: dict[str, list[tuple[str, ArchiveMember]]] = {}
     for member in archive.members:
         root, folder, name = _split(member.name)
         label = layout.folders.get(folder.casefold())

@@ -16,8 +16,9 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from pytest_llmclf.data.entry import composed, named, natural_key, shown
 from pytest_llmclf.data.folders import split_kind
 from pytest_llmclf.data.manifest_columns import columns_of
-from pytest_llmclf.datasets.archive import Archive, ArchiveLimits, Contents, LeftOut, Member
+from pytest_llmclf.datasets.archive import Archive
 from pytest_llmclf.datasets.layouts import Classes, Layout
+from pytest_llmclf.datasets.member import ArchiveLimits, ArchiveMember, Contents, LeftOut
 from pytest_llmclf.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def opened_table(
     files = _files(place, split)
     arrow = _pyarrow()
     with tempfile.TemporaryFile(dir=scratch) as spool:
-        members: dict[str, list[Member]] = {}
+        members: dict[str, list[ArchiveMember]] = {}
         left_out: list[LeftOut] = []
         order: list[str] = []
         offset = number = 0
@@ -77,7 +78,7 @@ def opened_table(
                         continue
                     spool.write(data)
                     name = f"{shown(label).replace('/', '_')}/{number}"
-                    members.setdefault(label, []).append(Member(name, len(data), offset))
+                    members.setdefault(label, []).append(ArchiveMember(name, len(data), offset))
                     offset += len(data)
             except (OSError, ValueError, arrow.ArrowException) as error:
                 raise DatasetError(shown(f"{file} is no whole table ({error})")) from error
@@ -86,7 +87,7 @@ def opened_table(
         labels = [label for label in order if label in members]
         labels += sorted(set(members) - set(labels), key=natural_key)
 
-        def opening(member: Member) -> IO[bytes]:
+        def opening(member: ArchiveMember) -> IO[bytes]:
             spool.seek(member.key)
             return io.BytesIO(spool.read(member.size))
 

@@ -12,7 +12,7 @@ from pytest_llmclf.plugin.absences import EARLY_ATTRIBUTE, REPORT_ATTRIBUTE, ski
 from pytest_llmclf.plugin.collection import job_of
 from pytest_llmclf.plugin.results import outcome_on
 from pytest_llmclf.plugin.session import run_of
-from pytest_llmclf.render.text import width
+from pytest_llmclf.render.style import width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

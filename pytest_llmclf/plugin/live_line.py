@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from _pytest.terminal import TerminalReporter
 
-    from pytest_llmclf.render.text import Style
+    from pytest_llmclf.render.style import Style
 
 NAME: Final = "llmclf-live-line"
 SOON_S: Final = 1.0

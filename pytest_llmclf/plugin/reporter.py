@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.plugin.pytest_html import HtmlThumbnails
     from pytest_llmclf.plugin.results import Book
     from pytest_llmclf.plugin.session import Run
-    from pytest_llmclf.render.progress import ProgressLine
+    from pytest_llmclf.progress import ProgressLine
     from pytest_llmclf.report import Report
 
 
@@ -206,7 +206,7 @@ class Reporter:
 
     def _progress(self) -> ProgressLine:
         """A line on the terminal while the page is made; nothing elsewhere, and with ``-q``."""
-        from pytest_llmclf.render.progress import ProgressLine
+        from pytest_llmclf.progress import ProgressLine
 
         terminal: TerminalReporter | None = self._config.pluginmanager.getplugin("terminalreporter")
         if terminal is None or not terminal.isatty or self._config.get_verbosity() < 0:

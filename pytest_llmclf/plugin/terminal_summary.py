@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.gate import undecidable
 from pytest_llmclf.plugin.results import book_of
+from pytest_llmclf.render.style import Style
 from pytest_llmclf.render.terminal import gate_lines, lines
-from pytest_llmclf.render.text import Style
 from pytest_llmclf.report import Verdict
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.assignment import Assignment
     from pytest_llmclf.plugin.results import Book
     from pytest_llmclf.plugin.session import Run
-    from pytest_llmclf.render.text import Line
+    from pytest_llmclf.render.style import Line
     from pytest_llmclf.report import Report
 
 _MOST_PROBLEMS = 5

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf import reference
 from pytest_llmclf.render import terminal
-from pytest_llmclf.render.text import Style
+from pytest_llmclf.render.style import Style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.calibration import TARGET
 from pytest_llmclf.render import numbers
-from pytest_llmclf.render.text import left, right, width
+from pytest_llmclf.render.style import left, right, width
 from pytest_llmclf.wording import WHEN_STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_llmclf.calibration import Bin, Calibration
-    from pytest_llmclf.render.text import Line, Style
+    from pytest_llmclf.render.style import Line, Style
 
 LOW_MASS = 0.5
 """Mean probability of any label at all below which a report says so."""

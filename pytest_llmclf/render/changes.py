@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmclf.provenance import ProvenanceChange
-    from pytest_llmclf.render.text import Line, Mark, Style
+    from pytest_llmclf.render.style import Line, Mark, Style
 
 MOST: Final = 40
 """Most lines of a diff in a terminal and in a failure message; the page has all."""

@@ -10,7 +10,7 @@ from pytest_llmclf.comparison.models import compare_models
 from pytest_llmclf.comparison.scores import score_differences
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.changes import change_lines, change_text
-from pytest_llmclf.render.text import Line, Mark, Style, left, width
+from pytest_llmclf.render.style import Line, Mark, Style, left, width
 from pytest_llmclf.wording import WHEN_STOPPED
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from pytest_llmclf.diagnosis.finding import (
     WeakSlice,
 )
 from pytest_llmclf.metrics import Ratio
-from pytest_llmclf.outcome import shorten
 from pytest_llmclf.render import numbers
+from pytest_llmclf.text import shorten
 from pytest_llmclf.wording import UNFORCED, WHEN_STOPPED, WITHHELD
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.diagnosis.finding import Finding
     from pytest_llmclf.diagnosis.instructions import Standing
-    from pytest_llmclf.render.text import Line, Style
+    from pytest_llmclf.render.style import Line, Style
 
 LEGEND: Final = (
     "p: how often chance alone shows as much, all that was looked at considered; findings stand "

@@ -30,7 +30,7 @@ from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render import terminal
 from pytest_llmclf.render.markdown import markdown_summary
 from pytest_llmclf.render.matrix_svg import confusion_svg
-from pytest_llmclf.render.text import Style
+from pytest_llmclf.render.style import Style
 from pytest_llmclf.render.whole_file import beside, write_pieces, write_whole
 from pytest_llmclf.stability import stability
 

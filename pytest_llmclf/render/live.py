@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf import stats
 from pytest_llmclf.render import numbers
-from pytest_llmclf.render.text import cut, width
+from pytest_llmclf.render.style import cut, width
 from pytest_llmclf.wording import WHEN_STOPPED
 
 if TYPE_CHECKING:
     from pytest_llmclf.metrics import Ratio
-    from pytest_llmclf.render.text import Style
+    from pytest_llmclf.render.style import Style
 
 CONFIDENCE: Final = 0.95
 """Of the interval: for the images answered so far, not for a decision to stop."""

@@ -18,8 +18,8 @@ from pytest_llmclf.render import numbers
 from pytest_llmclf.render.changes import diff_markdown
 from pytest_llmclf.render.comparison import FEW, outcome_lines, score_lines, summary_lines
 from pytest_llmclf.render.diagnosis import diagnosis_lines
+from pytest_llmclf.render.style import Style, cut
 from pytest_llmclf.render.terminal import clusters_text, mix_text, with_interval
-from pytest_llmclf.render.text import Style, cut
 from pytest_llmclf.wording import asked_of, when_stopped
 
 if TYPE_CHECKING:

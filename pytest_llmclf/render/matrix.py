@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.render.text import cut, left, right, start, width
+from pytest_llmclf.render.style import cut, left, right, start, width
 from pytest_llmclf.render.worst_classes import left_out, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_llmclf.metrics import Confusion
-    from pytest_llmclf.render.text import Line, Mark, Part, Style
+    from pytest_llmclf.render.style import Line, Mark, Part, Style
 
 _INDENT = "  "
 _WIDEST_NAME = 24

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
 from pytest_llmclf.render import numbers
-from pytest_llmclf.render.text import Style, width
+from pytest_llmclf.render.style import Style, width
 from pytest_llmclf.wording import when_stopped
 
 if TYPE_CHECKING:

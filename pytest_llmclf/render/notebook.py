@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.diagnosis import diagnose
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.diagnosis import finding_text
+from pytest_llmclf.render.style import Style
 from pytest_llmclf.render.terminal import with_interval
-from pytest_llmclf.render.text import Style
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

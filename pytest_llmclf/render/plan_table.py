@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.render import numbers
-from pytest_llmclf.render.text import left, right, width
+from pytest_llmclf.render.style import left, right, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_llmclf.gate.foresight import Foresight
-    from pytest_llmclf.render.text import Line, Style
+    from pytest_llmclf.render.style import Line, Style
 
 _INDENT = "  "
 _SURE = 1 - 1e-9

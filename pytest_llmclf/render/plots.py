@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.render import numbers
-from pytest_llmclf.render.text import Style
+from pytest_llmclf.render.style import Style
 from pytest_llmclf.wording import when_stopped
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.outcome import shorten
+from pytest_llmclf.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_llmclf.outcome import Outcome
-    from pytest_llmclf.render.text import Line, Style
+    from pytest_llmclf.render.style import Line, Style
     from pytest_llmclf.rereading import Reread
 
 _SHOWN: Final = 10

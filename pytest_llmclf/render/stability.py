@@ -10,7 +10,7 @@ from pytest_llmclf.wording import WHEN_STOPPED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llmclf.render.text import Line, Style
+    from pytest_llmclf.render.style import Line, Style
     from pytest_llmclf.stability import ImageAskings, Stability
 
 MOST = 5

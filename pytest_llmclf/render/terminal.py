@@ -24,7 +24,7 @@ from pytest_llmclf.render.changes import baseline_change_lines
 from pytest_llmclf.render.comparison import broken_lines, model_lines
 from pytest_llmclf.render.diagnosis import diagnosis_lines
 from pytest_llmclf.render.stability import stability_lines
-from pytest_llmclf.render.text import Line, cut, left, right, width
+from pytest_llmclf.render.style import Line, cut, left, right, width
 from pytest_llmclf.report import accuracy_by_tag
 from pytest_llmclf.stability import stability
 from pytest_llmclf.wording import when_stopped
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.comparison import Comparison
     from pytest_llmclf.metrics import ClassScores, Measure, Ratio
     from pytest_llmclf.outcome import Outcome, OutcomeKind
-    from pytest_llmclf.render.text import Mark, Style
+    from pytest_llmclf.render.style import Mark, Style
     from pytest_llmclf.report import Confused, Report, Verdict, VerdictWord
 
 TOP_CONFUSIONS = 5

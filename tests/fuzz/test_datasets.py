@@ -21,7 +21,8 @@ from PIL import Image
 
 from pytest_llmclf import dataset, modelfile
 from pytest_llmclf.dataset_sources import read_description
-from pytest_llmclf.datasets.archive import ArchiveLimits, opened
+from pytest_llmclf.datasets.archive import opened
+from pytest_llmclf.datasets.member import ArchiveLimits
 from pytest_llmclf.errors import DatasetError, ModelfileError, PictureError
 from tests.fuzz.effort import assert_says, effort
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from pytest_llmclf.plugin.live_line import LiveLine, Tallies
-from pytest_llmclf.render.text import Style
+from pytest_llmclf.render.style import Style
 from tests.plugin.colour_server import Odd
 from tests.plugin.screen import Screen
 

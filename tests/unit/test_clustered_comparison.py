@@ -22,7 +22,7 @@ from pytest_llmclf.comparison.runs import compare_all
 from pytest_llmclf.render.comparison import comparison_json, comparison_lines
 from pytest_llmclf.render.files import write_run
 from pytest_llmclf.render.predictions import predictions_text
-from pytest_llmclf.render.text import Style
+from pytest_llmclf.render.style import Style
 from pytest_llmclf.report import DatasetFacts, Report, build
 from pytest_llmclf.run_folder import read_run
 from pytest_llmclf.stats import exact_low

@@ -24,8 +24,8 @@ from pytest_llmclf.gate.text import parse
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.render.diagnosis import finding_text
 from pytest_llmclf.render.files import write_run
+from pytest_llmclf.render.style import Style
 from pytest_llmclf.render.terminal import report_lines, with_interval
-from pytest_llmclf.render.text import Style
 from pytest_llmclf.report import DatasetFacts, Report, build
 from pytest_llmclf.run_folder import read_run
 from pytest_llmclf.stats import clopper_pearson, exact_low

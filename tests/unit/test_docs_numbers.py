@@ -14,7 +14,7 @@ from pytest_llmclf.gate import Gate
 from pytest_llmclf.render.comparison import comparison_lines
 from pytest_llmclf.render.numbers import percent
 from pytest_llmclf.render.predictions import parse_predictions
-from pytest_llmclf.render.text import Style
+from pytest_llmclf.render.style import Style
 from tests.unit.ended import ended
 
 ROOT = Path(__file__).parents[2]

@@ -18,8 +18,8 @@ from pytest_llmclf.outcome import (
     Outcome,
     OutcomeKind,
     Unparsed,
-    shorten,
 )
+from pytest_llmclf.text import shorten
 
 
 def ended(kind: OutcomeKind, **more: Any) -> Outcome:

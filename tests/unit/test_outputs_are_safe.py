@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pytest_llmclf.errors import BackendError, LlmclfError
 from pytest_llmclf.plugin.github import annotation_lines
 from pytest_llmclf.render.markdown import code, escaped
-from pytest_llmclf.render.text import Style
+from pytest_llmclf.render.style import Style
 from pytest_llmclf.report import Verdict
 
 NASTY = st.text(

@@ -10,8 +10,8 @@ import pytest
 from pytest_llmclf.gate import Gate, judge
 from pytest_llmclf.population import own_mix, population
 from pytest_llmclf.render.files import write_run
+from pytest_llmclf.render.style import Style
 from pytest_llmclf.render.terminal import report_lines
-from pytest_llmclf.render.text import Style
 from pytest_llmclf.report import DatasetFacts, Report, build
 from pytest_llmclf.run_folder import RunFolderError, read_run
 from tests.unit.ended import ended

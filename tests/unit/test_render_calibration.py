@@ -10,12 +10,12 @@ from pytest_llmclf import report
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.calibration import calibration
 from pytest_llmclf.render.calibration import calibration_lines
-from pytest_llmclf.render.text import Style, width
+from pytest_llmclf.render.style import Style, width
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from pytest_llmclf.outcome import Outcome
-    from pytest_llmclf.render.text import Line
+    from pytest_llmclf.render.style import Line
 
 
 def named(case: str, sure: float, *, right: bool = True, **more: Any) -> Outcome:

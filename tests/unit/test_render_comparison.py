@@ -15,7 +15,7 @@ from pytest_llmclf.render.comparison import (
     comparison_lines,
     model_lines,
 )
-from pytest_llmclf.render.text import Style
+from pytest_llmclf.render.style import Style
 from pytest_llmclf.report import DatasetFacts, Report, build
 from tests.unit.ended import ended
 

@@ -20,7 +20,7 @@ from pytest_llmclf.diagnosis.finding import (
 )
 from pytest_llmclf.outcome import NAMES_OTHER, UnparsedReason
 from pytest_llmclf.render.diagnosis import LEGEND, diagnosis_lines, finding_text
-from pytest_llmclf.render.text import Style, width
+from pytest_llmclf.render.style import Style, width
 
 HOSTILE = "a\x1b[31m\r\n\u202eb" * 30
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_llmclf.metrics import Ratio
 from pytest_llmclf.render.live import Live, live_text
-from pytest_llmclf.render.text import Style, width
+from pytest_llmclf.render.style import Style, width
 
 LIVE = Live(
     name="mnist",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_llmclf import reference
 from pytest_llmclf.metrics import Confusion
 from pytest_llmclf.render import matrix
-from pytest_llmclf.render.text import Style, width
+from pytest_llmclf.render.style import Style, width
 
 Counts = tuple[tuple[int, ...], ...]
 

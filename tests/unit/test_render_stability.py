@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.render.stability import stability_lines
-from pytest_llmclf.render.text import Style
+from pytest_llmclf.render.style import Style
 from pytest_llmclf.report import DatasetFacts, build
 from pytest_llmclf.stability import stability
 from tests.unit.ended import ended

@@ -13,7 +13,7 @@ from pytest_llmclf import reference, report
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
 from pytest_llmclf.render import terminal
-from pytest_llmclf.render.text import Style, width
+from pytest_llmclf.render.style import Style, width
 from pytest_llmclf.report import DatasetFacts, Verdict
 from pytest_llmclf.request import ModelIdentity
 from tests.unit.ended import ended
@@ -21,7 +21,7 @@ from tests.unit.ended import ended
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_llmclf.render.text import Line
+    from pytest_llmclf.render.style import Line
 
 HOSTILE = "I'm sorry,\x1b[31m no\r\nway \u202e猫 " * 9
 

@@ -25,9 +25,9 @@ from pytest_llmclf.calibration import calibration
 from pytest_llmclf.comparison.margin import judge_margin, stated_margin
 from pytest_llmclf.comparison.models import compare_models
 from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.progress import Progress, silent
 from pytest_llmclf.render.page.data import page_json, pictured
 from pytest_llmclf.render.page.thumbnails import PictureBudget, Thumbnail, thumbnails
-from pytest_llmclf.render.progress import Progress, silent
 from pytest_llmclf.render.whole_file import write_pieces
 from pytest_llmclf.stability import stability
 

@@ -20,7 +20,7 @@ from pytest_llmclf.errors import PictureError
 from pytest_llmclf.picture import PictureLimits, check_size, prepare, upright
 from pytest_llmclf.picture_header import png_pixels_are_all, read_header
 from pytest_llmclf.plain_files import require_plain
-from pytest_llmclf.render.progress import Progress, silent
+from pytest_llmclf.progress import Progress, silent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

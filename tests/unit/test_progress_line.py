@@ -7,7 +7,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.render.progress import ProgressLine, progress_text
+from pytest_llmclf.progress import ProgressLine, progress_text
 
 
 class Terminal(io.StringIO):
