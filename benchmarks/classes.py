@@ -121,7 +121,8 @@ def stages(profile: str, classes: int, images: int) -> dict[str, float]:
     from pytest_llmclf.render.files import report_json, report_text, write_run
     from pytest_llmclf.render.markdown import markdown_summary
     from pytest_llmclf.render.matrix_svg import confusion_svg
-    from pytest_llmclf.render.page import page_of, write_page
+    from pytest_llmclf.render.page.document import write_page
+    from pytest_llmclf.render.page.page import page_of
     from pytest_llmclf.render.plots import confusion_png
     from pytest_llmclf.render.style import Style
 

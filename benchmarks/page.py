@@ -28,7 +28,8 @@ from PIL import Image
 from pytest_llmclf import report
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.render.page import page_of, write_page
+from pytest_llmclf.render.page.document import write_page
+from pytest_llmclf.render.page.page import page_of
 from pytest_llmclf.report import DatasetFacts
 
 LABELS = tuple(f"class {place}" for place in range(10))

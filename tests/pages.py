@@ -18,14 +18,14 @@ from pytest_llmclf.label import Label
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.prompt import Instructions
 from pytest_llmclf.provenance import Difference, ProvenanceChange
-from pytest_llmclf.render.page import page_of
+from pytest_llmclf.render.page.page import page_of
 from pytest_llmclf.report import DatasetFacts, Verdict
 from pytest_llmclf.request import ModelIdentity
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_llmclf.render.page import Page
+    from pytest_llmclf.render.page.page import Page
     from pytest_llmclf.report import Report
 
 LABELS = ("cat", "cow", "dog")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmclf.comparison.runs import Compared
-    from pytest_llmclf.render.page import Page
+    from pytest_llmclf.render.page.page import Page
     from pytest_llmclf.render.style import Line, Style
     from pytest_llmclf.run_folder import RunFolder
 
@@ -193,7 +193,7 @@ def _written(found: _Found, arguments: argparse.Namespace) -> Iterator[Path]:
         require_writable_kind(path).write_text(_markdown(found), encoding="utf-8", newline="\n")
         yield path
     if arguments.html is not None:
-        from pytest_llmclf.render.page import write_page
+        from pytest_llmclf.render.page.document import write_page
 
         page = _page(found, pictures=not arguments.no_pictures)
         with ProgressLine(sys.stderr) as progress:
@@ -216,7 +216,7 @@ def _print_markdown(text: str) -> None:
 
 def _page(found: _Found, *, pictures: bool) -> Page:
     """Both runs' reports, B's in front, and how they differ."""
-    from pytest_llmclf.render.page import Page, Pair, no_picture, section
+    from pytest_llmclf.render.page.page import Page, Pair, no_picture, section
     from pytest_llmclf.render.page.thumbnails import PictureBudget
 
     sides = [

@@ -118,7 +118,8 @@ def _write(found: RunFolder, out: Path, *, parquet: bool) -> tuple[Path, ...]:
 
 
 def _write_page(found: RunFolder, path: Path, *, pictures: bool) -> Path:
-    from pytest_llmclf.render.page import no_picture, page_of, write_page
+    from pytest_llmclf.render.page.document import write_page
+    from pytest_llmclf.render.page.page import no_picture, page_of
     from pytest_llmclf.render.page.thumbnails import PictureBudget
 
     find = dataset_pictures(found.reports) if pictures else no_picture

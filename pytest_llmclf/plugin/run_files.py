@@ -61,7 +61,8 @@ def write_run_page(
     Raises:
         OSError: It cannot be written.
     """
-    from pytest_llmclf.render.page import page_of, write_page
+    from pytest_llmclf.render.page.document import write_page
+    from pytest_llmclf.render.page.page import page_of
     from pytest_llmclf.render.page.thumbnails import PictureBudget
 
     assignments = run.assignments.values()

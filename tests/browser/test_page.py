@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.render.page import page_of, write_page
+from pytest_llmclf.render.page.document import write_page
+from pytest_llmclf.render.page.page import page_of
 from tests.pages import LABELS, answers, built, outcome, pictures
 
 if TYPE_CHECKING:

@@ -17,17 +17,9 @@ from hypothesis import strategies as st
 
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.comparison import Comparison, compare_reports
-from pytest_llmclf.render.page import (
-    Page,
-    Pair,
-    embedded,
-    embedded_pieces,
-    page_html,
-    page_of,
-    section,
-    write_page,
-)
 from pytest_llmclf.render.page.data import page_json
+from pytest_llmclf.render.page.document import embedded, embedded_pieces, page_html, write_page
+from pytest_llmclf.render.page.page import Page, Pair, page_of, section
 from tests.pages import HOSTILE, LABELS, answers, built, demo, hostile, outcome, pictures
 
 if TYPE_CHECKING:
@@ -271,7 +263,7 @@ def test_pictures_that_cannot_be_shown_say_why(tmp_path: Path) -> None:
 
 def test_importing_it_costs_no_picture_library() -> None:
     """Pillow is loaded when the first picture is made, not before."""
-    code = "import sys, pytest_llmclf.render.page; sys.exit('PIL' in sys.modules)"
+    code = "import sys, pytest_llmclf.render.page.document; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
 
 

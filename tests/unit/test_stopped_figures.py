@@ -21,8 +21,8 @@ from pytest_llmclf.render.files import outcomes_csv, report_json, report_text
 from pytest_llmclf.render.live import Live, live_text
 from pytest_llmclf.render.markdown import markdown_summary
 from pytest_llmclf.render.notebook import report_html
-from pytest_llmclf.render.page import Page, section
 from pytest_llmclf.render.page.data import page_json
+from pytest_llmclf.render.page.page import Page, section
 from pytest_llmclf.render.style import Style
 from pytest_llmclf.report import DatasetFacts, Report, StopRule, Verdict
 from tests.unit.ended import ended

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.comparison import Comparison
     from pytest_llmclf.metrics import Confusion, Ratio
     from pytest_llmclf.outcome import Outcome
-    from pytest_llmclf.render.page import Page, Pair, Section
+    from pytest_llmclf.render.page.page import Page, Pair, Section
     from pytest_llmclf.report import Report
     from pytest_llmclf.stability import Stability
 
