@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import codecs
+import functools
 import html
 import json
+import random
 import re
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -17,7 +20,7 @@ from hypothesis import strategies as st
 from pytest_llmclf import errors
 from pytest_llmclf.answer import Answer, TokenLogprob
 from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.backends.redact import HIDDEN, LONGEST, Redactor
+from pytest_llmclf.backends.redact import _MOST_READ, HIDDEN, LONGEST, Redactor
 from pytest_llmclf.backends.wire import Wire
 from tests.unit.backends.chat_server import ChatServer, completion
 from tests.unit.backends.ollama_models import question
@@ -32,6 +35,11 @@ KEY = 'sk-Qx7/s+cret&k"y=9Z'
 def every(how: str, text: str = KEY) -> str:
     """`text` with each sign written as an escape."""
     return "".join(how.format(ord(char)) for char in text)
+
+
+def base64_of(text: str) -> str:
+    """As servers encode a header or a body."""
+    return base64.b64encode(text.encode()).decode()
 
 
 WRITTEN = {
@@ -52,8 +60,31 @@ WRITTEN = {
     "joiners": "\u200b".join(KEY), "soft hyphens": "\u00ad".join(KEY),
     "two lines": f"{KEY[:9]}\n{KEY[9:]}", "two lines, written": f"{KEY[:9]}\\r\\n{KEY[9:]}",
     "soft line end": f"{KEY[:9]}=\r\n{KEY[9:]}", "HTML in HTML": KEY.replace("+", "&amp;#43;"),
+    "base64": base64_of(KEY), "base64 of base64": base64_of(base64_of(KEY)),
+    "base64 three times": base64_of("a" + base64_of("ab" + base64_of("Bearer " + KEY))),
+    "base64 of UTF-16": base64.b64encode(KEY.encode("utf-16")).decode(),
+    "base64 of JSON": base64_of(json.dumps({"key": KEY})),
+    "base64 in JSON in base64": base64_of(json.dumps({"key": base64_of(json.dumps([KEY]))})),
+    "base64 in lines": base64.encodebytes((KEY * 9).encode()).decode(),
+    "base64 in a path": "/v1/auth/" + base64_of(json.dumps({"key": KEY})),
+    "base32": base64.b32encode(KEY.encode()).decode(),
+    "base32, small": base64.b32encode(f"ab{KEY}".encode()).decode().lower().rstrip("="),
+    "base32 of base64": base64.b32encode(base64_of(KEY).encode()).decode(),
+    "base64 of base32": base64_of(base64.b32encode(KEY.encode()).decode()),
+    "hexadecimal of JSON": json.dumps(KEY).encode().hex(),
+    "hexadecimal twice": KEY.encode().hex().encode().hex(),
+    "UTF-7": KEY.encode("utf-7").decode(),
+    "UTF-7, all": f"+{base64.b64encode(KEY.encode('utf-16-be')).decode().rstrip('=')}-",
+    "style sheet": every("\\{:x} "), "style sheet, six": every("\\{:06x}"),
+    "style sheet in JSON": json.dumps(every("\\{:x} ")),
+    "numbers": str(list(KEY.encode())), "numbers, blanks": every("{} ").strip(),
+    "numbers, hexadecimal": every("0x{:02X}, "), "colons": KEY.encode().hex(":"),
+    "dashes": KEY.encode().hex("-"), "wide": "".join(chr(ord(char) + 0xFEE0) for char in KEY),
+    "bold": re.sub("[a-z]", lambda found: chr(ord(found[0]) - ord("a") + 0x1D41A), KEY),
+    "backwards": KEY[::-1],
 }  # fmt: skip
 
+OURS = Redactor([KEY])
 STATUSES = (200, 400, 401, 500)
 CODINGS = ("utf-8", "utf-16", "utf-32-be")
 
@@ -100,6 +131,55 @@ def test_what_is_no_key_stays() -> None:
     """Escapes and signs that nobody sees are not touched where they hide nothing."""
     for text in ("a\\u0041b", "caf\u00e9 &amp; more", "x\u200by", "line\nline", "\\d+ =3D"):
         assert Redactor([KEY]).text(text) == text
+
+
+@pytest.mark.parametrize(
+    "told", [list(KEY.encode()), list(KEY), [KEY[:5], KEY[5:]], {"data": list(KEY.encode())}]
+)
+def test_as_a_list(told: Any) -> None:
+    """Whose items are bytes, characters or pieces of it."""
+    found = Redactor([KEY]).value(told)
+    assert found == ({"data": HIDDEN} if isinstance(told, dict) else HIDDEN)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        KEY[:6] + "*" * 10, f"...{KEY[-7:]}", base64.b85encode(KEY.encode()).decode(),
+        codecs.encode(KEY, "rot13"), "-".join(KEY),
+        functools.reduce(lambda text, _: base64_of(text), range(6), KEY),
+    ],
+    ids=["masked", "cut", "base85", "rot13", "dashes between", "base64 six times"],
+)  # fmt: skip
+def test_what_is_not_found(told: str) -> None:
+    """As SECURITY.md says: no part of a key, and no coding that it does not name."""
+    assert Redactor([KEY]).text(f"key {told}") == f"key {told}"
+
+
+HOSTILE = {
+    "noise": base64.b64encode(random.Random(1).randbytes(LONGEST * 3 // 4)).decode(),  # noqa: S311
+    "words": "classification " * LONGEST, "ampersands": "&" + "amp;" * LONGEST,
+    "percent": ("%" + "25" * 10 + "41") * LONGEST, "backslashes": "\\" * LONGEST,
+    "numbers": "65, " * LONGEST, "style sheet": "\\41 " * LONGEST, "UTF-7": "+AEE-" * LONGEST,
+    "wide": "\uff41" * LONGEST, "long ones": "\ufdfa" * LONGEST, "base32": "mfrggzdf" * LONGEST,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_no_text_is_read_too_often(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All readings of it together are no longer than is said; what would be read then is hidden."""
+    read: list[int] = []
+    search = Redactor._replaced
+
+    def counted(self: Redactor, text: str) -> str:
+        read.append(len(text))
+        return search(self, text)
+
+    monkeypatch.setattr(Redactor, "_replaced", counted)
+    text = text[:LONGEST]
+    found = OURS.text(text)
+    assert found == text or HIDDEN in found
+    assert sum(read) <= _MOST_READ + 2 * LONGEST
 
 
 RAW = {
@@ -150,7 +230,7 @@ def test_keys_of_the_environment_are_hidden_whoever_is_asked(
 @given(st.recursive(st.text() | st.integers() | st.none() | st.booleans(), st.lists, max_leaves=9))
 def test_what_holds_no_key_stays_as_it_is(value: Any) -> None:
     """Down to its escapes: an answer is not rewritten."""
-    assert Redactor([KEY]).value(value) == value
+    assert OURS.value(value) == value
 
 
 def test_a_number_that_is_a_key() -> None:
