@@ -26,7 +26,7 @@ animals = Evaluation(
 
 @animals.images
 def test_image(outcome):
-    """Each picture gets its animal."""
+    """Each image gets its animal."""
     outcome.check()
 
 

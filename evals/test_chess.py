@@ -26,7 +26,7 @@ chess = Evaluation(
 
 @chess.images
 def test_image(outcome):
-    """Each picture gets its piece."""
+    """Each image gets its piece."""
     outcome.check()
 
 

@@ -26,7 +26,7 @@ mnist = Evaluation(
 
 @mnist.images
 def test_image(outcome):
-    """Each picture gets its digit."""
+    """Each image gets its digit."""
     outcome.check()
 
 

@@ -17,7 +17,9 @@ from pytest_llmclf.backends.spec import parse_spec
 from pytest_llmclf.gate import parse_addressed
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+README = ROOT / "README.md"
+BESIDE = tuple(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG"))
+PAGES = (README, *BESIDE, *sorted((ROOT / "docs").glob("*.md")))
 TEXT = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
 OPTIONS = (ROOT / "pytest_llmclf" / "plugin" / "options.py").read_text(encoding="utf-8")
 WORKFLOWS = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
@@ -41,7 +43,7 @@ def test_options_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_links_and_pictures_lead_somewhere(page: Path) -> None:
+def test_links_and_images_lead_somewhere(page: Path) -> None:
     """Relative ones, to files and to headings."""
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if "://" in link:
@@ -104,14 +106,14 @@ def test_the_recording_is_one_of_this_plugin() -> None:
     assert re.search(r"correct so far", text)
 
 
-def test_the_pictures_are_small() -> None:
-    """Each under 250 kB, all under 1 MB, nothing in them but the picture."""
-    pictures = sorted((ROOT / "docs" / "images").glob("*"))
-    assert pictures
-    sizes = [path.stat().st_size for path in pictures]
+def test_the_images_are_small() -> None:
+    """Each under 250 kB, all under 1 MB, nothing in them but the image."""
+    images = sorted((ROOT / "docs" / "images").glob("*"))
+    assert images
+    sizes = [path.stat().st_size for path in images]
     assert max(sizes) < 250_000
     assert sum(sizes) < 1_000_000
-    for path in pictures:
+    for path in images:
         content = path.read_bytes()
         if path.suffix == ".svg":
             assert content.startswith(b"<svg ")

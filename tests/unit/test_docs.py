@@ -27,7 +27,7 @@ from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.power import images_for_loss, images_to_pass, passes_from
 from pytest_llmclf.render.diagnosis import finding_text
 from pytest_llmclf.render.numbers import percent
-from pytest_llmclf.report import Report, build
+from pytest_llmclf.report import Report, VerdictWord, build
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
@@ -177,10 +177,10 @@ def test_looking_again_passes_as_often_as_is_told() -> None:
     assert list(found.groups()) == [f"{100 * one:.1f}" for one in exact]
 
 
-def test_the_readme_has_the_numbers_of_this_page() -> None:
+def test_the_page_on_gates_has_the_numbers_of_this_page() -> None:
     """Mean images of runs that stop early, rounded."""
     means = {row[0]: float(row[2]) for row in rows("| right among all |")}
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    text = " ".join((ROOT / "docs" / "gates.md").read_text(encoding="utf-8").split())
     found = re.search(
         r"accuracy 0\.95 needs (\d+) of them on average, one of 0\.90 needs (\d+), one of 0\.60 "
         r"needs (\d+)",
@@ -198,6 +198,29 @@ def test_every_metric_is_explained() -> None:
     named = set(re.findall(r"`(\w+)(?:\[\w+\])?`", told))
     assert named == {*WHOLE, *PER_CLASS}
     assert set(CALIBRATION) <= named
+
+
+def test_the_front_explains_every_verdict() -> None:
+    """Each word has a row, and the errors are those that are promised below and kept by the code."""
+    assert [row[0] for row in rows("| word | meaning | the run |")] == list(get_args(VerdictWord))
+    front = PROSE[PROSE.index("## The two-minute version") : PROSE.index("## The problem")]
+    assert f"in at most {EARLY_ERROR:.0%} of the random orders" in front
+    # What a gate at 95%, and a test at 5% of which one side fails, may err.
+    assert "PASS wrongly in at most 5% of samples" in front
+    worst = max(mcnemar_fails(flips) for flips in range(1, 200))
+    assert worst <= 0.025
+    assert f"fails in at most {percent(0.025)} of runs where only chance" in front
+
+
+def mcnemar_fails(flips: int) -> float:
+    """How often so many flips, each as likely either way, fail a baseline."""
+    return float(
+        sum(
+            binom.pmf(broken, flips, 0.5)
+            for broken in range(flips // 2 + 1, flips + 1)
+            if mcnemar_exact(broken, flips - broken) < 0.05
+        )
+    )
 
 
 def test_every_kind_of_finding_is_explained() -> None:
@@ -222,28 +245,10 @@ def test_every_option_exists() -> None:
 
 
 def test_defaults_are_those_of_the_code() -> None:
-    """The numbers that are not computed but chosen."""
-    default = {row[0].split("`")[1]: row[2] for row in rows("| option | ini | default |")}
-    assert default["--llmclf-stop-error"] == str(EARLY_ERROR)
-    assert default["--llmclf-seed"] == str(settings.DEFAULT_SEED)
-    assert default["--llmclf-inconclusive"] == f"`{settings.INCONCLUSIVE[0]}`"
+    """The numbers that are not computed but chosen; those of options stand in settings.md."""
     assert calibration.BINS == 10
     assert "ten bins of equal width" in PROSE
     assert f"right {calibration.TARGET:.0%} of the time" in PROSE
-
-
-def test_every_relative_link_resolves() -> None:
-    """Files and headings."""
-    headings = {
-        re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-")
-        for title in re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
-    }
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", PAGE) if "://" not in link]
-    assert links
-    for link in links:
-        file, _, heading = link.partition("#")
-        assert (ROOT / "docs" / PurePosixPath(file)).exists(), link
-        assert not heading or heading in headings, link
 
 
 def test_every_named_benchmark_is_there() -> None:

@@ -109,11 +109,11 @@ def test_the_command_prints_one_table(capsys: pytest.CaptureFixture[str]) -> Non
     assert "0.133493" not in found
 
 
-def test_readme_quotes_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every finding that README shows of the published counts is one of the program's, in full."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+def test_a_page_quotes_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every finding shown of the published counts is one of the program's, in full."""
+    page = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
     (block,) = re.findall(
-        r"On the counts published for LLaVA it says:\n\n```text\n(.*?)```", readme, re.DOTALL
+        r"On the counts published for LLaVA it says:\n\n```text\n(.*?)```", page, re.DOTALL
     )
     quotes = re.findall(r"^(\w+)  +(.*(?:\n {2,}.*)*)", block, re.MULTILINE)
     assert [name for name, _ in quotes] == ["animals", "chess"]
