@@ -201,7 +201,7 @@ def test_every_metric_is_explained() -> None:
 
 
 def test_the_front_explains_every_verdict() -> None:
-    """Each word has a row, and the errors are those that are promised below and kept by the code."""
+    """Each word has a row, and the errors are those that the code keeps."""
     assert [row[0] for row in rows("| word | meaning | the run |")] == list(get_args(VerdictWord))
     front = PROSE[PROSE.index("## The two-minute version") : PROSE.index("## The problem")]
     assert f"in at most {EARLY_ERROR:.0%} of the random orders" in front
