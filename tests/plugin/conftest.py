@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import importlib
 import json
+import pkgutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import pytest_llmclf
 from tests.plugin.colour_server import ColourServer, png
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# pytester forgets modules that an in-process run imports; these cannot be imported twice, or
+# pytester forgets modules that an in-process run imports: some cannot be imported twice, and all
 # take long.
-for _name in (
-    "httpcore", "httpx", "numpy", "PIL.Image", "PIL.PngImagePlugin",
-    "pytest_llmclf.backends.connect", "pytest_llmclf.engine", "pytest_llmclf.plan",
-    "pytest_llmclf.plugin.run_files", "pytest_llmclf.plugin.snapshots",
-    "pytest_llmclf.plugin.terminal_summary", "pytest_llmclf.store",
-):  # fmt: skip
+for _name in ("httpcore", "httpx", "numpy", "PIL.Image", "PIL.PngImagePlugin"):
     importlib.import_module(_name)
+for _module in pkgutil.walk_packages(pytest_llmclf.__path__, "pytest_llmclf."):
+    if not _module.name.endswith("__main__"):
+        importlib.import_module(_module.name)
 
 SPARE_PLUGINS = ("cacheprovider", "hypothesispytest", "anyio")
 """Not needed by the runs inside the tests, and slow to load in every worker."""
