@@ -115,8 +115,9 @@ def _picture(number: int) -> bytes:
 
 def stages(profile: str, classes: int, images: int) -> dict[str, float]:
     """Seconds of processor time by stage, in the order of a run, and the sizes that they leave."""
-    from pytest_llmclf.diagnosis import diagnose
-    from pytest_llmclf.gate import Gate, judge
+    from pytest_llmclf.diagnosis.diagnose import diagnose
+    from pytest_llmclf.gate.gate import Gate
+    from pytest_llmclf.gate.judging import judge
     from pytest_llmclf.render import terminal
     from pytest_llmclf.render.files import report_json, report_text, write_run
     from pytest_llmclf.render.markdown import markdown_summary

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llmclf import reference
-from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.diagnosis.diagnose import diagnose
 from pytest_llmclf.diagnosis.finding import ConfusedPair, NoBetter
 from tests.unit.simulated import Simulated, alike, blind, drawn, even, similar
 

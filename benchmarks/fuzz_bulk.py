@@ -34,7 +34,7 @@ from pytest_llmclf.backends.address import parse_address, parse_addresses
 from pytest_llmclf.backends.recording import RECORDING_FORMAT, read_recording
 from pytest_llmclf.backends.spec import parse_spec
 from pytest_llmclf.data.manifest import manifest_entries
-from pytest_llmclf.gate import text as gates
+from pytest_llmclf.gate import expression as gates
 from pytest_llmclf.label import LabelSet
 from pytest_llmclf.modelfile import parse
 from pytest_llmclf.picture import check

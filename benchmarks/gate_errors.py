@@ -35,9 +35,9 @@ from scipy.stats import binom
 
 from pytest_llmclf.gate.bounds import more_images
 from pytest_llmclf.gate.evidence import evidence_of, proportion
+from pytest_llmclf.gate.expression import parse
 from pytest_llmclf.gate.reading import Certainty, read, settled
 from pytest_llmclf.gate.sample_size import images_to_decide
-from pytest_llmclf.gate.text import parse
 from pytest_llmclf.gate.threshold import Threshold
 from pytest_llmclf.metrics import Confusion
 from pytest_llmclf.power import CHANCE, pass_chance
@@ -211,7 +211,7 @@ def looks_table(runs: int) -> bool:
             passes, _ = decided(size, BOUND, ALPHA, ALPHA)
             passed[place] = passes[right]
         anew = float(passed.any(axis=0).mean())
-        # What passed before may pass again, and nothing else: `gate.judge` with earlier looks.
+        # What passed before may pass again, and nothing else: `judging.judge` with earlier looks.
         counted = passed.copy()
         for place in range(1, len(sizes)):
             counted[place] &= counted[:place].any(axis=0)

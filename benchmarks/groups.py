@@ -27,9 +27,9 @@ from typing import Final
 
 import numpy as np
 
-from pytest_llmclf.comparison.clustered import clustered_difference, sign_flip
-from pytest_llmclf.comparison.paired import mcnemar_exact
-from pytest_llmclf.gate.clustered import by_cluster
+from pytest_llmclf.comparison.clustered_tests import clustered_difference, sign_flip
+from pytest_llmclf.comparison.paired_tests import mcnemar_exact
+from pytest_llmclf.gate.cluster_evidence import by_cluster
 from pytest_llmclf.gate.evidence import proportion
 
 FRAMES: Final = 10

@@ -23,8 +23,8 @@ from typing import Final
 
 import numpy as np
 
-from pytest_llmclf.comparison import compare_reports
-from pytest_llmclf.comparison.scores import score_differences
+from pytest_llmclf.comparison.paired_comparison import compare_reports
+from pytest_llmclf.comparison.score_differences import score_differences
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.report import DatasetFacts, Report, build
 

@@ -18,11 +18,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_llmclf.api import PublicReport as Report
     from pytest_llmclf.evaluation import Evaluation
-    from pytest_llmclf.gate import Gate
+    from pytest_llmclf.gate.gate import Gate
     from pytest_llmclf.label import Label
     from pytest_llmclf.outcome import Misclassified, ModelError, Outcome, Unparsed
-    from pytest_llmclf.report import Report
 
 __all__ = [
     "Evaluation",
@@ -39,16 +39,18 @@ __all__ = [
 
 _HOMES = {
     "Evaluation": "evaluation",
-    "Gate": "gate",
-    "GateFailed": "gate",
-    "GateInconclusive": "gate",
+    "Gate": "gate.gate",
+    "GateFailed": "gate.gate",
+    "GateInconclusive": "gate.gate",
     "Label": "label",
     "Misclassified": "outcome",
     "ModelError": "outcome",
     "Outcome": "outcome",
-    "Report": "report",
+    "Report": "api",
     "Unparsed": "outcome",
 }
+_CALLED = {"Report": "PublicReport"}
+"""What a name is called at home, where that is another one."""
 
 
 def __getattr__(name: str) -> Any:
@@ -57,4 +59,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), _CALLED.get(name, name))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.case import Case
     from pytest_llmclf.dataset import Dataset
     from pytest_llmclf.evaluation import Evaluation
-    from pytest_llmclf.gate import Gate
+    from pytest_llmclf.gate.gate import Gate
     from pytest_llmclf.label import LabelSet
     from pytest_llmclf.modelfile import Modelfile
     from pytest_llmclf.picture import Prepared

@@ -12,23 +12,24 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.comparison import (
+from pytest_llmclf.comparison.paired_comparison import (
     SIGNIFICANCE,
     Comparison,
-    Tolerance,
     compare_predictions,
     relabelled,
 )
-from pytest_llmclf.comparison.paired import mcnemar_exact
-from pytest_llmclf.early import Foretold, PairedQuestion, foretell
+from pytest_llmclf.comparison.paired_tests import mcnemar_exact
+from pytest_llmclf.comparison.predictions_file import parse_predictions, predictions_text
+from pytest_llmclf.early.paired import PairedQuestion
+from pytest_llmclf.early.rejudging import Foretold, foretell
 from pytest_llmclf.power import loss_chance
 from pytest_llmclf.provenance import compare_provenance
-from pytest_llmclf.render.predictions import parse_predictions, predictions_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_llmclf.render.predictions import PredictionsRecord
+    from pytest_llmclf.comparison.predictions_file import PredictionsRecord
+    from pytest_llmclf.comparison.tolerance import Tolerance
     from pytest_llmclf.report import Report
 
 LOSS: Final = 0.03

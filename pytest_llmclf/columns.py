@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pytest_llmclf.calibration import confidence
+from pytest_llmclf.calibration.answers import confidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

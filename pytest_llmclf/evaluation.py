@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from pytest_llmclf.data.entry import LABEL_FOLDERS, LabelFolder, SourceOptions
 from pytest_llmclf.errors import SettingsError, nearest
-from pytest_llmclf.gate import Gate
+from pytest_llmclf.gate.gate import Gate
 from pytest_llmclf.label import Label
 from pytest_llmclf.marks import DECORATORS, GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
 from pytest_llmclf.modelfile import PARAMETERS

@@ -13,7 +13,7 @@ from pytest_llmclf.backends.embedded import knows_some, labels_unknown, unknown_
 from pytest_llmclf.backends.spec import names_file
 from pytest_llmclf.clusters import check_group
 from pytest_llmclf.errors import DatasetError, SettingsError
-from pytest_llmclf.gate import addressed_to, check_gates
+from pytest_llmclf.gate.gate import addressed_to, check_gates
 from pytest_llmclf.label import Label, LabelSet
 from pytest_llmclf.picture import PictureLimits
 from pytest_llmclf.prompt import compose
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.backends.spec import ModelSpec
     from pytest_llmclf.errors import BackendError
     from pytest_llmclf.evaluation import Evaluation
-    from pytest_llmclf.gate import Gate
+    from pytest_llmclf.gate.gate import Gate
     from pytest_llmclf.modelfile import Modelfile
     from pytest_llmclf.prompt import Instructions
     from pytest_llmclf.settings import Settings

@@ -19,10 +19,7 @@ from pytest_llmclf.wording import stop_note
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    import pandas as pd
-
     from pytest_llmclf.case import Case
-    from pytest_llmclf.gate import Judgement
     from pytest_llmclf.ledger import Ledger
     from pytest_llmclf.metrics import Averages, Mean
     from pytest_llmclf.outcome import OutcomeKind
@@ -346,35 +343,6 @@ class Report:
     def of_kind(self, kind: OutcomeKind) -> tuple[Outcome, ...]:
         """The outcomes that ended as `kind`."""
         return tuple(outcome for outcome in self.outcomes if outcome.kind == kind)
-
-    def to_frame(self, *, probabilities: bool = False) -> pd.DataFrame:
-        """A pandas data frame with one row an image, repeats included, and typed columns.
-
-        Args:
-            probabilities: Whether to add a column ``p:LABEL`` a label.
-        """
-        from pytest_llmclf.frames import outcomes_frame
-
-        return outcomes_frame([self], probabilities=probabilities)
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        from pytest_llmclf.render.notebook import report_html
-
-        return report_html(self)
-
-    def meets(self, expression: str) -> Judgement:
-        """Judge an expression such as ``recall[7] >= 0.6 with 95% confidence``; assert the result.
-
-        It is true for PASS and false for FAIL, and refuses to be either where nothing can be
-        said: ``GateInconclusive``, an `AssertionError`.
-
-        Raises:
-            SettingsError: It does not parse, or names a class or slice that is not there.
-        """
-        from pytest_llmclf.gate import judgement
-
-        return judgement(self, expression)
 
     def confusions(self, top: int | None = None) -> tuple[Confused, ...]:
         """Mistakes by (expected, predicted), most frequent first, ties in the order of labels."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pytest_llmclf.answer import Answer
+from pytest_llmclf.api import PublicReport, public
 from pytest_llmclf.columns import SCHEMA
-from pytest_llmclf.comparison import Change, ChangeKind, Comparison
+from pytest_llmclf.comparison.paired_comparison import Change, ChangeKind, Comparison
 from pytest_llmclf.errors import LlmclfError, nearest
 from pytest_llmclf.json_values import (
     is_count,
@@ -34,7 +35,7 @@ from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
 from pytest_llmclf.plain_files import require_plain
 from pytest_llmclf.prompt import Instructions
 from pytest_llmclf.provenance import ProvenanceChange
-from pytest_llmclf.report import DatasetFacts, Report, StopRule, Verdict, VerdictWord, build
+from pytest_llmclf.report import DatasetFacts, StopRule, Verdict, VerdictWord, build
 from pytest_llmclf.request import ModelIdentity
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class RunFolder:
     path: Path
     settings: Mapping[str, Any]
     environment: Mapping[str, Any]
-    reports: tuple[Report, ...]
+    reports: tuple[PublicReport, ...]
     verdicts: tuple[Verdict, ...]
     baselines: Mapping[tuple[str, str], Comparison]
 
@@ -274,7 +275,7 @@ def _instructions(entry: Mapping[str, Any] | None) -> Instructions | None:
 
 def _report(
     entry: Mapping[str, Any], outcomes: Mapping[tuple[str, str], list[Outcome]], tool: str
-) -> Report:
+) -> PublicReport:
     require(entry, _REPORT_FITS)
     require(entry["dataset"], _DATASET_FITS)
     require(entry["ledger"], _LEDGER_FITS)
@@ -311,7 +312,7 @@ def _report(
         both = zip(asdict(ledger).items(), asdict(report.ledger).values(), strict=True)
         other = [f"{name} {said}, found {found}" for (name, said), found in both if said != found]
         raise ValueError(f"{key[0]} on {key[1]}: {'; '.join(other)}")
-    return replace(report, looks=looks_in(entry.get("looks", ())))
+    return public(replace(report, looks=looks_in(entry.get("looks", ()))))
 
 
 def _stop_rule(entry: Mapping[str, Any] | None) -> StopRule | None:

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmclf.backends.spec import ModelSpec
-    from pytest_llmclf.comparison import Tolerance
     from pytest_llmclf.comparison.margin import Margin
+    from pytest_llmclf.comparison.tolerance import Tolerance
     from pytest_llmclf.engine import AskingPolicy
-    from pytest_llmclf.gate import Gate
+    from pytest_llmclf.gate.gate import Gate
     from pytest_llmclf.thinking import Think
 
 DEFAULT_SEED = 20

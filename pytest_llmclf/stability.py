@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.comparison import SIGNIFICANCE
+from pytest_llmclf.comparison.paired_comparison import SIGNIFICANCE
 from pytest_llmclf.comparison.prediction import prediction
 from pytest_llmclf.metrics import Ratio
 from pytest_llmclf.report import once_a_report
@@ -22,7 +22,7 @@ from pytest_llmclf.wording import p_value
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.comparison.paired_comparison import Comparison
     from pytest_llmclf.comparison.prediction import Prediction
     from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.report import Report

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 
 from pytest_llmclf import report
 from pytest_llmclf.answer import Answer
-from pytest_llmclf.comparison import compare_predictions
+from pytest_llmclf.comparison.paired_comparison import compare_predictions
 from pytest_llmclf.comparison.prediction import prediction
-from pytest_llmclf.gate import Gate
+from pytest_llmclf.gate.gate import Gate
 from pytest_llmclf.label import Label
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.prompt import Instructions

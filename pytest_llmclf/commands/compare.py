@@ -14,7 +14,7 @@ from pytest_llmclf.commands.pictures import dataset_pictures
 from pytest_llmclf.commands.project import add_command, add_home, described, home_folder
 from pytest_llmclf.comparison.margin import parse_margin
 from pytest_llmclf.comparison.runs import choose, compare_all
-from pytest_llmclf.comparison.scores import score_differences
+from pytest_llmclf.comparison.score_differences import score_differences
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.plain_files import require_writable_kind
 from pytest_llmclf.progress import ProgressLine

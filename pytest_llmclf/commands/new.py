@@ -187,7 +187,7 @@ def _identifier(name: str) -> str:
 
 
 def _check_gate(expression: str, dataset: Dataset) -> None:
-    from pytest_llmclf.gate import Gate, check_gates
+    from pytest_llmclf.gate.gate import Gate, check_gates
 
     check_gates([Gate(expression)], dataset.labels, dataset.tags)
 

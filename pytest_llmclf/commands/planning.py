@@ -109,8 +109,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _foreseen(arguments: argparse.Namespace) -> Foresight:
     from pytest_llmclf.errors import SettingsError
-    from pytest_llmclf.gate import Gate
     from pytest_llmclf.gate.foresight import LOSSES, SIZES, foresee_baseline, foresee_gate
+    from pytest_llmclf.gate.gate import Gate
 
     chances = arguments.chance or _CHANCES
     sizes = arguments.images or SIZES

@@ -31,7 +31,7 @@ PAGE = "page.html"
 """The page for a browser, as a run writes it."""
 
 _PICTURE: Final = b'[["data:image/'
-"""How a page's first image begins; see `render.page`."""
+"""How a page's first image begins; see `page.document`."""
 
 _EPILOG = described(
     "report",

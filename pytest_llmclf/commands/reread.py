@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from pytest_llmclf.gate import Gate
+    from pytest_llmclf.gate.gate import Gate
     from pytest_llmclf.readers import ReaderFunction
     from pytest_llmclf.report import Report, Verdict
 
@@ -132,7 +132,7 @@ def find_reader(text: str) -> str | ReaderFunction:
 
 
 def _gates(texts: Sequence[str]) -> tuple[tuple[str, Gate], ...]:
-    from pytest_llmclf.gate import parse_addressed
+    from pytest_llmclf.gate.gate import parse_addressed
 
     try:
         return tuple(map(parse_addressed, texts))
@@ -141,7 +141,8 @@ def _gates(texts: Sequence[str]) -> tuple[tuple[str, Gate], ...]:
 
 
 def _judge(reports: Sequence[Report], gates: Sequence[tuple[str, Gate]]) -> list[Verdict]:
-    from pytest_llmclf.gate import addressed_to, check_addresses, judge
+    from pytest_llmclf.gate.gate import addressed_to, check_addresses
+    from pytest_llmclf.gate.judging import judge
 
     try:
         check_addresses(gates, list(dict.fromkeys(report.evaluation for report in reports)))

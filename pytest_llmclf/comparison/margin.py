@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal
 
-from pytest_llmclf.comparison.paired import difference_interval
+from pytest_llmclf.comparison.paired_tests import difference_interval
 from pytest_llmclf.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.comparison.paired_comparison import Comparison
 
 ERROR: Final = 0.05
 """How often a PASS may be wrong, and how often a FAIL."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.comparison import compare_reports
+from pytest_llmclf.comparison.paired_comparison import compare_reports
 from pytest_llmclf.significance import holm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.comparison.paired_comparison import Comparison
     from pytest_llmclf.report import Report
 
 MOST_PAIRS = 10

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
-from pytest_llmclf.comparison import SIGNIFICANCE, compare_reports
 from pytest_llmclf.comparison.margin import judge_margins
 from pytest_llmclf.comparison.models import adjusted_p_values
+from pytest_llmclf.comparison.paired_comparison import SIGNIFICANCE, compare_reports
 from pytest_llmclf.errors import SettingsError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.comparison import Comparison
     from pytest_llmclf.comparison.margin import Margin, MarginVerdict
+    from pytest_llmclf.comparison.paired_comparison import Comparison
     from pytest_llmclf.report import Report
 
 ComparedWord = Literal[

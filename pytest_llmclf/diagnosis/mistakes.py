@@ -23,7 +23,7 @@ from pytest_llmclf.significance import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_llmclf.diagnosis.counts import AnswerCounts
+    from pytest_llmclf.diagnosis.answer_counts import AnswerCounts
     from pytest_llmclf.diagnosis.instructions import Standing
     from pytest_llmclf.report import Report
 

@@ -30,10 +30,10 @@ it is also the share of the money of that bet that is at stake.
 _PARTS: Final = sum(part for _, part in BETS)
 
 
-class Evidence(Protocol):
+class Martingale(Protocol):
     """What the answers so far say against a claim; each answer makes a new one."""
 
-    def after(self, weight: int, *, hit: bool) -> Evidence:
+    def after(self, weight: int, *, hit: bool) -> Martingale:
         """With the next image's answer: its weight, and whether it is right."""
 
     @property
@@ -41,7 +41,7 @@ class Evidence(Protocol):
         """Natural logarithm of the money: infinite where the claim is certainly false."""
 
 
-def against(most: int, weights: tuple[int, ...]) -> Evidence:
+def against(most: int, weights: tuple[int, ...]) -> Martingale:
     """No answer yet, and the claim that right images weigh at most `most` together.
 
     Args:
@@ -50,7 +50,7 @@ def against(most: int, weights: tuple[int, ...]) -> Evidence:
     """
     if all(weight == 1 for weight in weights):
         return _of_count(most, len(weights))
-    return WeightEvidence(
+    return WeightMartingale(
         most=most,
         total=sum(weights),
         left=len(weights),
@@ -61,7 +61,7 @@ def against(most: int, weights: tuple[int, ...]) -> Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CountEvidence:
+class CountMartingale:
     """Evidence against "at most `most` of `images` images are right".
 
     Each bet is a likelihood ratio of drawing without replacement: how likely these answers are if
@@ -84,9 +84,9 @@ class CountEvidence:
     asked: int = 0
     hits: int = 0
 
-    def after(self, weight: int, *, hit: bool) -> CountEvidence:
+    def after(self, weight: int, *, hit: bool) -> CountMartingale:
         """With one more answer; `weight` is 1."""
-        return CountEvidence(
+        return CountMartingale(
             images=self.images,
             most=self.most,
             bets=self.bets,
@@ -114,7 +114,7 @@ class CountEvidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeightEvidence:
+class WeightMartingale:
     """Evidence against "right images weigh at most `most` together", for unequal weights.
 
     One answer multiplies a bet's money by ``1 + stake (z - fair)``: `z` is what the image brings,
@@ -144,7 +144,7 @@ class WeightEvidence:
     gained: int = 0
     brought: float = 0.0
 
-    def after(self, weight: int, *, hit: bool) -> WeightEvidence:
+    def after(self, weight: int, *, hit: bool) -> WeightMartingale:
         """With one more answer."""
         taken = self.most / self.total / 2
         fair = (self.images * taken - self.brought) / self.left
@@ -157,7 +157,7 @@ class WeightEvidence:
                 log + _log_or_lost(1 + boldness * (brought - fair) / most_lost)
                 for log, (boldness, _) in zip(self.logs, BETS, strict=True)
             )
-        return WeightEvidence(
+        return WeightMartingale(
             images=self.images,
             most=self.most,
             total=self.total,
@@ -174,7 +174,7 @@ class WeightEvidence:
         return math.inf if self.gained > self.most else _log_sum(self.logs)
 
 
-def _of_count(most: int, images: int) -> CountEvidence:
+def _of_count(most: int, images: int) -> CountMartingale:
     above = images - most
     bets = []
     if 0 <= most < images:
@@ -183,7 +183,7 @@ def _of_count(most: int, images: int) -> CountEvidence:
             right = most + max(1, round(boldness * above))
             # Both likelihoods are of one order of answers: 1 over how many orders there are.
             bets.append((right, math.log(part / _PARTS) + _log_orders(right, images) - claimed))
-    return CountEvidence(images=images, most=most, bets=tuple(bets))
+    return CountMartingale(images=images, most=most, bets=tuple(bets))
 
 
 def _log_orders(right: int, images: int) -> float:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_llmclf.case import Case
-    from pytest_llmclf.gate import Gate
+    from pytest_llmclf.gate.gate import Gate
     from pytest_llmclf.gate.reading import Certainty
     from pytest_llmclf.gate.threshold import Threshold
     from pytest_llmclf.outcome import Outcome

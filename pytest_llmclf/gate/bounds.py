@@ -22,7 +22,7 @@ certainty when all images are right. No random numbers are drawn: the distributi
 Images of one cluster (a scene, copies of one file) have one random number together, as in the
 cluster bootstrap, and the image that nobody saw becomes a cluster that nobody saw, which is right
 or wrong as a whole. Where clusters are so, and of one size, that is Clopper and Pearson's interval
-again, of clusters. See `gate.clustered`.
+again, of clusters. See `gate.cluster_evidence`.
 """
 
 from __future__ import annotations

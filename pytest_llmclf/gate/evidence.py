@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_llmclf.gate.bounds import Evidence
-from pytest_llmclf.gate.clustered import by_cluster
+from pytest_llmclf.gate.cluster_evidence import by_cluster
 from pytest_llmclf.metrics import Ratio
 from pytest_llmclf.report import once_a_report
 from pytest_llmclf.stats import Interval, clopper_pearson
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pytest_llmclf.gate.bounds import Groups
-    from pytest_llmclf.gate.clustered import Weighed
+    from pytest_llmclf.gate.cluster_evidence import Weighed
     from pytest_llmclf.gate.threshold import Threshold
     from pytest_llmclf.metrics import Confusion, Measure
     from pytest_llmclf.outcome import Outcome
@@ -145,7 +145,7 @@ def interval_of(
 ) -> Interval | None:
     """Plausible values of a share of right answers, for images like these.
 
-    Clopper and Pearson's where every image is one by itself; else that of `gate.clustered`.
+    Clopper and Pearson's where every image is one by itself; else that of `gate.cluster_evidence`.
     ``None`` without an image, where the run stopped early (when it stopped depended on these very
     counts), and where all images are of one cluster.
 

@@ -20,11 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmclf.case import Case
+    from pytest_llmclf.gate.gate import Gate
     from pytest_llmclf.gate.reading import Reading
     from pytest_llmclf.gate.threshold import Threshold
     from pytest_llmclf.report import Report
 
 _BY_NAME = ("precision", "macro_precision", "weighted_precision")
+
+
+def undecidable(
+    gate: Gate, labels: Sequence[str], cases: Sequence[Case], group: str = ""
+) -> tuple[str, ...]:
+    """What the gate cannot show on these images, one line each; see `undecidable_thresholds`."""
+    return undecidable_thresholds(
+        gate.parsed.thresholds, gate.parsed.confidence, labels, cases, group
+    )
 
 
 def undecidable_thresholds(
@@ -71,7 +81,7 @@ def _members(threshold: Threshold, cases: Sequence[Case]) -> list[Case]:
     found = [
         case for case in cases if all(case.tags.get(tag) == value for tag, value in threshold.where)
     ]
-    # As `calibration.accuracy_at_coverage` counts.
+    # As `coverage.accuracy_at_coverage` counts.
     return found[: accepted(len(found), threshold.coverage)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.comparison import SIGNIFICANCE
+from pytest_llmclf.comparison.paired_comparison import SIGNIFICANCE
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.gate.reading import asked_for, unit_of
 from pytest_llmclf.gate.sample_size import accepted, images_for
@@ -21,7 +21,7 @@ from pytest_llmclf.power import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.gate import Gate
+    from pytest_llmclf.gate.gate import Gate
     from pytest_llmclf.gate.threshold import Threshold
 
 SIZES: Final = (50, 100, 200, 500, 1000, 2000)

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.clusters import counted
 from pytest_llmclf.gate.evidence import evidence_of
+from pytest_llmclf.gate.expression import needs_probabilities
 from pytest_llmclf.gate.sample_size import images_for, images_to_decide
-from pytest_llmclf.gate.text import needs_probabilities
 from pytest_llmclf.gate.threshold import EVERY, plain
 from pytest_llmclf.population import own_mix, population
 from pytest_llmclf.power import CHANCE, MOST_IMAGES
@@ -360,7 +360,7 @@ def _left_out(threshold: Threshold, report: Report) -> str:
     """How many answers a number on confidence is not of, in brackets; mostly nothing."""
     if not needs_probabilities(threshold):
         return ""
-    from pytest_llmclf.calibration import lacking
+    from pytest_llmclf.calibration.answers import lacking
 
     without = lacking(threshold.part(report))
     return f" ({without})" if without else ""
@@ -371,7 +371,7 @@ def _why_undefined(threshold: Threshold, report: Report) -> str:
     if not part.ledger.answered:
         return ": no answered image has these tags"
     if needs_probabilities(threshold):
-        from pytest_llmclf.calibration import why_missing
+        from pytest_llmclf.calibration.answers import why_missing
 
         why = why_missing(part)
         return f": {why}" if why else ""

@@ -24,21 +24,21 @@ COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
 
 
 def _accuracy_at(report: Report, coverage: float) -> Measure:
-    from pytest_llmclf import calibration
+    from pytest_llmclf.calibration.coverage import accuracy_at_coverage
 
-    return calibration.accuracy_at_coverage(report, coverage)
+    return accuracy_at_coverage(report, coverage)
 
 
 def _ece(report: Report) -> Measure:
-    from pytest_llmclf import calibration
+    from pytest_llmclf.calibration.scores import ece
 
-    return calibration.ece(report)
+    return ece(report)
 
 
 def _brier(report: Report) -> Measure:
-    from pytest_llmclf import calibration
+    from pytest_llmclf.calibration.scores import brier
 
-    return calibration.brier(report)
+    return brier(report)
 
 
 WHOLE: Final[dict[str, Callable[[Report], Measure]]] = {

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_llmclf.gate import Gate, GateFailed, GateInconclusive, Judgement, judge
+from pytest_llmclf.gate.gate import Gate, GateFailed, GateInconclusive, Judgement
+from pytest_llmclf.gate.judging import judge
 from pytest_llmclf.looks import data_of, question_of
 from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE
 from pytest_llmclf.plugin.collection import MODEL_MARK, assignment_of, is_gate
@@ -14,7 +15,7 @@ from pytest_llmclf.plugin.results import book_of
 from pytest_llmclf.plugin.session import EVALUATIONS, EVALUATIONS_KEY, RUN_ID_KEY, run_of
 from pytest_llmclf.population import population
 from pytest_llmclf.report import Look, Verdict
-from pytest_llmclf.stopped import guarded
+from pytest_llmclf.stopped.stopped_report import guarded
 from pytest_llmclf.unreadable import why_unread
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pytest_llmclf.render.markdown import markdown_summary
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.comparison.paired_comparison import Comparison
     from pytest_llmclf.report import Report, Verdict
 
 STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"

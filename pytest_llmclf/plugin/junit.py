@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_llmclf.calibration import confidence
+from pytest_llmclf.calibration.answers import confidence
 from pytest_llmclf.plugin.collection import image_id
 from pytest_llmclf.plugin.gate_tests import fails
 

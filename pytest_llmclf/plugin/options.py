@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_llmclf.backends.spec import ModelSpec
-    from pytest_llmclf.comparison import Tolerance
     from pytest_llmclf.comparison.margin import Margin
-    from pytest_llmclf.gate import Gate
+    from pytest_llmclf.comparison.tolerance import Tolerance
+    from pytest_llmclf.gate.gate import Gate
     from pytest_llmclf.plugin.session import Run
     from pytest_llmclf.settings import Inconclusive, Settings
     from pytest_llmclf.thinking import Think
@@ -227,7 +227,7 @@ def check_gate_names(config: pytest.Config, run: Run) -> None:
     if not config.option.llmclf_gate:
         return
     from pytest_llmclf.errors import SettingsError
-    from pytest_llmclf.gate import check_addresses
+    from pytest_llmclf.gate.gate import check_addresses
 
     titles = list(dict.fromkeys(key[0] for key in run.assignments))
     if not titles:
@@ -250,7 +250,7 @@ def _parse_models(texts: list[str]) -> tuple[ModelSpec, ...]:
 
 def _parse_gates(place: str, texts: list[str]) -> tuple[tuple[str, Gate], ...]:
     from pytest_llmclf.errors import SettingsError
-    from pytest_llmclf.gate import parse_addressed
+    from pytest_llmclf.gate.gate import parse_addressed
 
     try:
         return tuple(map(parse_addressed, texts))
@@ -259,7 +259,7 @@ def _parse_gates(place: str, texts: list[str]) -> tuple[tuple[str, Gate], ...]:
 
 
 def _parse_tolerance(place: str, text: str) -> Tolerance:
-    from pytest_llmclf.comparison import parse_tolerance
+    from pytest_llmclf.comparison.tolerance import parse_tolerance
     from pytest_llmclf.errors import SettingsError
 
     try:
@@ -275,8 +275,8 @@ def read_settings(config: pytest.Config) -> Settings:
         pytest.UsageError: A value makes no sense; the message says which and the remedy.
     """
     # Imported here: a run without an evaluation never gets this far.
+    from pytest_llmclf.early.watch import EARLY_ERROR
     from pytest_llmclf.engine import AskingPolicy
-    from pytest_llmclf.gate import EARLY_ERROR
     from pytest_llmclf.settings import DEFAULT_SEED, Settings
 
     option = config.option

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmclf.api import PublicReport, public
 from pytest_llmclf.looks import earlier_looks
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE, Absences, skip_note
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.assignment import Assignment
     from pytest_llmclf.case import Case
-    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.comparison.paired_comparison import Comparison
     from pytest_llmclf.dataset import Dataset
-    from pytest_llmclf.early import Watch
+    from pytest_llmclf.early.watch import Watch
     from pytest_llmclf.plugin.session import Run
 
 BOOK_KEY = pytest.StashKey["Book"]()
@@ -75,7 +76,7 @@ class Book:
         self._nodes: dict[tuple[str, str], dict[str, str]] = {}
         self._orders: dict[tuple[str, str], tuple[str, ...]] = {}
         self._judged: dict[tuple[str, str], list[str]] = {}
-        self._reports: dict[tuple[str, str], Report] = {}
+        self._reports: dict[tuple[str, str], PublicReport] = {}
         self._run: Run | None = None
         self._identities: dict[tuple[str, str], ModelIdentity] = {}
         self._notices: dict[tuple[str, str], dict[str, None]] = {}
@@ -136,7 +137,7 @@ class Book:
         self, run: Run, assignment: Assignment, cases: dict[str, Case], items: list[pytest.Item]
     ) -> None:
         """Look out for the moment when an assignment's gates are decided."""
-        from pytest_llmclf.early import Watch
+        from pytest_llmclf.early.watch import Watch
         from pytest_llmclf.plugin.snapshots import question_of
 
         # Never the order of the items: `--failed-first` and the like put the worst first.
@@ -237,7 +238,7 @@ class Book:
                 return cases[case].path
         return None
 
-    def report(self, assignment: Assignment) -> Report:
+    def report(self, assignment: Assignment) -> PublicReport:
         """What is known of an assignment by now; a case not heard of counts as lost or not run."""
         key = assignment.key
         collected = self._expected.get(key, {})
@@ -288,7 +289,8 @@ class Book:
             stop_rule=watch.rule if watch is not None and watch.decided else None,
         )
         looks = () if self._run is None else earlier_looks(self._run.looks, report)
-        found = replace(report, looks=looks, judged=self._judged.setdefault(key, []))
+        judged = self._judged.setdefault(key, [])
+        found = public(replace(report, looks=looks, judged=judged))
         # What was worked out of the same report before need not be worked out again.
         if self._reports.get(key) != found:
             self._reports[key] = found

@@ -21,23 +21,24 @@ from pytest_llmclf.baseline import (
     why_failed,
 )
 from pytest_llmclf.comparison.margin import judge_margin
-from pytest_llmclf.early import Foretold
-from pytest_llmclf.gate import GateInconclusive
+from pytest_llmclf.comparison.predictions_file import predictions_text
+from pytest_llmclf.early.rejudging import Foretold
+from pytest_llmclf.gate.gate import GateInconclusive
 from pytest_llmclf.marks import GATE_ATTRIBUTE
 from pytest_llmclf.plain_files import require_plain
 from pytest_llmclf.plugin.session import run_of
 from pytest_llmclf.population import population
 from pytest_llmclf.render.comparison import baseline_lines
-from pytest_llmclf.render.predictions import predictions_text
 from pytest_llmclf.report import Predictions, Verdict
 from pytest_llmclf.stability import Stability, flips_beyond_noise, stability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_llmclf.comparison import Comparison, Tolerance
     from pytest_llmclf.comparison.margin import Margin
-    from pytest_llmclf.early import PairedQuestion
+    from pytest_llmclf.comparison.paired_comparison import Comparison
+    from pytest_llmclf.comparison.tolerance import Tolerance
+    from pytest_llmclf.early.paired import PairedQuestion
     from pytest_llmclf.report import Report
 
 

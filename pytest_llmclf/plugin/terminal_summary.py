@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.gate import undecidable
+from pytest_llmclf.gate.feasible import undecidable
 from pytest_llmclf.plugin.results import book_of
 from pytest_llmclf.render.style import Style
 from pytest_llmclf.render.terminal import gate_lines, lines

@@ -11,8 +11,9 @@ import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmclf import report
+from pytest_llmclf.api import PublicReport, public
 from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.report import DatasetFacts, build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ def names() -> tuple[str, ...]:
     return tuple(_data()["datasets"])
 
 
-def published(name: str) -> report.Report:
+def published(name: str) -> PublicReport:
     """The published result on dataset `name`.
 
     Raises:
@@ -35,10 +36,10 @@ def published(name: str) -> report.Report:
     data = _data()
     entry = data["datasets"][name]
     labels = tuple(entry["labels"])
-    return report.build(
+    counted = build(
         evaluation=name,
         model=MODEL,
-        dataset=report.DatasetFacts(
+        dataset=DatasetFacts(
             name=name, content_hash="", labels=labels, cases_in_dataset=entry["n"]
         ),
         outcomes=_outcomes(name, labels, entry["confusion"]),
@@ -49,6 +50,7 @@ def published(name: str) -> report.Report:
             f"Images: {entry['images']}. The cases named here are stand-ins.",
         ),
     )
+    return public(counted)
 
 
 def _instructions(example: str | None) -> str:

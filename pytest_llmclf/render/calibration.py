@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.calibration import TARGET
+from pytest_llmclf.calibration.summary import TARGET
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.style import left, right, width
 from pytest_llmclf.wording import WHEN_STOPPED
@@ -12,7 +12,8 @@ from pytest_llmclf.wording import WHEN_STOPPED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llmclf.calibration import Bin, Calibration
+    from pytest_llmclf.calibration.scores import Bin
+    from pytest_llmclf.calibration.summary import Calibration
     from pytest_llmclf.render.style import Line, Style
 
 LOW_MASS = 0.5

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.comparison import SIGNIFICANCE
 from pytest_llmclf.comparison.models import compare_models
-from pytest_llmclf.comparison.scores import score_differences
+from pytest_llmclf.comparison.paired_comparison import SIGNIFICANCE
+from pytest_llmclf.comparison.score_differences import score_differences
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.changes import change_lines, change_text
 from pytest_llmclf.render.style import Line, Mark, Style, left, width
@@ -16,10 +16,10 @@ from pytest_llmclf.wording import WHEN_STOPPED
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_llmclf.comparison import ChangeKind, Comparison
     from pytest_llmclf.comparison.models import PairedModels
+    from pytest_llmclf.comparison.paired_comparison import ChangeKind, Comparison
     from pytest_llmclf.comparison.runs import Compared
-    from pytest_llmclf.comparison.scores import ScoreDifference
+    from pytest_llmclf.comparison.score_differences import ScoreDifference
     from pytest_llmclf.report import Report
 
 MOST = 10

@@ -24,9 +24,9 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmclf.calibration import calibration
+from pytest_llmclf.calibration.summary import calibration
 from pytest_llmclf.columns import COLUMN_NAMES, SCHEMA, TAG, outcomes_of, row, tags_of
-from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.diagnosis.diagnose import diagnose
 from pytest_llmclf.render import terminal
 from pytest_llmclf.render.markdown import markdown_summary
 from pytest_llmclf.render.matrix_svg import confusion_svg
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.comparison.paired_comparison import Comparison
     from pytest_llmclf.metrics import Averages
     from pytest_llmclf.report import Report, Verdict
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.calibration import ece, lacking
+from pytest_llmclf.calibration.answers import lacking
+from pytest_llmclf.calibration.scores import ece
 from pytest_llmclf.comparison.models import compare_models
-from pytest_llmclf.comparison.scores import score_differences
-from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.comparison.score_differences import score_differences
+from pytest_llmclf.diagnosis.diagnose import diagnose
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.changes import diff_markdown
 from pytest_llmclf.render.comparison import FEW, outcome_lines, score_lines, summary_lines
@@ -25,7 +26,7 @@ from pytest_llmclf.wording import asked_of, when_stopped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_llmclf.comparison import Change, ChangeKind, Comparison
+    from pytest_llmclf.comparison.paired_comparison import Change, ChangeKind, Comparison
     from pytest_llmclf.comparison.runs import Compared, ComparedWord
     from pytest_llmclf.report import Report, Verdict, VerdictWord
 

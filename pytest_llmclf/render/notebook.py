@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.diagnosis.diagnose import diagnose
 from pytest_llmclf.render import numbers
 from pytest_llmclf.render.diagnosis import finding_text
 from pytest_llmclf.render.style import Style

@@ -12,9 +12,9 @@ from collections import defaultdict
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.calibration import calibration
+from pytest_llmclf.calibration.summary import calibration
 from pytest_llmclf.clusters import counted
-from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.diagnosis.diagnose import diagnose
 from pytest_llmclf.gate.evidence import interval_of
 from pytest_llmclf.population import own_mix
 from pytest_llmclf.readers.unread import unread_answers
@@ -23,7 +23,7 @@ from pytest_llmclf.render.calibration import calibration_lines
 from pytest_llmclf.render.changes import baseline_change_lines
 from pytest_llmclf.render.comparison import broken_lines, model_lines
 from pytest_llmclf.render.diagnosis import diagnosis_lines
-from pytest_llmclf.render.stability import stability_lines
+from pytest_llmclf.render.stability_lines import stability_lines
 from pytest_llmclf.render.style import Line, cut, left, right, width
 from pytest_llmclf.report import accuracy_by_tag
 from pytest_llmclf.stability import stability
@@ -32,7 +32,7 @@ from pytest_llmclf.wording import when_stopped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.comparison.paired_comparison import Comparison
     from pytest_llmclf.metrics import ClassScores, Measure, Ratio
     from pytest_llmclf.outcome import Outcome, OutcomeKind
     from pytest_llmclf.render.style import Mark, Style

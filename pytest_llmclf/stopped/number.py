@@ -7,7 +7,7 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pytest_llmclf.gate import GateInconclusive
+from pytest_llmclf.gate.gate import GateInconclusive
 from pytest_llmclf.report import Verdict
 from pytest_llmclf.wording import images_of, stopped_after
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pytest_llmclf.answer import Answer
 from pytest_llmclf.backends.replay import Recorder, ReplayBackend
 from pytest_llmclf.columns import SCHEMA
-from pytest_llmclf.comparison import Change, Comparison
+from pytest_llmclf.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.errors import LlmclfError, SettingsError
 from pytest_llmclf.label import Label, LabelSet
 from pytest_llmclf.outcome import Outcome

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf import diagnosis
+from pytest_llmclf.diagnosis import diagnose
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 def tested(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The models of the reports whose diagnosis is worked out, as they are."""
     found: list[str] = []
-    plain: Callable[[Report], list[Finding]] = diagnosis._tested
+    plain: Callable[[Report], list[Finding]] = diagnose._tested
 
     def noted(report: Report) -> list[Finding]:
         found.append(report.model)
         return plain(report)
 
-    monkeypatch.setattr(diagnosis, "_tested", noted)
+    monkeypatch.setattr(diagnose, "_tested", noted)
     return found
 
 

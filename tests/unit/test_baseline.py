@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from pytest_llmclf import report as reports
 from pytest_llmclf.baseline import compare, summary, why_failed
-from pytest_llmclf.comparison import parse_tolerance
+from pytest_llmclf.comparison.predictions_file import predictions_text
+from pytest_llmclf.comparison.tolerance import parse_tolerance
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.render.predictions import predictions_text
 from pytest_llmclf.report import DatasetFacts
 from pytest_llmclf.request import ModelIdentity
 from tests.unit.ended import ended

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from pytest_llmclf.backends.spec import parse_spec
-from pytest_llmclf.gate import parse_addressed
+from pytest_llmclf.gate.gate import parse_addressed
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

@@ -14,13 +14,14 @@ from scipy import stats as scipy_stats
 
 from pytest_llmclf.case import Case
 from pytest_llmclf.clusters import clusters_of, counted, mean_size, one_each
-from pytest_llmclf.diagnosis import diagnose
-from pytest_llmclf.early import judge_early, why_not_early
-from pytest_llmclf.early.question import questions
-from pytest_llmclf.gate import Gate, judge, undecidable
-from pytest_llmclf.gate.clustered import by_cluster
+from pytest_llmclf.diagnosis.diagnose import diagnose
+from pytest_llmclf.early.question import questions, why_not_early
+from pytest_llmclf.gate.cluster_evidence import by_cluster
 from pytest_llmclf.gate.evidence import evidence_of, interval_of, proportion
-from pytest_llmclf.gate.text import parse
+from pytest_llmclf.gate.expression import parse
+from pytest_llmclf.gate.feasible import undecidable
+from pytest_llmclf.gate.gate import Gate
+from pytest_llmclf.gate.judging import judge
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.render.diagnosis import finding_text
 from pytest_llmclf.render.files import write_run
@@ -328,7 +329,7 @@ class TestReports:
         ]
         order = tuple(found.case for found in outcomes)
         stopped = replace(built(outcomes), order=order, stop_error=0.05)
-        (verdict,) = judge_early(stopped, [Gate("accuracy >= 0.3 with 95% confidence")])
+        (verdict,) = judge(stopped, [Gate("accuracy >= 0.3 with 95% confidence")])
         assert verdict.word == "INCONCLUSIVE"
         assert "spread over groups or copies" in verdict.text
 

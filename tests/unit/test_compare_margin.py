@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.cli import main
-from pytest_llmclf.comparison import Comparison
 from pytest_llmclf.comparison.margin import judge_margin, judge_margins, parse_margin
+from pytest_llmclf.comparison.paired_comparison import Comparison
 from pytest_llmclf.comparison.runs import compare_all
 from tests.unit.test_compare_command import data_of, report, write
 from tests.unit.test_margin import compared

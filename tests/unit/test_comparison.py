@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf import report as reports
-from pytest_llmclf.comparison import Comparison, compare_reports
 from pytest_llmclf.comparison.models import MOST_PAIRS, adjusted_p_values, compare_models, pairs
-from pytest_llmclf.comparison.paired import mcnemar_exact
+from pytest_llmclf.comparison.paired_comparison import Comparison, compare_reports
+from pytest_llmclf.comparison.paired_tests import mcnemar_exact
 from pytest_llmclf.report import DatasetFacts, Report, StopRule
 from pytest_llmclf.request import ModelIdentity
 from tests.unit.ended import ended

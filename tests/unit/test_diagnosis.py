@@ -14,7 +14,7 @@ from scipy import stats as scipy_stats
 
 from pytest_llmclf import reference, report
 from pytest_llmclf.answer import Answer
-from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.diagnosis.diagnose import diagnose
 from pytest_llmclf.diagnosis.finding import (
     EXAMPLES,
     KINDS,

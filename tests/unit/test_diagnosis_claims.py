@@ -10,7 +10,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from pytest_llmclf import report as reports
-from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.diagnosis.diagnose import diagnose
 from pytest_llmclf.diagnosis.finding import (
     LEVEL,
     Attractor,

@@ -12,22 +12,31 @@ from typing import get_args
 import pytest
 from scipy.stats import binom
 
-from pytest_llmclf import calibration, reference, settings
+from pytest_llmclf import reference, settings
 from pytest_llmclf.baseline import sensitivity
+from pytest_llmclf.calibration.scores import BINS
+from pytest_llmclf.calibration.summary import TARGET
 from pytest_llmclf.case import Case
-from pytest_llmclf.comparison import Comparison
-from pytest_llmclf.comparison.paired import difference_interval, mcnemar_anytime, mcnemar_exact
-from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.comparison.paired_comparison import Comparison
+from pytest_llmclf.comparison.paired_tests import (
+    difference_interval,
+    mcnemar_anytime,
+    mcnemar_exact,
+)
+from pytest_llmclf.diagnosis.diagnose import diagnose
 from pytest_llmclf.diagnosis.finding import Finding
-from pytest_llmclf.early import judge_early, seeded_order
-from pytest_llmclf.gate import EARLY_ERROR, Gate, judgement, parse_addressed, undecidable
-from pytest_llmclf.gate.text import parse
+from pytest_llmclf.early.watch import EARLY_ERROR
+from pytest_llmclf.gate.expression import parse
+from pytest_llmclf.gate.feasible import undecidable
+from pytest_llmclf.gate.gate import Gate, parse_addressed
+from pytest_llmclf.gate.judging import judge, judgement
 from pytest_llmclf.gate.threshold import CALIBRATION, PER_CLASS, WHOLE
 from pytest_llmclf.outcome import Outcome
 from pytest_llmclf.power import images_for_loss, images_to_pass, passes_from
 from pytest_llmclf.render.diagnosis import finding_text
 from pytest_llmclf.render.numbers import percent
 from pytest_llmclf.report import Report, VerdictWord, build
+from pytest_llmclf.seeded import seeded_order
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
@@ -97,10 +106,10 @@ def test_a_quoted_verdict_is_what_the_published_counts_give(line: str) -> None:
     if early is None:
         assert line in repr(judgement(mnist(), expression)).splitlines()
         return
-    (found,) = judge_early(stopped_after(int(early[1])), [Gate(expression)])
+    (found,) = judge(stopped_after(int(early[1])), [Gate(expression)])
     assert f"{found.word} {found.text}" == line
     assert word == "PASS"
-    (before,) = judge_early(stopped_after(int(early[1]) - 1), [Gate(expression)])
+    (before,) = judge(stopped_after(int(early[1]) - 1), [Gate(expression)])
     assert before.word == "INCONCLUSIVE"
 
 
@@ -246,9 +255,9 @@ def test_every_option_exists() -> None:
 
 def test_defaults_are_those_of_the_code() -> None:
     """The numbers that are not computed but chosen; those of options stand in settings.md."""
-    assert calibration.BINS == 10
+    assert BINS == 10
     assert "ten bins of equal width" in PROSE
-    assert f"right {calibration.TARGET:.0%} of the time" in PROSE
+    assert f"right {TARGET:.0%} of the time" in PROSE
 
 
 def test_every_named_benchmark_is_there() -> None:

@@ -10,10 +10,12 @@ import pytest
 
 from pytest_llmclf.baseline import fails
 from pytest_llmclf.case import Case
-from pytest_llmclf.comparison import parse_tolerance
-from pytest_llmclf.early import PairedQuestion, Watch, seeded_order
-from pytest_llmclf.gate import EARLY_ERROR, Gate
-from pytest_llmclf.render.predictions import parse_predictions
+from pytest_llmclf.comparison.predictions_file import parse_predictions
+from pytest_llmclf.comparison.tolerance import parse_tolerance
+from pytest_llmclf.early.paired import PairedQuestion
+from pytest_llmclf.early.watch import EARLY_ERROR, Watch
+from pytest_llmclf.gate.gate import Gate
+from pytest_llmclf.seeded import seeded_order
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:

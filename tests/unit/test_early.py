@@ -15,18 +15,20 @@ from scipy.stats import chisquare
 
 from pytest_llmclf import report as reports
 from pytest_llmclf.case import Case
-from pytest_llmclf.early import Watch, judge_early, seeded_order
-from pytest_llmclf.early.progress import start
 from pytest_llmclf.early.question import Question, questions
-from pytest_llmclf.gate import Gate, judge
+from pytest_llmclf.early.threshold_progress import start
+from pytest_llmclf.early.watch import Watch
+from pytest_llmclf.gate.gate import Gate
+from pytest_llmclf.gate.judging import judge
 from pytest_llmclf.report import DatasetFacts
+from pytest_llmclf.seeded import seeded_order
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-    from pytest_llmclf.early.progress import Progress
+    from pytest_llmclf.early.threshold_progress import Progress
     from pytest_llmclf.outcome import Outcome, OutcomeKind
     from pytest_llmclf.report import Report
 
@@ -362,25 +364,25 @@ def test_a_report_is_judged_as_the_session_was(right: int) -> None:
     found = watched(gates, outcomes)
     report = stopped(gates, outcomes)
     assert report.ledger.not_needed > 0
-    assert judge_early(report, [Gate(gate) for gate in gates]) == found.verdicts
+    assert judge(report, [Gate(gate) for gate in gates]) == found.verdicts
     assert judge(report, [Gate(gate) for gate in gates]) == found.verdicts
 
 
 def test_a_report_with_all_images_is_judged_as_ever() -> None:
     """With nothing left out there is nothing to foretell."""
     report, gates = built(drawn(90, 100)), [Gate("accuracy >= 0.5")]
-    assert judge_early(report, gates) == judge(report, gates)
+    assert judge(report, gates) == judge(report, gates)
 
 
 def test_a_gate_that_did_not_stop_the_run() -> None:
     """What the answers that there are do not decide is INCONCLUSIVE, never judged by the rest."""
     report = stopped(["accuracy >= 0.6"], drawn(190, 200))
-    (verdict,) = judge_early(report, [Gate("accuracy >= 0.94")])
+    (verdict,) = judge(report, [Gate("accuracy >= 0.94")])
     assert (verdict.word, verdict.undecided) == ("INCONCLUSIVE", "sample")
     assert "too few to tell" in verdict.text
-    (verdict,) = judge_early(report, [Gate("f1[cat] >= 0.1")])
+    (verdict,) = judge(report, [Gate("f1[cat] >= 0.1")])
     assert verdict.text.startswith("f1[cat] >= 0.1 needs every image")
-    (verdict,) = judge_early(report, [])
+    (verdict,) = judge(report, [])
     assert verdict.word == "UNGATED"
 
 
@@ -396,7 +398,7 @@ def test_errors_and_unknown_orders_are_not_judged() -> None:
         built(report.outcomes, report.order[1:]),
         built(report.outcomes, [*report.order[1:], "x.png"]),
     ):
-        (verdict,) = judge_early(broken, gates)
+        (verdict,) = judge(broken, gates)
         assert (verdict.word, verdict.undecided) == ("INCONCLUSIVE", "incomplete")
 
 

@@ -18,12 +18,14 @@ from pytest_llmclf.baseline import (
     paired_question,
     why_failed,
 )
-from pytest_llmclf.comparison import parse_tolerance
-from pytest_llmclf.early import PairedQuestion, Watch, seeded_order
-from pytest_llmclf.early.paired import start_paired
-from pytest_llmclf.gate import Gate, judge
-from pytest_llmclf.render.predictions import predictions_text
+from pytest_llmclf.comparison.predictions_file import predictions_text
+from pytest_llmclf.comparison.tolerance import parse_tolerance
+from pytest_llmclf.early.paired import PairedQuestion, start_paired
+from pytest_llmclf.early.watch import Watch
+from pytest_llmclf.gate.gate import Gate
+from pytest_llmclf.gate.judging import judge
 from pytest_llmclf.report import DatasetFacts
+from pytest_llmclf.seeded import seeded_order
 from tests.unit.ended import ended
 from tests.unit.test_early import case
 

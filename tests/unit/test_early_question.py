@@ -12,7 +12,8 @@ import pytest
 from pytest_llmclf import report as reports
 from pytest_llmclf.case import Case
 from pytest_llmclf.early.question import Question, questions, why_not_early
-from pytest_llmclf.gate import Gate, judge
+from pytest_llmclf.gate.gate import Gate
+from pytest_llmclf.gate.judging import judge
 from pytest_llmclf.gate.threshold import PER_CLASS, WHOLE
 from pytest_llmclf.report import DatasetFacts
 from tests.unit.ended import ended

@@ -12,11 +12,11 @@ import pytest
 
 from pytest_llmclf import reference
 from pytest_llmclf.baseline import compare
+from pytest_llmclf.comparison.predictions_file import parse_predictions
 from pytest_llmclf.evaluation import Evaluation
-from pytest_llmclf.gate import Gate
+from pytest_llmclf.gate.gate import Gate
 from pytest_llmclf.metrics import Ratio
 from pytest_llmclf.render import numbers
-from pytest_llmclf.render.predictions import parse_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

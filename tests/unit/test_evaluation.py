@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.evaluation import Evaluation
-from pytest_llmclf.gate import Gate
+from pytest_llmclf.gate.gate import Gate
 from pytest_llmclf.label import Label
 
 

@@ -14,7 +14,7 @@ from scipy import stats as scipy_stats
 
 from pytest_llmclf.gate.bounds import Evidence
 from pytest_llmclf.gate.evidence import evidence_of, proportion
-from pytest_llmclf.gate.text import parse
+from pytest_llmclf.gate.expression import parse
 from pytest_llmclf.report import DatasetFacts, Report, build
 from tests.unit.ended import ended
 

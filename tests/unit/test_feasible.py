@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.case import Case
-from pytest_llmclf.gate import Gate, judge, undecidable
+from pytest_llmclf.gate.feasible import undecidable
+from pytest_llmclf.gate.gate import Gate
+from pytest_llmclf.gate.judging import judge
 from pytest_llmclf.report import DatasetFacts, build
 from tests.unit.ended import ended
 

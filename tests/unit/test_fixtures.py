@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmclf import dataset
-from pytest_llmclf.render.predictions import parse_predictions
+from pytest_llmclf.comparison.predictions_file import parse_predictions
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures"

@@ -20,7 +20,7 @@ MODULES = (
     "answer", "confidence", "errors", "label_words", "modelfile", "modelfile_lexer",
     "backends.redact", "backends.llama_binary", "backends.llama_server", "backends.http_errors",
     "backends.ollama_errors", "backends.ollama_derive", "backends.spec", "render.markdown",
-    "render.predictions", "dataset_check", "picture_header", "commands.project",
+    "comparison.predictions_file", "dataset_check", "picture_header", "commands.project",
     "render.diagnosis", "dataset_sources", "spellings", "store", "store_mend",
     "data.folders", "data.file_names", "data.entry", "data.exports",
     "thinking", "backends.openai_errors", "backends.refused_fields", "backends.way",
@@ -115,7 +115,7 @@ def test_nearest_is_bounded() -> None:
 def test_no_pattern_is_left_out() -> None:
     """A module with a pattern is in the list, or reads only what the user wrote or we did."""
     own = {
-        "gate.text", "gate.expression", "comparison", "comparison.margin", "datasets.archive",
+        "gate.expression", "comparison.tolerance", "comparison.margin", "datasets.member",
         "datasets.choosing",
         "diagnosis.instructions", "commands.new", "commands.import_",
     }  # fmt: skip

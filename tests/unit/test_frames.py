@@ -19,12 +19,13 @@ from tests.unit.ended import ended
 from tests.unit.test_report import LABELS, built
 
 if TYPE_CHECKING:
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.api import PublicReport
+
 
 DOCS = Path(__file__).parents[2] / "docs" / "run-folder.md"
 
 
-def mixed(**more: Any) -> Report:
+def mixed(**more: Any) -> PublicReport:
     """A report with answers, an unparsed one, an error, a repeat and tags."""
     said = Answer(text="a \ud800 cat", answer_tokens=3, wall_s=0.25)
     sure = {"cat": 0.9, "cow": 0.1, "dog": 0.0}

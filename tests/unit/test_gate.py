@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from pytest_llmclf import report as reports
 from pytest_llmclf.answer import Answer
+from pytest_llmclf.api import PublicReport, public
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.gate import Gate, GateInconclusive, check_gates, judge, population
+from pytest_llmclf.gate.gate import Gate, GateInconclusive, check_gates
+from pytest_llmclf.gate.judging import judge
 from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
+from pytest_llmclf.population import population
 from pytest_llmclf.report import DatasetFacts
 
 if TYPE_CHECKING:
@@ -44,22 +47,28 @@ def ended(case: str, kind: OutcomeKind, expected: str = "cat", digest: str = "ab
     )
 
 
-def built(*outcomes: Outcome, whole: int | None = None, **more: Any) -> reports.Report:
+def built(*outcomes: Outcome, whole: int | None = None, **more: Any) -> PublicReport:
     """A report on a dataset of so many images."""
     count = len(outcomes) if whole is None else whole
     imported = more.pop("imported", False)
-    return reports.build(
-        evaluation="pets",
-        model="ollama:llava:7b",
-        dataset=DatasetFacts(
-            name="pets", content_hash="", labels=LABELS, imported=imported, cases_in_dataset=count
-        ),
-        outcomes=outcomes,
-        **more,
+    return public(
+        reports.build(
+            evaluation="pets",
+            model="ollama:llava:7b",
+            dataset=DatasetFacts(
+                name="pets",
+                content_hash="",
+                labels=LABELS,
+                imported=imported,
+                cases_in_dataset=count,
+            ),
+            outcomes=outcomes,
+            **more,
+        )
     )
 
 
-def of(found: Sequence[str], **more: Any) -> reports.Report:
+def of(found: Sequence[str], **more: Any) -> PublicReport:
     """A report with these outcomes on cats."""
     named = [next(kind for kind in OUTCOME_KINDS if kind == one) for one in found]
     return built(*(ended(f"{place}.png", kind) for place, kind in enumerate(named)), **more)

@@ -14,12 +14,13 @@ from scipy.stats import binom
 from statsmodels.stats.multitest import multipletests
 
 from pytest_llmclf import report as reports
-from pytest_llmclf.early import seeded_order
-from pytest_llmclf.gate import Gate, judge
 from pytest_llmclf.gate.evidence import proportion
+from pytest_llmclf.gate.expression import parse
+from pytest_llmclf.gate.gate import Gate
+from pytest_llmclf.gate.judging import judge
 from pytest_llmclf.gate.reading import Reading, settled
-from pytest_llmclf.gate.text import parse
 from pytest_llmclf.metrics import Confusion, Ratio
+from pytest_llmclf.seeded import seeded_order
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:

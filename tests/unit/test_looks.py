@@ -6,7 +6,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.gate import Gate, judge
+from pytest_llmclf.api import public
+from pytest_llmclf.gate.gate import Gate
+from pytest_llmclf.gate.judging import judge
 from pytest_llmclf.looks import (
     FILE,
     data_of,
@@ -167,8 +169,8 @@ def test_what_may_not_be_judged_is_no_look() -> None:
         assignments = {("pets", "ollama:llava"): Asked()}  # noqa: RUF012 - a stand-in
 
     for each in (report, lost):
-        each.meets("accuracy >= 0.5")
-        each.meets(GATE)
+        public(each).meets("accuracy >= 0.5")
+        public(each).meets(GATE)
     assert looks_of([lost], Run()) == []  # type: ignore[arg-type]
     (found,) = looks_of([report], Run())  # type: ignore[arg-type]
     assert found == look(seen(44, 6))

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from pytest_llmclf.comparison import Change, Comparison
 from pytest_llmclf.comparison.margin import (
     ERROR,
     Margin,
@@ -17,6 +16,7 @@ from pytest_llmclf.comparison.margin import (
     parse_margin,
     shows_loss,
 )
+from pytest_llmclf.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.errors import SettingsError
 
 TWO = Margin(share=Fraction(2, 100))

@@ -11,19 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
-from pytest_llmclf.early.martingale import BETS, CountEvidence, against
+from pytest_llmclf.early.martingale import BETS, CountMartingale, against
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_llmclf.early.martingale import Evidence
+    from pytest_llmclf.early.martingale import Martingale
 
 
 IMAGES = 9
 WEIGHTS = (1, 1, 2, 2, 2, 5)
 
 
-def money(start: Evidence, answers: Sequence[tuple[int, bool]]) -> Iterator[float]:
+def money(start: Martingale, answers: Sequence[tuple[int, bool]]) -> Iterator[float]:
     """What there is after each answer."""
     now = start
     for weight, hit in answers:
@@ -44,7 +44,7 @@ def weighted_claims() -> Iterator[tuple[int, list[tuple[tuple[int, bool], ...]]]
         yield sum(weight for weight, hit in images if hit), list(permutations(images))
 
 
-def fair(start: Evidence, orders: Iterable[Sequence[tuple[int, bool]]], *, exact: bool) -> None:
+def fair(start: Martingale, orders: Iterable[Sequence[tuple[int, bool]]], *, exact: bool) -> None:
     """On average nobody gains; if the claim just holds, the first bet loses nothing either."""
     after = list(zip(*(money(start, order) for order in orders), strict=True))
     means = [math.fsum(column) / len(column) for column in after]
@@ -90,18 +90,18 @@ def test_money_on_counts_is_a_likelihood_ratio() -> None:
             for bold, part in BETS
         ) / (parts * claimed)
         start = against(most, (1,) * images)
-        assert isinstance(start, CountEvidence)
-        now = CountEvidence(images=images, most=most, bets=start.bets, asked=asked, hits=hits)
+        assert isinstance(start, CountMartingale)
+        now = CountMartingale(images=images, most=most, bets=start.bets, asked=asked, hits=hits)
         assert math.exp(now.log) == pytest.approx(ratio)
 
 
 def test_more_hits_are_more_evidence() -> None:
     """Of two runs that are equally long the one with more hits says more against "at most"."""
     start = against(30, (1,) * 40)
-    assert isinstance(start, CountEvidence)
+    assert isinstance(start, CountMartingale)
     for asked in range(1, 41):
         logs = [
-            CountEvidence(images=40, most=30, bets=start.bets, asked=asked, hits=hits).log
+            CountMartingale(images=40, most=30, bets=start.bets, asked=asked, hits=hits).log
             for hits in range(asked + 1)
         ]
         assert logs == sorted(logs)

@@ -11,7 +11,7 @@ from pytest_llmclf.backends.spec import parse_spec
 from pytest_llmclf.engine import AskingPolicy
 from pytest_llmclf.errors import DatasetError, ModelfileError, SettingsError
 from pytest_llmclf.evaluation import Evaluation
-from pytest_llmclf.gate import Gate
+from pytest_llmclf.gate.gate import Gate
 from pytest_llmclf.label import Label
 from pytest_llmclf.plan import Choice, assign, called, locate_modelfile
 from pytest_llmclf.settings import DEFAULT_SEED, Settings, project_root

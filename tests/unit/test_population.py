@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.gate import Gate, judge
+from pytest_llmclf.gate.gate import Gate
+from pytest_llmclf.gate.judging import judge
 from pytest_llmclf.population import own_mix, population
 from pytest_llmclf.render.files import write_run
 from pytest_llmclf.render.style import Style

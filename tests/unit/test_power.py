@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, multinomial
 
 from pytest_llmclf.baseline import LOSS, sensitivity
-from pytest_llmclf.comparison import SIGNIFICANCE, Change, Comparison, parse_tolerance
-from pytest_llmclf.comparison.paired import mcnemar_exact
+from pytest_llmclf.comparison.paired_comparison import SIGNIFICANCE, Change, Comparison
+from pytest_llmclf.comparison.paired_tests import mcnemar_exact
+from pytest_llmclf.comparison.tolerance import parse_tolerance
 from pytest_llmclf.gate.evidence import proportion
 from pytest_llmclf.power import (
     images_for_loss,

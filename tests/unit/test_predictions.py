@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pytest_llmclf import report as reports
 from pytest_llmclf.baseline import compare
+from pytest_llmclf.comparison.predictions_file import parse_predictions, predictions_text
 from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.render.predictions import parse_predictions, predictions_text
 from pytest_llmclf.report import DatasetFacts
 
 odd = st.sampled_from(

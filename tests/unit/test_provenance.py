@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from pytest_llmclf import report as reports
 from pytest_llmclf.baseline import compare, summary, why_failed
-from pytest_llmclf.comparison import compare_reports
+from pytest_llmclf.comparison.paired_comparison import compare_reports
+from pytest_llmclf.comparison.predictions_file import parse_predictions, predictions_text
 from pytest_llmclf.provenance import ProvenanceChange, compare_provenance
 from pytest_llmclf.render.changes import MOST, change_lines, change_text, diff_markdown
-from pytest_llmclf.render.predictions import parse_predictions, predictions_text
 from pytest_llmclf.render.style import Style
 from pytest_llmclf.report import DatasetFacts, Report
 from pytest_llmclf.request import ModelIdentity

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmclf import report
 from pytest_llmclf.answer import Answer
-from pytest_llmclf.calibration import calibration
+from pytest_llmclf.calibration.summary import calibration
 from pytest_llmclf.render.calibration import calibration_lines
 from pytest_llmclf.render.style import Style, width
 from tests.unit.ended import ended

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_llmclf.comparison import Change, ChangeKind, Comparison
+from pytest_llmclf.comparison.paired_comparison import Change, ChangeKind, Comparison
 from pytest_llmclf.render.comparison import (
     baseline_lines,
     comparison_json,

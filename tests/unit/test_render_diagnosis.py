@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from pytest_llmclf import reference
-from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.diagnosis.diagnose import diagnose
 from pytest_llmclf.diagnosis.finding import (
     Attractor,
     ConfusedPair,

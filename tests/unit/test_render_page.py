@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.answer import Answer
-from pytest_llmclf.comparison import Comparison, compare_reports
+from pytest_llmclf.comparison.paired_comparison import Comparison, compare_reports
 from pytest_llmclf.render.page.data import page_json
 from pytest_llmclf.render.page.document import embedded, embedded_pieces, page_html, write_page
 from pytest_llmclf.render.page.page import Page, Pair, page_of, section

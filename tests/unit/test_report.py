@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf import report
+from pytest_llmclf.api import PublicReport, public
 from pytest_llmclf.case import Case
 from pytest_llmclf.ledger import Ledger
 from pytest_llmclf.metrics import Ratio
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 LABELS = ("cat", "cow", "dog")
 
 
-def built(*outcomes: Outcome, **more: Any) -> report.Report:
+def built(*outcomes: Outcome, **more: Any) -> PublicReport:
     """A report on the dataset ``pets``."""
     facts = DatasetFacts(name="pets", content_hash="abc", labels=LABELS)
-    return report.build(
-        evaluation="pets", model="ollama:llava", dataset=facts, outcomes=outcomes, **more
+    return public(
+        report.build(
+            evaluation="pets", model="ollama:llava", dataset=facts, outcomes=outcomes, **more
+        )
     )
 
 
@@ -196,7 +199,8 @@ def test_reports_cost_no_heavy_import() -> None:
     code = (
         "import sys\n"
         "from pytest_llmclf import reference\n"
-        "from pytest_llmclf.render import files, predictions\n"
+        "from pytest_llmclf.comparison import predictions_file\n"
+        "from pytest_llmclf.render import files\n"
         "files.report_text([reference.published('mnist')], ())\n"
         "heavy = {'pytest', 'sklearn', 'pandas', 'numpy', 'scipy', 'PIL'} & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(heavy)) or 0)\n"

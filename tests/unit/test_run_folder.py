@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.answer import Answer
+from pytest_llmclf.api import PublicReport, public
 from pytest_llmclf.columns import SCHEMA
-from pytest_llmclf.comparison import Change, Comparison
+from pytest_llmclf.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.render import files
 from pytest_llmclf.report import DatasetFacts, Report, StopRule, Verdict, build
 from pytest_llmclf.request import ModelIdentity
@@ -33,33 +34,35 @@ BASELINE = Comparison(
 )
 
 
-def whole() -> Report:
+def whole() -> PublicReport:
     """A report with every kind of outcome, repeats, and an answer that is hard to write."""
     token = {"token": "cat", "logprob": -0.1, "top": [["dog", -2.0]]}
     answer = Answer.from_json({"text": 'a "cat"\u2028\ud800\n', "logprobs": [token]})
-    return build(
-        evaluation="pets",
-        model="ollama:llava",
-        dataset=DatasetFacts(
-            name="pets", content_hash="abc", labels=("cat", "dog"), cases_in_dataset=9
-        ),
-        outcomes=[
-            ended("a", "correct", answer=answer, tags={"style": "photo"}),
-            ended("a", "misclassified", repeat=1),
-            ended("b", "misclassified"),
-            ended("c", "unparsed", reason="refusal"),
-            ended("d", "error", reason="timed-out", message="too slow"),
-            ended("e", "not_needed"),
-            ended("f", "lost"),
-        ],
-        identity=ModelIdentity(backend="ollama", name="llava", digest="sha256:1"),
-        collected=6,
-        deselected=3,
-        duration_s=1.5,
-        notes=["a note"],
-        modelfile_digest="def",
-        instructions="You see pets.",
-        order=("b", "a", "c", "d", "e", "f"),
+    return public(
+        build(
+            evaluation="pets",
+            model="ollama:llava",
+            dataset=DatasetFacts(
+                name="pets", content_hash="abc", labels=("cat", "dog"), cases_in_dataset=9
+            ),
+            outcomes=[
+                ended("a", "correct", answer=answer, tags={"style": "photo"}),
+                ended("a", "misclassified", repeat=1),
+                ended("b", "misclassified"),
+                ended("c", "unparsed", reason="refusal"),
+                ended("d", "error", reason="timed-out", message="too slow"),
+                ended("e", "not_needed"),
+                ended("f", "lost"),
+            ],
+            identity=ModelIdentity(backend="ollama", name="llava", digest="sha256:1"),
+            collected=6,
+            deselected=3,
+            duration_s=1.5,
+            notes=["a note"],
+            modelfile_digest="def",
+            instructions="You see pets.",
+            order=("b", "a", "c", "d", "e", "f"),
+        )
     )
 
 

@@ -13,10 +13,10 @@ from tests.unit.sentences import SENTENCES, Sentence
 
 ROOT = Path(__file__).parents[2]
 MODULES = (
-    "baseline.py", "comparison/__init__.py", "comparison/margin.py", "early/text.py",
-    "gate/reading.py", "population.py", "render/calibration.py", "render/comparison.py",
-    "render/diagnosis.py", "render/stability.py", "render/page/data.py", "stability.py",
-    "wording.py",
+    "baseline.py", "comparison/paired_comparison.py", "comparison/margin.py",
+    "early/verdict_lines.py", "gate/reading.py", "population.py", "render/calibration.py",
+    "render/comparison.py", "render/diagnosis.py", "render/stability_lines.py",
+    "render/page/data.py", "stability.py", "wording.py",
 )  # fmt: skip
 """What says how a comparison, a gate or a diagnosis came out."""
 CLAIM = re.compile(

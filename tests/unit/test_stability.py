@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from pytest_llmclf import report as reports
-from pytest_llmclf.comparison import compare_predictions
+from pytest_llmclf.comparison.paired_comparison import compare_predictions
 from pytest_llmclf.comparison.prediction import Prediction
 from pytest_llmclf.report import DatasetFacts, Report
 from pytest_llmclf.stability import Stability, at_least, flips_beyond_noise, stability
@@ -24,7 +24,7 @@ from tests.unit.ended import ended
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.comparison.paired_comparison import Comparison
     from pytest_llmclf.outcome import OutcomeKind
 
 KINDS: dict[str, OutcomeKind] = {"?": "unparsed", "!": "error", "-": "not_needed"}

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf import report as reports
-from pytest_llmclf.early import judge_early
-from pytest_llmclf.gate import Gate
+from pytest_llmclf.gate.gate import Gate
+from pytest_llmclf.gate.judging import judge
 from pytest_llmclf.metrics import Ratio
 from pytest_llmclf.plugin.github import annotation_lines
 from pytest_llmclf.plugin.junit import gate_properties
@@ -64,7 +64,7 @@ def stopped() -> Report:
 
 
 def verdicts() -> tuple[Verdict, ...]:
-    return judge_early(stopped(), [GATE])
+    return judge(stopped(), [GATE])
 
 
 def whole() -> Report:
@@ -170,7 +170,7 @@ def test_junit_and_other_reporters() -> None:
 
 def test_annotations() -> None:
     """A gate that fails on a stopped run, on GitHub."""
-    found = judge_early(stopped(), [Gate("accuracy >= 0.999")])
+    found = judge(stopped(), [Gate("accuracy >= 0.999")])
     (line,) = annotation_lines(found, lambda _: True)
     assert line.startswith("::error title=")
     assert "after 36 of 120 images in random order" in line

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llmclf import calibration
-from pytest_llmclf.gate.text import parse
+from pytest_llmclf.calibration.coverage import accuracy_at_coverage
+from pytest_llmclf.gate.expression import parse
 from pytest_llmclf.gate.threshold import CALIBRATION, PER_CLASS, WHOLE, Threshold
 from pytest_llmclf.metrics import Ratio
 from pytest_llmclf.report import DatasetFacts, Report, build
@@ -73,7 +73,7 @@ def test_calibration_is_undefined_without_probabilities() -> None:
     for text in ("ece <= 1", "brier <= 2", "accuracy@coverage0.5 >= 0"):
         assert one(text).measure(found).value is None
     whole = one("accuracy@coverage0.5 >= 0").measure(found)
-    assert whole == calibration.accuracy_at_coverage(found, 0.5)
+    assert whole == accuracy_at_coverage(found, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.calibration import confidence
+from pytest_llmclf.calibration.answers import confidence
 from pytest_llmclf.render import numbers
 
 if TYPE_CHECKING:

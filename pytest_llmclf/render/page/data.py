@@ -12,9 +12,10 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.calibration import TARGET, coverage_curve
+from pytest_llmclf.calibration.coverage import coverage_curve
+from pytest_llmclf.calibration.summary import TARGET
 from pytest_llmclf.comparison.runs import word_of
-from pytest_llmclf.comparison.scores import score_differences
+from pytest_llmclf.comparison.score_differences import score_differences
 from pytest_llmclf.gate.evidence import interval_of
 from pytest_llmclf.readers.unread import unread_answers
 from pytest_llmclf.render import numbers
@@ -39,8 +40,8 @@ from pytest_llmclf.wording import WHEN_STOPPED, asked_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pytest_llmclf.calibration import Calibration
-    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.calibration.summary import Calibration
+    from pytest_llmclf.comparison.paired_comparison import Comparison
     from pytest_llmclf.metrics import Confusion, Ratio
     from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.render.page.page import Page, Pair, Section

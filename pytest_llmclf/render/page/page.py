@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmclf.calibration import calibration
+from pytest_llmclf.calibration.summary import calibration
 from pytest_llmclf.comparison.margin import judge_margin, stated_margin
 from pytest_llmclf.comparison.models import compare_models
-from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.diagnosis.diagnose import diagnose
 from pytest_llmclf.render.page.thumbnails import PictureBudget
 from pytest_llmclf.stability import stability
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_llmclf.calibration import Calibration
-    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.calibration.summary import Calibration
     from pytest_llmclf.comparison.margin import MarginVerdict
+    from pytest_llmclf.comparison.paired_comparison import Comparison
     from pytest_llmclf.diagnosis.finding import Finding
-    from pytest_llmclf.gate import Gate
+    from pytest_llmclf.gate.gate import Gate
     from pytest_llmclf.report import Report, Verdict
     from pytest_llmclf.stability import Stability
 

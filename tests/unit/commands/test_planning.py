@@ -10,9 +10,9 @@ from scipy.stats import binom
 
 from pytest_llmclf.commands import planning
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.gate import Gate
 from pytest_llmclf.gate.evidence import evidence_of
 from pytest_llmclf.gate.foresight import SIZES, foresee_gate
+from pytest_llmclf.gate.gate import Gate
 from pytest_llmclf.metrics import Ratio
 from tests.unit.commands.command import call
 

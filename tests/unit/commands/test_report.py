@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf.commands import report as command
-from pytest_llmclf.comparison import Change, Comparison
+from pytest_llmclf.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.frames import ParquetUnavailable
 from pytest_llmclf.render import files

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_llmclf.early.paired import PairedProgress
-    from pytest_llmclf.early.progress import Progress
+    from pytest_llmclf.early.threshold_progress import Progress
     from pytest_llmclf.report import VerdictWord
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.gate import Gate, parse_addressed
-from pytest_llmclf.gate.text import parse, split_address
+from pytest_llmclf.gate.expression import parse, split_address
+from pytest_llmclf.gate.gate import Gate, parse_addressed
 from pytest_llmclf.gate.threshold import COMPARISONS, PER_CLASS, WHOLE, Threshold
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)

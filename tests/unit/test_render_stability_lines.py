@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.render.stability import stability_lines
+from pytest_llmclf.render.stability_lines import stability_lines
 from pytest_llmclf.render.style import Style
 from pytest_llmclf.report import DatasetFacts, build
 from pytest_llmclf.stability import stability

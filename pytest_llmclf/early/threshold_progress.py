@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.early.martingale import against
 
 if TYPE_CHECKING:
-    from pytest_llmclf.early.martingale import Evidence
+    from pytest_llmclf.early.martingale import Martingale
     from pytest_llmclf.early.question import Question
     from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.report import VerdictWord
@@ -26,7 +26,7 @@ class Doubt:
         refuted: Whether it ever reached the bar.
     """
 
-    evidence: Evidence
+    evidence: Martingale
     bar: float
     rising: bool
     refuted: bool = False

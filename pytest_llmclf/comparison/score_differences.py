@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_llmclf.comparison import Comparison
+    from pytest_llmclf.comparison.paired_comparison import Comparison
     from pytest_llmclf.outcome import Outcome
     from pytest_llmclf.report import Report
 

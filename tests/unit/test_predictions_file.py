@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf import report
+from pytest_llmclf.comparison.predictions_file import parse_predictions, predictions_text
 from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.render.predictions import parse_predictions, predictions_text
 from pytest_llmclf.report import DatasetFacts
 from pytest_llmclf.request import ModelIdentity
 

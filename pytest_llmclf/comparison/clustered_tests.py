@@ -10,9 +10,9 @@ from collections import Counter, defaultdict
 from math import comb
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.comparison.paired import mcnemar_exact
+from pytest_llmclf.comparison.paired_tests import mcnemar_exact
 from pytest_llmclf.gate.bounds import Evidence
-from pytest_llmclf.gate.clustered import by_cluster
+from pytest_llmclf.gate.cluster_evidence import by_cluster
 from pytest_llmclf.stats import Interval
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def clustered_difference(gains: Mapping[str, int], clusters: Mapping[str, str]) 
 
     The difference is an average over images that are -1, 0 or 1. Beside the clusters seen there is
     one that nobody saw, in which every image is a loss for the lower end and a gain for the upper
-    one (see `gate.clustered`).
+    one (see `gate.cluster_evidence`).
 
     Args:
         gains: By case, 1 where only the second side is right, -1 where only the first one is.

@@ -15,13 +15,13 @@ from scipy import stats as scipy_stats
 
 from pytest_llmclf import baseline
 from pytest_llmclf.commands.compare import exit_code
-from pytest_llmclf.comparison import compare_reports
-from pytest_llmclf.comparison.clustered import clustered_interval, sign_flip
-from pytest_llmclf.comparison.paired import mcnemar_exact
+from pytest_llmclf.comparison.clustered_tests import clustered_interval, sign_flip
+from pytest_llmclf.comparison.paired_comparison import compare_reports
+from pytest_llmclf.comparison.paired_tests import mcnemar_exact
+from pytest_llmclf.comparison.predictions_file import predictions_text
 from pytest_llmclf.comparison.runs import compare_all
 from pytest_llmclf.render.comparison import comparison_json, comparison_lines
 from pytest_llmclf.render.files import write_run
-from pytest_llmclf.render.predictions import predictions_text
 from pytest_llmclf.render.style import Style
 from pytest_llmclf.report import DatasetFacts, Report, build
 from pytest_llmclf.run_folder import read_run

@@ -1,0 +1,69 @@
+"""What a report does at its users' wish: frames, notebooks, judging an expression.
+
+It looks down on everything, so that what only counts, judges or formats need not know it. Whoever
+hands a report to a test or a notebook makes it `public` first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from pytest_llmclf.gate.gate import Judgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PublicReport(Report):
+    """One evaluation on one model, as tests and notebooks get it: `pytest_llmclf.Report`.
+
+    All that was measured is in the attributes of `report.Report`; it has no further ones.
+    """
+
+    def to_frame(self, *, probabilities: bool = False) -> pd.DataFrame:
+        """A pandas data frame with one row an image, repeats included, and typed columns.
+
+        Args:
+            probabilities: Whether to add a column ``p:LABEL`` a label.
+        """
+        from pytest_llmclf.frames import outcomes_frame
+
+        return outcomes_frame([self], probabilities=probabilities)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from pytest_llmclf.render.notebook import report_html
+
+        return report_html(self)
+
+    def meets(self, expression: str) -> Judgement:
+        """Judge an expression such as ``recall[7] >= 0.6 with 95% confidence``; assert the result.
+
+        It is true for PASS and false for FAIL, and refuses to be either where nothing can be
+        said: ``GateInconclusive``, an `AssertionError`.
+
+        Raises:
+            SettingsError: It does not parse, or names a class or slice that is not there.
+        """
+        from pytest_llmclf.gate.judging import judgement
+
+        return judgement(self, expression)
+
+    def where(self, tags: Mapping[str, str]) -> PublicReport:
+        """The report of the images that have all these tags, such as ``{"style": "photo"}``."""
+        return public(Report.where(self, tags))
+
+
+def public(report: Report) -> PublicReport:
+    """The same report for a test or a notebook; itself where it is one of theirs already."""
+    if isinstance(report, PublicReport):
+        return report
+    return PublicReport(
+        **{one.name: getattr(report, one.name) for one in fields(report) if one.init}
+    )

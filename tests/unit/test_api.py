@@ -1,0 +1,83 @@
+"""The report that tests and notebooks get: the plain one, with what looks down on everything."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+from pytest_llmclf import Report, reference
+from pytest_llmclf.api import PublicReport, public
+from pytest_llmclf.render.files import write_run
+from pytest_llmclf.report import DatasetFacts, build
+from pytest_llmclf.report import Report as Plain
+from pytest_llmclf.run_folder import read_run
+from pytest_llmclf.stopped.stopped_report import guarded
+from tests.unit.ended import ended
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def plain() -> Plain:
+    """A report as it is counted, before anybody gets it."""
+    return build(
+        evaluation="pets",
+        model="ollama:llava",
+        dataset=DatasetFacts(name="pets", content_hash="abc", labels=("cat", "cow", "dog")),
+        outcomes=[
+            ended("a", "correct", tags={"style": "photo"}),
+            ended("b", "misclassified", tags={"style": "drawing"}),
+        ],
+    )
+
+
+def test_it_holds_what_was_counted_and_nothing_else() -> None:
+    """Same fields, same values, and the same list of what tests judged."""
+    counted = plain()
+    found = public(counted)
+    assert [one.name for one in fields(found)] == [one.name for one in fields(counted)]
+    assert all(getattr(found, one.name) == getattr(counted, one.name) for one in fields(found))
+    assert repr(found) == repr(counted)
+    assert found.judged is counted.judged
+
+
+def test_it_is_made_once() -> None:
+    """What is worked out of a report is kept with it, so a second copy would lose that."""
+    found = public(plain())
+    assert public(found) is found
+    assert guarded(found) is found
+
+
+def test_it_is_a_value() -> None:
+    """Equal to one of the same content, whole after pickling, and replaced by its like."""
+    found = public(plain())
+    assert found == public(plain())
+    assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 - our own bytes
+    assert type(replace(found, notes=("x",))) is PublicReport
+    assert replace(found, notes=("x",)) != found
+
+
+def test_a_part_of_it_does_the_same() -> None:
+    """`where` and `one_each` give a report that can be judged and shown, too."""
+    found = public(plain())
+    photos = found.where({"style": "photo"})
+    assert photos.meets("accuracy >= 1")
+    assert not found.meets("accuracy >= 1")
+    assert len(photos.to_frame()) == 1
+    assert isinstance(found.one_each(), PublicReport)
+
+
+def test_whoever_gets_a_report_gets_this_one(tmp_path: Path) -> None:
+    """A gate test, a reader of a run's folder and of published results, by the public name."""
+    assert Report is PublicReport
+    stopped = build(
+        evaluation="pets",
+        model="ollama:llava",
+        dataset=plain().dataset,
+        outcomes=[*plain().outcomes, ended("c", "not_needed")],
+    )
+    write_run(tmp_path, [plain()], settings={}, environment={})
+    (back,) = read_run(tmp_path).reports
+    given = [guarded(plain()), guarded(stopped), reference.published("chess"), back]
+    assert all(isinstance(one, Report) for one in given)
