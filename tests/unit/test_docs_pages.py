@@ -11,8 +11,8 @@ import pytest
 
 import pytest_llmclf
 from pytest_llmclf import cli, settings
+from pytest_llmclf.early.watch import EARLY_ERROR
 from pytest_llmclf.engine.job import AWAY_S
-from pytest_llmclf.gate import EARLY_ERROR
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
