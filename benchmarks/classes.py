@@ -28,14 +28,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf import report
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.metrics import report
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.metrics.report import Report
 
 PROFILES: Final = ("perfect", "70% right", "one attractor", "guessing")
 CLASSES: Final = (100, 300, 1000)
@@ -115,17 +115,17 @@ def _picture(number: int) -> bytes:
 
 def stages(profile: str, classes: int, images: int) -> dict[str, float]:
     """Seconds of processor time by stage, in the order of a run, and the sizes that they leave."""
-    from pytest_llmclf.diagnosis.diagnose import diagnose
-    from pytest_llmclf.gate.gate import Gate
-    from pytest_llmclf.gate.judging import judge
-    from pytest_llmclf.render import terminal
-    from pytest_llmclf.render.files import report_json, report_text, write_run
-    from pytest_llmclf.render.markdown import markdown_summary
-    from pytest_llmclf.render.matrix_svg import confusion_svg
-    from pytest_llmclf.render.page.document import write_page
-    from pytest_llmclf.render.page.page import page_of
-    from pytest_llmclf.render.plots import confusion_png
-    from pytest_llmclf.render.style import Style
+    from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+    from pytest_llmclf.gates.gate import Gate
+    from pytest_llmclf.gates.judging import judge
+    from pytest_llmclf.reporting import terminal
+    from pytest_llmclf.reporting.artifacts import report_json, report_text, write_run
+    from pytest_llmclf.reporting.html.document import write_page
+    from pytest_llmclf.reporting.html.page import page_of
+    from pytest_llmclf.reporting.markdown import markdown_summary
+    from pytest_llmclf.reporting.matrix_svg import confusion_svg
+    from pytest_llmclf.reporting.plots import confusion_png
+    from pytest_llmclf.reporting.style import Style
 
     found: dict[str, float] = {}
 

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llmclf import reference
-from pytest_llmclf.diagnosis.diagnose import diagnose
-from pytest_llmclf.diagnosis.finding import ConfusedPair, NoBetter
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.diagnosis.finding import ConfusedPair, NoBetter
 from tests.unit.simulated import Simulated, alike, blind, drawn, even, similar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_llmclf.diagnosis.finding import Finding
+    from pytest_llmclf.analysis.diagnosis.finding import Finding
     from tests.unit.simulated import Chances
 
 CLAIMS = ("worse", "attractor", "never-answered", "confused-pair", "one-way", "weak-slice")

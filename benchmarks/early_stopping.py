@@ -24,22 +24,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.baseline import fails as baseline_fails
-from pytest_llmclf.case import Case
-from pytest_llmclf.comparison.tolerance import parse_tolerance
-from pytest_llmclf.early.paired import PairedQuestion
-from pytest_llmclf.early.question import Question, questions
-from pytest_llmclf.early.threshold_progress import start
-from pytest_llmclf.early.watch import EARLY_ERROR as ERROR
-from pytest_llmclf.early.watch import Watch
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.seeded import seeded_order
+from pytest_llmclf.analysis.comparison.baseline import fails as baseline_fails
+from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.sequential.paired import PairedQuestion
+from pytest_llmclf.gates.sequential.question import Question, questions
+from pytest_llmclf.gates.sequential.threshold_progress import start
+from pytest_llmclf.gates.sequential.watch import EARLY_ERROR as ERROR
+from pytest_llmclf.gates.sequential.watch import Watch
+from pytest_llmclf.values.case import Case
+from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.seeded import seeded_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.early.threshold_progress import Progress
+    from pytest_llmclf.gates.sequential.threshold_progress import Progress
 
 RATES = (0.99, 0.95, 0.90, 0.80, 0.70, 0.60, 0.30)
 MEAN_BARS = {("accuracy>=0.75", 500): {0.95: 40.0, 0.90: 70.0, 0.60: 90.0}}

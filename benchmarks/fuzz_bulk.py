@@ -28,19 +28,20 @@ from PIL import Image
 
 from benchmarks.stub_ollama import answers as stub_answers
 from pytest_llmclf import errors
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.backends import http_errors, ollama_errors, said
-from pytest_llmclf.backends.address import parse_address, parse_addresses
-from pytest_llmclf.backends.recording import RECORDING_FORMAT, read_recording
-from pytest_llmclf.backends.spec import parse_spec
+from pytest_llmclf.data.image import check
 from pytest_llmclf.data.manifest import manifest_entries
-from pytest_llmclf.gate import expression as gates
-from pytest_llmclf.label import LabelSet
-from pytest_llmclf.modelfile import parse
-from pytest_llmclf.picture import check
-from pytest_llmclf.readers import read_label
-from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.gates import expression as gates
+from pytest_llmclf.models.http import http_errors, payload
+from pytest_llmclf.models.http.address import parse_address, parse_addresses
+from pytest_llmclf.models.ollama import ollama_errors
+from pytest_llmclf.models.recording_file import RECORDING_FORMAT, read_recording
+from pytest_llmclf.models.spec import parse_spec
+from pytest_llmclf.prompting.labels import LabelSet
+from pytest_llmclf.prompting.modelfile import parse
+from pytest_llmclf.prompting.readers import read_label
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import ModelIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,7 +121,7 @@ def _text(data: bytes) -> str:
 def _error_text(data: bytes) -> None:
     body: Any = _text(data)
     with contextlib.suppress(ValueError):
-        body = said.parse_json(data)
+        body = payload.parse_json(data)
     for status in (200, 400, 404, 500, 503):
         ollama_errors.from_status(status, body, address=_ADDRESS, model="llava")
         http_errors.from_status(status, body, where="x", model="m", rules=http_errors.RULES)
@@ -192,7 +193,7 @@ def targets(folder: Path) -> tuple[Target, ...]:
     return (
         Target(name="answers", corpus=_dumped(answer, logprobs), read=_answer, share=6,
                refuses=spoilt),
-        Target(name="protocol", corpus=(whole, *_dumped(answer)), read=said.parse_json, share=4,
+        Target(name="protocol", corpus=(whole, *_dumped(answer)), read=payload.parse_json, share=4,
                refuses=(ValueError,)),
         Target(name="labels", corpus=(b"It is a cat.", b"caterpillar", b'{"label": "10"}',
                b"The answer is: **dog**\n"), read=_label, share=6),

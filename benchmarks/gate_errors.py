@@ -33,15 +33,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import binom
 
-from pytest_llmclf.gate.bounds import more_images
-from pytest_llmclf.gate.evidence import evidence_of, proportion
-from pytest_llmclf.gate.expression import parse
-from pytest_llmclf.gate.reading import Certainty, read, settled
-from pytest_llmclf.gate.sample_size import images_to_decide
-from pytest_llmclf.gate.threshold import Threshold
-from pytest_llmclf.metrics import Confusion
-from pytest_llmclf.power import CHANCE, pass_chance
-from pytest_llmclf.report import DatasetFacts, Report, build
+from pytest_llmclf.gates.bounds import more_images
+from pytest_llmclf.gates.evidence import evidence_of, proportion
+from pytest_llmclf.gates.expression import parse
+from pytest_llmclf.gates.reading import Certainty, read, settled
+from pytest_llmclf.gates.sample_size import images_to_decide
+from pytest_llmclf.gates.threshold import Threshold
+from pytest_llmclf.metrics.confusion import Confusion
+from pytest_llmclf.metrics.power import CHANCE, pass_chance
+from pytest_llmclf.metrics.report import DatasetFacts, Report, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable

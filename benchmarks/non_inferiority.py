@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from pytest_llmclf.comparison.margin import ERROR, excludes_loss, shows_loss
+from pytest_llmclf.analysis.comparison.margin import ERROR, excludes_loss, shows_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable

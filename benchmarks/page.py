@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pytest_llmclf import report
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.render.page.document import write_page
-from pytest_llmclf.render.page.page import page_of
-from pytest_llmclf.report import DatasetFacts
+from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.reporting.html.document import write_page
+from pytest_llmclf.reporting.html.page import page_of
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.outcome import Outcome
 
 LABELS = tuple(f"class {place}" for place in range(10))
 RIGHT = 0.8

@@ -23,10 +23,10 @@ from typing import Final
 
 import numpy as np
 
-from pytest_llmclf.comparison.paired_comparison import compare_reports
-from pytest_llmclf.comparison.score_differences import score_differences
-from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.report import DatasetFacts, Report, build
+from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
+from pytest_llmclf.analysis.comparison.score_differences import score_differences
+from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.values.outcome import Outcome
 
 ERROR: Final = 0.05
 

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_llmclf.api import PublicReport as Report
-    from pytest_llmclf.evaluation import Evaluation
-    from pytest_llmclf.gate.gate import Gate
-    from pytest_llmclf.label import Label
-    from pytest_llmclf.outcome import Misclassified, ModelError, Outcome, Unparsed
+    from pytest_llmclf.gates.gate import Gate
+    from pytest_llmclf.prompting.labels import Label
+    from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.values.outcome import Misclassified, ModelError, Outcome, Unparsed
 
 __all__ = [
     "Evaluation",
@@ -38,16 +38,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Evaluation": "evaluation",
-    "Gate": "gate.gate",
-    "GateFailed": "gate.gate",
-    "GateInconclusive": "gate.gate",
-    "Label": "label",
-    "Misclassified": "outcome",
-    "ModelError": "outcome",
-    "Outcome": "outcome",
+    "Evaluation": "runner.evaluation",
+    "Gate": "gates.gate",
+    "GateFailed": "gates.gate",
+    "GateInconclusive": "gates.gate",
+    "Label": "prompting.labels",
+    "Misclassified": "values.outcome",
+    "ModelError": "values.outcome",
+    "Outcome": "values.outcome",
     "Report": "api",
-    "Unparsed": "outcome",
+    "Unparsed": "values.outcome",
 }
 _CALLED = {"Report": "PublicReport"}
 """What a name is called at home, where that is another one."""

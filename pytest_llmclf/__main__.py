@@ -2,7 +2,7 @@
 
 import sys
 
-from pytest_llmclf.cli import main
+from pytest_llmclf.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.report import Report
+from pytest_llmclf.metrics.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-    from pytest_llmclf.gate.gate import Judgement
+    from pytest_llmclf.gates.gate import Judgement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -32,13 +32,13 @@ class PublicReport(Report):
         Args:
             probabilities: Whether to add a column ``p:LABEL`` a label.
         """
-        from pytest_llmclf.frames import outcomes_frame
+        from pytest_llmclf.reporting.dataframes import outcomes_frame
 
         return outcomes_frame([self], probabilities=probabilities)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        from pytest_llmclf.render.notebook import report_html
+        from pytest_llmclf.reporting.notebook import report_html
 
         return report_html(self)
 
@@ -51,7 +51,7 @@ class PublicReport(Report):
         Raises:
             SettingsError: It does not parse, or names a class or slice that is not there.
         """
-        from pytest_llmclf.gate.judging import judgement
+        from pytest_llmclf.gates.judging import judgement
 
         return judgement(self, expression)
 

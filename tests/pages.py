@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw
 
-from pytest_llmclf import report
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.comparison.paired_comparison import compare_predictions
-from pytest_llmclf.comparison.prediction import prediction
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.label import Label
-from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.prompt import Instructions
-from pytest_llmclf.provenance import Difference, ProvenanceChange
-from pytest_llmclf.render.page.page import page_of
-from pytest_llmclf.report import DatasetFacts, Verdict
-from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.analysis.comparison.paired_comparison import compare_predictions
+from pytest_llmclf.analysis.comparison.prediction import prediction
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics.report import DatasetFacts, Verdict
+from pytest_llmclf.prompting.labels import Label
+from pytest_llmclf.prompting.prompt import Instructions
+from pytest_llmclf.reporting.html.page import page_of
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.provenance import Difference, ProvenanceChange
+from pytest_llmclf.values.request import ModelIdentity
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_llmclf.render.page.page import Page
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.reporting.html.page import Page
 
 LABELS = ("cat", "cow", "dog")
 COLORS = {"cat": (40, 90, 160), "cow": (190, 110, 40), "dog": (60, 140, 90)}

@@ -6,7 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 
-from pytest_llmclf.backends.address import Address
+from pytest_llmclf.models.http.address import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -75,7 +75,7 @@ class Workload:
 
 def bundled(folder: Path) -> Workload:
     """The 500 handwritten digits of the repository: grey PNG files of 28 by 28 pixels."""
-    from pytest_llmclf.picture import prepare
+    from pytest_llmclf.data.image import prepare
 
     source = ROOT / "fixtures" / "mnist"
     with (source / "manifest.csv").open(encoding="utf-8", newline="") as file:
@@ -151,8 +151,8 @@ def _expected(picture: bytes, place: int) -> str:
 
 
 def _write_project(folder: Path) -> None:
-    from pytest_llmclf.label import Label, LabelSet
-    from pytest_llmclf.prompt import compose
+    from pytest_llmclf.prompting.labels import Label, LabelSet
+    from pytest_llmclf.prompting.prompt import compose
 
     for name in ("evals", "fixtures/digits", "modelfiles"):
         (folder / name).mkdir(parents=True)

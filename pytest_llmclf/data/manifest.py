@@ -18,7 +18,7 @@ from pytest_llmclf.data.manifest_columns import (
     header_problem,
 )
 from pytest_llmclf.errors import DatasetError
-from pytest_llmclf.plain_files import require_plain
+from pytest_llmclf.files import require_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

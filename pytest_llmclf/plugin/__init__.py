@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.marks import is_marked
 from pytest_llmclf.plugin.earlier import folder_of, set_aside
 from pytest_llmclf.plugin.options import add_options, check_gate_names, check_options
 from pytest_llmclf.plugin.session import (
@@ -23,6 +22,7 @@ from pytest_llmclf.plugin.session import (
     is_worker,
     run_if_any,
 )
+from pytest_llmclf.runner.marks import is_marked
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
     from syrupy.assertion import SnapshotAssertion
 
-    from pytest_llmclf.outcome import Outcome
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.plugin.snapshots import NoBaseline, StoppedBaseline
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.values.outcome import Outcome
 
 DISTRIBUTED = "llmclf-distributed-gates"
 

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_llmclf.engine import Job
-    from pytest_llmclf.outcome import Outcome, OutcomeKind
+    from pytest_llmclf.runner.job import Job
+    from pytest_llmclf.values.outcome import Outcome, OutcomeKind
 
 REPORT_ATTRIBUTE: Final = "llmclf"
 """On a test report, in JSON built-ins, which survive xdist: ``{"outcome": ..., "repeats": [...],

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_llmclf.engine import Job
 from pytest_llmclf.errors import LlmclfError
-from pytest_llmclf.marks import GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
 from pytest_llmclf.plugin.session import run_of
-from pytest_llmclf.seeded import seeded_order
+from pytest_llmclf.runner.job import Job
+from pytest_llmclf.runner.marks import GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
+from pytest_llmclf.values.seeded import seeded_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.assignment import Assignment
-    from pytest_llmclf.case import Case
-    from pytest_llmclf.evaluation import Evaluation
+    from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.values.case import Case
 
 
 MODEL_MARK = "|"

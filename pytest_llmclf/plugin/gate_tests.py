@@ -6,29 +6,29 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_llmclf.gate.gate import Gate, GateFailed, GateInconclusive, Judgement
-from pytest_llmclf.gate.judging import judge
-from pytest_llmclf.looks import data_of, question_of
+from pytest_llmclf.gates.gate import Gate, GateFailed, GateInconclusive, Judgement
+from pytest_llmclf.gates.judging import judge
+from pytest_llmclf.gates.looks import data_of, question_of
+from pytest_llmclf.gates.stopped.stopped_report import guarded
+from pytest_llmclf.gates.unreadable import why_unread
+from pytest_llmclf.metrics.population import population
+from pytest_llmclf.metrics.report import Look, Verdict
 from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE
 from pytest_llmclf.plugin.collection import MODEL_MARK, assignment_of, is_gate
 from pytest_llmclf.plugin.results import book_of
 from pytest_llmclf.plugin.session import EVALUATIONS, EVALUATIONS_KEY, RUN_ID_KEY, run_of
-from pytest_llmclf.population import population
-from pytest_llmclf.report import Look, Verdict
-from pytest_llmclf.stopped.stopped_report import guarded
-from pytest_llmclf.unreadable import why_unread
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from syrupy.assertion import SnapshotAssertion
 
-    from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.metrics.report import Report, Undecided, VerdictWord
     from pytest_llmclf.plugin.results import Book
     from pytest_llmclf.plugin.session import Run
     from pytest_llmclf.plugin.snapshots import NoBaseline, StoppedBaseline
-    from pytest_llmclf.report import Report, Undecided, VerdictWord
-    from pytest_llmclf.settings import Inconclusive
+    from pytest_llmclf.runner.settings import Inconclusive
+    from pytest_llmclf.runner.task import Assignment
 
 NOTED_KEY = pytest.StashKey[tuple[Verdict, ...]]()
 """What the declared gates came to, as far as this gate test answers for it."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_llmclf.plain_files import require_writable_kind
-from pytest_llmclf.render.markdown import markdown_summary
+from pytest_llmclf.files import require_writable_kind
+from pytest_llmclf.reporting.markdown import markdown_summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pytest_llmclf.comparison.paired_comparison import Comparison
-    from pytest_llmclf.report import Report, Verdict
+    from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
+    from pytest_llmclf.metrics.report import Report, Verdict
 
 STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 """Names the file that GitHub shows on the page of a job; every step appends to its own."""

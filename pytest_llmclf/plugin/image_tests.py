@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.outcome import OUTCOME_KINDS, Misclassified, ModelError, Outcome, Unparsed
 from pytest_llmclf.plugin.absences import EARLY_ATTRIBUTE, REPORT_ATTRIBUTE, skip_of
 from pytest_llmclf.plugin.collection import job_of
 from pytest_llmclf.plugin.results import outcome_on
 from pytest_llmclf.plugin.session import run_of
-from pytest_llmclf.render.style import width
+from pytest_llmclf.reporting.style import width
+from pytest_llmclf.values.outcome import OUTCOME_KINDS, Misclassified, ModelError, Outcome, Unparsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llmclf.engine import Job
+    from pytest_llmclf.runner.job import Job
 
 _LEFT = {
     (kind, finding): {"outcome": {"kind": kind}, "finding": finding}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_llmclf.calibration.answers import confidence
+from pytest_llmclf.metrics.calibration.answers import confidence
 from pytest_llmclf.plugin.collection import image_id
 from pytest_llmclf.plugin.gate_tests import fails
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from _pytest.junitxml import LogXML
 
-    from pytest_llmclf.outcome import Outcome
-    from pytest_llmclf.report import Verdict, VerdictWord
-    from pytest_llmclf.settings import Inconclusive
+    from pytest_llmclf.metrics.report import Verdict, VerdictWord
+    from pytest_llmclf.runner.settings import Inconclusive
+    from pytest_llmclf.values.outcome import Outcome
 
 Properties = list[tuple[str, object]]
 

@@ -21,17 +21,17 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_llmclf.metrics import Ratio
+from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.plugin.results import book_of, outcome_on
 from pytest_llmclf.plugin.session import run_if_any
-from pytest_llmclf.render.live import Live, live_text
+from pytest_llmclf.reporting.live import Live, live_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
 
     from _pytest.terminal import TerminalReporter
 
-    from pytest_llmclf.render.style import Style
+    from pytest_llmclf.reporting.style import Style
 
 NAME: Final = "llmclf-live-line"
 SOON_S: Final = 1.0

@@ -14,13 +14,13 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_llmclf.backends.spec import ModelSpec
-    from pytest_llmclf.comparison.margin import Margin
-    from pytest_llmclf.comparison.tolerance import Tolerance
-    from pytest_llmclf.gate.gate import Gate
+    from pytest_llmclf.analysis.comparison.margin import Margin
+    from pytest_llmclf.analysis.comparison.tolerance import Tolerance
+    from pytest_llmclf.gates.gate import Gate
+    from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.plugin.session import Run
-    from pytest_llmclf.settings import Inconclusive, Settings
-    from pytest_llmclf.thinking import Think
+    from pytest_llmclf.runner.settings import Inconclusive, Settings
+    from pytest_llmclf.values.thinking import Think
 
 HOME_FOLDER = ".llmclf"
 
@@ -208,7 +208,7 @@ def check_options(config: pytest.Config) -> None:
 
 
 def _need_parquet() -> None:
-    from pytest_llmclf.frames import ParquetUnavailable, need_parquet
+    from pytest_llmclf.reporting.dataframes import ParquetUnavailable, need_parquet
 
     try:
         need_parquet()
@@ -227,7 +227,7 @@ def check_gate_names(config: pytest.Config, run: Run) -> None:
     if not config.option.llmclf_gate:
         return
     from pytest_llmclf.errors import SettingsError
-    from pytest_llmclf.gate.gate import check_addresses
+    from pytest_llmclf.gates.gate import check_addresses
 
     titles = list(dict.fromkeys(key[0] for key in run.assignments))
     if not titles:
@@ -239,8 +239,8 @@ def check_gate_names(config: pytest.Config, run: Run) -> None:
 
 
 def _parse_models(texts: list[str]) -> tuple[ModelSpec, ...]:
-    from pytest_llmclf.backends.spec import parse_spec
     from pytest_llmclf.errors import SettingsError
+    from pytest_llmclf.models.spec import parse_spec
 
     try:
         return tuple(dict.fromkeys(parse_spec(text) for text in texts))
@@ -250,7 +250,7 @@ def _parse_models(texts: list[str]) -> tuple[ModelSpec, ...]:
 
 def _parse_gates(place: str, texts: list[str]) -> tuple[tuple[str, Gate], ...]:
     from pytest_llmclf.errors import SettingsError
-    from pytest_llmclf.gate.gate import parse_addressed
+    from pytest_llmclf.gates.gate import parse_addressed
 
     try:
         return tuple(map(parse_addressed, texts))
@@ -259,7 +259,7 @@ def _parse_gates(place: str, texts: list[str]) -> tuple[tuple[str, Gate], ...]:
 
 
 def _parse_tolerance(place: str, text: str) -> Tolerance:
-    from pytest_llmclf.comparison.tolerance import parse_tolerance
+    from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
     from pytest_llmclf.errors import SettingsError
 
     try:
@@ -275,9 +275,9 @@ def read_settings(config: pytest.Config) -> Settings:
         pytest.UsageError: A value makes no sense; the message says which and the remedy.
     """
     # Imported here: a run without an evaluation never gets this far.
-    from pytest_llmclf.early.watch import EARLY_ERROR
-    from pytest_llmclf.engine import AskingPolicy
-    from pytest_llmclf.settings import DEFAULT_SEED, Settings
+    from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
+    from pytest_llmclf.runner.job import AskingPolicy
+    from pytest_llmclf.runner.settings import DEFAULT_SEED, Settings
 
     option = config.option
     if getattr(option, "forked", False):
@@ -342,7 +342,7 @@ def _think(config: pytest.Config) -> Think | None:
 
 def _parse_think(place: str, text: str) -> Think:
     from pytest_llmclf.errors import SettingsError
-    from pytest_llmclf.thinking import parse_think
+    from pytest_llmclf.values.thinking import parse_think
 
     try:
         return parse_think(text)
@@ -365,7 +365,7 @@ def _allowed_links(config: pytest.Config) -> tuple[Path, ...]:
 
 
 def _server_wait_s(config: pytest.Config) -> float:
-    from pytest_llmclf.engine.job import AWAY_S
+    from pytest_llmclf.runner.job import AWAY_S
 
     minutes: float | None = config.option.llmclf_server_wait
     said: str = config.getini("llmclf_server_wait")
@@ -378,7 +378,7 @@ def _server_wait_s(config: pytest.Config) -> float:
 
 
 def _inconclusive(config: pytest.Config) -> Inconclusive:
-    from pytest_llmclf.settings import INCONCLUSIVE
+    from pytest_llmclf.runner.settings import INCONCLUSIVE
 
     said: str = config.option.llmclf_inconclusive or config.getini("llmclf_inconclusive") or "fail"
     if said not in INCONCLUSIVE:
@@ -389,7 +389,7 @@ def _inconclusive(config: pytest.Config) -> Inconclusive:
 
 
 def _parse_margin(place: str, text: str) -> Margin:
-    from pytest_llmclf.comparison.margin import parse_margin
+    from pytest_llmclf.analysis.comparison.margin import parse_margin
     from pytest_llmclf.errors import SettingsError
 
     try:

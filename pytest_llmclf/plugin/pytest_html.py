@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.plugin.results import outcome_on
 from pytest_llmclf.plugin.session import run_if_any
-from pytest_llmclf.render.page.thumbnails import PictureBudget, Thumbnail, thumbnails
+from pytest_llmclf.reporting.html.thumbnails import PictureBudget, Thumbnail, thumbnails
 
 if TYPE_CHECKING:
     from pathlib import Path

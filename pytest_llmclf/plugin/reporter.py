@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from _pytest.terminal import TerminalReporter
 
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.plugin.junit import ImageProperties
     from pytest_llmclf.plugin.pytest_html import HtmlThumbnails
     from pytest_llmclf.plugin.results import Book
     from pytest_llmclf.plugin.session import Run
     from pytest_llmclf.progress import ProgressLine
-    from pytest_llmclf.report import Report
 
 
 class Reporter:
@@ -153,7 +153,7 @@ class Reporter:
 
     def _note_looks(self, run: Run, reports: Sequence[Report]) -> None:
         """Note which gates were looked at; a folder that cannot be written costs only that."""
-        from pytest_llmclf.looks import FILE, damaged_looks, note_looks
+        from pytest_llmclf.gates.looks import FILE, damaged_looks, note_looks
         from pytest_llmclf.plugin.gate_tests import looks_of
 
         path = run.settings.home / FILE

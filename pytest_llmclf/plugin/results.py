@@ -10,28 +10,28 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.api import PublicReport, public
-from pytest_llmclf.looks import earlier_looks
-from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.gates.looks import earlier_looks
+from pytest_llmclf.metrics.report import DatasetFacts, Report, Verdict, build, unheard
 from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE, Absences, skip_note
 from pytest_llmclf.plugin.collection import assignment_of, is_gate, job_of
 from pytest_llmclf.plugin.session import run_if_any
-from pytest_llmclf.provenance import tool_version
-from pytest_llmclf.readers import READ_BY, STRICT, reader_name
-from pytest_llmclf.report import DatasetFacts, Report, Verdict, build, unheard
-from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.seeded import seeded_order
-from pytest_llmclf.settings import path_in_project
+from pytest_llmclf.prompting.readers import READ_BY, STRICT, reader_name
+from pytest_llmclf.runner.settings import path_in_project
+from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.provenance import tool_version
+from pytest_llmclf.values.request import ModelIdentity
+from pytest_llmclf.values.seeded import seeded_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from pytest_llmclf.assignment import Assignment
-    from pytest_llmclf.case import Case
-    from pytest_llmclf.comparison.paired_comparison import Comparison
-    from pytest_llmclf.dataset import Dataset
-    from pytest_llmclf.early.watch import Watch
+    from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
+    from pytest_llmclf.data.dataset import Dataset
+    from pytest_llmclf.gates.sequential.watch import Watch
     from pytest_llmclf.plugin.session import Run
+    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.values.case import Case
 
 BOOK_KEY = pytest.StashKey["Book"]()
 
@@ -137,7 +137,7 @@ class Book:
         self, run: Run, assignment: Assignment, cases: dict[str, Case], items: list[pytest.Item]
     ) -> None:
         """Look out for the moment when an assignment's gates are decided."""
-        from pytest_llmclf.early.watch import Watch
+        from pytest_llmclf.gates.sequential.watch import Watch
         from pytest_llmclf.plugin.snapshots import question_of
 
         # Never the order of the items: `--failed-first` and the like put the worst first.

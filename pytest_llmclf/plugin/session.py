@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from pytest_llmclf.assignment import Assignment
-    from pytest_llmclf.backends.base import Backend
-    from pytest_llmclf.backends.connect import Connections, ConnectSettings
-    from pytest_llmclf.backends.replay import Recorder
-    from pytest_llmclf.backends.spec import ModelSpec
-    from pytest_llmclf.engine import Engine
-    from pytest_llmclf.evaluation import Evaluation
-    from pytest_llmclf.modelfile import Modelfile
-    from pytest_llmclf.plan import Choice
-    from pytest_llmclf.prompt import Instructions
-    from pytest_llmclf.report import Look
-    from pytest_llmclf.settings import Settings
-    from pytest_llmclf.store import AnswerStore
+    from pytest_llmclf.metrics.report import Look
+    from pytest_llmclf.models.base import Backend
+    from pytest_llmclf.models.connect import Connections, ConnectSettings
+    from pytest_llmclf.models.recording import Recorder
+    from pytest_llmclf.models.spec import ModelSpec
+    from pytest_llmclf.prompting.modelfile import Modelfile
+    from pytest_llmclf.prompting.prompt import Instructions
+    from pytest_llmclf.runner.answer_cache import AnswerStore
+    from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.runner.plan import Choice
+    from pytest_llmclf.runner.scheduler import Engine
+    from pytest_llmclf.runner.settings import Settings
+    from pytest_llmclf.runner.task import Assignment
 
 RUN_KEY = pytest.StashKey["Run"]()
 RUN_ID_KEY = pytest.StashKey[str]()
@@ -101,7 +101,7 @@ class Run:
             LlmclfError: What it names cannot be loaded.
         """
         from pytest_llmclf.errors import SettingsError
-        from pytest_llmclf.plan import assign
+        from pytest_llmclf.runner.plan import assign
 
         known = self._by_evaluation.get(evaluation.title)
         if known is not None and known[0] is evaluation:
@@ -126,7 +126,7 @@ class Run:
     @property
     def store(self) -> AnswerStore:
         """Known answers."""
-        from pytest_llmclf.store import AnswerStore
+        from pytest_llmclf.runner.answer_cache import AnswerStore
 
         if self._store is None:
             home = self.settings.home
@@ -141,7 +141,7 @@ class Run:
     @property
     def looks(self) -> tuple[Look, ...]:
         """Looks at gates that earlier runs noted."""
-        from pytest_llmclf.looks import FILE, read_looks
+        from pytest_llmclf.gates.looks import FILE, read_looks
 
         if self._looks is None:
             self._looks = read_looks(self.settings.home / FILE)
@@ -150,7 +150,7 @@ class Run:
     @property
     def engine(self) -> Engine:
         """Asks ahead; idle until the first outcome is wanted."""
-        from pytest_llmclf.engine import Engine
+        from pytest_llmclf.runner.scheduler import Engine
 
         if self._engine is None:
             self._recorder = self._open_recorder()
@@ -217,8 +217,8 @@ class Run:
             self.on_wait(seconds)
 
     def _open_recorder(self) -> Recorder | None:
-        from pytest_llmclf.backends.replay import Recorder
         from pytest_llmclf.errors import SettingsError
+        from pytest_llmclf.models.recording import Recorder
 
         if self.settings.record is None:
             return None
@@ -228,14 +228,14 @@ class Run:
             raise pytest.UsageError(f"--llmclf-record: {error}") from error
 
     def _way(self, assignment: Assignment) -> str | None:
-        from pytest_llmclf.backends.way import way_to
+        from pytest_llmclf.models.endpoint_key import way_to
 
         hosts = self._connect_settings().ollama_hosts
         return way_to(assignment.spec, assignment.modelfile, hosts)
 
     def _connect(self, assignment: Assignment) -> Backend:
         if assignment.recorded:
-            from pytest_llmclf.backends.replay import ReplayBackend
+            from pytest_llmclf.models.recording import ReplayBackend
 
             spec = assignment.spec
             return ReplayBackend(spec.file, spec.name, assignment.instructions)
@@ -243,14 +243,14 @@ class Run:
 
     @property
     def _connected(self) -> Connections:
-        from pytest_llmclf.backends.connect import Connections
+        from pytest_llmclf.models.connect import Connections
 
         if self._connections is None:
             self._connections = Connections(self._connect_settings())
         return self._connections
 
     def _connect_settings(self) -> ConnectSettings:
-        from pytest_llmclf.backends.connect import ConnectSettings
+        from pytest_llmclf.models.connect import ConnectSettings
 
         settings = ConnectSettings(
             allow_remote=self.settings.allow_remote,
@@ -262,11 +262,11 @@ class Run:
         return replace(settings, llama_copies=1) if self.worker else settings
 
     def _choose(self, evaluation: Evaluation, modelfile: Modelfile, wanted: ModelSpec) -> Choice:
-        from pytest_llmclf.backends.connect import resolve
-        from pytest_llmclf.backends.replay import ReplayBackend
-        from pytest_llmclf.backends.spec import parse_spec
-        from pytest_llmclf.plan import Choice, called
-        from pytest_llmclf.render.style import Style
+        from pytest_llmclf.models.connect import resolve
+        from pytest_llmclf.models.recording import ReplayBackend
+        from pytest_llmclf.models.spec import parse_spec
+        from pytest_llmclf.reporting.style import Style
+        from pytest_llmclf.runner.plan import Choice, called
 
         if wanted.backend == "replay":
             # It names tests, gates and reports: a recording may call its model anything.
@@ -286,7 +286,7 @@ def _meant(evaluation: str, wanted: ModelSpec, told: Instructions) -> Sequence[M
         return (wanted,)
     from pathlib import Path
 
-    from pytest_llmclf.backends.recording import read_recording
+    from pytest_llmclf.models.recording_file import read_recording
 
     recording = read_recording(Path(wanted.file))
     if len(recording.specs()) < 2:  # noqa: PLR2004 - then the file says it

@@ -13,33 +13,33 @@ from syrupy.data import SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 
-from pytest_llmclf.baseline import (
+from pytest_llmclf.analysis.comparison.baseline import (
     compare,
     foretell_baseline,
     paired_question,
     summary,
     why_failed,
 )
-from pytest_llmclf.comparison.margin import judge_margin
-from pytest_llmclf.comparison.predictions_file import predictions_text
-from pytest_llmclf.early.rejudging import Foretold
-from pytest_llmclf.gate.gate import GateInconclusive
-from pytest_llmclf.marks import GATE_ATTRIBUTE
-from pytest_llmclf.plain_files import require_plain
+from pytest_llmclf.analysis.comparison.margin import judge_margin
+from pytest_llmclf.analysis.comparison.predictions_file import predictions_text
+from pytest_llmclf.analysis.consistency import Stability, flips_beyond_noise, stability
+from pytest_llmclf.files import require_plain
+from pytest_llmclf.gates.gate import GateInconclusive
+from pytest_llmclf.gates.sequential.rejudging import Foretold
+from pytest_llmclf.metrics.population import population
+from pytest_llmclf.metrics.report import Predictions, Verdict
 from pytest_llmclf.plugin.session import run_of
-from pytest_llmclf.population import population
-from pytest_llmclf.render.comparison import baseline_lines
-from pytest_llmclf.report import Predictions, Verdict
-from pytest_llmclf.stability import Stability, flips_beyond_noise, stability
+from pytest_llmclf.reporting.comparison import baseline_lines
+from pytest_llmclf.runner.marks import GATE_ATTRIBUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_llmclf.comparison.margin import Margin
-    from pytest_llmclf.comparison.paired_comparison import Comparison
-    from pytest_llmclf.comparison.tolerance import Tolerance
-    from pytest_llmclf.early.paired import PairedQuestion
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.analysis.comparison.margin import Margin
+    from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
+    from pytest_llmclf.analysis.comparison.tolerance import Tolerance
+    from pytest_llmclf.gates.sequential.paired import PairedQuestion
+    from pytest_llmclf.metrics.report import Report
 
 
 FOLDER = "__predictions__"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.gate.feasible import undecidable
+from pytest_llmclf.gates.feasible import undecidable
+from pytest_llmclf.metrics.report import Verdict
 from pytest_llmclf.plugin.results import book_of
-from pytest_llmclf.render.style import Style
-from pytest_llmclf.render.terminal import gate_lines, lines
-from pytest_llmclf.report import Verdict
+from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.reporting.terminal import gate_lines, lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from _pytest.terminal import TerminalReporter
 
-    from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.plugin.results import Book
     from pytest_llmclf.plugin.session import Run
-    from pytest_llmclf.render.style import Line
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.reporting.style import Line
+    from pytest_llmclf.runner.task import Assignment
 
 _MOST_PROBLEMS = 5
 
@@ -61,7 +61,7 @@ def announcement(run: Run, book: Book) -> list[str]:
 
 def _room(assignment: Assignment) -> str | None:
     """Whether the label list may be too long for the context, before anything is asked."""
-    from pytest_llmclf.engine.headroom import doubtful_room
+    from pytest_llmclf.runner.headroom import doubtful_room
 
     told = assignment.instructions
     return doubtful_room([told.prose, told.prompt], told.options)

@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_llmclf import reference
-from pytest_llmclf.render import terminal
-from pytest_llmclf.render.style import Style
+from pytest_llmclf.reporting import terminal
+from pytest_llmclf.reporting.style import Style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

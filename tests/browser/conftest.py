@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.render.page.document import write_page
+from pytest_llmclf.reporting.html.document import write_page
 from tests.pages import demo
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.render.page.document import write_page
-from pytest_llmclf.render.page.page import page_of
+from pytest_llmclf.reporting.html.document import write_page
+from pytest_llmclf.reporting.html.page import page_of
+from pytest_llmclf.values.outcome import Outcome
 from tests.pages import LABELS, answers, built, outcome, pictures
 
 if TYPE_CHECKING:

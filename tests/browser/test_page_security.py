@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.render.page.document import write_page
+from pytest_llmclf.reporting.html.document import write_page
 from tests.pages import HOSTILE, hostile
 
 if TYPE_CHECKING:

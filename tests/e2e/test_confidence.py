@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.backends.connect import Connections, ConnectSettings
-from pytest_llmclf.backends.llama_binary import find_llama_server
-from pytest_llmclf.backends.llamacpp import embedded_pair
-from pytest_llmclf.backends.spec import parse_spec
-from pytest_llmclf.confidence import class_probabilities
-from pytest_llmclf.label import LabelSet
-from pytest_llmclf.modelfile import parse
-from pytest_llmclf.prompt import answer_schema, compose
-from pytest_llmclf.request import Request
+from pytest_llmclf.models.connect import Connections, ConnectSettings
+from pytest_llmclf.models.llamacpp.llama_binary import find_llama_server
+from pytest_llmclf.models.llamacpp.llamacpp import embedded_pair
+from pytest_llmclf.models.spec import parse_spec
+from pytest_llmclf.prompting.label_probabilities import class_probabilities
+from pytest_llmclf.prompting.labels import LabelSet
+from pytest_llmclf.prompting.modelfile import parse
+from pytest_llmclf.prompting.prompt import answer_schema, compose
+from pytest_llmclf.values.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llmclf.backends.base import Backend
-    from pytest_llmclf.confidence import ClassProbabilities
-    from pytest_llmclf.prompt import AnswerMode
+    from pytest_llmclf.models.base import Backend
+    from pytest_llmclf.prompting.label_probabilities import ClassProbabilities
+    from pytest_llmclf.prompting.prompt import AnswerMode
 
 try:
     PROGRAM = find_llama_server()

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.backends.llama_binary import find_llama_server
 from pytest_llmclf.errors import RuntimeMissing
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.models.llamacpp.llama_binary import find_llama_server
+from pytest_llmclf.runner.answer_cache import AnswerStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,23 +17,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.backends.connect import Connections, ConnectSettings
-from pytest_llmclf.backends.llama_binary import find_llama_server
-from pytest_llmclf.backends.llama_server import LlamaServer, ServerPlan
-from pytest_llmclf.backends.llamacpp import embedded_pair
-from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.backends.replay import Recorder, ReplayBackend
-from pytest_llmclf.backends.spec import parse_spec
-from pytest_llmclf.label import LabelSet
-from pytest_llmclf.modelfile import parse
-from pytest_llmclf.prompt import compose
-from pytest_llmclf.request import Request
+from pytest_llmclf.models.connect import Connections, ConnectSettings
+from pytest_llmclf.models.llamacpp.llama_binary import find_llama_server
+from pytest_llmclf.models.llamacpp.llama_server import LlamaServer, ServerPlan
+from pytest_llmclf.models.llamacpp.llamacpp import embedded_pair
+from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
+from pytest_llmclf.models.recording import Recorder, ReplayBackend
+from pytest_llmclf.models.spec import parse_spec
+from pytest_llmclf.prompting.labels import LabelSet
+from pytest_llmclf.prompting.modelfile import parse
+from pytest_llmclf.prompting.prompt import compose
+from pytest_llmclf.values.request import Request
 from tests.processes import gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llmclf.backends.base import Backend
+    from pytest_llmclf.models.base import Backend
 
 try:
     PROGRAM = find_llama_server()
@@ -218,8 +218,8 @@ def test_a_killed_server_is_started_again() -> None:
 
 PARENT = """
 import base64, sys, time
-from pytest_llmclf.backends.connect import Connections, ConnectSettings
-from pytest_llmclf.backends.spec import parse_spec
+from pytest_llmclf.models.connect import Connections, ConnectSettings
+from pytest_llmclf.models.spec import parse_spec
 from tests.e2e.test_llamacpp_backend import MODELFILE, PROGRAM, REQUEST
 connections = Connections(ConnectSettings(llama_server=str(PROGRAM)))
 backend = connections.connect(parse_spec("micro-llava"), MODELFILE)

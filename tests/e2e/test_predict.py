@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks.stub_ollama import StubOllama
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.runner.answer_cache import AnswerStore
 from tests.unit.scripted import picture
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.backends.address import Address
-from pytest_llmclf.backends.llama_binary import find_llama_server, library_environment
-from pytest_llmclf.backends.llamacpp import embedded_pair
-from pytest_llmclf.backends.wire import Wire
-from pytest_llmclf.cli import main
+from pytest_llmclf.cli.main import main
 from pytest_llmclf.errors import BackendError
+from pytest_llmclf.models.http.address import Address
+from pytest_llmclf.models.http.client import Wire
+from pytest_llmclf.models.llamacpp.llama_binary import find_llama_server, library_environment
+from pytest_llmclf.models.llamacpp.llamacpp import embedded_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

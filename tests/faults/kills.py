@@ -20,7 +20,7 @@ IN_FLIGHT = 8
 
 JOURNAL = """
 import os
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.runner.answer_cache import AnswerStore
 
 keep = AnswerStore.put
 journal = os.open("received.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)

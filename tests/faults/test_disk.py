@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store import AnswerStore
-from pytest_llmclf.store_file import SCHEMA_VERSION
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.runner.answer_cache_file import SCHEMA_VERSION
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import ModelIdentity
 from tests.faults.disks import enlarge, mounting, read_only, small_disk
 from tests.faults.project import Project, ended, wait_for
 

@@ -129,7 +129,7 @@ def test_another_evaluation_waits_too(project: Project, stub: StubOllama) -> Non
 
 SLOW_SECOND = """
 import pathlib, time
-from pytest_llmclf.engine.contact import Contacts
+from pytest_llmclf.runner.connections import Contacts
 
 first, go = Contacts._first, pathlib.Path(__file__).with_name("go")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.modelfile import load
+from pytest_llmclf.prompting.modelfile import load
 from tests.faults.project import Project
 
 if TYPE_CHECKING:

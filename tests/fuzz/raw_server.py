@@ -6,7 +6,7 @@ import socket
 import threading
 from typing import Self
 
-from pytest_llmclf.backends.address import Address
+from pytest_llmclf.models.http.address import Address
 
 
 class RawServer:

@@ -19,11 +19,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pytest_llmclf import dataset, modelfile
-from pytest_llmclf.dataset_sources import read_description
-from pytest_llmclf.datasets.archive import opened
-from pytest_llmclf.datasets.member import ArchiveLimits
+from pytest_llmclf.data import dataset
+from pytest_llmclf.data.archives.archive import opened
+from pytest_llmclf.data.archives.member import ArchiveLimits
+from pytest_llmclf.data.sources import read_description
 from pytest_llmclf.errors import DatasetError, ModelfileError, PictureError
+from pytest_llmclf.prompting import modelfile
 from tests.fuzz.effort import assert_says, effort
 
 if TYPE_CHECKING:

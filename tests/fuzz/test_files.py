@@ -17,22 +17,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.backends.replay import Recorder, ReplayBackend
-from pytest_llmclf.columns import SCHEMA
-from pytest_llmclf.comparison.paired_comparison import Change, Comparison
+from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.errors import LlmclfError, SettingsError
-from pytest_llmclf.label import Label, LabelSet
-from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.prompt import Instructions
-from pytest_llmclf.provenance import Difference, ProvenanceChange
-from pytest_llmclf.readers import read_label
-from pytest_llmclf.render import files
-from pytest_llmclf.render.comparison import baseline_lines
-from pytest_llmclf.report import DatasetFacts, build
-from pytest_llmclf.request import ModelIdentity, Request
-from pytest_llmclf.run_folder import find_run, read_run
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.metrics.report import DatasetFacts, build
+from pytest_llmclf.models.recording import Recorder, ReplayBackend
+from pytest_llmclf.prompting.labels import Label, LabelSet
+from pytest_llmclf.prompting.prompt import Instructions
+from pytest_llmclf.prompting.readers import read_label
+from pytest_llmclf.reporting import artifacts
+from pytest_llmclf.reporting.columns import SCHEMA
+from pytest_llmclf.reporting.comparison import baseline_lines
+from pytest_llmclf.reporting.run_folder import find_run, read_run
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.provenance import Difference, ProvenanceChange
+from pytest_llmclf.values.request import ModelIdentity, Request
 from tests.fuzz.effort import assert_says, effort
 
 LABELS = LabelSet.of(("cat", "dog"))
@@ -106,7 +106,7 @@ def summary() -> str:
             "schema": SCHEMA,
             "settings": {},
             "environment": {},
-            "reports": [files.report_json(report)],
+            "reports": [artifacts.report_json(report)],
             "gates": [{"word": "PASS", "text": "x", "evaluation": "pets", "model": "ollama:llava"}],
             "baselines": [{"evaluation": "pets", "model": "ollama:llava", **asdict(BASELINE)}],
         }
@@ -125,11 +125,11 @@ def handled(outcomes: bytes, told: bytes) -> bool:
         assert_says(error)
         assert "run" in str(error)
         return False
-    assert files.outcomes_jsonl(run.reports)
-    files.outcomes_csv(run.reports)
-    files.report_text(run.reports, run.verdicts)
+    assert artifacts.outcomes_jsonl(run.reports)
+    artifacts.outcomes_csv(run.reports)
+    artifacts.report_text(run.reports, run.verdicts)
     for report in run.reports:
-        json.dumps(files.report_json(report), allow_nan=False)
+        json.dumps(artifacts.report_json(report), allow_nan=False)
     for comparison in run.baselines.values():
         comparison.summary()
         baseline_lines(comparison, None)

@@ -13,9 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
+from pytest_llmclf.data.image import PictureLimits, check, prepare
+from pytest_llmclf.data.image_header import orientation, read_header
 from pytest_llmclf.errors import PictureError
-from pytest_llmclf.picture import PictureLimits, check, prepare
-from pytest_llmclf.picture_header import orientation, read_header
 from tests.fuzz.effort import assert_says, effort
 from tests.png import MARK, chunk
 

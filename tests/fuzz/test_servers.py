@@ -12,18 +12,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.backends.ollama import OllamaBackend
-from pytest_llmclf.backends.ollama_derive import derived_name
-from pytest_llmclf.backends.ollama_listing import list_models
-from pytest_llmclf.backends.ollama_status import OllamaStatus, has_model, probe
-from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.confidence import class_probabilities
 from pytest_llmclf.errors import BackendError
-from pytest_llmclf.label import LabelSet
-from pytest_llmclf.modelfile import parse
-from pytest_llmclf.readers import read_label
-from pytest_llmclf.request import Request
+from pytest_llmclf.models.ollama.derive import derived_name
+from pytest_llmclf.models.ollama.listing import list_models
+from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
+from pytest_llmclf.models.ollama.status import OllamaStatus, has_model, probe
+from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
+from pytest_llmclf.prompting.label_probabilities import class_probabilities
+from pytest_llmclf.prompting.labels import LabelSet
+from pytest_llmclf.prompting.modelfile import parse
+from pytest_llmclf.prompting.readers import read_label
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import Request
 from tests.fuzz.effort import assert_says, effort
 from tests.fuzz.raw_server import RawServer, http
 

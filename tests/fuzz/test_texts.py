@@ -7,17 +7,17 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_llmclf import modelfile
-from pytest_llmclf.backends.address import parse_addresses
-from pytest_llmclf.backends.spec import parse_spec
-from pytest_llmclf.comparison.predictions_file import parse_predictions
-from pytest_llmclf.comparison.tolerance import parse_tolerance
+from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions
+from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
 from pytest_llmclf.errors import LlmclfError, ModelfileError, SettingsError
-from pytest_llmclf.gate import expression as gates
-from pytest_llmclf.gate.gate import parse_addressed
-from pytest_llmclf.label import LabelSet
-from pytest_llmclf.outcome import UnparsedReason
-from pytest_llmclf.readers import read_label
+from pytest_llmclf.gates import expression as gates
+from pytest_llmclf.gates.gate import parse_addressed
+from pytest_llmclf.models.http.address import parse_addresses
+from pytest_llmclf.models.spec import parse_spec
+from pytest_llmclf.prompting import modelfile
+from pytest_llmclf.prompting.labels import LabelSet
+from pytest_llmclf.prompting.readers import read_label
+from pytest_llmclf.values.outcome import UnparsedReason
 from tests.fuzz.effort import assert_says, effort
 
 anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=80)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.cli import main
+from pytest_llmclf.cli.main import main
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Colours

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.runner.answer_cache import AnswerStore
 from tests.plugin.colour_server import ColourServer, Odd
 
 if TYPE_CHECKING:

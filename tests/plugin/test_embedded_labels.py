@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.backends.embedded import embedded_tasks, unknown_to_embedded
-from pytest_llmclf.backends.spec import parse_spec
-from pytest_llmclf.label import Label, LabelSet
+from pytest_llmclf.models.llamacpp.embedded import embedded_tasks, unknown_to_embedded
+from pytest_llmclf.models.spec import parse_spec
+from pytest_llmclf.prompting.labels import Label, LabelSet
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Colours

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.seeded import seeded_order
-from pytest_llmclf.settings import DEFAULT_SEED
+from pytest_llmclf.runner.settings import DEFAULT_SEED
+from pytest_llmclf.values.seeded import seeded_order
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:

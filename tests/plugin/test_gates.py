@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from pytest_llmclf.outcome import UnparsedReason
-from pytest_llmclf.unreadable import REMEDIES
+from pytest_llmclf.gates.unreadable import REMEDIES
+from pytest_llmclf.values.outcome import UnparsedReason
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:

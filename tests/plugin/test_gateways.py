@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.runner.answer_cache import AnswerStore
 from tests.fuzz.raw_server import RawServer, http
 
 if TYPE_CHECKING:

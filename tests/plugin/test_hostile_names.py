@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf import cli
+from pytest_llmclf.cli import main
 from tests.plugin.colour_server import png
 
 if TYPE_CHECKING:
@@ -157,10 +157,10 @@ def in_page(path: Path) -> None:
 
 def read_back(run: Path, out: Path) -> None:
     """The folder is read by the commands, and what they write is the same."""
-    assert cli.main(["report", str(run), "--out", str(out), "--quiet", "--no-pictures"]) == 0
+    assert main.main(["report", str(run), "--out", str(out), "--quiet", "--no-pictures"]) == 0
     assert (out / "outcomes.jsonl").read_bytes() == (run / "outcomes.jsonl").read_bytes()
     assert (out / "outcomes.csv").read_bytes() == (run / "outcomes.csv").read_bytes()
-    assert cli.main(["compare", str(run), str(out)]) == 0
+    assert main.main(["compare", str(run), str(out)]) == 0
 
 
 @posix

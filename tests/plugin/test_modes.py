@@ -254,7 +254,7 @@ def _the_files_say_the_same(combination: Combination) -> None:
 
 
 def _a_run_equals_itself(combination: Combination) -> None:
-    from pytest_llmclf.cli import main
+    from pytest_llmclf.cli.main import main
 
     folder = str(combination.folder)
     assert main(["report", folder]) == 0

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.diagnosis import diagnose
+from pytest_llmclf.analysis.diagnosis import diagnose
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_llmclf.diagnosis.finding import Finding
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.analysis.diagnosis.finding import Finding
+    from pytest_llmclf.metrics.report import Report
     from tests.plugin.conftest import Colours
 
 

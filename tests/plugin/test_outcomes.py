@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.outcome import OUTCOME_KINDS, Misclassified, ModelError, Unparsed
 from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE
 from pytest_llmclf.plugin.image_tests import OUTCOMES_KEY, forget, status, told_briefly
+from pytest_llmclf.values.outcome import OUTCOME_KINDS, Misclassified, ModelError, Unparsed
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llmclf.outcome import OutcomeKind
+    from pytest_llmclf.values.outcome import OutcomeKind
     from tests.plugin.conftest import Colours
 
 FINDINGS = (Misclassified, Unparsed, ModelError)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from pytest_llmclf.plugin.live_line import LiveLine, Tallies
-from pytest_llmclf.render.style import Style
+from pytest_llmclf.reporting.style import Style
 from tests.plugin.colour_server import Odd
 from tests.plugin.screen import Screen
 
@@ -236,7 +236,7 @@ def test_workers_that_wait_leave_nothing_false(many: Colours) -> None:
 AWAY = """
 import time
 from pytest_llmclf import errors
-from pytest_llmclf.backends.pool import Pool
+from pytest_llmclf.models.pool import Pool
 
 ask, began = Pool.ask, []
 

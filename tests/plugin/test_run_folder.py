@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from pytest_llmclf.cli import main
+from pytest_llmclf.cli.main import main
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.cli import main
+from pytest_llmclf.cli.main import main
 from tests.plugin.colour_server import THOUGHT, Odd
 
 if TYPE_CHECKING:

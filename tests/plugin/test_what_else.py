@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks.stub_ollama import StubOllama
-from pytest_llmclf.cli import main
+from pytest_llmclf.cli.main import main
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.values.outcome import Outcome
 
 if TYPE_CHECKING:
-    from pytest_llmclf.outcome import OutcomeKind
+    from pytest_llmclf.values.outcome import OutcomeKind
 
 
 def ended(case: str, kind: OutcomeKind, expected: str = "cat", **more: Any) -> Outcome:

@@ -11,24 +11,25 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.assignment import Assignment
-from pytest_llmclf.backends.spec import parse_spec
-from pytest_llmclf.case import Case
-from pytest_llmclf.dataset import Dataset
-from pytest_llmclf.engine import AskingPolicy, Engine, Job
-from pytest_llmclf.evaluation import Evaluation
-from pytest_llmclf.label import LabelSet
-from pytest_llmclf.modelfile import parse
-from pytest_llmclf.picture import PictureLimits
-from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.data.dataset import Dataset
+from pytest_llmclf.data.image import PictureLimits
+from pytest_llmclf.models.spec import parse_spec
+from pytest_llmclf.prompting.labels import LabelSet
+from pytest_llmclf.prompting.modelfile import parse
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.runner.evaluation import Evaluation
+from pytest_llmclf.runner.job import AskingPolicy, Job
+from pytest_llmclf.runner.scheduler import Engine
+from pytest_llmclf.runner.task import Assignment
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.case import Case
+from pytest_llmclf.values.request import ModelIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from pytest_llmclf.request import Request
+    from pytest_llmclf.values.request import Request
 
 QUICK = AskingPolicy(in_flight=1, first_pause_s=0.001, longest_pause_s=0.002, away_s=0)
 """Retries without waiting."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pytest_llmclf import report
-from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.metrics import report
+from pytest_llmclf.values.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.answer import Answer, TokenLogprob
+from pytest_llmclf.values.answer import Answer, TokenLogprob
 
 logprobs = st.builds(
     TokenLogprob,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf import Report, reference
 from pytest_llmclf.api import PublicReport, public
-from pytest_llmclf.render.files import write_run
-from pytest_llmclf.report import DatasetFacts, build
-from pytest_llmclf.report import Report as Plain
-from pytest_llmclf.run_folder import read_run
-from pytest_llmclf.stopped.stopped_report import guarded
+from pytest_llmclf.gates.stopped.stopped_report import guarded
+from pytest_llmclf.metrics.report import DatasetFacts, build
+from pytest_llmclf.metrics.report import Report as Plain
+from pytest_llmclf.reporting.artifacts import write_run
+from pytest_llmclf.reporting.run_folder import read_run
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:

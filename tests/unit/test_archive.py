@@ -17,10 +17,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pytest_llmclf.data.archives.archive import opened
+from pytest_llmclf.data.archives.choosing import file_name
+from pytest_llmclf.data.archives.member import ArchiveLimits, safe_name
 from pytest_llmclf.data.entry import shown
-from pytest_llmclf.datasets.archive import opened
-from pytest_llmclf.datasets.choosing import file_name
-from pytest_llmclf.datasets.member import ArchiveLimits, safe_name
 from pytest_llmclf.errors import DatasetError, PictureError
 from tests.unit.commands.archives import tarred, unpacked, zipped
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.engine.asked_without import without_sentence
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.runner.asked_without import without_sentence
+from pytest_llmclf.values.answer import Answer
 from tests.unit.scripted import Scripted, assignment, engine, jobs, kinds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_llmclf.request import Request
+    from pytest_llmclf.values.request import Request
 
 
 class Particular(Scripted):

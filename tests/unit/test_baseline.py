@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf import report as reports
-from pytest_llmclf.baseline import compare, summary, why_failed
-from pytest_llmclf.comparison.predictions_file import predictions_text
-from pytest_llmclf.comparison.tolerance import parse_tolerance
+from pytest_llmclf.analysis.comparison.baseline import compare, summary, why_failed
+from pytest_llmclf.analysis.comparison.predictions_file import predictions_text
+from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.report import DatasetFacts
-from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.ended import ended
 from tests.unit.test_full_instructions import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.outcome import OutcomeKind
-    from pytest_llmclf.prompt import Instructions
+    from pytest_llmclf.prompting.prompt import Instructions
+    from pytest_llmclf.values.outcome import OutcomeKind
 
 
 KINDS: dict[str, OutcomeKind] = {"?": "unparsed", "!": "error", "-": "not_needed"}

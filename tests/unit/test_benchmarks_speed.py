@@ -16,8 +16,8 @@ from benchmarks.speed.picture import picture
 from benchmarks.speed.results import Row, load, save, table
 from benchmarks.speed.workload import LABELS, bundled, generated, part
 from benchmarks.stub_ollama.answers import label_of
-from pytest_llmclf.dataset import load as load_dataset
-from pytest_llmclf.picture import prepare
+from pytest_llmclf.data.dataset import load as load_dataset
+from pytest_llmclf.data.image import prepare
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from pytest_llmclf.gate.bounds import Evidence, more_images
-from pytest_llmclf.gate.evidence import proportion
-from pytest_llmclf.stats import exact_high, exact_low
+from pytest_llmclf.gates.bounds import Evidence, more_images
+from pytest_llmclf.gates.evidence import proportion
+from pytest_llmclf.metrics.intervals import exact_high, exact_low
 
 weights = st.sampled_from([0.01, 0.02, 0.5, 1.0, 3.0])
 groups = st.dictionaries(weights, st.integers(1, 40), max_size=4).map(

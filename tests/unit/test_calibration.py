@@ -16,18 +16,18 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, brier_score_loss
 
-from pytest_llmclf import report as reports
-from pytest_llmclf.answer import Answer, TokenLogprob
 from pytest_llmclf.api import public
-from pytest_llmclf.calibration.answers import confidence, lacking, why_missing
-from pytest_llmclf.calibration.coverage import (
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.calibration.answers import confidence, lacking, why_missing
+from pytest_llmclf.metrics.calibration.coverage import (
     accuracy_at_coverage,
     coverage_at_accuracy,
     coverage_curve,
 )
-from pytest_llmclf.calibration.scores import brier, ece, ece_by_chance, reliability
-from pytest_llmclf.calibration.summary import calibration
-from pytest_llmclf.metrics import Ratio
+from pytest_llmclf.metrics.calibration.scores import brier, ece, ece_by_chance, reliability
+from pytest_llmclf.metrics.calibration.summary import calibration
+from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.values.answer import Answer, TokenLogprob
 from tests.unit.ended import ended
 from tests.unit.test_full_instructions import WHOLE
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-    from pytest_llmclf.outcome import Outcome
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.values.outcome import Outcome
 
 LABELS = ("cat", "cow", "dog")
 

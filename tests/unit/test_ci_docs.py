@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pytest_llmclf.backends.spec import parse_spec
-from pytest_llmclf.gate.gate import parse_addressed
+from pytest_llmclf.gates.gate import parse_addressed
+from pytest_llmclf.models.spec import parse_spec
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

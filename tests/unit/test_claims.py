@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.claims import Claims
+from pytest_llmclf.runner.locks import Claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 OTHER = """
 import pathlib, sys
-from pytest_llmclf.claims import Claims
+from pytest_llmclf.runner.locks import Claims
 
 claims = Claims(pathlib.Path(sys.argv[1]))
 for line in sys.stdin:

@@ -12,30 +12,30 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from pytest_llmclf.case import Case
-from pytest_llmclf.clusters import clusters_of, counted, mean_size, one_each
-from pytest_llmclf.diagnosis.diagnose import diagnose
-from pytest_llmclf.early.question import questions, why_not_early
-from pytest_llmclf.gate.cluster_evidence import by_cluster
-from pytest_llmclf.gate.evidence import evidence_of, interval_of, proportion
-from pytest_llmclf.gate.expression import parse
-from pytest_llmclf.gate.feasible import undecidable
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.gate.judging import judge
-from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.render.diagnosis import finding_text
-from pytest_llmclf.render.files import write_run
-from pytest_llmclf.render.style import Style
-from pytest_llmclf.render.terminal import report_lines, with_interval
-from pytest_llmclf.report import DatasetFacts, Report, build
-from pytest_llmclf.run_folder import read_run
-from pytest_llmclf.stats import clopper_pearson, exact_low
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.gates.cluster_evidence import by_cluster
+from pytest_llmclf.gates.evidence import evidence_of, interval_of, proportion
+from pytest_llmclf.gates.expression import parse
+from pytest_llmclf.gates.feasible import undecidable
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.judging import judge
+from pytest_llmclf.gates.sequential.question import questions, why_not_early
+from pytest_llmclf.metrics.clusters import clusters_of, counted, mean_size, one_each
+from pytest_llmclf.metrics.intervals import clopper_pearson, exact_low
+from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.reporting.artifacts import write_run
+from pytest_llmclf.reporting.diagnosis import finding_text
+from pytest_llmclf.reporting.run_folder import read_run
+from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.reporting.terminal import report_lines, with_interval
+from pytest_llmclf.values.case import Case
+from pytest_llmclf.values.outcome import Outcome
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_llmclf.gate.bounds import Evidence
+    from pytest_llmclf.gates.bounds import Evidence
 
 METRICS = (
     "accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1",

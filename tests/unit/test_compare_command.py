@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from pytest_llmclf.cli import main
-from pytest_llmclf.columns import SCHEMA
-from pytest_llmclf.commands import console
-from pytest_llmclf.commands.compare import exit_code
-from pytest_llmclf.comparison.runs import choose, compare_all
+from pytest_llmclf.analysis.comparison.runs import choose, compare_all
+from pytest_llmclf.cli import console
+from pytest_llmclf.cli.compare_command import exit_code
+from pytest_llmclf.cli.main import main
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.render import files
-from pytest_llmclf.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.reporting import artifacts
+from pytest_llmclf.reporting.columns import SCHEMA
 from tests.pages import png
 from tests.unit.ended import ended
 
@@ -44,12 +44,12 @@ def report(signs: str, evaluation: str = "pets", model: str = "ollama:llava") ->
 def write(folder: Path, *reports: Report, word: str = "PASS", **settings: int) -> Path:
     """A run's folder, without the matrices, which take long to draw, with a gate of its first."""
     folder.mkdir(parents=True)
-    (folder / "outcomes.jsonl").write_text(files.outcomes_jsonl(reports), "utf-8")
+    (folder / "outcomes.jsonl").write_text(artifacts.outcomes_jsonl(reports), "utf-8")
     summary = {
         "schema": SCHEMA,
         "settings": settings,
         "environment": {},
-        "reports": [files.report_json(each) for each in reports],
+        "reports": [artifacts.report_json(each) for each in reports],
         "gates": [
             {"word": word, "text": "", "evaluation": each.evaluation, "model": each.model}
             for each in reports[:1]

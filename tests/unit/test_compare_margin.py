@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.cli import main
-from pytest_llmclf.comparison.margin import judge_margin, judge_margins, parse_margin
-from pytest_llmclf.comparison.paired_comparison import Comparison
-from pytest_llmclf.comparison.runs import compare_all
+from pytest_llmclf.analysis.comparison.margin import judge_margin, judge_margins, parse_margin
+from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
+from pytest_llmclf.analysis.comparison.runs import compare_all
+from pytest_llmclf.cli.main import main
 from tests.unit.test_compare_command import data_of, report, write
 from tests.unit.test_margin import compared
 

@@ -10,18 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf import report as reports
-from pytest_llmclf.comparison.models import MOST_PAIRS, adjusted_p_values, compare_models, pairs
-from pytest_llmclf.comparison.paired_comparison import Comparison, compare_reports
-from pytest_llmclf.comparison.paired_tests import mcnemar_exact
-from pytest_llmclf.report import DatasetFacts, Report, StopRule
-from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.analysis.comparison.models import (
+    MOST_PAIRS,
+    adjusted_p_values,
+    compare_models,
+    pairs,
+)
+from pytest_llmclf.analysis.comparison.paired_comparison import Comparison, compare_reports
+from pytest_llmclf.analysis.comparison.paired_tests import mcnemar_exact
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.report import DatasetFacts, Report, StopRule
+from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.outcome import OutcomeKind
+    from pytest_llmclf.values.outcome import OutcomeKind
 
 KINDS: dict[str, OutcomeKind] = {
     "+": "correct", "x": "misclassified", "?": "unparsed", "!": "error", "-": "not_needed",

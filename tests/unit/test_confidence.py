@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmclf.answer import Answer, TokenLogprob
-from pytest_llmclf.confidence import MOST_UNSEEN, class_probabilities
-from pytest_llmclf.label import Label, LabelSet
-from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.prompting.label_probabilities import MOST_UNSEEN, class_probabilities
+from pytest_llmclf.prompting.labels import Label, LabelSet
+from pytest_llmclf.values.answer import Answer, TokenLogprob
+from pytest_llmclf.values.outcome import Outcome
 from tests.ollama_replay.recordings import all_exchanges
 from tests.unit.scripted import assignment
 

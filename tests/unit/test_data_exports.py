@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmclf.data.dataset import load
 from pytest_llmclf.data.entry import SourceOptions
-from pytest_llmclf.dataset import load
 from tests.unit.test_dataset import picture, problems, put
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmclf.data.dataset import load
 from pytest_llmclf.data.entry import SourceOptions
 from pytest_llmclf.data.folders import split_kind
-from pytest_llmclf.dataset import load
 from pytest_llmclf.errors import DatasetError
 from tests.unit.test_dataset import ids, pets, picture, problems, put
 

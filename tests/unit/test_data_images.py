@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image, ImageDraw
 
+from pytest_llmclf.data.dataset import load
 from pytest_llmclf.data.entry import SourceOptions
-from pytest_llmclf.dataset import load
-from pytest_llmclf.picture import Seen, check, prepare, see
+from pytest_llmclf.data.image import Seen, check, prepare, see
 from tests.unit.test_dataset import ids, pets, picture, problems, put
 
 if TYPE_CHECKING:

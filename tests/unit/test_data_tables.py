@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmclf.data.dataset import load
 from pytest_llmclf.data.entry import SourceOptions
 from pytest_llmclf.data.label_cells import several_labels, whole_number, with_whole_numbers
 from pytest_llmclf.data.manifest_columns import LABEL_NAMES, PATH_NAMES
-from pytest_llmclf.dataset import load
 from pytest_llmclf.errors import DatasetError
 from tests.unit.test_dataset import picture, problems, put
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.case import Case
+from pytest_llmclf.data.dataset import LISTED_PROBLEMS, Dataset, load, locate, sample
 from pytest_llmclf.data.entry import natural_key
-from pytest_llmclf.dataset import LISTED_PROBLEMS, Dataset, load, locate, sample
+from pytest_llmclf.data.image import PictureLimits
 from pytest_llmclf.errors import DatasetError
-from pytest_llmclf.picture import PictureLimits
-from pytest_llmclf.seeded import seeded_order
+from pytest_llmclf.values.case import Case
+from pytest_llmclf.values.seeded import seeded_order
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 

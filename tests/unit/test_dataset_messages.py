@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmclf.data.dataset import load, locate
 from pytest_llmclf.data.entry import shown
-from pytest_llmclf.dataset import load, locate
 from pytest_llmclf.errors import DatasetError
 from tests.unit.test_dataset import pets, picture, problems, put
 

@@ -12,10 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from pytest_llmclf import reference, report
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.diagnosis.diagnose import diagnose
-from pytest_llmclf.diagnosis.finding import (
+from pytest_llmclf import reference
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.diagnosis.finding import (
     EXAMPLES,
     KINDS,
     LEVEL,
@@ -27,10 +26,12 @@ from pytest_llmclf.diagnosis.finding import (
     UnparsedKind,
     WeakSlice,
 )
-from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome, UnparsedReason
-from pytest_llmclf.prompt import AnswerMode
-from pytest_llmclf.render.diagnosis import finding_text
-from pytest_llmclf.unreadable import why_unread
+from pytest_llmclf.gates.unreadable import why_unread
+from pytest_llmclf.metrics import report
+from pytest_llmclf.prompting.prompt import AnswerMode
+from pytest_llmclf.reporting.diagnosis import finding_text
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome, UnparsedReason
 from tests.unit.ended import ended
 from tests.unit.simulated import label
 from tests.unit.test_full_instructions import WHOLE
@@ -38,7 +39,7 @@ from tests.unit.test_full_instructions import WHOLE
 if TYPE_CHECKING:
     import random
 
-    from pytest_llmclf.outcome import OutcomeKind
+    from pytest_llmclf.values.outcome import OutcomeKind
 
 
 def counted(rows: list[list[int]], **more: Any) -> report.Report:

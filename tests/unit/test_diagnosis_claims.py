@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scipy import stats as scipy_stats
 
-from pytest_llmclf import report as reports
-from pytest_llmclf.diagnosis.diagnose import diagnose
-from pytest_llmclf.diagnosis.finding import (
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.diagnosis.finding import (
     LEVEL,
     Attractor,
     ConfusedPair,
@@ -19,16 +18,17 @@ from pytest_llmclf.diagnosis.finding import (
     NoBetter,
     WeakSlice,
 )
-from pytest_llmclf.render.diagnosis import finding_text
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.reporting.diagnosis import finding_text
 from tests.unit.ended import ended
 from tests.unit.simulated import Simulated, alike, drawn, even
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_llmclf.diagnosis.finding import Finding
-    from pytest_llmclf.outcome import Outcome
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.analysis.diagnosis.finding import Finding
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.values.outcome import Outcome
 
 RUNS = 120
 MOST = scipy_stats.binom.ppf(0.999, RUNS, LEVEL)

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, hypergeom
 
-from pytest_llmclf.diagnosis.diagnose import diagnose
-from pytest_llmclf.diagnosis.finding import (
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.diagnosis.finding import (
     KINDS,
     LEVEL,
     Attractor,
@@ -26,7 +26,7 @@ from pytest_llmclf.diagnosis.finding import (
 from tests.unit.simulated import Simulated, blind, drawn, even
 
 if TYPE_CHECKING:
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.metrics.report import Report
 
 Matrix = tuple[tuple[int, ...], ...]
 

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 from scipy import stats as scipy_stats
 
-from pytest_llmclf.diagnosis.diagnose import diagnose
-from pytest_llmclf.diagnosis.finding import LEVEL, Attractor, ConfusedPair, Finding, NoBetter
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.diagnosis.finding import (
+    LEVEL,
+    Attractor,
+    ConfusedPair,
+    Finding,
+    NoBetter,
+)
 from tests.unit.simulated import Simulated, alike, blind, drawn, even, similar
 
 if TYPE_CHECKING:

@@ -12,31 +12,32 @@ from typing import get_args
 import pytest
 from scipy.stats import binom
 
-from pytest_llmclf import reference, settings
-from pytest_llmclf.baseline import sensitivity
-from pytest_llmclf.calibration.scores import BINS
-from pytest_llmclf.calibration.summary import TARGET
-from pytest_llmclf.case import Case
-from pytest_llmclf.comparison.paired_comparison import Comparison
-from pytest_llmclf.comparison.paired_tests import (
+from pytest_llmclf import reference
+from pytest_llmclf.analysis.comparison.baseline import sensitivity
+from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
+from pytest_llmclf.analysis.comparison.paired_tests import (
     difference_interval,
     mcnemar_anytime,
     mcnemar_exact,
 )
-from pytest_llmclf.diagnosis.diagnose import diagnose
-from pytest_llmclf.diagnosis.finding import Finding
-from pytest_llmclf.early.watch import EARLY_ERROR
-from pytest_llmclf.gate.expression import parse
-from pytest_llmclf.gate.feasible import undecidable
-from pytest_llmclf.gate.gate import Gate, parse_addressed
-from pytest_llmclf.gate.judging import judge, judgement
-from pytest_llmclf.gate.threshold import CALIBRATION, PER_CLASS, WHOLE
-from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.power import images_for_loss, images_to_pass, passes_from
-from pytest_llmclf.render.diagnosis import finding_text
-from pytest_llmclf.render.numbers import percent
-from pytest_llmclf.report import Report, VerdictWord, build
-from pytest_llmclf.seeded import seeded_order
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.diagnosis.finding import Finding
+from pytest_llmclf.gates.expression import parse
+from pytest_llmclf.gates.feasible import undecidable
+from pytest_llmclf.gates.gate import Gate, parse_addressed
+from pytest_llmclf.gates.judging import judge, judgement
+from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
+from pytest_llmclf.gates.threshold import CALIBRATION, PER_CLASS, WHOLE
+from pytest_llmclf.metrics.calibration.scores import BINS
+from pytest_llmclf.metrics.calibration.summary import TARGET
+from pytest_llmclf.metrics.power import images_for_loss, images_to_pass, passes_from
+from pytest_llmclf.metrics.report import Report, VerdictWord, build
+from pytest_llmclf.reporting.diagnosis import finding_text
+from pytest_llmclf.reporting.numbers import percent
+from pytest_llmclf.runner import settings
+from pytest_llmclf.values.case import Case
+from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.seeded import seeded_order
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.baseline import fails
-from pytest_llmclf.case import Case
-from pytest_llmclf.comparison.predictions_file import parse_predictions
-from pytest_llmclf.comparison.tolerance import parse_tolerance
-from pytest_llmclf.early.paired import PairedQuestion
-from pytest_llmclf.early.watch import EARLY_ERROR, Watch
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.seeded import seeded_order
+from pytest_llmclf.analysis.comparison.baseline import fails
+from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions
+from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.sequential.paired import PairedQuestion
+from pytest_llmclf.gates.sequential.watch import EARLY_ERROR, Watch
+from pytest_llmclf.values.case import Case
+from pytest_llmclf.values.seeded import seeded_order
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
-    from pytest_llmclf.outcome import OutcomeKind
+    from pytest_llmclf.values.outcome import OutcomeKind
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")

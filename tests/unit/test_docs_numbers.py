@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from scipy.stats import binom, chi2
 
-from pytest_llmclf.case import Case
-from pytest_llmclf.comparison.paired_comparison import Change, Comparison
-from pytest_llmclf.comparison.predictions_file import parse_predictions
-from pytest_llmclf.early.watch import Watch
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.render.comparison import comparison_lines
-from pytest_llmclf.render.numbers import percent
-from pytest_llmclf.render.style import Style
-from pytest_llmclf.seeded import seeded_order
+from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
+from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.sequential.watch import Watch
+from pytest_llmclf.reporting.comparison import comparison_lines
+from pytest_llmclf.reporting.numbers import percent
+from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.values.case import Case
+from pytest_llmclf.values.seeded import seeded_order
 from tests.unit.ended import ended
 
 ROOT = Path(__file__).parents[2]

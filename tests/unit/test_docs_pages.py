@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import pytest_llmclf
-from pytest_llmclf import cli, settings
-from pytest_llmclf.early.watch import EARLY_ERROR
-from pytest_llmclf.engine.job import AWAY_S
+from pytest_llmclf.cli import main
+from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
+from pytest_llmclf.runner import settings
+from pytest_llmclf.runner.job import AWAY_S
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -120,7 +121,7 @@ def test_python_on_a_page_is_python(page: str, text: str) -> None:
 def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="llmclf")
     commands = whole.add_subparsers(required=True, dest="chosen")
-    for command in cli._COMMANDS:
+    for command in main._COMMANDS:
         command.add_parser(commands)
     return whole
 

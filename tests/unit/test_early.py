@@ -13,24 +13,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from pytest_llmclf import report as reports
-from pytest_llmclf.case import Case
-from pytest_llmclf.early.question import Question, questions
-from pytest_llmclf.early.threshold_progress import start
-from pytest_llmclf.early.watch import Watch
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.gate.judging import judge
-from pytest_llmclf.report import DatasetFacts
-from pytest_llmclf.seeded import seeded_order
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.judging import judge
+from pytest_llmclf.gates.sequential.question import Question, questions
+from pytest_llmclf.gates.sequential.threshold_progress import start
+from pytest_llmclf.gates.sequential.watch import Watch
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.values.case import Case
+from pytest_llmclf.values.seeded import seeded_order
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-    from pytest_llmclf.early.threshold_progress import Progress
-    from pytest_llmclf.outcome import Outcome, OutcomeKind
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.gates.sequential.threshold_progress import Progress
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.values.outcome import Outcome, OutcomeKind
 
 LABELS = ("cat", "dog")
 NEVER = 1e-30

@@ -10,31 +10,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf import report as reports
-from pytest_llmclf.baseline import (
+from pytest_llmclf.analysis.comparison.baseline import (
     compare,
     fails,
     foretell_baseline,
     paired_question,
     why_failed,
 )
-from pytest_llmclf.comparison.predictions_file import predictions_text
-from pytest_llmclf.comparison.tolerance import parse_tolerance
-from pytest_llmclf.early.paired import PairedQuestion, start_paired
-from pytest_llmclf.early.watch import Watch
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.gate.judging import judge
-from pytest_llmclf.report import DatasetFacts
-from pytest_llmclf.seeded import seeded_order
+from pytest_llmclf.analysis.comparison.predictions_file import predictions_text
+from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.judging import judge
+from pytest_llmclf.gates.sequential.paired import PairedQuestion, start_paired
+from pytest_llmclf.gates.sequential.watch import Watch
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.values.seeded import seeded_order
 from tests.unit.ended import ended
 from tests.unit.test_early import case
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.early.paired import PairedProgress
-    from pytest_llmclf.outcome import Outcome
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.gates.sequential.paired import PairedProgress
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.values.outcome import Outcome
 
 RIGHT, WRONG = ended("right", "correct"), ended("right", "misclassified")
 """What may come of an image that was right."""

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf import report as reports
-from pytest_llmclf.case import Case
-from pytest_llmclf.early.question import Question, questions, why_not_early
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.gate.judging import judge
-from pytest_llmclf.gate.threshold import PER_CLASS, WHOLE
-from pytest_llmclf.report import DatasetFacts
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.judging import judge
+from pytest_llmclf.gates.sequential.question import Question, questions, why_not_early
+from pytest_llmclf.gates.threshold import PER_CLASS, WHOLE
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.values.case import Case
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.outcome import Outcome
+    from pytest_llmclf.values.outcome import Outcome
 
 LABELS = ("cat", "cow", "dog")
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.runner.answer_cache import AnswerStore
 from tests.unit.scripted import QUICK, Scripted, assignment, engine, jobs, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_llmclf.engine import AskingPolicy
+    from pytest_llmclf.runner.job import AskingPolicy
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.request import ADDRESS, NAME_ONLY
+from pytest_llmclf.values.request import ADDRESS, NAME_ONLY
 from tests.unit.scripted import Scripted, assignment, jobs
 from tests.unit.test_engine_sharing import by_way, gone, store
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_llmclf.engine import Job
-    from pytest_llmclf.request import ModelIdentity
-    from pytest_llmclf.store import AnswerStore
+    from pytest_llmclf.runner.answer_cache import AnswerStore
+    from pytest_llmclf.runner.job import Job
+    from pytest_llmclf.values.request import ModelIdentity
 
 __all__ = ["store"]
 

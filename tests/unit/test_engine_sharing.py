@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.engine import AskingPolicy, Engine, Job
-from pytest_llmclf.picture import preparation
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.data.image import preparation
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.runner.job import AskingPolicy, Job
+from pytest_llmclf.runner.scheduler import Engine
 from tests.unit.scripted import QUICK, Scripted, assignment, engine, jobs, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_llmclf.answer import Answer
-    from pytest_llmclf.assignment import Assignment
-    from pytest_llmclf.outcome import Outcome
-    from pytest_llmclf.request import Request
+    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.values.answer import Answer
+    from pytest_llmclf.values.outcome import Outcome
+    from pytest_llmclf.values.request import Request
 
 
 @pytest.fixture(autouse=True)

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf import errors
-from pytest_llmclf.engine import AskingPolicy, Job
+from pytest_llmclf.runner.job import AskingPolicy, Job
 from tests.unit.scripted import QUICK, Scripted, assignment, engine, jobs, kinds, picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_llmclf.assignment import Assignment
+    from pytest_llmclf.runner.task import Assignment
 
 RETRYABLE = [
     errors.ServerUnreachable,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf import reference
-from pytest_llmclf.baseline import compare
-from pytest_llmclf.comparison.predictions_file import parse_predictions
-from pytest_llmclf.evaluation import Evaluation
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.metrics import Ratio
-from pytest_llmclf.render import numbers
+from pytest_llmclf.analysis.comparison.baseline import compare
+from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.reporting import numbers
+from pytest_llmclf.runner.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.evaluation import Evaluation
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.label import Label
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.prompting.labels import Label
+from pytest_llmclf.runner.evaluation import Evaluation
 
 
 def declared(**arguments: Any) -> Evaluation:

@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from pytest_llmclf.gate.bounds import Evidence
-from pytest_llmclf.gate.evidence import evidence_of, proportion
-from pytest_llmclf.gate.expression import parse
-from pytest_llmclf.report import DatasetFacts, Report, build
+from pytest_llmclf.gates.bounds import Evidence
+from pytest_llmclf.gates.evidence import evidence_of, proportion
+from pytest_llmclf.gates.expression import parse
+from pytest_llmclf.metrics.report import DatasetFacts, Report, build
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.outcome import OutcomeKind
+    from pytest_llmclf.values.outcome import OutcomeKind
 
 METRICS = (
     "accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1",

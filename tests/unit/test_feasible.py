@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.case import Case
-from pytest_llmclf.gate.feasible import undecidable
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.gate.judging import judge
-from pytest_llmclf.report import DatasetFacts, build
+from pytest_llmclf.gates.feasible import undecidable
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.judging import judge
+from pytest_llmclf.metrics.report import DatasetFacts, build
+from pytest_llmclf.values.case import Case
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmclf import dataset
-from pytest_llmclf.comparison.predictions_file import parse_predictions
+from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions
+from pytest_llmclf.data import dataset
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures"

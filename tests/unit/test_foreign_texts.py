@@ -12,21 +12,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pytest_llmclf
-from pytest_llmclf import errors, label_words
-from pytest_llmclf.backends import http_errors, ollama_errors
+from pytest_llmclf import errors
+from pytest_llmclf.models.http import http_errors
+from pytest_llmclf.models.ollama import ollama_errors
+from pytest_llmclf.prompting import label_text
 from tests.regex_steps import Steps, pieces
 
 MODULES = (
-    "answer", "confidence", "errors", "label_words", "modelfile", "modelfile_lexer",
-    "backends.redact", "backends.llama_binary", "backends.llama_server", "backends.http_errors",
-    "backends.ollama_errors", "backends.ollama_derive", "backends.spec", "render.markdown",
-    "comparison.predictions_file", "dataset_check", "picture_header", "commands.project",
-    "render.diagnosis", "dataset_sources", "spellings", "store", "store_mend",
-    "data.folders", "data.file_names", "data.entry", "data.exports",
-    "thinking", "backends.openai_errors", "backends.refused_fields", "backends.way",
+    "values.answer", "prompting.label_probabilities", "errors", "prompting.label_text",
+    "prompting.modelfile", "prompting.modelfile_lexer", "models.http.redact",
+    "models.llamacpp.llama_binary", "models.llamacpp.llama_server", "models.http.http_errors",
+    "models.ollama.ollama_errors", "models.ollama.derive", "models.spec", "reporting.markdown",
+    "analysis.comparison.predictions_file", "data.validation", "data.image_header",
+    "cli.project", "reporting.diagnosis", "data.sources", "prompting.spellings",
+    "runner.answer_cache", "runner.answer_cache_mend", "data.archives.member", "data.folders",
+    "data.file_names", "data.entry", "data.exports", "values.thinking",
+    "models.openai.openai_errors", "models.openai.refused_fields", "models.endpoint_key",
 )  # fmt: skip
 """Those whose patterns are put to what servers, models, recordings, manifests or archives say."""
-BOUNDED = ("readers.strict", "readers.markup")
+BOUNDED = ("prompting.readers.strict", "prompting.readers.markup")
 """Those whose own patterns repeat nothing without a bound."""
 SHORT = {"data.file_names._NUMBERED"}
 """Put to names of files, which end after 255 signs."""
@@ -115,9 +119,9 @@ def test_nearest_is_bounded() -> None:
 def test_no_pattern_is_left_out() -> None:
     """A module with a pattern is in the list, or reads only what the user wrote or we did."""
     own = {
-        "gate.expression", "comparison.tolerance", "comparison.margin", "datasets.member",
-        "datasets.choosing",
-        "diagnosis.instructions", "commands.new", "commands.import_",
+        "gates.expression", "analysis.comparison.tolerance", "analysis.comparison.margin",
+        "data.archives.member", "data.archives.choosing", "analysis.diagnosis.instructions",
+        "cli.new", "cli.import_",
     }  # fmt: skip
     root = Path(pytest_llmclf.__file__).parent
     having = {
@@ -134,7 +138,7 @@ def test_readers_repeat_within_bounds(name: str) -> None:
     module = import_module(f"pytest_llmclf.{name}")
     checked = 0
     for pattern in vars(module).values():
-        if isinstance(pattern, re.Pattern) and pattern is not label_words.REFUSAL:
+        if isinstance(pattern, re.Pattern) and pattern is not label_text.REFUSAL:
             assert not re.search(r"(?<!\\)[*+](?![^\[]*\])", pattern.pattern), pattern.pattern
             checked += 1
     assert checked

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from pytest_llmclf import frames, reference
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.columns import COLUMN_NAMES, COLUMNS, SCHEMA, row
-from pytest_llmclf.outcome import OUTCOME_KINDS
+from pytest_llmclf import reference
+from pytest_llmclf.reporting import dataframes
+from pytest_llmclf.reporting.columns import COLUMN_NAMES, COLUMNS, SCHEMA, row
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.outcome import OUTCOME_KINDS
 from tests.unit.ended import ended
 from tests.unit.test_report import LABELS, built
 
@@ -69,7 +70,7 @@ def test_a_cross_table_is_the_confusion_matrix() -> None:
     report = reference.published("chess")
     frame = report.to_frame()
     counted = pd.crosstab(frame["expected"], frame["predicted"], dropna=False)
-    matrix = frames.confusion_frame(report)
+    matrix = dataframes.confusion_frame(report)
     labels = list(report.confusion.labels)
     assert counted.loc[labels, labels].to_numpy().tolist() == matrix[labels].to_numpy().tolist()
     assert list(matrix.columns) == [*labels, "(unparsed)", "(error)"]
@@ -79,17 +80,17 @@ def test_a_cross_table_is_the_confusion_matrix() -> None:
 def test_several_reports_in_one_frame() -> None:
     """The labels of all are categories, and an empty report is an empty frame."""
     reports = [reference.published("chess"), mixed()]
-    frame = frames.outcomes_frame(reports)
+    frame = dataframes.outcomes_frame(reports)
     assert len(frame) == 465 + 4
     assert set(LABELS) < set(frame["expected"].cat.categories)
-    assert len(frames.outcomes_frame([])) == 0
+    assert len(dataframes.outcomes_frame([])) == 0
     assert list(built().to_frame().columns) == list(COLUMN_NAMES)
 
 
 def test_parquet_keeps_values_and_types(tmp_path: Path) -> None:
     """What is read back is the frame that was written, probabilities included."""
     pytest.importorskip("pyarrow")
-    found = pd.read_parquet(frames.write_parquet(tmp_path / "outcomes.parquet", [mixed()]))
+    found = pd.read_parquet(dataframes.write_parquet(tmp_path / "outcomes.parquet", [mixed()]))
     expected = mixed().to_frame(probabilities=True)
     assert found.astype(object).where(found.notna(), None).to_dict() == (
         expected.astype(object).where(expected.notna(), None).to_dict()
@@ -103,8 +104,10 @@ def test_without_pyarrow_the_remedy_is_said(
 ) -> None:
     """Nothing is written, and the message names what to install."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(frames.ParquetUnavailable, match=r"pip install 'pytest-llmclf\[parquet\]'"):
-        frames.write_parquet(tmp_path / "outcomes.parquet", [mixed()])
+    with pytest.raises(
+        dataframes.ParquetUnavailable, match=r"pip install 'pytest-llmclf\[parquet\]'"
+    ):
+        dataframes.write_parquet(tmp_path / "outcomes.parquet", [mixed()])
     assert not list(tmp_path.iterdir())
 
 
@@ -126,7 +129,7 @@ def test_a_report_imports_no_pandas() -> None:
     code = (
         "import sys\n"
         "from pytest_llmclf import reference\n"
-        "from pytest_llmclf.render.notebook import report_html\n"
+        "from pytest_llmclf.reporting.notebook import report_html\n"
         "report_html(reference.published('mnist'))\n"
         "sys.exit('pandas' in sys.modules)\n"
     )

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.label import Label
-from pytest_llmclf.prompt import Instructions, printable
+from pytest_llmclf.prompting.labels import Label
+from pytest_llmclf.prompting.prompt import Instructions, printable
 from tests.pages import HOSTILE
 
 WHOLE = Instructions(

@@ -10,21 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf import report as reports
-from pytest_llmclf.answer import Answer
 from pytest_llmclf.api import PublicReport, public
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.gate.gate import Gate, GateInconclusive, check_gates
-from pytest_llmclf.gate.judging import judge
-from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
-from pytest_llmclf.population import population
-from pytest_llmclf.report import DatasetFacts
+from pytest_llmclf.gates.gate import Gate, GateInconclusive, check_gates
+from pytest_llmclf.gates.judging import judge
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.population import population
+from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-    from pytest_llmclf.outcome import OutcomeKind
+    from pytest_llmclf.values.outcome import OutcomeKind
 
 LABELS = ("cat", "dog")
 kinds = st.lists(st.sampled_from(OUTCOME_KINDS), max_size=12)

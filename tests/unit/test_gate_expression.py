@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.gate.expression import parse, split_address
-from pytest_llmclf.gate.gate import Gate, parse_addressed
-from pytest_llmclf.gate.threshold import COMPARISONS, PER_CLASS, WHOLE, Threshold
+from pytest_llmclf.gates.expression import parse, split_address
+from pytest_llmclf.gates.gate import Gate, parse_addressed
+from pytest_llmclf.gates.threshold import COMPARISONS, PER_CLASS, WHOLE, Threshold
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 shares = st.floats(0.001, 0.999)

@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 from statsmodels.stats.multitest import multipletests
 
-from pytest_llmclf import report as reports
-from pytest_llmclf.gate.evidence import proportion
-from pytest_llmclf.gate.expression import parse
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.gate.judging import judge
-from pytest_llmclf.gate.reading import Reading, settled
-from pytest_llmclf.metrics import Confusion, Ratio
-from pytest_llmclf.seeded import seeded_order
+from pytest_llmclf.gates.evidence import proportion
+from pytest_llmclf.gates.expression import parse
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.judging import judge
+from pytest_llmclf.gates.reading import Reading, settled
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.confusion import Confusion, Ratio
+from pytest_llmclf.values.seeded import seeded_order
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.metrics.report import Report
 
 ((ASKED,),) = [parse("accuracy >= 0.5").thresholds]
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.backends import http_errors
-from pytest_llmclf.engine.headroom import FIRST, doubtful_room, enough, question_tokens
-from pytest_llmclf.modelfile import parse
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.models.http import http_errors
+from pytest_llmclf.prompting.modelfile import parse
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.runner.headroom import FIRST, doubtful_room, enough, question_tokens
+from pytest_llmclf.values.answer import Answer
 from tests.unit.scripted import QUICK, Scripted, assignment, engine, jobs, kinds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_llmclf.assignment import Assignment
-    from pytest_llmclf.request import Request
+    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.values.request import Request
 
 PLAIN = Answer(text="cat", prompt_tokens=600, answer_tokens=2)
 CUT = replace(PLAIN, text="The image shows", finish="length", answer_tokens=24)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmclf import modelfile, reference
-from pytest_llmclf.commands import new
-from pytest_llmclf.diagnosis.instructions import InstructionTexts, Standing, standings
-from pytest_llmclf.diagnosis.mistakes import told
-from pytest_llmclf.label import Label
-from pytest_llmclf.prompt import Instructions, compose
-from pytest_llmclf.report import DatasetFacts, Report, build
-from pytest_llmclf.request import MODELS_OWN_SYSTEM, ModelIdentity
+from pytest_llmclf import reference
+from pytest_llmclf.analysis.diagnosis.instructions import InstructionTexts, Standing, standings
+from pytest_llmclf.analysis.diagnosis.mistakes import told
+from pytest_llmclf.cli import new
+from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.prompting import modelfile
+from pytest_llmclf.prompting.labels import Label
+from pytest_llmclf.prompting.prompt import Instructions, compose
+from pytest_llmclf.values.request import MODELS_OWN_SYSTEM, ModelIdentity
 
 ANIMALS = (
     "butterfly",
@@ -210,7 +211,7 @@ def test_own_texts_single_nothing_out(text: str) -> None:
 @pytest.mark.parametrize("mode", ["text", "enum"])
 def test_the_list_and_its_closing_single_nothing_out(mode: str) -> None:
     """Nor does what is put around the question."""
-    from pytest_llmclf.label import LabelSet
+    from pytest_llmclf.prompting.labels import LabelSet
 
     labels = LabelSet.of(IDLE)
     text = compose("Which label fits this picture?", labels, mode)  # type: ignore[arg-type]

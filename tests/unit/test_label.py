@@ -14,13 +14,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.label import Label, LabelSet
-from pytest_llmclf.label_words import CARRIERS, FUNCTION_WORDS, TAKES_BACK, normalise, words
-from pytest_llmclf.readers import LONGEST_ANSWER, LabelOrReason, read_label
+from pytest_llmclf.prompting.label_text import (
+    CARRIERS,
+    FUNCTION_WORDS,
+    TAKES_BACK,
+    normalise,
+    words,
+)
+from pytest_llmclf.prompting.labels import Label, LabelSet
+from pytest_llmclf.prompting.readers import LONGEST_ANSWER, LabelOrReason, read_label
 
 if TYPE_CHECKING:
-    from pytest_llmclf.answer import Finish
-    from pytest_llmclf.outcome import UnparsedReason
+    from pytest_llmclf.values.answer import Finish
+    from pytest_llmclf.values.outcome import UnparsedReason
 
 DIGITS = LabelSet.of("0123456789", synonyms={"7": ["seven"]})
 NUMBERS = LabelSet.of(["1", "7", "10", "75"])

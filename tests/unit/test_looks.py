@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.api import public
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.gate.judging import judge
-from pytest_llmclf.looks import (
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.judging import judge
+from pytest_llmclf.gates.looks import (
     FILE,
     data_of,
     earlier_looks,
@@ -17,16 +17,16 @@ from pytest_llmclf.looks import (
     question_of,
     read_looks,
 )
+from pytest_llmclf.metrics.report import DatasetFacts, Look, build
 from pytest_llmclf.plugin.gate_tests import looks_of
-from pytest_llmclf.report import DatasetFacts, Look, build
-from pytest_llmclf.seeded import seeded_order
+from pytest_llmclf.values.seeded import seeded_order
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.metrics.report import Report
 
 GATE = "accuracy >= 0.8 with 95% confidence"
 

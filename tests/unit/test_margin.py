@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from pytest_llmclf.comparison.margin import (
+from pytest_llmclf.analysis.comparison.margin import (
     ERROR,
     Margin,
     excludes_loss,
@@ -16,7 +16,7 @@ from pytest_llmclf.comparison.margin import (
     parse_margin,
     shows_loss,
 )
-from pytest_llmclf.comparison.paired_comparison import Change, Comparison
+from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.errors import SettingsError
 
 TWO = Margin(share=Fraction(2, 100))

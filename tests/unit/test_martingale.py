@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
-from pytest_llmclf.early.martingale import BETS, CountMartingale, against
+from pytest_llmclf.gates.sequential.martingale import BETS, CountMartingale, against
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_llmclf.early.martingale import Martingale
+    from pytest_llmclf.gates.sequential.martingale import Martingale
 
 
 IMAGES = 9

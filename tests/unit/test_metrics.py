@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from pytest_llmclf.metrics import Confusion, Mean, Ratio
-from pytest_llmclf.outcome import Outcome
+from pytest_llmclf.metrics.confusion import Confusion, Mean, Ratio
+from pytest_llmclf.values.outcome import Outcome
 
 if TYPE_CHECKING:
     import random
 
-    from pytest_llmclf.metrics import Averages, Measure
+    from pytest_llmclf.metrics.confusion import Averages, Measure
 
 UNPARSED = "(unparsed)"
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.errors import ModelfileError
-from pytest_llmclf.modelfile import (
+from pytest_llmclf.prompting.modelfile import (
     BOOL_PARAMETERS,
     FLOAT_PARAMETERS,
     INT_PARAMETERS,
@@ -21,7 +21,7 @@ from pytest_llmclf.modelfile import (
     parse,
     unparse,
 )
-from pytest_llmclf.modelfile_lexer import KEYWORDS, ROLES
+from pytest_llmclf.prompting.modelfile_lexer import KEYWORDS, ROLES
 
 FULL = '''\
 # A comment before everything.

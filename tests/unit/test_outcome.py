@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.answer import Answer, TokenLogprob
-from pytest_llmclf.outcome import (
+from pytest_llmclf.text import shorten
+from pytest_llmclf.values.answer import Answer, TokenLogprob
+from pytest_llmclf.values.outcome import (
     OUTCOME_KINDS,
     Misclassified,
     ModelError,
@@ -19,7 +20,6 @@ from pytest_llmclf.outcome import (
     OutcomeKind,
     Unparsed,
 )
-from pytest_llmclf.text import shorten
 
 
 def ended(kind: OutcomeKind, **more: Any) -> Outcome:

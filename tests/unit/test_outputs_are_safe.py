@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.errors import BackendError, LlmclfError
+from pytest_llmclf.metrics.report import Verdict
 from pytest_llmclf.plugin.github import annotation_lines
-from pytest_llmclf.render.markdown import code, escaped
-from pytest_llmclf.render.style import Style
-from pytest_llmclf.report import Verdict
+from pytest_llmclf.reporting.markdown import code, escaped
+from pytest_llmclf.reporting.style import Style
 
 NASTY = st.text(
     alphabet=st.one_of(

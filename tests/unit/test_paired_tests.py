@@ -13,7 +13,7 @@ from scipy import integrate, optimize
 from scipy.stats import beta, binomtest, multinomial
 from statsmodels.stats.contingency_tables import mcnemar
 
-from pytest_llmclf.comparison.paired_tests import (
+from pytest_llmclf.analysis.comparison.paired_tests import (
     difference_interval,
     mcnemar_anytime,
     mcnemar_exact,

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf import errors
-from pytest_llmclf.engine import AskingPolicy
-from pytest_llmclf.engine.patience import FAILING_S, LONGEST_LOOK_S, Patience
+from pytest_llmclf.runner.job import AskingPolicy
+from pytest_llmclf.runner.patience import FAILING_S, LONGEST_LOOK_S, Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable

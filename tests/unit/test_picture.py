@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pytest_llmclf.data.image import PictureLimits, Prepared, check, prepare
+from pytest_llmclf.data.image_header import orientation, read_header
 from pytest_llmclf.errors import PictureError, SettingsError
-from pytest_llmclf.picture import PictureLimits, Prepared, check, prepare
-from pytest_llmclf.picture_header import orientation, read_header
 from tests.png import MARK, chunk
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ def test_same_bytes_in_another_process() -> None:
     """What is sent depends on the picture alone; digests and recordings rest on that."""
     data = encoded(Image.frombytes("RGBA", (256, 64), bytes(range(256)) * 256))
     code = (
-        "import sys, hashlib; from pytest_llmclf.picture import *;"
+        "import sys, hashlib; from pytest_llmclf.data.image import *;"
         "data = prepare(sys.stdin.buffer.read(), PictureLimits(max_side=99)).data;"
         "print(hashlib.sha256(data).hexdigest())"
     )
@@ -458,6 +458,7 @@ def test_junk(start: bytes, rest: bytes) -> None:
 def test_pillow_is_imported_late() -> None:
     """Importing the module costs no Pillow."""
     code = (
-        "import sys, pytest_llmclf.picture, pytest_llmclf.dataset; assert 'PIL' not in sys.modules"
+        "import sys, pytest_llmclf.data.image, pytest_llmclf.data.dataset\n"
+        "assert 'PIL' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603

@@ -13,7 +13,7 @@ import zlib
 import pytest
 from PIL import Image, PngImagePlugin
 
-from pytest_llmclf.picture import check, prepare
+from pytest_llmclf.data.image import check, prepare
 from tests.png import MARK, chunk
 
 WIDTH = HEIGHT = 8

@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf import dataset, modelfile
-from pytest_llmclf.backends import recording
-from pytest_llmclf.backends.llamacpp import file_pair
-from pytest_llmclf.backends.ollama_files import file_digest
-from pytest_llmclf.backends.replay import Recorder
+from pytest_llmclf.batch.tally import Failure, FailureFile
+from pytest_llmclf.data import dataset
+from pytest_llmclf.data.archives.archive import opened
 from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.data.manifest_columns import MOST_COLUMNS
-from pytest_llmclf.datasets.archive import opened
 from pytest_llmclf.errors import LlmclfError
-from pytest_llmclf.looks import note_looks, read_looks
+from pytest_llmclf.gates.looks import note_looks, read_looks
+from pytest_llmclf.metrics.report import Look
+from pytest_llmclf.models import recording_file
+from pytest_llmclf.models.llamacpp.llamacpp import file_pair
+from pytest_llmclf.models.ollama.modelfile_files import file_digest
+from pytest_llmclf.models.recording import Recorder
 from pytest_llmclf.plugin.github import write_summaries
-from pytest_llmclf.predict.tally import Failure, FailureFile
-from pytest_llmclf.report import Look
-from pytest_llmclf.run_folder import read_run
+from pytest_llmclf.prompting import modelfile
+from pytest_llmclf.reporting.run_folder import read_run
 from tests.unit.scripted import assignment, picture
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def test_in_the_place_of_weights(tmp_path: Path, special: Callable[[Path], Path]
 def test_in_the_place_of_a_recording(tmp_path: Path, special: Callable[[Path], Path]) -> None:
     """Neither written nor read."""
     place = special(tmp_path / "r.jsonl")
-    for work in (lambda: Recorder(place), lambda: recording.read_recording(place)):
+    for work in (lambda: Recorder(place), lambda: recording_file.read_recording(place)):
         error = in_time(work)
         assert isinstance(error, LlmclfError), error
         assert str(place) in str(error)

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.backends.spec import parse_spec
-from pytest_llmclf.engine import AskingPolicy
 from pytest_llmclf.errors import DatasetError, ModelfileError, SettingsError
-from pytest_llmclf.evaluation import Evaluation
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.label import Label
-from pytest_llmclf.plan import Choice, assign, called, locate_modelfile
-from pytest_llmclf.settings import DEFAULT_SEED, Settings, project_root
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.models.spec import parse_spec
+from pytest_llmclf.prompting.labels import Label
+from pytest_llmclf.runner.evaluation import Evaluation
+from pytest_llmclf.runner.job import AskingPolicy
+from pytest_llmclf.runner.plan import Choice, assign, called, locate_modelfile
+from pytest_llmclf.runner.settings import DEFAULT_SEED, Settings, project_root
 from tests.unit.scripted import picture
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_llmclf.assignment import Assignment
-    from pytest_llmclf.backends.spec import ModelSpec
-    from pytest_llmclf.modelfile import Modelfile
+    from pytest_llmclf.models.spec import ModelSpec
+    from pytest_llmclf.prompting.modelfile import Modelfile
+    from pytest_llmclf.runner.task import Assignment
 
 PETS = Evaluation(dataset="pets", modelfile="pets", prompt="Which animal?")
 

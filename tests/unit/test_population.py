@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.gate.judging import judge
-from pytest_llmclf.population import own_mix, population
-from pytest_llmclf.render.files import write_run
-from pytest_llmclf.render.style import Style
-from pytest_llmclf.render.terminal import report_lines
-from pytest_llmclf.report import DatasetFacts, Report, build
-from pytest_llmclf.run_folder import RunFolderError, read_run
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.judging import judge
+from pytest_llmclf.metrics.population import own_mix, population
+from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.reporting.artifacts import write_run
+from pytest_llmclf.reporting.run_folder import RunFolderError, read_run
+from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.reporting.terminal import report_lines
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:

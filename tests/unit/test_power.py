@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, multinomial
 
-from pytest_llmclf.baseline import LOSS, sensitivity
-from pytest_llmclf.comparison.paired_comparison import SIGNIFICANCE, Change, Comparison
-from pytest_llmclf.comparison.paired_tests import mcnemar_exact
-from pytest_llmclf.comparison.tolerance import parse_tolerance
-from pytest_llmclf.gate.evidence import proportion
-from pytest_llmclf.power import (
+from pytest_llmclf.analysis.comparison.baseline import LOSS, sensitivity
+from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE, Change, Comparison
+from pytest_llmclf.analysis.comparison.paired_tests import mcnemar_exact
+from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
+from pytest_llmclf.gates.evidence import proportion
+from pytest_llmclf.metrics.power import (
     images_for_loss,
     images_to_pass,
     loss_chance,

@@ -7,11 +7,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf import report as reports
-from pytest_llmclf.baseline import compare
-from pytest_llmclf.comparison.predictions_file import parse_predictions, predictions_text
-from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.report import DatasetFacts
+from pytest_llmclf.analysis.comparison.baseline import compare
+from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions, predictions_text
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.values.outcome import Outcome
 
 odd = st.sampled_from(
     ["a -> b", "a  b", "  ", "# evaluation: x", "x a.png  cat -> cat", "->", "a  repeat 1",

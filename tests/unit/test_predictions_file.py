@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf import report
-from pytest_llmclf.comparison.predictions_file import parse_predictions, predictions_text
-from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.report import DatasetFacts
-from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions, predictions_text
+from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.request import ModelIdentity
 
 if TYPE_CHECKING:
-    from pytest_llmclf.outcome import OutcomeKind
+    from pytest_llmclf.values.outcome import OutcomeKind
 
 
 def ended(case: str, kind: OutcomeKind, expected: str = "cat", **more: Any) -> Outcome:

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.label import Label, LabelSet
-from pytest_llmclf.prompt import AnswerMode, answer_schema, compose
-from pytest_llmclf.readers import read_label
+from pytest_llmclf.prompting.labels import Label, LabelSet
+from pytest_llmclf.prompting.prompt import AnswerMode, answer_schema, compose
+from pytest_llmclf.prompting.readers import read_label
 
 LABELS = LabelSet(
     labels=(

@@ -10,21 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf import report as reports
-from pytest_llmclf.baseline import compare, summary, why_failed
-from pytest_llmclf.comparison.paired_comparison import compare_reports
-from pytest_llmclf.comparison.predictions_file import parse_predictions, predictions_text
-from pytest_llmclf.provenance import ProvenanceChange, compare_provenance
-from pytest_llmclf.render.changes import MOST, change_lines, change_text, diff_markdown
-from pytest_llmclf.render.style import Style
-from pytest_llmclf.report import DatasetFacts, Report
-from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.analysis.comparison.baseline import compare, summary, why_failed
+from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
+from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions, predictions_text
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.report import DatasetFacts, Report
+from pytest_llmclf.reporting.changes import MOST, change_lines, change_text, diff_markdown
+from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.values.provenance import ProvenanceChange, compare_provenance
+from pytest_llmclf.values.request import ModelIdentity
 from tests.pages import HOSTILE
 from tests.unit.ended import ended
 from tests.unit.test_full_instructions import WHOLE, anything
 
 if TYPE_CHECKING:
-    from pytest_llmclf.prompt import Instructions
+    from pytest_llmclf.prompting.prompt import Instructions
 
 OLLAMA = ModelIdentity(
     backend="ollama", name="llava", digest="d1" * 32, server="ollama 0.33.0",

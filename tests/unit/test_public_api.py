@@ -21,8 +21,9 @@ HEAVY = (
 """syrupy itself is a plugin of its own; what this package takes from it must stay out."""
 
 OURS = (
-    "pytest_llmclf.engine", "pytest_llmclf.report", "pytest_llmclf.gate", "pytest_llmclf.label",
-    "pytest_llmclf.backends.connect", "pytest_llmclf.plugin.collection",
+    "pytest_llmclf.runner.scheduler", "pytest_llmclf.metrics.report", "pytest_llmclf.gates",
+    "pytest_llmclf.prompting.labels", "pytest_llmclf.models.connect",
+    "pytest_llmclf.plugin.collection",
 )  # fmt: skip
 
 CHECK = """

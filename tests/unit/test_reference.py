@@ -10,8 +10,8 @@ from sklearn import metrics as sklearn_metrics
 
 from pytest_llmclf import reference
 from pytest_llmclf.reference import __main__ as command
-from pytest_llmclf.render import terminal
-from pytest_llmclf.render.style import Style
+from pytest_llmclf.reporting import terminal
+from pytest_llmclf.reporting.style import Style
 
 NAMES = ("mnist", "animals", "chess")
 PUBLISHED = {

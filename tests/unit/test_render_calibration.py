@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf import report
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.calibration.summary import calibration
-from pytest_llmclf.render.calibration import calibration_lines
-from pytest_llmclf.render.style import Style, width
+from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics.calibration.summary import calibration
+from pytest_llmclf.reporting.calibration import calibration_lines
+from pytest_llmclf.reporting.style import Style, width
+from pytest_llmclf.values.answer import Answer
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
-    from pytest_llmclf.outcome import Outcome
-    from pytest_llmclf.render.style import Line
+    from pytest_llmclf.reporting.style import Line
+    from pytest_llmclf.values.outcome import Outcome
 
 
 def named(case: str, sure: float, *, right: bool = True, **more: Any) -> Outcome:

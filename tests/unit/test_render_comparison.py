@@ -8,15 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_llmclf.comparison.paired_comparison import Change, ChangeKind, Comparison
-from pytest_llmclf.render.comparison import (
+from pytest_llmclf.analysis.comparison.paired_comparison import Change, ChangeKind, Comparison
+from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.reporting.comparison import (
     baseline_lines,
     comparison_json,
     comparison_lines,
     model_lines,
 )
-from pytest_llmclf.render.style import Style
-from pytest_llmclf.report import DatasetFacts, Report, build
+from pytest_llmclf.reporting.style import Style
 from tests.unit.ended import ended
 
 WIDE = Style(width=400)

@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 
 from pytest_llmclf import reference
-from pytest_llmclf.diagnosis.diagnose import diagnose
-from pytest_llmclf.diagnosis.finding import (
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.diagnosis.finding import (
     Attractor,
     ConfusedPair,
     Finding,
@@ -18,9 +18,9 @@ from pytest_llmclf.diagnosis.finding import (
     UnparsedKind,
     WeakSlice,
 )
-from pytest_llmclf.outcome import NAMES_OTHER, UnparsedReason
-from pytest_llmclf.render.diagnosis import LEGEND, diagnosis_lines, finding_text
-from pytest_llmclf.render.style import Style, width
+from pytest_llmclf.reporting.diagnosis import LEGEND, diagnosis_lines, finding_text
+from pytest_llmclf.reporting.style import Style, width
+from pytest_llmclf.values.outcome import NAMES_OTHER, UnparsedReason
 
 HOSTILE = "a\x1b[31m\r\n\u202eb" * 30
 

@@ -11,14 +11,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pytest_llmclf import reference, report
-from pytest_llmclf.answer import Answer, TokenLogprob
-from pytest_llmclf.columns import COLUMN_NAMES, SCHEMA
-from pytest_llmclf.metrics import Confusion
-from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.render import files
-from pytest_llmclf.report import DatasetFacts, Verdict
-from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf import reference
+from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics.confusion import Confusion
+from pytest_llmclf.metrics.report import DatasetFacts, Verdict
+from pytest_llmclf.reporting import artifacts
+from pytest_llmclf.reporting.columns import COLUMN_NAMES, SCHEMA
+from pytest_llmclf.values.answer import Answer, TokenLogprob
+from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.request import ModelIdentity
 
 FORMULAS = ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "\N{FULLWIDTH EQUALS SIGN}1"]
 
@@ -60,7 +61,9 @@ def unparsed(case: str, text: str, **more: Any) -> Outcome:
 
 def written(folder: Path, *reports: report.Report, **more: Any) -> Path:
     """The folder of a run with these reports."""
-    files.write_run(folder / "deep" / "run", reports, **{"settings": {}, "environment": {}, **more})
+    artifacts.write_run(
+        folder / "deep" / "run", reports, **{"settings": {}, "environment": {}, **more}
+    )
     return folder / "deep" / "run"
 
 
@@ -72,7 +75,9 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 def test_all_files_are_there(tmp_path: Path) -> None:
     """The paths come back as written, the summary last, and nothing else is left."""
-    found = files.write_run(tmp_path / "run", [built(ended("a.png"))], settings={}, environment={})
+    found = artifacts.write_run(
+        tmp_path / "run", [built(ended("a.png"))], settings={}, environment={}
+    )
     assert [path.name for path in found] == [
         "outcomes.jsonl",
         "outcomes.csv",
@@ -194,7 +199,7 @@ def test_the_summary_rebuilds_the_counts(tmp_path: Path) -> None:
 
 def test_the_text_has_six_digits() -> None:
     """report.txt is the terminal's text with six digits and every class."""
-    found = files.report_text([reference.published("mnist")], ())
+    found = artifacts.report_text([reference.published("mnist")], ())
     assert "0.857410" in found
     assert "0.434783" in found
 
@@ -227,7 +232,7 @@ def test_a_folder_with_a_summary_is_whole(tmp_path: Path, monkeypatch: pytest.Mo
     def broken(_: report.Report) -> bytes:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pytest_llmclf.render.plots.confusion_png", broken)
+    monkeypatch.setattr("pytest_llmclf.reporting.plots.confusion_png", broken)
     with pytest.raises(KeyboardInterrupt):
         written(tmp_path, built(ended("a.png")))
     assert not (tmp_path / "deep" / "run" / "run.json").exists()
@@ -242,7 +247,7 @@ def test_names_of_pictures_are_safe_and_differ() -> None:
         built(model="Ollama llava"),
         built(model="x" * 300),
     ]
-    found = files.picture_names(reports)
+    found = artifacts.picture_names(reports)
     assert found[0] == "confusion-pets-ollama-..-..-etc-passwd"
     assert found[1:4] == (
         "confusion-pets-ollama-llava",
@@ -263,13 +268,13 @@ def test_a_run_without_reports_is_written(tmp_path: Path) -> None:
 def test_a_long_answer_is_cut_in_the_table_alone(text: str) -> None:
     """Python's own reader refuses a cell of more than 131072 characters, spreadsheets far fewer."""
     reports = [built(unparsed("a.png", text))]
-    (row,) = csv.DictReader(io.StringIO(files.outcomes_csv(reports), newline=""))
+    (row,) = csv.DictReader(io.StringIO(artifacts.outcomes_csv(reports), newline=""))
     assert len(row["answer"]) < 32_767
     assert row["answer"].endswith(f"[cut: {len(text)} characters, whole in outcomes.jsonl]")
 
 
 def test_an_answer_that_fits_is_whole() -> None:
     """The mark stands on none that was not cut."""
-    text = "x" * files.MOST_CELL
-    (row,) = csv.DictReader(io.StringIO(files.outcomes_csv([built(unparsed("a.png", text))])))
+    text = "x" * artifacts.MOST_CELL
+    (row,) = csv.DictReader(io.StringIO(artifacts.outcomes_csv([built(unparsed("a.png", text))])))
     assert row["answer"] == text

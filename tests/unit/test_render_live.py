@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.metrics import Ratio
-from pytest_llmclf.render.live import Live, live_text
-from pytest_llmclf.render.style import Style, width
+from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.reporting.live import Live, live_text
+from pytest_llmclf.reporting.style import Style, width
 
 LIVE = Live(
     name="mnist",

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf import reference
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.comparison.runs import Compared, compare_all
-from pytest_llmclf.render.markdown import (
+from pytest_llmclf.analysis.comparison.runs import Compared, compare_all
+from pytest_llmclf.metrics.report import DatasetFacts, Report, Verdict, build
+from pytest_llmclf.reporting.markdown import (
     MOST_CHANGES,
     cell,
     code,
@@ -20,7 +20,7 @@ from pytest_llmclf.render.markdown import (
     markdown_comparison,
     markdown_summary,
 )
-from pytest_llmclf.report import DatasetFacts, Report, Verdict, build
+from pytest_llmclf.values.answer import Answer
 from tests.unit.ended import ended
 from tests.unit.test_render_terminal import built, everything
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf import reference
-from pytest_llmclf.metrics import Confusion
-from pytest_llmclf.render import matrix
-from pytest_llmclf.render.style import Style, width
+from pytest_llmclf.metrics.confusion import Confusion
+from pytest_llmclf.reporting import matrix
+from pytest_llmclf.reporting.style import Style, width
 
 Counts = tuple[tuple[int, ...], ...]
 

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmclf import reference
-from pytest_llmclf.render.matrix_svg import confusion_svg
+from pytest_llmclf.reporting.matrix_svg import confusion_svg
 from tests.unit.ended import ended
 from tests.unit.test_render_terminal import built, everything
 
 if TYPE_CHECKING:
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.metrics.report import Report
 
 SVG = "{http://www.w3.org/2000/svg}"
 

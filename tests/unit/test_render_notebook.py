@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmclf import reference
-from pytest_llmclf.render.notebook import report_html
+from pytest_llmclf.reporting.notebook import report_html
 from tests.unit.ended import ended
 from tests.unit.test_render_terminal import built, everything
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.ledger import Ledger
-from pytest_llmclf.metrics import Ratio
-from pytest_llmclf.render import numbers
-from pytest_llmclf.stats import Interval
+from pytest_llmclf.metrics.case_counts import Ledger
+from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.intervals import Interval
+from pytest_llmclf.reporting import numbers
 
 NOTHING = Ratio(hits=0, total=0)
 NO_IMAGES = Ledger(

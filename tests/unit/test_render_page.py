@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.comparison.paired_comparison import Comparison, compare_reports
-from pytest_llmclf.render.page.data import page_json
-from pytest_llmclf.render.page.document import embedded, embedded_pieces, page_html, write_page
-from pytest_llmclf.render.page.page import Page, Pair, page_of, section
+from pytest_llmclf.analysis.comparison.paired_comparison import Comparison, compare_reports
+from pytest_llmclf.reporting.html.document import embedded, embedded_pieces, page_html, write_page
+from pytest_llmclf.reporting.html.page import Page, Pair, page_of, section
+from pytest_llmclf.reporting.html.page_data import page_json
+from pytest_llmclf.values.answer import Answer
 from tests.pages import HOSTILE, LABELS, answers, built, demo, hostile, outcome, pictures
 
 if TYPE_CHECKING:
@@ -263,7 +263,7 @@ def test_pictures_that_cannot_be_shown_say_why(tmp_path: Path) -> None:
 
 def test_importing_it_costs_no_picture_library() -> None:
     """Pillow is loaded when the first picture is made, not before."""
-    code = "import sys, pytest_llmclf.render.page.document; sys.exit('PIL' in sys.modules)"
+    code = "import sys, pytest_llmclf.reporting.html.document; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
 
 

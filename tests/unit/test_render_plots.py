@@ -7,10 +7,11 @@ import io
 import pytest
 from PIL import Image
 
-from pytest_llmclf import reference, report
-from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.render import plots
-from pytest_llmclf.report import DatasetFacts
+from pytest_llmclf import reference
+from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.reporting import plots
+from pytest_llmclf.values.outcome import Outcome
 
 
 def picture(found: report.Report) -> Image.Image:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.render.stability_lines import stability_lines
-from pytest_llmclf.render.style import Style
-from pytest_llmclf.report import DatasetFacts, build
-from pytest_llmclf.stability import stability
+from pytest_llmclf.analysis.consistency import stability
+from pytest_llmclf.metrics.report import DatasetFacts, build
+from pytest_llmclf.reporting.stability_lines import stability_lines
+from pytest_llmclf.reporting.style import Style
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
-    from pytest_llmclf.outcome import Outcome
+    from pytest_llmclf.values.outcome import Outcome
 
 
 def shown(*outcomes: Outcome, width: int = 300) -> list[str]:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.render.style import Line, Segment, Style, cut, left, right, start, width
+from pytest_llmclf.reporting.style import Line, Segment, Style, cut, left, right, start, width
 
 if TYPE_CHECKING:
-    from pytest_llmclf.render.style import Part
+    from pytest_llmclf.reporting.style import Part
 
 
 @pytest.mark.parametrize(

@@ -9,19 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf import reference, report
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
-from pytest_llmclf.render import terminal
-from pytest_llmclf.render.style import Style, width
-from pytest_llmclf.report import DatasetFacts, Verdict
-from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf import reference
+from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics.report import DatasetFacts, Verdict
+from pytest_llmclf.reporting import terminal
+from pytest_llmclf.reporting.style import Style, width
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome
+from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_llmclf.render.style import Line
+    from pytest_llmclf.reporting.style import Line
 
 HOSTILE = "I'm sorry,\x1b[31m no\r\nway \u202e猫 " * 9
 

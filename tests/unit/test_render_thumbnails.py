@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pytest_llmclf.picture import PictureLimits
-from pytest_llmclf.render.page.thumbnails import PictureBudget, Thumbnail, thumbnails
+from pytest_llmclf.data.image import PictureLimits
+from pytest_llmclf.reporting.html.thumbnails import PictureBudget, Thumbnail, thumbnails
 from tests.pages import png
 from tests.png import MARK, chunk
 

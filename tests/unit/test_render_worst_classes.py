@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.metrics import Confusion
-from pytest_llmclf.render.worst_classes import left_out, worst_first
+from pytest_llmclf.metrics.confusion import Confusion
+from pytest_llmclf.reporting.worst_classes import left_out, worst_first
 
 
 def confusion(size: int, cells: dict[tuple[int, int], int], unparsed: dict[int, int]) -> Confusion:

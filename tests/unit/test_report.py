@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf import report
 from pytest_llmclf.api import PublicReport, public
-from pytest_llmclf.case import Case
-from pytest_llmclf.ledger import Ledger
-from pytest_llmclf.metrics import Ratio
-from pytest_llmclf.outcome import OUTCOME_KINDS, Outcome
-from pytest_llmclf.report import Confused, DatasetFacts
+from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics.case_counts import Ledger
+from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.report import Confused, DatasetFacts
+from pytest_llmclf.values.case import Case
+from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     import random
 
-    from pytest_llmclf.outcome import OutcomeKind
+    from pytest_llmclf.values.outcome import OutcomeKind
 
 LABELS = ("cat", "cow", "dog")
 
@@ -199,8 +199,8 @@ def test_reports_cost_no_heavy_import() -> None:
     code = (
         "import sys\n"
         "from pytest_llmclf import reference\n"
-        "from pytest_llmclf.comparison import predictions_file\n"
-        "from pytest_llmclf.render import files\n"
+        "from pytest_llmclf.analysis.comparison import predictions_file\n"
+        "from pytest_llmclf.reporting import files\n"
         "files.report_text([reference.published('mnist')], ())\n"
         "heavy = {'pytest', 'sklearn', 'pandas', 'numpy', 'scipy', 'PIL'} & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(heavy)) or 0)\n"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.request import THINKS, ModelIdentity, Request, thinks_text
+from pytest_llmclf.values.request import THINKS, ModelIdentity, Request, thinks_text
 
 WHO = ModelIdentity(backend="ollama", name="llava:7b", digest="sha256:1", server="ollama 1")
 ASKED = Request(

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.commands import reread as command
+from pytest_llmclf.analysis.rereading import reread
+from pytest_llmclf.cli import reread as command
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.readers.unread import unread_answers
-from pytest_llmclf.render import files
-from pytest_llmclf.rereading import reread
-from pytest_llmclf.run_folder import read_run
+from pytest_llmclf.prompting.readers.unread import unread_answers
+from pytest_llmclf.reporting import artifacts
+from pytest_llmclf.reporting.run_folder import read_run
+from pytest_llmclf.values.answer import Answer
 from tests.unit.commands.command import call
 from tests.unit.ended import ended
 from tests.unit.test_report import built
@@ -20,8 +20,8 @@ from tests.unit.test_report import built
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_llmclf.outcome import Outcome
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.values.outcome import Outcome
 
 
 def chatty() -> Report:
@@ -81,7 +81,7 @@ def test_a_reader_that_fails_leaves_errors_with_their_answers() -> None:
 def home(tmp_path: Path) -> Path:
     """A home folder with one finished run."""
     folder = tmp_path / "home" / "runs" / "20260101-000000-abc"
-    files.write_run(folder, [chatty()], settings={}, environment={}, verdicts=[])
+    artifacts.write_run(folder, [chatty()], settings={}, environment={}, verdicts=[])
     return tmp_path / "home"
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.answer import Answer
+from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.api import PublicReport, public
-from pytest_llmclf.columns import SCHEMA
-from pytest_llmclf.comparison.paired_comparison import Change, Comparison
-from pytest_llmclf.render import files
-from pytest_llmclf.report import DatasetFacts, Report, StopRule, Verdict, build
-from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.run_folder import RunFolderError, find_run, read_run
+from pytest_llmclf.metrics.report import DatasetFacts, Report, StopRule, Verdict, build
+from pytest_llmclf.reporting import artifacts
+from pytest_llmclf.reporting.columns import SCHEMA
+from pytest_llmclf.reporting.run_folder import RunFolderError, find_run, read_run
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
@@ -77,13 +77,13 @@ def folder(tmp_path: Path) -> Path:
 def _write(path: Path, *reports: Report) -> None:
     path.mkdir(parents=True)
     (path / "outcomes.jsonl").write_bytes(
-        files.outcomes_jsonl(reports).encode("utf-8", "backslashreplace")
+        artifacts.outcomes_jsonl(reports).encode("utf-8", "backslashreplace")
     )
     summary = {
         "schema": SCHEMA,
         "settings": {"seed": 20},
         "environment": {"python": "3.11"},
-        "reports": [files.report_json(report) for report in reports],
+        "reports": [artifacts.report_json(report) for report in reports],
         "gates": [{"word": "PASS", "text": "fine", "evaluation": "pets", "model": "ollama:llava"}],
     }
     (path / "run.json").write_text(json.dumps(summary), "utf-8")
@@ -111,7 +111,7 @@ def test_what_a_run_stops_with_is_read_back(tmp_path: Path, stop_error: float | 
 
 def test_files_as_they_are_written_are_read_back(tmp_path: Path) -> None:
     """By `write_run`, matrix and all."""
-    files.write_run(
+    artifacts.write_run(
         tmp_path,
         [whole()],
         settings={},

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.plugin.run_files import _new_folder
-from pytest_llmclf.run_folder import find_run
+from pytest_llmclf.reporting.run_folder import find_run
 
 if TYPE_CHECKING:
     from pathlib import Path

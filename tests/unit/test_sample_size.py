@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from pytest_llmclf.gate.bounds import Evidence, more_images
-from pytest_llmclf.gate.evidence import evidence_of, proportion
-from pytest_llmclf.gate.expression import parse
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.gate.judging import judge
-from pytest_llmclf.gate.sample_size import accepted, images_for, images_to_decide
+from pytest_llmclf.gates.bounds import Evidence, more_images
+from pytest_llmclf.gates.evidence import evidence_of, proportion
+from pytest_llmclf.gates.expression import parse
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.judging import judge
+from pytest_llmclf.gates.sample_size import accepted, images_for, images_to_decide
 from tests.unit.test_evidence import counted
 
 

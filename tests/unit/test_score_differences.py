@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from pytest_llmclf.comparison.paired_comparison import compare_reports
-from pytest_llmclf.comparison.score_differences import score_differences
-from pytest_llmclf.report import DatasetFacts, Report, build
+from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
+from pytest_llmclf.analysis.comparison.score_differences import score_differences
+from pytest_llmclf.metrics.report import DatasetFacts, Report, build
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.comparison.score_differences import ScoreDifference
+    from pytest_llmclf.analysis.comparison.score_differences import ScoreDifference
 
 LABELS = tuple("abcdefghijklmnopqrst")
 

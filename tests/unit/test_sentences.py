@@ -13,10 +13,11 @@ from tests.unit.sentences import SENTENCES, Sentence
 
 ROOT = Path(__file__).parents[2]
 MODULES = (
-    "baseline.py", "comparison/paired_comparison.py", "comparison/margin.py",
-    "early/verdict_lines.py", "gate/reading.py", "population.py", "render/calibration.py",
-    "render/comparison.py", "render/diagnosis.py", "render/stability_lines.py",
-    "render/page/data.py", "stability.py", "wording.py",
+    "analysis/comparison/baseline.py", "analysis/comparison/paired_comparison.py",
+    "analysis/comparison/margin.py", "gates/sequential/verdict_lines.py", "gates/reading.py",
+    "metrics/population.py", "reporting/calibration.py", "reporting/comparison.py",
+    "reporting/diagnosis.py", "reporting/stability_lines.py", "reporting/html/page_data.py",
+    "analysis/consistency.py", "metrics/wording.py",
 )  # fmt: skip
 """What says how a comparison, a gate or a diagnosis came out."""
 CLAIM = re.compile(

@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.contingency_tables import StratifiedTable
 from statsmodels.stats.multitest import multipletests
 
-from pytest_llmclf.significance import (
+from pytest_llmclf.metrics.significance import (
     binomial_tail,
     binomial_two_sided,
     fisher_greater,

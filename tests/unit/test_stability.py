@@ -13,19 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from pytest_llmclf import report as reports
-from pytest_llmclf.comparison.paired_comparison import compare_predictions
-from pytest_llmclf.comparison.prediction import Prediction
-from pytest_llmclf.report import DatasetFacts, Report
-from pytest_llmclf.stability import Stability, at_least, flips_beyond_noise, stability
-from pytest_llmclf.wording import p_value
+from pytest_llmclf.analysis.comparison.paired_comparison import compare_predictions
+from pytest_llmclf.analysis.comparison.prediction import Prediction
+from pytest_llmclf.analysis.consistency import Stability, at_least, flips_beyond_noise, stability
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.report import DatasetFacts, Report
+from pytest_llmclf.metrics.wording import p_value
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.comparison.paired_comparison import Comparison
-    from pytest_llmclf.outcome import OutcomeKind
+    from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
+    from pytest_llmclf.values.outcome import OutcomeKind
 
 KINDS: dict[str, OutcomeKind] = {"?": "unparsed", "!": "error", "-": "not_needed"}
 

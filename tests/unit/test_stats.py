@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from statsmodels.stats.proportion import proportion_confint
 
-from pytest_llmclf.stats import (
+from pytest_llmclf.metrics.intervals import (
     Interval,
     beta_cdf,
     beta_quantile,

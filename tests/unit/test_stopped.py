@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from pytest_llmclf import report as reports
 from pytest_llmclf.api import public
-from pytest_llmclf.gate.gate import GateInconclusive
-from pytest_llmclf.metrics import Measure
-from pytest_llmclf.report import DatasetFacts, Report
-from pytest_llmclf.stopped.number import StoppedNumber, StoppedTuple
-from pytest_llmclf.stopped.stopped_report import StoppedReport, guarded
+from pytest_llmclf.gates.gate import GateInconclusive
+from pytest_llmclf.gates.stopped.number import StoppedNumber, StoppedTuple
+from pytest_llmclf.gates.stopped.stopped_report import StoppedReport, guarded
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.confusion import Measure
+from pytest_llmclf.metrics.report import DatasetFacts, Report
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:

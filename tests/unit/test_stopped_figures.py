@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf import report as reports
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.gate.judging import judge
-from pytest_llmclf.metrics import Ratio
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.judging import judge
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.report import DatasetFacts, Report, StopRule, Verdict
 from pytest_llmclf.plugin.github import annotation_lines
 from pytest_llmclf.plugin.junit import gate_properties
-from pytest_llmclf.render.files import outcomes_csv, report_json, report_text
-from pytest_llmclf.render.live import Live, live_text
-from pytest_llmclf.render.markdown import markdown_summary
-from pytest_llmclf.render.notebook import report_html
-from pytest_llmclf.render.page.data import page_json
-from pytest_llmclf.render.page.page import Page, section
-from pytest_llmclf.render.style import Style
-from pytest_llmclf.report import DatasetFacts, Report, StopRule, Verdict
+from pytest_llmclf.reporting.artifacts import outcomes_csv, report_json, report_text
+from pytest_llmclf.reporting.html.page import Page, section
+from pytest_llmclf.reporting.html.page_data import page_json
+from pytest_llmclf.reporting.live import Live, live_text
+from pytest_llmclf.reporting.markdown import markdown_summary
+from pytest_llmclf.reporting.notebook import report_html
+from pytest_llmclf.reporting.style import Style
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
-    from pytest_llmclf.outcome import Outcome
+    from pytest_llmclf.values.outcome import Outcome
 
 GATE = Gate("accuracy >= 0.5")
 WHEN = "when the run stopped"

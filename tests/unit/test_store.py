@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.answer import Answer, TokenLogprob
-from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store import AnswerStore
-from pytest_llmclf.store_file import SCHEMA_VERSION
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.runner.answer_cache_file import SCHEMA_VERSION
+from pytest_llmclf.values.answer import Answer, TokenLogprob
+from pytest_llmclf.values.request import ModelIdentity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,9 +36,9 @@ FULL = Answer(
 
 WRITER = """
 import pathlib, sys
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import ModelIdentity
+from pytest_llmclf.runner.answer_cache import AnswerStore
 
 who = ModelIdentity(backend="ollama", name="llava", digest="abc")
 sys.stdin.readline()  # all start together

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.scripted import Scripted, assignment, engine, jobs, kinds
 
 if TYPE_CHECKING:

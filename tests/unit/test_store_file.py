@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store import AnswerStore
-from pytest_llmclf.store_file import for_reading
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.runner.answer_cache_file import for_reading
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import ModelIdentity
 
 if TYPE_CHECKING:
     from pathlib import Path

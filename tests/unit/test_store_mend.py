@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.backends.spec import parse_spec
-from pytest_llmclf.backends.way import way_to
-from pytest_llmclf.modelfile import parse
-from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.models.endpoint_key import way_to
+from pytest_llmclf.models.spec import parse_spec
+from pytest_llmclf.prompting.modelfile import parse
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import ModelIdentity
 
 if TYPE_CHECKING:
     from pathlib import Path

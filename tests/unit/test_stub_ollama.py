@@ -17,10 +17,10 @@ import pytest
 
 from benchmarks.stub_ollama import StubOllama
 from benchmarks.stub_ollama.faults import REFUSALS
-from pytest_llmclf.backends.address import parse_address
-from pytest_llmclf.backends.ollama import OllamaBackend
-from pytest_llmclf.backends.ollama_status import OllamaStatus, probe
-from pytest_llmclf.modelfile import parse as parse_modelfile
+from pytest_llmclf.models.http.address import parse_address
+from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
+from pytest_llmclf.models.ollama.status import OllamaStatus, probe
+from pytest_llmclf.prompting.modelfile import parse as parse_modelfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

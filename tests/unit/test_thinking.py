@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.answer import Answer, TokenLogprob
-from pytest_llmclf.backends.redact import HIDDEN, Redactor
-from pytest_llmclf.columns import row
-from pytest_llmclf.confidence import class_probabilities
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.evaluation import Evaluation
-from pytest_llmclf.label import LabelSet
-from pytest_llmclf.outcome import Outcome
-from pytest_llmclf.readers import READERS, read_answer
-from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store import AnswerStore
-from pytest_llmclf.store_mend import WITHOUT_ERRORS
-from pytest_llmclf.thinking import LEVELS, check_think, parse_think, think_word
+from pytest_llmclf.models.http.redact import HIDDEN, Redactor
+from pytest_llmclf.prompting.label_probabilities import class_probabilities
+from pytest_llmclf.prompting.labels import LabelSet
+from pytest_llmclf.prompting.readers import READERS, read_answer
+from pytest_llmclf.reporting.columns import row
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.runner.answer_cache_mend import WITHOUT_ERRORS
+from pytest_llmclf.runner.evaluation import Evaluation
+from pytest_llmclf.values.answer import Answer, TokenLogprob
+from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.request import ModelIdentity
+from pytest_llmclf.values.thinking import LEVELS, check_think, parse_think, think_word
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llmclf.calibration.coverage import accuracy_at_coverage
-from pytest_llmclf.gate.expression import parse
-from pytest_llmclf.gate.threshold import CALIBRATION, PER_CLASS, WHOLE, Threshold
-from pytest_llmclf.metrics import Ratio
-from pytest_llmclf.report import DatasetFacts, Report, build
+from pytest_llmclf.gates.expression import parse
+from pytest_llmclf.gates.threshold import CALIBRATION, PER_CLASS, WHOLE, Threshold
+from pytest_llmclf.metrics.calibration.coverage import accuracy_at_coverage
+from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.report import DatasetFacts, Report, build
 from tests.unit.ended import ended
 
 LABELS = ("cat", "cow", "dog")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.backends.ollama import OllamaBackend
+from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
 from tests.ollama_replay import OllamaReplay, exchange
 from tests.unit.backends.ollama_models import MICRO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llmclf.modelfile import Modelfile
+    from pytest_llmclf.prompting.modelfile import Modelfile
     from tests.unit.backends.ollama_models import Connect
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from pytest_llmclf.backends.ollama import OllamaBackend
-from pytest_llmclf.modelfile import parse
-from pytest_llmclf.request import Request
+from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
+from pytest_llmclf.prompting.modelfile import parse
+from pytest_llmclf.values.request import Request
 from tests.ollama_replay import exchange
 
 MICRO = parse("FROM micro-llava\nPARAMETER num_predict 8\n", "digits.Modelfile")

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from pytest_llmclf.backends.address import Address
+from pytest_llmclf.models.http.address import Address
 
 if TYPE_CHECKING:
     from types import TracebackType

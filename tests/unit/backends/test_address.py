@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.backends.address import (
+from pytest_llmclf.errors import RemoteRefused, SettingsError
+from pytest_llmclf.models.http.address import (
     Address,
     parse_address,
     parse_addresses,
     parse_chat_address,
 )
-from pytest_llmclf.backends.spec import parse_spec
-from pytest_llmclf.errors import RemoteRefused, SettingsError
+from pytest_llmclf.models.spec import parse_spec
 
 
 @pytest.mark.parametrize(

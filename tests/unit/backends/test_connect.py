@@ -9,20 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.backends import connect as connect_module
-from pytest_llmclf.backends import ollama_status
-from pytest_llmclf.backends.connect import (
-    MICRO,
-    Connections,
-    ConnectSettings,
-    resolve,
-    resolve_auto,
-)
-from pytest_llmclf.backends.pool import Pool
-from pytest_llmclf.backends.replay import ReplayBackend
-from pytest_llmclf.backends.spec import ModelSpec, parse_spec
-from pytest_llmclf.modelfile import load, parse
-from pytest_llmclf.plan import called
+from pytest_llmclf.models import connect as connect_module
+from pytest_llmclf.models.connect import MICRO, Connections, ConnectSettings, resolve, resolve_auto
+from pytest_llmclf.models.ollama import status
+from pytest_llmclf.models.pool import Pool
+from pytest_llmclf.models.recording import ReplayBackend
+from pytest_llmclf.models.spec import ModelSpec, parse_spec
+from pytest_llmclf.prompting.modelfile import load, parse
+from pytest_llmclf.runner.plan import called
 from tests.ollama_replay import OllamaReplay
 from tests.unit.backends.chat_server import ChatServer
 from tests.unit.backends.test_replay import LLAVA, _write
@@ -92,7 +86,7 @@ def test_auto_takes_the_embedded_model_without_ollama(nowhere: ConnectSettings) 
 def test_auto_never_leaves_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A remote `OLLAMA_HOST` is not even looked at unless it was allowed."""
     monkeypatch.setenv("OLLAMA_HOST", "http://gpu.example:11434")
-    monkeypatch.setattr(ollama_status, "probe", lambda *_, **__: pytest.fail("asked"))
+    monkeypatch.setattr(status, "probe", lambda *_, **__: pytest.fail("asked"))
     spec, reason = resolve_auto(LLAVA_FILE, ConnectSettings())
     assert spec == MICRO
     assert "--llmclf-allow-remote gpu.example" in reason

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.backends.openai import OpenAIBackend
+from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
 from tests.ollama_replay import OllamaReplay, exchange
 from tests.ollama_replay.server import _stream
 from tests.unit.backends.chat_server import ChatServer, completion

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from pytest_llmclf.backends import governor as governors
-from pytest_llmclf.backends.governor import LEAST, MOST, START, Governor
+from pytest_llmclf.models import concurrency as governors
+from pytest_llmclf.models.concurrency import LEAST, MOST, START, Governor
 
 
 class Simulated:

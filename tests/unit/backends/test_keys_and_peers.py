@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.backends.address import Address
-from pytest_llmclf.backends.ollama import OllamaBackend
-from pytest_llmclf.backends.ollama_listing import list_models
-from pytest_llmclf.backends.ollama_status import probe
-from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.backends.wire import Wire
 from pytest_llmclf.errors import AccessRefused, BackendError, RemoteRefused
-from pytest_llmclf.modelfile import parse
+from pytest_llmclf.models.http.address import Address
+from pytest_llmclf.models.http.client import Wire
+from pytest_llmclf.models.ollama.listing import list_models
+from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
+from pytest_llmclf.models.ollama.status import probe
+from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
+from pytest_llmclf.prompting.modelfile import parse
 from tests.ollama_replay import OllamaReplay
 from tests.unit.backends.ollama_models import MICRO, question
 from tests.unit.backends.raw_replies import RawReplies, http

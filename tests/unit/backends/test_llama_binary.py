@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmclf.backends import llama_binary
-from pytest_llmclf.backends.llama_binary import (
+from pytest_llmclf.errors import RuntimeMissing
+from pytest_llmclf.models.llamacpp import llama_binary
+from pytest_llmclf.models.llamacpp.llama_binary import (
     bundled_llama_server,
     find_llama_server,
     library_environment,
 )
-from pytest_llmclf.errors import RuntimeMissing
 
 NAME = "llama-server.exe" if sys.platform == "win32" else "llama-server"
 

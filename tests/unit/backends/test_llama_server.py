@@ -14,14 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.backends import llama_server
-from pytest_llmclf.backends.llama_server import LlamaServer, LlamaServers, ServerPlan
-from pytest_llmclf.backends.llamacpp import (
-    GgufPair,
-    LlamaCppBackend,
-    embedded_pair,
-    file_pair,
-)
 from pytest_llmclf.errors import (
     ModelMissing,
     RequestRejected,
@@ -29,7 +21,15 @@ from pytest_llmclf.errors import (
     ServerFailed,
     SettingsError,
 )
-from pytest_llmclf.request import Request
+from pytest_llmclf.models.llamacpp import llama_server
+from pytest_llmclf.models.llamacpp.llama_server import LlamaServer, LlamaServers, ServerPlan
+from pytest_llmclf.models.llamacpp.llamacpp import (
+    GgufPair,
+    LlamaCppBackend,
+    embedded_pair,
+    file_pair,
+)
+from pytest_llmclf.values.request import Request
 from tests.processes import gone
 
 if TYPE_CHECKING:
@@ -292,7 +292,7 @@ def test_a_copy_is_started_when_there_is_work_for_it(program: Path, servers: Lla
     assert all(gone(start["pid"]) for start in _starts(many))
 
 
-KEEPER = Path(llama_server.__file__).with_name("_keeper.py")
+KEEPER = Path(llama_server.__file__).with_name("watchdog.py")
 
 
 def _kept(program: Path, behaviour: str) -> tuple[subprocess.Popen[bytes], ServerPlan]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.backends.address import Address
-from pytest_llmclf.backends.ollama import MOST_LOSSES, OllamaBackend
-from pytest_llmclf.backends.ollama_status import OllamaStatus, has_model, probe
+from pytest_llmclf.models.http.address import Address
+from pytest_llmclf.models.ollama.ollama_backend import MOST_LOSSES, OllamaBackend
+from pytest_llmclf.models.ollama.status import OllamaStatus, has_model, probe
 from tests.ollama_replay import all_exchanges, exchange
 from tests.unit.backends.ollama_models import MICRO, Connect, question
 from tests.unit.backends.test_ollama_errors import EXPECTED
@@ -260,7 +260,7 @@ def test_a_probe_tells_version_and_models(server: OllamaReplay) -> None:
 def test_importing_is_cheap() -> None:
     """The client and httpx are loaded when a model is made, `http.client` when one is asked."""
     code = (
-        "import sys, pytest_llmclf.backends.connect, pytest_llmclf.backends.ollama_errors;"
+        "import sys, pytest_llmclf.models.connect, pytest_llmclf.models.ollama.ollama_errors;"
         "sys.exit(int('ollama' in sys.modules or 'httpx' in sys.modules))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.backends.ollama import OllamaBackend
-from pytest_llmclf.backends.ollama_derive import full_name
-from pytest_llmclf.backends.ollama_verify import differences
-from pytest_llmclf.modelfile import parse
-from pytest_llmclf.request import MODELS_OWN_SYSTEM
+from pytest_llmclf.models.ollama.derive import full_name
+from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
+from pytest_llmclf.models.ollama.verify import differences
+from pytest_llmclf.prompting.modelfile import parse
+from pytest_llmclf.values.request import MODELS_OWN_SYSTEM
 from tests.ollama_replay import OllamaReplay, exchange
 from tests.unit.backends.ollama_models import MICRO, Connect, question
 

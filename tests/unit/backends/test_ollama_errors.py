@@ -7,9 +7,10 @@ import ollama
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.backends import http_errors, ollama_errors
-from pytest_llmclf.backends.address import Address
-from pytest_llmclf.backends.redact import Redactor
+from pytest_llmclf.models.http import http_errors
+from pytest_llmclf.models.http.address import Address
+from pytest_llmclf.models.http.redact import Redactor
+from pytest_llmclf.models.ollama import ollama_errors
 from tests.ollama_replay import Exchange, all_exchanges
 
 ADDRESS = Address(host="127.0.0.1", port=11434)

@@ -11,11 +11,11 @@ import pytest
 
 from benchmarks.stub_ollama import StubOllama
 from pytest_llmclf import errors
-from pytest_llmclf.backends.address import parse_address
-from pytest_llmclf.backends.ollama import MOST_LOSSES, OllamaBackend
-from pytest_llmclf.backends.pool import Pool
-from pytest_llmclf.modelfile import parse
-from pytest_llmclf.request import Request
+from pytest_llmclf.models.http.address import parse_address
+from pytest_llmclf.models.ollama.ollama_backend import MOST_LOSSES, OllamaBackend
+from pytest_llmclf.models.pool import Pool
+from pytest_llmclf.prompting.modelfile import parse
+from pytest_llmclf.values.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

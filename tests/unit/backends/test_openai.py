@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.backends.address import Address, parse_chat_address
-from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.backends.openai_request import chat_body
-from pytest_llmclf.request import Request
+from pytest_llmclf.models.http.address import Address, parse_chat_address
+from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
+from pytest_llmclf.models.openai.openai_request import chat_body
+from pytest_llmclf.values.request import Request
 from tests.ollama_replay import exchange
 from tests.unit.backends.chat_server import ChatServer, completion
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.backends.http_errors import RULES, from_status
-from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.backends.wire import wait_of
-from pytest_llmclf.engine import AskingPolicy
-from pytest_llmclf.label import LabelSet
-from pytest_llmclf.readers import read_label
-from pytest_llmclf.request import Request
+from pytest_llmclf.models.http.client import wait_of
+from pytest_llmclf.models.http.http_errors import RULES, from_status
+from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
+from pytest_llmclf.prompting.labels import LabelSet
+from pytest_llmclf.prompting.readers import read_label
+from pytest_llmclf.runner.job import AskingPolicy
+from pytest_llmclf.values.request import Request
 from tests.unit.backends.chat_server import ChatServer, completion
 
 if TYPE_CHECKING:

@@ -10,17 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.backends.governor import START
-from pytest_llmclf.backends.pool import (
-    FIRST_PAUSE_S,
-    LONGEST_PAUSE_S,
-    MOST_NOTICES,
-    REFUSALS,
-    Pool,
-)
-from pytest_llmclf.backends.wire import ConnectionBroken
-from pytest_llmclf.request import ModelIdentity, Request
+from pytest_llmclf.models.concurrency import START
+from pytest_llmclf.models.http.client import ConnectionBroken
+from pytest_llmclf.models.pool import FIRST_PAUSE_S, LONGEST_PAUSE_S, MOST_NOTICES, REFUSALS, Pool
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import ModelIdentity, Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

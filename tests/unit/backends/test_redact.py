@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf import errors
-from pytest_llmclf.answer import Answer, TokenLogprob
-from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.backends.redact import _MOST_READ, HIDDEN, LONGEST, Redactor
-from pytest_llmclf.backends.wire import Wire
+from pytest_llmclf.models.http.client import Wire
+from pytest_llmclf.models.http.redact import _MOST_READ, HIDDEN, LONGEST, Redactor
+from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
+from pytest_llmclf.values.answer import Answer, TokenLogprob
 from tests.unit.backends.chat_server import ChatServer, completion
 from tests.unit.backends.ollama_models import question
 from tests.unit.backends.raw_replies import RawReplies, http

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.backends.address import Address
-from pytest_llmclf.backends.ollama import OllamaBackend
-from pytest_llmclf.backends.ollama_listing import list_models
-from pytest_llmclf.backends.ollama_status import probe
-from pytest_llmclf.backends.openai import OpenAIBackend
 from pytest_llmclf.errors import BackendError, RemoteRefused
-from pytest_llmclf.modelfile import parse
-from pytest_llmclf.request import Request
+from pytest_llmclf.models.http.address import Address
+from pytest_llmclf.models.ollama.listing import list_models
+from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
+from pytest_llmclf.models.ollama.status import probe
+from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
+from pytest_llmclf.prompting.modelfile import parse
+from pytest_llmclf.values.request import Request
 from tests.ollama_replay import OllamaReplay
 from tests.served import Served
 
 if TYPE_CHECKING:
-    from pytest_llmclf.answer import Answer
+    from pytest_llmclf.values.answer import Answer
 
 PICTURE = b"\x89PNG a picture that nobody else may see"
 QUESTION = Request(system=None, prompt="Which?", image=PICTURE, media_type="image/png")

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.backends.openai_request import nothing_refused
-from pytest_llmclf.backends.refused_fields import RefusedFields, refused_in
-from pytest_llmclf.request import Request
+from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
+from pytest_llmclf.models.openai.openai_request import nothing_refused
+from pytest_llmclf.models.openai.refused_fields import RefusedFields, refused_in
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import Request
 from tests.unit.backends.chat_server import ChatServer, completion
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.backends.connect import MICRO as EMBEDDED
-from pytest_llmclf.backends.connect import Connections, ConnectSettings, resolve_auto
-from pytest_llmclf.backends.ollama_listing import list_models
-from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.backends.spec import parse_spec
-from pytest_llmclf.commands import checks, describe
+from pytest_llmclf.cli import checks, describe
 from pytest_llmclf.errors import RemoteRefused
+from pytest_llmclf.models.connect import MICRO as EMBEDDED
+from pytest_llmclf.models.connect import Connections, ConnectSettings, resolve_auto
+from pytest_llmclf.models.ollama.listing import list_models
+from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
+from pytest_llmclf.models.spec import parse_spec
 from tests.ollama_replay import OllamaReplay, exchange
 from tests.unit.backends.chat_server import ChatServer
 from tests.unit.backends.ollama_models import MICRO, question

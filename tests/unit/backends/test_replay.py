@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.answer import Answer, TokenLogprob
-from pytest_llmclf.backends.replay import Recorder, ReplayBackend
 from pytest_llmclf.errors import ReplayMismatch, SettingsError
-from pytest_llmclf.label import Label
-from pytest_llmclf.prompt import Instructions
-from pytest_llmclf.request import ModelIdentity, Request
+from pytest_llmclf.models.recording import Recorder, ReplayBackend
+from pytest_llmclf.prompting.labels import Label
+from pytest_llmclf.prompting.prompt import Instructions
+from pytest_llmclf.values.answer import Answer, TokenLogprob
+from pytest_llmclf.values.request import ModelIdentity, Request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,7 +164,7 @@ def test_another_file_is_not_overwritten(
     tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is no recording stays as it is."""
-    monkeypatch.setattr("pytest_llmclf.backends.recording._HEADER_WAIT_S", 0.05)
+    monkeypatch.setattr("pytest_llmclf.models.recording_file._HEADER_WAIT_S", 0.05)
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
     with pytest.raises(SettingsError, match="no recording"):
@@ -291,9 +291,9 @@ def test_threads_do_not_mix_lines(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.backends.replay import Recorder
-from pytest_llmclf.request import ModelIdentity
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.models.recording import Recorder
+from pytest_llmclf.values.request import ModelIdentity
 path, name = sys.argv[1:]
 recorder = Recorder(path)
 for number in range(50):

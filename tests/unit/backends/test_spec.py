@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.backends.spec import ModelSpec, parse_spec
 from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.models.spec import ModelSpec, parse_spec
 
 SPECS = {
     "auto": ModelSpec(backend="auto"),

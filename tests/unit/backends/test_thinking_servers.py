@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.backends.ollama import OllamaBackend
-from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.label import LabelSet
-from pytest_llmclf.readers import read_answer
-from pytest_llmclf.request import Request
+from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
+from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
+from pytest_llmclf.prompting.labels import LabelSet
+from pytest_llmclf.prompting.readers import read_answer
+from pytest_llmclf.values.request import Request
 from tests.ollama_replay import OllamaReplay
 from tests.unit.backends.chat_server import ChatServer
 from tests.unit.backends.ollama_models import MICRO
@@ -33,8 +33,8 @@ from tests.unit.backends.thinking_servers import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llmclf.answer import Answer
-    from pytest_llmclf.thinking import Think
+    from pytest_llmclf.values.answer import Answer
+    from pytest_llmclf.values.thinking import Think
 
 DIGITS = LabelSet.of("0123456789")
 REQUEST = Request(

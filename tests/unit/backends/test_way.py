@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_llmclf.backends.spec import ModelSpec, parse_spec
-from pytest_llmclf.backends.way import way_to
-from pytest_llmclf.modelfile import parse
+from pytest_llmclf.models.endpoint_key import way_to
+from pytest_llmclf.models.spec import ModelSpec, parse_spec
+from pytest_llmclf.prompting.modelfile import parse
 
 MODELFILE = parse("FROM llava\nSYSTEM Be brief.\n", "pets.Modelfile")
 OLLAMA = parse_spec("ollama:llava")

@@ -10,14 +10,14 @@ import time
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.backends import wire as wires
-from pytest_llmclf.backends.address import Address, parse_address
-from pytest_llmclf.backends.ollama import OllamaBackend
-from pytest_llmclf.backends.openai import OpenAIBackend
-from pytest_llmclf.backends.proxy import proxy_for
-from pytest_llmclf.backends.wire import ConnectionBroken, Wire
-from pytest_llmclf.modelfile import parse
-from pytest_llmclf.request import Request
+from pytest_llmclf.models.http import client as wires
+from pytest_llmclf.models.http.address import Address, parse_address
+from pytest_llmclf.models.http.client import ConnectionBroken, Wire
+from pytest_llmclf.models.http.proxy import proxy_for
+from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
+from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
+from pytest_llmclf.prompting.modelfile import parse
+from pytest_llmclf.values.request import Request
 from tests.unit.backends.raw_replies import NOTHING, SILENCE, RawReplies, http
 
 QUESTION = Request(system=None, prompt="?", image=b"p", media_type="image/png")

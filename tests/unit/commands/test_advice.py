@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 import pytest_llmclf
-from pytest_llmclf import cli
-from pytest_llmclf.commands import cache, describe, doctor, predict
-from pytest_llmclf.commands.project import own_options
+from pytest_llmclf.cli import cache, describe, doctor, main, predict
+from pytest_llmclf.cli.project import own_options
 from pytest_llmclf.errors import AccessRefused, RemoteRefused
 from tests.unit.backends.raw_replies import RawReplies
 from tests.unit.commands.command import parse
@@ -31,7 +30,11 @@ UNAUTHORIZED = (
 def advised() -> set[str]:
     """Every option that backends and the store advise anywhere."""
     root = Path(pytest_llmclf.__file__).parent
-    paths = [*root.glob("backends/*.py"), *root.glob("store*.py"), root / "commands/checks.py"]
+    paths = [
+        *root.glob("models/**/*.py"),
+        *root.glob("runner/answer_cache*.py"),
+        root / "cli/checks.py",
+    ]
     return {
         option
         for path in paths
@@ -68,10 +71,10 @@ def test_an_error_of_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str
     from tests.plugin.colour_server import png
 
     (tmp_path / "x.png").write_bytes(png("red", 0))
-    code = cli.main(
+    code = main.main(
         ["describe", str(tmp_path / "x.png"), "--model", "openai:m@http://192.0.2.1/v1"]
     )
-    assert code == cli.TROUBLE
+    assert code == main.TROUBLE
     assert "say --allow-remote 192.0.2.1)" in capsys.readouterr().err
     assert RemoteRefused.of_model
 
@@ -80,7 +83,7 @@ def test_a_pipe_that_is_closed(tmp_path: Path) -> None:
     """``| head`` ends the command without a trace."""
     code = (
         "import os, sys; r, w = os.pipe(); os.close(r); os.dup2(w, 1); os.close(w)\n"
-        "from pytest_llmclf.cli import main; sys.exit(main(sys.argv[1:]))"
+        "from pytest_llmclf.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     for arguments in (["cache", "--home", str(tmp_path)], ["completion", "bash"]):
         done = subprocess.run(  # noqa: S603 - our own interpreter
@@ -88,26 +91,26 @@ def test_a_pipe_that_is_closed(tmp_path: Path) -> None:
             capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path,
         )  # fmt: skip
         assert done.stderr == ""
-        assert done.returncode == cli.PIPE_CLOSED
+        assert done.returncode == main.PIPE_CLOSED
 
 
 def test_a_server_behind_a_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The doctor says what it wants, and ``auto`` stops instead of asking another model."""
-    connect = import_module("pytest_llmclf.backends.connect")
-    modelfile = import_module("pytest_llmclf.modelfile").parse("FROM llava\n", "m")
+    connect = import_module("pytest_llmclf.models.connect")
+    modelfile = import_module("pytest_llmclf.prompting.modelfile").parse("FROM llava\n", "m")
     with RawReplies(UNAUTHORIZED) as server:
         monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{server.address.port}")
         for spec in ("auto", "ollama:llava"):
             connections = connect.Connections(connect.ConnectSettings())
             with pytest.raises(AccessRefused, match="needs a user and password or key") as caught:
                 connections.connect(
-                    import_module("pytest_llmclf.backends.spec").parse_spec(spec), modelfile
+                    import_module("pytest_llmclf.models.spec").parse_spec(spec), modelfile
                 )
             connections.close()
             assert "OLLAMA_API_KEY" in caught.value.remedy
-        from pytest_llmclf.commands import checks
+        from pytest_llmclf.cli import checks
 
         (found,) = checks.ollama(connect.ConnectSettings())
     assert found.state == "problem"
@@ -117,8 +120,8 @@ def test_a_server_behind_a_password(
 @pytest.mark.parametrize("host", ["https://127.0.0.1:{port}", "http://127.0.0.1:{port}/api/ollama"])
 def test_an_address_that_is_nearly_right(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody answers there, and the message says so and what to look at."""
-    connect = import_module("pytest_llmclf.backends.connect")
-    modelfile = import_module("pytest_llmclf.modelfile").parse("FROM llava\n", "m")
+    connect = import_module("pytest_llmclf.models.connect")
+    modelfile = import_module("pytest_llmclf.prompting.modelfile").parse("FROM llava\n", "m")
     reply = b"HTTP/1.1 404 Not Found\r\nContent-Length: 18\r\n\r\n404 page not found"
     with RawReplies(reply) as server:
         monkeypatch.setenv("OLLAMA_HOST", host.format(port=server.address.port))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.commands import cache
+from pytest_llmclf.cli import cache
 from pytest_llmclf.errors import SettingsError, StoreError
-from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.commands.command import call
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.commands import cache, completion, describe, doctor, import_, new
-from pytest_llmclf.commands.completion import described_commands
+from pytest_llmclf.cli import cache, completion, describe, doctor, import_, new
+from pytest_llmclf.cli.completion import described_commands
 
 if TYPE_CHECKING:
     from pathlib import Path

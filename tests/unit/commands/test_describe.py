@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.commands import describe
+from pytest_llmclf.cli import describe
 from pytest_llmclf.errors import PictureError, RemoteRefused, ServerUnreachable, SettingsError
 from tests.plugin.colour_server import THOUGHT, Odd, png
 from tests.unit.commands.command import call

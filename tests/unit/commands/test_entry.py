@@ -53,5 +53,5 @@ def test_the_help_is_quick(tmp_path: Path) -> None:
     """No picture library, client or numbers are loaded for it."""
     result = llmclf("import", "--help", cwd=tmp_path, PYTHONPROFILEIMPORTTIME="1")
     loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
-    assert "pytest_llmclf.commands.import_" in loaded
+    assert "pytest_llmclf.cli.import_" in loaded
     assert not loaded & {"PIL", "httpx", "ollama", "numpy", "pandas", "sklearn", "pytest"}

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf import dataset as datasets
-from pytest_llmclf.commands import import_
-from pytest_llmclf.datasets.importer import Imported, import_archive
-from pytest_llmclf.datasets.layouts import LAYOUTS, layout_of
+from pytest_llmclf.cli import import_
+from pytest_llmclf.data import dataset as datasets
+from pytest_llmclf.data.archives.importer import Imported, import_archive
+from pytest_llmclf.data.archives.layouts import LAYOUTS, layout_of
 from pytest_llmclf.errors import DatasetError, SettingsError
 from tests.unit.commands.archives import (
     animals,

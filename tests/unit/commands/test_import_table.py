@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from pytest_llmclf import dataset as datasets
-from pytest_llmclf.cli import main
-from pytest_llmclf.datasets.importer import Imported, import_table
+from pytest_llmclf.cli.main import main
+from pytest_llmclf.data import dataset as datasets
+from pytest_llmclf.data.archives.importer import Imported, import_table
 from pytest_llmclf.errors import DatasetError
 
 pa: Any = pytest.importorskip("pyarrow")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf import modelfile
-from pytest_llmclf.commands import new
+from pytest_llmclf.cli import new
 from pytest_llmclf.errors import LlmclfError, SettingsError
+from pytest_llmclf.prompting import modelfile
 from tests.plugin.colour_server import png
 from tests.unit.commands.command import call
 

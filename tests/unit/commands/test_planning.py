@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from scipy.stats import binom
 
-from pytest_llmclf.commands import planning
+from pytest_llmclf.analysis.foresight import SIZES, foresee_gate
+from pytest_llmclf.cli import planning
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.gate.evidence import evidence_of
-from pytest_llmclf.gate.foresight import SIZES, foresee_gate
-from pytest_llmclf.gate.gate import Gate
-from pytest_llmclf.metrics import Ratio
+from pytest_llmclf.gates.evidence import evidence_of
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.metrics.confusion import Ratio
 from tests.unit.commands.command import call
 
 if TYPE_CHECKING:
-    from pytest_llmclf.report import Report
+    from pytest_llmclf.metrics.report import Report
 
 SURE = "with 95% confidence"
 
@@ -90,7 +90,7 @@ def _doubt(gate: Gate, count: int, total: int) -> float:
 
 
 def _empty() -> Report:
-    from pytest_llmclf.report import DatasetFacts, build
+    from pytest_llmclf.metrics.report import DatasetFacts, build
 
     facts = DatasetFacts(name="pets", content_hash="", labels=("a", "b"))
     return build(evaluation="pets", model="llava", dataset=facts, outcomes=[])

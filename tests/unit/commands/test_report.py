@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.commands import report as command
-from pytest_llmclf.comparison.paired_comparison import Change, Comparison
+from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
+from pytest_llmclf.cli import report_command as command
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.frames import ParquetUnavailable
-from pytest_llmclf.render import files
-from pytest_llmclf.report import Report, Verdict
-from pytest_llmclf.run_folder import RunFolderError, read_run
+from pytest_llmclf.metrics.report import Report, Verdict
+from pytest_llmclf.reporting import artifacts
+from pytest_llmclf.reporting.dataframes import ParquetUnavailable
+from pytest_llmclf.reporting.run_folder import RunFolderError, read_run
 from tests.unit.commands.command import call
 from tests.unit.ended import ended
 from tests.unit.test_report import built
@@ -34,7 +34,7 @@ def small() -> Report:
 def home(tmp_path: Path) -> Path:
     """A home folder with one finished run."""
     run = tmp_path / "home" / "runs" / "20260101-000000-abc"
-    files.write_run(run, [small()], settings={"seed": 1}, environment={}, verdicts=[VERDICT])
+    artifacts.write_run(run, [small()], settings={"seed": 1}, environment={}, verdicts=[VERDICT])
     return tmp_path / "home"
 
 
@@ -63,7 +63,7 @@ def test_the_page_shows_the_committed_predictions_again(tmp_path: Path) -> None:
     )
     run = tmp_path / "home" / "runs" / "20260101-000000-abc"
     report = small()
-    files.write_run(
+    artifacts.write_run(
         run,
         [report],
         settings={},

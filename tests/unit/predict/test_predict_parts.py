@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_llmclf.answer import Answer
-from pytest_llmclf.backends.connect import ConnectSettings
-from pytest_llmclf.backends.spec import parse_spec
-from pytest_llmclf.dataset import load
-from pytest_llmclf.engine import AskingPolicy
+from pytest_llmclf.batch import kept
+from pytest_llmclf.batch.batch_task import Task, plan
+from pytest_llmclf.batch.declared import read_evaluation
+from pytest_llmclf.batch.kept import Keeper, KeptStore
+from pytest_llmclf.batch.on_ray import _require_allowed
+from pytest_llmclf.batch.rows import Row, RowProblem, case_of, read_rows
+from pytest_llmclf.batch.tally import IN_VAIN, TOLD, Batch, Failure, FailureFile, Tally
+from pytest_llmclf.data.dataset import load
+from pytest_llmclf.data.image import SentPicture
 from pytest_llmclf.errors import DatasetError, RemoteRefused, SettingsError
-from pytest_llmclf.picture import SentPicture
-from pytest_llmclf.plan import Choice, assign, called
-from pytest_llmclf.predict import kept
-from pytest_llmclf.predict.declared import read_evaluation
-from pytest_llmclf.predict.kept import Keeper, KeptStore
-from pytest_llmclf.predict.on_ray import _require_allowed
-from pytest_llmclf.predict.rows import Row, RowProblem, case_of, read_rows
-from pytest_llmclf.predict.tally import IN_VAIN, TOLD, Batch, Failure, FailureFile, Tally
-from pytest_llmclf.predict.task import Task, plan
-from pytest_llmclf.request import ModelIdentity
-from pytest_llmclf.store import AnswerStore
+from pytest_llmclf.models.connect import ConnectSettings
+from pytest_llmclf.models.spec import parse_spec
+from pytest_llmclf.runner.answer_cache import AnswerStore
+from pytest_llmclf.runner.job import AskingPolicy
+from pytest_llmclf.runner.plan import Choice, assign, called
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.scripted import picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_llmclf.settings import Settings
+    from pytest_llmclf.runner.settings import Settings
 
 IDENTITY = ModelIdentity(backend="ollama", name="llava:7b", digest="abc", server="ollama 1")
 DECLARED = """

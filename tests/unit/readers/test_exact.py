@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.answer import Answer, TokenLogprob
-from pytest_llmclf.confidence import class_probabilities
+from pytest_llmclf.data.dataset import load
 from pytest_llmclf.data.entry import SourceOptions
-from pytest_llmclf.dataset import load
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.label import Label, LabelSet
-from pytest_llmclf.readers import EXACT, read_label
+from pytest_llmclf.prompting.label_probabilities import class_probabilities
+from pytest_llmclf.prompting.labels import Label, LabelSet
+from pytest_llmclf.prompting.readers import EXACT, read_label
+from pytest_llmclf.values.answer import Answer, TokenLogprob
 from tests.unit.test_dataset import picture, problems, put
 
 if TYPE_CHECKING:

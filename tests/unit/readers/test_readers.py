@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.evaluation import Evaluation
-from pytest_llmclf.label import LabelSet
-from pytest_llmclf.readers import (
+from pytest_llmclf.prompting.labels import LabelSet
+from pytest_llmclf.prompting.readers import (
     READERS,
     LabelOrReason,
     ReaderFailed,
@@ -21,6 +20,7 @@ from pytest_llmclf.readers import (
     reader_name,
     split_thinking,
 )
+from pytest_llmclf.runner.evaluation import Evaluation
 
 HERE = Path(__file__).parent
 SETS = {

@@ -1,0 +1,1 @@
+"""What is found in reports: comparisons, diagnosis, consistency, answers read anew."""

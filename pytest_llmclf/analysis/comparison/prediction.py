@@ -1,0 +1,54 @@
+"""What was said to one image, without everything around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_llmclf.values.outcome import Outcome, OutcomeKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What one side said to one image.
+
+    Attributes:
+        expected: The image's label.
+        kind: How it ended.
+        label: The label named; only for `correct` and `misclassified`.
+        reason: Why there is none, for `unparsed` and `error`.
+    """
+
+    expected: str
+    kind: OutcomeKind
+    label: str | None = None
+    reason: str | None = None
+
+    @property
+    def correct(self) -> bool:
+        """Whether the expected label was named."""
+        return self.kind == "correct"
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer, readable or not."""
+        return self.kind in ("correct", "misclassified", "unparsed")
+
+    @property
+    def said(self) -> str:
+        """The label, or why there is none, for people."""
+        if self.label is not None:
+            return self.label
+        return f"({self.kind}: {self.reason})" if self.reason else f"({self.kind})"
+
+
+def prediction(outcome: Outcome) -> Prediction:
+    """What an outcome says."""
+    named = outcome.kind in ("correct", "misclassified")
+    return Prediction(
+        expected=outcome.expected,
+        kind=outcome.kind,
+        label=outcome.predicted if named else None,
+        reason=outcome.reason if outcome.kind in ("unparsed", "error") else None,
+    )

@@ -1,0 +1,216 @@
+"""Two runs, compared evaluation by evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Literal
+
+from pytest_llmclf.analysis.comparison.margin import judge_margins
+from pytest_llmclf.analysis.comparison.models import adjusted_p_values
+from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE, compare_reports
+from pytest_llmclf.errors import SettingsError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmclf.analysis.comparison.margin import Margin, MarginVerdict
+    from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
+    from pytest_llmclf.metrics.report import Report
+
+ComparedWord = Literal[
+    "worse", "undecided", "better", "within the margin", "same answers", "difference not shown"
+]
+"""What a comparison comes to, in a word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One evaluation in both runs.
+
+    Attributes:
+        before: Its report in A.
+        now: Its report in B.
+        comparison: B held against A.
+        p_value: Of the comparison, for all evaluations compared with it.
+        tests: How many those are; what is refused is not tested.
+        margin: What decides instead of that test, where a margin is stated.
+    """
+
+    before: Report
+    now: Report
+    comparison: Comparison
+    p_value: float
+    tests: int = 1
+    margin: MarginVerdict | None = None
+
+    @property
+    def worse(self) -> bool:
+        """Whether B is worse beyond what chance explains, however many are compared.
+
+        With a margin: whether it is worse by that much.
+        """
+        return self.word == "worse"
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the runs say too little: refused, without an answer, or of an open margin.
+
+        Also where B lost significantly, and an unseen group may turn that round.
+        """
+        found = self.comparison
+        if self.margin is not None and self.margin.word == "INCONCLUSIVE":
+            return True
+        lost = self.word == "undecided" and found.net_loss > 0
+        refused = found.refused is not None or not found.common
+        return refused or bool(found.unanswered) or lost
+
+    @property
+    def word(self) -> ComparedWord:
+        """What it comes to; a loss that is found outweighs what is not known."""
+        return word_of(self.comparison, self.p_value, self.margin)
+
+
+def word_of(
+    comparison: Comparison, p_value: float, margin: MarginVerdict | None = None
+) -> ComparedWord:
+    """What a comparison comes to, given its p-value, and what it says of a margin, with others."""
+    if comparison.refused is not None or not comparison.common:
+        return "undecided"
+    shown = p_value < SIGNIFICANCE and comparison.net_loss != 0
+    lost = comparison.net_loss > 0
+    worse = shown and lost and comparison.settled
+    uncertain = shown and not comparison.settled
+    if margin is not None:
+        worse, uncertain = margin.word == "FAIL", margin.word == "INCONCLUSIVE"
+    words: tuple[tuple[bool, ComparedWord], ...] = (
+        (worse, "worse"),
+        (bool(comparison.unanswered) or uncertain, "undecided"),
+        (shown and not lost and comparison.settled, "better"),
+        (not comparison.changes, "same answers"),
+        (margin is not None, "within the margin"),
+    )
+    return next((word for holds, word in words if holds), "difference not shown")
+
+
+def compare_all(
+    chosen: Sequence[tuple[Report, Report]], margin: Margin | None = None
+) -> tuple[Compared, ...]:
+    """Compare each pair, with p-values, and verdicts on a margin, for all of them at once."""
+    comparisons = [compare_reports(before, now) for before, now in chosen]
+    verdicts: Sequence[MarginVerdict | None] = [None] * len(comparisons)
+    if margin is not None:
+        verdicts = judge_margins(comparisons, margin)
+    tests = sum(comparison.refused is None for comparison in comparisons)
+    return tuple(
+        Compared(
+            before=before,
+            now=now,
+            comparison=comparison,
+            p_value=p_value,
+            tests=tests,
+            margin=verdict,
+        )
+        for (before, now), comparison, p_value, verdict in zip(
+            chosen, comparisons, adjusted_p_values(comparisons), verdicts, strict=True
+        )
+    )
+
+
+def choose(
+    before: Sequence[Report],
+    now: Sequence[Report],
+    evaluations: Sequence[str] = (),
+    models: Sequence[str] = (),
+) -> tuple[list[tuple[Report, Report]], list[str]]:
+    """Which reports of two runs belong together, and what is left out.
+
+    In each evaluation: the only models of both runs, whatever they are called; else the models
+    that have the same name in both.
+
+    Args:
+        before: Reports of run A.
+        now: Reports of run B.
+        evaluations: Names of evaluations; default: all that both runs have.
+        models: Patterns of models, ``A=`` or ``B=`` before one that is meant for one run alone.
+
+    Raises:
+        SettingsError: Nothing is left to compare; says what there is.
+    """
+    common = [name for name in _names(before) if name in _names(now)]
+    _check_evaluations(evaluations, common, before, now)
+    notes = [
+        f"{name} is in run {side} only: not compared"
+        for side, here, there in (("A", before, now), ("B", now, before))
+        for name in _names(here)
+        if name not in _names(there) and not evaluations
+    ]
+    sides = (_of_models(before, models, "A"), _of_models(now, models, "B"))
+    chosen: list[tuple[Report, Report]] = []
+    for name in common:
+        if evaluations and name not in evaluations:
+            continue
+        first, second = (
+            {report.model: report for report in side if report.evaluation == name} for side in sides
+        )
+        if len(first) == len(second) == 1:
+            chosen.append((next(iter(first.values())), next(iter(second.values()))))
+            continue
+        chosen += [(first[model], second[model]) for model in first if model in second]
+        notes += [
+            f"{name} on {model} is in one run only: not compared"
+            for model in sorted(first.keys() ^ second.keys())
+        ]
+    if not chosen:
+        raise SettingsError(
+            "the runs have no evaluation of one model in common: "
+            f"A has {_listed(sides[0])}; B has {_listed(sides[1])}; "
+            "choose with --model A=NAME --model B=NAME"
+        )
+    return chosen, notes
+
+
+def _check_evaluations(
+    wanted: Sequence[str], common: Sequence[str], before: Sequence[Report], now: Sequence[Report]
+) -> None:
+    for name in wanted:
+        if name not in common:
+            raise SettingsError(
+                f"--evaluation {name!r} is not in both runs; "
+                f"A has {', '.join(_names(before)) or 'none'}; "
+                f"B has {', '.join(_names(now)) or 'none'}{nearest(name, common)}"
+            )
+
+
+def _of_models(reports: Sequence[Report], models: Sequence[str], side: str) -> list[Report]:
+    """The reports of one run on the models that are asked for."""
+    wanted = [
+        text.removeprefix(f"{side}=")
+        for text in models
+        if text.startswith(f"{side}=") or not text.startswith(("A=", "B="))
+    ]
+    for pattern in wanted:
+        if not any(_meant(report, pattern) for report in reports):
+            known = list(dict.fromkeys(report.model for report in reports))
+            raise SettingsError(
+                f"--model {pattern!r} is not in run {side}; "
+                f"it has {', '.join(known) or 'none'}{nearest(pattern, known)}"
+            )
+    return [
+        report
+        for report in reports
+        if not wanted or any(_meant(report, pattern) for pattern in wanted)
+    ]
+
+
+def _meant(report: Report, pattern: str) -> bool:
+    short = report.model.partition(":")[2]
+    return fnmatchcase(report.model, pattern) or fnmatchcase(short, pattern)
+
+
+def _names(reports: Sequence[Report]) -> list[str]:
+    return list(dict.fromkeys(report.evaluation for report in reports))
+
+
+def _listed(reports: Sequence[Report]) -> str:
+    return ", ".join(f"{report.evaluation} on {report.model}" for report in reports) or "none"

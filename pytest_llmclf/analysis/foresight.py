@@ -1,0 +1,248 @@
+"""Before any question: how many images a gate or a baseline takes, as the rows of a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE
+from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.gates.reading import asked_for, unit_of
+from pytest_llmclf.gates.sample_size import accepted, images_for
+from pytest_llmclf.gates.threshold import EVERY
+from pytest_llmclf.metrics.power import (
+    images_for_loss,
+    images_to_pass,
+    loss_chance,
+    pass_chance,
+    passes_from,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmclf.gates.gate import Gate
+    from pytest_llmclf.gates.threshold import Threshold
+
+SIZES: Final = (50, 100, 200, 500, 1000, 2000)
+"""Numbers of images whose chances are shown, unless told otherwise."""
+LOSSES: Final = (0.01, 0.02, 0.03, 0.05, 0.1)
+"""True losses of accuracy that are looked at, unless told otherwise."""
+_RULE: Final = (
+    "It fails if more images are broken than fixed and McNemar's exact p is below "
+    f"{SIGNIFICANCE:g}, so that a harmless change fails in at most {100 * SIGNIFICANCE / 2:g}% of "
+    "runs."
+)
+_STEPS: Final = (0.2, 0.4, 0.6, 0.8)
+"""How far from the bound to the best value the truths lie that are looked at."""
+_TRIALS: Final = ("accuracy", "weighted_recall", "unparsed_rate", "recall", "precision", "f1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What comes of one truth.
+
+    Attributes:
+        truth: The true value, or the true loss, from 0 to 1.
+        images: For every wanted chance how many images give it; ``None``: no number does.
+        chances: For every size how likely so many images show it.
+    """
+
+    truth: float
+    images: tuple[int | None, ...]
+    chances: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foresight:
+    """A table of what numbers of images can show.
+
+    Attributes:
+        asked: What is asked, as a gate writes it.
+        of: What is counted, such as ``images`` or ``images of each class``.
+        truth: What the rows differ in.
+        wanted: The chances whose numbers of images are told.
+        sizes: The numbers of images whose chances are told.
+        least: For every size the number that decides, such as of right images; ``None``: none.
+        least_of: What that is a number of.
+        rows: One a truth.
+        notes: What else to know, one sentence each.
+    """
+
+    asked: str
+    of: str
+    truth: str
+    wanted: tuple[float, ...]
+    sizes: tuple[int, ...]
+    least: tuple[int | None, ...]
+    least_of: str
+    rows: tuple[Foreseen, ...]
+    notes: tuple[str, ...] = ()
+
+
+def foresee_gate(
+    gate: Gate,
+    *,
+    truths: Sequence[float] = (),
+    wanted: Sequence[float],
+    sizes: Sequence[int] = SIZES,
+    classes: int | None = None,
+) -> Foresight:
+    """How many images a threshold with confidence takes to pass.
+
+    Args:
+        gate: One threshold with confidence, of a share of images.
+        truths: True values to look at; none: some between the bound and the best.
+        wanted: How likely a PASS shall be.
+        sizes: Numbers of images to look at.
+        classes: How many classes ``[*]`` stands for; they are taken to be equally good.
+
+    Raises:
+        SettingsError: It has no such table, or a truth does not reach the bound.
+    """
+    threshold = _one_trial(gate, classes)
+    alpha = 1 - (gate.parsed.confidence or 0.0)
+    several = classes or 1
+    chosen = tuple(truths) or tuple(_between(threshold, step) for step in _STEPS)
+    bound = _as_share(threshold, threshold.number)
+    rows = []
+    for truth in chosen:
+        rate = _as_share(threshold, truth)
+        if not rate > bound:
+            side = "above" if threshold.upwards else "below"
+            raise SettingsError(
+                f"a true {threshold.metric} of {truth:g} is not {side} {threshold.number:g}: "
+                "no number of images shows it"
+            )
+        images = [
+            images_to_pass(bound, rate, alpha=alpha, chance=one ** (1 / several)) for one in wanted
+        ]
+        rows.append(
+            Foreseen(
+                truth=truth,
+                images=tuple(
+                    None if one is None else images_for(one, threshold.coverage) for one in images
+                ),
+                chances=tuple(
+                    pass_chance(accepted(size, threshold.coverage), bound, rate, alpha) ** several
+                    for size in sizes
+                ),
+            )
+        )
+    least = [passes_from(accepted(size, threshold.coverage), bound, alpha) for size in sizes]
+    every = "images of each class" if threshold.label == EVERY else unit_of(threshold).rstrip(",")
+    return Foresight(
+        asked=asked_for(threshold, gate.certainty([""] * several)),
+        of=every,
+        truth=f"true {threshold.metric}",
+        wanted=tuple(wanted),
+        sizes=tuple(sizes),
+        least=tuple(
+            None if one > accepted(size, threshold.coverage) else _shown_least(threshold, one, size)
+            for one, size in zip(least, sizes, strict=True)
+        ),
+        least_of=_least_of(threshold),
+        rows=tuple(rows),
+        notes=(
+            "The chance is that of one look, at a number of images that was settled before.",
+            *(
+                [f"It is the chance that all {several} classes pass, all of them equally good."]
+                if several > 1
+                else []
+            ),
+        ),
+    )
+
+
+def foresee_baseline(
+    *,
+    losses: Sequence[float] = LOSSES,
+    fixed: float = 0.0,
+    wanted: Sequence[float],
+    sizes: Sequence[int] = SIZES,
+) -> Foresight:
+    """How many images a comparison with committed predictions takes to see a loss.
+
+    Args:
+        losses: True losses of accuracy, from 0 to 1.
+        fixed: Share of the images that are right only now, though the model got worse.
+        wanted: How likely the comparison shall fail.
+        sizes: Numbers of images to look at.
+    """
+    rows = []
+    for loss in losses:
+        if not 0 < loss <= 1 - 2 * fixed:
+            raise SettingsError(
+                f"a loss of {100 * loss:g} points with {100 * fixed:g} points fixed is not "
+                "possible: of 100 images at most 100 flip"
+            )
+        rows.append(
+            Foreseen(
+                truth=loss,
+                images=tuple(
+                    images_for_loss(loss, fixed=fixed, alpha=SIGNIFICANCE, chance=one)
+                    for one in wanted
+                ),
+                chances=tuple(
+                    loss_chance(size, loss, fixed=fixed, alpha=SIGNIFICANCE) for size in sizes
+                ),
+            )
+        )
+    none = "no image is right only now" if not fixed else ""
+    some = f"{100 * fixed:g}% of the images are right only now, and as many more are broken"
+    return Foresight(
+        asked="report.predictions == baseline",
+        of="images",
+        truth="true loss",
+        wanted=tuple(wanted),
+        sizes=tuple(sizes),
+        least=(),
+        least_of="",
+        rows=tuple(rows),
+        notes=(
+            _RULE,
+            f"The chance is that a loss is seen where {none or some}.",
+        ),
+    )
+
+
+def _one_trial(gate: Gate, classes: int | None) -> Threshold:
+    if len(gate.parsed.thresholds) > 1:
+        raise SettingsError(f"{gate.expression!r} has several thresholds: plan one at a time")
+    (threshold,) = gate.parsed.thresholds
+    if threshold.metric not in _TRIALS:
+        raise SettingsError(
+            f"{threshold.subject} is no share of images, so that its chance depends on more than "
+            f"its value; plan one of {', '.join(_TRIALS)}"
+        )
+    if gate.parsed.confidence is None:
+        raise SettingsError(
+            f"{threshold.text!r} is about the images that there are, however many: write "
+            f"'{threshold.text} with 95% confidence' to plan for images like these"
+        )
+    if (threshold.label == EVERY) != (classes is not None):
+        wrong = "needs" if classes is None else "takes no"
+        raise SettingsError(f"{threshold.subject} {wrong} --classes: how many there are of [*]")
+    return threshold
+
+
+def _between(threshold: Threshold, step: float) -> float:
+    best = 1.0 if threshold.upwards else 0.0
+    return round(threshold.number + step * (best - threshold.number), 4)
+
+
+def _as_share(threshold: Threshold, value: float) -> float:
+    """The value as a share of images that speak for the claim."""
+    if threshold.metric == "f1":
+        # Of images that show the class or are called so; see `gate.evidence`.
+        value = value / (2 - value)
+    return value if threshold.upwards else 1 - value
+
+
+def _shown_least(threshold: Threshold, least: int, size: int) -> int:
+    return least if threshold.upwards else accepted(size, threshold.coverage) - least
+
+
+def _least_of(threshold: Threshold) -> str:
+    what = "unparsed" if threshold.metric == "unparsed_rate" else "right"
+    return f"passes from, {what}" if threshold.upwards else f"passes up to, {what}"

@@ -1,0 +1,95 @@
+"""The manifest, line by line, and the case that a line is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.data.entry import Entry, SourceOptions
+from pytest_llmclf.data.label_cells import whole_number
+from pytest_llmclf.data.manifest import manifest_entries
+from pytest_llmclf.data.sources import read_source
+from pytest_llmclf.data.validation import entry_problems, open_pictures
+from pytest_llmclf.errors import DatasetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_llmclf.batch.batch_task import Task
+    from pytest_llmclf.values.case import Case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of a manifest; text only, so that it can travel in a table.
+
+    Attributes:
+        id: Path of the picture, as written; empty where the line could not be read.
+        label: As written.
+        place: Where it stands, such as ``manifest.csv:7``.
+        sha256: Digest that the manifest promises, or empty.
+        problem: What is wrong with the line, or empty.
+    """
+
+    id: str = ""
+    label: str = ""
+    place: str = ""
+    sha256: str = ""
+    problem: str = ""
+
+
+class RowProblem(Exception):
+    """A row that no question can be made of."""
+
+
+def read_rows(task: Task) -> Iterator[Row]:
+    """The rows of a task in order, unreadable lines among them, and never all at once.
+
+    A manifest of any length is read as it is wanted; the names in a folder are held in memory.
+    """
+    return islice(_rows(task.source, task.options), task.limit)
+
+
+def _rows(source: Path, options: SourceOptions) -> Iterator[Row]:
+    problems: list[str] = []
+    try:
+        if source.is_file():
+            entries = manifest_entries(source, problems, options)
+        else:
+            _, found = read_source(source, options)
+            entries, problems = iter(found.entries), found.problems
+        for entry in entries:
+            yield from _taken(problems)
+            yield Row(id=entry.id, label=entry.label, place=entry.place, sha256=entry.sha256 or "")
+    except DatasetError as error:  # such as a byte that is not UTF-8, somewhere in the middle
+        problems.append(str(error))
+    yield from _taken(problems)
+
+
+def _taken(problems: list[str]) -> Iterator[Row]:
+    while problems:
+        yield Row(problem=problems.pop(0))
+
+
+def case_of(task: Task, row: Row) -> Case:
+    """The case that a row is; reads its file for the digest.
+
+    Raises:
+        RowProblem: What is wrong with the row or its file, with place and remedy.
+    """
+    if row.problem:
+        raise RowProblem(row.problem)
+    assignment, options = task.assignment, task.options
+    labels = assignment.dataset.labels
+    label = whole_number(row.label, labels)
+    entry = Entry(id=row.id, label=label, place=row.place, sha256=row.sha256 or None)
+    problems = list(entry_problems([entry], labels, "the evaluation", options))
+    if not problems:
+        pictures, problems = open_pictures(
+            task.root, [entry], assignment.limits, options.links, verify=False
+        )
+    if problems:
+        raise RowProblem("; ".join(problems))
+    return pictures[0].case

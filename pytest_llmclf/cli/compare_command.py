@@ -1,0 +1,307 @@
+"""``llmclf compare A B``: two runs, paired image by image."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_llmclf.analysis.comparison.margin import parse_margin
+from pytest_llmclf.analysis.comparison.runs import choose, compare_all
+from pytest_llmclf.analysis.comparison.score_differences import score_differences
+from pytest_llmclf.cli.console import style_of, write
+from pytest_llmclf.cli.pictures import dataset_pictures
+from pytest_llmclf.cli.project import add_command, add_home, described, home_folder
+from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.files import require_writable_kind
+from pytest_llmclf.progress import ProgressLine
+from pytest_llmclf.reporting.comparison import (
+    comparison_json,
+    comparison_lines,
+    outcome_lines,
+    score_lines,
+    scores_json,
+)
+from pytest_llmclf.reporting.run_folder import find_run, read_run
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_llmclf.analysis.comparison.runs import Compared
+    from pytest_llmclf.reporting.html.page import Page
+    from pytest_llmclf.reporting.run_folder import RunFolder
+    from pytest_llmclf.reporting.style import Line, Style
+
+SCHEMA = 1
+"""Of ``--json``: raised when a field changes its meaning or goes away; new fields do not."""
+SAME, WORSE, UNDECIDED = 0, 1, 2
+_STDOUT: Final = Path("-")
+_SIDES: Final = ("A", "B")
+
+_EPILOG = described(
+    "compare",
+    """\
+With several evaluations, p-values are counted for all of them at once (Holm), and so is a margin.
+With --margin 2% a loss below two points of accuracy is fine, and one of two points or more must be
+excluded with 95% confidence, on images like these; it takes the place of the test. Two models of
+one run are compared by naming the run twice. The page shows the pictures of datasets that are found
+in this project, unchanged since the runs.""",
+    """\
+previous latest
+previous latest --html compared.html
+main-run latest --model A=llava:7b --model B=llava:13b
+latest latest --model A=llava:13b --model B=llava:7b --margin 2%
+main-run latest --markdown - >> "$GITHUB_STEP_SUMMARY\"""",
+    """\
+exit code:
+  0  B is not significantly worse in any evaluation; with --margin: shown not to be worse by as much
+  1  B is significantly worse in at least one; with --margin: shown to be worse by as much
+  2  the runs cannot be compared, images have no answer on one side, which is better is open though
+     B lost more, the margin is neither excluded nor shown, or a file cannot be written
+""",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """Both runs and what they come to.
+
+    Attributes:
+        before: Run A.
+        now: Run B.
+        compared: One an evaluation.
+        notes: What is left out, one line each.
+    """
+
+    before: RunFolder
+    now: RunFolder
+    compared: tuple[Compared, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the runs are called: their folders, with the way there only if it is needed."""
+        first, second = (run.path.resolve().name for run in (self.before, self.now))
+        if first == second:
+            return str(self.before.path), str(self.now.path)
+        return first, second
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = add_command(
+        commands,
+        "compare",
+        summary="two runs, paired image by image",
+        description="Compare run B with run A on the images that both answered.",
+        epilog=_EPILOG,
+    )
+    place = "folder, name or start of a name in .llmclf/runs, 'latest' or 'previous'"
+    parser.add_argument("a", metavar="A", help=f"run to compare with: {place}")
+    parser.add_argument("b", metavar="B", help="run to compare, likewise")
+    parser.add_argument(
+        "--evaluation",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this one; may repeat",
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="[A=|B=]NAME",
+        help="model (or shell-style pattern) in both runs, or in one; may repeat",
+    )
+    parser.add_argument(
+        "--margin",
+        metavar="SHARE",
+        help="smallest loss of accuracy that is not fine, such as 2%%: B passes where one as large "
+        "is excluded with 95%% confidence",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.add_argument(
+        "--markdown",
+        nargs="?",
+        type=Path,
+        const=_STDOUT,
+        metavar="PATH",
+        help="write Markdown; without PATH (the option then stands last) or with '-', print it "
+        "instead of text",
+    )
+    parser.add_argument(
+        "--html", type=Path, metavar="PATH", help="write a page for a browser, with both runs"
+    )
+    parser.add_argument(
+        "--no-pictures", action="store_true", help="leave the pictures out of the page"
+    )
+    add_home(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare, write, print and return the exit code.
+
+    Raises:
+        LlmclfError: A run cannot be read, or nothing in both fits what was asked for.
+        SettingsError: A file cannot be written, two things are to be printed at once, or the
+            margin is none.
+    """
+    if arguments.json and arguments.markdown == _STDOUT:
+        raise SettingsError(
+            "--json and --markdown would both be printed; write one to a file: --markdown PATH"
+        )
+    margin = None if arguments.margin is None else parse_margin(arguments.margin)
+    runs = home_folder(arguments.home) / "runs"
+    before, now = (read_run(find_run(name, runs)) for name in (arguments.a, arguments.b))
+    chosen, notes = choose(before.reports, now.reports, arguments.evaluation, arguments.model)
+    found = _Found(before=before, now=now, compared=compare_all(chosen, margin), notes=tuple(notes))
+    code = exit_code(found.compared)
+    try:
+        written = tuple(_written(found, arguments))
+    except OSError as error:
+        raise SettingsError(
+            f"the comparison cannot be written: {error}; choose another path"
+        ) from error
+    if arguments.json:
+        sys.stdout.write(json.dumps(_json(found, code), indent=2, allow_nan=False) + "\n")
+    elif arguments.markdown == _STDOUT:
+        _print_markdown(_markdown(found))
+    else:
+        write(sys.stdout, _lines(found, style_of(sys.stdout)))
+        for path in written:
+            sys.stdout.write(f"{path}\n")
+    return code
+
+
+def exit_code(compared: Sequence[Compared]) -> int:
+    """What the comparisons come to together; a loss that is found outweighs what is not known."""
+    if any(each.worse for each in compared):
+        return WORSE
+    return UNDECIDED if any(each.undecided for each in compared) else SAME
+
+
+def _written(found: _Found, arguments: argparse.Namespace) -> Iterator[Path]:
+    """Write the files that are asked for; their paths."""
+    if arguments.markdown not in (None, _STDOUT):
+        path = arguments.markdown.expanduser()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        require_writable_kind(path).write_text(_markdown(found), encoding="utf-8", newline="\n")
+        yield path
+    if arguments.html is not None:
+        from pytest_llmclf.reporting.html.document import write_page
+
+        page = _page(found, pictures=not arguments.no_pictures)
+        with ProgressLine(sys.stderr) as progress:
+            path = write_page(arguments.html.expanduser(), page, progress)
+        yield path
+
+
+def _markdown(found: _Found) -> str:
+    from pytest_llmclf.reporting.markdown import markdown_comparison
+
+    return markdown_comparison(found.compared, found.names, notes=found.notes)
+
+
+def _print_markdown(text: str) -> None:
+    # It is read as UTF-8 wherever it goes, whatever a terminal here may speak.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.write(text)
+
+
+def _page(found: _Found, *, pictures: bool) -> Page:
+    """Both runs' reports, B's in front, and how they differ."""
+    from pytest_llmclf.reporting.html.page import Page, Pair, no_picture, section
+    from pytest_llmclf.reporting.html.thumbnails import PictureBudget
+
+    sides = [
+        (side, report, run.verdicts)
+        for each in found.compared
+        for side, report, run in (("B", each.now, found.now), ("A", each.before, found.before))
+    ]
+    before, now = found.names
+    left_out = {"left out": list(found.notes)} if found.notes else {}
+    return Page(
+        title=f"{now} (B) compared with {before} (A)",
+        sections=tuple(
+            section(report, verdicts, name=f"{report.evaluation} · {report.model} · {side}")
+            for side, report, verdicts in sides
+        ),
+        pairs=tuple(
+            Pair(
+                names=_SIDES,
+                what="runs",
+                comparison=each.comparison,
+                before=each.before,
+                now=each.now,
+                p_value=each.p_value,
+                tests=each.tests,
+                margin=each.margin,
+            )
+            for each in found.compared
+        ),
+        settings=left_out | _of_both(found.before.settings, found.now.settings),
+        environment=_of_both(found.before.environment, found.now.environment),
+        pictures=dataset_pictures([report for _, report, _ in sides]) if pictures else no_picture,
+        budget=PictureBudget(none=not pictures),
+    )
+
+
+def _of_both(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What is the same in both runs once, what is not by run."""
+    both: dict[str, Any] = {}
+    for name in dict.fromkeys((*before, *now)):
+        first, second = before.get(name), now.get(name)
+        if first == second:
+            both[name] = first
+        else:
+            both |= {f"{name} (A)": first, f"{name} (B)": second}
+    return both
+
+
+def _lines(found: _Found, style: Style) -> Iterator[Line]:
+    yield style.line(("A", "bold"), f"  {style.safe(str(found.before.path))}")
+    yield style.line(("B", "bold"), f"  {style.safe(str(found.now.path))}")
+    for each in found.compared:
+        yield style.line()
+        models = list(dict.fromkeys((each.before.model, each.now.model)))
+        of = " and ".join(map(style.safe, models))
+        yield style.line((style.safe(each.before.evaluation), "bold"), " · ", (of, "cyan"))
+        yield from comparison_lines(
+            each.comparison, _SIDES, style, p_value=each.p_value, tests=each.tests
+        )
+        scores = score_differences(each.before, each.now, each.comparison)
+        yield from score_lines(scores, style)
+        yield from outcome_lines(each, style)
+    for note in found.notes:
+        yield style.line((style.safe(note), "yellow"))
+
+
+def _json(found: _Found, code: int) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "a": str(found.before.path),
+        "b": str(found.now.path),
+        "exit_code": code,
+        "notes": list(found.notes),
+        "evaluations": [
+            {
+                "evaluation": each.before.evaluation,
+                "models": [each.before.model, each.now.model],
+                "worse": each.worse,
+                "undecided": each.undecided,
+                "p_value_of_all": each.p_value,
+                "margin": None
+                if each.margin is None
+                else {"word": each.margin.word, "text": each.margin.text},
+                **comparison_json(each.comparison),
+                "scores": scores_json(score_differences(each.before, each.now, each.comparison)),
+            }
+            for each in found.compared
+        ],
+    }

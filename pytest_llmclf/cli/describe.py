@@ -1,0 +1,141 @@
+"""``llmclf describe IMAGE``: what a model sees in a picture."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.cli.console import style_of, write
+from pytest_llmclf.cli.project import add_command, add_reaching, at_least, described, reaching
+from pytest_llmclf.cli.single_image import (
+    MODEL_VARIABLE,
+    THINKING_TOKENS,
+    ask,
+    connected,
+    only_thinking,
+    wanted_model,
+)
+from pytest_llmclf.errors import PictureError
+from pytest_llmclf.files import require_plain
+from pytest_llmclf.values.thinking import parse_think
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from pytest_llmclf.cli.single_image import Connected
+    from pytest_llmclf.reporting.style import Line, Style
+
+_TOKENS = 200
+_PROMPT = "What is in this picture? Answer in one or two sentences."
+_EPILOG = described(
+    "describe",
+    f"""\
+The answer goes to standard output, who gave it to standard error. Without --model the environment's
+{MODEL_VARIABLE} is asked, else an Ollama that has llava, else the embedded model, which knows
+digits, chess pieces and ten animals and describes nothing else.""",
+    """\
+cat.jpg
+cat.jpg --model ollama:llava --prompt 'Which breed is this cat?'
+7.png --model micro-llava --prompt 'Which digit is in this picture?'""",
+)
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = add_command(
+        commands,
+        "describe",
+        summary="ask a model what it sees in a picture",
+        description="Ask a model what it sees in a picture.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("image", metavar="IMAGE", type=Path, help="the picture")
+    parser.add_argument(
+        # Messages of backends name the options as evaluations have them.
+        "--model",
+        "--llmclf-model",
+        metavar="MODEL",
+        help="who is asked, as for evaluations",
+    )
+    parser.add_argument("--prompt", default=_PROMPT, help="the question (default: %(default)r)")
+    parser.add_argument(
+        "--tokens",
+        type=partial(at_least, 1),
+        metavar="N",
+        help=f"tokens of the answer at most, thinking included (default: {_TOKENS}, and "
+        f"{THINKING_TOKENS} where a model thinks all the same)",
+    )
+    parser.add_argument(
+        "--think",
+        "--llmclf-think",
+        metavar="HOW",
+        help="whether the model is to think first: off, on, low, medium or high (default: off "
+        "where the server can be told)",
+    )
+    add_reaching(parser, timeout_s=300)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask, print the answer and return the exit code.
+
+    Raises:
+        PictureError: The picture cannot be read or sent.
+        BackendError: There is no answer.
+        SettingsError: The model makes no sense.
+    """
+    from pytest_llmclf.models.connect import ConnectSettings
+
+    think = None if arguments.think is None else parse_think(arguments.think)
+    settings = ConnectSettings(**reaching(arguments))
+    picture = _read(arguments.image.expanduser())
+    tokens = arguments.tokens or (THINKING_TOKENS if think else _TOKENS)
+    with connected(wanted_model(arguments.model), settings, tokens=tokens) as model:
+        write(sys.stderr, _about(model, style_of(sys.stderr)))
+        answer = ask(model, arguments.prompt, picture, tokens=tokens, think=think)
+        if only_thinking(answer) and arguments.tokens is None and tokens < THINKING_TOKENS:
+            tokens = THINKING_TOKENS
+            answer = ask(model, arguments.prompt, picture, tokens=tokens, think=think)
+    write(sys.stdout, _said(answer.text, style_of(sys.stdout), wrapped=sys.stdout.isatty()))
+    if only_thinking(answer):
+        thinking = _said(answer.thinking, style_of(sys.stderr), wrapped=sys.stderr.isatty())
+        write(sys.stderr, thinking)
+        cut = f", cut at {tokens} tokens: --tokens allows more" if answer.finish == "length" else ""
+        sys.stderr.write(f"(all that it said is thinking{cut}; --think off asks for none)\n")
+    elif answer.finish == "length":
+        sys.stderr.write(f"(cut at {tokens} tokens: --tokens allows more)\n")
+    return 0
+
+
+def _read(path: Path) -> bytes:
+    from pytest_llmclf.data.image import check
+
+    try:
+        data = require_plain(path).read_bytes()
+    except OSError as error:
+        raise PictureError(
+            f"{path} cannot be read ({error.strerror or error}): correct the path"
+        ) from error
+    problem = check(data)
+    if problem is not None:
+        raise PictureError(f"{path}: {problem}")
+    return data
+
+
+def _about(model: Connected, style: Style) -> Iterator[Line]:
+    if model.reason:
+        yield from (style.line((text, "light")) for text in style.wrapped(model.reason))
+    identity = model.identity
+    digest = identity.digest[:12]
+    for text in style.wrapped(f"{identity.spec}, digest {digest}, {identity.server}:"):
+        yield style.line((text, "light"))
+
+
+def _said(text: str, style: Style, *, wrapped: bool) -> Iterator[Line]:
+    # An answer may have paragraphs; everything else that moves a cursor is escaped.
+    for paragraph in text.strip().splitlines() or [""]:
+        lines = style.wrapped(paragraph) if wrapped else [style.safe(paragraph)]
+        yield from (style.line(text) for text in lines)

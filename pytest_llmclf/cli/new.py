@@ -1,0 +1,313 @@
+"""``llmclf new NAME FOLDER``: a Modelfile and an evaluation for a folder of pictures."""
+
+from __future__ import annotations
+
+import json
+import keyword
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.cli.console import style_of, write
+from pytest_llmclf.cli.project import add_command, described
+from pytest_llmclf.data.entry import LABEL_FOLDERS, SourceOptions
+from pytest_llmclf.errors import DatasetError, SettingsError
+from pytest_llmclf.runner.settings import project_root
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_llmclf.data.dataset import Dataset
+    from pytest_llmclf.reporting.style import Line, Style
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}")
+_LEAST_TOKENS = 24
+_JSON_TOKENS = 16
+"""Tokens that the braces, key and quotes around a label take at most."""
+_IMAGE_TOKENS = 2880
+_SYSTEM_TOKENS = 200
+_LEAST_CONTEXT = 4096
+_CONTEXT_STEP = 1024
+_LISTED = 20
+"""Most labels that are named when a dataset is told."""
+
+_MODELFILE = """\
+# {name}, for evals/test_{identifier}.py.
+#
+# The labels are not written here: the evaluation puts its list into the prompt. Name none of them
+# as an example of an answer: models lean towards it.
+FROM {base}
+
+# The likeliest answer, the same one each time.
+PARAMETER temperature 0
+PARAMETER seed 1
+# Room for the longest label as text or as JSON; an answer that needs more is not one label. A model
+# that thinks is told not to: thinking would count here, and with --llmclf-think on it needs
+# thousands.
+PARAMETER num_predict {tokens}
+# Picture (576 tokens for LLaVA 1.5, up to 2880 for 1.6), system text, list of {labels} and answer.
+PARAMETER num_ctx {context}
+
+SYSTEM \"\"\"You sort pictures.
+Look at the picture and decide which label fits it best.
+Answer with one label from the list you are given and nothing else.\"\"\"
+"""
+_EVALUATION = '''\
+"""{name}: {labels} classes, {pictures} pictures when this was written."""
+
+from pytest_llmclf import Evaluation
+
+{identifier} = Evaluation(
+    dataset={dataset},{title}{choices}
+    modelfile={modelfile},
+    prompt={prompt},
+    gates=[{gate}],
+)
+
+
+@{identifier}.images
+def test_image(outcome):
+    """Each picture gets its label."""
+    outcome.check()
+
+
+@{identifier}.gate
+def test_gate(report):
+    """The gates are judged here; asserts on the report may follow, or a baseline."""
+'''
+_EPILOG = described(
+    "new",
+    """\
+FOLDER has a folder a class (cat/1.png), the labels in its file names (cat_1.png), or a manifest.csv
+with the columns path and label (or Hugging Face's metadata.csv). It is checked, and stays where it
+is unless --copy is given; no file that is there already is changed.""",
+    """\
+pets ~/pictures/pets
+pets ~/pictures/pets --copy --gate 'accuracy >= 0.9, recall[cat] >= 0.8'
+parts parts/ --prompt 'Is this part whole or broken?' --from qwen2.5vl""",
+)
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = add_command(
+        commands,
+        "new",
+        summary="write the Modelfile and the evaluation for a folder of pictures",
+        description="Write modelfiles/NAME.Modelfile and evals/test_NAME.py for a folder of "
+        "pictures.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("name", metavar="NAME", help="what the evaluation is called")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="the pictures")
+    parser.add_argument(
+        "--copy", action="store_true", help="copy the pictures to fixtures/NAME, to be committed"
+    )
+    parser.add_argument(
+        "--prompt",
+        default="Which label fits this picture?",
+        help="the question about each picture; the labels are added to it (default: %(default)r)",
+    )
+    parser.add_argument(
+        "--gate",
+        default="accuracy >= 0.8",
+        metavar="EXPRESSION",
+        help="what a model must reach (default: %(default)r)",
+    )
+    parser.add_argument(
+        "--from",
+        dest="base",
+        default="llava",
+        metavar="MODEL",
+        help="Ollama's name of the model (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--split", default="", metavar="PART", help="part of a split dataset, such as test"
+    )
+    parser.add_argument(
+        "--label-folder",
+        choices=LABEL_FOLDERS,
+        help="which folder is the label where folders lie in folders: the outermost or the one "
+        "that the picture lies in",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the pictures, write both files, say what to do next and return the exit code.
+
+    Raises:
+        DatasetError: The pictures cannot be judged; the message lists what is wrong.
+        SettingsError: A name or gate makes no sense, or a file is there already.
+    """
+    from pytest_llmclf.data import dataset as datasets
+
+    root = project_root(Path.cwd())
+    name, identifier = arguments.name, _identifier(arguments.name)
+    # Resolved: a link would be another folder for everybody else.
+    folder = arguments.folder.expanduser().resolve()
+    shelf = root / "fixtures" / name
+    new = [root / "modelfiles" / f"{name}.Modelfile", root / "evals" / f"test_{identifier}.py"]
+    copy = arguments.copy and folder != shelf.resolve()
+    for path in [*new, *([shelf] if copy else [])]:
+        if path.exists():
+            raise SettingsError(f"{path} is there already: choose another name, or remove it")
+    options = SourceOptions(split=arguments.split, label_folder=arguments.label_folder)
+    try:
+        dataset = datasets.load(folder, name=name, options=options)
+    except DatasetError as error:
+        if "split=" in str(error) or "label_folder=" in str(error):
+            said = f"{error}\n  (here: --split PART, --label-folder first or last)"
+            raise DatasetError(said) from error
+        raise
+    _check_gate(arguments.gate, dataset)
+    place = name if copy else _place(folder, name, root)
+    modelfile, evaluation = _texts(arguments, identifier, dataset, place)
+    _check_modelfile(modelfile, arguments.base)
+    if copy:
+        _copy(folder, shelf)
+    _write(dict(zip(new, (modelfile, evaluation), strict=True)))
+    style = style_of(sys.stdout)
+    write(sys.stdout, _lines(root, new, dataset, arguments.base, style))
+    return 0
+
+
+def _identifier(name: str) -> str:
+    """The name as Python writes it."""
+    if not _NAME.fullmatch(name):
+        raise SettingsError(
+            f"{name!r} is no name for an evaluation: begin with a letter, and use letters, digits, "
+            "- and _ only (at most 60)"
+        )
+    identifier = name.replace("-", "_")
+    return f"{identifier}_" if keyword.iskeyword(identifier) else identifier
+
+
+def _check_gate(expression: str, dataset: Dataset) -> None:
+    from pytest_llmclf.gates.gate import Gate, check_gates
+
+    check_gates([Gate(expression)], dataset.labels, dataset.tags)
+
+
+def _check_modelfile(text: str, base: str) -> None:
+    from pytest_llmclf.errors import ModelfileError
+    from pytest_llmclf.prompting.modelfile import parse
+
+    try:
+        written = parse(text, "the new Modelfile").from_
+    except ModelfileError as error:
+        raise SettingsError(f"--from {base!r} is no model's name: {error.problem}") from error
+    if written != base or base.split() != [base]:
+        raise SettingsError(f"--from {base!r} is no model's name: write it like llava:13b")
+
+
+def _place(folder: Path, name: str, root: Path) -> str:
+    """The dataset as the evaluation names it; relative where the project can be moved with it."""
+    root = root.resolve()
+    if folder == root / "fixtures" / name:
+        return name
+    inside = folder.is_relative_to(root)
+    # With a slash, it is a path and never a bundled or imported set of that name.
+    return f"./{folder.relative_to(root).as_posix()}" if inside else folder.as_posix()
+
+
+def _texts(
+    arguments: argparse.Namespace, identifier: str, dataset: Dataset, place: str
+) -> tuple[str, str]:
+    """Modelfile and evaluation."""
+    name = arguments.name
+    # No token is shorter than a byte.
+    longest = max(len(label.encode()) for label in dataset.labels)
+    tokens = max(_LEAST_TOKENS, longest + _JSON_TOKENS)
+    modelfile = _MODELFILE.format(
+        name=name,
+        identifier=identifier,
+        base=arguments.base,
+        tokens=tokens,
+        labels="1 label" if len(dataset.labels) == 1 else f"{len(dataset.labels)} labels",
+        context=_context(arguments.prompt, dataset.labels, tokens),
+    )
+    evaluation = _EVALUATION.format(
+        name=name,
+        identifier=identifier,
+        labels=len(dataset.labels),
+        pictures=len(dataset.cases),
+        dataset=_quoted(place),
+        title="" if place.rpartition("/")[2] == name else f"\n    name={_quoted(name)},",
+        choices=_choices(arguments),
+        modelfile=_quoted(name),
+        prompt=_quoted(arguments.prompt),
+        gate=_quoted(arguments.gate),
+    )
+    return modelfile, evaluation
+
+
+def _choices(arguments: argparse.Namespace) -> str:
+    """What settles how the folder is read, as further arguments of the evaluation."""
+    given = (("split", arguments.split), ("label_folder", arguments.label_folder))
+    return "".join(f"\n    {name}={_quoted(value)}," for name, value in given if value)
+
+
+def _context(prompt: str, labels: Sequence[str], answer: int) -> int:
+    """Tokens of context that hold an image, what goes with it, and an answer."""
+    from pytest_llmclf.runner.headroom import question_tokens
+
+    _, told = question_tokens([prompt, *(f"- {label}\n" for label in labels)])
+    needed = _IMAGE_TOKENS + _SYSTEM_TOKENS + told + answer
+    return max(_LEAST_CONTEXT, -(-needed // _CONTEXT_STEP) * _CONTEXT_STEP)
+
+
+def _quoted(text: str) -> str:
+    """`text` as Python writes it, in double quotes where that is the same as in JSON."""
+    return json.dumps(text, ensure_ascii=False) if text.isprintable() else repr(text)
+
+
+def _copy(folder: Path, shelf: Path) -> None:
+    """Copy a folder of pictures, all of it or nothing."""
+    beside = shelf.with_name(f".{shelf.name}-copying")
+    try:
+        shelf.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(folder, beside)
+        beside.rename(shelf)
+    except (OSError, shutil.Error) as error:
+        raise DatasetError(f"{folder} cannot be copied to {shelf} ({error})") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _write(texts: Mapping[Path, str]) -> None:
+    for path, text in texts.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+        except OSError as error:
+            raise SettingsError(
+                f"{path} cannot be written ({error.strerror or error}): mend permissions"
+            ) from error
+
+
+def _lines(
+    root: Path, new: list[Path], dataset: Dataset, base: str, style: Style
+) -> Iterator[Line]:
+    for path in new:
+        yield style.line(("written  ", "green"), style.safe(path.relative_to(root).as_posix()))
+    left = len(dataset.labels) - _LISTED
+    labels = ", ".join(dataset.labels[:_LISTED]) + (f" and {left:,} more" if left > 0 else "")
+    found = f"{len(dataset.cases)} pictures, {len(dataset.labels)} classes: {labels}"
+    for text in style.wrapped(found):
+        yield style.line(text)
+    problems = [case for case in dataset.cases if case.problem is not None]
+    if problems:
+        said = f"{len(problems)} cannot be sent, the first: {problems[0].id}: {problems[0].problem}"
+        for text in style.wrapped(said):
+            yield style.line((text, "yellow"))
+    for warning in dataset.warnings:
+        for text in style.wrapped(warning):
+            yield style.line((text, "yellow"))
+    command = f"pytest {new[1].relative_to(root).as_posix()} --llmclf-model ollama:{base}"
+    yield style.line("Next: ", (style.safe(command), "bold"))
+    yield style.line("The gate is a guess until you know what you need: change it there.")

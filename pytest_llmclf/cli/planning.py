@@ -1,0 +1,153 @@
+"""``llmclf plan``: how many images a gate or a baseline takes, before any question is asked."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.cli.console import style_of, write
+from pytest_llmclf.cli.project import add_command, at_least, described
+
+if TYPE_CHECKING:
+    from pytest_llmclf.analysis.foresight import Foresight
+
+_BASELINE: Final = "baseline"
+_CHANCES: Final = (0.8, 0.9)
+_EPILOG = described(
+    "plan",
+    """\
+Everything is computed exactly for images that are drawn independently; no evaluation, model or
+answer is needed. Settle the number of images before you look: a verdict is for one look.""",
+    """\
+
+'accuracy >= 0.9 with 95% confidence' --truth 0.93
+'recall[*] >= 0.85 with 95% confidence' --classes 10 --truth 0.9 --truth 0.95
+'unparsed_rate <= 0.02 with 95% confidence' --images 500
+baseline --loss 3 --fixed 1""",
+)
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = add_command(
+        commands,
+        "plan",
+        summary="how many images a gate or a baseline takes",
+        description="How many images it takes to pass a gate with confidence, or to see a loss "
+        "against the committed predictions.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument(
+        "question",
+        metavar="GATE|baseline",
+        nargs="?",
+        default=_BASELINE,
+        help="one threshold with confidence, or 'baseline' (the default)",
+    )
+    parser.add_argument(
+        "--truth",
+        type=_share,
+        action="append",
+        default=[],
+        metavar="VALUE",
+        help="the true value of what the gate compares, such as 0.93; may repeat",
+    )
+    parser.add_argument(
+        "--loss",
+        type=_points,
+        action="append",
+        default=[],
+        metavar="POINTS",
+        help="for a baseline: the true loss of accuracy in points of a hundred; may repeat",
+    )
+    parser.add_argument(
+        "--fixed",
+        type=_points,
+        default=0.0,
+        metavar="POINTS",
+        help="for a baseline: how many of a hundred images are right only now (default: 0)",
+    )
+    parser.add_argument(
+        "--classes",
+        type=partial(at_least, 1),
+        metavar="N",
+        help="for [*]: how many classes there are",
+    )
+    parser.add_argument(
+        "--images",
+        type=partial(at_least, 1),
+        action="append",
+        default=[],
+        metavar="N",
+        help="a number of images whose chance is told; may repeat",
+    )
+    parser.add_argument(
+        "--chance",
+        type=_share,
+        action="append",
+        default=[],
+        metavar="SHARE",
+        help="how likely the answer shall be, such as 80%%; may repeat (default: 80%%, 90%%)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table and return the exit code.
+
+    Raises:
+        SettingsError: The gate does not parse, or has no such table.
+    """
+    from pytest_llmclf.reporting.plan_table import plan_lines
+
+    style = style_of(sys.stdout)
+    write(sys.stdout, plan_lines(_foreseen(arguments), style))
+    return 0
+
+
+def _foreseen(arguments: argparse.Namespace) -> Foresight:
+    from pytest_llmclf.analysis.foresight import LOSSES, SIZES, foresee_baseline, foresee_gate
+    from pytest_llmclf.errors import SettingsError
+    from pytest_llmclf.gates.gate import Gate
+
+    chances = arguments.chance or _CHANCES
+    sizes = arguments.images or SIZES
+    if arguments.question == _BASELINE:
+        if arguments.truth or arguments.classes:
+            raise SettingsError("--truth and --classes are for a gate: write it, or drop them")
+        losses = arguments.loss or LOSSES
+        return foresee_baseline(losses=losses, fixed=arguments.fixed, wanted=chances, sizes=sizes)
+    if arguments.loss or arguments.fixed:
+        raise SettingsError("--loss and --fixed are for a baseline: write 'baseline', or drop them")
+    return foresee_gate(
+        Gate(arguments.question),
+        truths=arguments.truth,
+        wanted=chances,
+        sizes=sizes,
+        classes=arguments.classes,
+    )
+
+
+def _share(text: str) -> float:
+    """A share such as ``0.8`` or ``80%``, for argparse."""
+    number = _number(text.removesuffix("%"), text) / (100 if text.endswith("%") else 1)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not from 0 to 1, or from 0% to 100%")
+    return number
+
+
+def _points(text: str) -> float:
+    """Points of a hundred such as ``3``, for argparse, as a share."""
+    number = _number(text.removesuffix("%"), text)
+    if not 0 <= number <= 100:  # noqa: PLR2004 - per cent
+        raise argparse.ArgumentTypeError(f"{text!r} is not from 0 to 100 points")
+    return number / 100
+
+
+def _number(text: str, whole: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{whole!r} is no number") from None

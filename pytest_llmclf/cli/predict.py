@@ -1,0 +1,395 @@
+"""``llmclf predict EVALUATION``: ask about every picture of a manifest, outside of pytest."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.cli.cache import STORE
+from pytest_llmclf.cli.console import style_of
+from pytest_llmclf.cli.project import (
+    HOME_FOLDER,
+    add_command,
+    add_home,
+    add_reaching,
+    at_least,
+    described,
+    reaching,
+)
+from pytest_llmclf.cli.single_image import MODEL_VARIABLE, wanted_model
+from pytest_llmclf.errors import (
+    BackendError,
+    BadAnswer,
+    DatasetError,
+    LlmclfError,
+    SettingsError,
+    StoreError,
+)
+from pytest_llmclf.progress import ProgressLine
+from pytest_llmclf.runner.settings import project_root
+from pytest_llmclf.values.thinking import parse_think
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from pytest_llmclf.batch.batch_task import Task
+    from pytest_llmclf.batch.tally import Batch, FailureFile, Tally
+    from pytest_llmclf.models.connect import ConnectSettings
+
+DONE, UNANSWERED, INTERRUPTED = 0, 1, 130
+_LONGEST_TRY_S: Final = 1800.0
+# A run of days outlives the restart of a server.
+_EPILOG = described(
+    "predict",
+    f"""\
+Fills the answer store that pytest reads; nothing is judged. Rows whose answer is known are not
+asked about again, so the same command goes on where an earlier one was stopped, however it ended.
+What got no answer is listed in a file and asked about next time. EVALUATION is a file, or
+FILE::NAME where it declares several. Without --model the environment's {MODEL_VARIABLE} is asked,
+else as for evaluations.""",
+    """\
+evals/test_mnist.py
+evals/test_pets.py --model ollama:llava:7b --servers http://gpu1:11434,http://gpu2:11434 \\
+    --allow-remote gpu1 --allow-remote gpu2
+evals/test_pets.py --manifest all.csv --engine ray --workers 8""",
+    """\
+exit code:
+  0  every row has its answer
+  1  some have none: the message says why, and where they are listed
+  2  nothing was asked: the message says why
+  130  interrupted by Ctrl-C; what was answered is kept
+""",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    """How the asking ended.
+
+    Attributes:
+        tally: What became of the rows.
+        spent_s: Seconds that it took.
+        stopped: Why not all rows were looked at, or ``None``.
+        interrupted: Whether by Ctrl-C.
+    """
+
+    tally: Tally
+    spent_s: float
+    stopped: str | None
+    interrupted: bool
+
+    @property
+    def code(self) -> int:
+        """What the command returns."""
+        if self.interrupted:
+            return INTERRUPTED
+        return DONE if not self.tally.failed and self.stopped is None else UNANSWERED
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = add_command(
+        commands,
+        "predict",
+        summary="ask about every picture of a manifest of any length",
+        description="Ask about every picture of an evaluation, so that pytest finds the answers.",
+        epilog=_EPILOG,
+    )
+    whole = partial(at_least, 1)
+    add = parser.add_argument
+    add("evaluation", metavar="EVALUATION", help="the file that declares it, or FILE::NAME")
+    add("--model", "--llmclf-model", metavar="MODEL", help="who is asked, as for evaluations")
+    add(
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="pictures to ask about, .csv or .jsonl (default: the evaluation's dataset)",
+    )
+    add(
+        "--allow-links",
+        "--llmclf-allow-links",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="let links among the pictures lead into FOLDER; may repeat",
+    )
+    add(
+        "--think",
+        "--llmclf-think",
+        metavar="HOW",
+        help="whether the model is to think first, whatever the evaluation says: off, on, low, "
+        "medium or high",
+    )
+    add("--limit", type=whole, metavar="N", help="only the first N rows")
+    add(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="this process, or several through Ray Data (default: %(default)s)",
+    )
+    add(
+        "--workers",
+        type=whole,
+        default=2,
+        metavar="N",
+        help="Ray: processes that ask (%(default)s)",
+    )
+    add(
+        "--ray-address",
+        default="",
+        metavar="HOST:PORT",
+        help="Ray: an existing cluster, or 'auto' (default: one of its own on this machine)",
+    )
+    add(
+        "--servers",
+        default="",
+        metavar="URL,...",
+        help="Ollama servers (default: OLLAMA_HOST, else this machine's)",
+    )
+    add(
+        "--in-flight",
+        "--llmclf-in-flight",
+        type=whole,
+        metavar="N",
+        help="questions in flight a process (default: as many as the servers can use)",
+    )
+    add(
+        "--attempts",
+        "--llmclf-attempts",
+        type=whole,
+        default=8,
+        metavar="N",
+        help="times that a question is asked when that may help (default: %(default)s)",
+    )
+    add(
+        "--server-wait",
+        "--llmclf-server-wait",
+        type=_minutes,
+        default=5.0,
+        metavar="MINUTES",
+        help="how long a server that was reached is waited for when it is away or busy; "
+        "0: not at all (default: %(default)g)",
+    )
+    add_reaching(parser, timeout_s=120)
+    add_home(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask about every row, print what became of them and return the exit code.
+
+    Raises:
+        LlmclfError: Evaluation, dataset, model or server are not there or make no sense.
+    """
+    from pytest_llmclf.batch.batch_task import plan
+    from pytest_llmclf.batch.declared import read_evaluation
+    from pytest_llmclf.batch.tally import FailureFile
+    from pytest_llmclf.batch.window import WINDOW
+    from pytest_llmclf.data.archives.choosing import file_name
+    from pytest_llmclf.models.spec import parse_spec
+    from pytest_llmclf.runner.job import AskingPolicy
+
+    if arguments.ray_address and arguments.engine != "ray":
+        raise SettingsError("--ray-address has no effect without --engine ray")
+    evaluation, declared_in = read_evaluation(arguments.evaluation)
+    task = plan(
+        evaluation,
+        declared_in,
+        model=parse_spec(wanted_model(arguments.model)),
+        manifest=arguments.manifest,
+        connect=_connect_settings(arguments),
+        asking=AskingPolicy(
+            in_flight=arguments.in_flight,
+            ahead=WINDOW,
+            attempts=arguments.attempts,
+            budget_s=_LONGEST_TRY_S,
+            away_s=60 * arguments.server_wait,
+        ),
+        limit=arguments.limit,
+        links=[folder.expanduser().absolute() for folder in arguments.allow_links],
+        think=None if arguments.think is None else parse_think(arguments.think),
+    )
+    home = project_root(declared_in, Path.cwd()) / HOME_FOLDER
+    if arguments.home is not None:
+        home = arguments.home.expanduser().absolute()
+    _open_store(home)
+    assignment = task.assignment
+    if not arguments.ray_address:  # machines of a cluster may have servers of their own
+        _reach(task, home / STORE)
+    sys.stderr.write(f"{evaluation.title}: {assignment.reason or assignment.model}\n")
+    name = file_name(f"{evaluation.title}-{assignment.model}")
+    with (
+        FailureFile(home / "predict" / f"{name}.failures.jsonl") as failures,
+        ProgressLine(sys.stderr) as progress,
+        closing(_batches(task, home / STORE, arguments, progress)) as batches,
+    ):
+        end = _watched(batches, failures, progress)
+    if not end.tally.rows and end.stopped is None:
+        raise DatasetError(f"{task.source}: no pictures; there is nothing to ask about")
+    _say(end, home / STORE, failures.path, at_once=arguments.engine == "local")
+    judging = _judging(arguments, home, declared_in, str(assignment.spec))
+    sys.stdout.write(f"to judge: {judging}\n")
+    return end.code
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes") from None
+    if not minutes >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return minutes
+
+
+def _connect_settings(arguments: argparse.Namespace) -> ConnectSettings:
+    from pytest_llmclf.models.connect import ConnectSettings
+
+    # Settled here: processes on other machines have an environment of their own.
+    servers = arguments.servers or os.environ.get("OLLAMA_HOST", "")
+    return ConnectSettings(
+        ollama_hosts=tuple(part.strip() for part in servers.split(",") if part.strip()),
+        **reaching(arguments),
+    )
+
+
+def _open_store(home: Path) -> None:
+    """Make sure that answers will be kept, before the first one is paid for.
+
+    Raises:
+        StoreError: The store cannot be used, or was set aside and is empty now.
+    """
+    from pytest_llmclf.runner.answer_cache import AnswerStore
+
+    with AnswerStore(home / STORE) as store:
+        notice = store.notice
+    if notice is not None:
+        raise StoreError(f"nothing was asked: {notice}; then call this again")
+    ignore = home / ".gitignore"
+    if not ignore.exists():
+        with suppress(OSError):
+            ignore.write_text("*\n", encoding="utf-8")
+
+
+def _reach(task: Task, store_path: Path) -> None:
+    """Say at once that there is no server, before the engine waits for one patiently.
+
+    Where it was reached before, what it answered then needs no server.
+
+    Raises:
+        BackendError: The server or the model is not there.
+    """
+    from pytest_llmclf.batch.window import way_of
+    from pytest_llmclf.models.connect import Connections
+    from pytest_llmclf.runner.answer_cache import AnswerStore
+
+    if task.assignment.spec.backend not in ("ollama", "openai"):
+        return
+    connections = Connections(task.connect)
+    try:
+        connections.connect(task.assignment.spec, task.assignment.modelfile).identify()
+    except BackendError as error:
+        way = way_of(task)
+        if way is None or not error.retryable or isinstance(error, BadAnswer):
+            raise
+        with AnswerStore(store_path) as store:
+            if store.remembered(way) is None:
+                raise
+    finally:
+        connections.close()
+
+
+def _batches(
+    task: Task, store: Path, arguments: argparse.Namespace, progress: ProgressLine
+) -> Generator[Batch]:
+    def wait(seconds: float | None) -> None:
+        if seconds is not None:
+            progress(f"waiting for the server ({seconds:.0f} s)", 0, 1)
+
+    if arguments.engine == "local":
+        from pytest_llmclf.batch.local import run_local
+
+        return run_local(task, store, wait)
+    from pytest_llmclf.batch.on_ray import Cluster, run_on_ray
+
+    cluster = Cluster(workers=arguments.workers, address=arguments.ray_address)
+    return run_on_ray(task, store, cluster)
+
+
+def _watched(batches: Generator[Batch], failures: FailureFile, progress: ProgressLine) -> _End:
+    """Count batches as they come, until there is no more or no use."""
+    from pytest_llmclf.batch.tally import IN_VAIN, Tally
+
+    tally, stopped, started, interrupted = Tally(), None, time.monotonic(), False
+    try:
+        for batch in batches:
+            tally = tally.plus(batch)
+            failures.write(batch.failures)
+            progress(f"asking ({tally.failed} failed)", tally.rows, 0)
+            if batch.notice is not None:
+                stopped = batch.notice
+            elif tally.hopeless:
+                stopped = f"no answer to {IN_VAIN} questions in a row; see to the server"
+            if stopped is not None:
+                break
+    except KeyboardInterrupt:
+        stopped, interrupted = "interrupted", True
+    except LlmclfError as error:
+        if not tally.rows:
+            raise
+        stopped = str(error)
+    spent_s = time.monotonic() - started
+    return _End(tally=tally, spent_s=spent_s, stopped=stopped, interrupted=interrupted)
+
+
+def _say(end: _End, store: Path, failures: Path, *, at_once: bool) -> None:
+    tally = end.tally
+    recently = "" if at_once else ", but for the last second or two,"
+    rate = f", {tally.asked / end.spent_s:.1f} a second" if tally.asked and end.spent_s else ""
+    sys.stdout.write(
+        f"{tally.rows} rows: {tally.asked} asked{rate}, {tally.known} known, "
+        f"{tally.failed} failed\n"
+    )
+    style = style_of(sys.stderr)
+    for failure in tally.first:
+        sys.stderr.write(style.safe(f"  {failure.id or failure.place}: {failure.message}") + "\n")
+    if tally.failed:
+        sys.stderr.write(f"all without an answer: {failures}\n")
+    for sentence in tally.told:
+        sys.stderr.write(style.safe(sentence) + "\n")
+    if end.interrupted:
+        sys.stderr.write(
+            f"interrupted: what was answered{recently} is kept in {store}; "
+            "the same command goes on from here\n"
+        )
+    elif end.stopped is not None:
+        sys.stderr.write(f"stopped: {end.stopped}; the same command goes on from here\n")
+
+
+def _judging(arguments: argparse.Namespace, home: Path, declared_in: Path, model: str) -> str:
+    """The pytest call that judges the answers, without passwords of servers."""
+    from pytest_llmclf.models.spec import without_users
+
+    words = ["pytest", str(declared_in), "--llmclf-model", model]
+    if arguments.servers:
+        words = [f"OLLAMA_HOST={without_users(arguments.servers)}", *words]
+    for host in arguments.allow_remote:
+        words += ["--llmclf-allow-remote", host]
+    for folder in arguments.allow_links:
+        words += ["--llmclf-allow-links", str(folder)]
+    for host in arguments.allow_clear_key:
+        words += ["--llmclf-allow-clear-key", host]
+    if arguments.think is not None:
+        words += ["--llmclf-think", arguments.think]
+    if home != Path.cwd() / HOME_FOLDER:
+        words += ["--llmclf-home", str(home)]
+    return shlex.join(words)

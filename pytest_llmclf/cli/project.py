@@ -1,0 +1,179 @@
+"""Which project a command is called in, and where its files are kept."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmclf.runner.settings import project_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HOME_FOLDER = ".llmclf"
+"""Folder of answers, runs and imported datasets, in the project's root."""
+
+_OPTION = re.compile(r"--llmclf-[a-z-]+")
+_CLAUSE = re.compile(r"(; |, or )")
+_LONGEST_ADVICE = 10_000
+
+EXIT_CODES = """\
+exit code:
+  0  done
+  2  not done: the message says why
+"""
+"""For the help of commands that either do a thing or do not."""
+
+
+def home_folder(given: Path | None) -> Path:
+    """The folder given, or the project's own."""
+    if given is None:
+        return project_root(Path.cwd()) / HOME_FOLDER
+    return given.expanduser().absolute()
+
+
+def add_run_name(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument that names a finished run."""
+    parser.add_argument(
+        "run_name",
+        metavar="RUN",
+        help="folder, name or start of a name in .llmclf/runs, 'latest' or 'previous'",
+    )
+
+
+def add_home(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--home``."""
+    parser.add_argument(
+        "--home",
+        type=Path,
+        metavar="FOLDER",
+        help=f"folder of answers, runs and imported datasets (default: the project's "
+        f"{HOME_FOLDER})",
+    )
+
+
+def add_reaching(parser: argparse.ArgumentParser, *, timeout_s: int) -> None:
+    """Declare how servers are reached, under the names that evaluations have for it, too.
+
+    Messages of backends name the options of evaluations.
+
+    Args:
+        parser: Of the command.
+        timeout_s: Seconds to wait for an answer where nothing is said.
+    """
+    parser.add_argument(
+        "--timeout",
+        "--llmclf-timeout",
+        type=partial(at_least, 1),
+        default=timeout_s,
+        metavar="SECONDS",
+        help="seconds to wait for an answer; a large model has to be loaded for the first one "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--allow-remote",
+        "--llmclf-allow-remote",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="let images leave this machine for HOST; may repeat",
+    )
+    parser.add_argument(
+        "--allow-clear-key",
+        "--llmclf-allow-clear-key",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="let a key or password go to HOST unencrypted; may repeat",
+    )
+    parser.add_argument(
+        "--pull",
+        "--llmclf-pull",
+        action="store_true",
+        help="let Ollama download a model that it lacks",
+    )
+
+
+def reaching(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `add_reaching` declares, as keyword arguments of `ConnectSettings`."""
+    return {
+        "timeout_s": arguments.timeout,
+        "allow_remote": _hosts(arguments.allow_remote),
+        "allow_clear_key": _hosts(arguments.allow_clear_key),
+        "pull": arguments.pull,
+    }
+
+
+def _hosts(given: Iterable[str]) -> frozenset[str]:
+    return frozenset(host.strip().lower() for host in given)
+
+
+def described(command: str, text: str, examples: str, exit_codes: str = EXIT_CODES) -> str:
+    """The end of a command's help: what to know, examples, exit codes."""
+    lines = [f"  llmclf {command} {line}".rstrip() for line in examples.splitlines()]
+    parts = [text.strip(), "examples:\n" + "\n".join(lines), exit_codes]
+    return "\n\n".join(part for part in parts if part)
+
+
+def add_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    *,
+    summary: str,
+    description: str,
+    epilog: str,
+) -> argparse.ArgumentParser:
+    """Declare a subcommand whose help keeps its lines as they are written."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=parser)
+    return parser
+
+
+def own_options(text: str, arguments: argparse.Namespace) -> str:
+    """Advice that speaks of options of evaluations, in those of a command.
+
+    An option is named as the command has it; a clause about one that it does not have is left out.
+
+    Args:
+        text: Such as "allow more time: --llmclf-timeout".
+        arguments: The command line, read by a parser of `add_command`.
+    """
+    known: Iterable[str] = arguments.command._option_string_actions  # noqa: SLF001 - nothing public
+
+    def fits(clause: str) -> bool:
+        return all(_own(option) in known for option in _OPTION.findall(clause))
+
+    first, *rest = _CLAUSE.split(text[:_LONGEST_ADVICE])
+    kept = first if fits(first) else ""
+    for between, clause in zip(rest[::2], rest[1::2], strict=True):
+        if fits(clause):
+            kept += between + clause if kept else clause
+    return _OPTION.sub(lambda found: _own(found[0]), kept)
+
+
+def _own(option: str) -> str:
+    return option.replace("--llmclf-", "--", 1)
+
+
+def at_least(lowest: int, text: str) -> int:
+    """A whole number of at least `lowest`, for argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+    if number < lowest:
+        raise argparse.ArgumentTypeError(f"{number} is below {lowest}")
+    return number

@@ -1,0 +1,159 @@
+"""``llmclf report RUN``: everything that follows from a run's outcomes, written anew."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.cli.console import style_of, write
+from pytest_llmclf.cli.pictures import dataset_pictures
+from pytest_llmclf.cli.project import add_command, add_home, add_run_name, described, home_folder
+from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.progress import ProgressLine
+from pytest_llmclf.reporting import terminal
+from pytest_llmclf.reporting.artifacts import write_reports, write_run
+from pytest_llmclf.reporting.run_folder import find_run, read_run
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from pytest_llmclf.reporting.run_folder import RunFolder
+
+PAGE = "page.html"
+"""The page for a browser, as a run writes it."""
+
+_PICTURE: Final = b'[["data:image/'
+"""How a page's first image begins; see `page.document`."""
+
+_EPILOG = described(
+    "report",
+    """\
+Outcomes and verdicts are those of the run: no model is asked, no gate is judged again. What
+follows from them (tables, matrices, diagnosis, Markdown, the page) is worked out by this version.
+The page shows the pictures of datasets that are found in this project, unchanged since the run.""",
+    """\
+latest
+latest --out public --parquet
+.llmclf/runs/20260102-030405-abcdef --no-pictures""",
+)
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = add_command(
+        commands,
+        "report",
+        summary="write the reports of a finished run anew",
+        description="Show a finished run, and write its reports anew.",
+        epilog=_EPILOG,
+    )
+    add_run_name(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where to, outcomes and run.json included (default: the run's own folder)",
+    )
+    parser.add_argument(
+        "--parquet", action="store_true", help="write outcomes.parquet, too (needs pyarrow)"
+    )
+    parser.add_argument(
+        "--no-pictures", action="store_true", help="leave the pictures out of the page"
+    )
+    parser.add_argument("--quiet", "-q", action="store_true", help="print the paths alone")
+    add_home(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write, print and return the exit code.
+
+    Raises:
+        LlmclfError: The run cannot be read, or Parquet not be written.
+        SettingsError: A file cannot be written.
+    """
+    found = read_run(find_run(arguments.run_name, home_folder(arguments.home) / "runs"))
+    out = found.path if arguments.out is None else arguments.out.expanduser()
+    try:
+        written = _write(found, out, parquet=arguments.parquet)
+        page = _write_page(found, out / PAGE, pictures=not arguments.no_pictures)
+    except OSError as error:
+        raise SettingsError(
+            f"the reports cannot be written: {error}; choose another folder with --out"
+        ) from error
+    if not arguments.quiet:
+        style = style_of(sys.stdout)
+        write(
+            sys.stdout,
+            terminal.lines(found.reports, found.verdicts, style, baselines=found.baselines),
+        )
+    for path in (*written, page):
+        sys.stdout.write(f"{path}\n")
+    return 0
+
+
+def _write(found: RunFolder, out: Path, *, parquet: bool) -> tuple[Path, ...]:
+    if out.resolve() == found.path.resolve():
+        # What was read is the truth and stays as it is.
+        return write_reports(
+            out, found.reports, found.verdicts, baselines=found.baselines, parquet=parquet
+        )
+    return write_run(
+        out,
+        found.reports,
+        settings=found.settings,
+        environment=found.environment,
+        verdicts=found.verdicts,
+        baselines=found.baselines,
+        parquet=parquet,
+    )
+
+
+def _write_page(found: RunFolder, path: Path, *, pictures: bool) -> Path:
+    from pytest_llmclf.reporting.html.document import write_page
+    from pytest_llmclf.reporting.html.page import no_picture, page_of
+    from pytest_llmclf.reporting.html.thumbnails import PictureBudget
+
+    find = dataset_pictures(found.reports) if pictures else no_picture
+    if pictures and _shows_pictures(path) and not _any_found(found, find):
+        sys.stderr.write(
+            f"{path} is kept as it is: it has images, and none of this run's is found here; "
+            "call llmclf report in the project that has the dataset, write to another folder "
+            "with --out, or give up the images with --no-pictures\n"
+        )
+        return path
+    page = page_of(
+        found.reports,
+        found.verdicts,
+        baselines=found.baselines,
+        settings=found.settings,
+        environment=found.environment,
+        pictures=find,
+        budget=PictureBudget(none=not pictures),
+    )
+    with ProgressLine(sys.stderr) as progress:
+        return write_page(path, page, progress)
+
+
+def _any_found(found: RunFolder, find: Callable[[str, str], Path | None]) -> bool:
+    """Whether a page would have an image."""
+    return any(
+        find(outcome.evaluation, outcome.case) is not None
+        for report in found.reports
+        for outcome in report.outcomes
+    )
+
+
+def _shows_pictures(path: Path) -> bool:
+    """Whether a page that is there has an image."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as page:
+        before = b""
+        while piece := page.read(1 << 20):
+            if _PICTURE in before + piece:
+                return True
+            before = piece[-len(_PICTURE) :]
+    return False

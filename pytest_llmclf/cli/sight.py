@@ -1,0 +1,219 @@
+"""Whether a model can see: it is shown known pictures and must tell them apart."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.cli.checks import Check
+from pytest_llmclf.cli.single_image import THINKING_TOKENS, ask, connected, only_thinking
+from pytest_llmclf.errors import LlmclfError
+from pytest_llmclf.models.http.address import without_user
+from pytest_llmclf.models.spec import EMBEDDED
+from pytest_llmclf.prompting.labels import Label, LabelSet
+from pytest_llmclf.prompting.prompt import compose
+from pytest_llmclf.prompting.readers import read_answer
+from pytest_llmclf.text import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PIL.Image import Image
+
+    from pytest_llmclf.cli.single_image import Connected
+    from pytest_llmclf.models.connect import ConnectSettings
+
+TOKENS = 24
+_COLOURS = {"red": (215, 25, 25), "green": (25, 160, 40), "blue": (25, 45, 215)}
+_COLOUR_SIDE = 336  # what a LLaVA 1.5 looks at
+_DIGIT_SIDE = 28
+_FINER = 8
+_SAID = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exam:
+    """Pictures whose content is known.
+
+    Attributes:
+        question: What is asked about each.
+        labels: The answers to choose from.
+        pictures: (what it shows, the picture).
+    """
+
+    question: str
+    labels: LabelSet
+    pictures: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One picture and the answer to it.
+
+    Attributes:
+        expected: What it shows.
+        said: The answer.
+        read: The label in it, or ``None``.
+        seconds: Until it came.
+        thought: Tokens of an answer with thinking before it; 0 where there was none.
+    """
+
+    expected: str
+    said: str
+    read: str | None
+    seconds: float
+    thought: int = 0
+
+
+def exam_for(name: str) -> Exam:
+    """Plain colours; digits for the embedded model, which knows no colours."""
+    if name == EMBEDDED:
+        return Exam(
+            question="Which digit is in this picture?",
+            labels=_label_set("0123456789"),
+            pictures=tuple((digit, _png(_digit(digit))) for digit in "017"),
+        )
+    from PIL import Image
+
+    side = (_COLOUR_SIDE, _COLOUR_SIDE)
+    return Exam(
+        question="Which colour is this picture?",
+        labels=_label_set(_COLOURS),
+        pictures=tuple(
+            (name, _png(Image.new("RGB", side, colour))) for name, colour in _COLOURS.items()
+        ),
+    )
+
+
+def check_sight(spec: str, settings: ConnectSettings) -> Check:
+    """Ask a model, and say whether it sees; every failure is a check, too."""
+    try:
+        with connected(spec, settings, tokens=TOKENS) as model:
+            if model.identity.backend == "replay" or spec.startswith("replay:"):
+                return _recorded(model)
+            check = judged(model, examine(model))
+            # Why this one answers, where it was the choice of ``auto``.
+            return replace(check, advice=check.advice or model.reason)
+    except LlmclfError as error:
+        return Check(
+            state="problem",
+            subject=without_user(spec),
+            found=getattr(error, "message", str(error)),
+            advice=getattr(error, "remedy", ""),
+        )
+
+
+def examine(model: Connected) -> list[Shown]:
+    """Show every picture of the exam; with room for thinking where the model cannot do without.
+
+    Raises:
+        BackendError: There is no answer.
+    """
+    exam = exam_for(model.identity.name)
+    prompt = compose(exam.question, exam.labels, "text")
+    shown = []
+    tokens = TOKENS
+    for expected, picture in exam.pictures:
+        answer = ask(model, prompt, picture, tokens=tokens)
+        if only_thinking(answer) and tokens == TOKENS:
+            tokens = THINKING_TOKENS
+            answer = ask(model, prompt, picture, tokens=tokens)
+        shown.append(
+            Shown(
+                expected=expected,
+                said=answer.text,
+                thought=(answer.answer_tokens or tokens) if answer.thought else 0,
+                read=read_answer(answer, exam.labels).label,
+                seconds=answer.wall_s or 0.0,
+            )
+        )
+    return shown
+
+
+def judged(model: Connected, shown: Sequence[Shown]) -> Check:
+    """What the answers mean."""
+    answers = ", ".join(f"{each.expected}: {shorten(each.said, _SAID)}" for each in shown)
+    identity = model.identity
+    # The first answer may have waited for the model to be loaded.
+    facts = (
+        f"digest {identity.digest[:12]}, {identity.server}, {min(s.seconds for s in shown):.2f} s "
+        "a picture"
+    )
+    name = model.spec
+    thought = max(each.thought for each in shown)
+    if thought:
+        facts += f"; thinks first, which took {thought} tokens at most"
+        if not any(each.said.strip() for each in shown):
+            return Check(
+                state="problem",
+                subject=name,
+                found=f"gives no answer: all that it says is thinking; {facts}",
+                advice=_THINKS,
+            )
+    wrong = [each for each in shown if each.read != each.expected]
+    if not wrong:
+        advice = f"num_predict must have room for that: PARAMETER num_predict {2 * thought}"
+        return Check(
+            state="note" if thought else "ok",
+            subject=name,
+            found=f"sees ({answers}); {facts}",
+            advice=advice if thought else "",
+        )
+    if len({each.read or each.said.strip() for each in shown}) == 1:
+        return Check(
+            state="problem",
+            subject=name,
+            found=f"does not see: it answers the same to all pictures ({answers}); {facts}",
+            advice="choose a model for pictures, or check that its projector (mmproj) is loaded",
+        )
+    return Check(
+        state="note",
+        subject=name,
+        found=f"sees something, but was wrong on {len(wrong)} of {len(shown)} plain pictures "
+        f"({answers}); {facts}",
+        advice="expect little of it, or look at its prompt template",
+    )
+
+
+_THINKS = (
+    "choose a model or tag that does not think, or update the server: its template for this model "
+    "may lack the switch"
+)
+
+
+def _recorded(model: Connected) -> Check:
+    return Check(
+        state="ok",
+        subject=model.spec,
+        found=f"a recording of {model.identity.spec}: answers what was asked then and nothing else",
+    )
+
+
+def _label_set(names: str | dict[str, tuple[int, int, int]]) -> LabelSet:
+    return LabelSet(labels=tuple(Label(name) for name in names))
+
+
+def _digit(digit: str) -> Image:
+    """A digit as MNIST has them: white strokes on black, 28 pixels square."""
+    from PIL import Image, ImageDraw
+
+    # Drawn larger and averaged, so that strokes have soft edges as handwriting has.
+    fine = Image.new("L", (_DIGIT_SIDE * _FINER, _DIGIT_SIDE * _FINER), 0)
+    draw, width = ImageDraw.Draw(fine), 3 * _FINER
+    match digit:
+        case "0":
+            draw.ellipse([8 * _FINER, 5 * _FINER, 20 * _FINER, 23 * _FINER], 0, 255, width)
+        case "1":
+            draw.line([(14 * _FINER, 5 * _FINER), (14 * _FINER, 23 * _FINER)], 255, width)
+        case _:
+            corners = [(8, 6), (20, 6), (12, 23)]
+            points = [(x * _FINER, y * _FINER) for x, y in corners]
+            draw.line(points, 255, width, joint="curve")
+    return fine.resize((_DIGIT_SIDE, _DIGIT_SIDE), Image.Resampling.BOX)
+
+
+def _png(image: Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()

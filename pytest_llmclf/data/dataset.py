@@ -1,0 +1,298 @@
+"""Datasets: named sets of labelled pictures, found, checked and sampled.
+
+dataset_sources   where pictures and labels come from (folders, file names, manifests)
+dataset_check     what is wrong with them
+dataset           the checked value, and what is done with it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.data.entry import SourceOptions, natural_key, shown
+from pytest_llmclf.data.image import PictureLimits
+from pytest_llmclf.data.label_cells import whole_number, with_whole_numbers
+from pytest_llmclf.data.sources import DESCRIPTION, part_of, read_description, read_source
+from pytest_llmclf.data.validation import (
+    entry_problems,
+    label_problems,
+    nothing_to_see,
+    open_pictures,
+    openable,
+    twins,
+)
+from pytest_llmclf.errors import DatasetError, nearest
+from pytest_llmclf.values.seeded import seeded_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pytest_llmclf.data.entry import Entry
+    from pytest_llmclf.data.sources import Description
+    from pytest_llmclf.values.case import Case
+
+LISTED_PROBLEMS = 20
+"""Problems that the message of one `DatasetError` lists; the rest is counted."""
+
+_NO_PICTURE = (
+    "no picture found: put them into a folder a class (cat/1.png), name them by their label "
+    "(cat_1.png), or list them in manifest.csv with the columns path and label"
+)
+
+DATA_VARIABLE = "LLMCLF_DATA"
+"""Environment variable: the folder of imported datasets instead of ``.llmclf/datasets``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A named set of cases.
+
+    Attributes:
+        name: What people call it.
+        root: Folder that the ids of the cases count from.
+        labels: In the order in which matrices and prompts show them.
+        cases: In natural order of their ids; unsound pictures among them, with `Case.problem`.
+        licence: Licence note; empty where none is given.
+        about: What it is, for people.
+        imported: Whether it is a full set imported by the user (else a fixture).
+        warnings: What is odd about it and does not stop an evaluation.
+    """
+
+    name: str
+    root: Path
+    labels: tuple[str, ...]
+    cases: tuple[Case, ...]
+    licence: str = ""
+    about: str = ""
+    imported: bool = False
+    warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Short, however many cases there are."""
+        return f"Dataset({self.name!r}, {len(self.cases)} cases, {len(self.labels)} labels)"
+
+    @property
+    def tags(self) -> dict[str, frozenset[str]]:
+        """Every tag with the values that its cases have."""
+        found: dict[str, set[str]] = {}
+        for case in self.cases:
+            for tag, value in case.tags.items():
+                found.setdefault(tag, set()).add(value)
+        return {tag: frozenset(values) for tag, values in found.items()}
+
+    def content_hash(self) -> str:
+        """Hex sha256 over the labels in order and each case's id, content, label and tags.
+
+        Left out: name, place, licence and prose, which change no result.
+        """
+        # One JSON object, {"labels": [...], "cases": [...]}, which is never held as a whole.
+        found = hashlib.sha256(f'{{"labels":{_canonical(self.labels)},"cases":['.encode())
+        for place, case in enumerate(sorted(self.cases, key=lambda case: case.id)):
+            facts = (case.id, case.sha256, case.label, sorted(case.tags.items()))
+            found.update(f"{',' if place else ''}{_canonical(facts)}".encode())
+        found.update(b"]}")
+        return found.hexdigest()
+
+
+def load(
+    source: Path,
+    *,
+    name: str | None = None,
+    labels: Sequence[str] | None = None,
+    pattern: str | None = None,
+    limits: PictureLimits | None = None,
+    verify_pictures: bool = True,
+    options: SourceOptions | None = None,
+) -> Dataset:
+    """Read a dataset and check all of it.
+
+    Args:
+        source: A folder with ``manifest.csv``, ``manifest.jsonl``, ``metadata.csv`` or
+            ``metadata.jsonl``, with a folder a class, or with the labels in the file names; or
+            such a manifest itself. ``dataset.toml`` beside the pictures is read too.
+        name: Else that of ``dataset.toml``, else the folder's.
+        labels: In order; ``dataset.toml`` goes first, and without both the labels found are
+            sorted naturally.
+        pattern: Regular expression with a group ``label`` for file names; goes before that of
+            ``dataset.toml``.
+        limits: What is decoded at all.
+        verify_pictures: Whether to decode the pictures, which is most of the time; processes
+            that only run what another one checked need not.
+        options: What is meant where it could be several things; goes before ``dataset.toml``.
+
+    Raises:
+        DatasetError: Lists every problem found, each with its place and remedy; or `labels` is
+            one text.
+    """
+    if isinstance(labels, str):
+        msg = f'labels is {labels!r}, a single text: write ["{shown(labels)}", ...]'
+        raise DatasetError(msg)
+    options = options or SourceOptions()
+    part, description = describe(source, options.split)
+    split, options = options.split, replace(options, pattern=pattern or options.pattern)
+    options = settled(options, description, located=part != source)
+    listed = description.labels or tuple(labels or ())
+    root, found = read_source(part, options, listed)
+    root = root.absolute()
+    name = name or description.name or (source if source.is_dir() else root).resolve().name
+    ordered = listed or label_order({entry.label for entry in found.entries})
+    # Without a single label, what is wrong with pictures or manifest is the whole of it.
+    problems = [*found.problems, *(label_problems(ordered, options) if ordered else ())]
+    if description.labels and labels and set(labels) != set(description.labels):
+        problems.append(
+            f"the labels given ({', '.join(labels)}) are not those of dataset.toml "
+            f"({', '.join(description.labels)}): give none, or the same ones"
+        )
+    entries = _with_known_labels(found.entries, ordered)
+    listed_in = DESCRIPTION if description.labels or not labels else "the evaluation"
+    problems += entry_problems(entries, ordered, listed_in, options)
+    if not entries and not found.problems:
+        problems.append(_NO_PICTURE)
+    pictures, file_problems = open_pictures(
+        root, openable(entries), limits or PictureLimits(), options.links, verify=verify_pictures
+    )
+    conflicts, doubles = twins(pictures)
+    problems += [*file_problems, *conflicts]
+    if problems:
+        raise DatasetError(_message(name, source, problems))
+    cases = sorted((picture.case for picture in pictures), key=lambda case: natural_key(case.id))
+    warnings = [*found.warnings, *doubles, *nothing_to_see(pictures), *_unused(ordered, cases)]
+    return Dataset(
+        name=f"{name} ({split})" if split else name,
+        root=root,
+        labels=ordered,
+        cases=tuple(cases),
+        licence=description.licence,
+        about=description.about,
+        imported=description.imported,
+        warnings=tuple(map(shown, warnings)),
+    )
+
+
+def describe(source: Path, split: str) -> tuple[Path, Description]:
+    """What is read of a source, and what ``dataset.toml`` says of it.
+
+    Args:
+        source: The folder or manifest.
+        split: The part of a split dataset; its own ``dataset.toml`` goes before the whole's.
+
+    Raises:
+        DatasetError: There is no such part, or the description cannot be read.
+    """
+    part = part_of(source, split)
+    folder = source.parent if source.is_file() else source
+    if part.is_dir() and (part / DESCRIPTION).exists():
+        folder = part
+    return part, read_description(folder)
+
+
+def settled(options: SourceOptions, description: Description, *, located: bool) -> SourceOptions:
+    """The options, completed by what ``dataset.toml`` says.
+
+    Args:
+        options: As given.
+        description: What is said there.
+        located: Whether the part of a split is a folder that was found, so that all of it is read.
+    """
+    return replace(
+        options,
+        split="" if located else options.split,
+        pattern=options.pattern or description.pattern,
+        label_folder=options.label_folder or description.label_folder,
+        label_column=options.label_column or description.label_column,
+    )
+
+
+def label_order(found: Iterable[str]) -> tuple[str, ...]:
+    """Labels in natural order, where no list says another one; ``1.0`` is ``1``."""
+    return tuple(sorted(with_whole_numbers(found), key=natural_key))
+
+
+def _with_known_labels(entries: Sequence[Entry], labels: Sequence[str]) -> list[Entry]:
+    known = frozenset(labels)
+    return [
+        entry if entry.label in known else replace(entry, label=whole_number(entry.label, known))
+        for entry in entries
+    ]
+
+
+def _unused(labels: Sequence[str], cases: Sequence[Case]) -> Iterator[str]:
+    used = {case.label for case in cases}
+    for label in labels:
+        if label not in used:
+            yield f"no picture of {label!r}: its recall is not measured"
+
+
+def sample(dataset: Dataset, per_class: int, seed: int) -> Dataset:
+    """Choose `per_class` pictures of each label, or all where there are fewer.
+
+    Which ones depends on the seed and their ids alone: adding a class or a picture of another
+    class changes nothing, and a larger sample contains the smaller one.
+
+    Raises:
+        DatasetError: `per_class` is less than one.
+    """
+    if per_class < 1:
+        msg = f"a sample of {per_class} pictures a class judges nothing: ask for at least 1"
+        raise DatasetError(msg)
+    by_label: dict[str, list[str]] = {}
+    for case in dataset.cases:
+        by_label.setdefault(case.label, []).append(case.id)
+    chosen = {id_ for ids in by_label.values() for id_ in seeded_sample(ids, per_class, seed)}
+    return replace(dataset, cases=tuple(case for case in dataset.cases if case.id in chosen))
+
+
+def locate(name_or_path: str, root: Path, environ: Mapping[str, str] | None = None) -> Path:
+    """Find the folder or manifest of a dataset.
+
+    A bare name is an imported set if there is one (``$LLMCLF_DATA/NAME``, or
+    ``.llmclf/datasets/NAME`` below `root`), else ``fixtures/NAME``, else a path; anything with a
+    slash is a path relative to `root`.
+
+    Raises:
+        DatasetError: There is none; lists those that there are.
+    """
+    given = (os.environ if environ is None else environ).get(DATA_VARIABLE, "")
+    imported = root / Path(given).expanduser() if given else root / ".llmclf" / "datasets"
+    shelves = (imported, root / "fixtures")
+    places = [root / Path(name_or_path).expanduser()] if name_or_path else []
+    if name_or_path and not any(sign in name_or_path for sign in ("/", "\\")):
+        places = [shelf / name_or_path for shelf in shelves] + places
+    for place in places:
+        # Not `Path.exists`, which raises for a name that is too long for the file system.
+        if os.path.exists(place):  # noqa: PTH110
+            return place
+    known = sorted({name for shelf in shelves for name in _folders(shelf)})
+    looked = ", ".join(map(str, places or shelves))
+    msg = (
+        f"there is no dataset {name_or_path!r}{nearest(name_or_path, known)} (looked at {looked}; "
+        f"there are: {', '.join(known) or 'none'}): name one of them, or give a path"
+    )
+    raise DatasetError(shown(msg))
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _folders(shelf: Path) -> list[str]:
+    try:
+        found = [item.name for item in shelf.iterdir() if item.is_dir()]
+    except OSError:
+        return []
+    # What an interrupted import left behind begins with a dot.
+    return [name for name in found if not name.startswith(".")]
+
+
+def _message(name: str, source: Path, problems: list[str]) -> str:
+    count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
+    lines = [f"dataset {name!r} ({shown(source)}) cannot be judged, {count}:"]
+    lines += [f"  {shown(problem)}" for problem in problems[:LISTED_PROBLEMS]]
+    if len(problems) > LISTED_PROBLEMS:
+        lines.append(f"  and {len(problems) - LISTED_PROBLEMS} more")
+    return "\n".join(lines)

@@ -1,0 +1,57 @@
+"""What images that are not independent say about a threshold, cluster by cluster.
+
+Every cluster counts as one draw: its right images and its wrong ones bear one random number
+together (cluster bootstrap; Davison and Hinkley, Bootstrap Methods and their Application, 1997,
+section 3.8), and beside the clusters seen there is one that nobody saw (see `gate.bounds`). Its
+size is that of the cluster of an image drawn at random.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.metrics.clusters import mean_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_llmclf.gates.bounds import Evidence
+
+Weighed = tuple[str, float, float]
+"""An image's id, its weight if it is right (else 0), and its weight if it is wrong (else 0)."""
+
+
+def by_cluster(plain: Evidence, images: Iterable[Weighed], clusters: Mapping[str, str]) -> Evidence:
+    """The evidence of the same images, each cluster being one piece of it.
+
+    Args:
+        plain: What they would say if they were independent.
+        images: Those images; together they have the weights of `plain`.
+        clusters: The cluster of every image.
+    """
+    right: defaultdict[str, float] = defaultdict(float)
+    wrong: defaultdict[str, float] = defaultdict(float)
+    sizes: Counter[str] = Counter()
+    for case, hit, miss in images:
+        cluster = clusters[case]
+        sizes[cluster] += 1
+        right[cluster] += hit
+        wrong[cluster] += miss
+    # Sums that differ by a rounding are of one kind.
+    kinds = Counter((float(f"{right[name]:.12g}"), float(f"{wrong[name]:.12g}")) for name in sizes)
+    size = mean_size(sizes.values())
+    return replace(
+        plain,
+        right=tuple(sorted((hit, float(n)) for (hit, miss), n in kinds.items() if not miss)),
+        wrong=tuple(sorted((miss, float(n)) for (hit, miss), n in kinds.items() if not hit)),
+        mixed=tuple(
+            sorted((hit, miss, float(n)) for (hit, miss), n in kinds.items() if hit and miss)
+        ),
+        unseen_right=plain.unseen_right * size,
+        unseen_wrong=plain.unseen_wrong * size,
+        # A count's variance grows at most by this factor.
+        lean=plain.lean * size,
+        members=float(sizes.total()),
+    )

@@ -1,0 +1,154 @@
+"""What a gate cannot find out on the images that there are, told before any question is asked."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.gates.bounds import MOST_IMAGES, more_images
+from pytest_llmclf.gates.evidence import evidence_of
+from pytest_llmclf.gates.reading import Certainty, asked_for, read
+from pytest_llmclf.gates.sample_size import accepted, images_for
+from pytest_llmclf.gates.threshold import EVERY
+from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.clusters import counted
+from pytest_llmclf.values.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmclf.gates.gate import Gate
+    from pytest_llmclf.gates.reading import Reading
+    from pytest_llmclf.gates.threshold import Threshold
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.values.case import Case
+
+_BY_NAME = ("precision", "macro_precision", "weighted_precision")
+
+
+def undecidable(
+    gate: Gate, labels: Sequence[str], cases: Sequence[Case], group: str = ""
+) -> tuple[str, ...]:
+    """What the gate cannot show on these images, one line each; see `undecidable_thresholds`."""
+    return undecidable_thresholds(
+        gate.parsed.thresholds, gate.parsed.confidence, labels, cases, group
+    )
+
+
+def undecidable_thresholds(
+    thresholds: Sequence[Threshold],
+    confidence: float | None,
+    labels: Sequence[str],
+    cases: Sequence[Case],
+    group: str = "",
+) -> tuple[str, ...]:
+    """One line for each threshold that these images cannot show, however good the answers.
+
+    About these images that is one without any image in its slice or class; with confidence also
+    one that has too few. The best answers are all right, or, where a score is wanted to be low,
+    all without a label. Nothing is said of a low precision, which is a matter of which labels the
+    model names, nor of calibration.
+    """
+    several = sum(len(threshold.expanded(labels)) for threshold in thresholds)
+    certainty = None if confidence is None else Certainty(confidence=confidence, thresholds=several)
+    found: list[str] = []
+    for threshold in thresholds:
+        members = _members(threshold, cases)
+        best = _best(threshold, labels, members, group)
+        sizes = Counter(case.label for case in members)
+        # With all right it does not matter which of the answers are the most confident.
+        readings = read(replace(threshold, coverage=None), best, certainty)
+        reasons = [
+            (one, why)
+            for one, reading in zip(threshold.expanded(labels), readings, strict=True)
+            if (why := _why_not(one, reading, best, sizes, certainty)) is not None
+        ]
+        asked = asked_for(threshold, certainty)
+        if threshold.label != EVERY or len(reasons) == 1:
+            found += (f"{asked_for(one, certainty)}: {why}" for one, why in reasons)
+        elif reasons:
+            few, why = min(reasons, key=lambda reason: sizes[str(reason[0].label)])
+            which = f"for {len(reasons)} of {len(labels)} classes"
+            if len(reasons) == len(labels):
+                which = f"for all {len(labels)} classes"
+            found.append(f"{asked}: {which}; {few.label}: {why}")
+    return tuple(found)
+
+
+def _members(threshold: Threshold, cases: Sequence[Case]) -> list[Case]:
+    found = [
+        case for case in cases if all(case.tags.get(tag) == value for tag, value in threshold.where)
+    ]
+    # As `coverage.accuracy_at_coverage` counts.
+    return found[: accepted(len(found), threshold.coverage)]
+
+
+def _why_not(
+    asked: Threshold,
+    reading: Reading,
+    best: Report,
+    sizes: Counter[str],
+    certainty: Certainty | None,
+) -> str | None:
+    label = asked.label
+    if not best.outcomes or (label is not None and not sizes[label]):
+        shows = "" if label is None else f" shows {label}"
+        tags = " and ".join(f"{tag}={value}" for tag, value in asked.where)
+        among = f" among those with {tags}" if tags else ""
+        return f"no image{shows}{among}" if shows or among else "there is no image"
+    if certainty is None or reading.word == "PASS":
+        return None
+    if not asked.upwards and asked.metric in _BY_NAME:
+        return None
+    evidence = evidence_of(reading.threshold, best, reading.measure)
+    here = round(evidence.images)
+    more = more_images(evidence, asked.number, certainty.passing, certainty.passing)
+    of = "" if label is None else f" of {label}"
+    together = ""
+    if evidence.members is not None:
+        together = f" ({counted(here, round(evidence.clusters), best.group)})"
+    if asked.metric == "unparsed_rate":
+        how = "even if every answer has a label"
+    else:
+        how = "even if all are right" if asked.upwards else "even if none is right"
+    text = f"{here} image{'' if here == 1 else 's'}{of}{together} cannot show it {how}; "
+    if more is None and evidence.estimate == asked.number:
+        return text + "no number of images can"
+    if more is None:
+        return text + f"it needs more than {MOST_IMAGES:,}"
+    total = images_for(here + more, asked.coverage)
+    if evidence.members is not None:
+        # Whole groups: half of one shows nothing.
+        size = evidence.images / evidence.clusters
+        total = round(size * math.ceil(total / size - 1e-9))
+        mix = " in groups of such sizes" if best.group else " with as many copies among them"
+    else:
+        mix = " in the same mix of classes" if len(evidence.right) > 1 else ""
+    return f"{text}it needs {total:,}{mix}"
+
+
+def _best(threshold: Threshold, labels: Sequence[str], cases: Sequence[Case], group: str) -> Report:
+    """The report of the answers that suit the threshold best."""
+    right = threshold.upwards or threshold.metric == "unparsed_rate"
+    return reports.build(
+        evaluation="",
+        model="",
+        dataset=reports.DatasetFacts(name="", content_hash="", labels=tuple(labels)),
+        outcomes=[
+            Outcome(
+                evaluation="",
+                model="",
+                model_digest="",
+                case=str(place),
+                sha256=case.sha256,
+                expected=case.label,
+                kind="correct" if right else "unparsed",
+                predicted=case.label if right else None,
+                tags=case.tags,
+            )
+            for place, case in enumerate(cases)
+        ],
+        group=group,
+    )

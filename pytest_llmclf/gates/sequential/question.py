@@ -1,0 +1,262 @@
+"""Which thresholds can be decided before every image is asked, and what decides them.
+
+A threshold takes part if what it compares is a share of a set of images that is known before any
+answer: each image adds a known weight if its answer counts. Then the images' order is random
+within the set too, and each possible total has its verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final, cast
+
+from pytest_llmclf.gates.evidence import proportion
+from pytest_llmclf.gates.reading import asked_for, sure_word
+from pytest_llmclf.metrics.clusters import clusters_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pytest_llmclf.gates.gate import Gate
+    from pytest_llmclf.gates.reading import Certainty
+    from pytest_llmclf.gates.threshold import Threshold
+    from pytest_llmclf.metrics.report import VerdictWord
+    from pytest_llmclf.values.case import Case
+    from pytest_llmclf.values.outcome import Outcome
+
+_OVER_IMAGES: Final = ("accuracy", "weighted_recall", "unparsed_rate", "recall")
+_OVER_CLASSES: Final = ("balanced_accuracy", "macro_recall")
+_BY_ANSWERS: Final = (
+    "precision",
+    "f1",
+    "macro_precision",
+    "macro_f1",
+    "weighted_precision",
+    "weighted_f1",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regions:
+    """The verdict of every total that all images may come to.
+
+    Attributes:
+        low: The verdict of low totals.
+        last_low: The largest total with it; -1 if none.
+        high: The verdict of high totals.
+        first_high: The smallest total with it; one more than the largest total if none. What lies
+            between is INCONCLUSIVE.
+    """
+
+    low: VerdictWord
+    last_low: int
+    high: VerdictWord
+    first_high: int
+
+    def at(self, total: int) -> VerdictWord:
+        """The verdict of a total."""
+        if total <= self.last_low:
+            return self.low
+        return self.high if total >= self.first_high else "INCONCLUSIVE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A threshold as a question about a total over known images.
+
+    Attributes:
+        threshold: What is asked.
+        certainty: What is asked of images like these; ``None``: it is about these images.
+        because: Where the number comes from, for people.
+        written: Number of its gate and the threshold as that has it: ``recall[*]`` is one question
+            a class.
+        weights: What each image of the set adds if its answer counts, in units; by case id.
+        total: Sum of weights: what the value 1 stands for.
+        regions: The verdict of every total.
+    """
+
+    threshold: Threshold
+    certainty: Certainty | None
+    because: str
+    written: tuple[int, Threshold]
+    weights: Mapping[str, int]
+    total: int
+    regions: Regions
+
+    def counts(self, outcome: Outcome) -> bool:
+        """Whether an answer adds its image's weight."""
+        counted = "unparsed" if self.threshold.metric == "unparsed_rate" else "correct"
+        return outcome.kind == counted
+
+
+def why_not_early(threshold: Threshold, certainty: Certainty | None = None) -> str | None:
+    """Why a threshold needs every image, in one line; ``None`` where it may be decided early.
+
+    Args:
+        threshold: What a gate asks.
+        certainty: What it asks of images like these; ``None``: it is about these images.
+    """
+    metric = threshold.metric
+    why = None
+    if threshold.coverage is not None:
+        why = "which answers are the most confident ones is known only when all are there"
+    elif metric in _BY_ANSWERS:
+        why = "it divides by how many answers name a class, which depends on answers still to come"
+    elif metric == "error_rate":
+        why = "it counts images without an answer, and nothing is decided on a run that has any"
+    elif metric in _OVER_CLASSES:
+        if certainty is not None:
+            why = (
+                "with confidence it depends on how right answers are spread over the classes, "
+                "not on one count"
+            )
+    elif metric not in _OVER_IMAGES:
+        why = "it is no share of images that are right"
+    return None if why is None else f"{asked_for(threshold, certainty)} needs every image: {why}"
+
+
+def questions(
+    gates: Sequence[Gate],
+    labels: Sequence[str],
+    cases: Sequence[Case],
+    model: str,
+    *,
+    imported: bool,
+    group: str = "",
+) -> tuple[Question | str, ...]:
+    """One a threshold that is meant for a model and images: see `question`.
+
+    Args:
+        gates: All gates of an evaluation.
+        labels: The classes.
+        cases: The images that all verdicts are about.
+        model: The model as people write it.
+        imported: Whether the images are a full imported set.
+        group: Tag whose values are groups of images that are not independent.
+    """
+    together = bool(clusters_of(((case.id, case.sha256, case.tags) for case in cases), group))
+    by_label: defaultdict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        by_label[case.label].append(case)
+    return tuple(
+        question(
+            threshold,
+            cases=cases if threshold.label is None else by_label[threshold.label],
+            labels=labels,
+            certainty=gate.certainty(labels),
+            because=gate.because,
+            written=(number, as_written),
+            together=together,
+        )
+        for number, gate in enumerate(gates)
+        if gate.applies(model, imported=imported)
+        for as_written in gate.parsed.thresholds
+        for threshold in as_written.expanded(labels)
+    )
+
+
+def question(
+    threshold: Threshold,
+    *,
+    cases: Sequence[Case],
+    labels: Sequence[str],
+    certainty: Certainty | None = None,
+    because: str = "",
+    written: tuple[int, Threshold] | None = None,
+    together: bool = False,
+) -> Question | str:
+    """What has to be found out for a threshold, or why it needs every image.
+
+    Args:
+        threshold: What a gate asks.
+        cases: The images that all verdicts are about.
+        labels: The classes.
+        certainty: What the gate asks of images like these; ``None``: it is about these images.
+        because: Where the number comes from.
+        written: Number of its gate and the threshold as that has it.
+        together: Whether images are copies or in groups, so that they are not independent.
+    """
+    formal = why_not_early(threshold, certainty)
+    if formal is not None:
+        return formal
+    whole = f"{asked_for(threshold, certainty)} needs every image: "
+    if together and certainty is not None:
+        return (
+            f"{whole}with confidence it depends on how right answers are spread over groups or "
+            "copies, not on one count"
+        )
+    members = [
+        case
+        for case in cases
+        if all(case.tags.get(tag) == value for tag, value in threshold.where)
+        and threshold.label in (None, case.label)
+    ]
+    if not members:
+        return f"{whole}no image is among those that it is about"
+    weights = _weights(threshold, members)
+    if threshold.metric == "macro_recall":
+        shown = {case.label for case in members}
+        absent = [label for label in labels if label not in shown]
+        if absent:
+            return (
+                f"{whole}no image shows {absent[0]!r}, which counts as soon as an answer names it"
+            )
+    total = sum(weights.values())
+    return Question(
+        threshold=threshold,
+        certainty=certainty,
+        because=because,
+        written=written or (0, threshold),
+        weights=weights,
+        total=total,
+        regions=_regions(threshold, total, _reading(threshold, certainty)),
+    )
+
+
+def _weights(threshold: Threshold, members: Sequence[Case]) -> dict[str, int]:
+    """The same for all images, or for all classes: in units that make every weight whole."""
+    if threshold.metric not in _OVER_CLASSES:
+        return {case.id: 1 for case in members}
+    sizes = Counter(case.label for case in members)
+    unit = math.lcm(*sizes.values())
+    return {case.id: unit // sizes[case.label] for case in members}
+
+
+def _reading(
+    threshold: Threshold, certainty: Certainty | None
+) -> Callable[[int, int], VerdictWord]:
+    """The verdict of a total of all images, as `reading` gives it."""
+
+    def about_these(hits: int, total: int) -> VerdictWord:
+        return "PASS" if threshold.holds(float(Fraction(hits, total))) else "FAIL"
+
+    def about_others(hits: int, total: int) -> VerdictWord:
+        return sure_word(threshold, proportion(hits, total), cast("Certainty", certainty))
+
+    return about_these if certainty is None else about_others
+
+
+def _regions(
+    threshold: Threshold, total: int, reading: Callable[[int, int], VerdictWord]
+) -> Regions:
+    low: VerdictWord = "FAIL" if threshold.upwards else "PASS"
+    high: VerdictWord = "PASS" if low == "FAIL" else "FAIL"
+    return Regions(
+        low=low,
+        last_low=_first(lambda hits: reading(hits, total) != low, total) - 1,
+        high=high,
+        first_high=_first(lambda hits: reading(hits, total) == high, total),
+    )
+
+
+def _first(holds: Callable[[int], bool], last: int) -> int:
+    """The smallest of 0 to `last` from which on it holds; ``last + 1`` if it never does."""
+    # Not bisect: with many classes the units are too small for the length of a range.
+    low, high = 0, last + 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low

@@ -1,0 +1,182 @@
+"""What a run that stopped early says, from its report alone: the same as its `Watch` said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.gates.gate import Gate, verdict_on
+from pytest_llmclf.gates.sequential.paired import PairedQuestion, start_paired
+from pytest_llmclf.gates.sequential.question import Question, questions
+from pytest_llmclf.gates.sequential.threshold_progress import start
+from pytest_llmclf.gates.sequential.verdict_lines import Told, of_paired
+from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
+from pytest_llmclf.values.case import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmclf.gates.reading import Certainty
+    from pytest_llmclf.gates.threshold import Threshold
+    from pytest_llmclf.metrics.report import Report, StopRule, Verdict, VerdictWord
+    from pytest_llmclf.values.outcome import Outcome
+
+    _Key = tuple[Threshold, Certainty | None]
+
+_ANSWERED: Final = ("correct", "misclassified", "unparsed")
+
+
+def judge_early(
+    report: Report, gates: Sequence[Gate], error: float | None = None
+) -> tuple[Verdict, ...]:
+    """What all images of a run that stopped early would give: one verdict a threshold.
+
+    Looks at the images that the session's `Watch` looked at, so that it says what that said.
+    Thresholds that were not among those which decided when to stop (`Report.stop_rule`) are only
+    judged where the images not asked cannot change the verdict: the error that may be made is
+    spent on the others.
+
+    Args:
+        report: With images that were not needed, without errors and lost ones, and with
+            `Report.order`.
+        gates: What is asked, some of it of the report's model and images.
+        error: How often any of the verdicts may be wrong; ``None``: as `Report.stop_error` says.
+    """
+    dataset = report.dataset
+    answers = _in_order(report)
+    if answers is None:
+        return (verdict_on(report, "INCONCLUSIVE", _no_order(report), "incomplete"),)
+    cases = [_case(outcome) for outcome in report.outcomes]
+    found = questions(
+        gates,
+        dataset.labels,
+        cases,
+        report.model,
+        imported=dataset.imported,
+        group=report.group,
+    )
+    obstacles = [one for one in found if isinstance(one, str)]
+    if obstacles:
+        return tuple(verdict_on(report, "INCONCLUSIVE", text, "sample") for text in obstacles)
+    asked = [one for one in found if isinstance(one, Question)]
+    error = _error(report) if error is None else error
+    rule = report.stop_rule
+    tests = len(asked) if rule is None else max(rule.tests, 1)
+    known = None if rule is None else _known(rule, report, cases)
+    progress = [
+        start(one, error / tests if known is None or _key(one) in known else 0.0) for one in asked
+    ]
+    seen = 0
+    for outcome in answers:
+        # Without a rule the gates themselves decided when to stop.
+        if rule is None and all(one.word is not None for one in progress):
+            break
+        seen += 1
+        progress = [one.after(outcome, seen) for one in progress]
+    told = Told(
+        progress=progress,
+        images=report.ledger.collected,
+        whole=max(report.ledger.collected, dataset.cases_in_dataset),
+        asked=seen,
+        error=error,
+        tests=tests,
+    )
+    return tuple(
+        verdict_on(report, word, text, "sample" if word == "INCONCLUSIVE" else None)
+        for word, text in told.lines()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foretold:
+    """What all images of a run that stopped early would say of committed predictions.
+
+    Attributes:
+        word: PASS, FAIL, or INCONCLUSIVE where the images asked do not tell.
+        text: How many those are, what follows from them, and how sure that is.
+    """
+
+    word: VerdictWord
+    text: str
+
+
+def foretell(report: Report, question: PairedQuestion) -> Foretold:
+    """What all images of a run that stopped early would say of the committed predictions.
+
+    Args:
+        report: With images that were not needed.
+        question: What the committed predictions are, and when they fail; all images of the report.
+    """
+    answers = _in_order(report)
+    if answers is None:
+        return Foretold(word="INCONCLUSIVE", text=_no_order(report))
+    rule = report.stop_rule
+    known = rule is not None and question.name in rule.baselines
+    tests = max(rule.tests, 1) if rule is not None and known else 1
+    progress = start_paired(question, _error(report) / tests if known else 0.0)
+    for number, outcome in enumerate(answers, start=1):
+        progress = progress.after(outcome, number)
+    text = of_paired(
+        progress,
+        images=report.ledger.collected,
+        whole=max(report.ledger.collected, report.dataset.cases_in_dataset),
+        asked=len(answers),
+        error=_error(report),
+        tests=tests,
+    )
+    return Foretold(word=progress.word or "INCONCLUSIVE", text=text)
+
+
+def _in_order(report: Report) -> list[Outcome] | None:
+    """The answers that decisions rest on, in the order of asking; ``None`` if it is not known."""
+    outcomes = {outcome.case: outcome for outcome in report.outcomes}
+    if len(report.order) != len(outcomes) or set(report.order) != set(outcomes):
+        return None
+    found = []
+    for id_ in report.order[: None if report.stop_rule is None else report.stop_rule.after]:
+        if outcomes[id_].kind not in _ANSWERED:
+            break
+        found.append(outcomes[id_])
+    return found
+
+
+def _no_order(report: Report) -> str:
+    return (
+        f"{report.ledger.not_needed} of {report.ledger.collected} images were not asked, and "
+        "the random order of asking is not known: nothing can be said from the others; "
+        "run it again"
+    )
+
+
+def _error(report: Report) -> float:
+    return EARLY_ERROR if report.stop_error is None else report.stop_error
+
+
+def _known(rule: StopRule, report: Report, cases: Sequence[Case]) -> set[_Key]:
+    """What decided when to stop."""
+    gates = [Gate(expression) for expression in rule.gates]
+    dataset = report.dataset
+    found = questions(
+        gates,
+        dataset.labels,
+        cases,
+        report.model,
+        imported=dataset.imported,
+        group=report.group,
+    )
+    return {_key(one) for one in found if isinstance(one, Question)}
+
+
+def _key(question: Question) -> _Key:
+    return question.threshold, question.certainty
+
+
+def _case(outcome: Outcome) -> Case:
+    return Case(
+        id=outcome.case,
+        root=Path(),
+        sha256=outcome.sha256,
+        label=outcome.expected,
+        tags=outcome.tags,
+    )

@@ -1,0 +1,242 @@
+"""Numbers that are printed and calculated with, and refuse to be compared."""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pytest_llmclf.gates.gate import GateInconclusive
+from pytest_llmclf.metrics.report import Verdict
+from pytest_llmclf.metrics.wording import images_of, stopped_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from fractions import Fraction
+
+    from pytest_llmclf.metrics.report import Report
+
+
+class _NoLength(GateInconclusive, TypeError):
+    """How many there are is not known; a `TypeError`, so that ``list(...)`` does without."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a number comes from, for the sentence that refuses to compare it.
+
+    Attributes:
+        report: Of the run that stopped.
+        name: How a test wrote it, such as ``report.recall['3']``.
+    """
+
+    report: Report
+    name: str
+
+    def of(self, more: str) -> Source:
+        """A part of it."""
+        return Source(report=self.report, name=f"{self.name}{more}")
+
+    def refusal(
+        self, shown: object, sign: str, error: type[GateInconclusive] = GateInconclusive
+    ) -> GateInconclusive:
+        """What is raised instead of an answer.
+
+        Args:
+            shown: The number.
+            sign: The comparison, with what it is compared with.
+            error: What to raise.
+        """
+        report = self.report
+        these = images_of(report.ledger.collected, report.dataset.cases_in_dataset)
+        stopped = stopped_after(report.ledger)
+        text = (
+            f"{self.name} {sign}: {shown!r} {stopped}; what all these {these} would "
+            "say is not known: declare it as a gate of the evaluation, which then decides when to "
+            "stop, or run without --llmclf-stop-early"
+        )
+        verdict = Verdict(
+            word="INCONCLUSIVE",
+            text=text,
+            evaluation=report.evaluation,
+            model=report.model,
+            undecided="sample",
+        )
+        return error(text, [verdict])
+
+
+class Refusing:
+    """What refuses to be compared."""
+
+    __slots__ = ()
+
+    def _refuse(self, sign: str, other: object) -> NoReturn:
+        raise NotImplementedError
+
+    def __lt__(self, other: object) -> bool:
+        self._refuse("<", other)
+
+    def __le__(self, other: object) -> bool:
+        self._refuse("<=", other)
+
+    def __gt__(self, other: object) -> bool:
+        self._refuse(">", other)
+
+    def __ge__(self, other: object) -> bool:
+        self._refuse(">=", other)
+
+    def __eq__(self, other: object) -> bool:
+        self._refuse("==", other)
+
+    def __ne__(self, other: object) -> bool:
+        self._refuse("!=", other)
+
+    def __hash__(self) -> int:
+        raise NotImplementedError
+
+
+class StoppedNumber(Refusing):
+    """A number of a report whose run stopped early.
+
+    No `int` or `float`: those would compare themselves with it unasked.
+
+    Args:
+        plain: The number.
+        source: Where it comes from.
+    """
+
+    __slots__ = ("_plain", "_source")
+    __array_ufunc__ = None
+    """For numpy: leave operators to this class."""
+
+    def __init__(self, plain: float | Fraction, source: Source) -> None:
+        self._plain = plain
+        self._source = source
+
+    def _refuse(self, sign: str, other: object) -> NoReturn:
+        raise self._source.refusal(self._plain, f"{sign} {other!r}")
+
+    def __hash__(self) -> int:
+        return hash(self._plain)
+
+    def __bool__(self) -> bool:
+        raise self._source.refusal(self._plain, "!= 0")
+
+    def __repr__(self) -> str:
+        return repr(self._plain)
+
+    def __str__(self) -> str:
+        return str(self._plain)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._plain, spec)
+
+    def __float__(self) -> float:
+        return float(self._plain)
+
+    def __int__(self) -> int:
+        return int(self._plain)
+
+    def __index__(self) -> int:
+        return operator.index(self._plain)  # type: ignore[arg-type]
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return self._made(round(self._plain, digits))
+
+    def __floor__(self) -> Any:
+        return self._made(math.floor(self._plain))
+
+    def __ceil__(self) -> Any:
+        return self._made(math.ceil(self._plain))
+
+    def __trunc__(self) -> Any:
+        return self._made(math.trunc(self._plain))
+
+    def __neg__(self) -> Any:
+        return self._made(-self._plain)
+
+    def __pos__(self) -> StoppedNumber:
+        return self
+
+    def __abs__(self) -> Any:
+        return self._made(abs(self._plain))
+
+    def __add__(self, other: Any) -> Any:
+        return self._with(operator.add, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._after(operator.add, other)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._with(operator.sub, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._after(operator.sub, other)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._with(operator.mul, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._after(operator.mul, other)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._with(operator.truediv, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._after(operator.truediv, other)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._with(operator.floordiv, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self._after(operator.floordiv, other)
+
+    def __mod__(self, other: Any) -> Any:
+        return self._with(operator.mod, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._after(operator.mod, other)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._with(operator.pow, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._after(operator.pow, other)
+
+    def _with(self, operation: Callable[[Any, Any], Any], other: Any) -> Any:
+        return self._made(operation(self._plain, _bare(other)))
+
+    def _after(self, operation: Callable[[Any, Any], Any], other: Any) -> Any:
+        return self._made(operation(_bare(other), self._plain))
+
+    def _made(self, result: Any) -> Any:
+        return StoppedNumber(result, Source(report=self._source.report, name="a calculation"))
+
+
+def _bare(value: object) -> object:
+    return value._plain if isinstance(value, StoppedNumber) else value  # noqa: SLF001 - its own
+
+
+class StoppedTuple(tuple[Any, ...]):  # noqa: SLOT001 - a tuple can have none that hold anything
+    """Outcomes or mistakes of a run that stopped early: which there are, and not how many.
+
+    Attributes:
+        source: Where it comes from.
+    """
+
+    source: Source
+
+    def __len__(self) -> int:
+        raise self.source.refusal(tuple.__len__(self), "as a number", _NoLength)
+
+    def __bool__(self) -> bool:
+        raise self.source.refusal(tuple.__len__(self), "as a number")
+
+    def __eq__(self, other: object) -> bool:
+        raise self.source.refusal(tuple.__len__(self), f"== {other!r}")
+
+    def __ne__(self, other: object) -> bool:
+        raise self.source.refusal(tuple.__len__(self), f"!= {other!r}")
+
+    __hash__ = tuple.__hash__

@@ -1,0 +1,179 @@
+"""One comparison of a gate, such as ``recall[7]{style=photo} >= 0.6``."""
+
+from __future__ import annotations
+
+import json
+import operator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pytest_llmclf.metrics.confusion import Measure
+    from pytest_llmclf.metrics.report import Report
+
+EVERY: Final = "*"
+"""As a label: each class by itself."""
+COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+
+def _accuracy_at(report: Report, coverage: float) -> Measure:
+    from pytest_llmclf.metrics.calibration.coverage import accuracy_at_coverage
+
+    return accuracy_at_coverage(report, coverage)
+
+
+def _ece(report: Report) -> Measure:
+    from pytest_llmclf.metrics.calibration.scores import ece
+
+    return ece(report)
+
+
+def _brier(report: Report) -> Measure:
+    from pytest_llmclf.metrics.calibration.scores import brier
+
+    return brier(report)
+
+
+WHOLE: Final[dict[str, Callable[[Report], Measure]]] = {
+    "accuracy": lambda report: report.accuracy,
+    "balanced_accuracy": lambda report: report.balanced_accuracy,
+    "macro_precision": lambda report: report.macro.precision,
+    "macro_recall": lambda report: report.macro.recall,
+    "macro_f1": lambda report: report.macro.f1,
+    "weighted_precision": lambda report: report.weighted.precision,
+    "weighted_recall": lambda report: report.weighted.recall,
+    "weighted_f1": lambda report: report.weighted.f1,
+    "unparsed_rate": lambda report: report.unparsed_rate,
+    "error_rate": lambda report: report.error_rate,
+    "ece": _ece,
+    "brier": _brier,
+}
+"""Metrics of all classes together."""
+PER_CLASS: Final[dict[str, Callable[[Report], Mapping[str, Measure]]]] = {
+    "precision": lambda report: report.precision,
+    "recall": lambda report: report.recall,
+    "f1": lambda report: report.f1,
+}
+"""Metrics of one class."""
+LARGEST: Final[Mapping[str, float]] = {"brier": 2.0}
+"""Largest value where it is not 1: the Brier score adds up over all classes."""
+CALIBRATION: Final = ("ece", "brier")
+"""What needs the probabilities of answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """One comparison.
+
+    Attributes:
+        metric: What is compared, such as ``accuracy`` or ``recall``.
+        sign: ``>=``, ``<=``, ``>`` or ``<``.
+        number: The bound, from 0 to 1 (``brier``: to 2).
+        label: The class, for a metric of one class, or ``*`` for each of them; else ``None``.
+        where: The slice, as (tag, value) pairs that an image must all have; empty: all images.
+        coverage: For ``accuracy@coverage0.8``: the share of answers, the most confident ones,
+            that the metric is of; else ``None``.
+    """
+
+    metric: str
+    sign: str
+    number: float
+    label: str | None = None
+    where: tuple[tuple[str, str], ...] = ()
+    coverage: float | None = None
+
+    @property
+    def subject(self) -> str:
+        """What is compared, as written."""
+        text = self.metric
+        if self.label is not None:
+            text += f"[{_quoted(self.label, '[]')}]"
+        if self.coverage is not None:
+            text += f"@coverage{plain(self.coverage)}"
+        if self.where:
+            pairs = (
+                f"{_quoted(tag, '{},=')}={_quoted(value, '{},=')}" for tag, value in self.where
+            )
+            text += "{" + ", ".join(pairs) + "}"
+        return text
+
+    @property
+    def text(self) -> str:
+        """The whole comparison, as written: ``recall[7] >= 0.6``."""
+        return f"{self.subject} {self.sign} {plain(self.number)}"
+
+    @property
+    def upwards(self) -> bool:
+        """Whether more is better."""
+        return self.sign in (">", ">=")
+
+    @property
+    def worst(self) -> float:
+        """The worst value that there is."""
+        return 0.0 if self.upwards else LARGEST.get(self.metric, 1.0)
+
+    def expanded(self, labels: Sequence[str]) -> tuple[Threshold, ...]:
+        """One a class for ``*``; else itself."""
+        if self.label != EVERY:
+            return (self,)
+        return tuple(replace(self, label=label) for label in labels)
+
+    def part(self, report: Report) -> Report:
+        """The report of the slice that it is about."""
+        if not self.where:
+            return report
+        # Each class of `[*]` asks for the same one.
+        known = report.worked_out.setdefault(f"{__name__}.part", {})
+        if self.where not in known:
+            known[self.where] = report.where(dict(self.where))
+        part: Report = known[self.where]
+        return part
+
+    def measure(self, report: Report) -> Measure:
+        """The measured value in a report.
+
+        Raises:
+            ValueError: For ``*``; see `measures`.
+            KeyError: The report has no such class.
+        """
+        if self.label == EVERY:
+            raise ValueError(f"{self.subject} is one measure a class")
+        return self.measures(report)[0][1]
+
+    def measures(self, report: Report) -> tuple[tuple[Threshold, Measure], ...]:
+        """The measured values: for ``*`` one a class, else one, each with its own threshold.
+
+        Raises:
+            KeyError: The report has no such class.
+        """
+        part = self.part(report)
+        if self.coverage is not None:
+            return ((self, _accuracy_at(part, self.coverage)),)
+        if self.label is None:
+            return ((self, WHOLE[self.metric](part)),)
+        # All classes are counted at once: a thousand of them would be counted a thousand times.
+        found = PER_CLASS[self.metric](part)
+        return tuple((one, found[str(one.label)]) for one in self.expanded(tuple(found)))
+
+    def holds(self, value: float) -> bool:
+        """Whether a value satisfies it."""
+        return COMPARISONS[self.sign](value, self.number)
+
+
+def _quoted(text: str, special: str) -> str:
+    """A label, tag or value as a gate writes it: in double quotes where it must be."""
+    needed = text != text.strip() or not text or any(char in text for char in special + '"')
+    return json.dumps(text, ensure_ascii=False) if needed else text
+
+
+def plain(number: float) -> str:
+    """A number without idle zeros and without loss: ``0.8``, ``1``."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)

@@ -1,0 +1,1 @@
+"""What outcomes add up to: counts, ratios, intervals, tests and the report."""

@@ -1,0 +1,425 @@
+"""Counts, and the ratios that follow from them.
+
+What is in which denominator:
+
+===============  ==================================================================
+correct          accuracy, recall of its class, precision of its class
+misclassified    accuracy, recall of the expected class, precision of the predicted
+unparsed         accuracy, recall of the expected class; of no precision, since the
+                 answer names no class
+error            none: there is no answer (its own column and rate)
+not_needed       none: it was not asked (its own count)
+not_run          none: the session stopped before it (its own count)
+lost             none: nobody knows (its own count; see `ledger.Ledger`)
+===============  ==================================================================
+
+All ratios equal scikit-learn's `precision_recall_fscore_support` with ``zero_division=nan``, an
+unparsed answer being one more predicted label; what is ``nan`` there is undefined here.
+
+Averages run over the classes that *occur*: expected or predicted at least once among the answers.
+A class that occurs but whose ratio is undefined counts as 0 (``zero_division=0``, scikit-learn's
+default): leaving it out would raise the average of a model for never naming a class. A class that
+does not occur at all, as in a run over a part of the data, is left out: nothing is known about it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_llmclf.values.outcome import Outcome
+
+
+class Measure:
+    """A number between 0 and 1 that may be undefined, and compares like a number.
+
+    Where it is undefined every comparison is false, as with NaN: an undefined recall passes no
+    ``>= 0.6`` and no ``<= 0.6``. Comparing is exact: 3/5 is ``>= 0.6``.
+    """
+
+    __slots__: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def exact(self) -> Fraction | None:
+        """The value without rounding; ``None`` where undefined."""
+        raise NotImplementedError
+
+    @property
+    def value(self) -> float | None:
+        """The value as the nearest float; ``None`` where undefined."""
+        exact = self.exact
+        return None if exact is None else float(exact)
+
+    def __ge__(self, other: float | Measure) -> bool:
+        """Whether both are defined and this one is not below."""
+        mine, theirs = self.value, _value_of(other)
+        return mine is not None and theirs is not None and mine >= theirs
+
+    def __gt__(self, other: float | Measure) -> bool:
+        """Whether both are defined and this one is above."""
+        mine, theirs = self.value, _value_of(other)
+        return mine is not None and theirs is not None and mine > theirs
+
+    def __le__(self, other: float | Measure) -> bool:
+        """Whether both are defined and this one is not above."""
+        mine, theirs = self.value, _value_of(other)
+        return mine is not None and theirs is not None and mine <= theirs
+
+    def __lt__(self, other: float | Measure) -> bool:
+        """Whether both are defined and this one is below."""
+        mine, theirs = self.value, _value_of(other)
+        return mine is not None and theirs is not None and mine < theirs
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is this number; two measures are equal when they also count the same."""
+        if isinstance(other, Measure):
+            return type(self) is type(other) and all(
+                getattr(self, name) == getattr(other, name) for name in self.__slots__
+            )
+        if isinstance(other, int | float):
+            return self.value == other
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        """As the number's."""
+        return hash(self.value)
+
+    def __add__(self, other: float | Measure) -> float:
+        """The sum as a number, and NaN where one is undefined; so with the other operations."""
+        return _number(self) + _number(other)
+
+    def __radd__(self, other: float) -> float:
+        """As `__add__`, which `sum` begins with 0."""
+        return other + _number(self)
+
+    def __sub__(self, other: float | Measure) -> float:
+        """The difference."""
+        return _number(self) - _number(other)
+
+    def __rsub__(self, other: float) -> float:
+        """The difference to a number."""
+        return other - _number(self)
+
+    def __mul__(self, other: float | Measure) -> float:
+        """The product."""
+        return _number(self) * _number(other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: float | Measure) -> float:
+        """The quotient."""
+        return _number(self) / _number(other)
+
+    def __bool__(self) -> bool:
+        """As a number's: false at 0, so that ``assert report.recall["7"]`` can fail."""
+        return bool(self.value)
+
+
+def _number(number: float | Measure) -> float:
+    value = _value_of(number)
+    return math.nan if value is None else value
+
+
+def _value_of(number: float | Measure) -> float | None:
+    return number.value if isinstance(number, Measure) else number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Ratio(Measure):
+    """So many of so many.
+
+    Attributes:
+        hits: Numerator, a count.
+        total: Denominator, a count; 0 makes the ratio undefined.
+    """
+
+    hits: int
+    total: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.hits <= self.total:
+            raise ValueError(f"{self.hits} of {self.total} is no ratio")
+
+    @property
+    def exact(self) -> Fraction | None:
+        """The value without rounding; ``None`` where the denominator is 0."""
+        return Fraction(self.hits, self.total) if self.total else None
+
+    def __repr__(self) -> str:
+        """Such as ``0.792 (396/500)``: what pytest shows when an assert fails."""
+        value = "undefined" if self.value is None else repr(self.value)
+        return f"{value} ({self.hits}/{self.total})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Mean(Measure):
+    """An average over classes.
+
+    Attributes:
+        exact: The average without rounding; ``None`` where there is no class.
+        classes: Over how many classes.
+    """
+
+    exact: Fraction | None
+    classes: int
+
+    def __repr__(self) -> str:
+        """Such as ``0.8042 (10 classes)``: what pytest shows when an assert fails."""
+        value = "undefined" if self.value is None else repr(self.value)
+        return f"{value} ({self.classes} classes)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassScores:
+    """How well one class is told from the others.
+
+    Attributes:
+        label: The class.
+        precision: Correct among the answers that name it.
+        recall: Correct among the answered images that show it.
+        f1: Harmonic mean of both as counts: twice the correct ones over the answers that name it
+            plus the images that show it (van Rijsbergen 1979, beta = 1).
+        support: Answered images that show it.
+    """
+
+    label: str
+    precision: Ratio
+    recall: Ratio
+    f1: Ratio
+    support: int
+
+    @property
+    def occurs(self) -> bool:
+        """Whether any answered image shows it or any answer names it."""
+        return self.f1.total > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Averages:
+    """Precision, recall and F1 over classes.
+
+    Attributes:
+        precision: Average precision.
+        recall: Average recall.
+        f1: Average F1 (the average of the F1s, not the F1 of the averages).
+        support: Answered images.
+    """
+
+    precision: Measure
+    recall: Measure
+    f1: Measure
+    support: int
+
+
+# No slots: what follows from the counts is worked out once and kept beside them.
+@dataclass(frozen=True, kw_only=True)
+class Confusion:
+    """How often each class was answered as which.
+
+    Attributes:
+        labels: The classes in the dataset's order; n of them.
+        counts: n rows of n: ``counts[actual][predicted]``, in images.
+        unparsed: n: answers without a label, by actual class.
+        error: n: images without an answer, by actual class.
+        not_needed: Images not asked since the gates were decided.
+        lost: Images collected but never reported.
+        not_run: Images not run since the session stopped.
+    """
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    unparsed: tuple[int, ...]
+    error: tuple[int, ...]
+    not_needed: int = 0
+    lost: int = 0
+    not_run: int = 0
+
+    def __post_init__(self) -> None:
+        size = len(self.labels)
+        if len(set(self.labels)) != size:
+            raise ValueError(f"a label occurs twice in {self.labels}")
+        columns = (self.counts, self.unparsed, self.error, *self.counts)
+        if any(len(column) != size for column in columns):
+            raise ValueError(f"counts for {size} labels must be {size} x {size}")
+
+    @classmethod
+    def from_outcomes(cls, labels: Sequence[str], outcomes: Iterable[Outcome]) -> Confusion:
+        """Count `outcomes`, whatever their order.
+
+        Raises:
+            ValueError: An outcome expects or predicts a label that is not in `labels`; it would
+                otherwise vanish from a denominator.
+        """
+        place = {label: index for index, label in enumerate(labels)}
+        pairs: Counter[tuple[str, str]] = Counter()
+        kinds: Counter[tuple[str, str]] = Counter()
+        rest: Counter[str] = Counter()
+        for outcome in outcomes:
+            _known(outcome, place)
+            match outcome.kind:
+                case "correct" | "misclassified":
+                    pairs[outcome.expected, str(outcome.predicted)] += 1
+                case "unparsed" | "error":
+                    kinds[outcome.expected, outcome.kind] += 1
+                case "not_needed" | "not_run" | "lost":
+                    rest[outcome.kind] += 1
+        return cls(
+            labels=tuple(labels),
+            counts=_square(place, pairs),
+            unparsed=tuple(kinds[row, "unparsed"] for row in labels),
+            error=tuple(kinds[row, "error"] for row in labels),
+            not_needed=rest["not_needed"],
+            lost=rest["lost"],
+            not_run=rest["not_run"],
+        )
+
+    @cached_property
+    def cells(self) -> tuple[Mapping[int, int], ...]:
+        """The counts that are not 0: by actual class, images by place of the predicted class.
+
+        Of a thousand classes nearly all of the million counts are 0, so whoever walks over these
+        takes as long as there are images, and not as long as there are pairs of classes.
+        """
+        return tuple(
+            {column: count for column, count in enumerate(row) if count} if any(row) else {}
+            for row in self.counts
+        )
+
+    @cached_property
+    def sources(self) -> tuple[Mapping[int, int], ...]:
+        """`cells` the other way: by predicted class, images by place of the actual class."""
+        found: tuple[dict[int, int], ...] = tuple({} for _ in self.labels)
+        for actual, row in enumerate(self.cells):
+            for predicted, count in row.items():
+                found[predicted][actual] = count
+        return found
+
+    @cached_property
+    def answered(self) -> int:
+        """Images with an answer, readable or not: the denominator of accuracy."""
+        return sum(map(sum, self.counts)) + sum(self.unparsed)
+
+    @property
+    def correct(self) -> int:
+        """Images answered with their label."""
+        return sum(row[index] for index, row in enumerate(self.counts))
+
+    @property
+    def accuracy(self) -> Ratio:
+        """Correct among the answered."""
+        return Ratio(hits=self.correct, total=self.answered)
+
+    @property
+    def unparsed_rate(self) -> Ratio:
+        """Answers without a label among the answered."""
+        return Ratio(hits=sum(self.unparsed), total=self.answered)
+
+    @property
+    def error_rate(self) -> Ratio:
+        """Images without an answer among those asked about."""
+        errors = sum(self.error)
+        return Ratio(hits=errors, total=self.answered + errors)
+
+    @cached_property
+    def scores(self) -> tuple[ClassScores, ...]:
+        """One entry a class, in the order of `labels`."""
+        predicted = [sum(column.values()) for column in self.sources]
+        found = []
+        for index, (label, row) in enumerate(zip(self.labels, self.cells, strict=True)):
+            hits, support = row.get(index, 0), sum(row.values()) + self.unparsed[index]
+            found.append(
+                ClassScores(
+                    label=label,
+                    precision=Ratio(hits=hits, total=predicted[index]),
+                    recall=Ratio(hits=hits, total=support),
+                    f1=Ratio(hits=2 * hits, total=predicted[index] + support),
+                    support=support,
+                )
+            )
+        return tuple(found)
+
+    @property
+    def micro(self) -> Averages:
+        """Of all classes' counts added up; recall is accuracy.
+
+        Precision differs from accuracy by the unparsed answers, which name no class.
+        """
+        named = self.answered - sum(self.unparsed)
+        return Averages(
+            precision=Ratio(hits=self.correct, total=named),
+            recall=self.accuracy,
+            f1=Ratio(hits=2 * self.correct, total=named + self.answered),
+            support=self.answered,
+        )
+
+    @cached_property
+    def macro(self) -> Averages:
+        """Every class that occurs weighs the same; an undefined one counts as 0."""
+        return self._averages({score.label: 1 for score in self.scores if score.occurs})
+
+    @cached_property
+    def weighted(self) -> Averages:
+        """Every class weighs as its answered images; an undefined one counts as 0."""
+        return self._averages({score.label: score.support for score in self.scores})
+
+    @cached_property
+    def balanced_accuracy(self) -> Mean:
+        """Mean recall over the classes with answered images (sklearn's balanced_accuracy_score)."""
+        found = [score for score in self.scores if score.support]
+        return _mean([score.recall for score in found], [1] * len(found))
+
+    def _averages(self, weights: dict[str, int]) -> Averages:
+        scores = [score for score in self.scores if weights.get(score.label)]
+        given = [weights[score.label] for score in scores]
+        return Averages(
+            precision=_mean([score.precision for score in scores], given),
+            recall=_mean([score.recall for score in scores], given),
+            f1=_mean([score.f1 for score in scores], given),
+            support=self.answered,
+        )
+
+
+def _square(
+    place: Mapping[str, int], pairs: Mapping[tuple[str, str], int]
+) -> tuple[tuple[int, ...], ...]:
+    """The counts of pairs of labels as rows; classes without any share one row of zeros."""
+    nothing = (0,) * len(place)
+    rows: dict[int, list[int]] = {}
+    for (actual, predicted), count in pairs.items():
+        rows.setdefault(place[actual], list(nothing))[place[predicted]] = count
+    return tuple(tuple(rows[row]) if row in rows else nothing for row in range(len(place)))
+
+
+def _known(outcome: Outcome, labels: dict[str, int]) -> None:
+    named = [outcome.expected]
+    if outcome.kind in {"correct", "misclassified"}:
+        named.append(str(outcome.predicted))
+        if (outcome.predicted == outcome.expected) != (outcome.kind == "correct"):
+            raise ValueError(
+                f"{outcome.case}: {outcome.kind}, but expected {outcome.expected!r} "
+                f"and predicted {outcome.predicted!r}"
+            )
+    for label in named:
+        if label not in labels:
+            raise ValueError(f"{outcome.case}: {label!r} is none of the labels {list(labels)}")
+
+
+def _mean(ratios: Sequence[Ratio], weights: Sequence[int]) -> Mean:
+    """Weighted mean without rounding; an undefined ratio counts as 0."""
+    if not ratios:
+        return Mean(exact=None, classes=0)
+    total = sum(
+        (
+            weight * (ratio.exact or Fraction(0))
+            for ratio, weight in zip(ratios, weights, strict=True)
+        ),
+        start=Fraction(0),
+    )
+    return Mean(exact=total / sum(weights), classes=len(ratios))

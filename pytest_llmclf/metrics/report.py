@@ -1,0 +1,533 @@
+"""Everything that the outcomes of one evaluation and one model add up to."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pytest_llmclf.metrics.case_counts import ledger_of
+from pytest_llmclf.metrics.clusters import clusters_of, one_each
+from pytest_llmclf.metrics.confusion import Confusion, Ratio
+from pytest_llmclf.metrics.wording import stop_note
+from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.provenance import MOST_LINES, Provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pytest_llmclf.metrics.case_counts import Ledger
+    from pytest_llmclf.metrics.confusion import Averages, Mean
+    from pytest_llmclf.prompting.prompt import Instructions
+    from pytest_llmclf.values.case import Case
+    from pytest_llmclf.values.outcome import OutcomeKind
+    from pytest_llmclf.values.request import ModelIdentity
+
+_ANSWERED = ("correct", "misclassified", "unparsed")
+VerdictWord = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNGATED"]
+"""What a gate came to; UNGATED says that nobody has set one."""
+Undecided = Literal["incomplete", "undefined", "sample"]
+"""Why a gate is INCONCLUSIVE: images have no answer; what it compares is undefined; the images are
+too few to tell with the confidence that was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a gate came to.
+
+    Attributes:
+        word: The verdict.
+        text: One line: what was asked, what was found.
+        evaluation: Whose gate.
+        model: On which model.
+        undecided: For INCONCLUSIVE: why; else ``None``.
+    """
+
+    word: VerdictWord
+    text: str
+    evaluation: str = ""
+    model: str = ""
+    undecided: Undecided | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One look at one gate.
+
+    Attributes:
+        gate: The gate, as `Gate.text` writes it.
+        question: Digest of what the gate was asked of; see `looks.question_of`.
+        data: Digest of the images, labels and answers; see `looks.data_of`.
+        images: How many images had an answer.
+        word: What it came to.
+    """
+
+    gate: str
+    question: str
+    data: str
+    images: int
+    word: VerdictWord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetFacts:
+    """What a report says about its dataset.
+
+    Attributes:
+        name: The dataset's name.
+        content_hash: Digest over ids, labels and bytes of its cases.
+        labels: The classes, in order.
+        licence: Licence note; may be empty.
+        imported: Whether it is the full imported set rather than the bundled pictures.
+        cases_in_dataset: Images it has, asked about or not.
+        class_sizes: Likewise of each label; empty where that is not known.
+        path: Its folder relative to the project's, in POSIX form; empty if it is outside.
+    """
+
+    name: str
+    content_hash: str
+    labels: tuple[str, ...]
+    licence: str = ""
+    imported: bool = False
+    cases_in_dataset: int = 0
+    class_sizes: tuple[int, ...] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confused:
+    """One kind of mistake.
+
+    Attributes:
+        expected: The label of the images.
+        predicted: The label they were given.
+        count: How often.
+        cases: Their ids, sorted.
+    """
+
+    expected: str
+    predicted: str
+    count: int
+    cases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRule:
+    """What a run that stopped early had decided when it did.
+
+    Attributes:
+        after: Images, from the first of `Report.order` on, that the decisions rest on.
+        tests: How many thresholds (each class of ``recall[*]`` counted) and comparisons with
+            committed predictions were decided; they share `Report.stop_error` evenly.
+        gates: The gates, as they are written.
+        baselines: Digests of the committed predictions, see `digest_of`.
+    """
+
+    after: int
+    tests: int
+    gates: tuple[str, ...] = ()
+    baselines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One evaluation on one model.
+
+    Attributes:
+        evaluation: Name of the evaluation.
+        model: The model as people write it, such as ``ollama:llava:7b``.
+        identity: Who answered; ``None`` if nobody was reached.
+        dataset: What was asked about.
+        ledger: Where every case went.
+        outcomes: One a case, sorted by its id.
+        confusion: Their counts.
+        duration_s: Seconds from the first question to the last answer, as waited for.
+        notes: What else people must know, one line each.
+        modelfile_digest: Digest of the Modelfile's content; empty if there is none.
+        instructions: The SYSTEM text and the example turns that went with every question.
+        order: Case ids in the random order of a run that may stop early; empty for another run.
+        stop_error: How often a decision of that run may differ from what all images would say;
+            ``None`` for another run.
+        stop_rule: What it had decided when it stopped; ``None`` for a run that did not stop.
+        repeats: Further askings of the same questions (repeat 1, 2, ...), sorted like `outcomes`;
+            in no count and no metric, since they say nothing about further images.
+        full_instructions: Everything that went with every image; ``None`` for a run of a version
+            that did not record it.
+        tool: Version of pytest-llmclf that asked and read; empty where it is not known.
+        group: Tag whose values are groups of images that are not independent, such as ``scene``;
+            empty where none is named.
+        clusters: By case, which images are one piece of evidence (`clusters_of`); empty where
+            every image is one by itself.
+        looks: Earlier looks at gates with confidence on this model and these instructions, with
+            other images or answers (`looks.earlier_looks`).
+        judged: Expressions with confidence that tests judged on it; filled by `meets`.
+        worked_out: What follows from the report and was worked out already; see `once_a_report`.
+    """
+
+    evaluation: str
+    model: str
+    identity: ModelIdentity | None
+    dataset: DatasetFacts
+    ledger: Ledger
+    outcomes: tuple[Outcome, ...]
+    confusion: Confusion
+    duration_s: float | None = None
+    notes: tuple[str, ...] = ()
+    modelfile_digest: str = ""
+    instructions: str = ""
+    order: tuple[str, ...] = ()
+    stop_error: float | None = None
+    stop_rule: StopRule | None = None
+    repeats: tuple[Outcome, ...] = ()
+    full_instructions: Instructions | None = None
+    tool: str = ""
+    group: str = ""
+    clusters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    looks: tuple[Look, ...] = ()
+    judged: list[str] = field(default_factory=list, repr=False, compare=False)
+    # Not among the arguments, so that a changed copy begins without.
+    worked_out: dict[str, Any] = field(init=False, default_factory=dict, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        """Short, however many outcomes there are."""
+        return f"Report({self.evaluation!r}, {self.model!r}, {len(self.outcomes)} outcomes)"
+
+    @property
+    def predictions(self) -> Predictions:
+        """Every prediction, to be held against the committed ones."""
+        return Predictions(report=self)
+
+    @property
+    def images_digest(self) -> str:
+        """Digest of the images' ids and bytes alone; empty where a file's digest is not known.
+
+        Unlike that of the dataset it leaves out labels and tags: another order of the label list
+        is another instruction about the same images.
+        """
+        if not self.outcomes or not all(outcome.sha256 for outcome in self.outcomes):
+            return ""
+        # A line an image; ids hold no line end that JSON would not escape.
+        pairs = (json.dumps((outcome.case, outcome.sha256)) for outcome in self.outcomes)
+        return hashlib.sha256("\n".join(pairs).encode()).hexdigest()
+
+    @property
+    def provenance(self) -> Provenance:
+        """What the results depend on besides the images."""
+        identity, full = self.identity, self.full_instructions
+        return Provenance(
+            model=self.model,
+            weights="" if identity is None else identity.weights,
+            server="" if identity is None else identity.server_version,
+            instructions="" if full is None else full.digest(),
+            text=() if full is None else full.lines()[:MOST_LINES],
+            modelfile=self.modelfile_digest,
+            tool=self.tool,
+        )
+
+    @property
+    def accuracy(self) -> Ratio:
+        """Correct among the answered; an answer without a label is a wrong one."""
+        return self.confusion.accuracy
+
+    @property
+    def balanced_accuracy(self) -> Mean:
+        """Mean recall over the classes with answered images."""
+        return self.confusion.balanced_accuracy
+
+    @property
+    def precision(self) -> dict[str, Ratio]:
+        """By label: correct among the answers that name it."""
+        return {score.label: score.precision for score in self.confusion.scores}
+
+    @property
+    def recall(self) -> dict[str, Ratio]:
+        """By label: correct among the answered images that show it."""
+        return {score.label: score.recall for score in self.confusion.scores}
+
+    @property
+    def f1(self) -> dict[str, Ratio]:
+        """By label: harmonic mean of precision and recall."""
+        return {score.label: score.f1 for score in self.confusion.scores}
+
+    @property
+    def support(self) -> dict[str, int]:
+        """By label: answered images that show it."""
+        return {score.label: score.support for score in self.confusion.scores}
+
+    @property
+    def micro(self) -> Averages:
+        """Of all classes' counts added up."""
+        return self.confusion.micro
+
+    @property
+    def macro(self) -> Averages:
+        """Every class that occurs weighs the same."""
+        return self.confusion.macro
+
+    @property
+    def weighted(self) -> Averages:
+        """Every class weighs as its answered images."""
+        return self.confusion.weighted
+
+    @property
+    def unparsed_rate(self) -> Ratio:
+        """Answers without a label among the answered."""
+        return self.confusion.unparsed_rate
+
+    @property
+    def error_rate(self) -> Ratio:
+        """Images without an answer among those asked about."""
+        return self.confusion.error_rate
+
+    @property
+    def images_per_s(self) -> float | None:
+        """Answered images a second, those from the store included; ``None`` without a duration."""
+        return self.ledger.answered / self.duration_s if self.duration_s else None
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Names of all tags that a case has, sorted."""
+        return tuple(sorted({name for outcome in self.outcomes for name in outcome.tags}))
+
+    def by_tag(self, name: str) -> dict[str, Confusion]:
+        """One confusion a value of tag `name`, sorted; cases without the tag are under ``""``."""
+        slices: defaultdict[str, list[Outcome]] = defaultdict(list)
+        for outcome in self.outcomes:
+            slices[outcome.tags.get(name, "")].append(outcome)
+        labels = self.confusion.labels
+        return {value: Confusion.from_outcomes(labels, slices[value]) for value in sorted(slices)}
+
+    def where(self, tags: Mapping[str, str]) -> Report:
+        """The report of the images that have all these tags, such as ``{"style": "photo"}``."""
+        outcomes = tuple(found for found in self.outcomes if _has(found, tags))
+        cases = {found.case for found in outcomes}
+        rule = self.stop_rule
+        if rule is not None:
+            # What was decided was decided of all images, not of this part.
+            after = sum(case in cases for case in self.order[: rule.after])
+            rule = replace(rule, after=after, gates=(), baselines=())
+        return replace(
+            self,
+            ledger=ledger_of(outcomes, None, 0),
+            outcomes=outcomes,
+            confusion=Confusion.from_outcomes(self.confusion.labels, outcomes),
+            order=tuple(case for case in self.order if case in cases),
+            stop_rule=rule,
+            repeats=tuple(found for found in self.repeats if _has(found, tags)),
+            clusters=_clusters(outcomes, self.group) if self.clusters else {},
+        )
+
+    def one_each(self) -> Report:
+        """The report of one answered image a cluster; itself where every image is one by itself."""
+        answered = {found.case for found in self.outcomes if found.kind in _ANSWERED}
+        chosen = one_each({case: self.clusters[case] for case in self.clusters if case in answered})
+        if len(chosen) in (0, len(answered)):
+            return self
+        # What was not asked or not answered stays: that a run stopped early is never forgotten.
+        outcomes = tuple(
+            found for found in self.outcomes if found.case in chosen or found.kind not in _ANSWERED
+        )
+        return replace(
+            self,
+            ledger=ledger_of(outcomes, None, 0),
+            outcomes=outcomes,
+            confusion=Confusion.from_outcomes(self.confusion.labels, outcomes),
+            order=(),
+            repeats=(),
+            clusters={},
+        )
+
+    def of_kind(self, kind: OutcomeKind) -> tuple[Outcome, ...]:
+        """The outcomes that ended as `kind`."""
+        return tuple(outcome for outcome in self.outcomes if outcome.kind == kind)
+
+    def confusions(self, top: int | None = None) -> tuple[Confused, ...]:
+        """Mistakes by (expected, predicted), most frequent first, ties in the order of labels."""
+        return _confusions(self)[:top]
+
+
+_Found = TypeVar("_Found")
+
+
+def once_a_report(work: Callable[[Report], _Found]) -> Callable[[Report], _Found]:
+    """A function of a report alone that works once for each: a report never changes.
+
+    Terminal, page, Markdown and files all tell the same things of a report, and each asks for
+    itself.
+    """
+
+    @functools.wraps(work)
+    def found(report: Report) -> _Found:
+        name = f"{work.__module__}.{work.__qualname__}"
+        if name not in report.worked_out:
+            report.worked_out[name] = work(report)
+        kept: _Found = report.worked_out[name]
+        return kept
+
+    return found
+
+
+def accuracy_by_tag(report: Report, name: str) -> dict[str, Ratio]:
+    """Accuracy by value of tag `name`, sorted; cases without the tag are under ``""``.
+
+    As that of `Report.by_tag`, but without a matrix for each value.
+    """
+    right: Counter[str] = Counter()
+    answered: Counter[str] = Counter()
+    for outcome in report.outcomes:
+        value = outcome.tags.get(name, "")
+        answered[value] += outcome.kind in _ANSWERED
+        right[value] += outcome.kind == "correct"
+    return {value: Ratio(hits=right[value], total=answered[value]) for value in sorted(answered)}
+
+
+@once_a_report
+def _confusions(report: Report) -> tuple[Confused, ...]:
+    cases: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for outcome in report.of_kind("misclassified"):
+        cases[outcome.expected, str(outcome.predicted)].append(outcome.case)
+    place = {label: index for index, label in enumerate(report.confusion.labels)}
+    order = sorted(cases, key=lambda pair: (-len(cases[pair]), place[pair[0]], place[pair[1]]))
+    return tuple(
+        Confused(
+            expected=expected,
+            predicted=predicted,
+            count=len(cases[expected, predicted]),
+            cases=tuple(cases[expected, predicted]),
+        )
+        for expected, predicted in order
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """The predictions of a report, apart from everything else in it.
+
+    Attributes:
+        report: Whose.
+    """
+
+    report: Report
+
+    def __repr__(self) -> str:
+        """Short: a failed assertion shows it."""
+        return f"predictions of {self.report.evaluation} on {self.report.model}"
+
+
+def build(
+    *,
+    evaluation: str,
+    model: str,
+    dataset: DatasetFacts,
+    outcomes: Iterable[Outcome],
+    identity: ModelIdentity | None = None,
+    collected: int | None = None,
+    deselected: int = 0,
+    skipped: int = 0,
+    duration_s: float | None = None,
+    notes: Sequence[str] = (),
+    modelfile_digest: str = "",
+    instructions: str = "",
+    order: Sequence[str] = (),
+    stop_error: float | None = None,
+    full_instructions: Instructions | None = None,
+    tool: str = "",
+    group: str = "",
+    stop_rule: StopRule | None = None,
+) -> Report:
+    """Add up the outcomes of one evaluation and one model, in whatever order they came.
+
+    Args:
+        evaluation: Name of the evaluation.
+        model: The model as people write it.
+        dataset: What was asked about.
+        outcomes: One a case and repeat; repeats above 0 become `Report.repeats`.
+        identity: Who answered.
+        collected: How many outcomes were to come; those that did not are `lost`. Without it
+            only outcomes of kind `lost` are.
+        deselected: How many were left out on purpose.
+        skipped: How many were left out by their tests.
+        duration_s: Seconds from the first question to the last answer.
+        notes: Lines for people.
+        modelfile_digest: Digest of the Modelfile's content.
+        instructions: SYSTEM text and example turns.
+        order: Case ids in the random order of a run that may stop early.
+        stop_error: How often a decision of that run may be wrong.
+        full_instructions: Everything that went with every image.
+        tool: Version of pytest-llmclf that asked and read.
+        group: Tag whose values are groups of images that are not independent.
+        stop_rule: What it had decided when it stopped.
+
+    Raises:
+        ValueError: A case ended twice, is of another evaluation or model, or names a label that
+            the dataset does not have.
+    """
+    ordered = tuple(sorted(outcomes, key=lambda outcome: (outcome.case, outcome.repeat)))
+    _refuse_strangers(evaluation, model, ordered)
+    first = tuple(outcome for outcome in ordered if outcome.repeat == 0)
+    ledger = ledger_of(first, collected, deselected, skipped)
+    after = None if stop_rule is None else stop_rule.after
+    stop = stop_note(ledger, dataset.cases_in_dataset, after) if ledger.not_needed else ""
+    return Report(
+        evaluation=evaluation,
+        model=model,
+        identity=identity,
+        dataset=dataset,
+        ledger=ledger,
+        outcomes=first,
+        confusion=Confusion.from_outcomes(dataset.labels, first),
+        duration_s=duration_s,
+        # First, so that nobody reads a number before it; once, where a report is read back.
+        notes=(*filter(None, [stop]), *(note for note in notes if note != stop)),
+        modelfile_digest=modelfile_digest,
+        instructions=instructions,
+        order=tuple(order),
+        stop_error=stop_error,
+        stop_rule=stop_rule,
+        repeats=tuple(outcome for outcome in ordered if outcome.repeat),
+        full_instructions=full_instructions,
+        tool=tool,
+        group=group,
+        clusters=_clusters(first, group),
+    )
+
+
+def unheard(
+    evaluation: str, model: str, case: Case, kind: OutcomeKind = "lost", *, repeat: int = 0
+) -> Outcome:
+    """The outcome of a case that was collected and of which nothing was heard again."""
+    return Outcome(
+        evaluation=evaluation,
+        model=model,
+        model_digest="",
+        case=case.id,
+        sha256=case.sha256,
+        expected=case.label,
+        kind=kind,
+        tags=dict(case.tags),
+        repeat=repeat,
+    )
+
+
+def _clusters(outcomes: Iterable[Outcome], group: str) -> dict[str, str]:
+    return clusters_of(((found.case, found.sha256, found.tags) for found in outcomes), group)
+
+
+def _has(outcome: Outcome, tags: Mapping[str, str]) -> bool:
+    return all(outcome.tags.get(name) == value for name, value in tags.items())
+
+
+def _refuse_strangers(evaluation: str, model: str, outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        if (outcome.evaluation, outcome.model) != (evaluation, model):
+            raise ValueError(
+                f"{outcome.case} is of {outcome.evaluation} on {outcome.model}, "
+                f"not of {evaluation} on {model}"
+            )
+    twice = Counter((outcome.case, outcome.repeat) for outcome in outcomes).most_common(1)
+    if twice and twice[0][1] > 1:
+        (case, repeat), times = twice[0]
+        raise ValueError(f"{case} (repeat {repeat}) ended {times} times")

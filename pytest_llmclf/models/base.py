@@ -1,0 +1,46 @@
+"""What a backend promises: one question in, one answer out.
+
+Retries, caching and limits belong to the engine. A backend may be asked from several threads
+at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pytest_llmclf.values.answer import Answer
+    from pytest_llmclf.values.request import ModelIdentity, Request
+
+
+class Backend(Protocol):
+    """A model that can be asked."""
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are worth having in flight at this moment; at least 1.
+
+        More than the server works on side by side, so that it never waits for the next one.
+        Backends that learn the number while they are asked change it after any answer.
+        """
+        ...
+
+    def identify(self) -> ModelIdentity:
+        """Who answers; reaches the server on first use.
+
+        Raises:
+            BackendError: The server or the model is not there.
+        """
+        ...
+
+    def ask(self, request: Request) -> Answer:
+        """Ask one question. Thread-safe.
+
+        Raises:
+            BackendError: There is no answer; `retryable` says whether asking again may help.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free connections and end processes that this backend started; may be called twice."""
+        ...

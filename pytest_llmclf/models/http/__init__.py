@@ -1,0 +1,1 @@
+"""HTTP as every backend uses it: connections, addresses, errors, redaction."""

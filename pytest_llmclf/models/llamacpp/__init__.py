@@ -1,0 +1,1 @@
+"""Models in GGUF files, run by a `llama-server` of our own."""

@@ -1,0 +1,78 @@
+"""What the embedded model can know: the labels of its tasks, and none beside them."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.errors import LabelsUnknown
+from pytest_llmclf.models.spec import EMBEDDED
+from pytest_llmclf.prompting.labels import LabelSet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmclf.models.spec import ModelSpec
+
+MODELS_FOLDER: Final = Path(__file__).resolve().parent.parent
+_CARD: Final = MODELS_FOLDER / "micro_llava" / "model.json"
+_SHOWN: Final = 5
+
+
+@cache
+def embedded_tasks() -> dict[str, LabelSet]:
+    """The labels that the embedded model was trained on, by task; empty where its card is gone."""
+    try:
+        tasks = json.loads(_CARD.read_text("utf-8"))["labels"]
+        return {name: LabelSet.of(labels) for name, labels in tasks.items()}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}  # whoever starts the model says what is wrong with it
+
+
+def unknown_to_embedded(spec: ModelSpec, labels: LabelSet) -> tuple[str, ...]:
+    """The labels that the embedded model cannot know under any of their spellings, in order.
+
+    Args:
+        spec: Who is asked; nothing is known of any other model.
+        labels: What an answer may name.
+    """
+    tasks = embedded_tasks().values()
+    if spec.name != EMBEDDED or spec.backend != "llamacpp" or not tasks:
+        return ()
+    return tuple(
+        label.name
+        for label in labels.labels
+        if not any(
+            task.find(spelling) for task in tasks for spelling in (label.name, *label.synonyms)
+        )
+    )
+
+
+def labels_unknown(labels: LabelSet, wanted: str) -> LabelsUnknown:
+    """That the embedded model knows none of the labels, and who to ask instead.
+
+    Args:
+        labels: The labels.
+        wanted: A model that the Modelfile names, as it is written on the command line.
+    """
+    known = "; ".join(f"{name} ({_listed(task.names)})" for name, task in embedded_tasks().items())
+    return LabelsUnknown(
+        f"{EMBEDDED}, the embedded model, knows none of the labels {_listed(labels.names)}, only "
+        f"those of {known}",
+        remedy=f"choose a model that sees everyday images, such as --llmclf-model {wanted}",
+    )
+
+
+def knows_some(unknown: Sequence[str]) -> str:
+    """That the embedded model knows some of the labels only."""
+    return (
+        f"{EMBEDDED}, the embedded model, does not know {_listed(unknown)}, so it cannot be right "
+        "where these are expected: choose another model with --llmclf-model"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

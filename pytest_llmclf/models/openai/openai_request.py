@@ -1,0 +1,83 @@
+"""What is sent to a server of OpenAI's protocol, and what may be left out of it."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmclf.models.openai.openai_thinking import fields_of_thinking
+from pytest_llmclf.models.openai.refused_fields import RefusedFields
+
+if TYPE_CHECKING:
+    from pytest_llmclf.values.request import Request
+
+LOAD_TIME_OPTIONS = frozenset(
+    {
+        "num_ctx", "num_batch", "num_gpu", "num_keep", "num_thread", "main_gpu", "low_vram",
+        "use_mmap", "use_mlock", "numa", "vocab_only", "f16_kv", "draft_num_predict",
+    }
+)  # fmt: skip
+"""Options that say how a model is loaded; no chat request carries them."""
+
+_RENAMED = {"num_predict": "max_tokens"}
+_SAID_AS = {
+    "max_tokens": "num_predict",
+    "max_completion_tokens": "num_predict",
+    "logprobs": "top_logprobs",
+}
+
+
+def nothing_refused() -> RefusedFields:
+    """What is known of a server of this protocol before it is asked: it takes every field."""
+    return RefusedFields(
+        words={**_SAID_AS, **fields_of_thinking()},
+        other_names={"max_tokens": "max_completion_tokens"},
+        together=[("logprobs", "top_logprobs")],
+        # An answer in another form than the prompt asks for is no answer to it.
+        needed=("model", "messages", "response_format"),
+    )
+
+
+def chat_body(model: str, request: Request) -> dict[str, Any]:
+    """The JSON body of a chat request.
+
+    Options keep their names except ``num_predict``, which is ``max_tokens`` here; those that
+    only say how a model is loaded are left out.
+    """
+    picture = base64.b64encode(request.image).decode()
+    messages: list[dict[str, Any]] = []
+    if request.system is not None:
+        messages.append({"role": "system", "content": request.system})
+    messages.extend({"role": role, "content": text} for role, text in request.examples)
+    messages.append(
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "image_url",
+                    "image_url": {"url": f"data:{request.media_type};base64,{picture}"},
+                },
+                {"type": "text", "text": request.prompt},
+            ],
+        }
+    )
+    body: dict[str, Any] = {"model": model, "messages": messages, "stream": False}
+    for name, value in request.options.items():
+        if name in LOAD_TIME_OPTIONS:
+            continue
+        if name == "num_predict" and value < 0:
+            continue  # "as many as it takes" is what leaving it out means
+        body[_RENAMED.get(name, name)] = value
+    if request.answer_schema is not None:
+        body["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {
+                "name": "answer",
+                "strict": True,
+                "schema": dict(request.answer_schema),
+            },
+        }
+    if request.top_logprobs:
+        body["logprobs"] = True
+        body["top_logprobs"] = request.top_logprobs
+    return body

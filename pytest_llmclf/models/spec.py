@@ -1,0 +1,161 @@
+"""Which model answers, as written on the command line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Literal, get_args
+
+from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.models.http.address import parse_chat_address, without_user
+
+BackendName = Literal["auto", "ollama", "openai", "llamacpp", "replay"]
+"""What can stand before the colon."""
+
+EMBEDDED = "micro-llava"
+"""The model in this package; the name alone is enough."""
+
+FORMS = (
+    "auto",
+    "ollama[:NAME[:TAG]]",
+    "openai:NAME@http://HOST:PORT/v1",
+    "llamacpp:TEXT.gguf+MMPROJ.gguf",
+    EMBEDDED,
+    "replay:FILE[#MODEL]",
+)
+"""How a model can be written, for messages and help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """A backend and a model; `str` gives it as people write it.
+
+    Attributes:
+        backend: Which backend.
+        name: The model: Ollama's or the OpenAI server's name, ``micro-llava``, the model within
+            a recording. Empty where the Modelfile (``ollama``) or the file (``replay``) says it.
+        address: URL of an OpenAI-compatible server.
+        text: GGUF file of the language model.
+        mmproj: GGUF file of the projector.
+        file: A recording.
+    """
+
+    backend: BackendName
+    name: str = ""
+    address: str = ""
+    text: str = ""
+    mmproj: str = ""
+    file: str = ""
+
+    def __str__(self) -> str:
+        """The model as written on the command line, without user and password of a URL."""
+        match self.backend:
+            case "openai":
+                return f"openai:{self.name}@{without_user(self.address)}"
+            case "llamacpp" if self.text:
+                return f"llamacpp:{self.text}+{self.mmproj}"
+            case "replay":
+                return f"replay:{self.file}{'#' if self.name else ''}{self.name}"
+            case _:
+                return f"{self.backend}:{self.name}" if self.name else self.backend
+
+    def __repr__(self) -> str:
+        """Without user and password of a URL, like `str`."""
+        return f"ModelSpec({str(self)!r})"
+
+
+def parse_spec(text: str) -> ModelSpec:
+    """Read a model as written on the command line.
+
+    Raises:
+        SettingsError: It is none; the message says the nearest form.
+    """
+    text = text.strip()
+    backend, colon, rest = text.partition(":")
+    if text == EMBEDDED:
+        return ModelSpec(backend="llamacpp", name=EMBEDDED)
+    match backend:
+        case "auto" if not colon:
+            return ModelSpec(backend="auto")
+        case "ollama" if rest or not colon:
+            return ModelSpec(backend="ollama", name=_model_name(rest, text))
+        case "openai":
+            return _openai(rest)
+        case "llamacpp":
+            return _llamacpp(rest)
+        case "replay" if rest:
+            file, _, name = rest.partition("#")
+            if file:
+                return ModelSpec(backend="replay", file=file, name=name)
+        case _:
+            pass
+    shown = without_user(text)
+    raise SettingsError(f"{shown!r} is no model{_suggestion(shown)}; {_forms()}")
+
+
+def _openai(rest: str) -> ModelSpec:
+    split = re.match(r"(?P<name>.+?)@(?P<url>https?://.+)$", rest, re.IGNORECASE)
+    if split is None:
+        other = re.match(r".+?@(?P<scheme>[a-z][a-z0-9+.-]*)://", rest, re.IGNORECASE)
+        if other is not None and other["scheme"].casefold() not in ("http", "https"):
+            raise SettingsError(
+                f"'openai:{without_user(rest)}' has an address of scheme {other['scheme']!r}, "
+                "it must be http or https: write openai:NAME@http://HOST:PORT/v1"
+            )
+        raise SettingsError(
+            f"'openai:{without_user(rest)}' lacks a name or an address: "
+            "write openai:NAME@http://HOST:PORT/v1"
+        )
+    if "?" in split["url"]:
+        parse_chat_address(split["url"])  # before it is shown anywhere: a query may hold a key
+    return ModelSpec(backend="openai", name=split["name"], address=split["url"])
+
+
+def _llamacpp(rest: str) -> ModelSpec:
+    if rest == EMBEDDED:
+        return ModelSpec(backend="llamacpp", name=EMBEDDED)
+    # A plus may be part of a path: the one that counts stands between two GGUF files.
+    split = re.match(r"(?P<text>.+?\.gguf)\+(?P<mmproj>.+\.gguf)$", rest, re.IGNORECASE)
+    if split is None:
+        near = difflib.get_close_matches(rest, [EMBEDDED], cutoff=0.6)
+        hint = f"did you mean llamacpp:{EMBEDDED}? " if near else ""
+        raise SettingsError(
+            f"'llamacpp:{rest}' does not name two GGUF files: {hint}"
+            "write llamacpp:TEXT.gguf+MMPROJ.gguf, the second one being the projector"
+        )
+    return ModelSpec(backend="llamacpp", text=split["text"], mmproj=split["mmproj"])
+
+
+def _model_name(name: str, text: str) -> str:
+    if name and not names_file(name) and not re.fullmatch(r"[\w][\w.:/-]*", name):
+        raise SettingsError(f"{text!r}: {name!r} is no model name; write ollama:NAME or :NAME:TAG")
+    return name
+
+
+def names_file(name: str) -> bool:
+    """Whether a model's name is the path of its file, as the FROM of a Modelfile may be."""
+    return name.casefold().endswith(".gguf") or PurePath(name).is_absolute()
+
+
+def _suggestion(text: str) -> str:
+    head = text.partition(":")[0]
+    known = [*get_args(BackendName), EMBEDDED]
+    near = difflib.get_close_matches(head.casefold(), known, n=1, cutoff=0.75)
+    if near:
+        return f", did you mean {near[0]}{text[len(head) :] if near[0] != EMBEDDED else ''}?"
+    if re.fullmatch(r"[\w][\w.:/-]*", text):
+        return f", did you mean ollama:{text}?"
+    return ""
+
+
+def _forms() -> str:
+    return f"a model is written {', '.join(FORMS[:-1])} or {FORMS[-1]}"
+
+
+def without_users(text: str) -> str:
+    """A list of addresses as written, without users and passwords."""
+    return ",".join(
+        without_user(part) if "//" in part else part.rpartition("@")[2] for part in text.split(",")
+    )

@@ -1,0 +1,239 @@
+"""The words of an answer, and the labels among them.
+
+A label that is a word of the language as well ("a", "no", "photo"), or a number, is not named by
+every sentence in which it stands: "There is 1 image." says nothing about the digit 1. Where such a
+label counts is decided here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from pytest_llmclf.prompting.label_text import (
+    ANNOUNCES,
+    BEFORE_LABEL,
+    BEHIND_LABEL,
+    CARRIERS,
+    CONTRASTS,
+    DETERMINERS,
+    FUNCTION_WORDS,
+    NUMBER_WORDS,
+    fold,
+    parts,
+    trim,
+)
+from pytest_llmclf.prompting.spellings import separated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llmclf.prompting.spellings import SpellingIndex
+
+Standing = Literal["named", "mentioned", "nothing"]
+
+_CLOSERS: Final = "\"'`*_~)]}>\u2019\u201d\u00bb"
+_ENDS: Final = (".", "!", "?", "\u2026", "\u3002", "\uff01", "\uff1f")
+_BREAKS: Final = (",", ";", ":", "\u3001", "\uff0c")
+_DASHES: Final = frozenset(
+    ("-", "--", "\u2013", "\u2014", ":", "=", "->", "=>", "\u2192", "/", "|")
+)
+_ARTICLES: Final = ("a", "an", "the")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """One word of an answer.
+
+    Attributes:
+        word: Folded, without decoration.
+        pieces: Its words, where it joins several with ``_``, ``-`` or a capital; else itself.
+        ends: Whether its sentence or line ends with it.
+        asks: Whether that sentence is a question.
+        breaks: Whether a comma, colon, dash or bracket follows it.
+    """
+
+    word: str
+    pieces: tuple[str, ...]
+    ends: bool = False
+    asks: bool = False
+    breaks: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A label in an answer.
+
+    Attributes:
+        label: Its name.
+        start: Its first token.
+        stop: One behind its last token.
+        standing: Whether the answer names it there, only mentions it, or neither.
+    """
+
+    label: str
+    start: int
+    stop: int
+    standing: Standing
+
+
+def tokenise(text: str) -> tuple[Token, ...]:
+    """Cut an answer into words, with what ends or breaks a sentence behind each."""
+    tokens: list[Token] = []
+    for line in text.splitlines():
+        first = len(tokens)
+        for raw in line.split():
+            for piece in fold(raw).split():
+                _take(tokens, raw, piece, fresh=len(tokens) == first)
+        if len(tokens) > first:
+            tokens[-1] = replace(tokens[-1], ends=True)
+    return tuple(tokens)
+
+
+def _take(tokens: list[Token], raw: str, piece: str, *, fresh: bool) -> None:
+    """Add the word of a piece of text; a piece without one says something of the word before."""
+    word = trim(piece)
+    opens = piece.startswith(("(", "[", "\u2013", "\u2014"))
+    if tokens and not fresh and (opens or piece in _DASHES):
+        tokens[-1] = replace(tokens[-1], breaks=True)
+    if not word:
+        return
+    bare = piece.rstrip(_CLOSERS)
+    pieces = separated(raw) if _joins(raw) else (word,)
+    tokens.append(
+        Token(
+            word=word,
+            pieces=pieces or (word,),
+            ends=bare.endswith(_ENDS),
+            asks=bare.endswith(("?", "\uff1f")),
+            breaks=bare.endswith(_BREAKS),
+        )
+    )
+
+
+def _joins(raw: str) -> bool:
+    return "_" in raw or "-" in raw or not (raw.islower() or raw.isupper() or raw.istitle())
+
+
+def labels_in(tokens: Sequence[Token], index: SpellingIndex) -> tuple[Named, ...]:
+    """Every label among the words, the longest first where spellings overlap."""
+    return tuple(_scan(tokens, index))
+
+
+def _scan(tokens: Sequence[Token], index: SpellingIndex) -> Iterator[Named]:
+    at = 0
+    while at < len(tokens):
+        for length in range(min(index.longest, len(tokens) - at), 0, -1):
+            said = tokens[at : at + length]
+            name = index.exact.get(tuple(token.word for token in said))
+            if name is None:
+                name = index.loose.get(tuple(piece for token in said for piece in token.pieces))
+            if name is not None:
+                stop = at + length
+                standing = _standing(tokens, at, stop) if length == 1 else "named"
+                yield Named(label=name, start=at, stop=stop, standing=standing)
+                at = stop
+                break
+        else:
+            at += 1
+
+
+def hidden_labels(
+    tokens: Sequence[Token], found: Sequence[Named], index: SpellingIndex
+) -> set[str]:
+    """Labels inside of words that are no label themselves ("cat/dog", "cat-like")."""
+    taken = {place for one in found for place in range(one.start, one.stop)}
+    names: set[str] = set()
+    for place, token in enumerate(tokens):
+        pieces = parts(token.word)
+        if place in taken or pieces == (token.word,):
+            continue
+        for start in range(len(pieces)):
+            for stop in range(start + 1, min(len(pieces), start + index.longest) + 1):
+                name = index.hidden.get(pieces[start:stop])
+                if name is not None and not _means_little(pieces[start:stop]):
+                    names.add(name)
+    return names
+
+
+def _means_little(pieces: tuple[str, ...]) -> bool:
+    word = pieces[0]
+    return len(pieces) == 1 and (word in FUNCTION_WORDS or (len(word) == 1 and word.isalpha()))
+
+
+def _standing(tokens: Sequence[Token], at: int, stop: int) -> Standing:
+    """Whether a label of one word is named where it stands."""
+    word = tokens[at].word
+    if _is_number(word):
+        return _number_standing(tokens, at)
+    function = word in FUNCTION_WORDS or word in DETERMINERS
+    if not function and word not in CARRIERS:
+        return "named"
+    last = at > 0 and not tokens[at - 1].ends
+    before = tokens[at - 1].word if last else ""
+    if tokens[at].ends:
+        return "named"
+    if function:
+        behind = tokens[stop].word if stop < len(tokens) else ""
+        begins = not before and tokens[at].breaks
+        announced = before in ANNOUNCES - {"is"} and behind not in CARRIERS - FUNCTION_WORDS
+        return "named" if begins or announced else "nothing"
+    return "named" if _is_called(tokens, at) else "mentioned"
+
+
+def _is_called(tokens: Sequence[Token], at: int) -> bool:
+    """Whether "is a" leads to a word, adjectives between ("is a simple drawing of ...")."""
+    place = at - 1
+    while place > 0 and tokens[place].word not in ("a", "an"):
+        if tokens[place].ends or tokens[place].word not in BEFORE_LABEL - FUNCTION_WORDS:
+            return False
+        place -= 1
+    return place > 0 and tokens[place - 1].word in ("is", "it's", "that's")
+
+
+def _number_standing(tokens: Sequence[Token], at: int) -> Standing:
+    """A number is named unless it counts what follows ("1 image", "two loops")."""
+    token = tokens[at]
+    before = tokens[at - 1].word if at and not tokens[at - 1].ends else ""
+    if before in DETERMINERS and not before.isdecimal():
+        return "nothing"
+    if token.ends or token.breaks or at + 1 == len(tokens):
+        return "named"
+    behind = tokens[at + 1].word
+    if before in ANNOUNCES - {"is"} or behind in FUNCTION_WORDS or behind in BEHIND_LABEL:
+        return "named"
+    return "mentioned" if _is_number(behind) or behind in ("and", "or") else "nothing"
+
+
+def _is_number(word: str) -> bool:
+    return word.isdecimal() or word in NUMBER_WORDS
+
+
+def without_contrasts(
+    tokens: Sequence[Token], found: Sequence[Named]
+) -> tuple[tuple[Token, ...], set[str]]:
+    """The words without phrases such as "unlike a dog", and the labels of those phrases.
+
+    Args:
+        tokens: All words.
+        found: The labels among them.
+    """
+    drop: set[int] = set()
+    denied: set[str] = set()
+    for one in found:
+        start = one.start
+        if start and tokens[start - 1].word in _ARTICLES:
+            start -= 1
+        for lead in CONTRASTS:
+            begin = start - len(lead)
+            if begin >= 0 and tuple(token.word for token in tokens[begin:start]) == lead:
+                drop.update(range(begin, one.stop))
+                denied.add(one.label)
+                break
+    kept = []
+    for place, token in enumerate(tokens):
+        if place not in drop:
+            kept.append(token)
+        elif kept and token.ends:
+            kept[-1] = replace(kept[-1], ends=True)
+    return tuple(kept), denied

@@ -1,0 +1,116 @@
+"""Which spellings mean which label: as written, with other separators, and in the plural."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.prompting.label_text import CARRIERS, normalise, parts, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Words = tuple[str, ...]
+
+# "GoldenRetriever", "USBStick"; not "iPhone": what stands between would have to be a whole word.
+_CAMEL: Final = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][^\W\d_A-Z])")
+# "7-5" and "1_000" are values, not two words.
+_JOINED: Final = re.compile(r"(?<=[^\W_])[_-]+(?=[^\W\d_])|(?<=[^\W\d_])[_-]+(?=[^\W_])")
+_SHORTEST_PLURAL: Final = 3
+_SHORTEST_JOINED: Final = 5
+_NUMBERS: Final = {
+    "0": "zero", "1": "one", "2": "two", "3": "three", "4": "four", "5": "five", "6": "six",
+    "7": "seven", "8": "eight", "9": "nine", "10": "ten", "11": "eleven", "12": "twelve",
+}  # fmt: skip
+_SIBILANT: Final = ("s", "x", "z", "ch", "sh")
+_NO_PLURAL: Final = ("ss", "us", "is", "ews", "ics")
+
+
+def separated(text: str) -> Words:
+    """The words of `text` where ``_``, ``-``, a blank and a capital inside are one separator."""
+    return words(normalise(_JOINED.sub(" ", _CAMEL.sub(" ", text))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpellingIndex:
+    """All spellings of a set of labels, as words.
+
+    Attributes:
+        exact: The names and synonyms themselves.
+        loose: With other separators, or in the plural, where that means one label only and is no
+            other label's own spelling.
+        singular: The singular of a label that is a plural, likewise; for whole answers.
+        hidden: Runs of letters and digits, to find labels inside of words ("cat/dog").
+        longest: Words of the longest spelling.
+    """
+
+    exact: Mapping[Words, str]
+    loose: Mapping[Words, str]
+    singular: Mapping[Words, str]
+    hidden: Mapping[Words, str]
+    longest: int
+
+    def words_of(self, name: str) -> set[str]:
+        """All words of the spellings of a label."""
+        return {word for key, owner in self.exact.items() if owner == name for word in key}
+
+    def whole(self, text: str) -> str | None:
+        """Name of the label that all of `text` is, or ``None``."""
+        found = self.exact.get(words(normalise(text)))
+        if found is None:
+            key = separated(text)
+            found = self.exact.get(key) or self.loose.get(key) or self.singular.get(key)
+        return found
+
+
+def index_spellings(exact: Mapping[Words, str], given: Iterable[tuple[str, str]]) -> SpellingIndex:
+    """Index what means which label.
+
+    Args:
+        exact: Label names by their words.
+        given: Every spelling as the user wrote it, with its label's name.
+    """
+    loose: dict[Words, set[str]] = {}
+    singular: dict[Words, set[str]] = {}
+    for spelling, name in given:
+        for source in {separated(spelling), words(normalise(spelling))}:
+            loose.setdefault(source, set()).add(name)
+            if len(source) > 1 and len(joined := "".join(source)) >= _SHORTEST_JOINED:
+                loose.setdefault((joined,), set()).add(name)
+            for form in _plurals(source[-1]):
+                loose.setdefault((*source[:-1], form), set()).add(name)
+            if len(source) == 1 and source[0] in _NUMBERS:
+                loose.setdefault((_NUMBERS[source[0]],), set()).add(name)
+            for form in _singulars(source[-1]):
+                singular.setdefault((*source[:-1], form), set()).add(name)
+    hidden = {found: name for key, name in exact.items() if (found := parts(" ".join(key)))}
+    told_apart = {key: min(names) for key, names in loose.items() if len(names) == 1}
+    return SpellingIndex(
+        exact=dict(exact),
+        loose={key: name for key, name in told_apart.items() if exact.get(key, name) == name},
+        singular={
+            key: min(names)
+            for key, names in singular.items()
+            if len(names) == 1 and key not in exact and key not in loose
+        },
+        hidden=hidden,
+        longest=max(map(len, (*exact, *told_apart, *hidden)), default=0),
+    )
+
+
+def _plurals(word: str) -> tuple[str, ...]:
+    if len(word) < _SHORTEST_PLURAL or not (word.isascii() and word.isalpha()) or word in CARRIERS:
+        return ()
+    if word.endswith("y") and word[-2] not in "aeiou":
+        return (word[:-1] + "ies",)
+    return (word + ("es" if word.endswith(_SIBILANT) else "s"),)
+
+
+def _singulars(word: str) -> tuple[str, ...]:
+    plain = word.isascii() and word.isalpha() and word.endswith("s")
+    if not plain or word.endswith(_NO_PLURAL) or len(word) <= _SHORTEST_PLURAL:
+        return ()
+    if word.endswith("ies"):
+        return (word[:-3] + "y", word[:-1])
+    return (word[:-1], word[:-2]) if word.endswith("es") else (word[:-1],)

@@ -1,0 +1,379 @@
+"""Paired comparisons as lines for a terminal and for a failure message."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_llmclf.analysis.comparison.models import compare_models
+from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE
+from pytest_llmclf.analysis.comparison.score_differences import score_differences
+from pytest_llmclf.metrics.wording import WHEN_STOPPED
+from pytest_llmclf.reporting import numbers
+from pytest_llmclf.reporting.changes import change_lines, change_text
+from pytest_llmclf.reporting.style import Line, Mark, Style, left, width
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_llmclf.analysis.comparison.models import PairedModels
+    from pytest_llmclf.analysis.comparison.paired_comparison import ChangeKind, Comparison
+    from pytest_llmclf.analysis.comparison.runs import Compared
+    from pytest_llmclf.analysis.comparison.score_differences import ScoreDifference
+    from pytest_llmclf.metrics.report import Report
+
+MOST = 10
+"""Most images named in one list."""
+FEW = 3
+"""The same where models of one run are compared in passing."""
+
+_INDENT = "  "
+_NAME = 40
+_VERDICT_MARKS: Final[dict[str, Mark]] = {
+    "PASS": "green",
+    "FAIL": "red",
+    "INCONCLUSIVE": "yellow",
+}
+_LISTS: tuple[ChangeKind, ...] = ("broken", "fixed", "changed")
+
+
+def model_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
+    """Every pair of models that answered the same evaluation; nothing where each has one."""
+    compared = compare_models(reports)
+    if not compared:
+        return
+    yield style.line(("models compared", "bold"))
+    for evaluation in dict.fromkeys(pair.first.evaluation for pair in compared):
+        found = [pair for pair in compared if pair.first.evaluation == evaluation]
+        models = sum(report.evaluation == evaluation for report in reports)
+        for pair in found:
+            yield from _pair_lines(pair, style)
+        left_out = models * (models - 1) // 2 - len(found)
+        if left_out:
+            text = (
+                f"{numbers.plural(left_out, 'more pair')} of {models} models: only the first "
+                "model is compared with each of the others"
+            )
+            yield from _wrapped(style, text, "light")
+
+
+def _pair_lines(pair: PairedModels, style: Style) -> Iterator[Line]:
+    room = max(8, style.width // 3 - 4)
+    yield style.line(
+        _INDENT,
+        (style.name(pair.first.evaluation, room), "bold"),
+        " · ",
+        (style.name(pair.first.model, room), "cyan"),
+        " and ",
+        (style.name(pair.second.model, room), "cyan"),
+    )
+    names = (pair.first.model, pair.second.model)
+    yield from comparison_lines(
+        pair.comparison, names, style, p_value=pair.p_value, tests=pair.pairs, most=FEW
+    )
+    scores = score_differences(pair.first, pair.second, pair.comparison)
+    yield from score_lines(scores, style, FEW)
+
+
+def broken_lines(
+    baselines: Mapping[tuple[str, str], Comparison], style: Style, *, every: bool = False
+) -> Iterator[Line]:
+    """The images that got worse since the committed predictions, whatever the verdict is.
+
+    Args:
+        baselines: By evaluation and model, the committed predictions against the run.
+        style: What the place can show.
+        every: Whether to name all of them rather than a few.
+    """
+    found = {key: each for key, each in baselines.items() if each.broken}
+    if not found:
+        return
+    yield style.line(("broken since the committed predictions", "bold"))
+    room = max(8, style.width // 3 - 4)
+    for (evaluation, model), comparison in found.items():
+        yield style.line(
+            _INDENT,
+            (style.name(evaluation, room), "bold"),
+            " · ",
+            (style.name(model, room), "cyan"),
+            f"  {numbers.plural(len(comparison.broken), 'image')}",
+        )
+        most = len(comparison.broken) if every else MOST
+        for change in comparison.of_kind("broken")[:most]:
+            case = style.name(change.case, style.width // 2)
+            yield from _wrapped(style, f"{case}  was {change.was}, now {change.now}")
+        if len(comparison.broken) > most:
+            more = numbers.count(len(comparison.broken) - most)
+            yield style.line((f"{_INDENT * 2}and {more} more", "light"))
+
+
+def comparison_lines(
+    comparison: Comparison,
+    names: tuple[str, str],
+    style: Style,
+    *,
+    p_value: float | None = None,
+    tests: int = 1,
+    most: int = MOST,
+) -> Iterator[Line]:
+    """What else differs, accuracies, what chance says of them, and the images that differ.
+
+    Args:
+        comparison: The second side held against the first.
+        names: What both are called.
+        style: What the place can show.
+        p_value: Of the comparison together with others; default: its own.
+        tests: How many comparisons that p-value is for.
+        most: Most images named in one list.
+    """
+    yield from change_lines(comparison.provenance, style, _INDENT * 2)
+    yield from summary_lines(comparison, names, style, p_value=p_value, tests=tests)
+    if comparison.refused is None:
+        yield from _lists(comparison, _shown(names, style), style, most)
+
+
+def summary_lines(
+    comparison: Comparison,
+    names: tuple[str, str],
+    style: Style,
+    *,
+    p_value: float | None = None,
+    tests: int = 1,
+) -> Iterator[Line]:
+    """`comparison_lines` without what else differs, and without the images."""
+    if comparison.refused is not None:
+        yield from _wrapped(style, f"not compared: {comparison.refused}", "yellow")
+        return
+    shown = _shown(names, style)
+    columns = max(map(width, shown))
+    for name, ratio in zip(shown, (comparison.before, comparison.now), strict=True):
+        accuracy = numbers.counted(ratio, style.digits)
+        yield style.line(f"{_INDENT}  {left(name, columns)}  accuracy {accuracy}")
+    if comparison.common:
+        drawn = f" ({comparison.drawn})" if comparison.drawn else ""
+        text = f"on the {numbers.plural(comparison.common, 'image')} that both answered{drawn}: "
+        yield from _wrapped(style, text + _difference(comparison, style))
+        chance = comparison.p_value if p_value is None else p_value
+        yield from _wrapped(style, _sentence(comparison, names, chance, tests))
+    for text in (*_left_out(comparison), *comparison.notes):
+        yield from _wrapped(style, text, "yellow")
+
+
+def _shown(names: tuple[str, str], style: Style) -> list[str]:
+    return [style.name(name, min(_NAME, style.width // 2)) for name in names]
+
+
+def _difference(comparison: Comparison, style: Style) -> str:
+    digits = style.digits
+    text = f"difference {comparison.difference:+.{digits}f}"
+    ends = comparison.interval
+    if ends is None:
+        return f"{text} {WHEN_STOPPED}" if comparison.not_asked else text
+    level = numbers.confidence(ends.confidence)
+    return f"{text}, {level} interval {ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
+
+
+def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, tests: int) -> str:
+    """What the flips say, for somebody who knows no statistics."""
+    lost, won = len(comparison.broken), len(comparison.fixed)
+    if not lost and not won:
+        same = comparison.correct
+        return "both are right on the same images" if same else "neither is right on any of them"
+    better, worse = names if lost > won else names[::-1]
+    counts = f"{better} is better on {numbers.plural(max(lost, won), 'image')}, {worse} on "
+    counts += numbers.count(min(lost, won))
+    if lost == won:
+        return f"{counts}: that one is better is not shown"
+    if comparison.test == "none":
+        return f"{counts}: no test holds for {comparison.drawn} when a run stopped early"
+    test = {
+        "mcnemar-exact": "McNemar",
+        "anytime": "a test that holds however the run was stopped",
+        "sign-flip": f"a permutation test of {comparison.drawn}",
+    }[comparison.test]
+    premise = "both were equally good"
+    if comparison.test == "sign-flip":
+        # Equally good on average is not enough: one may lose a little everywhere, the other much
+        # in few groups.
+        premise = "it made no difference which of them answers a group"
+    # Adjusted, or valid at any time, a p-value is an upper bound of that share.
+    bound = "at most " if tests > 1 or comparison.test == "anytime" else ""
+    family = f", counted for {tests} comparisons at once" if tests > 1 else ""
+    if p_value >= SIGNIFICANCE:
+        result = "that one is better is not shown"
+    elif comparison.settled:
+        result = f"{better} is significantly better"
+    else:
+        result = (
+            "they differ significantly; which is better on further images is open, "
+            "since one unseen group may turn it round"
+        )
+    return (
+        f"{counts}: if {premise}, chance alone would give a difference like this in {bound}"
+        f"{numbers.p_percent(p_value)} of cases ({test}{family}): {result}"
+    )
+
+
+def _left_out(comparison: Comparison) -> Iterator[str]:
+    for cases, why in (
+        (comparison.unanswered, "without an answer on one side: not compared"),
+        (comparison.not_asked, "not asked on one side, which stopped early: not compared"),
+        (comparison.missing, "of the first side only"),
+        (comparison.new, "of the second side only"),
+    ):
+        if cases:
+            yield f"{numbers.plural(len(cases), 'image')} {why}"
+
+
+def _lists(comparison: Comparison, shown: Sequence[str], style: Style, most: int) -> Iterator[Line]:
+    first, second = shown
+    heads = {
+        "broken": f"only {first} is right",
+        "fixed": f"only {second} is right",
+        "changed": "wrong in different ways",
+    }
+    for kind in _LISTS:
+        changes = comparison.of_kind(kind)
+        if not changes:
+            continue
+        yield style.line(f"{_INDENT}  {heads[kind]}: {len(changes)}")
+        for change in changes[:most]:
+            text = (
+                f"{change.case}: expected {change.expected}, "
+                f"{first}: {change.was}, {second}: {change.now}"
+            )
+            yield from _wrapped(style, text, "light", indent=_INDENT * 3)
+        if len(changes) > most:
+            yield style.line((f"{_INDENT * 3}and {len(changes) - most} more", "light"))
+
+
+def score_lines(
+    scores: Sequence[ScoreDifference], style: Style, most: int = MOST
+) -> Iterator[Line]:
+    """Averages, then the classes that differ most; nothing where there are no scores.
+
+    Args:
+        scores: From `score_differences`.
+        style: What the place can show.
+        most: Most scores of classes shown.
+    """
+    averages = [one for one in scores if "[" not in one.name]
+    classes = sorted(
+        (one for one in scores if "[" in one.name and one.difference),
+        key=lambda one: -abs(one.difference),
+    )
+    for one in (*averages, *classes[:most]):
+        yield from _wrapped(style, score_text(one, style.digits))
+    if len(classes) > most:
+        text = f"and {len(classes) - most} more scores of classes that differ less"
+        yield from _wrapped(style, text, "light")
+
+
+def score_text(one: ScoreDifference, digits: int = 3) -> str:
+    """One score of both sides, the difference, and its interval."""
+    text = f"{one.name} {one.before:.{digits}f} and {one.now:.{digits}f}"
+    text += f": difference {one.difference:+.{digits}f}"
+    ends = one.interval
+    if ends is None:
+        return f"{text} {WHEN_STOPPED}" if one.stopped else text
+    level = numbers.confidence(ends.confidence)
+    return f"{text}, {level} interval {ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
+
+
+def outcome_lines(each: Compared, style: Style) -> Iterator[Line]:
+    """What two runs come to in one evaluation, where there is more to say than no loss."""
+    if each.margin is not None:
+        mark = _VERDICT_MARKS[each.margin.word]
+        yield from _wrapped(style, f"{each.margin.word} {each.margin.text}", mark, indent=_INDENT)
+    if each.worse and each.margin is None:
+        # In groups the test says that something changed, and these images that it got worse.
+        of = "" if each.comparison.settled else " on these images"
+        yield style.line((f"{_INDENT}B is worse{of}", ("red", "bold")))
+    elif each.undecided and not each.worse:
+        yield style.line((f"{_INDENT}undecided", ("yellow", "bold")))
+
+
+def scores_json(scores: Sequence[ScoreDifference]) -> list[dict[str, Any]]:
+    """Scores of both sides and their differences as JSON built-ins."""
+    return [
+        {
+            "name": one.name,
+            "scores": [one.before, one.now],
+            "difference": one.difference,
+            "interval": None if one.interval is None else [one.interval.low, one.interval.high],
+        }
+        for one in scores
+    ]
+
+
+def _wrapped(style: Style, text: str, *marks: str, indent: str = _INDENT * 2) -> Iterator[Line]:
+    for found in style.wrapped(text, indent):
+        yield style.line((found, marks)) if marks else style.line(found)  # type: ignore[arg-type]
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """A comparison as JSON built-ins; undefined numbers are null."""
+    ends = comparison.interval
+    return {
+        "refused": comparison.refused,
+        "notes": list(comparison.notes),
+        "provenance": None if comparison.provenance is None else asdict(comparison.provenance),
+        "images": comparison.common,
+        "correct": [comparison.before.hits, comparison.now.hits],
+        "difference": comparison.difference,
+        "interval": None if ends is None else [ends.low, ends.high],
+        "confidence": None if ends is None else ends.confidence,
+        "p_value": comparison.p_value,
+        "test": comparison.test,
+        "group": comparison.group,
+        "clusters": len(set(comparison.clusters)) if comparison.clusters else None,
+        **{
+            kind: [
+                {"case": each.case, "expected": each.expected, "was": each.was, "now": each.now}
+                for each in comparison.of_kind(kind)
+            ]
+            for kind in _LISTS
+        },
+        "new": list(comparison.new),
+        "missing": list(comparison.missing),
+        "unanswered": list(comparison.unanswered),
+        "not_asked": list(comparison.not_asked),
+    }
+
+
+def baseline_lines(comparison: Comparison, reason: str | None, most: int = MOST) -> list[str]:
+    """What changed against committed predictions, one line an image, with the remedy.
+
+    Args:
+        comparison: This run against what is committed.
+        reason: Why it fails.
+        most: Most images named in one list.
+    """
+    safe = Style().safe
+    lines = change_text(comparison.provenance)
+    lines += [reason] if reason else []
+    if comparison.refused is None:
+        # The remedy stands in front: pytest shows eight lines of an explanation unless -vv.
+        lines.append(comparison.summary())
+        lines.append("if this is right, commit new predictions with --snapshot-update")
+        for kind in _LISTS:
+            changes = comparison.of_kind(kind)
+            lines += [f"{kind}: {len(changes)}"] if changes else []
+            lines += [
+                safe(
+                    f"  {change.case}: expected {change.expected}, was {change.was}, "
+                    f"now {change.now}"
+                )
+                for change in changes[:most]
+            ]
+            lines += [f"  and {len(changes) - most} more"] if len(changes) > most else []
+    for what, cases in (
+        ("new", comparison.new),
+        ("missing", comparison.missing),
+        ("without an answer", comparison.unanswered),
+    ):
+        lines += [f"{what}: {len(cases)}"] if cases else []
+        lines += [f"  {safe(case)}" for case in cases[:most]]
+        lines += [f"  and {len(cases) - most} more"] if len(cases) > most else []
+    lines += comparison.notes
+    return lines

@@ -1,0 +1,281 @@
+"""Findings in plain sentences: what was seen, in numbers, and what to try."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final, assert_never
+
+from pytest_llmclf.analysis.diagnosis.finding import (
+    NAMED,
+    Attractor,
+    ConfusedPair,
+    NeverAnswered,
+    NoBetter,
+    OneEach,
+    UnparsedKind,
+    WeakSlice,
+)
+from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.wording import UNFORCED, WHEN_STOPPED, WITHHELD
+from pytest_llmclf.reporting import numbers
+from pytest_llmclf.text import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_llmclf.analysis.diagnosis.finding import Finding
+    from pytest_llmclf.analysis.diagnosis.instructions import Standing
+    from pytest_llmclf.reporting.style import Line, Style
+
+LEGEND: Final = (
+    "p: how often chance alone shows as much, all that was looked at considered; findings stand "
+    "here up to p = 0.05"
+)
+"""Stands below findings that rest on a test against chance."""
+
+_P: Final = re.compile(r"[(;] ?p [=<] 0")
+_INDENT = "  "
+_NAME = 40
+_SAID = 40
+_MOST = 3
+
+_MORE: Final = {
+    "attractor": "Other labels that attract wrong answers: {}",
+    "never-answered": "Other labels that are never the answer: {}",
+    "confused-pair": "Other pairs that are confused: {}",
+    "weak-slice": "Other tags with a weak value: {}",
+}
+_EXAMPLE_IN: Final[Mapping[Standing, str]] = {
+    "system": "the SYSTEM text: take that out of the Modelfile",
+    "prompt": "the evaluation's prompt: take that out",
+    "turns": "the MESSAGE turns: show answers of all labels, or take them out",
+    "base": "the base model's own SYSTEM text: write one of your own",
+}
+_THINK_OFF: Final = "turn thinking off with think=False in the evaluation or --llmclf-think off"
+_UNPARSED: Final = {
+    "refusal": (
+        "refuse or cannot tell",
+        "say in the SYSTEM text that one label must be chosen, and what the pictures show",
+    ),
+    "several-labels": (
+        "name several labels",
+        'force one label with answer="enum" in the evaluation',
+    ),
+    "outside-the-list": (
+        "name none of the labels",
+        'where one means a label, name it as its synonym; else force a label with answer="enum"',
+    ),
+    "empty": (
+        "are empty",
+        "check that the model's template takes pictures, and raise num_ctx in the Modelfile",
+    ),
+    "cut-off-in-thinking": (
+        "are only thinking, cut off at the token limit",
+        f"{_THINK_OFF}, or raise num_predict until thinking and answer fit",
+    ),
+    "thinking-only": (
+        "are only thinking, which ended by itself; it may hold the answer, and is not read",
+        f"{_THINK_OFF}, or update the server: its template for this model may be at fault",
+    ),
+    "content-filter": (
+        "are withheld by a filter of the service",
+        WITHHELD,
+    ),
+    "cut-off": (
+        "are cut off at the token limit",
+        "raise num_predict in the Modelfile, or ask for the label alone",
+    ),
+}
+
+
+def diagnosis_lines(findings: Sequence[Finding], style: Style) -> Iterator[Line]:
+    """A paragraph with one item a finding, at most a few of a kind; empty where there are none."""
+    if not findings:
+        return
+    yield style.line(_INDENT, ("diagnosis", "bold"))
+    texts = list(_items(findings))
+    for text in texts:
+        first, *rest = style.wrapped(text, _INDENT * 3)
+        yield style.line(f"{_INDENT * 2}- {first.strip()}")
+        yield from (style.line(more) for more in rest)
+    if any(map(tells_p, texts)):
+        yield from (style.line((text, "light")) for text in style.wrapped(LEGEND, _INDENT * 2))
+
+
+def tells_p(text: str) -> bool:
+    """Whether the text of a finding has a p-value, so that `LEGEND` belongs below it."""
+    return _P.search(text) is not None
+
+
+def finding_text(finding: Finding) -> str:  # noqa: PLR0911 - one a kind
+    """One or two sentences on one line; names and answers from outside are quoted and printable."""
+    match finding:
+        case NoBetter():
+            return _no_better(finding)
+        case Attractor():
+            return _attractor(finding)
+        case NeverAnswered():
+            return (
+                f"{_name(finding.label)} is never the answer, though "
+                f"{numbers.plural(finding.images, 'image shows', 'images show')} it "
+                f"({numbers.p_value(finding.p_value)}): describe the label, or give it a synonym "
+                f"that the model uses."
+            )
+        case ConfusedPair():
+            return _confused(finding)
+        case WeakSlice():
+            return _weak(finding)
+        case UnparsedKind():
+            return _unparsed(finding)
+        case OneEach():
+            return _one_each(finding)
+        case _:
+            assert_never(finding)
+
+
+def _one_each(finding: OneEach) -> str:
+    of = f"{numbers.count(finding.images)} of {numbers.plural(finding.answered, 'answer')}"
+    if not finding.group:
+        return f"Tested without copies, on {of}: a copy is no further evidence."
+    return (
+        f"Tested on one image of each {finding.group}, {of} chosen by name, since images of one "
+        f"{finding.group} are no independent evidence."
+    )
+
+
+def _items(findings: Sequence[Finding]) -> Iterator[str]:
+    """The text of each finding, but of each kind only the first few and how many more there are."""
+    kinds = Counter(finding.kind for finding in findings)
+    for kind, count in kinds.items():
+        found = [finding for finding in findings if finding.kind == kind]
+        listed = found if kind == "unparsed" else found[:_MOST]
+        yield from map(finding_text, listed)
+        if len(listed) < count:
+            yield f"{_MORE[kind].format(count - len(listed))} (all of them are in run.json)."
+
+
+def _no_better(finding: NoBetter) -> str:
+    ours = Ratio(hits=finding.correct, total=finding.answered)
+    guessed = numbers.percent(1 / finding.choices)
+    than = (
+        "guessing" if "guessing" in finding.than else f"always answering {_name(finding.majority)}"
+    )
+    counts = (
+        f"{ours.hits} of {ours.total} right ({numbers.percent(ours)}); guessing among "
+        f"{finding.choices} labels gets {guessed}{_constant(finding)}"
+    )
+    if finding.worse:
+        remedy = "look at what is answered instead"
+        if finding.avoided:
+            remedy = (
+                f"images of {_names(finding.avoided)} are called so less often than others: check "
+                "that labels and pictures belong together"
+            )
+        return f"Worse than guessing: {counts}; {remedy}."
+    head = f"Not shown to be right more often than {than}"
+    if finding.readable:
+        without = numbers.plural(finding.answered - finding.named, "answer names", "answers name")
+        return (
+            f"{head}, since {without} no label: {counts}; where one is named, {finding.correct} of "
+            f"{finding.named} are right: see to the answers without a label."
+        )
+    if finding.seen:
+        blind = numbers.percent(1 / finding.classes)
+        return (
+            f"{head}: {counts}; yet it tells {_names(finding.seen)} from the rest: judge it by the "
+            f"recall of each class, or by balanced_accuracy, here "
+            f"{numbers.percent(finding.balanced)} where always the same answer gets {blind}."
+        )
+    above, chance = finding.correct > finding.majority_images, ""
+    if "guessing" in finding.than:
+        above = finding.correct * finding.choices > finding.answered
+        chance = f"; who guesses gets that far {_often(finding.p_guessing)}"
+    elif above:
+        chance = f" ({numbers.p_value(finding.p_majority)})"
+    more = "more images may tell; else " if above else ""
+    return f"{head}: {counts}{chance}: {more}try another prompt or model."
+
+
+def _constant(finding: NoBetter) -> str:
+    """What a constant answer gets, where that is more than guessing gets."""
+    constant = Ratio(hits=finding.majority_images, total=finding.answered)
+    if constant.hits * finding.choices <= constant.total:
+        return ""
+    return f", always answering {_name(finding.majority)} {numbers.percent(constant)}"
+
+
+def _attractor(finding: Attractor) -> str:
+    sources = numbers.plural(len(finding.sources), "class", "classes")
+    text = (
+        f"{_name(finding.label)} attracts wrong answers: {finding.taken} of {finding.wrong}, from "
+        f"{sources}, most from {_names(finding.sources)}; spread evenly it would be "
+        f"{finding.even:.0f} ({numbers.p_value(finding.p_value)})"
+    )
+    if finding.prompt is None:
+        return f"{text}: look for what favours it in the Modelfile and the prompt."
+    return f"{text}. It stands as an example in {_EXAMPLE_IN[finding.prompt]}."
+
+
+def _confused(finding: ConfusedPair) -> str:
+    taken, taken_for = _name(finding.taken), _name(finding.taken_for)
+    forth = f"{finding.forth} of {numbers.plural(finding.taken_images, 'image')}"
+    back = f"{finding.back} of {finding.taken_for_images}"
+    if finding.mutual:
+        more = f", {taken} more often" if finding.one_way else ""
+        says = (
+            f"{taken} and {taken_for} are taken for each other{more} ({forth}, and {back} the "
+            f"other way)"
+        )
+    elif finding.one_way:
+        says = f"{taken} is taken for {taken_for} ({forth}), and less often the other way ({back})"
+    elif finding.forth_shown:
+        says = f"{taken} is taken for {taken_for} ({forth}; the other way {back})"
+    else:
+        says = f"{taken} and {taken_for} are confused ({forth} one way, {back} the other)"
+    chance = numbers.p_value(finding.p_value)
+    return f"{says}; {chance}: describe in the labels what tells them apart."
+
+
+def _weak(finding: WeakSlice) -> str:
+    weak = Ratio(hits=finding.correct, total=finding.answered)
+    rest = numbers.percent(finding.expected / finding.answered)
+    where = (
+        f"where {_name(finding.tag)} is {_name(finding.value)}"
+        if finding.value
+        else f"without the tag {_name(finding.tag)}"
+    )
+    left_out = numbers.plural(finding.left_out, "image")
+    beside = f", {left_out} of classes that are nowhere else left out" if finding.left_out else ""
+    also = f"; {_names(finding.also)} also below the rest" if finding.also else ""
+    return (
+        f"Weak {where}: {weak.hits} of {weak.total} right ({numbers.percent(weak)}), where images "
+        f"of the same classes elsewhere give {rest} ({numbers.p_value(finding.p_value)}){beside}"
+        f"{also}: look at these images, or gate them on their own."
+    )
+
+
+def _unparsed(finding: UnparsedKind) -> str:
+    what, remedy = _UNPARSED.get(finding.reason, (f"are {finding.reason}", "look at the answers"))
+    remedy = UNFORCED if finding.unforced else remedy
+    said = " and ".join(shorten(text, _SAID) for text in finding.texts if text.strip())
+    share = numbers.percent(Ratio(hits=finding.count, total=finding.answered))
+    such = f", such as {said}" if said else ""
+    when = f" {WHEN_STOPPED}" if finding.stopped else ""
+    return (
+        f"{numbers.count(finding.count)} of {numbers.plural(finding.answered, 'answer')} ({share})"
+        f"{when} {what}{such}: {remedy}."
+    )
+
+
+def _name(text: str) -> str:
+    return shorten(text, _NAME)
+
+
+def _names(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
+    return ", ".join(map(_name, labels[:NAMED])) + more
+
+
+def _often(chance: float) -> str:
+    return f"{numbers.percent(chance, 0)} of the time"

@@ -1,0 +1,208 @@
+"""What a page shows: sections and comparisons, with all that follows from their reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmclf.analysis.comparison.margin import judge_margin, stated_margin
+from pytest_llmclf.analysis.comparison.models import compare_models
+from pytest_llmclf.analysis.consistency import stability
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.metrics.calibration.summary import calibration
+from pytest_llmclf.reporting.html.thumbnails import PictureBudget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_llmclf.analysis.comparison.margin import MarginVerdict
+    from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
+    from pytest_llmclf.analysis.consistency import Stability
+    from pytest_llmclf.analysis.diagnosis.finding import Finding
+    from pytest_llmclf.gates.gate import Gate
+    from pytest_llmclf.metrics.calibration.summary import Calibration
+    from pytest_llmclf.metrics.report import Report, Verdict
+
+    FindPicture = Callable[[str, str], Path | None]
+
+
+def no_picture(evaluation: str, case: str) -> Path | None:  # noqa: ARG001 - a `FindPicture`
+    """Knows the file of no picture."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One evaluation on one model, with everything that is said about it.
+
+    Attributes:
+        name: What it is called where one chooses among several; each name once a page.
+        report: The report.
+        verdicts: What its gates came to.
+        findings: What is wrong with the model.
+        calibration: What its confidence is worth; ``None`` where there is none.
+        stability: How often it agrees with itself; ``None`` where it was asked once.
+        gates: Those that a run that may stop early was watched with.
+    """
+
+    name: str
+    report: Report
+    verdicts: tuple[Verdict, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    calibration: Calibration | None = None
+    stability: Stability | None = None
+    gates: tuple[Gate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A paired comparison.
+
+    Attributes:
+        names: What both sides are called, the one held against first.
+        what: What is compared: ``baseline``, ``models`` or ``runs``.
+        comparison: The comparison.
+        now: Report of the second side; one on the page.
+        before: Report of the first side, on the page too; ``None`` where only its predictions are
+            known, as of a committed baseline.
+        p_value: Of the comparison together with others; default: its own.
+        tests: How many comparisons that p-value is for.
+        margin: What a margin that was stated comes to, which then decides.
+    """
+
+    names: tuple[str, str]
+    what: str
+    comparison: Comparison
+    now: Report
+    before: Report | None = None
+    p_value: float | None = None
+    tests: int = 1
+    margin: MarginVerdict | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What a page shows.
+
+    Attributes:
+        title: Of the page.
+        sections: One an evaluation and model.
+        pairs: What is compared with what.
+        settings: What was asked for, as JSON built-ins; must hold no secret.
+        environment: What ran it, as JSON built-ins; must hold no secret.
+        pictures: Tells the file of a picture by evaluation and case id; ``None``: it has none.
+        budget: How much of the page they may take.
+    """
+
+    title: str
+    sections: tuple[Section, ...]
+    pairs: tuple[Pair, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    pictures: FindPicture = no_picture
+    budget: PictureBudget = field(default_factory=PictureBudget)
+
+    def __post_init__(self) -> None:
+        """Refuse a comparison of what is not on the page."""
+        shown = {id(section.report) for section in self.sections}
+        for pair in self.pairs:
+            sides = [side for side in (pair.before, pair.now) if side is not None]
+            if any(id(side) not in shown for side in sides):
+                raise ValueError(
+                    f"{pair.names[0]} and {pair.names[1]} are compared, but the report of one of "
+                    "them is not among the page's sections: add it"
+                )
+
+
+def page_of(
+    reports: Sequence[Report],
+    verdicts: Sequence[Verdict] = (),
+    *,
+    title: str = "Image classification by LLMs",
+    baselines: Mapping[tuple[str, str], Comparison] | None = None,
+    gates: Mapping[str, Sequence[Gate]] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    environment: Mapping[str, Any] | None = None,
+    pictures: FindPicture = no_picture,
+    budget: PictureBudget | None = None,
+) -> Page:
+    """The page of a run: diagnosis, calibration, stability and models compared are worked out here.
+
+    Args:
+        reports: What was found, one an evaluation and model.
+        verdicts: What the gates came to.
+        title: Of the page.
+        baselines: By evaluation and model, the committed predictions against the run.
+        gates: By evaluation, those that a run that may stop early was watched with.
+        settings: What was asked for; must hold no secret.
+        environment: What ran it; must hold no secret.
+        pictures: Tells the file of a picture by evaluation and case id.
+        budget: How much of the page they may take.
+    """
+    by_key = {(report.evaluation, report.model): report for report in reports}
+    margin = stated_margin(settings or {})
+    committed = [
+        Pair(
+            names=("committed predictions", "this run"),
+            what="baseline",
+            comparison=comparison,
+            now=by_key[key],
+            margin=None
+            if margin is None or comparison.refused is not None
+            else judge_margin(comparison, margin),
+        )
+        for key, comparison in (baselines or {}).items()
+        if key in by_key
+    ]
+    models = [
+        Pair(
+            names=(pair.first.model, pair.second.model),
+            what="models",
+            comparison=pair.comparison,
+            before=pair.first,
+            now=pair.second,
+            p_value=pair.p_value,
+            tests=pair.pairs,
+        )
+        for pair in compare_models(reports)
+    ]
+    return Page(
+        title=title,
+        sections=tuple(
+            section(report, verdicts, gates=(gates or {}).get(report.evaluation, ()))
+            for report in reports
+        ),
+        pairs=(*committed, *models),
+        settings=settings or {},
+        environment=environment or {},
+        pictures=pictures,
+        budget=budget or PictureBudget(),
+    )
+
+
+def section(
+    report: Report,
+    verdicts: Iterable[Verdict] = (),
+    *,
+    name: str | None = None,
+    gates: Iterable[Gate] = (),
+) -> Section:
+    """A section with everything that follows from its report.
+
+    Args:
+        report: The report.
+        verdicts: Of any evaluation and model; its own are taken.
+        name: What it is called; default: evaluation and model.
+        gates: Those that a run that may stop early was watched with.
+    """
+    key = (report.evaluation, report.model)
+    return Section(
+        name=name or f"{report.evaluation} · {report.model}",
+        report=report,
+        verdicts=tuple(one for one in verdicts if (one.evaluation, one.model) == key),
+        findings=diagnose(report),
+        calibration=calibration(report),
+        stability=stability(report),
+        gates=tuple(gates),
+    )

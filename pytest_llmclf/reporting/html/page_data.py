@@ -1,0 +1,440 @@
+"""What a page knows, as JSON built-ins.
+
+Numbers that it shows as text are written here, by `render.numbers`, so that every report writes
+them alike.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_llmclf.analysis.comparison.runs import word_of
+from pytest_llmclf.analysis.comparison.score_differences import score_differences
+from pytest_llmclf.gates.evidence import interval_of
+from pytest_llmclf.metrics.calibration.coverage import coverage_curve
+from pytest_llmclf.metrics.calibration.summary import TARGET
+from pytest_llmclf.metrics.report import accuracy_by_tag
+from pytest_llmclf.metrics.wording import WHEN_STOPPED, asked_of
+from pytest_llmclf.prompting.readers.unread import unread_answers
+from pytest_llmclf.reporting import numbers
+from pytest_llmclf.reporting.comparison import score_text
+from pytest_llmclf.reporting.diagnosis import LEGEND, finding_text, tells_p
+from pytest_llmclf.reporting.html.cases import (
+    LONGEST,
+    NONE,
+    Texts,
+    case_columns,
+    cut,
+    longest_answer,
+    repeat_rows,
+    rounded,
+)
+from pytest_llmclf.reporting.html.thumbnails import Thumbnail
+from pytest_llmclf.reporting.terminal import clusters_text, mix_text
+from pytest_llmclf.reporting.worst_classes import left_out, worst_first
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
+    from pytest_llmclf.analysis.consistency import Stability
+    from pytest_llmclf.metrics.calibration.summary import Calibration
+    from pytest_llmclf.metrics.confusion import Confusion, Ratio
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.reporting.html.page import Page, Pair, Section
+    from pytest_llmclf.values.outcome import Outcome
+
+_LONGEST_TOLD: Final = 200_000
+_MOST_UNREAD: Final = 10
+"""Most characters of what a model was told: a thousand labels with a description each."""
+_MATRIX: Final = 100
+"""Most classes whose matrix is shown whole."""
+_MATRIX_CUT: Final = 40
+"""Classes of a larger one that are shown, the clusters with most mistakes first."""
+_POINTS: Final = 400
+"""Most points of a curve."""
+_VALUES: Final = 200
+"""Most values of a tag that one can choose among; one with more is a name rather than a slice."""
+
+
+def page_json(page: Page, pictures: Mapping[str, Thumbnail | str]) -> dict[str, Any]:
+    """A page without its pictures.
+
+    Args:
+        page: What it shows.
+        pictures: By SHA-256 the pictures that it has, or why it lacks them; they are numbered in
+            this order.
+    """
+    texts = Texts()
+    answers = sum(len(section.report.outcomes) for section in page.sections)
+    longest = longest_answer(answers)
+    places = {sha256: place for place, sha256 in enumerate(pictures)}
+    sections = [_section(section, texts, longest, places) for section in page.sections]
+    order = {id(section.report): place for place, section in enumerate(page.sections)}
+    return {
+        "title": page.title,
+        "sections": sections,
+        "pairs": [_pair(pair, order) for pair in page.pairs],
+        "settings": _shown(page.settings),
+        "environment": _shown(page.environment),
+        "target": TARGET,
+        "legend": LEGEND,
+        "texts": list(texts.places),
+        "without": [None if isinstance(one, Thumbnail) else one for one in pictures.values()],
+    }
+
+
+def _section(
+    section: Section, texts: Texts, longest: int, places: Mapping[str, int]
+) -> dict[str, Any]:
+    report = section.report
+    identity, ledger = report.identity, report.ledger
+    case_place = {one.case: place for place, one in enumerate(report.outcomes)}
+    named = _by(report, lambda one: one.predicted)
+    shown = _by(report, lambda one: one.expected)
+    return {
+        "name": section.name,
+        "evaluation": report.evaluation,
+        "model": report.model,
+        "labels": list(report.confusion.labels),
+        "facts": _facts(report),
+        "details": [] if identity is None else _shown(identity.details),
+        "instructions": cut(_told(report), _LONGEST_TOLD),
+        "ledger": asdict(ledger),
+        "images": asked_of(ledger),
+        "stopped": WHEN_STOPPED if ledger.not_needed else "",
+        "silence": _silence(report),
+        "bars": "No intervals: the run stopped early."
+        if ledger.not_needed
+        else "Bars: 95% intervals, for images like these, where there are any.",
+        "incomplete": ledger.why_incomplete(),
+        "notes": [cut(note, LONGEST) for note in report.notes],
+        "verdicts": [asdict(verdict) for verdict in section.verdicts],
+        "findings": [
+            {
+                "text": cut(finding_text(finding), LONGEST),
+                "p": tells_p(finding_text(finding)),
+                "cases": [case_place[case] for case in finding.cases if case in case_place],
+            }
+            for finding in section.findings
+        ],
+        "unread": [
+            {"text": cut(one.text, LONGEST), "reason": one.reason, "count": len(one.cases)}
+            for one in unread_answers(report.outcomes)[:_MOST_UNREAD]
+        ],
+        "numbers": _numbers(report),
+        "confusion": _confusion(report.confusion),
+        "classes": [
+            {
+                "precision": _ratio(score.precision, report, named[score.label]),
+                "recall": _ratio(score.recall, report, shown[score.label]),
+                "f1": numbers.score(score.f1),
+                "f1_value": score.f1.value,
+                "support": score.support,
+            }
+            for score in report.confusion.scores
+        ],
+        "slices": _slices(report),
+        "calibration": _calibration(section.calibration, report),
+        "stability": _stability(section.stability, case_place),
+        "path": _path(section, case_place),
+        "cases": case_columns(report, texts, longest, places),
+        "repeats": repeat_rows(report, texts, longest, case_place),
+    }
+
+
+def _silence(report: Report) -> str:
+    """What it means that no finding is listed."""
+    if not report.ledger.answered:
+        return "Nothing was tested: no image was answered."
+    if report.ledger.not_needed:
+        return "Nothing was tested: the run stopped early, because of its answers."
+    return "Nothing stands out beyond chance: that does not show that nothing is wrong."
+
+
+def _confusion(confusion: Confusion) -> dict[str, Any]:
+    """The counts that are not 0, a row column, images, column, images ...; and who is shown."""
+    size = len(confusion.labels)
+    shown = range(size) if size <= _MATRIX else worst_first(confusion)[:_MATRIX_CUT]
+    return {
+        "cells": [list(chain.from_iterable(row.items())) for row in confusion.cells],
+        "unparsed": list(confusion.unparsed),
+        "error": list(confusion.error),
+        "shown": list(shown),
+        "left_out": left_out(confusion, shown) if len(shown) < size else "",
+    }
+
+
+def _told(report: Report) -> str:
+    """All that the model was told; of a run of an earlier version what is known of it."""
+    full = report.full_instructions
+    return report.instructions if full is None else "\n".join(full.lines())
+
+
+def _facts(report: Report) -> list[list[str]]:
+    """Names and values for people; only those that are known."""
+    facts, identity, full = report.dataset, report.identity, report.full_instructions
+    server = [_server_s(one) for one in report.outcomes]
+    spent = [seconds for seconds in server if seconds is not None]
+    cached = sum(outcome.cached for outcome in report.outcomes)
+    found = [
+        ("Model", report.model),
+        ("Model digest", identity.digest if identity else ""),
+        ("Weights digest", identity.weights if identity else ""),
+        ("Server", identity.server if identity else ""),
+        ("Instructions digest", full.digest() if full else ""),
+        ("Modelfile digest", report.modelfile_digest),
+        ("Dataset", f"{facts.name}{' (imported)' if facts.imported else ''}"),
+        ("Dataset content", facts.content_hash),
+        ("Dataset licence", facts.licence),
+        ("Not independent", clusters_text(report)),
+        ("Not the dataset's mix", mix_text(report)),
+        ("Duration", numbers.duration(report.duration_s) if report.duration_s else ""),
+        ("Speed", numbers.rate(report.images_per_s) if report.images_per_s else ""),
+        (
+            "Server time",
+            f"{numbers.duration(sum(spent))} for {numbers.plural(len(spent), 'answer')}"
+            if spent
+            else "",
+        ),
+        ("From the store", numbers.plural(cached, "answer") if cached else ""),
+    ]
+    return [[name, cut(value, LONGEST)] for name, value in found if value]
+
+
+def _numbers(report: Report) -> dict[str, Any]:
+    return {
+        "accuracy": _ratio(report.accuracy, report),
+        "balanced": numbers.score(report.balanced_accuracy),
+        "macro": [numbers.score(each) for each in _three(report, "macro")],
+        "weighted": [numbers.score(each) for each in _three(report, "weighted")],
+        "unparsed": numbers.percent(report.unparsed_rate),
+        "error": numbers.percent(report.error_rate),
+        "duration": numbers.duration(report.duration_s),
+        "speed": numbers.rate(report.images_per_s),
+    }
+
+
+def _three(report: Report, which: str) -> tuple[Any, Any, Any]:
+    averages = report.macro if which == "macro" else report.weighted
+    return averages.precision, averages.recall, averages.f1
+
+
+def _ratio(ratio: Ratio, report: Report, among: Iterable[Outcome] | None = None) -> dict[str, Any]:
+    """A ratio with its interval, where it has one; see `interval_of`."""
+    found: dict[str, Any] = {
+        "value": ratio.value,
+        "hits": ratio.hits,
+        "total": ratio.total,
+        "text": numbers.score(ratio),
+        "counts": numbers.fraction(ratio),
+        "low": None,
+        "high": None,
+        "interval": "",
+    }
+    ends = interval_of(ratio, report, among)
+    if ends is not None:
+        level = numbers.confidence(ends.confidence)
+        found |= {
+            "low": rounded(ends.low),
+            "high": rounded(ends.high),
+            "interval": f"{level} interval {numbers.interval(ends)}",
+        }
+    return found
+
+
+def _slices(report: Report) -> list[dict[str, Any]]:
+    return [
+        {
+            "tag": tag,
+            "values": [
+                {"value": value, "accuracy": _ratio(accuracy, report, having[value])}
+                for value, accuracy in found.items()
+            ],
+        }
+        for tag in report.tags
+        if 1 < len(found := accuracy_by_tag(report, tag)) <= _VALUES
+        for having in [_by(report, partial(_value, tag))]
+    ]
+
+
+def _value(tag: str, outcome: Outcome) -> str:
+    return outcome.tags.get(tag, "")
+
+
+def _by(report: Report, key: Callable[[Outcome], str | None]) -> Mapping[str | None, list[Outcome]]:
+    """The outcomes by what they have in common."""
+    found: defaultdict[str | None, list[Outcome]] = defaultdict(list)
+    for outcome in report.outcomes:
+        found[key(outcome)].append(outcome)
+    return found
+
+
+def _calibration(found: Calibration | None, report: Report) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    curve = coverage_curve(report)
+    step = -(-len(curve) // _POINTS) if curve else 1
+    kept = [
+        point for place, point in enumerate(curve) if place % step == 0 or place == len(curve) - 1
+    ]
+    best = found.accepting
+    return {
+        "known": numbers.fraction(found.known),
+        "missing": found.missing,
+        "ece": numbers.score(found.ece),
+        "chance": numbers.score(found.ece_by_chance),
+        "brier": numbers.score(found.brier),
+        "bins": [
+            {"low": one.low, "high": one.high, "mean": rounded(one.mean_confidence)}
+            | {"accuracy": _ratio(one.accuracy, report, ())}
+            for one in found.reliability
+        ],
+        "coverages": [
+            {"share": numbers.percent(share, 0), "accuracy": numbers.counted(ratio)}
+            for share, ratio in found.coverages
+        ],
+        "curve": [
+            [
+                rounded(point.coverage.value),
+                rounded(point.accuracy.value),
+                rounded(point.threshold),
+            ]
+            for point in kept
+        ],
+        "accepting": None
+        if best is None
+        else {
+            "coverage": best.coverage.value,
+            "share": numbers.counted(best.coverage),
+            "threshold": numbers.cut(best.threshold, best.refused),
+        },
+    }
+
+
+def _stability(found: Stability | None, places: Mapping[str, int]) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "askings": found.askings,
+        "caveats": list(found.caveats),
+        "consistent": numbers.counted(found.consistent),
+        "self_consistency": numbers.percent(found.self_consistency),
+        "majority": numbers.counted(found.majority_accuracy) if found.voted else None,
+        "flips": None if found.mean_flips is None else f"{found.mean_flips:.1f}",
+        "differ": [places[image.case] for image in found.inconsistent if image.case in places],
+    }
+
+
+def _path(section: Section, places: Mapping[str, int]) -> dict[str, Any] | None:
+    """The order of asking of a run that may stop early, and what its gates ask of accuracy."""
+    report = section.report
+    if not report.order:
+        return None
+    bounds = [
+        threshold.number
+        for gate in section.gates
+        if gate.applies(report.model, imported=report.dataset.imported)
+        for threshold in gate.parsed.thresholds
+        if threshold.subject == "accuracy"
+    ]
+    return {
+        "order": [places[case] for case in report.order if case in places],
+        "bounds": bounds,
+    }
+
+
+def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
+    """A comparison; sides that are on the page by their place."""
+    comparison = pair.comparison
+    ends = comparison.interval
+    compared = set(comparison.cases)
+    p_value = comparison.p_value if pair.p_value is None else pair.p_value
+    return {
+        "names": list(pair.names),
+        "what": pair.what,
+        "before": NONE if pair.before is None else order[id(pair.before)],
+        "now": order[id(pair.now)],
+        "refused": comparison.refused,
+        "notes": list(comparison.notes),
+        "else": []
+        if comparison.provenance is None
+        else [
+            [cut(sentence, LONGEST), cut("\n".join(diff), _LONGEST_TOLD)]
+            for sentence, diff in comparison.provenance.sentences()
+        ],
+        "common": comparison.common,
+        "accuracies": [numbers.counted(comparison.before), numbers.counted(comparison.now)],
+        "difference": None if comparison.difference is None else f"{comparison.difference:+.3f}",
+        "interval": ""
+        if ends is None
+        else f"{numbers.confidence(ends.confidence)} interval {ends.low:+.3f} to {ends.high:+.3f}",
+        "p": _p(comparison, p_value),
+        "tests": pair.tests,
+        "word": "not compared" if comparison.refused else word_of(comparison, p_value, pair.margin),
+        "margin": "" if pair.margin is None else f"{pair.margin.word} {pair.margin.text}",
+        "apart": [one.case for one in pair.now.outcomes if one.case not in compared],
+        "scores": []
+        if pair.before is None
+        else [
+            cut(score_text(one), LONGEST)
+            for one in score_differences(pair.before, pair.now, comparison)
+        ],
+        "changes": [[one.case, one.kind, one.was, one.now] for one in comparison.changes],
+        "left_out": [
+            [name, list(cases[:_POINTS]), len(cases)]
+            for name, cases in (
+                ("new", comparison.new),
+                ("missing", comparison.missing),
+                ("without an answer on one side", comparison.unanswered),
+                ("not asked on one side", comparison.not_asked),
+            )
+            if cases
+        ],
+    }
+
+
+def _p(comparison: Comparison, p_value: float) -> str:
+    """The p-value and of which test it is, as far as there is one."""
+    match comparison.test:
+        case "none":
+            return f"no test holds for {comparison.drawn} when a run stopped early"
+        case "mcnemar-exact":
+            return f"McNemar {numbers.p_value(p_value)}"
+        case "anytime":
+            return f"{numbers.p_value(p_value)} by a test that holds however the run was stopped"
+        case "sign-flip":
+            return f"{numbers.p_value(p_value)} by a permutation test of {comparison.drawn}"
+
+
+def pictured(sections: Iterable[Section]) -> Sequence[Outcome]:
+    """Outcomes whose pictures a page shows: what went wrong before what went right."""
+    outcomes = [outcome for section in sections for outcome in section.report.outcomes]
+    return sorted(outcomes, key=lambda outcome: outcome.kind in {"correct", "not_needed"})
+
+
+def _server_s(outcome: Outcome) -> float | None:
+    return None if outcome.answer is None else outcome.answer.server_s
+
+
+def _shown(values: Mapping[str, Any]) -> list[list[str]]:
+    """Settings as names and texts, without those that are not set."""
+    return [
+        [str(name), cut(_text(value), LONGEST)]
+        for name, value in values.items()
+        if value not in (None, "", [], {}, ())
+    ]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={_text(one)}" for name, one in value.items())
+    return str(value)

@@ -1,0 +1,438 @@
+"""A run as Markdown: for the summary of a CI job, an issue or a wiki.
+
+GitHub's dialect, which GitLab and others read as well. Names that come from models, files and
+labels stand in code spans, where nothing is interpreted; other text from outside has every sign
+escaped that Markdown or HTML could take for its own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.analysis.comparison.models import compare_models
+from pytest_llmclf.analysis.comparison.score_differences import score_differences
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.metrics.calibration.answers import lacking
+from pytest_llmclf.metrics.calibration.scores import ece
+from pytest_llmclf.metrics.wording import asked_of, when_stopped
+from pytest_llmclf.reporting import numbers
+from pytest_llmclf.reporting.changes import diff_markdown
+from pytest_llmclf.reporting.comparison import FEW, outcome_lines, score_lines, summary_lines
+from pytest_llmclf.reporting.diagnosis import diagnosis_lines
+from pytest_llmclf.reporting.style import Style, cut
+from pytest_llmclf.reporting.terminal import clusters_text, mix_text, with_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pytest_llmclf.analysis.comparison.paired_comparison import Change, ChangeKind, Comparison
+    from pytest_llmclf.analysis.comparison.runs import Compared, ComparedWord
+    from pytest_llmclf.metrics.report import Report, Verdict, VerdictWord
+
+TOP_CONFUSIONS: Final = 10
+"""Kinds of mistake listed."""
+EXAMPLES: Final = 3
+"""Most images named for one kind of mistake."""
+MOST_CHANGES: Final = 20
+"""Most images listed for one kind of change between two runs."""
+MOST_CLASSES: Final = 40
+"""Most classes in a table of scores: of more, those with the lowest F1-score."""
+WIDEST_MATRIX: Final = 20
+"""Most classes with a confusion matrix; the pictures of the run have the others."""
+LONGEST: Final = 60_000
+"""Characters for the details of all reports; what does not fit is said. GitHub takes 1 MiB a
+step, and half of that would still be too long to read."""
+
+_PLAIN: Final = Style()
+_ENDLESS: Final = Style(width=1_000_000)
+_NAME: Final = 60
+_SENTENCE: Final = 1000
+_PATH: Final = 200
+_MARKS: Final[dict[VerdictWord, str]] = {
+    "PASS": "✅",
+    "FAIL": "❌",
+    "INCONCLUSIVE": "⚠️",
+    "UNGATED": "➖",  # noqa: RUF001 - the sign of a gate that is none
+}
+_COMPARED: Final[dict[ComparedWord, str]] = {
+    "worse": "❌",
+    "undecided": "⚠️",
+    "better": "✅",
+    "within the margin": "✅",
+    "same answers": "✅",
+    "difference not shown": _MARKS["UNGATED"],
+}
+_CHANGES: Final[dict[ChangeKind, str]] = {
+    "broken": "Only A is right",
+    "fixed": "Only B is right",
+    "changed": "Wrong in different ways",
+}
+_ORDER: Final[tuple[VerdictWord, ...]] = ("FAIL", "INCONCLUSIVE", "PASS", "UNGATED")
+_SPECIAL: Final = re.compile(
+    r"[\\`*_\[\]|~#$^]"  # markup anywhere
+    r"|:(?=/)|(?<=www)\."  # what makes a link of an address
+    r"|^[-+=]"  # what begins a list or a heading
+)
+_NUMBERED: Final = re.compile(r"^(\d{1,9})([.)])")
+_REFERENCE: Final = re.compile(r"@(?=\w)|#(?=\w)")
+_HTML: Final = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
+
+
+def markdown_summary(
+    reports: Sequence[Report],
+    verdicts: Sequence[Verdict] = (),
+    *,
+    baselines: Mapping[tuple[str, str], Comparison] | None = None,
+    title: str = "Image classification by LLMs",
+    longest: int = LONGEST,
+) -> str:
+    """Verdicts first, then what is broken, then each report: scores, diagnosis, confusions.
+
+    Args:
+        reports: What was found, one an evaluation and model.
+        verdicts: What the gates came to.
+        baselines: By evaluation and model, the committed predictions against the run.
+        title: Of the whole, as its heading.
+        longest: Characters that the reports' details may take together.
+    """
+    lines = [f"## {escaped(title)}", "", *_overview(reports, verdicts), *_gates(verdicts)]
+    lines += _with_room(_since(baselines or {}), longest // 2, "comparison")
+    for (evaluation, model), comparison in (baselines or {}).items():
+        lines += _broken(f"{code(evaluation)} · {code(model)}", comparison)
+    lines += _with_room(map(_section, reports), longest, "report")
+    lines += _models(reports)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def markdown_comparison(
+    compared: Sequence[Compared],
+    runs: tuple[str, str],
+    *,
+    notes: Sequence[str] = (),
+    title: str = "Runs compared",
+    longest: int = LONGEST,
+) -> str:
+    """What each evaluation comes to first, then the images that two runs answered differently.
+
+    Args:
+        compared: One an evaluation.
+        runs: What run A and run B are called.
+        notes: What is left out, one line each.
+        title: Of the whole, as its heading.
+        longest: Characters that the evaluations' details may take together.
+    """
+    lines = [f"## {escaped(title)}", ""]
+    lines += [f"- {side}: {code(name, _PATH)}" for side, name in zip("AB", runs, strict=True)]
+    lines += ["", *_compared_overview(compared)]
+    lines += [f"- {escaped(note)}" for note in notes]
+    lines += [""] if notes else []
+    lines += _with_room(map(_compared_section, compared), longest, "comparison")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def escaped(text: str) -> str:
+    """`text` on one line, to be read as it is: no markup, no HTML, no link."""
+    shown = cut(_PLAIN.safe(text).strip(), _SENTENCE)
+    marked = _SPECIAL.sub(lambda found: f"\\{found[0]}", shown).translate(_HTML)
+    # Mentions and references are looked for in what Markdown comes to, where no escape is left: a
+    # comment within them is nothing to read, and ends them.
+    return _REFERENCE.sub(lambda found: f"{found[0]}<!-- -->", _NUMBERED.sub(r"\1\\\2", marked))
+
+
+def code(text: str, columns: int = _NAME) -> str:
+    """A name as a code span."""
+    shown = _PLAIN.name(text, columns) or numbers.UNDEFINED
+    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
+    fence = "`" * (longest + 1)
+    # A backtick at an end needs a blank, which the span drops; so do blanks at both ends.
+    pad = " " if shown[0] in "` " or shown[-1] in "` " else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def cell(text: str, columns: int = _NAME) -> str:
+    """A name as a code span in a table, which takes the backslash away again."""
+    return code(text, columns).replace("|", "\\|")
+
+
+def _overview(reports: Sequence[Report], verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """One line a report, so that the first glance says it all."""
+    if not reports:
+        yield from ("No image was judged.", "")
+        return
+    yield "| evaluation | model | images | correct | accuracy | gates |"
+    yield "|---|---|--:|--:|--:|---|"
+    for report in reports:
+        own = [
+            verdict.word
+            for verdict in verdicts
+            if (verdict.evaluation, verdict.model) == (report.evaluation, report.model)
+        ]
+        worst = next((word for word in _ORDER if word in own), None)
+        gates = f"{_MARKS[worst]} {worst}" if worst else numbers.UNDEFINED
+        ledger = report.ledger
+        accuracy = when_stopped(numbers.percent(report.accuracy), ledger)
+        yield (
+            f"| {cell(report.evaluation)} | {cell(report.model)} "
+            f"| {asked_of(ledger)} | {numbers.count(ledger.correct)} "
+            f"| {accuracy} | {gates} |"
+        )
+    yield ""
+
+
+def _gates(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    if not verdicts:
+        return
+    yield from ("### Gates", "", "| | gate of | what it came to |", "|---|---|---|")
+    for verdict in sorted(verdicts, key=lambda one: _ORDER.index(one.word)):
+        of = " · ".join(cell(part) for part in (verdict.evaluation, verdict.model) if part)
+        yield f"| {_MARKS[verdict.word]} {verdict.word} | {of} | {escaped(verdict.text)} |"
+    yield ""
+
+
+def _broken(name: str, comparison: Comparison) -> Iterator[str]:
+    """The images that got worse since the committed predictions, whatever the verdict is."""
+    if not comparison.broken:
+        return
+    images = numbers.plural(len(comparison.broken), "image")
+    yield from (f"### Broken since the committed predictions: {images} of {name}", "")
+    yield from _change_rows(comparison.of_kind("broken"), "was", "is now")
+    yield ""
+
+
+def _section(report: Report) -> Iterator[str]:
+    yield from (f"### {code(report.evaluation)} · {code(report.model)}", "")
+    yield from (f"{escaped(text)}  " for text in (clusters_text(report), mix_text(report)) if text)
+    yield from (f"{_counts(report)}  ", f"Accuracy {_accuracy(report)}.", "")
+    why = None if report.ledger.all_skipped else report.ledger.why_incomplete()
+    if why:
+        yield from (f"⚠️ Incomplete: {escaped(why)}.", "")
+    for note in report.notes:
+        yield from (f"Note: {escaped(note)}", "")
+    yield from _diagnosis(report)
+    yield from _confusions(report)
+    yield from _scores(report)
+    yield from _matrix(report)
+
+
+def _counts(report: Report) -> str:
+    speed = "" if not report.images_per_s else f"; {numbers.rate(report.images_per_s)}"
+    return f"{numbers.ends(report.ledger)}{speed}."
+
+
+def _accuracy(report: Report) -> str:
+    said = with_interval(report.accuracy, _PLAIN, report)
+    error = ece(report)
+    if error.value is None:
+        return said
+    without = lacking(report)
+    without = f" ({without})" if without else ""
+    return f"{said}; calibration error (ECE) {numbers.score(error)}{without}"
+
+
+def _diagnosis(report: Report) -> Iterator[str]:
+    findings = diagnose(report)
+    if not findings:
+        return
+    yield from ("**Diagnosis**", "")
+    # On endless lines each finding is one, and so is what stands below them.
+    _, *items = (line.text.strip() for line in diagnosis_lines(findings, _ENDLESS))
+    for item in items:
+        if item.startswith("- "):
+            yield f"- {escaped(item[2:])}"
+        else:
+            yield from ("", f"<sub>{escaped(item)}</sub>")
+    yield ""
+
+
+def _confusions(report: Report) -> Iterator[str]:
+    found = report.confusions()
+    if not found:
+        return
+    yield from ("**Most frequent confusions**", "")
+    yield from ("| images | expected | predicted | such as |", "|--:|---|---|---|")
+    for mistake in found[:TOP_CONFUSIONS]:
+        examples = ", ".join(map(cell, mistake.cases[:EXAMPLES]))
+        more = ", …" if len(mistake.cases) > EXAMPLES else ""
+        yield (
+            f"| {mistake.count} | {cell(mistake.expected)} | {cell(mistake.predicted)} "
+            f"| {examples}{more} |"
+        )
+    if len(found) > TOP_CONFUSIONS:
+        rest = found[TOP_CONFUSIONS:]
+        images = sum(mistake.count for mistake in rest)
+        kinds = numbers.plural(len(rest), "more kind")
+        yield from ("", f"and {kinds} of mistake, {numbers.plural(images, 'image')}")
+    yield ""
+
+
+def _scores(report: Report) -> Iterator[str]:
+    if not report.ledger.answered:
+        return
+    scores = list(report.confusion.scores)
+    worst = sorted(scores, key=lambda one: (not one.occurs, one.f1.value or 0.0))
+    listed = set(worst[:MOST_CLASSES])
+    yield from _folded(f"Precision, recall and F1-score of {len(scores)} classes")
+    yield from ("| class | precision | recall | F1-score | images |", "|---|--:|--:|--:|--:|")
+    for one in scores:
+        if one in listed:
+            figures = map(numbers.score, (one.precision, one.recall, one.f1))
+            yield f"| {cell(one.label)} | {' | '.join(figures)} | {one.support} |"
+    for name, average in (("macro avg", report.macro), ("weighted avg", report.weighted)):
+        figures = map(numbers.score, (average.precision, average.recall, average.f1))
+        yield f"| *{name}* | {' | '.join(figures)} | {average.support} |"
+    if len(listed) < len(scores):
+        rest = len(scores) - len(listed)
+        yield from ("", f"The classes with the lowest F1-score; {rest} more are not listed.")
+    yield from ("", "</details>", "")
+
+
+def _matrix(report: Report) -> Iterator[str]:
+    confusion = report.confusion
+    if not report.ledger.answered or len(confusion.labels) > WIDEST_MATRIX:
+        return
+    yield from _folded("Confusion matrix (rows: actual, columns: predicted)")
+    heads = [*map(cell, confusion.labels), "*unparsed*", "*error*"]
+    yield from (f"| | {' | '.join(heads)} |", "|---|" + "--:|" * len(heads))
+    for place, label in enumerate(confusion.labels):
+        counts = (*confusion.counts[place], confusion.unparsed[place], confusion.error[place])
+        cells = [str(count or "·") for count in counts]
+        cells[place] = f"**{cells[place]}**"
+        yield f"| {cell(label)} | {' | '.join(cells)} |"
+    yield from ("", "</details>", "")
+
+
+def _models(reports: Sequence[Report]) -> Iterator[str]:
+    """Models that answered the same images, in pairs."""
+    compared = compare_models(reports)
+    if not compared:
+        return
+    yield from ("### Models compared", "")
+    yield "| evaluation | A | B | images | right in A only | right in B only | p |"
+    yield "|---|---|---|--:|--:|--:|--:|"
+    for pair in compared:
+        found = pair.comparison
+        names = (pair.first.evaluation, pair.first.model, pair.second.model)
+        start = f"| {' | '.join(map(cell, names))} |"
+        if found.refused is not None:
+            yield f"{start} | | | {escaped(found.refused)} |"
+            continue
+        yield (
+            f"{start} {numbers.count(found.common)} | {len(found.broken)} | {len(found.fixed)} "
+            f"| {_p(found, pair.p_value)} |"
+        )
+    for pair in compared:
+        both = " and ".join(map(code, (pair.first.model, pair.second.model)))
+        yield from ("", f"{code(pair.first.evaluation)}, {both}:", "", *_else(pair.comparison))
+        scores = score_differences(pair.first, pair.second, pair.comparison)
+        lines = score_lines(scores, _ENDLESS, FEW)
+        yield from (f"- {escaped(line.text.strip())}" for line in lines)
+    test = (
+        "exact McNemar test (after an early stop one that holds however it was stopped; of images "
+        "in groups, and of copies, a permutation test)"
+    )
+    yield from ("", f"<sub>p: {test}, for all pairs of an evaluation at once</sub>", "")
+
+
+def _p(comparison: Comparison, p_value: float) -> str:
+    """A p-value for a cell; nothing where there was no test."""
+    return numbers.UNDEFINED if comparison.test == "none" else numbers.p_cell(p_value)
+
+
+def _compared_overview(compared: Sequence[Compared]) -> Iterator[str]:
+    yield "| B against A | evaluation | model | images | A | B | only A right | only B right | p |"
+    yield "|---|---|---|--:|--:|--:|--:|--:|--:|"
+    for each in compared:
+        found = each.comparison
+        models = " and ".join(map(cell, dict.fromkeys((each.before.model, each.now.model))))
+        start = f"| {_COMPARED[each.word]} {each.word} | {cell(each.before.evaluation)} | {models}"
+        if found.refused is not None:
+            yield f"{start} | | | | | | |"
+            continue
+        yield (
+            f"{start} | {numbers.count(found.common)} | {numbers.percent(found.before)} "
+            f"| {numbers.percent(found.now)} | {len(found.broken)} | {len(found.fixed)} "
+            f"| {_p(found, each.p_value)} |"
+        )
+    legend = (
+        "A, B: accuracy on the images that both runs answered; p: how often at most chance alone "
+        "gives a difference like this where both are equally good (in groups: where it makes no "
+        "difference which of them answers a group)"
+    )
+    yield from ("", f"<sub>{legend}</sub>", "")
+
+
+def _compared_section(each: Compared) -> Iterator[str]:
+    models = " and ".join(map(code, dict.fromkeys((each.before.model, each.now.model))))
+    yield from (f"### {code(each.before.evaluation)} · {models}", "")
+    yield from _else(each.comparison)
+    found = summary_lines(
+        each.comparison, ("A", "B"), _ENDLESS, p_value=each.p_value, tests=each.tests
+    )
+    yield from (f"- {escaped(line.text.strip())}" for line in found)
+    scores = score_lines(score_differences(each.before, each.now, each.comparison), _ENDLESS)
+    yield from (f"- {escaped(line.text.strip())}" for line in scores)
+    yield from (f"- {escaped(line.text.strip())}" for line in outcome_lines(each, _ENDLESS))
+    yield ""
+    if each.comparison.refused is not None:
+        return
+    for kind in _CHANGES:
+        yield from _changes(each.comparison, kind)
+
+
+def _else(comparison: Comparison) -> Iterator[str]:
+    """What else differs; a diff is code, where nothing is interpreted."""
+    change = comparison.provenance
+    if change is None:
+        return
+    for sentence, diff in change.sentences():
+        yield f"- {escaped(sentence)}"
+        yield from diff_markdown(diff)
+
+
+def _since(baselines: Mapping[tuple[str, str], Comparison]) -> Iterator[list[str]]:
+    """What else changed since predictions were committed."""
+    for (evaluation, model), comparison in baselines.items():
+        found = list(_else(comparison))
+        if found:
+            head = f"**Since the committed predictions: {code(evaluation)} · {code(model)}**"
+            yield [head, "", *found, ""]
+
+
+def _changes(comparison: Comparison, kind: ChangeKind) -> Iterator[str]:
+    """The images of one kind; those that got worse are open to see."""
+    changes = comparison.of_kind(kind)
+    if not changes:
+        return
+    head = f"{_CHANGES[kind]}: {numbers.plural(len(changes), 'image')}"
+    yield from (f"**{head}**", "") if kind == "broken" else _folded(head)
+    yield from _change_rows(changes, "A", "B")
+    yield from ("",) if kind == "broken" else ("", "</details>", "")
+
+
+def _change_rows(changes: Sequence[Change], before: str, now: str) -> Iterator[str]:
+    yield from (f"| image | expected | {before} | {now} |", "|---|---|---|---|")
+    for change in changes[:MOST_CHANGES]:
+        cells = map(cell, (change.case, change.expected, change.was, change.now))
+        yield f"| {' | '.join(cells)} |"
+    if len(changes) > MOST_CHANGES:
+        yield from ("", f"and {numbers.count(len(changes) - MOST_CHANGES)} more")
+
+
+def _with_room(sections: Iterable[Iterable[str]], longest: int, noun: str) -> Iterator[str]:
+    """The sections that fit into `longest` characters together, and how many do not."""
+    unsaid = 0
+    for section in map(list, sections):
+        size = sum(len(line) + 1 for line in section)
+        if size > longest:
+            unsaid += 1
+            continue
+        longest -= size
+        yield from section
+    if unsaid:
+        yield from (f"{numbers.plural(unsaid, noun)} more had no room here.", "")
+
+
+def _folded(summary: str) -> Iterable[str]:
+    # The empty line makes Markdown of what follows inside the element.
+    return (f"<details><summary>{summary}</summary>", "")

@@ -1,0 +1,119 @@
+"""A report as a fragment of HTML, for notebooks.
+
+Text from outside is made printable and escaped; there is no script and nothing is loaded. Colours
+are those of the page around it, so that it reads on dark and on light.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.reporting import numbers
+from pytest_llmclf.reporting.diagnosis import finding_text
+from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.reporting.terminal import with_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_llmclf.metrics.confusion import Confusion
+    from pytest_llmclf.metrics.report import Report
+
+MOST_CLASSES: Final = 40
+"""Most classes in a table: of more, those with the lowest F1-score."""
+WIDEST_MATRIX: Final = 30
+"""Most classes with a confusion matrix; `confusion_frame` has any."""
+FINDINGS: Final = 8
+"""Most findings listed."""
+
+_PLAIN: Final = Style()
+_NAME: Final = 40
+_TABLE: Final = 'style="border-collapse:collapse;margin:0.5em 0"'
+
+
+def report_html(report: Report) -> str:
+    """Head, diagnosis, scores and confusion matrix of a report."""
+    return "".join(
+        (
+            '<div style="font-size:90%">',
+            *_head(report),
+            *_findings(report),
+            *(_scores(report) if report.ledger.answered else ()),
+            *(_matrix(report.confusion) if _fits(report) else ()),
+            "</div>",
+        )
+    )
+
+
+def _fits(report: Report) -> bool:
+    return bool(report.ledger.answered) and len(report.confusion.labels) <= WIDEST_MATRIX
+
+
+def _head(report: Report) -> Iterator[str]:
+    ledger = report.ledger
+    yield f"<p><b>{_text(report.evaluation)}</b> · {_text(report.model)}<br>"
+    yield f"{numbers.ends(ledger)}<br>"
+    accuracy = with_interval(report.accuracy, _PLAIN, report)
+    yield f"accuracy <b>{_text(accuracy, 200)}</b></p>"
+    why = ledger.why_incomplete()
+    for line in [*([f"incomplete: {why}"] if why else []), *report.notes]:
+        yield f"<p>⚠️ {_text(line, 1000)}</p>"
+
+
+def _findings(report: Report) -> Iterator[str]:
+    found = diagnose(report)
+    if not found:
+        return
+    yield "<ul>"
+    yield from (f"<li>{_text(finding_text(finding), 2000)}</li>" for finding in found[:FINDINGS])
+    if len(found) > FINDINGS:
+        yield f"<li>{numbers.plural(len(found) - FINDINGS, 'more finding')}</li>"
+    yield "</ul>"
+
+
+def _scores(report: Report) -> Iterator[str]:
+    scores = report.confusion.scores
+    worst = sorted(scores, key=lambda one: (not one.occurs, one.f1.value or 0.0))
+    listed = set(worst[:MOST_CLASSES])
+    yield f"<table {_TABLE}>"
+    yield _row("th", ("class", "precision", "recall", "F1-score", "images"))
+    for one in scores:
+        if one in listed:
+            figures = map(numbers.score, (one.precision, one.recall, one.f1))
+            yield _row("td", (_text(one.label), *figures, str(one.support)))
+    for name, average in (("macro avg", report.macro), ("weighted avg", report.weighted)):
+        figures = map(numbers.score, (average.precision, average.recall, average.f1))
+        yield _row("td", (f"<i>{name}</i>", *figures, str(average.support)))
+    yield "</table>"
+    if len(listed) < len(scores):
+        yield f"<p>The {MOST_CLASSES} of {len(scores)} classes with the lowest F1-score.</p>"
+
+
+def _matrix(confusion: Confusion) -> Iterator[str]:
+    yield f"<table {_TABLE}><caption>rows: actual, columns: predicted</caption>"
+    heads = (*map(_text, confusion.labels), "<i>unparsed</i>", "<i>error</i>")
+    yield _row("th", ("", *heads))
+    for place, label in enumerate(confusion.labels):
+        counts = (*confusion.counts[place], confusion.unparsed[place], confusion.error[place])
+        total = sum(counts)
+        cells = "".join(_cell(count, total) for count in counts)
+        yield f'<tr><th style="text-align:left">{_text(label)}</th>{cells}</tr>'
+    yield "</table>"
+
+
+def _cell(count: int, total: int) -> str:
+    share = count / total if total else 0.0
+    shade = f";background:rgba(66,146,198,{share:.2f})" if count else ""
+    return f'<td style="text-align:right{shade}">{count or "·"}</td>'
+
+
+def _row(kind: str, cells: Iterable[str]) -> str:
+    first, *rest = cells
+    others = "".join(f'<{kind} style="text-align:right">{cell}</{kind}>' for cell in rest)
+    return f'<tr><th style="text-align:left">{first}</th>{others}</tr>'
+
+
+def _text(text: str, columns: int = _NAME) -> str:
+    return escape(_PLAIN.name(text, columns))

@@ -1,0 +1,453 @@
+"""A report as lines for a terminal: decided here, only printed at the pytest edge.
+
+for line in terminal.lines(reports, verdicts, style):
+    for segment in line.segments:
+        reporter.write(segment.text, **segment.markup)
+    reporter.write_line("")
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.analysis.consistency import stability
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.gates.evidence import interval_of
+from pytest_llmclf.metrics.calibration.summary import calibration
+from pytest_llmclf.metrics.clusters import counted
+from pytest_llmclf.metrics.population import own_mix
+from pytest_llmclf.metrics.report import accuracy_by_tag
+from pytest_llmclf.metrics.wording import when_stopped
+from pytest_llmclf.prompting.readers.unread import unread_answers
+from pytest_llmclf.reporting import matrix, numbers
+from pytest_llmclf.reporting.calibration import calibration_lines
+from pytest_llmclf.reporting.changes import baseline_change_lines
+from pytest_llmclf.reporting.comparison import broken_lines, model_lines
+from pytest_llmclf.reporting.diagnosis import diagnosis_lines
+from pytest_llmclf.reporting.stability_lines import stability_lines
+from pytest_llmclf.reporting.style import Line, cut, left, right, width
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
+    from pytest_llmclf.metrics.confusion import ClassScores, Measure, Ratio
+    from pytest_llmclf.metrics.report import Confused, Report, Verdict, VerdictWord
+    from pytest_llmclf.reporting.style import Mark, Style
+    from pytest_llmclf.values.outcome import Outcome, OutcomeKind
+
+TOP_CONFUSIONS = 5
+"""Kinds of mistake listed."""
+EXAMPLES = 3
+"""Most images named for one kind of mistake."""
+SLICES = 12
+"""Most values of one tag listed."""
+
+_INDENT = "  "
+_NAME = 24
+_COLUMNS = ("precision", "recall", "F1-score", "support")
+_VERDICTS: dict[VerdictWord, tuple[Mark, ...]] = {
+    "PASS": ("green",),
+    "FAIL": ("red", "bold"),
+    "INCONCLUSIVE": ("yellow", "bold"),
+    "UNGATED": ("light",),
+}
+
+
+def lines(
+    reports: Iterable[Report],
+    verdicts: Sequence[Verdict],
+    style: Style,
+    *,
+    every: bool = False,
+    baselines: Mapping[tuple[str, str], Comparison] | None = None,
+) -> Iterator[Line]:
+    """Every report, its models side by side, what changed and broke, then the gates.
+
+    Args:
+        reports: What was found, one an evaluation and model.
+        verdicts: What the gates came to.
+        style: What the place can show.
+        every: Whether to name every image that was not answered right, rather than a few of
+            each kind.
+        baselines: By evaluation and model, the committed predictions against the run.
+    """
+    shown = list(reports)
+    for report in shown:
+        yield from report_lines(report, style, every=every)
+        yield Line()
+    compared = list(model_lines(shown, style))
+    if compared:
+        yield from (*compared, Line())
+    changes = {key: found.provenance for key, found in (baselines or {}).items()}
+    changed = list(baseline_change_lines(changes, style))
+    if changed:
+        yield from (*changed, Line())
+    broken = list(broken_lines(baselines or {}, style, every=every))
+    if broken:
+        yield from (*broken, Line())
+    yield from gate_lines(verdicts, style)
+
+
+def report_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
+    """One evaluation on one model, in paragraphs with an empty line between."""
+    stopped = report.ledger.not_needed > 0
+    paragraphs = [
+        head_lines(report, style),
+        score_lines(report, style),
+        matrix.lines(report.confusion, style) if report.ledger.answered else (),
+        confused_lines(report, style, every=every),
+        unparsed_lines(report, style, every=every),
+        error_lines(report, style, every=every),
+        lost_lines(report, style, every=every),
+        *(slice_lines(report, tag, style) for tag in report.tags),
+        calibration_lines(calibration(report), style, stopped=stopped),
+        stability_lines(stability(report), style, stopped=stopped),
+        diagnosis_lines(diagnose(report), style),
+    ]
+    first = True
+    for paragraph in paragraphs:
+        found = list(paragraph)
+        if found and not first:
+            yield Line()
+        first = False
+        yield from found
+
+
+def head_lines(report: Report, style: Style) -> Iterator[Line]:
+    """Who was asked about what, how it ended, and what to know about it."""
+    yield style.line(
+        (style.name(report.evaluation, style.width // 2), "bold"),
+        " · ",
+        (style.name(report.model, style.width // 2 - 3), ("bold", "cyan")),
+    )
+    for text in (
+        _counts(report),
+        clusters_text(report),
+        mix_text(report),
+        _speed(report),
+        _source(report),
+    ):
+        if text:
+            yield from (style.line(found) for found in style.wrapped(text, _INDENT))
+    why = None if report.ledger.all_skipped else report.ledger.why_incomplete()
+    for text in [*([f"incomplete: {why}"] if why else []), *report.notes]:
+        yield from (style.line((found, "yellow")) for found in style.wrapped(text, _INDENT))
+
+
+def score_lines(report: Report, style: Style) -> Iterator[Line]:
+    """Precision, recall, F1 and support a class; accuracy with its interval; averages."""
+    confusion = report.confusion
+    if not confusion.answered:
+        return
+    averages = ("accuracy", "macro avg", "weighted avg")
+    names = [style.safe(label) for label in (*confusion.labels, *averages)]
+    name_width = min(_NAME, max(map(width, names)))
+    heads = "".join(right(head, 11) for head in _COLUMNS)
+    yield style.line((f"{_INDENT}{left('', name_width)}{heads}", "light"))
+    listed = _listed(confusion.scores, style.classes)
+    for score in listed:
+        name = left(style.name(score.label, name_width), name_width)
+        yield style.line(
+            f"{_INDENT}{name}",
+            _figures(style, score.precision, score.recall, score.f1),
+            right(str(score.support), 11),
+        )
+    if len(listed) < len(confusion.labels):
+        rest = len(confusion.labels) - len(listed)
+        text = f"The {len(listed)} classes with the lowest F1-score; {rest} more are not listed."
+        yield from (style.line((found, "light")) for found in style.wrapped(text, _INDENT))
+    yield Line()
+    accuracy = with_interval(report.accuracy, style, report)
+    gap = " " * max(2, min(6, style.width - len(_INDENT) - name_width - width(accuracy)))
+    yield style.line(f"{_INDENT}{left('accuracy', name_width)}{gap}", (accuracy, "bold"))
+    for name, average in (("macro avg", report.macro), ("weighted avg", report.weighted)):
+        yield style.line(
+            f"{_INDENT}{left(name, name_width)}",
+            _figures(style, average.precision, average.recall, average.f1),
+            right(str(average.support), 11),
+        )
+
+
+def with_interval(
+    ratio: Ratio,
+    style: Style,
+    report: Report,
+    among: Iterable[Outcome] | None = None,
+) -> str:
+    """Such as ``0.792 (396/500), 95% interval 0.754–0.827``; see `interval_of`."""
+    text = numbers.counted(ratio, style.digits)
+    if not ratio.total:
+        return text
+    if report.ledger.not_needed:
+        return when_stopped(text, report.ledger)
+    ends = interval_of(ratio, report, among)
+    if ends is None:
+        return text
+    shown = numbers.interval(ends, style.digits)
+    return f"{text}, {numbers.confidence(ends.confidence)} interval {shown}"
+
+
+def confused_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
+    """The most frequent mistakes with a few of their images, or all of both."""
+    found = report.confusions()
+    if not found:
+        return
+    yield style.line(f"{_INDENT}{'all' if every else 'most frequent'} confusions")
+    shown = found if every else found[:TOP_CONFUSIONS]
+    pairs = [_pair(mistake, style) for mistake in shown]
+    count_width = max(len(str(mistake.count)) for mistake in shown)
+    pair_width = max(map(width, pairs))
+    taken = len(_INDENT) + 2 + count_width + 2 + pair_width + 2
+    # All alike: beside the pairs where at least two find room there, else below them.
+    below = every or any(not _two_fit(mistake.cases, taken, style) for mistake in shown)
+    for mistake, pair in zip(shown, pairs, strict=True):
+        start = f"{_INDENT}  {mistake.count:>{count_width}}  "
+        if below:
+            yield style.line(f"{start}{pair}")
+            yield from _case_lines(mistake.cases, style, every=every)
+        else:
+            examples = _examples(mistake.cases, taken, style)
+            yield style.line(f"{start}{left(pair, pair_width)}  ", (examples, "light"))
+    if len(found) > len(shown):
+        rest = found[TOP_CONFUSIONS:]
+        images = sum(mistake.count for mistake in rest)
+        kinds = numbers.plural(len(rest), "more kind")
+        text = f"and {kinds} of mistake, {numbers.plural(images, 'image')}"
+        yield style.line((f"{_INDENT}  {text}", "light"))
+
+
+def unparsed_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
+    """Answers without a label, by reason, with examples."""
+    yield from _grouped(report, "unparsed", "answers without a label", "yellow", style, every=every)
+
+
+def error_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
+    """Images without an answer, by kind of error, each with its remedy."""
+    yield from _grouped(report, "error", "images without an answer", "red", style, every=every)
+
+
+def lost_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
+    """Images that were not run, or collected and never reported."""
+    yield from _unheard_lines(report, "not_run", "images not run", style, every=every)
+    yield from _unheard_lines(report, "lost", "lost images", style, every=every)
+
+
+def _unheard_lines(
+    report: Report, kind: OutcomeKind, title: str, style: Style, *, every: bool
+) -> Iterator[Line]:
+    cases = [outcome.case for outcome in report.of_kind(kind)]
+    if cases:
+        yield style.line(_INDENT, (title, "red"))
+        start = f"{_INDENT}  {len(cases)}"
+        if every:
+            yield style.line(start)
+            yield from _case_lines(cases, style, every=True)
+        else:
+            yield style.line(f"{start}  ", (_examples(cases, width(start) + 2, style), "light"))
+
+
+def slice_lines(report: Report, tag: str, style: Style) -> Iterator[Line]:
+    """Accuracy by value of one tag; the lowest ones where there are many values."""
+    slices = [
+        (value, accuracy)
+        for value, accuracy in accuracy_by_tag(report, tag).items()
+        if accuracy.total
+    ]
+    if not slices:
+        return
+    shown = slices
+    if style.classes is not None and len(slices) > SLICES:
+        shown = sorted(slices, key=lambda entry: (entry[1].exact, entry[0]))[:SLICES]
+    yield style.line(f"{_INDENT}accuracy by {style.name(tag, style.width // 2)}")
+    names = [style.name(value, _NAME) if value else "(none)" for value, _ in shown]
+    name_width = max(map(width, names))
+    for name, (value, accuracy) in zip(names, shown, strict=True):
+        among = [found for found in report.outcomes if found.tags.get(tag, "") == value]
+        said = with_interval(accuracy, style, report, among)
+        yield style.line(f"{_INDENT}  {left(name, name_width)}  {said}")
+    if len(shown) < len(slices):
+        text = f"and {len(slices) - len(shown)} more values with a higher or equal accuracy"
+        yield style.line((f"{_INDENT}  {text}", "light"))
+
+
+def gate_lines(verdicts: Sequence[Verdict], style: Style) -> Iterator[Line]:
+    """One verdict a line, long ones wrapped under themselves."""
+    if not verdicts:
+        return
+    yield style.line(("gates", "bold"))
+    word_width = max(len(verdict.word) for verdict in verdicts)
+    for verdict in verdicts:
+        of = " · ".join(part for part in (verdict.evaluation, verdict.model) if part)
+        text = f"{of}: {verdict.text}" if of else verdict.text
+        indent = " " * (len(_INDENT) + word_width + 2)
+        first, *rest = style.wrapped(text, indent)
+        word = (left(verdict.word, word_width), _VERDICTS[verdict.word])
+        yield style.line(_INDENT, word, "  " + first.removeprefix(indent))
+        yield from (style.line(found) for found in rest)
+
+
+def _counts(report: Report) -> str:
+    ledger = report.ledger
+    parts = [
+        f"{numbers.count(ledger.correct)} correct",
+        f"{numbers.count(ledger.misclassified)} misclassified",
+        f"{numbers.count(ledger.unparsed)} unparsed",
+        numbers.plural(ledger.error, "error"),
+    ]
+    if ledger.not_needed:
+        parts.append(f"{numbers.count(ledger.not_needed)} not needed")
+    if ledger.not_run:
+        parts.append(f"{numbers.count(ledger.not_run)} not run")
+    if ledger.lost:
+        parts.append(f"{numbers.count(ledger.lost)} lost")
+    left_out = [
+        f"{numbers.count(number)} {word}"
+        for number, word in ((ledger.deselected, "deselected"), (ledger.skipped, "skipped"))
+        if number
+    ]
+    besides = f" ({', '.join(left_out)})" if left_out else ""
+    return f"{numbers.plural(ledger.collected, 'image')}: {', '.join(parts)}{besides}"
+
+
+def clusters_text(report: Report) -> str:
+    """Which images are not independent, and what that changes; empty where all are."""
+    if not report.clusters:
+        return ""
+    number = len(set(report.clusters.values()))
+    images = counted(len(report.clusters), number, report.group)
+    return (
+        f"images: {images}; those of one count as one draw wherever other images are spoken of"
+        if report.group
+        else f"images: {images}; copies count as one draw wherever other images are spoken of"
+    )
+
+
+def mix_text(report: Report) -> str:
+    """Which mix of classes the numbers are of, where not the dataset's; empty where that."""
+    mix = own_mix(report)
+    return f"classes: {mix}; accuracy and its interval are of the mix here" if mix else ""
+
+
+def _speed(report: Report) -> str:
+    if not report.images_per_s:
+        return ""
+    stored = sum(outcome.cached for outcome in report.outcomes)
+    from_store = f", {numbers.plural(stored, 'answer')} from the store" if stored else ""
+    return (
+        f"{numbers.rate(report.images_per_s)} in {numbers.duration(report.duration_s)}{from_store}"
+    )
+
+
+def _source(report: Report) -> str:
+    facts = report.dataset
+    parts = [f"dataset {facts.name}{' (imported)' if facts.imported else ''}"]
+    if facts.content_hash:
+        parts.append(f"content {facts.content_hash[:12]}")
+    if report.identity is not None and report.identity.digest:
+        parts.append(f"model digest {report.identity.digest.removeprefix('sha256:')[:12]}")
+    if report.identity is not None and report.identity.server:
+        parts.append(report.identity.server)
+    return ", ".join(parts)
+
+
+def _score(style: Style, measure: Measure) -> str:
+    return numbers.score(measure, style.digits)
+
+
+def _figures(style: Style, *measures: Measure) -> str:
+    return "".join(right(_score(style, measure), 11) for measure in measures)
+
+
+def _listed(scores: Sequence[ClassScores], most: int | None) -> Sequence[ClassScores]:
+    """All, or the `most` with the lowest F1, in the labels' order."""
+    if most is None or len(scores) <= most:
+        return scores
+    order = sorted(
+        range(len(scores)),
+        key=lambda place: (not scores[place].occurs, scores[place].f1.value or 0.0, place),
+    )
+    return [scores[place] for place in sorted(order[:most])]
+
+
+def _pair(mistake: Confused, style: Style) -> str:
+    room = min(_NAME, style.width // 4)
+    return f"{style.name(mistake.expected, room)} → {style.name(mistake.predicted, room)}"
+
+
+def _two_fit(cases: Sequence[str], taken: int, style: Style) -> bool:
+    """Whether the first two ids, or the only one, can stand beside what takes so many columns."""
+    more = ", …" if len(cases) > 2 else ""  # noqa: PLR2004 - two, as the name says
+    return taken + width(", ".join(map(style.safe, cases[:2])) + more) <= style.width
+
+
+def _case_lines(cases: Sequence[str], style: Style, *, every: bool) -> Iterator[Line]:
+    """Ids, each on a line of its own: a few, or all."""
+    indent = _INDENT + " " * 6
+    shown = cases if every else cases[:EXAMPLES]
+    room = style.width - len(indent) - 3
+    for place, case in enumerate(shown, start=1):
+        more = ", …" if place == len(shown) < len(cases) else ""
+        yield style.line(indent, (f"{style.name(case, room)}{more}", "light"))
+
+
+def _examples(cases: Sequence[str], taken: int, style: Style) -> str:
+    """As many ids as the line holds, the first one cut if it must be."""
+    room = max(8, style.width - taken)
+    text = ""
+    for place, case in enumerate(cases[:EXAMPLES]):
+        more = ", …" if place + 1 < len(cases) else ""
+        joined = f"{text}, {style.safe(case)}" if text else style.safe(case)
+        if text and width(joined + more) > room:
+            return f"{text}, …"
+        text = joined if text else cut(joined, room - len(more))
+    return f"{text}, …" if len(cases) > EXAMPLES else text
+
+
+def _answer_lines(
+    found: Sequence[Outcome], indent: str, style: Style, *, every: bool
+) -> Iterator[Line]:
+    """Unread answers with the image that each was given to first, the most frequent ones first.
+
+    With `every`, each image and its answer.
+    """
+    if every:
+        answers = tuple(chain.from_iterable(unread_answers([outcome]) for outcome in found))
+    else:
+        answers = unread_answers(found)
+    for answer in answers if every else answers[:EXAMPLES]:
+        times = len(answer.cases)
+        case = style.name(answer.cases[0], style.width // 2)
+        more = f" and {times - 1} more" if times > 1 else ""
+        room = style.width - len(indent) - width(case) - len(more) - 2
+        yield style.line(indent, (case + more, "light"), f"  {style.quote(answer.text, room)}")
+    left_out = len(answers) - EXAMPLES
+    if left_out > 0 and not every:
+        yield style.line(f"{indent}and {numbers.plural(left_out, 'other answer')}")
+
+
+def _grouped(
+    report: Report, kind: OutcomeKind, title: str, mark: Mark, style: Style, *, every: bool
+) -> Iterator[Line]:
+    groups: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for outcome in report.of_kind(kind):
+        groups[outcome.reason or "unknown"].append(outcome)
+    if not groups:
+        return
+    yield style.line(_INDENT, (title, mark))
+    for reason in sorted(groups, key=lambda reason: (-len(groups[reason]), reason)):
+        found = groups[reason]
+        yield style.line(f"{_INDENT}  {len(found)}  {style.name(reason, style.width // 2)}")
+        indent = _INDENT + " " * 6
+        if kind == "error":
+            for message in list(dict.fromkeys(outcome.message for outcome in found))[:EXAMPLES]:
+                yield from (style.line(text) for text in style.wrapped(message, indent))
+            cases = [outcome.case for outcome in found]
+            if every:
+                yield from _case_lines(cases, style, every=True)
+            else:
+                yield style.line(indent, (_examples(cases, len(indent), style), "light"))
+            continue
+        yield from _answer_lines(found, indent, style, every=every)

@@ -1,0 +1,123 @@
+"""Which classes stand in a confusion matrix where there is no room for all of them.
+
+Those that are confused, each beside what it is confused with: a class by itself shows that it is
+answered wrong, and hides as what.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.reporting import numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from pytest_llmclf.metrics.confusion import Confusion
+
+_AGAIN: Final = 2
+"""Mistakes from which on two classes are confused rather than met by chance once."""
+
+
+def worst_first(confusion: Confusion) -> tuple[int, ...]:
+    """All classes by their place among the labels, the clusters with most mistakes first.
+
+    A cluster begins with the two classes that are most often taken for each other, either way, or
+    with a class of which as many answers are missing or unread. It grows by the class that is most
+    often confused with those that are in it, as long as no other two are confused more often, and
+    more than once. Classes that are in no cluster come last, those with most mistakes first.
+
+    Takes about as long as there are filled cells, however many pairs of classes there are.
+    """
+    links, mistakes = _links(confusion), _mistakes(confusion)
+    starts = _starts(confusion, links, mistakes)
+    order: dict[int, None] = {}
+    near: list[tuple[int, int]] = []
+    with_cluster: Counter[int] = Counter()
+    next_start = 0
+
+    def take(place: int) -> None:
+        order[place] = None
+        for other, count in links[place].items():
+            if other not in order:
+                with_cluster[other] += count
+                heappush(near, (-with_cluster[other], other))
+
+    while True:
+        while near and (near[0][1] in order or -near[0][0] != with_cluster[near[0][1]]):
+            heappop(near)
+        while next_start < len(starts) and not order.keys().isdisjoint(starts[next_start][1]):
+            next_start += 1
+        grown = -near[0][0] if near else 0
+        begun, members = starts[next_start] if next_start < len(starts) else (0, ())
+        if max(grown, begun) < _AGAIN:
+            break
+        if grown >= begun:
+            take(near[0][1])
+            continue
+        near.clear()
+        with_cluster.clear()
+        for place in members:
+            take(place)
+    rest = (place for place in range(len(confusion.labels)) if place not in order)
+    return (*order, *sorted(rest, key=lambda place: (-mistakes[place], place)))
+
+
+def left_out(confusion: Confusion, shown: Collection[int]) -> str:
+    """How many classes a matrix of these few leaves out, with how many images and mistakes."""
+    rest = set(range(len(confusion.labels))).difference(shown)
+    images = sum(confusion.scores[index].support for index in rest)
+    right = sum(confusion.cells[index].get(index, 0) for index in rest)
+    return (
+        f"The {numbers.count(len(shown))} of {numbers.count(len(confusion.labels))} classes with "
+        f"most mistakes, beside what they are confused with; left out: "
+        f"{numbers.plural(len(rest), 'class', 'classes')} with "
+        f"{numbers.plural(images, 'answered image')}, of which "
+        f"{numbers.count(images - right)} wrong."
+    )
+
+
+def _links(confusion: Confusion) -> list[Counter[int]]:
+    """By class, how often each other one is confused with it, either way."""
+    found: list[Counter[int]] = [Counter() for _ in confusion.labels]
+    for actual, row in enumerate(confusion.cells):
+        for predicted, count in row.items():
+            if actual != predicted:
+                found[actual][predicted] += count
+                found[predicted][actual] += count
+    return found
+
+
+def _mistakes(confusion: Confusion) -> list[int]:
+    """Mistakes that each class takes part in, on either side."""
+    found = [
+        unread + failed for unread, failed in zip(confusion.unparsed, confusion.error, strict=True)
+    ]
+    for actual, row in enumerate(confusion.cells):
+        for predicted, count in row.items():
+            if actual != predicted:
+                found[actual] += count
+                found[predicted] += count
+    return found
+
+
+def _starts(
+    confusion: Confusion, links: list[Counter[int]], mistakes: list[int]
+) -> list[tuple[int, tuple[int, ...]]]:
+    """What a cluster can begin with, most mistakes first; of two classes the worse one first."""
+
+    def pairs() -> Iterator[tuple[int, tuple[int, ...]]]:
+        for place, row in enumerate(links):
+            for other, count in row.items():
+                if place < other and count >= _AGAIN:
+                    first, second = sorted((place, other), key=lambda one: (-mistakes[one], one))
+                    yield count, (first, second)
+        for place, (unread, failed) in enumerate(
+            zip(confusion.unparsed, confusion.error, strict=True)
+        ):
+            if unread + failed >= _AGAIN:
+                yield unread + failed, (place,)
+
+    return sorted(pairs(), key=lambda start: (-start[0], start[1]))

@@ -1,0 +1,196 @@
+"""A dataset asked in one way: what one file under ``evals/`` declares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
+
+from pytest_llmclf.data.entry import LABEL_FOLDERS, LabelFolder, SourceOptions
+from pytest_llmclf.errors import SettingsError, nearest
+from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.prompting.labels import Label
+from pytest_llmclf.prompting.modelfile import PARAMETERS
+from pytest_llmclf.prompting.prompt import AnswerMode
+from pytest_llmclf.prompting.readers import EXACT, STRICT, check_reader
+from pytest_llmclf.runner.marks import DECORATORS, GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
+from pytest_llmclf.values.thinking import check_think
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_llmclf.prompting.readers import ReaderFunction
+    from pytest_llmclf.values.thinking import Think
+
+MOST_LOGPROBS: Final = 20
+"""What servers give at most."""
+
+F = TypeVar("F", bound="Callable[..., object]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """How one dataset is put to a model.
+
+    Attributes:
+        dataset: Name of a dataset under ``fixtures/`` (or of an imported one), or a path.
+        modelfile: Name of a file under ``modelfiles/`` without its ending, or a path.
+        prompt: The question about each picture; the label list is added to it.
+        name: How reports call it; default: the dataset's name.
+        labels: Labels with synonyms and descriptions, or plain names; default: the dataset's.
+        pattern: For a flat folder: regular expression with a group ``label`` for file names.
+        split: The part of a split dataset that is asked about, such as ``"test"``: a folder of
+            that name or a usual one for it, or a value of the manifest's column ``split``.
+        label_folder: Where folders lie in folders: ``"first"`` for the outermost as the label,
+            ``"last"`` for the one that the image lies in.
+        label_column: Column of the label in a manifest; default: the one with a usual name.
+        answer: ``text`` reads free text; ``enum`` makes the server force one of the labels.
+        options: Sampling options over those of the Modelfile.
+        top_logprobs: Alternatives a token to ask for (0: none), where the server has them.
+        reader: What turns an answer's text into a label: ``strict`` guesses nothing; ``first``,
+            ``last`` and ``contains`` take the first, the last or the only label named; ``exact``
+            takes a whole answer, and labels may differ in upper and lower case alone; or a
+            function of text and label names that gives back a label, a reason such as
+            ``refusal``, or ``None``.
+        think: Whether a model is to think before it answers: ``False``, ``True``, or how much,
+            ``"low"``, ``"medium"`` or ``"high"``; its thinking is kept apart and never read as the
+            answer. ``None``: not, as far as the server can be told so, for a label needs no essay.
+        gates: Thresholds that a model must reach, such as ``"accuracy >= 0.8"``; as `Gate` with
+            the models and images that they are for.
+        group: Tag whose values are groups of images that are not independent, such as ``scene``,
+            ``patient`` or ``video``; what is said of other images then counts groups.
+    """
+
+    dataset: str | Path
+    modelfile: str | Path
+    prompt: str
+    name: str = ""
+    labels: Sequence[Label | str] | None = None
+    pattern: str | None = None
+    split: str = ""
+    label_folder: LabelFolder | None = None
+    label_column: str = ""
+    answer: AnswerMode = "text"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    top_logprobs: int = 0
+    reader: str | ReaderFunction = STRICT
+    think: Think | None = None
+    gates: Sequence[Gate | str] = ()
+    group: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            SettingsError: Which argument, and what was probably meant.
+        """
+        place = f"Evaluation({self.title!r})"
+        self._check_words(place)
+        if self.group is not None and not str(self.group).strip():
+            raise SettingsError(
+                f'{place}: group={self.group!r} names no tag; write group="scene", or leave it out'
+            )
+        if isinstance(self.labels, str):
+            raise SettingsError(f"{place}: labels={self.labels!r} is one text; write a list")
+        if isinstance(self.gates, Gate | str) or not all(
+            isinstance(gate, Gate | str) for gate in self.gates
+        ):
+            raise SettingsError(
+                f'{place}: gates={self.gates!r}: write a list, gates=["accuracy >= 0.8"]'
+            )
+        try:
+            _ = self.given_gates  # a slip in an expression is known by now
+        except SettingsError as error:
+            raise SettingsError(f"{place}: {error}") from error
+        try:
+            check_reader(self.reader)
+            check_think(self.think)
+        except SettingsError as error:
+            raise SettingsError(f"{place}: {error}") from error
+        if not 0 <= self.top_logprobs <= MOST_LOGPROBS:
+            raise SettingsError(
+                f"{place}: top_logprobs={self.top_logprobs} is not from 0 to {MOST_LOGPROBS}"
+            )
+        for option in self.options:
+            if option not in PARAMETERS:
+                raise SettingsError(
+                    f"{place}: {option!r} is no option of a model{nearest(option, PARAMETERS)}"
+                )
+
+    def _check_words(self, place: str) -> None:
+        for name, one_of in (("answer", get_args(AnswerMode)), ("label_folder", LABEL_FOLDERS)):
+            value = getattr(self, name)
+            if value not in one_of and (name == "answer" or value is not None):
+                raise SettingsError(f"{place}: {name}={value!r} is not one of {', '.join(one_of)}")
+
+    @property
+    def title(self) -> str:
+        """The name that reports use."""
+        return self.name or str(self.dataset).replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+    @property
+    def case_matters(self) -> bool:
+        """Whether labels that differ only in upper and lower case are two."""
+        return self.reader == EXACT
+
+    def source_options(self, links: Sequence[Path] = ()) -> SourceOptions:
+        """How its dataset is read.
+
+        Args:
+            links: Folders outside of the dataset that links in it may lead into.
+        """
+        return SourceOptions(
+            pattern=self.pattern,
+            split=self.split,
+            label_folder=self.label_folder,
+            label_column=self.label_column,
+            links=tuple(links),
+            case_matters=self.case_matters,
+        )
+
+    @property
+    def given_labels(self) -> tuple[Label, ...] | None:
+        """The declared labels, plain names made into `Label`, or ``None`` for the dataset's."""
+        if self.labels is None:
+            return None
+        return tuple(
+            label if isinstance(label, Label) else Label(name=str(label)) for label in self.labels
+        )
+
+    @property
+    def given_gates(self) -> tuple[Gate, ...]:
+        """The declared gates, plain expressions made into `Gate`."""
+        return tuple(gate if isinstance(gate, Gate) else Gate(gate) for gate in self.gates)
+
+    def images(self, function: F) -> F:
+        """Make a test function run once an image and model, with its `Outcome` as ``outcome``.
+
+        Raises:
+            SettingsError: It is no function, or belongs to an evaluation already.
+        """
+        return self._mark(function, IMAGES_ATTRIBUTE)
+
+    def gate(self, function: F) -> F:
+        """Make a test function run once a model after its images, with ``report``.
+
+        Raises:
+            SettingsError: It is no function, or belongs to an evaluation already.
+        """
+        return self._mark(function, GATE_ATTRIBUTE)
+
+    def _mark(self, function: F, attribute: str) -> F:
+        decorator = f"@Evaluation({self.title!r}).{DECORATORS[attribute]}"
+        if isinstance(function, type) or not hasattr(function, "__name__"):
+            raise SettingsError(
+                f"{decorator} stands over {function!r}; put it over a test function"
+            )
+        for other, name in DECORATORS.items():
+            there = getattr(function, other, None)
+            if there is not None and (there is not self or other != attribute):
+                raise SettingsError(
+                    f"{decorator} stands over {function.__name__}, which has "
+                    f"@Evaluation({there.title!r}).{name} already, and only one of them could "
+                    "run: write a test function for each"
+                )
+        setattr(function, attribute, self)
+        return function

@@ -1,0 +1,156 @@
+"""Whether questions and answers have the room that they need, told by the first answers' counts.
+
+How many tokens a question takes, its image included, is known from the first answer. What a server
+cut silently must not be judged, and that every answer ends at its limit must be known before all
+images are asked about.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.errors import ContextTooSmall
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.values.answer import Answer
+    from pytest_llmclf.values.request import Request
+
+FIRST: Final = 5
+"""So many first answers that all end at the limit are told of."""
+
+_STEP: Final = 1024
+_Key = tuple[str, str]
+
+
+BYTES_A_TOKEN: Final = (2, 4)
+"""Of a list of labels: 860 names of everyday things are 5,265 tokens of two to three bytes each;
+prose has about four."""
+
+
+def question_tokens(texts: Sequence[str]) -> tuple[int, int]:
+    """How many tokens texts have at least and at most, estimated from their bytes."""
+    told = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    few, many = max(BYTES_A_TOKEN), min(BYTES_A_TOKEN)
+    return told // few, -(-told // many)
+
+
+def doubtful_room(texts: Sequence[str], options: Mapping[str, object]) -> str | None:
+    """Why a question may not fit into the context that is set, in one line; ``None`` where it does.
+
+    An estimate, made before the first question: the counts of the first answer are what decides.
+
+    Args:
+        texts: What is said to the model beside the image.
+        options: Sampling options; without ``num_ctx`` nothing is known.
+    """
+    context = _count(options, "num_ctx")
+    least, most = question_tokens(texts)
+    if not context or most <= context:
+        return None
+    fits = "does not fit" if least > context else "may not fit"
+    return (
+        f"the question without its image is {least} to {most} tokens long, by an estimate, and "
+        f"{fits} into num_ctx {context}: PARAMETER num_ctx {enough(most)} in the Modelfile"
+    )
+
+
+@dataclass(slots=True)
+class _First:
+    """The first answers of one assignment."""
+
+    answers: int = 0
+    cut: int = 0
+    thinking: int = 0
+    tokens: int | None = None
+
+
+class Headroom:
+    """What the first answers of each assignment tell of room for tokens. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._first: dict[_Key, _First] = {}
+        self._notices: dict[_Key, dict[str, str]] = {}
+
+    def require_whole(self, request: Request, answer: Answer) -> None:
+        """Refuse an answer to a question that its server cut without saying so.
+
+        Raises:
+            ContextTooSmall: The question fills the whole context.
+        """
+        context, read = _count(request.options, "num_ctx"), answer.prompt_tokens
+        if context and read and read >= context:
+            raise ContextTooSmall(
+                f"the question takes up the whole context, {read} of {context} tokens: what did "
+                "not fit was cut without a word",
+                remedy=f"raise num_ctx, PARAMETER num_ctx {enough(2 * context)} in the Modelfile, "
+                "or shorten the prompt",
+            )
+
+    def note(self, assignment: Assignment, answer: Answer) -> None:
+        """Note an answer; only the first ones say something."""
+        key = assignment.key
+        first = self._first.get(key)
+        if first is not None and first.answers >= FIRST:
+            return
+        options = assignment.instructions.options
+        with self._lock:
+            first = self._first.setdefault(key, _First())
+            if first.answers >= FIRST:
+                return
+            first.answers += 1
+            first.cut += answer.finish == "length"
+            first.thinking += answer.finish == "length" and answer.thought
+            notices = self._notices.setdefault(key, {})
+            if first.tokens is None and answer.prompt_tokens is not None:
+                first.tokens = answer.prompt_tokens
+                told = _little_room(key[1], answer.prompt_tokens, options)
+                notices.update({"room": told} if told else {})
+            if first.answers == first.cut == FIRST:
+                notices["cut"] = _all_cut(key[1], first, options)
+
+    def notices(self, assignment: Assignment | None = None) -> tuple[str, ...]:
+        """What is to be said of an assignment, or of all."""
+        with self._lock:
+            keys = list(self._notices) if assignment is None else [assignment.key]
+            return tuple(text for key in keys for text in self._notices.get(key, {}).values())
+
+
+def enough(tokens: int) -> int:
+    """A size of context that holds so many tokens, as people write it."""
+    return -(-tokens // _STEP) * _STEP
+
+
+def _little_room(model: str, question: int, options: Mapping[str, object]) -> str:
+    context, longest = _count(options, "num_ctx"), _count(options, "num_predict")
+    if not context or not longest or question + longest <= context:
+        return ""
+    return (
+        f"{model}: a question takes {question} tokens, image and label list included, so that "
+        f"num_ctx {context} leaves {max(0, context - question)} for an answer and not the "
+        f"{longest} of num_predict: PARAMETER num_ctx {enough(question + longest)} has room"
+    )
+
+
+def _all_cut(model: str, first: _First, options: Mapping[str, object]) -> str:
+    longest = _count(options, "num_predict")
+    limit = f"num_predict {longest}" if longest else "the token limit"
+    if first.thinking == first.cut:
+        return (
+            f"{model}: the first {FIRST} answers all ended at {limit} while it still thought: turn "
+            "thinking off (--llmclf-think off), or raise num_predict until thinking and answer fit"
+        )
+    return (
+        f"{model}: the first {FIRST} answers all ended at {limit}: raise num_predict, or ask for "
+        "the label alone"
+    )
+
+
+def _count(options: Mapping[str, object], name: str) -> int | None:
+    value = options.get(name)
+    return value if type(value) is int and value > 0 else None

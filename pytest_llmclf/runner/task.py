@@ -1,0 +1,283 @@
+"""One evaluation put to one model: from case to request, and from answer to outcome."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmclf.data.image import PictureLimits, SentPicture, prepare
+from pytest_llmclf.errors import BackendError, PictureError
+from pytest_llmclf.files import require_plain
+from pytest_llmclf.prompting.label_probabilities import class_probabilities
+from pytest_llmclf.prompting.prompt import Instructions, answer_schema, compose
+from pytest_llmclf.prompting.readers import ReaderFailed, read_answer, reader_name
+from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.provenance import tool_version
+from pytest_llmclf.values.request import Request
+
+if TYPE_CHECKING:
+    from pytest_llmclf.data.dataset import Dataset
+    from pytest_llmclf.data.image import Prepared
+    from pytest_llmclf.gates.gate import Gate
+    from pytest_llmclf.models.spec import ModelSpec
+    from pytest_llmclf.prompting.labels import LabelSet
+    from pytest_llmclf.prompting.modelfile import Modelfile
+    from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.values.answer import Answer
+    from pytest_llmclf.values.case import Case
+    from pytest_llmclf.values.thinking import Think
+
+
+def instruct(
+    evaluation: Evaluation,
+    modelfile: Modelfile,
+    labels: LabelSet,
+    model: str,
+    think: Think | None = None,
+) -> Instructions:
+    """Everything that an evaluation tells a model beside the image.
+
+    Args:
+        evaluation: What is asked.
+        modelfile: System text, example turns, options, template.
+        labels: The labels that an answer may name.
+        model: The model as people write it; a template reaches those on Ollama alone.
+        think: What a run says about thinking instead of the evaluation; ``None``: nothing.
+    """
+    return Instructions(
+        system=modelfile.system,
+        turns=modelfile.messages,
+        question=evaluation.prompt.strip(),
+        labels=labels.labels,
+        prompt=compose(evaluation.prompt, labels, evaluation.answer),
+        answer=evaluation.answer,
+        options={**modelfile.options(), **evaluation.options},
+        top_logprobs=evaluation.top_logprobs,
+        template=modelfile.template if model.startswith("ollama:") else None,
+        reader=reader_name(evaluation.reader),
+        think=evaluation.think if think is None else think,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """One evaluation put to one model.
+
+    Attributes:
+        evaluation: What is asked.
+        dataset: The cases, sampled already.
+        labels: The labels that an answer may name.
+        modelfile: System text, options, template.
+        spec: How the model is reached.
+        model: What it is called in reports, gates and baselines: without addresses and folders,
+            and for a recording whoever was recorded.
+        reason: Why this model, in one line; empty when it was demanded.
+        whole: Cases in the dataset before sampling.
+        class_sizes: Those of each label.
+        limits: How large a picture may be.
+        verified: Whether every picture was decoded when the dataset was loaded.
+        gates: Those of the evaluation, then those that the run adds.
+        unfit: Why nobody needs to be asked: whatever is answered, it cannot be right.
+        caveat: What people should know of model and labels; empty for nothing.
+        think: What the run says about thinking instead of the evaluation; ``None``: nothing.
+    """
+
+    evaluation: Evaluation
+    dataset: Dataset
+    labels: LabelSet
+    modelfile: Modelfile
+    spec: ModelSpec
+    model: str
+    reason: str = ""
+    whole: int
+    limits: PictureLimits
+    verified: bool
+    gates: tuple[Gate, ...] = ()
+    class_sizes: tuple[int, ...] = ()
+    unfit: BackendError | None = None
+    caveat: str = ""
+    think: Think | None = None
+
+    def __repr__(self) -> str:
+        """Short: other reporters write the parameters of every test into their files."""
+        title = self.evaluation.title
+        return f"Assignment({title!r}, {self.model!r}, {len(self.dataset.cases)} cases)"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Evaluation and model, as outcomes name them."""
+        return self.evaluation.title, self.model
+
+    @property
+    def recorded(self) -> bool:
+        """Whether answers come from a recording, which keeps itself."""
+        return self.spec.backend == "replay"
+
+    @property
+    def instructions(self) -> Instructions:
+        """Everything that goes with every image."""
+        return instruct(self.evaluation, self.modelfile, self.labels, self.model, self.think)
+
+    def facts(self) -> dict[str, Any]:
+        """What its answers depend on besides the images and the model, as JSON built-ins."""
+        told = self.instructions
+        return {
+            "instructions": {"digest": told.digest(), **told.to_json()},
+            "dataset": {"name": self.dataset.name, "content_hash": self.dataset.content_hash()},
+            "pytest-llmclf": tool_version(),
+        }
+
+    def request(self, case: Case, repeat: int = 0) -> Request:
+        """What is sent for a case; reads and prepares the picture.
+
+        Raises:
+            PictureError: The picture cannot be sent; the message names file and remedy.
+        """
+        prepared = self._prepared(case)
+        sha256 = "" if prepared.changes else case.sha256
+        sent = SentPicture(sha256=sha256, media_type=prepared.media_type)
+        return self._request(prepared.data, sent, repeat)
+
+    def outline(self, case: Case, sent: SentPicture, repeat: int = 0) -> Request:
+        """What `request` gives, but without the picture: for its digest alone.
+
+        Raises:
+            PictureError: It is known that the picture cannot be sent.
+        """
+        if case.problem is not None:
+            raise PictureError(f"{case.path}: {case.problem}")
+        return self._request(b"", sent, repeat)
+
+    def _request(self, image: bytes, sent: SentPicture, repeat: int) -> Request:
+        told = self.instructions
+        return Request(
+            system=told.system,
+            examples=told.turns,
+            prompt=told.prompt,
+            image=image,
+            media_type=sent.media_type,
+            known_sha256=sent.sha256,
+            options=told.options_of(repeat),
+            answer_schema=answer_schema(self.labels, told.answer),
+            top_logprobs=told.top_logprobs,
+            repeat=repeat,
+            think=told.think,
+        )
+
+    def _prepared(self, case: Case) -> Prepared:
+        if case.problem is not None:
+            raise PictureError(f"{case.path}: {case.problem}")
+        try:
+            data = require_plain(case.path).read_bytes()
+        except OSError as error:
+            raise PictureError(
+                f"{case.path}: cannot be read ({error}); restore the file or drop the case"
+            ) from error
+        if hashlib.sha256(data).hexdigest() != case.sha256:
+            raise PictureError(f"{case.path}: the file changed since it was collected; run again")
+        try:
+            return prepare(data, self.limits, checked=self.verified)
+        except PictureError as error:
+            raise PictureError(f"{case.path}: {error}") from error
+
+    def judge(
+        self,
+        case: Case,
+        answer: Answer,
+        *,
+        model_digest: str,
+        request_digest: str,
+        cached: bool,
+        attempts: int,
+        repeat: int = 0,
+    ) -> Outcome:
+        """What an answer means for a case; an error where the evaluation's own reader fails."""
+        try:
+            parsed = read_answer(answer, self.labels, reader=self.evaluation.reader)
+        except ReaderFailed as error:
+            failed = self.no_answer(
+                case,
+                error,
+                model_digest=model_digest,
+                request_digest=request_digest,
+                attempts=attempts,
+                repeat=repeat,
+            )
+            return replace(failed, answer=answer, cached=cached)
+        if parsed.label is None:
+            kind = "unparsed"
+        else:
+            kind = "correct" if parsed.label == case.label else "misclassified"
+        sure = (
+            None if parsed.label is None else class_probabilities(answer, self.labels, parsed.label)
+        )
+        return Outcome(
+            evaluation=self.evaluation.title,
+            model=self.model,
+            model_digest=model_digest,
+            case=case.id,
+            sha256=case.sha256,
+            expected=case.label,
+            kind=kind,  # type: ignore[arg-type]
+            predicted=parsed.label,
+            reason=parsed.reason,
+            answer=answer,
+            tags=case.tags,
+            request_digest=request_digest,
+            cached=cached,
+            attempts=attempts,
+            repeat=repeat,
+            probabilities=None if sure is None else dict(sure.probabilities),
+            label_mass=None if sure is None else sure.label_mass,
+            shared_mass=None if sure is None else sure.shared_mass,
+        )
+
+    def no_answer(
+        self,
+        case: Case,
+        error: BackendError | PictureError,
+        *,
+        model_digest: str = "",
+        request_digest: str = "",
+        attempts: int = 0,
+        repeat: int = 0,
+    ) -> Outcome:
+        """The outcome of a case that got no answer."""
+        return Outcome(
+            evaluation=self.evaluation.title,
+            model=self.model,
+            model_digest=model_digest,
+            case=case.id,
+            sha256=case.sha256,
+            expected=case.label,
+            kind="error",
+            reason=error.kind if isinstance(error, BackendError) else "picture",
+            message=str(error),
+            tags=case.tags,
+            request_digest=request_digest,
+            attempts=attempts,
+            repeat=repeat,
+        )
+
+    def not_set_up(self, case: Case, why: str) -> Outcome:
+        """The outcome of a case whose test broke before its answer was there."""
+        return replace(
+            self.not_needed(case),
+            kind="error",
+            reason="setup",
+            message=f"its test could not be set up: {why}",
+        )
+
+    def not_needed(self, case: Case) -> Outcome:
+        """The outcome of a case that was not asked about, its gates being decided."""
+        return Outcome(
+            evaluation=self.evaluation.title,
+            model=self.model,
+            model_digest="",
+            case=case.id,
+            sha256=case.sha256,
+            expected=case.label,
+            kind="not_needed",
+            tags=case.tags,
+        )

@@ -1,0 +1,1 @@
+"""Plain frozen records that all stages pass on: case, request, answer, outcome."""

@@ -1,0 +1,171 @@
+"""How one case ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from pytest_llmclf.text import shorten
+from pytest_llmclf.values.answer import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OutcomeKind = Literal[
+    "correct", "misclassified", "unparsed", "error", "not_needed", "not_run", "lost"
+]
+OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
+
+UnparsedReason = Literal[
+    "empty",
+    "refusal",
+    "several-labels",
+    "outside-the-list",
+    "cut-off",
+    "cut-off-in-thinking",
+    "thinking-only",
+    "content-filter",
+]
+"""Why an answer names no label: nothing said; the model declined; more than one label named;
+something else named (or a label among words that may change its meaning); ended at the limit; ended
+at the limit while it still thought; thought, ended, and gave no answer after it;
+withheld by a filter of the service."""
+
+NAMES_OTHER: Final[tuple[UnparsedReason, ...]] = ("outside-the-list", "several-labels")
+"""Reasons that there are none of where a server forces the answer to be one of the labels."""
+
+
+class Misclassified(AssertionError):
+    """The model named another label than the expected one."""
+
+
+class Unparsed(AssertionError):
+    """The model answered, but named no label, or several."""
+
+
+class ModelError(RuntimeError):
+    """The model did not answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one case ended for one model.
+
+    Attributes:
+        evaluation: Name of the evaluation.
+        model: Model as people write it, such as ``ollama:llava:7b``.
+        model_digest: `ModelIdentity.digest` of whoever answered; empty if nobody was reached.
+        case: `Case.id`.
+        sha256: Digest of the picture's file.
+        expected: The case's label.
+        kind: How it ended.
+        predicted: The label named; only for `correct` and `misclassified`.
+        reason: For `unparsed` an `UnparsedReason`, for `error` a `BackendError.kind`,
+            ``picture``, or ``setup`` where its test broke; else ``None``.
+        message: For `error` the message with its remedy; else empty.
+        answer: What the model said; ``None`` where it said nothing.
+        tags: `Case.tags`.
+        repeat: Which asking of the same question.
+        request_digest: `Request.digest`, or empty if no request was made.
+        cached: Whether the answer came from the store.
+        attempts: Requests sent for it in this run (0 when cached).
+        probabilities: Probability of each label, normalised over the labels; ``None`` without
+            log-probabilities.
+        label_mass: `ClassProbabilities.label_mass`; ``None`` with `probabilities`.
+        shared_mass: `ClassProbabilities.shared_mass`; ``None`` likewise, or in older runs.
+    """
+
+    evaluation: str
+    model: str
+    model_digest: str
+    case: str
+    sha256: str
+    expected: str
+    kind: OutcomeKind
+    predicted: str | None = None
+    reason: str | None = None
+    message: str = ""
+    answer: Answer | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    repeat: int = 0
+    request_digest: str = ""
+    cached: bool = False
+    attempts: int = 0
+    probabilities: Mapping[str, float] | None = None
+    label_mass: float | None = None
+    shared_mass: float | None = None
+
+    def __repr__(self) -> str:
+        """Short, however much the model wrote or thought."""
+        predicted = "" if self.predicted is None else f", predicted={self.predicted!r}"
+        return f"Outcome({self.case!r}, {self.kind!r}, expected={self.expected!r}{predicted})"
+
+    def check(self) -> None:
+        """Do nothing for a correct outcome; raise what it is otherwise.
+
+        Raises:
+            Misclassified: The model named another label.
+            Unparsed: The answer names no label, or several.
+            ModelError: There is no answer.
+        """
+        match self.kind:
+            case "correct" | "not_needed":
+                return
+            case "misclassified":
+                raise Misclassified(self.summary())
+            case "unparsed":
+                raise Unparsed(self.summary())
+            case "error" | "not_run" | "lost":
+                raise ModelError(self.summary())
+
+    def summary(self, width: int = 120) -> str:
+        """One line: expected, predicted and what the model said, at most `width` of the answer."""
+        answer = self.answer
+        said = "" if answer is None else f", answered {shorten(answer.text, width)}"
+        if answer is not None and answer.thinking and not answer.text.strip():
+            said = f", answered nothing after thinking {shorten(answer.thinking, width)}"
+        match self.kind:
+            case "correct" | "misclassified":
+                return f"expected {self.expected}, predicted {self.predicted}{said}"
+            case "unparsed":
+                return f"expected {self.expected}, no label ({self.reason}){said}"
+            case "error":
+                return f"expected {self.expected}, no answer: {self.message}"
+            case "not_needed":
+                return f"expected {self.expected}, not asked: the gates were already decided"
+            case "not_run":
+                return f"expected {self.expected}, not run: the session stopped before its end"
+            case "lost":
+                return f"expected {self.expected}, lost: collected but never reported"
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON built-ins."""
+        # By hand: `dataclasses.asdict` copies deeply, at ten times the cost.
+        given, answer = self.probabilities, self.answer
+        return {
+            "evaluation": self.evaluation,
+            "model": self.model,
+            "model_digest": self.model_digest,
+            "case": self.case,
+            "sha256": self.sha256,
+            "expected": self.expected,
+            "kind": self.kind,
+            "predicted": self.predicted,
+            "reason": self.reason,
+            "message": self.message,
+            "answer": None if answer is None else answer.to_json(),
+            "tags": dict(self.tags),
+            "repeat": self.repeat,
+            "request_digest": self.request_digest,
+            "cached": self.cached,
+            "attempts": self.attempts,
+            "probabilities": None if given is None else dict(given),
+            "label_mass": self.label_mass,
+            "shared_mass": self.shared_mass,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Outcome:
+        """Rebuild from `to_json`."""
+        answer = data.get("answer")
+        return cls(**{**data, "answer": None if answer is None else Answer.from_json(answer)})

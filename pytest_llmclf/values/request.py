@@ -1,0 +1,208 @@
+"""Exactly what is sent to a model, and its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_llmclf.values.json_values import is_text, is_texts_by_name, require
+from pytest_llmclf.values.thinking import LEVELS, Think, least, think_word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+DIGEST_FORMAT = 1
+"""Raised when the meaning of a field of the digest changes; old answers are then asked anew."""
+BASE_DIGEST: Final = "base digest"
+"""In the details of a derived model: digest of what it was derived from."""
+MODELS_OWN_SYSTEM: Final = "system text of its own"
+"""In the details of a derived model: the SYSTEM text that it has of its base, if any."""
+NAME_ONLY: Final = "digest"
+"""In the details of a model whose server tells no digest: what its digest stands for instead."""
+ADDRESS: Final = "address"
+"""In the details of a model on a server: host and port, or several."""
+REPLAYED: Final = "replayed from"
+"""In the details of a model that was played back: the recording."""
+THINKS: Final = "thinking"
+"""In the details of a model whose server says that it can think: what it can be told about that."""
+NO_VERSION: Final = ", version unknown"
+"""Ends the name of a server that tells no version."""
+_UNTOLD: Final = "can think"
+"""What stands under `THINKS` where the server does not list the values."""
+_IDENTITY_FITS: Final = {
+    **dict.fromkeys(("backend", "name", "digest", "server"), is_text),
+    "details": is_texts_by_name,
+}
+
+
+def thinks_text(values: Iterable[object]) -> str:
+    """What stands under `THINKS` for the values that a server lists; none: it lists none."""
+    listed = list(values)
+    words = (think_word(value) for value in (False, True, *LEVELS) if value in listed)
+    return ", ".join(words) or _UNTOLD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelIdentity:
+    """Who answers.
+
+    Attributes:
+        backend: ``ollama``, ``openai``, ``llamacpp``, ``replay`` or ``baseline``.
+        name: The name that people use, such as ``llava:7b`` or ``micro-llava``.
+        digest: Content digest of the model (weights, template, parameters); where a server
+            does not tell one, the best that identifies it, said in `details`.
+        server: Server and version, such as ``ollama 0.33.0``.
+        details: Further facts for people (quantisation, family, address without secrets).
+    """
+
+    backend: str
+    name: str
+    digest: str
+    server: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> str:
+        """The model as written on the command line, such as ``ollama:llava:7b``."""
+        return f"{self.backend}:{self.name}"
+
+    @property
+    def weights(self) -> str:
+        """Digest of the model without what it is told; empty where nobody tells one.
+
+        A model that was derived from another one to hold the instructions has a `digest` that
+        changes with them; this one stays.
+        """
+        if NAME_ONLY in self.details:
+            return ""
+        return self.details.get(BASE_DIGEST, "") if self.backend == "ollama" else self.digest
+
+    @property
+    def thinks(self) -> tuple[Think, ...] | None:
+        """What the model can be told about thinking; empty where that is not told.
+
+        ``None`` where its server does not say that it can think at all.
+        """
+        told = self.details.get(THINKS)
+        if told is None:
+            return None
+        known = {think_word(value): value for value in (False, True, *LEVELS)}
+        return tuple(known[word] for word in told.split(", ") if word in known)
+
+    @property
+    def server_version(self) -> str:
+        """Server and version; one that tells no version is said to have an unknown one."""
+        told = " " in self.server and self.backend != "openai"
+        return self.server if told or not self.server else f"{self.server}{NO_VERSION}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON built-ins."""
+        return {
+            "backend": self.backend,
+            "name": self.name,
+            "digest": self.digest,
+            "server": self.server,
+            "details": dict(self.details),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ModelIdentity:
+        """Rebuild from `to_json`.
+
+        Raises:
+            TypeError: A field is missing, or there is one that identities do not have.
+            ValueError: A field holds what it cannot hold.
+        """
+        require(data, _IDENTITY_FITS)
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One question about one picture.
+
+    Attributes:
+        system: System text, or ``None``.
+        examples: Earlier turns from the Modelfile's MESSAGE lines, as (role, text).
+        prompt: The user's text.
+        image: Bytes of the picture as sent (already upright, RGB, of bounded size).
+        media_type: MIME type of `image`.
+        known_sha256: Hex sha256 of `image` where it is known beforehand, or empty.
+        options: Sampling options under Ollama's names (``temperature``, ``seed``,
+            ``num_predict``, ``num_ctx``, ``stop``, ...).
+        answer_schema: JSON schema that the answer must obey, or ``None`` for free text.
+        top_logprobs: How many alternatives a token to ask for; 0 asks for none.
+        repeat: 0 for the first asking of the same question, 1 for the second, ...
+        think: Whether the model is to think before it answers. ``None``: not, where the server can
+            say so, which is what `told_think` and the backends make of it.
+    """
+
+    system: str | None
+    examples: tuple[tuple[str, str], ...] = ()
+    prompt: str
+    image: bytes
+    media_type: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    answer_schema: Mapping[str, Any] | None = None
+    top_logprobs: int = 0
+    repeat: int = 0
+    known_sha256: str = ""
+    think: Think | None = None
+
+    def picture_sha256(self) -> str:
+        """Hex sha256 of the picture as sent."""
+        return self.known_sha256 or hashlib.sha256(self.image).hexdigest()
+
+    def told_think(self, identity: ModelIdentity) -> Think | None:
+        """What is said about thinking to whoever answers; ``None``: nothing.
+
+        To a model that cannot think by what its server says, "do not" needs no saying. One that
+        can is told not to unless something else is wished, or else to think as little as it can.
+        Where a server does not say what its model can, nothing is said unless it is wished.
+        """
+        if identity.thinks is not None:
+            return least(identity.thinks) if self.think is None else self.think
+        if identity.backend == "ollama":
+            return self.think or None
+        return self.think
+
+    def summary(self) -> dict[str, Any]:
+        """What is asked, as JSON built-ins, the picture as the sha256 of its bytes."""
+        return {
+            "system": self.system,
+            "examples": [list(example) for example in self.examples],
+            "prompt": self.prompt,
+            "image": self.picture_sha256(),
+            "media_type": self.media_type,
+            "options": dict(self.options),
+            "answer_schema": None if self.answer_schema is None else dict(self.answer_schema),
+            "top_logprobs": self.top_logprobs,
+            "repeat": self.repeat,
+            "think": self.think,
+        }
+
+    def digest(self, identity: ModelIdentity) -> str:
+        """Hex sha256 over canonical JSON of everything sent and of who answers.
+
+        Left out on purpose: `ModelIdentity.details` (prose for people), addresses and time-outs
+        (they do not change an answer). What is said about thinking is there only where something
+        is said, so that answers of earlier versions, which said nothing, stay known.
+        """
+        told = self.told_think(identity)
+        content = {
+            "format": DIGEST_FORMAT,
+            **self.summary(),
+            "backend": identity.backend,
+            "model": identity.digest,
+            "server": identity.server,
+        }
+        if told is None:
+            del content["think"]
+        else:
+            content["think"] = told
+        canonical = json.dumps(
+            content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+        return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
