@@ -200,8 +200,8 @@ def test_reports_cost_no_heavy_import() -> None:
         "import sys\n"
         "from pytest_llmclf import reference\n"
         "from pytest_llmclf.analysis.comparison import predictions_file\n"
-        "from pytest_llmclf.reporting import files\n"
-        "files.report_text([reference.published('mnist')], ())\n"
+        "from pytest_llmclf.reporting import artifacts\n"
+        "artifacts.report_text([reference.published('mnist')], ())\n"
         "heavy = {'pytest', 'sklearn', 'pandas', 'numpy', 'scipy', 'PIL'} & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(heavy)) or 0)\n"
     )
