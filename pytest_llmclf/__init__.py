@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_llmclf.api import PublicReport as Report
+    from pytest_llmclf.api import read_run
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.prompting.labels import Label
     from pytest_llmclf.runner.evaluation import Evaluation
@@ -35,6 +36,7 @@ __all__ = [
     "Outcome",
     "Report",
     "Unparsed",
+    "read_run",
 ]
 
 _HOMES = {
@@ -48,6 +50,7 @@ _HOMES = {
     "Outcome": "values.outcome",
     "Report": "api",
     "Unparsed": "values.outcome",
+    "read_run": "api",
 }
 _CALLED = {"Report": "PublicReport"}
 """What a name is called at home, where that is another one."""

@@ -13,10 +13,12 @@ from pytest_llmclf.metrics.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import pandas as pd
 
     from pytest_llmclf.gates.gate import Judgement
+    from pytest_llmclf.reporting.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -67,3 +69,22 @@ def public(report: Report) -> PublicReport:
     return PublicReport(
         **{one.name: getattr(report, one.name) for one in fields(report) if one.init}
     )
+
+
+def read_run(name: str | Path = "latest", runs: Path | None = None) -> RunFolder[PublicReport]:
+    """Read a finished run.
+
+    Args:
+        name: A folder, the name of one in `runs`, the start of one name alone, ``latest`` or
+            ``previous``.
+        runs: Where runs are kept; ``.llmclf/runs`` by default.
+
+    Raises:
+        RunFolderError: There is no such run, or several; or it is unfinished, of another schema,
+            or damaged.
+    """
+    from pytest_llmclf.reporting import run_folder
+
+    found = run_folder.read_run(run_folder.find_run(str(name), runs or run_folder.RUNS))
+    facts = {one.name: getattr(found, one.name) for one in fields(found)}
+    return run_folder.RunFolder(**{**facts, "reports": tuple(map(public, found.reports))})

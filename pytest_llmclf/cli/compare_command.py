@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmclf.analysis.comparison.runs import Compared
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.reporting.html.page import Page
     from pytest_llmclf.reporting.run_folder import RunFolder
     from pytest_llmclf.reporting.style import Line, Style
@@ -77,8 +78,8 @@ class _Found:
         notes: What is left out, one line each.
     """
 
-    before: RunFolder
-    now: RunFolder
+    before: RunFolder[Report]
+    now: RunFolder[Report]
     compared: tuple[Compared, ...]
     notes: tuple[str, ...]
 

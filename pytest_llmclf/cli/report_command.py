@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.reporting.run_folder import RunFolder
 
 PAGE = "page.html"
@@ -94,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _write(found: RunFolder, out: Path, *, parquet: bool) -> tuple[Path, ...]:
+def _write(found: RunFolder[Report], out: Path, *, parquet: bool) -> tuple[Path, ...]:
     if out.resolve() == found.path.resolve():
         # What was read is the truth and stays as it is.
         return write_reports(
@@ -111,7 +112,7 @@ def _write(found: RunFolder, out: Path, *, parquet: bool) -> tuple[Path, ...]:
     )
 
 
-def _write_page(found: RunFolder, path: Path, *, pictures: bool) -> Path:
+def _write_page(found: RunFolder[Report], path: Path, *, pictures: bool) -> Path:
     from pytest_llmclf.reporting.html.document import write_page
     from pytest_llmclf.reporting.html.page import no_picture, page_of
     from pytest_llmclf.reporting.html.thumbnails import PictureBudget
@@ -137,7 +138,7 @@ def _write_page(found: RunFolder, path: Path, *, pictures: bool) -> Path:
         return write_page(path, page, progress)
 
 
-def _any_found(found: RunFolder, find: Callable[[str, str], Path | None]) -> bool:
+def _any_found(found: RunFolder[Report], find: Callable[[str, str], Path | None]) -> bool:
     """Whether a page would have an image."""
     return any(
         find(outcome.evaluation, outcome.case) is not None

@@ -9,7 +9,6 @@ import pytest
 from pytest_llmclf.gates.gate import Gate, GateFailed, GateInconclusive, Judgement
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.looks import data_of, question_of
-from pytest_llmclf.gates.stopped.stopped_report import guarded
 from pytest_llmclf.gates.unreadable import why_unread
 from pytest_llmclf.metrics.population import population
 from pytest_llmclf.metrics.report import Look, Verdict
@@ -17,6 +16,7 @@ from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE
 from pytest_llmclf.plugin.collection import MODEL_MARK, assignment_of, is_gate
 from pytest_llmclf.plugin.results import book_of
 from pytest_llmclf.plugin.session import EVALUATIONS, EVALUATIONS_KEY, RUN_ID_KEY, run_of
+from pytest_llmclf.plugin.stopped_report import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence

@@ -6,10 +6,9 @@ import json
 import os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args
 
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, ChangeKind, Comparison
-from pytest_llmclf.api import PublicReport, public
 from pytest_llmclf.errors import LlmclfError, nearest
 from pytest_llmclf.files import require_plain
 from pytest_llmclf.gates.looks import looks_in
@@ -40,6 +39,10 @@ from pytest_llmclf.values.request import ModelIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_llmclf.metrics.report import Report
+
+AnyReport = TypeVar("AnyReport", bound="Report")
 
 RUNS = Path(".llmclf") / "runs"
 """Where runs are kept unless told otherwise, below the folder of the project."""
@@ -114,7 +117,7 @@ class RunFolderError(LlmclfError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunFolder:
+class RunFolder(Generic[AnyReport]):
     """One finished run.
 
     Attributes:
@@ -129,7 +132,7 @@ class RunFolder:
     path: Path
     settings: Mapping[str, Any]
     environment: Mapping[str, Any]
-    reports: tuple[PublicReport, ...]
+    reports: tuple[AnyReport, ...]
     verdicts: tuple[Verdict, ...]
     baselines: Mapping[tuple[str, str], Comparison]
 
@@ -173,7 +176,7 @@ def find_run(name: str, runs: Path = RUNS) -> Path:
     raise RunFolderError(f"{name!r} is no folder and no run; {there}{hint}")
 
 
-def read_run(folder: Path) -> RunFolder:
+def read_run(folder: Path) -> RunFolder[Report]:
     """Read a run's folder.
 
     Raises:
@@ -275,7 +278,7 @@ def _instructions(entry: Mapping[str, Any] | None) -> Instructions | None:
 
 def _report(
     entry: Mapping[str, Any], outcomes: Mapping[tuple[str, str], list[Outcome]], tool: str
-) -> PublicReport:
+) -> Report:
     require(entry, _REPORT_FITS)
     require(entry["dataset"], _DATASET_FITS)
     require(entry["ledger"], _LEDGER_FITS)
@@ -312,7 +315,7 @@ def _report(
         both = zip(asdict(ledger).items(), asdict(report.ledger).values(), strict=True)
         other = [f"{name} {said}, found {found}" for (name, said), found in both if said != found]
         raise ValueError(f"{key[0]} on {key[1]}: {'; '.join(other)}")
-    return public(replace(report, looks=looks_in(entry.get("looks", ()))))
+    return replace(report, looks=looks_in(entry.get("looks", ())))
 
 
 def _stop_rule(entry: Mapping[str, Any] | None) -> StopRule | None:

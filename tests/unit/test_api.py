@@ -7,12 +7,11 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmclf import Report, reference
-from pytest_llmclf.api import PublicReport, public
-from pytest_llmclf.gates.stopped.stopped_report import guarded
+from pytest_llmclf.api import PublicReport, public, read_run
 from pytest_llmclf.metrics.report import DatasetFacts, build
 from pytest_llmclf.metrics.report import Report as Plain
+from pytest_llmclf.plugin.stopped_report import guarded
 from pytest_llmclf.reporting.artifacts import write_run
-from pytest_llmclf.reporting.run_folder import read_run
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
-from pytest_llmclf.api import PublicReport, public
+from pytest_llmclf.api import PublicReport, public, read_run
 from pytest_llmclf.metrics.report import DatasetFacts, Report, StopRule, Verdict, build
 from pytest_llmclf.reporting import artifacts
 from pytest_llmclf.reporting.columns import SCHEMA
-from pytest_llmclf.reporting.run_folder import RunFolderError, find_run, read_run
+from pytest_llmclf.reporting.run_folder import RunFolderError, find_run
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.ended import ended
