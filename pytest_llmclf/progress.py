@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from typing import Self, TextIO
+from typing import Protocol, Self
 
 _EVERY_S = 0.1
 _BAR = 24
@@ -16,6 +16,19 @@ Progress = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done, and out of how much (0: not known)."""
 
 
+class LineStream(Protocol):
+    """Where a line is shown: a text file, or anything that is written to like one."""
+
+    def isatty(self) -> bool:
+        """Whether people see it as it is written."""
+
+    def write(self, text: str, /) -> object:
+        """Write a text."""
+
+    def flush(self) -> None:
+        """Let it be seen."""
+
+
 def silent(_what: str, _done: int, _total: int) -> None:
     """Show nothing."""
 
@@ -24,14 +37,16 @@ class ProgressLine:
     """A line that is written over itself, and gone at the end; use in a ``with`` block.
 
     Args:
-        stream: Where it is shown, if that is a terminal.
+        stream: Where it is shown, if that is a terminal; ``None``: nowhere.
         clock: Seconds, for the time left.
     """
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stream: LineStream | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stream = stream
         self._clock = clock
-        self._shown = stream.isatty()
+        self._shown = stream is not None and stream.isatty()
         self._what = ""
         self._started = self._last = clock()
 
@@ -56,8 +71,9 @@ class ProgressLine:
         self._write(_CLEAR + progress_text(what, done, total, now - self._started)[:columns])
 
     def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+        if self._stream is not None:
+            self._stream.write(text)
+            self._stream.flush()
 
 
 def progress_text(what: str, done: int, total: int, spent_s: float) -> str:

@@ -18,7 +18,7 @@ from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.prompt import Instructions
 from pytest_llmclf.reporting.html.page import page_of
 from pytest_llmclf.values.answer import Answer
-from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.outcome import Outcome, TaskName
 from pytest_llmclf.values.provenance import Difference, ProvenanceChange
 from pytest_llmclf.values.request import ModelIdentity
 
@@ -182,7 +182,7 @@ def demo(folder: Path, count: int = 60) -> Page:
             ),
         ],
         title="Pets",
-        baselines={("pets", "ollama:llava:7b"): compare_predictions(old, now)},
+        baselines={TaskName("pets", "ollama:llava:7b"): compare_predictions(old, now)},
         gates={"early": [Gate("accuracy >= 0.75")]},
         settings={"seed": 20, "strict": False, "models": ["ollama:llava:7b"]},
         environment={"python": "3.13.1"},
@@ -255,7 +255,7 @@ def hostile() -> Page:
         ],
         title=HOSTILE[1],
         baselines={
-            (found.evaluation, found.model): compare_predictions(
+            found.task: compare_predictions(
                 changed,
                 {one.case: prediction(one) for one in outcomes},
                 notes=HOSTILE,

@@ -13,7 +13,7 @@ from pytest_llmclf.metrics.case_counts import ledger_of
 from pytest_llmclf.metrics.clusters import clusters_of, one_each
 from pytest_llmclf.metrics.confusion import Confusion, Ratio
 from pytest_llmclf.metrics.wording import stop_note
-from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.outcome import Outcome, TaskName
 from pytest_llmclf.values.provenance import MOST_LINES, Provenance
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ class Verdict:
     evaluation: str = ""
     model: str = ""
     undecided: Undecided | None = None
+
+    @property
+    def task(self) -> TaskName:
+        """Which evaluation was put to which model."""
+        return TaskName(self.evaluation, self.model)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +199,11 @@ class Report:
     def __repr__(self) -> str:
         """Short, however many outcomes there are."""
         return f"Report({self.evaluation!r}, {self.model!r}, {len(self.outcomes)} outcomes)"
+
+    @property
+    def task(self) -> TaskName:
+        """Which evaluation was put to which model."""
+        return TaskName(self.evaluation, self.model)
 
     @property
     def predictions(self) -> Predictions:
@@ -522,7 +532,7 @@ def _has(outcome: Outcome, tags: Mapping[str, str]) -> bool:
 
 def _refuse_strangers(evaluation: str, model: str, outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
-        if (outcome.evaluation, outcome.model) != (evaluation, model):
+        if outcome.task != (evaluation, model):
             raise ValueError(
                 f"{outcome.case} is of {outcome.evaluation} on {outcome.model}, "
                 f"not of {evaluation} on {model}"

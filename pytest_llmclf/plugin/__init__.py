@@ -1,41 +1,33 @@
 """The pytest edge: every hook delegates in a few lines.
 
 What a hook needs is imported inside it: a pytest run that uses no evaluation loads only this
-module and its options.
+module, its options and what it needs to know that there is no evaluation.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llmclf.plugin.earlier import folder_of, set_aside
-from pytest_llmclf.plugin.options import add_options, check_gate_names, check_options
-from pytest_llmclf.plugin.session import (
-    EVALUATIONS,
-    EVALUATIONS_KEY,
-    gather_reports,
-    is_worker,
-    run_if_any,
-)
+from pytest_llmclf.plugin.option_values import check_gate_names, check_options
+from pytest_llmclf.plugin.options import add_options
+from pytest_llmclf.plugin.pytest_private import is_worker, leave_behind
+from pytest_llmclf.plugin.session import EVALUATIONS, EVALUATIONS_KEY, session_if_any
 from pytest_llmclf.runner.marks import is_marked
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from _pytest.terminal import TerminalReporter
     from syrupy.assertion import SnapshotAssertion
 
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.plugin.snapshots import NoBaseline, StoppedBaseline
     from pytest_llmclf.values.outcome import Outcome
-
-DISTRIBUTED = "llmclf-distributed-gates"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,10 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
         # Workers get the random order in small pieces, so that its beginning is known first.
         config.option.maxschedchunk = 1
     if config.pluginmanager.hasplugin("xdist") and config.getoption("dist", "no") != "no":
-        from pytest_llmclf.plugin.gate_tests import DistributedGates
+        from pytest_llmclf.plugin.registration import take_charge_of_gates
 
-        gather_reports(config)
-        config.pluginmanager.register(DistributedGates(), DISTRIBUTED)
+        take_charge_of_gates(config)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -71,64 +62,61 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test an image and model, one gate a model."""
     if is_marked(metafunc.function):
-        from pytest_llmclf.plugin.collection import parametrize
+        from pytest_llmclf.plugin.registration import collect
 
-        parametrize(metafunc)
+        collect(metafunc)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Gates come last; a worker has none."""
-    if run_if_any(config) is None:
+    if session_if_any(config) is None:
         return
-    from pytest_llmclf.plugin.collection import is_gate, sort_gates_last
+    from pytest_llmclf.plugin.items import is_gate
 
     if is_worker(config):
         items[:] = [item for item in items if not is_gate(item)]
     else:
-        sort_gates_last(items)
+        items.sort(key=is_gate)  # each sees all outcomes, in any test order
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Open the book, and tell the engine the order of the tests."""
+    """Expect the results of every test, and tell the engine their order."""
     config = session.config
-    run = run_if_any(config)
-    if run is None or is_worker(config):
+    ours = session_if_any(config)
+    if ours is None or ours.worker:
         return
-    from pytest_llmclf.plugin.results import book_of
-
-    book = book_of(config)
-    book.expect(run, session.items)
+    ours.results.expect(session.items)
     try:
-        check_gate_names(config, run)
+        check_gate_names(config, [name.evaluation for name in ours.assignments])
     except pytest.UsageError as error:
-        book.absences.refused = str(error)
+        ours.results.absences.refused = str(error)
         raise
-    if not config.pluginmanager.hasplugin(DISTRIBUTED):
-        from pytest_llmclf.plugin.image_tests import announce
+    from pytest_llmclf.plugin.image_tests import announce
+    from pytest_llmclf.plugin.registration import runs_gates_only
 
+    if not runs_gates_only(config):
         announce(config, session.items)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """Say who will be asked about what, before anybody is."""
-    run = run_if_any(config)
-    if run is None or config.get_verbosity() < 0:
+    session = session_if_any(config)
+    if session is None or config.get_verbosity() < 0:
         return []
-    from pytest_llmclf.plugin.results import book_of
     from pytest_llmclf.plugin.terminal_summary import announcement
 
-    return announcement(run, book_of(config))
+    return announcement(session)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Under xdist, ask for what this worker has in hand."""
-    if is_worker(item.config) and run_if_any(item.config) is not None:
-        from pytest_llmclf.plugin.image_tests import look_ahead
+    """Under xdist, ask for what this worker has in hand, as far as it knows."""
+    if is_worker(item.config) and session_if_any(item.config) is not None:
+        from pytest_llmclf.plugin.image_tests import announce
 
-        look_ahead(item, nextitem)
+        announce(item.config, [item] if nextitem is None else [item, nextitem])
 
 
 @pytest.fixture
@@ -180,22 +168,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]
     """Judge declared gates, and a gate test's own asserts whatever those came to."""
     if not is_marked(pyfuncitem.obj):
         return (yield)
-    from pytest_llmclf.plugin.collection import is_gate
-    from pytest_llmclf.plugin.gate_tests import conclude, judge_declared
+    from pytest_llmclf.plugin.gate_tests import judged
+    from pytest_llmclf.plugin.items import is_gate
 
-    if not is_gate(pyfuncitem):
-        return (yield)
-    judge_declared(pyfuncitem)
-    own: BaseException | None = None
-    result = None
-    try:
-        result = yield
-    except pytest.exit.Exception:
-        raise
-    except (Exception, pytest.fail.Exception, pytest.skip.Exception) as raised:  # noqa: BLE001
-        own = raised
-    conclude(pyfuncitem, own)
-    return result
+    return (yield from judged(pyfuncitem)) if is_gate(pyfuncitem) else (yield)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -227,22 +203,24 @@ def pytest_report_teststatus(
     return status(report, config)
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Tell a GitHub runner why a session ended before its first test."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return
-    from pytest_llmclf.plugin.github import collection_trouble
+    from pytest_llmclf.plugin.github import annotate, collection_trouble
 
     broken = collection_trouble(terminalreporter.stats.get("error", []))
-    run = run_if_any(config)
-    if run is not None:
-        from pytest_llmclf.plugin.results import book_of
-
-        absences = book_of(config).absences
-        if not absences.began and (absences.refused or broken):
-            _tell_github(absences.refused or broken, terminalreporter)
-    elif config.stash.get(EVALUATIONS_KEY, __name__.partition(".")[0] in broken) and broken:
-        _tell_github(broken, terminalreporter)
+    session = session_if_any(config)
+    if session is None:
+        ours = config.stash.get(EVALUATIONS_KEY, __name__.partition(".")[0] in broken)
+        trouble = broken if ours else ""
+    else:
+        absences = session.results.absences
+        trouble = "" if absences.began else absences.refused or broken
+    if trouble:
+        annotate(trouble, terminalreporter)
 
 
 def _not_collected(config: pytest.Config) -> bool:
@@ -253,18 +231,12 @@ def _not_collected(config: pytest.Config) -> bool:
     return broken or config.stash.get(EVALUATIONS_KEY, False)
 
 
-def _tell_github(text: str, reporter: TerminalReporter | None = None) -> None:
-    """Annotate a job, where a GitHub runner reads what is written."""
-    if os.environ.get("GITHUB_ACTIONS") != "true":
-        return
-    from pytest_llmclf.plugin.github import command
+def _tell_github(text: str) -> None:
+    """Annotate a job before there is a terminal, where a GitHub runner reads what is written."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from pytest_llmclf.plugin.github import annotate
 
-    line = command("error", "pytest: nothing is judged", text)
-    if reporter is None:
-        sys.stderr.write(f"{line}\n")
-    else:
-        reporter.ensure_newline()
-        reporter.write_line(line)
+        annotate(text)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -272,26 +244,26 @@ def pytest_sessionfinish(
     session: pytest.Session, exitstatus: int | pytest.ExitCode
 ) -> Generator[None, Any, Any]:
     """Stop asking; end every server that was started."""
-    run = run_if_any(session.config)
-    if run is not None and is_worker(session.config):
-        session.config.workeroutput[EVALUATIONS] = True  # type: ignore[attr-defined]
-    folder = folder_of(session.config)
-    if run is None and folder is not None and not is_worker(session.config):
+    ours, config = session_if_any(session.config), session.config
+    if ours is not None and ours.worker:
+        leave_behind(config, EVALUATIONS)
+    folder = folder_of(config)
+    if ours is None and folder is not None and not is_worker(config):
         broken_off = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
-        if exitstatus in broken_off or _not_collected(session.config):
+        if exitstatus in broken_off or _not_collected(config):
             set_aside(folder)  # perhaps an evaluation could not be collected
     # syrupy warns when a worker ended without a word to it, as after Ctrl-C; where warnings are
     # errors that would cost the whole report.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "syrupy: received", UserWarning)
         result = yield
-    if run is not None:
-        run.stop_asking()
+    if ours is not None:
+        ours.stop_asking()
     return result
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Close what is still open, also after a run that broke off."""
-    run = run_if_any(config)
-    if run is not None:
-        run.close()
+    session = session_if_any(config)
+    if session is not None:
+        session.close()

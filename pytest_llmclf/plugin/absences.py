@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import pytest
 
     from pytest_llmclf.runner.job import Job
     from pytest_llmclf.values.outcome import Outcome, OutcomeKind
 
-REPORT_ATTRIBUTE: Final = "llmclf"
-"""On a test report, in JSON built-ins, which survive xdist: ``{"outcome": ..., "repeats": [...],
-"identity": ..., "notices": [...], "store": ..., "finding": ...}`` on an image's, ``{"verdict":
-...}`` on a gate's. A finding is what fails no test, though it is told like an expected failure.
-An image's test that was skipped has ``{"skipped": ...}`` alone."""
-EARLY_ATTRIBUTE: Final = "llmclf_early"
-"""On a test report: those of the notices that are told at once."""
 CRASHED: Final = "???"
 """What xdist calls the phase in which a worker died."""
-
-Key = tuple[str, str]
 
 
 class Absences:
@@ -39,32 +30,17 @@ class Absences:
         self.began = False
         self.stopped = ""
         self.refused = ""
-        self._skipped: dict[Key, dict[str, str]] = {}
         self._crashed: set[str] = set()
 
     def begin(self, report: pytest.TestReport) -> None:
-        """Note what a test report says beside an outcome: that there is one, a skip, a crash."""
+        """Note that a test was begun, and whether its worker died of it."""
         self.began = True
-        carried = getattr(report, REPORT_ATTRIBUTE, None)
-        if carried is not None and "skipped" in carried:
-            self._skip(carried["skipped"])
         if str(report.when) == CRASHED:
             self._crashed.add(report.nodeid)
-
-    def _skip(self, skipped: Mapping[str, Any]) -> None:
-        """Note a test that was skipped; see `skip_of`."""
-        key = (skipped["evaluation"], skipped["model"])
-        self._skipped.setdefault(key, {})[skipped["case"]] = skipped["reason"]
 
     def stop(self, why: object) -> None:
         """Note that the session stops before its end."""
         self.stopped = self.stopped or str(why).strip() or "the session was stopped"
-
-    def skipped(self, key: Key, outcomes: Iterable[str]) -> dict[str, str]:
-        """Images that were skipped, with the reasons, except those that have an outcome."""
-        heard = set(outcomes)
-        found = self._skipped.get(key, {})
-        return {case: reason for case, reason in found.items() if case not in heard}
 
     def kind(self, nodeid: str) -> OutcomeKind:
         """How an image ended of whose test nothing was heard."""
@@ -93,8 +69,7 @@ def skip_of(
     raised = call.excinfo.value
     reason = str(getattr(report, "wasxfail", "") or getattr(raised, "msg", None) or raised)
     reason = reason.removeprefix("[NOTRUN] ")
-    evaluation, model = job.assignment.key
-    return {"evaluation": evaluation, "model": model, "case": job.case.id, "reason": reason}
+    return {**job.assignment.key._asdict(), "case": job.case.id, "reason": reason}
 
 
 def skip_note(skipped: Mapping[str, str]) -> list[str]:

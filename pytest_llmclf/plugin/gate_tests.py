@@ -1,53 +1,60 @@
-"""Gates: judged after all images, wherever those ran."""
+"""Gate tests: judged after all images, wherever those ran."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_llmclf.gates.gate import Gate, GateFailed, GateInconclusive, Judgement
-from pytest_llmclf.gates.judging import judge
-from pytest_llmclf.gates.looks import data_of, question_of
-from pytest_llmclf.gates.unreadable import why_unread
+from pytest_llmclf.gates.gate import GateFailed, GateInconclusive
 from pytest_llmclf.metrics.population import population
-from pytest_llmclf.metrics.report import Look, Verdict
-from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE
-from pytest_llmclf.plugin.collection import MODEL_MARK, assignment_of, is_gate
-from pytest_llmclf.plugin.results import book_of
-from pytest_llmclf.plugin.session import EVALUATIONS, EVALUATIONS_KEY, RUN_ID_KEY, run_of
+from pytest_llmclf.metrics.report import Verdict
+from pytest_llmclf.plugin.carried import REPORT_ATTRIBUTE
+from pytest_llmclf.plugin.items import assignment_of, is_gate
+from pytest_llmclf.plugin.run_verdicts import fails, is_incomplete, verdict_lines, verdicts_on
+from pytest_llmclf.plugin.session import session_of
 from pytest_llmclf.plugin.stopped_report import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterator
 
     from syrupy.assertion import SnapshotAssertion
 
     from pytest_llmclf.metrics.report import Report, Undecided, VerdictWord
-    from pytest_llmclf.plugin.results import Book
-    from pytest_llmclf.plugin.session import Run
     from pytest_llmclf.plugin.snapshots import NoBaseline, StoppedBaseline
-    from pytest_llmclf.runner.settings import Inconclusive
     from pytest_llmclf.runner.task import Assignment
 
-NOTED_KEY = pytest.StashKey[tuple[Verdict, ...]]()
-"""What the declared gates came to, as far as this gate test answers for it."""
-OWN_KEY = pytest.StashKey[BaseException]()
-"""What a gate test itself raised."""
-REPORT_KEY = pytest.StashKey["Report"]()
-"""What a gate test judges. Not its argument: a project may wrap the fixture."""
-BASELINE_KEY = pytest.StashKey[object]()
-"""The committed predictions that a gate test was given, as `snapshots` knows them."""
-ALLOWED_KEY = pytest.StashKey[str]()
-"""What a gate test could not decide, where that is allowed."""
 
+@dataclass(slots=True)
+class GateTest:
+    """One run of a gate test, from its report to its verdict.
+
+    Attributes:
+        report: What it judges. Not the test's argument: a project may wrap the fixture.
+        declared: What the declared gates came to, as far as this test answers for it; ``None``
+            before they are judged.
+        own: What the test itself raised.
+        allowed: What it could not decide, where that is allowed.
+        baseline: The committed predictions that it was given, as `snapshots` knows them.
+    """
+
+    report: Report
+    declared: tuple[Verdict, ...] | None = None
+    own: BaseException | None = None
+    allowed: str | None = None
+    baseline: object = None
+
+
+GATE_KEY = pytest.StashKey[GateTest]()
 _STOPPING: Final = ("FAIL", "INCONCLUSIVE")
 
 
 def open_report(item: pytest.Item, assignment: Assignment) -> Report:
     """The report of a gate test, made when its test begins; what that is given of it."""
-    item.stash[REPORT_KEY] = book_of(item.config).report(assignment)
-    return guarded(item.stash[REPORT_KEY])
+    report = session_of(item.config).results.report(assignment)
+    item.stash[GATE_KEY] = GateTest(report)
+    return guarded(report)
 
 
 def open_baseline_of(
@@ -61,13 +68,38 @@ def open_baseline_of(
     """
     from pytest_llmclf.plugin.snapshots import open_baseline, syrupys
 
-    tolerance = run_of(item.config).settings.tolerance
-    found = open_baseline(syrupys(snapshot), item.stash[REPORT_KEY], item, tolerance=tolerance)
-    item.stash[BASELINE_KEY] = found
+    gate, settings = item.stash[GATE_KEY], session_of(item.config).settings
+    found = open_baseline(syrupys(snapshot), gate.report, item, settings)
+    gate.baseline = found
     return found
 
 
-def judge_declared(item: pytest.Function) -> None:
+def judged(item: pytest.Function) -> Generator[None, Any, Any]:
+    """Run a gate test between the verdicts on declared gates and its own.
+
+    Its own asserts run whatever the declared gates came to.
+
+    Args:
+        item: The gate test.
+
+    Raises:
+        GateFailed: A declared threshold was not reached.
+        GateInconclusive: The outcomes do not allow a verdict, and that is not allowed.
+    """
+    _judge_declared(item)
+    own: BaseException | None = None
+    result = None
+    try:
+        result = yield
+    except pytest.exit.Exception:
+        raise
+    except (Exception, pytest.fail.Exception, pytest.skip.Exception) as raised:  # noqa: BLE001
+        own = raised
+    _conclude(item, own)
+    return result
+
+
+def _judge_declared(item: pytest.Function) -> None:
     """Judge the gates that the evaluation declares and those that the run adds, once a model.
 
     The first gate test of a model answers for them. The others answer for their own asserts, and
@@ -76,188 +108,115 @@ def judge_declared(item: pytest.Function) -> None:
     Raises:
         GateInconclusive: Predictions would be committed that lack answers.
     """
-    report, book = item.stash[REPORT_KEY], book_of(item.config)
+    gate, results = item.stash[GATE_KEY], session_of(item.config).results
+    report = gate.report
     if report.ledger.all_skipped:
         pytest.skip(str(report.ledger.why_none))
-    answers = book.begin_gate((report.evaluation, report.model), item.nodeid)
+    answers = results.begin_gate(report.task, item.nodeid)
     gates = assignment_of(item).gates
     # An evaluation without gates leaves its verdict to the test's own asserts.
-    said = [each for each in verdicts_on(report, gates) if gates or each.word in _STOPPING]
+    verdicts = [each for each in verdicts_on(report, gates) if gates or each.word in _STOPPING]
     if answers:
-        book.add_verdicts(item.nodeid, said)
+        results.add_verdicts(item.nodeid, verdicts)
     else:
-        said = [each for each in said if each.undecided == "incomplete"]
-    item.stash[NOTED_KEY] = tuple(said)
-    if _incomplete(said) and item.config.getoption("update_snapshots", default=False):
-        raise GateInconclusive(_told(said), said)
+        verdicts = [each for each in verdicts if each.undecided == "incomplete"]
+    gate.declared = tuple(verdicts)
+    if is_incomplete(verdicts) and item.config.getoption("update_snapshots", default=False):
+        raise GateInconclusive(verdict_lines(verdicts), verdicts)
 
 
-def conclude(item: pytest.Function, own: BaseException | None) -> None:
-    """End a gate test, whose own asserts have run whatever the declared gates came to.
-
-    Args:
-        item: The gate test.
-        own: What it raised.
-
-    Raises:
-        GateFailed: A declared threshold was not reached.
-        GateInconclusive: The outcomes do not allow a verdict, and that is not allowed.
-    """
-    said = item.stash[NOTED_KEY]
-    if own is not None:
-        item.stash[OWN_KEY] = own
-    failed = [verdict for verdict in said if verdict.word == "FAIL"]
-    undecided = [verdict for verdict in said if verdict.word == "INCONCLUSIVE"]
+def _conclude(item: pytest.Function, own: BaseException | None) -> None:
+    """End a gate test, whose own asserts have run and raised `own`, if anything."""
+    gate = item.stash[GATE_KEY]
+    gate.own, declared = own, gate.declared or ()
+    failed = [verdict for verdict in declared if verdict.word == "FAIL"]
+    undecided = [verdict for verdict in declared if verdict.word == "INCONCLUSIVE"]
     if failed:
-        raise GateFailed(_told([*failed, *undecided])) from None
-    choice = run_of(item.config).settings.inconclusive
+        raise GateFailed(verdict_lines([*failed, *undecided])) from None
+    choice = session_of(item.config).settings.inconclusive
     stops = any(fails(verdict, choice) for verdict in undecided)
-    if stops and (_incomplete(said) or not _is_failure(own)):
-        raise GateInconclusive(_told(undecided), undecided) from None
+    if stops and (is_incomplete(declared) or not _is_failure(own)):
+        raise GateInconclusive(verdict_lines(undecided), undecided) from None
     if undecided:
-        item.stash[ALLOWED_KEY] = _told(undecided)
+        gate.allowed = verdict_lines(undecided)
     if own is not None:
         raise own
-
-
-def verdicts_on(report: Report, gates: Sequence[Gate]) -> tuple[Verdict, ...]:
-    """What the gates come to, and that no answer could be read, if it is so."""
-    verdicts = judge(report, gates)
-    why = why_unread(report)
-    if why is None or _incomplete(verdicts):
-        return verdicts
-    return (
-        *verdicts,
-        Verdict(word="FAIL", text=why, evaluation=report.evaluation, model=report.model),
-    )
-
-
-def looks_of(reports: Iterable[Report], run: Run) -> list[Look]:
-    """The looks at gates with confidence that a run was, each with its own verdict.
-
-    A report on which nothing may be said is none. A run that stopped early is one unless it
-    passed: its verdict foretells that of all images, and a gate that passed may pass again.
-    """
-    found = []
-    for report in reports:
-        if not report.ledger.answered:
-            continue
-        declared = run.assignments[report.evaluation, report.model].gates
-        imported = report.dataset.imported
-        asked = [gate for gate in declared if gate.applies(report.model, imported=imported)]
-        asked += map(Gate, dict.fromkeys(report.judged))
-        sure = {gate.text: gate for gate in asked if gate.parsed.confidence is not None}
-        if not sure:
-            continue
-        question, data = question_of(report), data_of(report)
-        for gate in sure.values():
-            verdicts = judge(report, [gate])
-            word = Judgement(verdicts=verdicts).word
-            foretold = report.ledger.not_needed and word == "PASS"
-            if not _incomplete(verdicts) and not foretold:
-                found.append(
-                    Look(
-                        gate=gate.text,
-                        question=question,
-                        data=data,
-                        images=report.ledger.answered,
-                        word=word,
-                    )
-                )
-    return found
-
-
-def fails(verdict: Verdict, choice: Inconclusive) -> bool:
-    """Whether a verdict makes the run fail.
-
-    Where nothing but more images would help, that is the user's choice; images without an answer
-    are never excused.
-    """
-    if verdict.word == "INCONCLUSIVE":
-        return choice == "fail" or verdict.undecided == "incomplete"
-    return verdict.word == "FAIL"
-
-
-def _told(verdicts: Sequence[Verdict]) -> str:
-    return "\n".join(
-        f"{verdict.word} {verdict.evaluation} on {verdict.model}: {verdict.text}"
-        for verdict in verdicts
-    )
 
 
 def note_verdict(item: pytest.Item, call: pytest.CallInfo[None], result: pytest.TestReport) -> None:
     """Note what a gate test came to, its own asserts and its baseline included."""
     if result.when == "setup" and result.skipped and is_gate(item):
-        book_of(item.config).excuse_gate(assignment_of(item).key)
-    if result.when != "call" or NOTED_KEY not in item.stash:
+        session_of(item.config).results.of(assignment_of(item).key).gate_skipped = True
+    gate = item.stash.get(GATE_KEY, None)
+    if result.when != "call" or gate is None or gate.declared is None:
         return
     raised = None if call.excinfo is None else call.excinfo.value
-    allowed = item.stash.get(ALLOWED_KEY, None)
-    own = item.stash.get(OWN_KEY, None)
+    allowed, own = gate.allowed, gate.own
     if isinstance(own, GateInconclusive):
         allowed = _note_undecided(item, own) if raised is own else allowed
     _note_comparison(item)
-    _note_own(item, own, allowed=allowed is not None)
+    _note_own(item, allowed=allowed is not None)
     if hasattr(result, "wasxfail"):
         return  # marked as one that fails: its author's reason stands
     excused = raised is own and isinstance(own, GateInconclusive) and allowed is not None
     final = None if excused else raised
     if isinstance(final, GateFailed | GateInconclusive):
-        result.longrepr = "\n\n".join([str(final), *_own_failure(item, own, final)])
+        result.longrepr = "\n\n".join([str(final), *_own_failure(item, final)])
         word = "FAIL" if isinstance(final, GateFailed) else "INCONCLUSIVE"
         setattr(result, REPORT_ATTRIBUTE, {"verdict": word})
     elif _is_failure(final):
-        result.longrepr = _baseline_failure(item) or result.longrepr
+        result.longrepr = _baseline_failure(gate) or result.longrepr
     elif final is None and allowed is not None:
         # Every other reporter knows an expected failure.
         result.outcome, result.wasxfail = "skipped", allowed
         setattr(result, REPORT_ATTRIBUTE, {"verdict": "INCONCLUSIVE"})
 
 
-def _note_own(item: pytest.Item, own: BaseException | None, *, allowed: bool) -> None:
+def _note_own(item: pytest.Item, *, allowed: bool) -> None:
     """Note what a gate test's own asserts and its baseline came to."""
-    report, said = item.stash[REPORT_KEY], item.stash[NOTED_KEY]
-    compared, broken = _baseline_line(item), _baseline_failure(item)
-    if _incomplete(said):
-        if compared and not _lacks_baseline(item):
+    gate = item.stash[GATE_KEY]
+    own, declared = gate.own, gate.declared or ()
+    compared, broken = _baseline_line(gate), _baseline_failure(gate)
+    if is_incomplete(declared):
+        if compared and not _lacks_baseline(gate):
             _add(item, "INCONCLUSIVE", compared, "incomplete")
         return
     if compared:
         word: VerdictWord = "PASS" if broken is None else "FAIL"
-        word = "UNGATED" if _lacks_baseline(item) else word
+        word = "UNGATED" if _lacks_baseline(gate) else word
         # What a run that stopped early cannot tell is noted with what the comparison raised.
-        if word != "PASS" or not _undecided_baseline(item):
+        if word != "PASS" or not _undecided_baseline(gate):
             _add(item, word, compared)
     if _is_failure(own) and broken is None and not isinstance(own, GateInconclusive):
         first = str(own).strip().splitlines()[:1]
         _add(item, "FAIL", first[0] if first else repr(own))
-    if own is None and not allowed and not said and not assignment_of(item).gates:
-        _add(item, "PASS", f"{item.name} {population(report)}")
+    if own is None and not allowed and not declared and not assignment_of(item).gates:
+        _add(item, "PASS", f"{item.name} {population(gate.report)}")
 
 
 def _note_undecided(item: pytest.Item, raised: GateInconclusive) -> str | None:
     """Note what an assert of the test could not decide; what to say where it may be so."""
-    noted = item.stash.get(NOTED_KEY, ())
-    book_of(item.config).add_verdicts(
+    noted, session = item.stash[GATE_KEY].declared or (), session_of(item.config)
+    session.results.add_verdicts(
         item.nodeid, [verdict for verdict in raised.verdicts if verdict not in noted]
     )
-    choice = run_of(item.config).settings.inconclusive
+    choice = session.settings.inconclusive
     if not raised.verdicts or any(fails(verdict, choice) for verdict in raised.verdicts):
         return None
     return str(raised)
 
 
-def _own_failure(
-    item: pytest.Item, own: BaseException | None, raised: BaseException
-) -> Iterator[str]:
+def _own_failure(item: pytest.Item, raised: BaseException) -> Iterator[str]:
     """What a gate test's own asserts had to say beside the declared gates."""
+    gate = item.stash[GATE_KEY]
+    own = gate.own
     if own is None or own is raised or not _is_failure(own):
         return
     if isinstance(own, GateInconclusive):
         yield str(own)
         return
     found = pytest.ExceptionInfo.from_exception(own)
-    yield _baseline_failure(item) or str(item.repr_failure(found))
+    yield _baseline_failure(gate) or str(item.repr_failure(found))
 
 
 def _is_failure(own: BaseException | None) -> bool:
@@ -265,134 +224,49 @@ def _is_failure(own: BaseException | None) -> bool:
     return own is not None and not isinstance(own, pytest.skip.Exception | pytest.xfail.Exception)
 
 
-def _incomplete(verdicts: Iterable[Verdict]) -> bool:
-    """Whether images lack their answers, so that nobody may say anything."""
-    return any(verdict.undecided == "incomplete" for verdict in verdicts)
-
-
 def _add(
     item: pytest.Item, word: VerdictWord, text: str, undecided: Undecided | None = None
 ) -> None:
-    report = item.stash[REPORT_KEY]
-    verdict = Verdict(
-        word=word,
-        text=text,
-        evaluation=report.evaluation,
-        model=report.model,
-        undecided=undecided,
-    )
-    book_of(item.config).add_verdicts(item.nodeid, [verdict])
+    task = item.stash[GATE_KEY].report.task
+    verdict = Verdict(word=word, text=text, **task._asdict(), undecided=undecided)
+    session_of(item.config).results.add_verdicts(item.nodeid, [verdict])
 
 
 def _note_comparison(item: pytest.Item) -> None:
-    baseline = item.stash.get(BASELINE_KEY, None)
-    if baseline is None:
+    gate = item.stash[GATE_KEY]
+    if gate.baseline is None:
         return
     from pytest_llmclf.plugin.snapshots import compared
 
-    found, report = compared(baseline), item.stash[REPORT_KEY]
+    found = compared(gate.baseline)
     if found is not None:
-        book_of(item.config).comparisons[report.evaluation, report.model] = found
+        session_of(item.config).results.of(gate.report.task).comparison = found
 
 
-def _baseline_line(item: pytest.Item) -> str | None:
-    baseline = item.stash.get(BASELINE_KEY, None)
-    if baseline is None:
+def _baseline_line(gate: GateTest) -> str | None:
+    if gate.baseline is None:
         return None
     from pytest_llmclf.plugin.snapshots import told
 
-    return told(baseline)
+    return told(gate.baseline)
 
 
-def _baseline_failure(item: pytest.Item) -> str | None:
+def _baseline_failure(gate: GateTest) -> str | None:
     """All that a comparison found: pytest itself would cut it after a few lines."""
-    baseline = item.stash.get(BASELINE_KEY, None)
-    if baseline is None:
+    if gate.baseline is None:
         return None
     from pytest_llmclf.plugin.snapshots import failure
 
-    return failure(baseline)
+    return failure(gate.baseline)
 
 
-def _lacks_baseline(item: pytest.Item) -> bool:
+def _lacks_baseline(gate: GateTest) -> bool:
     from pytest_llmclf.plugin.snapshots import NoBaseline
 
-    return isinstance(item.stash.get(BASELINE_KEY, None), NoBaseline)
+    return isinstance(gate.baseline, NoBaseline)
 
 
-def _undecided_baseline(item: pytest.Item) -> bool:
+def _undecided_baseline(gate: GateTest) -> bool:
     from pytest_llmclf.plugin.snapshots import StoppedBaseline
 
-    baseline = item.stash.get(BASELINE_KEY, None)
-    return isinstance(baseline, StoppedBaseline) and baseline.undecided
-
-
-def judge_orphans(reports: Iterable[Report], run: Run, book: Book) -> list[Verdict]:
-    """Verdicts where no gate test gave them: there is none, or it did not come to that.
-
-    A gate test that was left out or skipped is left out on purpose, and its gates with it.
-    """
-    found = []
-    for report in reports:
-        key = (report.evaluation, report.model)
-        if key in book.answered_for or report.ledger.all_skipped:
-            continue
-        meant = report.evaluation not in run.gated or book.awaits_gate(key)
-        gates = run.assignments[key].gates if key in run.assignments and meant else ()
-        verdicts = verdicts_on(report, gates)
-        found += [each for each in verdicts if gates or each.word == "FAIL"]
-    return found
-
-
-class DistributedGates:
-    """On the xdist controller: collects what the workers run, and runs the gates after them.
-
-    A worker sees only its own share of the images, so gates are dropped there. The controller
-    sees every report.
-    """
-
-    def __init__(self) -> None:
-        self._session: pytest.Session | None = None
-        self._collected = False
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Keep the session for the hooks that do not get it."""
-        self._session = session
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: object) -> None:
-        """Share the run's id with the workers."""
-        config: pytest.Config = node.config  # type: ignore[attr-defined]
-        config.stash[RUN_ID_KEY] = node.workerinput["testrunuid"]  # type: ignore[attr-defined]
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: object) -> None:
-        """Note that a worker had evaluations, whether or not any of it was run."""
-        if EVALUATIONS in (getattr(node, "workeroutput", None) or {}):
-            node.config.stash[EVALUATIONS_KEY] = True  # type: ignore[attr-defined]
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        """Collect here too as soon as a worker is known to have collected images."""
-        session = self._session
-        if session is None or self._collected or session.testsfailed:
-            return
-        if any(MODEL_MARK in test_id for test_id in ids):
-            self._collected = True
-            session.perform_collect()
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Run the gates when every worker is done."""
-        result = yield
-        gates = [item for item in session.items if is_gate(item)] if self._collected else []
-        session.testscollected += len(gates)
-        for number, gate in enumerate(gates, start=1):
-            following = gates[number] if number < len(gates) else None
-            gate.config.hook.pytest_runtest_protocol(item=gate, nextitem=following)
-            if session.shouldfail:
-                raise session.Failed(session.shouldfail)
-            if session.shouldstop:
-                raise session.Interrupted(session.shouldstop)
-        return result
+    return isinstance(gate.baseline, StoppedBaseline) and gate.baseline.undecided

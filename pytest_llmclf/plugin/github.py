@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.metrics.report import Report, Verdict
+    from pytest_llmclf.values.outcome import TaskName
 
 STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 """Names the file that GitHub shows on the page of a job; every step appends to its own."""
@@ -33,7 +35,7 @@ def write_summaries(
     verdicts: Sequence[Verdict],
     path: Path | None = None,
     environ: Mapping[str, str] = os.environ,
-    baselines: Mapping[tuple[str, str], Comparison] | None = None,
+    baselines: Mapping[TaskName, Comparison] | None = None,
 ) -> None:
     """Write the summary to `path`, and append it to the job's summary where there is one.
 
@@ -102,6 +104,21 @@ def collection_trouble(reports: Sequence[pytest.CollectReport | pytest.TestRepor
 def command(level: str, title: str, text: str) -> str:
     """One GitHub workflow command."""
     return f"::{level} title={_property(title)}::{_message(text)}"
+
+
+def annotate(text: str, reporter: pytest.TerminalReporter | None = None) -> None:
+    """Tell the runner that nothing is judged, and why.
+
+    Args:
+        text: Why.
+        reporter: Who writes to the terminal; ``None`` before there is one.
+    """
+    line = command("error", "pytest: nothing is judged", text)
+    if reporter is None:
+        sys.stderr.write(f"{line}\n")
+    else:
+        reporter.ensure_newline()
+        reporter.write_line(line)
 
 
 @contextmanager

@@ -7,24 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.plugin.absences import EARLY_ATTRIBUTE, REPORT_ATTRIBUTE, skip_of
-from pytest_llmclf.plugin.collection import job_of
-from pytest_llmclf.plugin.results import outcome_on
-from pytest_llmclf.plugin.session import run_of
+from pytest_llmclf.plugin.absences import skip_of
+from pytest_llmclf.plugin.carried import EARLY_ATTRIBUTE, REPORT_ATTRIBUTE, outcome_on
+from pytest_llmclf.plugin.items import job_of
+from pytest_llmclf.plugin.session import session_of
 from pytest_llmclf.reporting.style import width
-from pytest_llmclf.values.outcome import OUTCOME_KINDS, Misclassified, ModelError, Outcome, Unparsed
+from pytest_llmclf.values.outcome import Misclassified, ModelError, Outcome, Unparsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_llmclf.runner.job import Job
 
-_LEFT = {
-    (kind, finding): {"outcome": {"kind": kind}, "finding": finding}
-    for kind in OUTCOME_KINDS
-    for finding in (False, True)
-}
-"""What stays on a report whose outcome is noted; shared by all of a kind."""
 OUTCOMES_KEY = pytest.StashKey[tuple[Outcome, ...]]()
 """Of the first asking, then of the repeats."""
 Status = tuple[str, str, str | tuple[str, dict[str, bool]]]
@@ -38,13 +32,13 @@ _SHOWN = {
 
 def fetch(item: pytest.Item, job: Job) -> Outcome:
     """The outcome of an image's job; waits until it is there."""
-    run = run_of(item.config)
-    if run.is_decided(job.assignment):
+    session = session_of(item.config)
+    if session.is_decided(job.assignment):
         found: tuple[Outcome, ...] = (job.assignment.not_needed(job.case),)
     else:
-        askings = _askings(job, run.settings.repeats)
-        run.engine.expect(askings)
-        found = tuple(map(run.engine.outcome, askings))
+        askings = _askings(job, session.settings.repeats)
+        session.engine.expect(askings)
+        found = tuple(map(session.engine.outcome, askings))
     item.stash[OUTCOMES_KEY] = found
     if found[0].kind == "not_needed":
         # Whatever the test would assert of an answer, there is none.
@@ -56,10 +50,10 @@ def announce(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tell the engine which images will be wanted, in order."""
     jobs = [job for job in map(job_of, items) if job is not None]
     if jobs:
-        run = run_of(config)
-        wanted = [job for job in jobs if not run.is_decided(job.assignment)]
-        run.engine.expect(
-            asking for job in wanted for asking in _askings(job, run.settings.repeats)
+        session = session_of(config)
+        wanted = [job for job in jobs if not session.is_decided(job.assignment)]
+        session.engine.expect(
+            asking for job in wanted for asking in _askings(job, session.settings.repeats)
         )
 
 
@@ -77,11 +71,6 @@ def _not_set_up(job: Job, call: pytest.CallInfo[None]) -> Outcome:
 
 def _askings(job: Job, times: int) -> list[Job]:
     return [job.again(repeat) if repeat else job for repeat in range(times)]
-
-
-def look_ahead(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Under xdist: announce what this worker was given, as far as it knows."""
-    announce(item.config, [item] if nextitem is None else [item, nextitem])
 
 
 @contextmanager
@@ -123,41 +112,30 @@ def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
     outcome, *repeats = outcomes
     item.stash.setdefault(OUTCOMES_KEY, ())
     del item.stash[OUTCOMES_KEY]  # pytest keeps every item until the end
-    run = run_of(item.config)
-    identity = run.engine.identity(job.assignment)
+    session = session_of(item.config)
+    identity = session.engine.identity(job.assignment)
     carried = {
         "outcome": outcome.to_json(),
         "repeats": [asking.to_json() for asking in repeats],
         "identity": None if identity is None else identity.to_json(),
-        "notices": run.engine.notices(job.assignment),
-        "store": run.store_notice,
+        "notices": session.engine.notices(job.assignment),
+        "store": session.store_notice,
         "finding": False,
     }
     setattr(report, REPORT_ATTRIBUTE, carried)
-    if early := run.engine.headroom(job.assignment):
+    if early := session.engine.headroom(job.assignment):
         setattr(report, EARLY_ATTRIBUTE, list(early))
     raised = None if call.excinfo is None else call.excinfo.value
     # Where the test itself is marked as one that fails, its author's reason stands.
     if isinstance(raised, Misclassified | Unparsed) and not hasattr(report, "wasxfail"):
         report.longrepr = str(raised)
-        carried["finding"] = not run.settings.strict
-        if not run.settings.strict:
+        carried["finding"] = not session.settings.strict
+        if not session.settings.strict:
             # Every other reporter (JUnit, reportlog, html) knows an expected failure.
             report.outcome = "skipped"
             report.wasxfail = str(raised)
     elif isinstance(raised, ModelError) and not hasattr(report, "wasxfail"):
         report.longrepr = str(raised)
-
-
-def forget(report: pytest.TestReport) -> None:
-    """Keep no more on a report than its status needs: pytest keeps every report until the end.
-
-    To be called when every reporter has had it. What they are told stays what it is.
-    """
-    carried = getattr(report, REPORT_ATTRIBUTE, {})
-    if "outcome" in carried:
-        left = _LEFT[carried["outcome"]["kind"], carried["finding"]]
-        setattr(report, REPORT_ATTRIBUTE, left)
 
 
 def status(report: pytest.TestReport, config: pytest.Config) -> Status | None:

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_llmclf.metrics.calibration.answers import confidence
-from pytest_llmclf.plugin.collection import image_id
-from pytest_llmclf.plugin.gate_tests import fails
+from pytest_llmclf.plugin.items import image_id
+from pytest_llmclf.plugin.pytest_private import junit_xml
+from pytest_llmclf.plugin.run_verdicts import fails
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from _pytest.junitxml import LogXML
-
     from pytest_llmclf.metrics.report import Verdict, VerdictWord
+    from pytest_llmclf.plugin.pytest_private import JUnitXml
     from pytest_llmclf.runner.settings import Inconclusive
-    from pytest_llmclf.values.outcome import Outcome
+    from pytest_llmclf.values.outcome import Outcome, TaskName
 
 Properties = list[tuple[str, object]]
 
@@ -100,19 +100,17 @@ def add_gates_without_test(
     config: pytest.Config, verdicts: Iterable[Verdict], choice: Inconclusive
 ) -> None:
     """Give JUnit XML a test case for each gate that no test was written for."""
-    from _pytest.junitxml import xml_key
-
-    xml = config.stash.get(xml_key, None)
+    xml = junit_xml(config)
     if xml is None:
         return
-    by_model: dict[tuple[str, str], list[Verdict]] = {}
+    by_task: dict[TaskName, list[Verdict]] = {}
     for verdict in verdicts:
-        by_model.setdefault((verdict.evaluation, verdict.model), []).append(verdict)
-    for key, found in by_model.items():
-        _add_case(xml, image_id(*key), found, choice)
+        by_task.setdefault(verdict.task, []).append(verdict)
+    for task, found in by_task.items():
+        _add_case(xml, image_id(*task), found, choice)
 
 
-def _add_case(xml: LogXML, name: str, verdicts: list[Verdict], choice: Inconclusive) -> None:
+def _add_case(xml: JUnitXml, name: str, verdicts: list[Verdict], choice: Inconclusive) -> None:
     said = "\n".join(f"{verdict.word} {verdict.text}" for verdict in verdicts)
     failed = any(fails(verdict, choice) for verdict in verdicts)
     undecided = any(verdict.word == "INCONCLUSIVE" for verdict in verdicts)

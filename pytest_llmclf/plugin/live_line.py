@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_llmclf.metrics.confusion import Ratio
-from pytest_llmclf.plugin.results import book_of, outcome_on
-from pytest_llmclf.plugin.session import run_if_any
+from pytest_llmclf.plugin.carried import outcome_on
+from pytest_llmclf.plugin.session import session_if_any
+from pytest_llmclf.plugin.terminal_summary import style_of
 from pytest_llmclf.reporting.live import Live, live_text
+from pytest_llmclf.values.outcome import TaskName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
-
-    from _pytest.terminal import TerminalReporter
 
     from pytest_llmclf.reporting.style import Style
 
@@ -53,7 +53,7 @@ _BACK: Final = "\x1b8"
 
 
 @dataclass(slots=True, kw_only=True)
-class Tally:
+class TaskProgress:
     """What is known of one evaluation on one model by now.
 
     Attributes:
@@ -86,29 +86,29 @@ class Tally:
         return self.kinds["correct"]
 
 
-class Tallies:
+class RunProgress:
     """All evaluations of a run.
 
     Args:
-        totals: Images that are to be judged, by evaluation and model, in order.
+        totals: Images that are to be judged, by task, in order.
         clock: Seconds.
-        sorted_keys: Evaluations and models whose images come in another order than the random one.
+        sorted_tasks: Those whose images come in another order than the random one.
     """
 
     def __init__(
         self,
-        totals: dict[tuple[str, str], int],
+        totals: dict[TaskName, int],
         clock: Callable[[], float] = time.monotonic,
-        sorted_keys: Collection[tuple[str, str]] = (),
+        sorted_tasks: Collection[TaskName] = (),
     ) -> None:
-        several = {name for name, _ in totals if sum(other == name for other, _ in totals) > 1}
-        self._by_key = {
-            key: Tally(
-                name=" · ".join(key) if key[0] in several else key[0],
+        models = Counter(task.evaluation for task in totals)
+        self._tasks = {
+            task: TaskProgress(
+                name=" · ".join(task) if models[task.evaluation] > 1 else task.evaluation,
                 total=total,
-                at_random=key not in sorted_keys,
+                at_random=task not in sorted_tasks,
             )
-            for key, total in totals.items()
+            for task, total in totals.items()
         }
         self._clock = clock
         self._times: deque[float] = deque(maxlen=_RECENT)
@@ -117,24 +117,24 @@ class Tallies:
     @property
     def finished(self) -> bool:
         """Whether every image ended."""
-        return all(tally.done >= tally.total for tally in self._by_key.values())
+        return all(task.done >= task.total for task in self._tasks.values())
 
-    def note(self, key: tuple[str, str], case: str, kind: str) -> None:
+    def note(self, name: TaskName, case: str, kind: str) -> None:
         """Note how an image ended."""
-        tally = self._by_key.get(key)
-        if tally is None:
+        task = self._tasks.get(name)
+        if task is None:
             return
-        if case in tally.ended:
-            tally.kinds[tally.ended[case]] -= 1
-        tally.ended[case] = kind
-        tally.kinds[kind] += 1
+        if case in task.ended:
+            task.kinds[task.ended[case]] -= 1
+        task.ended[case] = kind
+        task.kinds[kind] += 1
         self._times.append(self._clock())
 
     def live(self) -> Live:
         """How the first evaluation that is not finished does, and what is left of all."""
-        tallies = list(self._by_key.values())
-        shown = next((tally for tally in tallies if tally.done < tally.total), tallies[-1])
-        left = sum(max(0, tally.total - tally.done) for tally in tallies)
+        tasks = list(self._tasks.values())
+        shown = next((task for task in tasks if task.done < task.total), tasks[-1])
+        left = sum(max(0, task.total - task.done) for task in tasks)
         spent = self._times[-1] - self._times[0] if self._times else 0.0
         per_s = (len(self._times) - 1) / spent if spent > 0 else None
         silent_s = self._clock() - self._times[-1] if self._times else 0.0
@@ -153,32 +153,29 @@ class Tallies:
 
 def start_live_line(config: pytest.Config) -> None:
     """Show the line from now on, where there is a terminal for it and an image to come."""
-    run = run_if_any(config)
+    session = session_if_any(config)
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if run is None or reporter is None or config.pluginmanager.hasplugin(NAME):
+    if session is None or config.pluginmanager.hasplugin(NAME):
         return
-    if not wanted(config, reporter):
+    # Another reporter, such as pytest-sugar's, draws lines of its own.
+    if type(reporter) is not pytest.TerminalReporter or not wanted(config, reporter):
         return
-    from pytest_llmclf.plugin.terminal_summary import style_of
-
-    book = book_of(config)
-    totals = {key: len(book.cases(each)) for key, each in run.assignments.items()}
+    tasks = {name: session.results.of(name) for name in session.assignments}
+    totals = {name: len(task.cases) for name, task in tasks.items()}
     if any(totals.values()):
-        style = style_of(reporter, run.settings.decimals)
-        at_random = {key: book.comes_at_random(each) for key, each in run.assignments.items()}
-        tallies = Tallies(totals, sorted_keys=[key for key in totals if not at_random[key]])
-        line = LiveLine(config, reporter, tallies, style)
+        seed = session.settings.seed
+        in_order = [name for name, task in tasks.items() if not task.comes_at_random(seed)]
+        style = style_of(config, session.settings.decimals)
+        line = LiveLine(config, reporter, RunProgress(totals, sorted_tasks=in_order), style)
         config.pluginmanager.register(line, NAME)
-        run.on_wait = line.wait
+        session.on_wait = line.wait
 
 
-def wanted(config: pytest.Config, reporter: TerminalReporter) -> bool:
+def wanted(config: pytest.Config, reporter: pytest.TerminalReporter) -> bool:
     """Whether the line would be seen and would be in nobody's way."""
     option = config.option
     return (
         reporter.isatty()
-        # Another reporter, such as pytest-sugar's, draws lines of its own.
-        and type(reporter).__module__ == "_pytest.terminal"
         and config.get_verbosity() >= 0
         and not os.environ.get("CI")
         and os.environ.get("TERM", "") not in {"dumb", "unknown"}
@@ -199,7 +196,7 @@ class LiveLine:
     Args:
         config: pytest's.
         reporter: Who writes.
-        tallies: What to show.
+        progress: What to show.
         style: What the terminal can show.
         clock: Seconds.
     """
@@ -207,15 +204,15 @@ class LiveLine:
     def __init__(
         self,
         config: pytest.Config,
-        reporter: TerminalReporter,
-        tallies: Tallies,
+        reporter: pytest.TerminalReporter,
+        progress: RunProgress,
         style: Style,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
         self._verbose = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0
         self._reporter = reporter
-        self._tallies = tallies
+        self._progress = progress
         self._style = style
         self._clock = clock
         self._drawn = False
@@ -250,8 +247,8 @@ class LiveLine:
         """Follow a letter or a word."""
         outcome = outcome_on(report)
         if outcome is not None:
-            key = (outcome["evaluation"], outcome["model"])
-            self._tallies.note(key, outcome["case"], outcome["kind"])
+            task = TaskName(outcome["evaluation"], outcome["model"])
+            self._progress.note(task, outcome["case"], outcome["kind"])
         result = yield
         # Of a test that was set up or torn down without trouble nothing is written.
         self._draw(moved=report.when == "call" or not report.passed)
@@ -288,7 +285,7 @@ class LiveLine:
 
     def _keep(self, over: threading.Event) -> None:
         while not over.wait(LOOK_S):
-            if self._tallies.live().silent_s is not None:
+            if self._progress.live().silent_s is not None:
                 self._draw(moved=False)
 
     def _stop(self) -> None:
@@ -311,15 +308,15 @@ class LiveLine:
 
     def _redraw(self, *, moved: bool) -> None:
         now = self._clock()
-        if self._stopped or now - self._tallies.began < SOON_S:
+        if self._stopped or now - self._progress.began < SOON_S:
             return
-        if self._tallies.finished:
+        if self._progress.finished:
             self.clear()
             return
         due = now - self._written >= EVERY_S
         if due:
             self._written = now
-            live = replace(self._tallies.live(), waited_s=self._waited_s)
+            live = replace(self._progress.live(), waited_s=self._waited_s)
             self._text = live_text(live, self._style)
         if due or moved:
             self._reporter.write_raw(f"{_BELOW}{self._text}{_CLEAR}{_BACK}", flush=True)

@@ -1,26 +1,15 @@
-"""Command line, environment and ini: read once into `Settings`."""
+"""Options and ini values as they are declared; what they come to is read in `option_values`."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_llmclf.analysis.comparison.margin import Margin
-    from pytest_llmclf.analysis.comparison.tolerance import Tolerance
-    from pytest_llmclf.gates.gate import Gate
-    from pytest_llmclf.models.spec import ModelSpec
-    from pytest_llmclf.plugin.session import Run
-    from pytest_llmclf.runner.settings import Inconclusive, Settings
-    from pytest_llmclf.values.thinking import Think
+    import pytest
 
 HOME_FOLDER = ".llmclf"
 
@@ -29,7 +18,13 @@ def add_options(parser: pytest.Parser) -> None:
     """Declare every option; each destination starts with ``llmclf_``."""
     # Values are JSON built-ins: xdist sends them to its workers.
     group = parser.getgroup("llmclf", "vision LLMs as image classifiers")
-    add = group.addoption
+    for declare in (_add_questions, _add_judging, _add_reaching, _add_written):
+        declare(group.addoption)
+    _add_ini(parser)
+
+
+def _add_questions(add: Callable[..., None]) -> None:
+    """Declare what is asked, and of whom."""
     add(
         "--llmclf-model", action="append", dest="llmclf_model", metavar="MODEL", default=None,
         help="who is asked: auto (default), ollama:llava, openai:NAME@URL, llamacpp:micro-llava, "
@@ -37,7 +32,7 @@ def add_options(parser: pytest.Parser) -> None:
         "(also: LLMCLF_MODEL, ini llmclf_model)",
     )  # fmt: skip
     add(
-        "--llmclf-sample", type=_at_least(int, 1), dest="llmclf_sample", metavar="N", default=None,
+        "--llmclf-sample", type=at_least(int, 1), dest="llmclf_sample", metavar="N", default=None,
         help="ask only N pictures a class, chosen by --llmclf-seed",
     )  # fmt: skip
     add(
@@ -45,6 +40,27 @@ def add_options(parser: pytest.Parser) -> None:
         help="seed of the random order of images and of --llmclf-sample (default: a fixed one, "
         "the same for everybody)",
     )  # fmt: skip
+    add(
+        "--llmclf-repeats", type=at_least(int, 1), dest="llmclf_repeats", metavar="N", default=1,
+        help="ask every question N times, to see how often the model changes its mind",
+    )  # fmt: skip
+    add(
+        "--llmclf-think", dest="llmclf_think", metavar="HOW", default=None,
+        help="whether models are to think before they answer, whatever evaluations say: off, on, "
+        "low, medium or high (default: off where the server can be told; also: ini llmclf_think)",
+    )  # fmt: skip
+    add(
+        "--llmclf-fresh", action="store_true", dest="llmclf_fresh", default=False,
+        help="ask anew even where the answer is known from an earlier run",
+    )  # fmt: skip
+    add(
+        "--llmclf-record", dest="llmclf_record", metavar="FILE", default=None,
+        help="keep every answer in FILE, to be played back with --llmclf-model replay:FILE",
+    )  # fmt: skip
+
+
+def _add_judging(add: Callable[..., None]) -> None:
+    """Declare what is made of the answers."""
     add(
         "--llmclf-gate", action="append", dest="llmclf_gate", metavar="'NAME: GATE'", default=None,
         help="one more gate for an evaluation, such as 'mnist: accuracy>=0.75, recall[7]>=0.6' or "
@@ -67,10 +83,6 @@ def add_options(parser: pytest.Parser) -> None:
         "would, over all gates of an evaluation (default: 0.05)",
     )  # fmt: skip
     add(
-        "--llmclf-repeats", type=_at_least(int, 1), dest="llmclf_repeats", metavar="N", default=1,
-        help="ask every question N times, to see how often the model changes its mind",
-    )  # fmt: skip
-    add(
         "--llmclf-tolerance", dest="llmclf_tolerance", metavar="LOSS", default=None,
         help="largest net loss against the committed predictions that passes: pictures (3) or a "
         "share (2%%); a significant one never does (also: ini llmclf_tolerance)",
@@ -84,15 +96,10 @@ def add_options(parser: pytest.Parser) -> None:
         "--llmclf-strict", action="store_true", dest="llmclf_strict", default=False,
         help="a misclassified or unparsed picture fails its test",
     )  # fmt: skip
-    add(
-        "--llmclf-think", dest="llmclf_think", metavar="HOW", default=None,
-        help="whether models are to think before they answer, whatever evaluations say: off, on, "
-        "low, medium or high (default: off where the server can be told; also: ini llmclf_think)",
-    )  # fmt: skip
-    add(
-        "--llmclf-record", dest="llmclf_record", metavar="FILE", default=None,
-        help="keep every answer in FILE, to be played back with --llmclf-model replay:FILE",
-    )  # fmt: skip
+
+
+def _add_reaching(add: Callable[..., None]) -> None:
+    """Declare how servers and files are reached."""
     add(
         "--llmclf-allow-remote", action="append", dest="llmclf_allow_remote", metavar="HOST",
         default=None,
@@ -111,32 +118,32 @@ def add_options(parser: pytest.Parser) -> None:
         "folder is read otherwise; also: ini llmclf_allow_links)",
     )  # fmt: skip
     add(
-        "--llmclf-in-flight", type=_at_least(int, 1), dest="llmclf_in_flight", metavar="N",
+        "--llmclf-in-flight", type=at_least(int, 1), dest="llmclf_in_flight", metavar="N",
         default=None, help="requests in flight a model (default: learnt from how fast each server "
         "answers; twice the slots of a llama-server that is started for the run)",
     )  # fmt: skip
     add(
-        "--llmclf-attempts", type=_at_least(int, 1), dest="llmclf_attempts", metavar="N",
+        "--llmclf-attempts", type=at_least(int, 1), dest="llmclf_attempts", metavar="N",
         default=4, help="times one picture is asked when the server fails (default: %(default)s)",
     )  # fmt: skip
     add(
-        "--llmclf-server-wait", type=_at_least(float, 0), dest="llmclf_server_wait",
+        "--llmclf-server-wait", type=at_least(float, 0), dest="llmclf_server_wait",
         metavar="MINUTES", default=None,
         help="how long a server that was reached in this run is waited for when it is away or "
         "busy; 0: not at all (default: 5; also: ini llmclf_server_wait)",
     )  # fmt: skip
     add(
-        "--llmclf-timeout", type=_at_least(float, 0.1), dest="llmclf_timeout", metavar="SECONDS",
+        "--llmclf-timeout", type=at_least(float, 0.1), dest="llmclf_timeout", metavar="SECONDS",
         default=300.0, help="seconds one request may take (default: %(default)s)",
-    )  # fmt: skip
-    add(
-        "--llmclf-fresh", action="store_true", dest="llmclf_fresh", default=False,
-        help="ask anew even where the answer is known from an earlier run",
     )  # fmt: skip
     add(
         "--llmclf-pull", action="store_true", dest="llmclf_pull", default=False,
         help="let Ollama download a model that it does not have",
     )  # fmt: skip
+
+
+def _add_written(add: Callable[..., None]) -> None:
+    """Declare what is written, and where."""
     add(
         "--llmclf-home", dest="llmclf_home", metavar="FOLDER", default=None,
         help=f"folder of known answers and of runs (default: {HOME_FOLDER} in the root folder)",
@@ -154,7 +161,7 @@ def add_options(parser: pytest.Parser) -> None:
         help="leave the pictures out of the page",
     )  # fmt: skip
     add(
-        "--llmclf-picture-budget", type=_at_least(float, 0.1), dest="llmclf_picture_budget",
+        "--llmclf-picture-budget", type=at_least(float, 0.1), dest="llmclf_picture_budget",
         metavar="MB", default=11.0,
         help="megabytes of the page that pictures may take (default: %(default)s)",
     )  # fmt: skip
@@ -167,9 +174,13 @@ def add_options(parser: pytest.Parser) -> None:
         help="write outcomes.parquet as well (needs pyarrow)",
     )  # fmt: skip
     add(
-        "--llmclf-decimals", type=_at_least(int, 1), dest="llmclf_decimals", metavar="N",
+        "--llmclf-decimals", type=at_least(int, 1), dest="llmclf_decimals", metavar="N",
         default=3, help="decimal places in tables (default: %(default)s)",
     )  # fmt: skip
+
+
+def _add_ini(parser: pytest.Parser) -> None:
+    """Declare the values of the ini file."""
     parser.addini("llmclf_model", "who is asked, one a line (default: auto)", "linelist", [])
     parser.addini("llmclf_gates", "further gates, one 'NAME: GATE' a line", "linelist", [])
     parser.addini("llmclf_inconclusive", "what an undecided gate does: fail or allow", default="")
@@ -182,248 +193,6 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini(
         "llmclf_allow_clear_key", "hosts that keys may be sent to unencrypted", "linelist", []
     )
-
-
-def check_options(config: pytest.Config) -> None:
-    """Refuse what cannot be meant before anything is collected.
-
-    Raises:
-        pytest.UsageError: Which one, and what was probably meant.
-    """
-    option = config.option
-    if option.llmclf_model:
-        _parse_models(option.llmclf_model)
-    if option.llmclf_gate:
-        _parse_gates("--llmclf-gate", option.llmclf_gate)
-    if option.llmclf_tolerance is not None:
-        _parse_tolerance("--llmclf-tolerance", option.llmclf_tolerance)
-    if option.llmclf_margin is not None:
-        _parse_margin("--llmclf-margin", option.llmclf_margin)
-    if option.llmclf_think is not None:
-        _parse_think("--llmclf-think", option.llmclf_think)
-    if option.llmclf_stop_error is not None and not option.llmclf_stop_early:
-        raise pytest.UsageError("--llmclf-stop-error has no effect without --llmclf-stop-early")
-    if option.llmclf_parquet:
-        _need_parquet()
-
-
-def _need_parquet() -> None:
-    from pytest_llmclf.reporting.dataframes import ParquetUnavailable, need_parquet
-
-    try:
-        need_parquet()
-    except ParquetUnavailable as error:
-        raise pytest.UsageError(f"--llmclf-parquet: {error}") from error
-
-
-def check_gate_names(config: pytest.Config, run: Run) -> None:
-    """Refuse a gate from the command line that no collected evaluation is meant by.
-
-    Those of the ini file may be for evaluations that are not run today.
-
-    Raises:
-        pytest.UsageError: Which gate, and what was probably meant.
-    """
-    if not config.option.llmclf_gate:
-        return
-    from pytest_llmclf.errors import SettingsError
-    from pytest_llmclf.gates.gate import check_addresses
-
-    titles = list(dict.fromkeys(key[0] for key in run.assignments))
-    if not titles:
-        return  # why nothing could be collected is said already
-    try:
-        check_addresses(_parse_gates("--llmclf-gate", config.option.llmclf_gate), titles)
-    except SettingsError as error:
-        raise pytest.UsageError(f"--llmclf-gate {error}") from error
-
-
-def _parse_models(texts: list[str]) -> tuple[ModelSpec, ...]:
-    from pytest_llmclf.errors import SettingsError
-    from pytest_llmclf.models.spec import parse_spec
-
-    try:
-        return tuple(dict.fromkeys(parse_spec(text) for text in texts))
-    except SettingsError as error:
-        raise pytest.UsageError(f"--llmclf-model: {error}") from error
-
-
-def _parse_gates(place: str, texts: list[str]) -> tuple[tuple[str, Gate], ...]:
-    from pytest_llmclf.errors import SettingsError
-    from pytest_llmclf.gates.gate import parse_addressed
-
-    try:
-        return tuple(map(parse_addressed, texts))
-    except SettingsError as error:
-        raise pytest.UsageError(f"{place}: {error}") from error
-
-
-def _parse_tolerance(place: str, text: str) -> Tolerance:
-    from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
-    from pytest_llmclf.errors import SettingsError
-
-    try:
-        return parse_tolerance(text)
-    except SettingsError as error:
-        raise pytest.UsageError(f"{place}: {error}") from error
-
-
-def read_settings(config: pytest.Config) -> Settings:
-    """Everything the user said, checked.
-
-    Raises:
-        pytest.UsageError: A value makes no sense; the message says which and the remedy.
-    """
-    # Imported here: a run without an evaluation never gets this far.
-    from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
-    from pytest_llmclf.runner.job import AskingPolicy
-    from pytest_llmclf.runner.settings import DEFAULT_SEED, Settings
-
-    option = config.option
-    if getattr(option, "forked", False):
-        raise pytest.UsageError(
-            "--forked gives each test a process of its own, and the threads that ask ahead are "
-            "not in it: leave it out for evaluations; -n N runs tests in several processes"
-        )
-    models = _parse_models(_models(config))
-    asking = AskingPolicy(
-        in_flight=option.llmclf_in_flight,
-        attempts=option.llmclf_attempts,
-        fresh=option.llmclf_fresh,
-        away_s=_server_wait_s(config),
-    )
-    if option.llmclf_stop_early:
-        # What is asked far ahead of a decision is asked for nothing.
-        asking = replace(asking, ahead=None)
-    home = config.rootpath / HOME_FOLDER
-    if option.llmclf_home is not None:
-        home = _absolute(config, option.llmclf_home)
-    remote = [*(option.llmclf_allow_remote or ()), *config.getini("llmclf_allow_remote")]
-    clear = [*(option.llmclf_allow_clear_key or ()), *config.getini("llmclf_allow_clear_key")]
-    return Settings(
-        root=config.rootpath,
-        home=home,
-        models=models,
-        sample=option.llmclf_sample,
-        seed=DEFAULT_SEED if option.llmclf_seed is None else option.llmclf_seed,
-        strict=option.llmclf_strict,
-        record=None if option.llmclf_record is None else _absolute(config, option.llmclf_record),
-        allow_remote=frozenset(host.strip().lower() for host in remote),
-        allow_clear_key=frozenset(host.strip().lower() for host in clear),
-        allow_links=_allowed_links(config),
-        asking=asking,
-        timeout_s=option.llmclf_timeout,
-        pull=option.llmclf_pull,
-        run_folder=None if option.llmclf_run is None else _absolute(config, option.llmclf_run),
-        decimals=option.llmclf_decimals,
-        gates=(
-            *_parse_gates("ini llmclf_gates", config.getini("llmclf_gates")),
-            *_parse_gates("--llmclf-gate", option.llmclf_gate or []),
-        ),
-        inconclusive=_inconclusive(config),
-        stop_early=(option.llmclf_stop_error or EARLY_ERROR) if option.llmclf_stop_early else None,
-        repeats=option.llmclf_repeats,
-        tolerance=_tolerance(config),
-        margin=_margin(config),
-        page=None if option.llmclf_html is None else _absolute(config, option.llmclf_html),
-        picture_bytes=0 if option.llmclf_no_pictures else round(option.llmclf_picture_budget * 1e6),
-        summary=None if option.llmclf_summary is None else _absolute(config, option.llmclf_summary),
-        parquet=option.llmclf_parquet,
-        think=_think(config),
-    )
-
-
-def _think(config: pytest.Config) -> Think | None:
-    said: str = config.getini("llmclf_think")
-    if config.option.llmclf_think is not None:
-        return _parse_think("--llmclf-think", config.option.llmclf_think)
-    return _parse_think("ini llmclf_think", said) if said else None
-
-
-def _parse_think(place: str, text: str) -> Think:
-    from pytest_llmclf.errors import SettingsError
-    from pytest_llmclf.values.thinking import parse_think
-
-    try:
-        return parse_think(text)
-    except SettingsError as error:
-        raise pytest.UsageError(f"{place}: {error}") from error
-
-
-def _allowed_links(config: pytest.Config) -> tuple[Path, ...]:
-    from_ini: list[str] = config.getini("llmclf_allow_links")
-    said = config.option.llmclf_allow_links or ()
-    folders = [
-        *(_absolute(config, text) for text in said),
-        # As other paths of an ini file, they count from the root folder.
-        *(config.rootpath / Path(text.strip()).expanduser() for text in from_ini),
-    ]
-    for folder in folders:
-        if not folder.is_dir():
-            raise pytest.UsageError(f"--llmclf-allow-links: there is no folder {folder}")
-    return tuple(folders)
-
-
-def _server_wait_s(config: pytest.Config) -> float:
-    from pytest_llmclf.runner.job import AWAY_S
-
-    minutes: float | None = config.option.llmclf_server_wait
-    said: str = config.getini("llmclf_server_wait")
-    if minutes is None and said:
-        try:
-            minutes = _at_least(float, 0)(said)
-        except argparse.ArgumentTypeError as error:
-            raise pytest.UsageError(f"ini llmclf_server_wait: {error}") from error
-    return AWAY_S if minutes is None else 60 * minutes
-
-
-def _inconclusive(config: pytest.Config) -> Inconclusive:
-    from pytest_llmclf.runner.settings import INCONCLUSIVE
-
-    said: str = config.option.llmclf_inconclusive or config.getini("llmclf_inconclusive") or "fail"
-    if said not in INCONCLUSIVE:
-        raise pytest.UsageError(
-            f"ini llmclf_inconclusive: {said!r} is not one of {', '.join(INCONCLUSIVE)}"
-        )
-    return cast("Inconclusive", said)
-
-
-def _parse_margin(place: str, text: str) -> Margin:
-    from pytest_llmclf.analysis.comparison.margin import parse_margin
-    from pytest_llmclf.errors import SettingsError
-
-    try:
-        return parse_margin(text)
-    except SettingsError as error:
-        raise pytest.UsageError(f"{place}: {error}") from error
-
-
-def _margin(config: pytest.Config) -> Margin | None:
-    if config.option.llmclf_margin is not None:
-        return _parse_margin("--llmclf-margin", config.option.llmclf_margin)
-    from_ini: str = config.getini("llmclf_margin")
-    return _parse_margin("ini llmclf_margin", from_ini) if from_ini else None
-
-
-def _tolerance(config: pytest.Config) -> Tolerance | None:
-    if config.option.llmclf_tolerance is not None:
-        return _parse_tolerance("--llmclf-tolerance", config.option.llmclf_tolerance)
-    from_ini: str = config.getini("llmclf_tolerance")
-    return _parse_tolerance("ini llmclf_tolerance", from_ini) if from_ini else None
-
-
-def _models(config: pytest.Config) -> list[str]:
-    # Command line over environment over ini; each replaces, none adds.
-    said: list[str] = config.option.llmclf_model or []
-    from_environment = os.environ.get("LLMCLF_MODEL", "").split()
-    from_ini: list[str] = config.getini("llmclf_model")
-    return said or from_environment or from_ini or ["auto"]
-
-
-def _absolute(config: pytest.Config, text: str) -> Path:
-    # Paths on the command line are relative to where pytest was called, as its own are;
-    # options stay text, since xdist can send only built-ins to its workers.
-    return (config.invocation_params.dir / Path(text).expanduser()).absolute()
 
 
 def _refused(why: str) -> argparse.ArgumentTypeError:
@@ -445,7 +214,9 @@ def _share(text: str) -> float:
     return value
 
 
-def _at_least(kind: Callable[[str], Any], lowest: float) -> Callable[[str], Any]:
+def at_least(kind: Callable[[str], Any], lowest: float) -> Callable[[str], Any]:
+    """What reads a number of some kind that is not below the lowest, for argparse."""
+
     def parse(text: str) -> Any:
         try:
             value = kind(text)

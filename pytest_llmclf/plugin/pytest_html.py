@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.plugin.results import outcome_on
-from pytest_llmclf.plugin.session import run_if_any
+from pytest_llmclf.plugin.carried import outcome_on
+from pytest_llmclf.plugin.session import session_if_any
 from pytest_llmclf.reporting.html.thumbnails import PictureBudget, Thumbnail, thumbnails
+from pytest_llmclf.values.outcome import TaskName
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ class HtmlThumbnails:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._paths: dict[tuple[str, str], dict[str, Path]] = {}
+        self._paths: dict[TaskName, dict[str, Path]] = {}
 
     @staticmethod
     def wanted(config: pytest.Config) -> bool:
@@ -40,7 +41,7 @@ class HtmlThumbnails:
         outcome = outcome_on(report)
         if outcome is None:
             return
-        path = self._path(outcome["evaluation"], outcome["model"], outcome["case"])
+        path = self._path(TaskName(outcome["evaluation"], outcome["model"]), outcome["case"])
         if path is None:
             return
         sha256 = outcome["sha256"]
@@ -57,11 +58,10 @@ class HtmlThumbnails:
             # setattr: pytest itself knows no such attribute.
             setattr(report, EXTRAS, [*getattr(report, EXTRAS, ()), picture])
 
-    def _path(self, evaluation: str, model: str, case: str) -> Path | None:
-        key = (evaluation, model)
-        if key not in self._paths:
-            run = run_if_any(self._config)
-            assignment = None if run is None else run.assignments.get(key)
+    def _path(self, task: TaskName, case: str) -> Path | None:
+        if task not in self._paths:
+            session = session_if_any(self._config)
+            assignment = None if session is None else session.assignments.get(task)
             cases = () if assignment is None else assignment.dataset.cases
-            self._paths[key] = {each.id: each.path for each in cases}
-        return self._paths[key].get(case)
+            self._paths[task] = {each.id: each.path for each in cases}
+        return self._paths[task].get(case)

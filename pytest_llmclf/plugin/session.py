@@ -5,12 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
-
-from pytest_llmclf.plugin.earlier import folder_of, set_aside
-from pytest_llmclf.plugin.options import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,64 +26,59 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.scheduler import Engine
     from pytest_llmclf.runner.settings import Settings
     from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.values.outcome import TaskName
 
-RUN_KEY = pytest.StashKey["Run"]()
+SESSION_KEY = pytest.StashKey["EvaluationSession"]()
 RUN_ID_KEY = pytest.StashKey[str]()
-REPORTER = "llmclf-reporter"
-EVALUATIONS = "llmclf-evaluations"
-"""In what a worker of xdist leaves behind: that it collected evaluations."""
+EVALUATIONS: Final = "llmclf-evaluations"
+"""In what a worker leaves behind: that it collected evaluations."""
 EVALUATIONS_KEY = pytest.StashKey[bool]()
 """The same on the controller, which does not collect where the workers could not."""
 
 
-def is_worker(config: pytest.Config) -> bool:
-    """Whether this process was started by xdist to run tests for another."""
-    return hasattr(config, "workerinput")
+def session_of(config: pytest.Config) -> EvaluationSession:
+    """This process's session, which is made when the first evaluation is collected.
+
+    Raises:
+        KeyError: No evaluation was collected.
+    """
+    return config.stash[SESSION_KEY]
 
 
-def run_of(config: pytest.Config) -> Run:
-    """This process's run, made on first use."""
-    if RUN_KEY not in config.stash:
-        config.stash[RUN_KEY] = Run(config)
-        if not is_worker(config):
-            gather_reports(config)
-            set_aside(folder_of(config))
-    return config.stash[RUN_KEY]
+def session_if_any(config: pytest.Config) -> EvaluationSession | None:
+    """This process's session, or ``None`` if no evaluation was collected."""
+    return config.stash.get(SESSION_KEY, None)
 
 
-def run_if_any(config: pytest.Config) -> Run | None:
-    """This process's run, or ``None`` if no evaluation was collected."""
-    return config.stash.get(RUN_KEY, None)
+class EvaluationSession:
+    """Settings, answer store, connections, engine and results of one process.
 
-
-def gather_reports(config: pytest.Config) -> None:
-    """Listen to test reports from here on; a pytest run without an evaluation never does."""
-    if not config.pluginmanager.hasplugin(REPORTER):
-        from pytest_llmclf.plugin.reporter import Reporter
-
-        config.pluginmanager.register(Reporter(config), REPORTER)
-
-
-class Run:
-    """Settings, answer store, connections and engine of one process.
+    Args:
+        settings: What the user said.
+        run: Names the pytest session, the same in all of its processes.
+        worker: Whether this process runs tests for another.
 
     Attributes:
         settings: What the user said.
         id: The same for all processes of one pytest session.
-        assignments: By evaluation and model, in order of collection.
+        worker: Whether this process runs tests for another.
+        assignments: By name, in order of collection.
+        results: What was collected, and what came of it.
         gated: Evaluations that have a gate test, selected or not.
         on_wait: Is told while a test waits for how many seconds a server has been waited for;
             ``None`` as long as none is.
     """
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.settings: Settings = read_settings(config)
-        self.worker = is_worker(config)
-        self.id = _run_id(config)
-        self.assignments: dict[tuple[str, str], Assignment] = {}
+    def __init__(self, settings: Settings, run: str, *, worker: bool) -> None:
+        from pytest_llmclf.plugin.results import SessionResults
+
+        self.settings = settings
+        self.id = run
+        self.worker = worker
+        self.assignments: dict[TaskName, Assignment] = {}
+        self.results = SessionResults(settings, self._earlier_looks, self._decide)
         self.gated: set[str] = set()
         self.on_wait: Callable[[float | None], None] | None = None
-        self._decided: set[tuple[str, str]] = set()
         self._by_evaluation: dict[str, tuple[Evaluation, tuple[Assignment, ...]]] = {}
         self._store: AnswerStore | None = None
         self._looks: tuple[Look, ...] | None = None
@@ -138,8 +130,7 @@ class Run:
             self._store = store
         return self._store
 
-    @property
-    def looks(self) -> tuple[Look, ...]:
+    def _earlier_looks(self) -> tuple[Look, ...]:
         """Looks at gates that earlier runs noted."""
         from pytest_llmclf.gates.looks import FILE, read_looks
 
@@ -165,26 +156,24 @@ class Run:
             )
         return self._engine
 
-    def decide(self, assignment: Assignment) -> None:
-        """Note, for all processes of the run, that an assignment needs no further answers."""
-        self._decided.add(assignment.key)
-        self.store.agree(self.id, _decision(assignment), "decided", "")
-        if self._engine is not None:
-            self._engine.drop(assignment)
+    def _decide(self, name: TaskName) -> None:
+        """Note, for all processes of the run, that a task needs no further answers."""
+        self.store.agree(self.id, _decision(name), "decided", "")
+        self._stop_task(self.assignments[name])
 
     def is_decided(self, assignment: Assignment) -> bool:
-        """Whether the gates of an assignment are decided, so that the rest is not needed."""
+        """Whether the gates of a task are decided, so that the rest is not needed."""
         if self.settings.stop_early is None:
             return False
-        if (
-            self.worker
-            and assignment.key not in self._decided
-            and self.store.agreed(self.id, _decision(assignment)) is not None
-        ):
-            self._decided.add(assignment.key)
-            if self._engine is not None:
-                self._engine.drop(assignment)
-        return assignment.key in self._decided
+        name, task = assignment.key, self.results.of(assignment.key)
+        if self.worker and not task.decided and self.store.agreed(self.id, _decision(name)):
+            self._stop_task(assignment)
+        return task.decided
+
+    def _stop_task(self, assignment: Assignment) -> None:
+        self.results.of(assignment.key).decided = True
+        if self._engine is not None:
+            self._engine.drop(assignment)
 
     @property
     def store_notice(self) -> str | None:
@@ -294,16 +283,5 @@ def _meant(evaluation: str, wanted: ModelSpec, told: Instructions) -> Sequence[M
     return [replace(wanted, name=spec) for spec in recording.answering(evaluation, told)]
 
 
-def _decision(assignment: Assignment) -> str:
-    return f"decided: {assignment.evaluation.title} on {assignment.model}"
-
-
-def _run_id(config: pytest.Config) -> str:
-    if is_worker(config):
-        return str(config.workerinput["testrunuid"])  # type: ignore[attr-defined]
-    if RUN_ID_KEY not in config.stash:
-        # Imported here: a run without an evaluation does not need it.
-        import uuid
-
-        config.stash[RUN_ID_KEY] = uuid.uuid4().hex
-    return config.stash[RUN_ID_KEY]
+def _decision(name: TaskName) -> str:
+    return f"decided: {name.evaluation} on {name.model}"

@@ -28,7 +28,6 @@ from pytest_llmclf.gates.gate import GateInconclusive
 from pytest_llmclf.gates.sequential.rejudging import Foretold
 from pytest_llmclf.metrics.population import population
 from pytest_llmclf.metrics.report import Predictions, Verdict
-from pytest_llmclf.plugin.session import run_of
 from pytest_llmclf.reporting.comparison import baseline_lines
 from pytest_llmclf.runner.marks import GATE_ATTRIBUTE
 
@@ -40,13 +39,13 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.comparison.tolerance import Tolerance
     from pytest_llmclf.gates.sequential.paired import PairedQuestion
     from pytest_llmclf.metrics.report import Report
-
+    from pytest_llmclf.runner.settings import Settings
 
 FOLDER = "__predictions__"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class BaselineTerms:
     """What a comparison with the committed predictions goes by.
 
     Attributes:
@@ -74,11 +73,7 @@ class Terms:
     def compared(self, current: str, committed: str) -> Comparison:
         """Two texts of predictions, compared on these terms."""
         return compare(
-            current,
-            committed,
-            subset=self.subset,
-            clusters=self.clusters,
-            group=self.group,
+            current, committed, subset=self.subset, clusters=self.clusters, group=self.group
         )
 
     def foretold(self, current: str, committed: str) -> Foretold | None:
@@ -104,7 +99,7 @@ class PredictionsExtension(SingleFileSnapshotExtension):
 
     file_extension = "txt"
     _write_mode = WriteMode.TEXT
-    terms: ClassVar[Terms] = Terms()
+    terms: ClassVar[BaselineTerms] = BaselineTerms()
 
     @classmethod
     def dirname(cls, *, test_location: PyTestLocation) -> str:
@@ -240,11 +235,7 @@ class StoppedBaseline:
 
 
 def open_baseline(
-    snapshot: SnapshotAssertion,
-    report: Report,
-    item: pytest.Item,
-    *,
-    tolerance: Tolerance | None = None,
+    snapshot: SnapshotAssertion, report: Report, item: pytest.Item, settings: Settings
 ) -> SnapshotAssertion | NoBaseline | StoppedBaseline:
     """The committed predictions to hold a report's against.
 
@@ -253,27 +244,26 @@ def open_baseline(
         report: What will be compared.
         item: The gate test. Predictions are demanded of a model that one of the evaluation's
             gates is meant for, and of every model where none is declared.
-        tolerance: Largest net loss that passes; ``None``: any that chance explains.
+        settings: What the user said of losses that pass.
     """
     gates = getattr(item.obj, GATE_ATTRIBUTE).given_gates  # type: ignore[attr-defined]
     imported = report.dataset.imported
     demanded = not gates or any(gate.applies(report.model, imported=imported) for gate in gates)
     updating = snapshot.update_snapshots
-    part = _is_part(report)
     if updating:
-        _refuse_part(report, part=part)
+        _refuse_part(report)
     stopped = bool(report.ledger.not_needed)
-    terms = Terms(
-        subset=part,
+    terms = BaselineTerms(
+        subset=_is_part(report),
         imported=imported,
-        tolerance=tolerance,
+        tolerance=settings.tolerance,
         # How many images flip by themselves is known of all images or not at all.
         stability=None if stopped else stability(report),
         lacking=_lacking(item),
         stopped=report if stopped else None,
         clusters=report.clusters,
         group=report.group,
-        margin=run_of(item.config).settings.margin,
+        margin=settings.margin,
     )
     extension = _extension(terms, exact=updating)
     baseline = snapshot.use_extension(extension)
@@ -285,7 +275,7 @@ def open_baseline(
 
 
 def question_of(
-    item: pytest.Item, report: Report, tolerance: Tolerance | None
+    item: pytest.Item, report: Report, settings: Settings
 ) -> PairedQuestion | str | None:
     """What a gate test's comparison asks of a run that may stop early; see `paired_question`.
 
@@ -294,14 +284,13 @@ def question_of(
     Args:
         item: The gate test.
         report: Of its evaluation and model, before any answer.
-        tolerance: Largest net loss that passes.
+        settings: What the user said of losses that pass.
     """
     if "baseline" not in getattr(item, "fixturenames", ()):
         return None
     if item.config.option.update_snapshots:
         return "--snapshot-update writes the predictions of all images"
-    part = _is_part(report)
-    extension = _extension(Terms(imported=report.dataset.imported), exact=False)
+    extension = _extension(BaselineTerms(imported=report.dataset.imported), exact=False)
     place = Path(extension.get_location(test_location=PyTestLocation(item), index=0))
     if not place.exists():
         return None
@@ -309,9 +298,10 @@ def question_of(
         committed = require_plain(place).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return f"the committed predictions cannot be read: {error}"
-    if run_of(item.config).settings.margin is not None:
+    if settings.margin is not None:
         return "a margin is about images like these, and needs the answers to all of these"
-    return paired_question(report, committed, subset=part, tolerance=tolerance)
+    part = _is_part(report)
+    return paired_question(report, committed, subset=part, tolerance=settings.tolerance)
 
 
 def _is_part(report: Report) -> bool:
@@ -330,7 +320,7 @@ def _lacking(item: pytest.Item) -> str:
     )
 
 
-def _extension(terms: Terms, *, exact: bool) -> type[PredictionsExtension]:
+def _extension(terms: BaselineTerms, *, exact: bool) -> type[PredictionsExtension]:
     """An extension that goes by these terms; syrupy makes it of the class, without arguments."""
 
     class Configured(ExactPredictions if exact else PredictionsExtension):  # type: ignore[misc]
@@ -340,7 +330,7 @@ def _extension(terms: Terms, *, exact: bool) -> type[PredictionsExtension]:
     return Configured
 
 
-def _refuse_part(report: Report, *, part: bool) -> None:
+def _refuse_part(report: Report) -> None:
     """Never let the predictions on some images replace those on all."""
     ledger = report.ledger
     why = None
@@ -349,7 +339,7 @@ def _refuse_part(report: Report, *, part: bool) -> None:
             f"{ledger.not_needed} of {ledger.collected} images were not asked about, since the "
             "run stopped early; run without --llmclf-stop-early to update"
         )
-    elif part:
+    elif _is_part(report):
         why = (
             f"predictions {population(report)} would replace those of all; run all images to update"
         )
@@ -364,7 +354,7 @@ def compared(baseline: object) -> Comparison | None:
     results = list(baseline.executions.values())  # type: ignore[attr-defined]
     if not results or results[-1].asserted_data is None or results[-1].recalled_data is None:
         return None
-    terms: Terms = type(baseline.extension).terms  # type: ignore[attr-defined]
+    terms: BaselineTerms = type(baseline.extension).terms  # type: ignore[attr-defined]
     return terms.compared(results[-1].asserted_data, results[-1].recalled_data)
 
 
@@ -377,7 +367,7 @@ def told(baseline: object) -> str | None:
         return None
     result = results[-1]
     found = compared(baseline)
-    terms: Terms = type(baseline.extension).terms  # type: ignore[attr-defined]
+    terms: BaselineTerms = type(baseline.extension).terms  # type: ignore[attr-defined]
     if found is None:
         return "baseline: written for the first time" if result.success else terms.lacking
     if result.updated:
@@ -400,7 +390,7 @@ def failure(baseline: object) -> str | None:
     return "\n".join(extension.diff_lines(result.asserted_data, result.recalled_data or ""))
 
 
-def _noise(comparison: Comparison, terms: Terms) -> list[str]:
+def _noise(comparison: Comparison, terms: BaselineTerms) -> list[str]:
     """What the model's own flips say about those since the committed predictions."""
     flips = comparison.broken or comparison.fixed
     if terms.stability is None or not flips:

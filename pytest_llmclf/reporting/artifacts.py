@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.metrics.confusion import Averages
     from pytest_llmclf.metrics.report import Report, Verdict
+    from pytest_llmclf.values.outcome import TaskName
 
 REPORT_STYLE = Style(width=120, digits=6, classes=None)
 """How `report.txt` is written."""
@@ -63,7 +64,7 @@ def write_run(
     settings: Mapping[str, Any],
     environment: Mapping[str, Any],
     verdicts: Sequence[Verdict] = (),
-    baselines: Mapping[tuple[str, str], Comparison] | None = None,
+    baselines: Mapping[TaskName, Comparison] | None = None,
     parquet: bool = False,
 ) -> tuple[Path, ...]:
     """Write all files of a run and return their paths, `run.json` last.
@@ -113,7 +114,7 @@ def write_reports(
     reports: Sequence[Report],
     verdicts: Sequence[Verdict] = (),
     *,
-    baselines: Mapping[tuple[str, str], Comparison] | None = None,
+    baselines: Mapping[TaskName, Comparison] | None = None,
     parquet: bool = False,
 ) -> tuple[Path, ...]:
     """Write what follows from the outcomes, and return the paths.
@@ -190,7 +191,7 @@ def _csv_lines(reports: Sequence[Report]) -> Iterator[str]:
 def report_text(
     reports: Iterable[Report],
     verdicts: Sequence[Verdict],
-    baselines: Mapping[tuple[str, str], Comparison] | None = None,
+    baselines: Mapping[TaskName, Comparison] | None = None,
 ) -> str:
     """What the terminal shows, without colour, with every class and six digits."""
     lines = terminal.lines(reports, verdicts, REPORT_STYLE, baselines=baselines)

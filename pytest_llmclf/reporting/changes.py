@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmclf.reporting.style import Line, Mark, Style
+    from pytest_llmclf.values.outcome import TaskName
     from pytest_llmclf.values.provenance import ProvenanceChange
 
 MOST: Final = 40
@@ -52,7 +53,7 @@ def change_text(change: ProvenanceChange | None) -> list[str]:
 
 
 def baseline_change_lines(
-    changes: Mapping[tuple[str, str], ProvenanceChange | None], style: Style
+    changes: Mapping[TaskName, ProvenanceChange | None], style: Style
 ) -> Iterator[Line]:
     """What else changed since predictions were committed, an evaluation and model each."""
     known = {key: change for key, change in changes.items() if change is not None}

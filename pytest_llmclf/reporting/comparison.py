@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.comparison.runs import Compared
     from pytest_llmclf.analysis.comparison.score_differences import ScoreDifference
     from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.values.outcome import TaskName
 
 MOST = 10
 """Most images named in one list."""
@@ -76,7 +77,7 @@ def _pair_lines(pair: PairedModels, style: Style) -> Iterator[Line]:
 
 
 def broken_lines(
-    baselines: Mapping[tuple[str, str], Comparison], style: Style, *, every: bool = False
+    baselines: Mapping[TaskName, Comparison], style: Style, *, every: bool = False
 ) -> Iterator[Line]:
     """The images that got worse since the committed predictions, whatever the verdict is.
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.comparison.paired_comparison import Change, ChangeKind, Comparison
     from pytest_llmclf.analysis.comparison.runs import Compared, ComparedWord
     from pytest_llmclf.metrics.report import Report, Verdict, VerdictWord
+    from pytest_llmclf.values.outcome import TaskName
 
 TOP_CONFUSIONS: Final = 10
 """Kinds of mistake listed."""
@@ -83,7 +84,7 @@ def markdown_summary(
     reports: Sequence[Report],
     verdicts: Sequence[Verdict] = (),
     *,
-    baselines: Mapping[tuple[str, str], Comparison] | None = None,
+    baselines: Mapping[TaskName, Comparison] | None = None,
     title: str = "Image classification by LLMs",
     longest: int = LONGEST,
 ) -> str:
@@ -163,11 +164,7 @@ def _overview(reports: Sequence[Report], verdicts: Sequence[Verdict]) -> Iterato
     yield "| evaluation | model | images | correct | accuracy | gates |"
     yield "|---|---|--:|--:|--:|---|"
     for report in reports:
-        own = [
-            verdict.word
-            for verdict in verdicts
-            if (verdict.evaluation, verdict.model) == (report.evaluation, report.model)
-        ]
+        own = [verdict.word for verdict in verdicts if verdict.task == report.task]
         worst = next((word for word in _ORDER if word in own), None)
         gates = f"{_MARKS[worst]} {worst}" if worst else numbers.UNDEFINED
         ledger = report.ledger
@@ -390,7 +387,7 @@ def _else(comparison: Comparison) -> Iterator[str]:
         yield from diff_markdown(diff)
 
 
-def _since(baselines: Mapping[tuple[str, str], Comparison]) -> Iterator[list[str]]:
+def _since(baselines: Mapping[TaskName, Comparison]) -> Iterator[list[str]]:
     """What else changed since predictions were committed."""
     for (evaluation, model), comparison in baselines.items():
         found = list(_else(comparison))

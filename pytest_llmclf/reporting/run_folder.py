@@ -33,7 +33,7 @@ from pytest_llmclf.values.json_values import (
     is_texts_by_name,
     require,
 )
-from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome
+from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome, TaskName
 from pytest_llmclf.values.provenance import ProvenanceChange
 from pytest_llmclf.values.request import ModelIdentity
 
@@ -134,7 +134,7 @@ class RunFolder(Generic[AnyReport]):
     environment: Mapping[str, Any]
     reports: tuple[AnyReport, ...]
     verdicts: tuple[Verdict, ...]
-    baselines: Mapping[tuple[str, str], Comparison]
+    baselines: Mapping[TaskName, Comparison]
 
 
 def find_run(name: str, runs: Path = RUNS) -> Path:
@@ -231,13 +231,13 @@ def _check_schema(data: Mapping[str, Any], place: str) -> None:
         )
 
 
-def _outcomes(path: Path) -> dict[tuple[str, str], list[Outcome]]:
+def _outcomes(path: Path) -> dict[TaskName, list[Outcome]]:
     """By evaluation and model."""
     try:
         text = require_plain(path).read_text("utf-8")
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path} cannot be read: {error}") from error
-    found: dict[tuple[str, str], list[Outcome]] = {}
+    found: dict[TaskName, list[Outcome]] = {}
     # Only a line feed ends a line: JSON leaves other separators, such as U+2028, inside strings.
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -248,7 +248,7 @@ def _outcomes(path: Path) -> dict[tuple[str, str], list[Outcome]]:
             outcome = _outcome(data)
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise RunFolderError(f"{path}, line {number} is damaged: {error}") from error
-        found.setdefault((outcome.evaluation, outcome.model), []).append(outcome)
+        found.setdefault(outcome.task, []).append(outcome)
     return found
 
 
@@ -277,12 +277,12 @@ def _instructions(entry: Mapping[str, Any] | None) -> Instructions | None:
 
 
 def _report(
-    entry: Mapping[str, Any], outcomes: Mapping[tuple[str, str], list[Outcome]], tool: str
+    entry: Mapping[str, Any], outcomes: Mapping[TaskName, list[Outcome]], tool: str
 ) -> Report:
     require(entry, _REPORT_FITS)
     require(entry["dataset"], _DATASET_FITS)
     require(entry["ledger"], _LEDGER_FITS)
-    key = (entry["evaluation"], entry["model"])
+    key = TaskName(entry["evaluation"], entry["model"])
     dataset = _known(
         DatasetFacts, {**entry["dataset"], **_as_tuples(entry["dataset"], "labels", "class_sizes")}
     )
@@ -292,8 +292,8 @@ def _report(
         )
     ledger = _known(Ledger, entry["ledger"])
     report = build(
-        evaluation=key[0],
-        model=key[1],
+        evaluation=key.evaluation,
+        model=key.model,
         dataset=dataset,
         outcomes=outcomes.get(key, []),
         identity=ModelIdentity.from_json(entry["identity"]) if entry["identity"] else None,
@@ -314,7 +314,7 @@ def _report(
     if report.ledger != ledger:
         both = zip(asdict(ledger).items(), asdict(report.ledger).values(), strict=True)
         other = [f"{name} {said}, found {found}" for (name, said), found in both if said != found]
-        raise ValueError(f"{key[0]} on {key[1]}: {'; '.join(other)}")
+        raise ValueError(f"{key.evaluation} on {key.model}: {'; '.join(other)}")
     return replace(report, looks=looks_in(entry.get("looks", ())))
 
 
@@ -327,7 +327,7 @@ def _stop_rule(entry: Mapping[str, Any] | None) -> StopRule | None:
     return rule
 
 
-def _baseline(entry: Mapping[str, Any]) -> tuple[tuple[str, str], Comparison]:
+def _baseline(entry: Mapping[str, Any]) -> tuple[TaskName, Comparison]:
     require(entry, _BASELINE_FITS)
     lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
     changes = tuple(map(_change, entry["changes"]))
@@ -336,7 +336,7 @@ def _baseline(entry: Mapping[str, Any]) -> tuple[tuple[str, str], Comparison]:
     comparison: Comparison = _known(
         Comparison, {**entry, **lists, "changes": changes, "provenance": provenance}
     )
-    key = (entry["evaluation"], entry["model"])
+    key = TaskName(entry["evaluation"], entry["model"])
     cases = set(comparison.cases)
     known = {change.case for change in changes} & cases
     counts = (
@@ -347,8 +347,8 @@ def _baseline(entry: Mapping[str, Any]) -> tuple[tuple[str, str], Comparison]:
     )
     if not counts:
         raise ValueError(
-            f"{key[0]} on {key[1]}: {len(changes)} changes and {comparison.correct} correct "
-            f"both times among {len(cases)} images of the baseline"
+            f"{key.evaluation} on {key.model}: {len(changes)} changes and "
+            f"{comparison.correct} correct both times among {len(cases)} images of the baseline"
         )
     return key, comparison
 

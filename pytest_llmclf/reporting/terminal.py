@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.confusion import ClassScores, Measure, Ratio
     from pytest_llmclf.metrics.report import Confused, Report, Verdict, VerdictWord
     from pytest_llmclf.reporting.style import Mark, Style
-    from pytest_llmclf.values.outcome import Outcome, OutcomeKind
+    from pytest_llmclf.values.outcome import Outcome, OutcomeKind, TaskName
 
 TOP_CONFUSIONS = 5
 """Kinds of mistake listed."""
@@ -62,7 +62,7 @@ def lines(
     style: Style,
     *,
     every: bool = False,
-    baselines: Mapping[tuple[str, str], Comparison] | None = None,
+    baselines: Mapping[TaskName, Comparison] | None = None,
 ) -> Iterator[Line]:
     """Every report, its models side by side, what changed and broke, then the gates.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pytest_llmclf.runner.task import Assignment
     from pytest_llmclf.values.answer import Answer
+    from pytest_llmclf.values.outcome import TaskName
 
 _MEANS: Final = {
     "temperature": "answers are drawn at the server's own temperature, and the same question may "
@@ -31,8 +32,8 @@ class AskedWithout:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._words: dict[tuple[str, str], dict[str, None]] = {}
-        self._thinking: dict[tuple[str, str], None] = {}
+        self._words: dict[TaskName, dict[str, None]] = {}
+        self._thinking: dict[TaskName, None] = {}
 
     def note(self, assignment: Assignment, answer: Answer) -> None:
         """Note what an answer was asked without, and whether it thought though it need not."""
@@ -51,11 +52,11 @@ class AskedWithout:
         with self._lock:
             known = dict.fromkeys((*self._words, *self._thinking))
             keys = list(known) if assignment is None else [assignment.key]
-            told = [(key[1], word) for key in keys for word in self._words.get(key, ())]
+            told = [(key.model, word) for key in keys for word in self._words.get(key, ())]
             thinking = [key for key in keys if key in self._thinking]
         sentences = [without_sentence(model, word) for model, word in dict.fromkeys(told)]
         sentences += [
-            unasked_sentence(model) for model in dict.fromkeys(key[1] for key in thinking)
+            unasked_sentence(model) for model in dict.fromkeys(key.model for key in thinking)
         ]
         return tuple(sentences)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.answer_cache import AnswerStore
     from pytest_llmclf.runner.job import AskingPolicy
     from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.values.outcome import TaskName
     from pytest_llmclf.values.request import ModelIdentity
 
 _SHORT_DIGEST = 19
@@ -74,10 +75,10 @@ class Contacts:
         self._stopping = stopping
         self._way = way
         self._run = run
-        self._waiting: dict[tuple[str, str], Patience] = {}
+        self._waiting: dict[TaskName, Patience] = {}
         self._lock = threading.Lock()
-        self._locks: dict[tuple[str, str], threading.Lock] = {}
-        self._contacts: dict[tuple[str, str], Contact] = {}
+        self._locks: dict[TaskName, threading.Lock] = {}
+        self._contacts: dict[TaskName, Contact] = {}
 
     def known(self, assignment: Assignment) -> Contact | None:
         """What came of reaching an assignment's model; ``None`` if nobody tried."""

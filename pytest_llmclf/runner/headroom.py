@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.runner.task import Assignment
     from pytest_llmclf.values.answer import Answer
+    from pytest_llmclf.values.outcome import TaskName
     from pytest_llmclf.values.request import Request
 
 FIRST: Final = 5
 """So many first answers that all end at the limit are told of."""
 
 _STEP: Final = 1024
-_Key = tuple[str, str]
 
 
 BYTES_A_TOKEN: Final = (2, 4)
@@ -74,8 +74,8 @@ class Headroom:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._first: dict[_Key, _First] = {}
-        self._notices: dict[_Key, dict[str, str]] = {}
+        self._first: dict[TaskName, _First] = {}
+        self._notices: dict[TaskName, dict[str, str]] = {}
 
     def require_whole(self, request: Request, answer: Answer) -> None:
         """Refuse an answer to a question that its server cut without saying so.
@@ -109,10 +109,10 @@ class Headroom:
             notices = self._notices.setdefault(key, {})
             if first.tokens is None and answer.prompt_tokens is not None:
                 first.tokens = answer.prompt_tokens
-                told = _little_room(key[1], answer.prompt_tokens, options)
+                told = _little_room(key.model, answer.prompt_tokens, options)
                 notices.update({"room": told} if told else {})
             if first.answers == first.cut == FIRST:
-                notices["cut"] = _all_cut(key[1], first, options)
+                notices["cut"] = _all_cut(key.model, first, options)
 
     def notices(self, assignment: Assignment | None = None) -> tuple[str, ...]:
         """What is to be said of an assignment, or of all."""

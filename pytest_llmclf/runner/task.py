@@ -12,7 +12,7 @@ from pytest_llmclf.files import require_plain
 from pytest_llmclf.prompting.label_probabilities import class_probabilities
 from pytest_llmclf.prompting.prompt import Instructions, answer_schema, compose
 from pytest_llmclf.prompting.readers import ReaderFailed, read_answer, reader_name
-from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.outcome import Outcome, TaskName
 from pytest_llmclf.values.provenance import tool_version
 from pytest_llmclf.values.request import Request
 
@@ -105,9 +105,9 @@ class Assignment:
         return f"Assignment({title!r}, {self.model!r}, {len(self.dataset.cases)} cases)"
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> TaskName:
         """Evaluation and model, as outcomes name them."""
-        return self.evaluation.title, self.model
+        return TaskName(self.evaluation.title, self.model)
 
     @property
     def recorded(self) -> bool:

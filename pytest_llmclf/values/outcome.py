@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from pytest_llmclf.text import shorten
 from pytest_llmclf.values.answer import Answer
@@ -33,6 +33,18 @@ withheld by a filter of the service."""
 
 NAMES_OTHER: Final[tuple[UnparsedReason, ...]] = ("outside-the-list", "several-labels")
 """Reasons that there are none of where a server forces the answer to be one of the labels."""
+
+
+class TaskName(NamedTuple):
+    """What one evaluation put to one model is known by.
+
+    Attributes:
+        evaluation: Name of the evaluation.
+        model: Model as people write it, such as ``ollama:llava:7b``.
+    """
+
+    evaluation: str
+    model: str
 
 
 class Misclassified(AssertionError):
@@ -99,6 +111,11 @@ class Outcome:
         """Short, however much the model wrote or thought."""
         predicted = "" if self.predicted is None else f", predicted={self.predicted!r}"
         return f"Outcome({self.case!r}, {self.kind!r}, expected={self.expected!r}{predicted})"
+
+    @property
+    def task(self) -> TaskName:
+        """Which evaluation was put to which model."""
+        return TaskName(self.evaluation, self.model)
 
     def check(self) -> None:
         """Do nothing for a correct outcome; raise what it is otherwise.

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.plugin.absences import REPORT_ATTRIBUTE
-from pytest_llmclf.plugin.image_tests import OUTCOMES_KEY, forget, status, told_briefly
+from pytest_llmclf.plugin.carried import REPORT_ATTRIBUTE, drop_outcome
+from pytest_llmclf.plugin.image_tests import OUTCOMES_KEY, status, told_briefly
 from pytest_llmclf.values.outcome import OUTCOME_KINDS, Misclassified, ModelError, Unparsed
 from tests.unit.ended import ended
 
@@ -46,8 +46,8 @@ def test_a_forgotten_outcome_keeps_its_kind(kind: OutcomeKind, pytestconfig: pyt
         for case in ("a", "b")
     )
     before = status(report, pytestconfig)
-    forget(report)
-    forget(other)
+    drop_outcome(report)
+    drop_outcome(other)
     assert getattr(report, REPORT_ATTRIBUTE) == {"outcome": {"kind": kind}, "finding": False}
     assert getattr(report, REPORT_ATTRIBUTE) is getattr(other, REPORT_ATTRIBUTE)
     assert pytestconfig.get_verbosity() > 0 or status(report, pytestconfig) == before
@@ -57,7 +57,7 @@ def test_a_forgotten_outcome_keeps_its_kind(kind: OutcomeKind, pytestconfig: pyt
 def test_what_has_no_outcome_is_not_forgotten(carried: dict[str, Any] | None) -> None:
     """Gates, and tests of anybody else, keep what they have."""
     report = report_with(carried)
-    forget(report)
+    drop_outcome(report)
     assert getattr(report, REPORT_ATTRIBUTE, None) == carried
 
 

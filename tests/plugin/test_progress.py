@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pytest_llmclf.plugin.live_line import LiveLine, Tallies
+from pytest_llmclf.plugin.live_line import LiveLine, RunProgress
 from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.values.outcome import TaskName
 from tests.plugin.colour_server import Odd
 from tests.plugin.screen import Screen
 
@@ -148,8 +149,8 @@ def test_it_comes_after_a_second_and_changes_ten_times_a_second(
         written.append(text)
 
     reporter = cast("pytest.TerminalReporter", SimpleNamespace(write_raw=write_raw))
-    tallies = Tallies({("a", "m"): 20}, clock=clock)
-    line = LiveLine(request.config, reporter, tallies, Style(), clock=clock)
+    progress = RunProgress({TaskName("a", "m"): 20}, clock=clock)
+    line = LiveLine(request.config, reporter, progress, Style(), clock=clock)
     for now, when, times in (  # noqa: B007 - the clock tells it
         (0.0, "call", 0),
         (0.99, "call", 0),
@@ -167,42 +168,42 @@ def test_it_comes_after_a_second_and_changes_ten_times_a_second(
         assert len(written) == times
 
 
-def test_tallies_tell_rate_and_rest() -> None:
+def test_progress_tell_rate_and_rest() -> None:
     """The rate is that of late, and the rest is that of all evaluations."""
     now = 0.0
-    tallies = Tallies({("a", "m"): 20, ("b", "m"): 10}, clock=lambda: now)
-    assert tallies.live().per_s is None
+    progress = RunProgress({TaskName("a", "m"): 20, TaskName("b", "m"): 10}, clock=lambda: now)
+    assert progress.live().per_s is None
     for number in range(10):
         now += 0.5
-        tallies.note(("a", "m"), str(number), "correct" if number else "misclassified")
-    live = tallies.live()
+        progress.note(TaskName("a", "m"), str(number), "correct" if number else "misclassified")
+    live = progress.live()
     assert (live.name, live.done, live.total) == ("a", 10, 20)
     assert repr(live.correct) == "0.9 (9/10)"
     assert (live.per_s, live.left_s) == (2.0, 10.0)
-    assert not tallies.finished
+    assert not progress.finished
 
 
-def test_tallies_follow_the_evaluation_that_runs() -> None:
+def test_progress_follow_the_evaluation_that_runs() -> None:
     """The first one that is not finished is shown; models of one evaluation are told apart."""
-    tallies = Tallies({("a", "m"): 1, ("a", "n"): 1, ("b", "m"): 1})
-    tallies.note(("a", "m"), "x", "error")
-    assert tallies.live().name == "a · n"
-    assert tallies.live().correct.value is None
-    tallies.note(("a", "n"), "x", "not_needed")
-    assert tallies.live().name == "b"
-    tallies.note(("b", "m"), "x", "unparsed")
-    tallies.note(("nobody", "m"), "x", "correct")
-    assert tallies.finished
-    assert tallies.live().left_s in {None, 0.0}
+    progress = RunProgress({TaskName("a", "m"): 1, TaskName("a", "n"): 1, TaskName("b", "m"): 1})
+    progress.note(TaskName("a", "m"), "x", "error")
+    assert progress.live().name == "a · n"
+    assert progress.live().correct.value is None
+    progress.note(TaskName("a", "n"), "x", "not_needed")
+    assert progress.live().name == "b"
+    progress.note(TaskName("b", "m"), "x", "unparsed")
+    progress.note(TaskName("nobody", "m"), "x", "correct")
+    assert progress.finished
+    assert progress.live().left_s in {None, 0.0}
 
 
 def test_an_image_that_ran_twice_counts_once() -> None:
     """A test that was run again ended as it did last, and the rest is still to come."""
-    tallies = Tallies({("a", "m"): 2})
+    progress = RunProgress({TaskName("a", "m"): 2})
     for kind in ("error", "correct"):
-        tallies.note(("a", "m"), "x", kind)
-    assert (tallies.live().done, repr(tallies.live().correct)) == (1, "1.0 (1/1)")
-    assert not tallies.finished
+        progress.note(TaskName("a", "m"), "x", kind)
+    assert (progress.live().done, repr(progress.live().correct)) == (1, "1.0 (1/1)")
+    assert not progress.finished
 
 
 @unix

@@ -84,7 +84,7 @@ def test_an_environment_that_cannot_hold_it(
     colours: Colours, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The id is put into the environment; where that has no such letters, the id has none."""
-    from pytest_llmclf.plugin.collection import image_id
+    from pytest_llmclf.plugin.items import image_id
 
     colours.run("--collect-only", "-q")
 

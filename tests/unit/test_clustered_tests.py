@@ -233,9 +233,8 @@ class TestReports:
         """Of a baseline, so that it says the same when it is read back."""
         before, after = report([10] * 35), report([10] * 34 + [0])
         found = compare_reports(before, after)
-        key = (after.evaluation, after.model)
-        write_run(tmp_path, [after], settings={}, environment={}, baselines={key: found})
-        assert read_run(tmp_path).baselines[key] == found
+        write_run(tmp_path, [after], settings={}, environment={}, baselines={after.task: found})
+        assert read_run(tmp_path).baselines[after.task] == found
         data = json.loads((tmp_path / "run.json").read_text("utf-8"))
         data["baselines"][0]["clusters"].pop()
         (tmp_path / "run.json").write_text(json.dumps(data))

@@ -18,7 +18,7 @@ from pytest_llmclf.gates.looks import (
     read_looks,
 )
 from pytest_llmclf.metrics.report import DatasetFacts, Look, build
-from pytest_llmclf.plugin.gate_tests import looks_of
+from pytest_llmclf.plugin.run_verdicts import looks_of
 from pytest_llmclf.values.seeded import seeded_order
 from tests.unit.ended import ended
 
@@ -44,14 +44,7 @@ def seen(right: int, wrong: int, **more: Any) -> Report:
 
 def look(report: Report, gate: str = GATE) -> Look:
     """As it is noted."""
-
-    class Asked:
-        gates = (Gate(gate),)
-
-    class Run:
-        assignments = {("pets", "ollama:llava"): Asked()}  # noqa: RUF012 - a stand-in
-
-    (found,) = looks_of([report], Run())  # type: ignore[arg-type]
+    (found,) = looks_of([report], {report.task: [Gate(gate)]})
     return found
 
 
@@ -161,18 +154,11 @@ def test_what_may_not_be_judged_is_no_look() -> None:
         dataset=report.dataset,
         outcomes=[*report.outcomes, ended("z", "error")],
     )
-
-    class Asked:
-        gates = ()
-
-    class Run:
-        assignments = {("pets", "ollama:llava"): Asked()}  # noqa: RUF012 - a stand-in
-
     for each in (report, lost):
         public(each).meets("accuracy >= 0.5")
         public(each).meets(GATE)
-    assert looks_of([lost], Run()) == []  # type: ignore[arg-type]
-    (found,) = looks_of([report], Run())  # type: ignore[arg-type]
+    assert looks_of([lost], {lost.task: []}) == []
+    (found,) = looks_of([report], {report.task: []})
     assert found == look(seen(44, 6))
 
 

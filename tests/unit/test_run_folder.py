@@ -15,6 +15,7 @@ from pytest_llmclf.reporting import artifacts
 from pytest_llmclf.reporting.columns import SCHEMA
 from pytest_llmclf.reporting.run_folder import RunFolderError, find_run
 from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.outcome import TaskName
 from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.ended import ended
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 VERDICT = Verdict(word="PASS", text="fine", evaluation="pets", model="ollama:llava")
 
-KEY = ("pets", "ollama:llava")
+KEY = TaskName("pets", "ollama:llava")
 BASELINE = Comparison(
     cases=("a", "b", "c"),
     correct=1,

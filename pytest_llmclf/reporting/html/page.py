@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.metrics.calibration.summary import Calibration
     from pytest_llmclf.metrics.report import Report, Verdict
+    from pytest_llmclf.values.outcome import TaskName
 
     FindPicture = Callable[[str, str], Path | None]
 
@@ -120,7 +121,7 @@ def page_of(
     verdicts: Sequence[Verdict] = (),
     *,
     title: str = "Image classification by LLMs",
-    baselines: Mapping[tuple[str, str], Comparison] | None = None,
+    baselines: Mapping[TaskName, Comparison] | None = None,
     gates: Mapping[str, Sequence[Gate]] | None = None,
     settings: Mapping[str, Any] | None = None,
     environment: Mapping[str, Any] | None = None,
@@ -140,7 +141,7 @@ def page_of(
         pictures: Tells the file of a picture by evaluation and case id.
         budget: How much of the page they may take.
     """
-    by_key = {(report.evaluation, report.model): report for report in reports}
+    by_key = {report.task: report for report in reports}
     margin = stated_margin(settings or {})
     committed = [
         Pair(
@@ -196,11 +197,10 @@ def section(
         name: What it is called; default: evaluation and model.
         gates: Those that a run that may stop early was watched with.
     """
-    key = (report.evaluation, report.model)
     return Section(
         name=name or f"{report.evaluation} · {report.model}",
         report=report,
-        verdicts=tuple(one for one in verdicts if (one.evaluation, one.model) == key),
+        verdicts=tuple(one for one in verdicts if one.task == report.task),
         findings=diagnose(report),
         calibration=calibration(report),
         stability=stability(report),

@@ -68,7 +68,7 @@ def test_the_page_shows_the_committed_predictions_again(tmp_path: Path) -> None:
         [report],
         settings={},
         environment={},
-        baselines={(report.evaluation, report.model): comparison},
+        baselines={report.task: comparison},
     )
     call(command, "report", "latest", "--home", str(tmp_path / "home"), "--no-pictures")
     assert '["b","broken","cat","dog"]' in (run / "page.html").read_text("utf-8")

@@ -1,0 +1,241 @@
+"""Command line, environment and ini: checked early, and read once into `Settings`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import pytest
+
+from pytest_llmclf.plugin.options import HOME_FOLDER, at_least
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pytest_llmclf.gates.gate import Gate
+    from pytest_llmclf.models.spec import ModelSpec
+    from pytest_llmclf.runner.settings import Inconclusive, Settings
+
+_Value = TypeVar("_Value")
+
+
+def check_options(config: pytest.Config) -> None:
+    """Refuse what cannot be meant before anything is collected.
+
+    Raises:
+        pytest.UsageError: Which one, and what was probably meant.
+    """
+    option = config.option
+    if option.llmclf_model:
+        _parse_models(option.llmclf_model)
+    if option.llmclf_gate:
+        _parse_gates("--llmclf-gate", option.llmclf_gate)
+    if option.llmclf_tolerance is not None:
+        from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
+
+        _chosen(config, "tolerance", parse_tolerance)
+    if option.llmclf_margin is not None:
+        from pytest_llmclf.analysis.comparison.margin import parse_margin
+
+        _chosen(config, "margin", parse_margin)
+    if option.llmclf_think is not None:
+        from pytest_llmclf.values.thinking import parse_think
+
+        _chosen(config, "think", parse_think)
+    if option.llmclf_stop_error is not None and not option.llmclf_stop_early:
+        raise pytest.UsageError("--llmclf-stop-error has no effect without --llmclf-stop-early")
+    if option.llmclf_parquet:
+        _need_parquet()
+
+
+def _need_parquet() -> None:
+    from pytest_llmclf.reporting.dataframes import ParquetUnavailable, need_parquet
+
+    try:
+        need_parquet()
+    except ParquetUnavailable as error:
+        raise pytest.UsageError(f"--llmclf-parquet: {error}") from error
+
+
+def check_gate_names(config: pytest.Config, titles: Iterable[str]) -> None:
+    """Refuse a gate from the command line that no collected evaluation is meant by.
+
+    Those of the ini file may be for evaluations that are not run today.
+
+    Args:
+        config: pytest's.
+        titles: The names of the collected evaluations.
+
+    Raises:
+        pytest.UsageError: Which gate, and what was probably meant.
+    """
+    if not config.option.llmclf_gate:
+        return
+    from pytest_llmclf.errors import SettingsError
+    from pytest_llmclf.gates.gate import check_addresses
+
+    known = list(dict.fromkeys(titles))
+    if not known:
+        return  # why nothing could be collected is said already
+    try:
+        check_addresses(_parse_gates("--llmclf-gate", config.option.llmclf_gate), known)
+    except SettingsError as error:
+        raise pytest.UsageError(f"--llmclf-gate {error}") from error
+
+
+def _parsed(place: str, parse: Callable[[str], _Value], text: str) -> _Value:
+    """A value as it was meant.
+
+    Raises:
+        pytest.UsageError: It makes no sense; the message says where it was given.
+    """
+    from pytest_llmclf.errors import SettingsError
+
+    try:
+        return parse(text)
+    except SettingsError as error:
+        raise pytest.UsageError(f"{place}: {error}") from error
+
+
+def _chosen(config: pytest.Config, name: str, parse: Callable[[str], _Value]) -> _Value | None:
+    """The value of an option, else of the ini file; ``None`` where neither has one."""
+    given: str | None = getattr(config.option, f"llmclf_{name}")
+    if given is not None:
+        return _parsed(f"--llmclf-{name}", parse, given)
+    from_ini: str = config.getini(f"llmclf_{name}")
+    return _parsed(f"ini llmclf_{name}", parse, from_ini) if from_ini else None
+
+
+def _parse_models(texts: list[str]) -> tuple[ModelSpec, ...]:
+    from pytest_llmclf.models.spec import parse_spec
+
+    return tuple(dict.fromkeys(_parsed("--llmclf-model", parse_spec, text) for text in texts))
+
+
+def _parse_gates(place: str, texts: list[str]) -> tuple[tuple[str, Gate], ...]:
+    from pytest_llmclf.gates.gate import parse_addressed
+
+    return tuple(_parsed(place, parse_addressed, text) for text in texts)
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """Everything the user said, checked.
+
+    Raises:
+        pytest.UsageError: A value makes no sense; the message says which and the remedy.
+    """
+    # Imported here: a run without an evaluation never gets this far.
+    from pytest_llmclf.analysis.comparison.margin import parse_margin
+    from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
+    from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
+    from pytest_llmclf.runner.job import AskingPolicy
+    from pytest_llmclf.runner.settings import DEFAULT_SEED, Settings
+    from pytest_llmclf.values.thinking import parse_think
+
+    option = config.option
+    if getattr(option, "forked", False):
+        raise pytest.UsageError(
+            "--forked gives each test a process of its own, and the threads that ask ahead are "
+            "not in it: leave it out for evaluations; -n N runs tests in several processes"
+        )
+    models = _parse_models(_models(config))
+    asking = AskingPolicy(
+        in_flight=option.llmclf_in_flight,
+        attempts=option.llmclf_attempts,
+        fresh=option.llmclf_fresh,
+        away_s=_server_wait_s(config),
+    )
+    if option.llmclf_stop_early:
+        # What is asked far ahead of a decision is asked for nothing.
+        asking = replace(asking, ahead=None)
+    home = config.rootpath / HOME_FOLDER
+    if option.llmclf_home is not None:
+        home = _absolute(config, option.llmclf_home)
+    remote = [*(option.llmclf_allow_remote or ()), *config.getini("llmclf_allow_remote")]
+    clear = [*(option.llmclf_allow_clear_key or ()), *config.getini("llmclf_allow_clear_key")]
+    return Settings(
+        root=config.rootpath,
+        home=home,
+        models=models,
+        sample=option.llmclf_sample,
+        seed=DEFAULT_SEED if option.llmclf_seed is None else option.llmclf_seed,
+        strict=option.llmclf_strict,
+        record=None if option.llmclf_record is None else _absolute(config, option.llmclf_record),
+        allow_remote=frozenset(host.strip().lower() for host in remote),
+        allow_clear_key=frozenset(host.strip().lower() for host in clear),
+        allow_links=_allowed_links(config),
+        asking=asking,
+        timeout_s=option.llmclf_timeout,
+        pull=option.llmclf_pull,
+        run_folder=None if option.llmclf_run is None else _absolute(config, option.llmclf_run),
+        decimals=option.llmclf_decimals,
+        gates=(
+            *_parse_gates("ini llmclf_gates", config.getini("llmclf_gates")),
+            *_parse_gates("--llmclf-gate", option.llmclf_gate or []),
+        ),
+        inconclusive=_inconclusive(config),
+        stop_early=(option.llmclf_stop_error or EARLY_ERROR) if option.llmclf_stop_early else None,
+        repeats=option.llmclf_repeats,
+        tolerance=_chosen(config, "tolerance", parse_tolerance),
+        margin=_chosen(config, "margin", parse_margin),
+        page=None if option.llmclf_html is None else _absolute(config, option.llmclf_html),
+        picture_bytes=0 if option.llmclf_no_pictures else round(option.llmclf_picture_budget * 1e6),
+        summary=None if option.llmclf_summary is None else _absolute(config, option.llmclf_summary),
+        parquet=option.llmclf_parquet,
+        think=_chosen(config, "think", parse_think),
+    )
+
+
+def _allowed_links(config: pytest.Config) -> tuple[Path, ...]:
+    from_ini: list[str] = config.getini("llmclf_allow_links")
+    said = config.option.llmclf_allow_links or ()
+    folders = [
+        *(_absolute(config, text) for text in said),
+        # As other paths of an ini file, they count from the root folder.
+        *(config.rootpath / Path(text.strip()).expanduser() for text in from_ini),
+    ]
+    for folder in folders:
+        if not folder.is_dir():
+            raise pytest.UsageError(f"--llmclf-allow-links: there is no folder {folder}")
+    return tuple(folders)
+
+
+def _server_wait_s(config: pytest.Config) -> float:
+    from pytest_llmclf.runner.job import AWAY_S
+
+    minutes: float | None = config.option.llmclf_server_wait
+    said: str = config.getini("llmclf_server_wait")
+    if minutes is None and said:
+        try:
+            minutes = at_least(float, 0)(said)
+        except argparse.ArgumentTypeError as error:
+            raise pytest.UsageError(f"ini llmclf_server_wait: {error}") from error
+    return AWAY_S if minutes is None else 60 * minutes
+
+
+def _inconclusive(config: pytest.Config) -> Inconclusive:
+    from pytest_llmclf.runner.settings import INCONCLUSIVE
+
+    said: str = config.option.llmclf_inconclusive or config.getini("llmclf_inconclusive") or "fail"
+    if said not in INCONCLUSIVE:
+        raise pytest.UsageError(
+            f"ini llmclf_inconclusive: {said!r} is not one of {', '.join(INCONCLUSIVE)}"
+        )
+    return cast("Inconclusive", said)
+
+
+def _models(config: pytest.Config) -> list[str]:
+    # Command line over environment over ini; each replaces, none adds.
+    said: list[str] = config.option.llmclf_model or []
+    from_environment = os.environ.get("LLMCLF_MODEL", "").split()
+    from_ini: list[str] = config.getini("llmclf_model")
+    return said or from_environment or from_ini or ["auto"]
+
+
+def _absolute(config: pytest.Config, text: str) -> Path:
+    # Paths on the command line are relative to where pytest was called, as its own are;
+    # options stay text, since xdist can send only built-ins to its workers.
+    return (config.invocation_params.dir / Path(text).expanduser()).absolute()
