@@ -1,4 +1,4 @@
-"""The report that a gate test is given where the run stopped early: to be read, not compared.
+"""Numbers of a run that stopped early: to be read, not compared.
 
 A run stops when its gates are decided, that is, when their numbers look extreme. What another
 comparison would come to on all images is not known then, so each one ends as INCONCLUSIVE, with
