@@ -1,4 +1,4 @@
-"""Files that are files: what is no regular one is refused before it is opened.
+"""Files: what is no regular one is refused before it is opened; one is replaced whole or not.
 
 To open a named pipe waits for somebody at its other end, and to read a device may never end. Both
 can lie wherever a file is looked for, put there by accident or by somebody else.
@@ -6,12 +6,14 @@ can lie wherever a file is looked for, put there by accident or by somebody else
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _WHAT = {
@@ -48,3 +50,39 @@ def require_writable_kind(path: Path) -> Path:
     if kind in (stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFDIR):
         raise OSError(errno.EINVAL, _WHAT[kind], os.fspath(path))
     return path
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write beside `path`, then take its place at once; returns `path`.
+
+    Raises:
+        OSError: It cannot be written; what stood there still does.
+    """
+    return write_pieces(path, (content,))
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> Path:
+    """`write_whole` of what is too much to be held at once, piece by piece.
+
+    Raises:
+        OSError: It cannot be written; what stood there still does.
+    """
+    with beside(path) as draft:
+        with draft.open("wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    return path
+
+
+@contextlib.contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """A name next to `path` for a draft, of which nothing is left afterwards."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield draft
+    finally:
+        # What went wrong before says more than that the rest of it cannot be removed.
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)

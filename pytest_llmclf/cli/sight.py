@@ -14,7 +14,7 @@ from pytest_llmclf.models.spec import EMBEDDED
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.prompt import compose
 from pytest_llmclf.prompting.readers import read_answer
-from pytest_llmclf.text import shorten
+from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

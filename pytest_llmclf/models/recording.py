@@ -26,9 +26,9 @@ from pytest_llmclf.models.recording_file import (
     is_json,
     read_recording,
 )
-from pytest_llmclf.text import shorten
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.request import REPLAYED, ModelIdentity
+from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

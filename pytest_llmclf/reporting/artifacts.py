@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.analysis.consistency import stability
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.files import beside, write_pieces, write_whole
 from pytest_llmclf.metrics.calibration.summary import calibration
 from pytest_llmclf.reporting import terminal
 from pytest_llmclf.reporting.columns import COLUMN_NAMES, SCHEMA, TAG, outcomes_of, row, tags_of
 from pytest_llmclf.reporting.markdown import markdown_summary
 from pytest_llmclf.reporting.matrix_svg import confusion_svg
 from pytest_llmclf.reporting.style import Style
-from pytest_llmclf.reporting.whole_file import beside, write_pieces, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -19,7 +19,7 @@ from pytest_llmclf.analysis.diagnosis.finding import (
 from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.wording import UNFORCED, WHEN_STOPPED, WITHHELD
 from pytest_llmclf.reporting import numbers
-from pytest_llmclf.text import shorten
+from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

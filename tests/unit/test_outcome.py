@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.text import shorten
 from pytest_llmclf.values.answer import Answer, TokenLogprob
 from pytest_llmclf.values.outcome import (
     OUTCOME_KINDS,
@@ -20,6 +19,7 @@ from pytest_llmclf.values.outcome import (
     OutcomeKind,
     Unparsed,
 )
+from pytest_llmclf.values.text import shorten
 
 
 def ended(kind: OutcomeKind, **more: Any) -> Outcome:

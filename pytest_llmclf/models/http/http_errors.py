@@ -16,7 +16,7 @@ from pytest_llmclf import errors
 from pytest_llmclf.models.http.payload import parse_json
 from pytest_llmclf.models.http.payload import shown as shown_json
 from pytest_llmclf.models.http.redact import as_text
-from pytest_llmclf.text import shorten
+from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

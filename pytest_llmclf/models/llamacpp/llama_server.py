@@ -20,7 +20,7 @@ from pytest_llmclf.errors import BackendError, RuntimeBroken, ServerFailed
 from pytest_llmclf.models.http.address import Address
 from pytest_llmclf.models.http.client import Wire
 from pytest_llmclf.models.llamacpp.llama_binary import library_environment
-from pytest_llmclf.text import shorten
+from pytest_llmclf.values.text import shorten
 
 MAX_STARTS = 4
 """One start and three restarts; a server that dies more often is given up."""

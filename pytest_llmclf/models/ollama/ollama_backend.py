@@ -17,9 +17,9 @@ from pytest_llmclf.models.ollama.base_model import BaseWatch
 from pytest_llmclf.models.ollama.derive import Derived, Deriver, full_name, is_gguf, remote_host
 from pytest_llmclf.models.ollama.ollama_thinking import OllamaThinking
 from pytest_llmclf.models.ollama.status import open_wire, require_here, status_of
-from pytest_llmclf.text import shorten
 from pytest_llmclf.values.answer import Answer, Finish
 from pytest_llmclf.values.request import BASE_DIGEST, MODELS_OWN_SYSTEM, THINKS, ModelIdentity
+from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -18,7 +18,7 @@ from pytest_llmclf.models.http.client import Wire
 from pytest_llmclf.models.http.http_errors import unwrap
 from pytest_llmclf.models.ollama import ollama_errors
 from pytest_llmclf.models.ollama.derive import full_name, remote_host
-from pytest_llmclf.text import shorten
+from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -22,9 +22,9 @@ from pytest_llmclf.models.openai.openai_thinking import (
     is_thought,
     thought_in,
 )
-from pytest_llmclf.text import shorten
 from pytest_llmclf.values.answer import Answer, Finish
 from pytest_llmclf.values.request import NAME_ONLY, ModelIdentity
+from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -20,10 +20,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.files import write_pieces
 from pytest_llmclf.progress import Progress, silent
 from pytest_llmclf.reporting.html.page_data import page_json, pictured
 from pytest_llmclf.reporting.html.thumbnails import Thumbnail, thumbnails
-from pytest_llmclf.reporting.whole_file import write_pieces
 
 if TYPE_CHECKING:
     from pathlib import Path
