@@ -35,6 +35,11 @@ def images_of(judged: int, whole: int) -> str:
     return f"{judged} of {whole} images, a subset" if judged < whole else f"{judged} images"
 
 
+def all_of(judged: int, whole: int) -> str:
+    """Such as ``all 500 images`` or ``all 120 of 500 images, a subset,``; see `images_of`."""
+    return f"all {images_of(judged, whole)}{',' if judged < whole else ''}"
+
+
 def when_stopped(text: str, ledger: Ledger) -> str:
     """A number with, after an early stop, that it is of that moment."""
     return f"{text} {WHEN_STOPPED}" if ledger.not_needed else text
@@ -65,9 +70,10 @@ def stop_note(ledger: Ledger, whole: int, after: int | None = None) -> str:
     asked = ledger.answered + ledger.error
     rest = f" and rest on the first {after}" if after is not None and after < asked else ""
     return (
-        f"stopped early, {stopped_after(ledger)}: numbers are of these, and no fair estimate of "
-        f"what all of {images_of(ledger.collected, whole)} would give; verdicts allow for "
-        f"it{rest}; weaknesses of the model are not tested"
+        f"stopped early, {stopped_after(ledger)}: the numbers are those of these images, and no "
+        f"fair estimate of what {all_of(ledger.collected, whole)} would give, since a run "
+        f"stops when its numbers look clear; the verdicts allow for that{rest}; the model is not "
+        "searched for weaknesses"
     )
 
 

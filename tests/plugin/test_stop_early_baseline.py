@@ -55,8 +55,8 @@ def test_a_loss_that_all_images_show_is_found_on_a_part(committed: Colours) -> N
     rule = committed.written()["stop_rule"]
     # Nothing was wrong that could be fixed.
     assert text.endswith(
-        "not asked; a net loss that fails on all these 120 images, whatever the others give "
-        f"(after {rule['after']} of 120 images in random order)"
+        f"not asked; after {rule['after']} of 120 images in random order; all 120 images would "
+        "fail the comparison, too, whatever the other images give"
     )
     assert "FAILED test_colours.py::test_gate" in result.stdout.str()
     assert rule["after"] + left_out(committed) <= ALL
@@ -72,12 +72,12 @@ def test_an_unchanged_model_passes_on_a_part(committed: Colours) -> None:
     assert committed.run(*STOP, "--llmclf-fresh", "--llmclf-record=said.jsonl").ret == 0
     found = verdict(committed)
     assert found[0] == "PASS"
-    assert (
-        f"{left_out(committed)} not asked; no net loss that fails on all these 120 images"
-        in found[1]
-    )
-    assert "wrong in at most 5% of orders, all 2 decisions together (after " in found[1]
     after = committed.written()["stop_rule"]["after"]
+    assert (
+        f"{left_out(committed)} not asked; after {after} of 120 images in random order; all 120 "
+        "images would pass the comparison, too; this is wrong in at most 5% of random orders, "
+        "counted for all 2 decisions together"
+    ) in found[1]
     assert 40 < after < ALL
     assert committed.run_apart(*STOP, "-n2").ret == 0
     assert committed.written()["stop_rule"]["after"] == after
@@ -133,7 +133,7 @@ def test_a_comparison_that_nobody_could_know_of_is_inconclusive(committed: Colou
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     word, text = verdict(committed)
     assert word == "INCONCLUSIVE"
-    assert "nothing that decided when to stop" in text
+    assert "the run did not wait for this to be decided" in text
     assert committed.run(*STOP, "--llmclf-inconclusive=allow").ret == pytest.ExitCode.OK
     assert committed.run().ret == pytest.ExitCode.OK
 
@@ -149,7 +149,7 @@ def test_of_a_part_of_the_images(committed: Colours) -> None:
         assert left_out(committed) > 0
         word, text = verdict(committed)
         assert word == "FAIL"
-        assert f"on all these {these} images, a subset" in text
+        assert f"all {these} images, a subset, would fail the comparison, too" in text
 
 
 def test_models_are_decided_apart(committed: Colours) -> None:

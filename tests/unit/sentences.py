@@ -78,26 +78,20 @@ SENTENCES: Final = (
     ),
     Sentence(
         "gates/sequential/verdict_lines.py",
-        "no net loss that fails",
-        "All images would pass the comparison: certain, or wrong in at most 5% of orders.",
+        "{} would {} the comparison, too",
+        "All images would pass or fail it: certain, or wrong in at most 5% of orders.",
         "test_early_paired.py",
     ),
     Sentence(
         "gates/sequential/verdict_lines.py",
-        "too few to tell what {} would say",
+        "too few to tell what {} would give",
         "Undecided when the run stopped.",
         "test_early.py",
     ),
     Sentence(
         "gates/sequential/verdict_lines.py",
-        "{} would leave it open for images like these",
-        "A gate with confidence that all images would leave INCONCLUSIVE.",
-        "test_early.py",
-    ),
-    Sentence(
-        "gates/sequential/verdict_lines.py",
-        "{} would say so of images like these",
-        "A gate with confidence that all images would pass or fail.",
+        "{} would give {}, too",
+        "The verdict that all images would come to: certain, or wrong in at most 5% of orders.",
         "test_early.py",
     ),
     Sentence(
@@ -213,7 +207,7 @@ SENTENCES: Final = (
     ),
     Sentence(
         "metrics/wording.py",
-        "no fair estimate of what all of {} would give",
+        "fair estimate of what {} would give",
         "Beside every figure of a run that stopped early.",
         "test_stopped_figures.py",
     ),

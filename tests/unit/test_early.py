@@ -224,8 +224,8 @@ def test_every_threshold_has_to_be_decided() -> None:
     assert both.asked > alone
     accuracy, recall = both.verdicts
     assert accuracy.word == "PASS"
-    assert f"after {both.asked} of 200 images in random order (decided after " in accuracy.text
-    assert "all 2 decisions together" in accuracy.text
+    assert f"after {both.asked} of 200 images in random order, decided after " in accuracy.text
+    assert "counted for all 2 decisions together" in accuracy.text
     assert "decided after" not in recall.text
 
 
@@ -239,8 +239,8 @@ def test_certainty_replaces_a_verdict_by_the_test() -> None:
     assert more.asked > 2 * misled.asked
     assert more.verdicts[0].word == "FAIL"
     assert more.verdicts[0].text == (
-        "accuracy >= 0.6: 0.5085 (30/59) after 59 of 60 images in random order (decided after 55); "
-        "so on all these 60 images, whatever the others give"
+        "accuracy >= 0.6: 0.5085 (30/59) after 59 of 60 images in random order, decided after 55; "
+        "all 60 images would give FAIL, too, whatever the other images give"
     )
 
 
@@ -254,8 +254,8 @@ def test_what_a_verdict_says() -> None:
     (verdict,) = found.verdicts
     assert (verdict.word, verdict.evaluation, verdict.model) == ("PASS", "pets", "ollama:llava")
     assert verdict.text == (
-        "accuracy >= 0.75: 0.9600 (24/25) after 25 of 500 images in random order; so on all these "
-        "500 images, by a test that is wrong in at most 5% of orders (as published)"
+        "accuracy >= 0.75: 0.9600 (24/25) after 25 of 500 images in random order; all 500 "
+        "images would give PASS, too; this is wrong in at most 5% of random orders (as published)"
     )
 
 
@@ -264,10 +264,10 @@ def test_what_a_verdict_with_confidence_says() -> None:
     sure = "accuracy >= 0.75 with 95% confidence"
     (passed,) = watched([sure], drawn(285, 300)).verdicts
     assert passed.word == "PASS"
-    assert "all these 300 images would say so of images like these, by a test" in passed.text
+    assert "all 300 images would give PASS, too, for images like these; this is" in passed.text
     (unclear,) = watched([sure], drawn(226, 300)).verdicts
     assert (unclear.word, unclear.undecided) == ("INCONCLUSIVE", "sample")
-    assert "all these 300 images would leave it open for images like these" in unclear.text
+    assert "all 300 images would give INCONCLUSIVE, too, for images like these" in unclear.text
 
 
 def test_what_verdicts_on_every_class_say() -> None:
@@ -290,7 +290,9 @@ def test_what_verdicts_on_every_class_say() -> None:
         ("INCONCLUSIVE", "recall[dog] >= 0.6: 0.6531 (32/49)"),
         ("PASS", "recall[*] >= 0.6: 2 of 4 classes, lowest recall[cat] 0.8750 (42/48)"),
     ]
-    assert found.verdicts[-1].text.endswith("so on all these 240 images, whatever the others give")
+    assert found.verdicts[-1].text.endswith(
+        "all 240 images would give PASS, too, whatever the other images give"
+    )
 
 
 def test_a_gap_blocks_for_ever() -> None:
@@ -305,7 +307,7 @@ def test_a_gap_blocks_for_ever() -> None:
     assert (verdict.word, verdict.undecided) == ("INCONCLUSIVE", "sample")
     assert verdict.text == (
         "accuracy >= 0.5: 1.0000 (2/2) after 2 of 100 images in random order; too few to tell what "
-        "all these 100 images would say"
+        "all 100 images would give"
     )
 
 

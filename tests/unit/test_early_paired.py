@@ -252,8 +252,9 @@ def test_an_unchanged_model_stops() -> None:
     assert found is not None
     assert found.word == "PASS"
     assert found.text == (
-        "no net loss that fails on all these 348 images, by a test that is wrong in at most 5% of "
-        f"orders, all 2 decisions together (after {watch.asked} of 348 images in random order)"
+        f"after {watch.asked} of 348 images in random order; all 348 images would pass the "
+        "comparison, too; this is wrong in at most 5% of random orders, counted for all 2 "
+        "decisions together"
     )
 
 
@@ -289,7 +290,7 @@ def test_what_did_not_decide_when_to_stop_is_not_judged() -> None:
     found = foretell_baseline(report, _text(other), subset=False, tolerance=None)
     assert found is not None
     assert found.word == "INCONCLUSIVE"
-    assert "nothing that decided when to stop" in found.text
+    assert "the run did not wait for this to be decided" in found.text
     # With an error of their own both would be decided by far.
     for expression in (
         "accuracy >= 0.55",
@@ -301,7 +302,7 @@ def test_what_did_not_decide_when_to_stop_is_not_judged() -> None:
         assert "run without --llmclf-stop-early" in verdict.text
     (verdict,) = judge(report, [Gate("accuracy >= 0.01")])
     assert verdict.word == "PASS"
-    assert "whatever the others give" in verdict.text
+    assert "whatever the other images give" in verdict.text
 
 
 def test_what_no_image_can_change_holds_up_no_run() -> None:

@@ -172,7 +172,7 @@ def test_a_refusal_says_what_was_compared_and_what_to_do() -> None:
         assert report.recall["dog"] >= 0.95
     assert str(raised.value) == (
         "report.recall['dog'] >= 0.95: 0.75 (3/4) after 7 of 11 images, in random order; what all "
-        "these 11 of 30 images, a subset would say is not known: declare it as a gate of the "
+        "11 of 30 images, a subset, would give is not known: declare it as a gate of the "
         "evaluation, which then decides when to stop, or run without --llmclf-stop-early"
     )
     (verdict,) = raised.value.verdicts

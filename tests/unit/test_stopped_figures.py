@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 GATE = Gate("accuracy >= 0.5")
 WHEN = "when the run stopped"
 NOTE = (
-    "stopped early, after 40 of 120 images, in random order: numbers are of these, and no fair "
-    "estimate of what all of 120 of 200 images, a subset would give; verdicts allow for it and "
-    "rest on the first 36; weaknesses of the model are not tested"
+    "stopped early, after 40 of 120 images, in random order: the numbers are those of these "
+    "images, and no fair estimate of what all 120 of 200 images, a subset, would give, since a run "
+    "stops when its numbers look clear; the verdicts allow for that and rest on the first 36; the "
+    "model is not searched for weaknesses"
 )
 
 
@@ -89,7 +90,7 @@ def test_the_verdict() -> None:
     (found,) = verdicts()
     assert found.word == "PASS"
     assert "after 36 of 120 images in random order" in found.text
-    assert "all these 120 of 200 images, a subset" in found.text
+    assert "all 120 of 200 images, a subset, would give" in found.text
 
 
 def test_the_text() -> None:

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.gates.reading import asked_for
-from pytest_llmclf.metrics.wording import images_of
+from pytest_llmclf.metrics.wording import all_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,25 +84,23 @@ class Told:
         return f"{found} {_after(self.asked, self.images, decided)}; {self._why(same)}{because}"
 
     def _why(self, same: Sequence[Progress]) -> str:
-        these = f"all these {images_of(self.images, self.whole)}"
+        these = all_of(self.images, self.whole)
         word = same[0].word
         if all(one.partial for one in same):
-            return "not all of its gate pass, and some alone are not judged on a part of the images"
+            return (
+                "its gate is not PASS as a whole, and no threshold of it alone is called PASS on a "
+                "part of the images"
+            )
         if word is None:
             known = not all(math.isinf(doubt.bar) for doubt in same[0].doubts)
             return _undecided(these, known=known)
-        if word == "INCONCLUSIVE":
-            claim = f"{these} would leave it open for images like these"
-        elif same[0].question.certainty is not None:
-            claim = f"{these} would say so of images like these"
-        else:
-            claim = f"so on {these}"
-        if all(one.certain for one in same):
-            return f"{claim}{_CERTAIN}"
-        return f"{claim}{_by_a_test(self.error, self.tests)}"
+        like = "" if same[0].question.certainty is None else ", for images like these"
+        certain = all(one.certain for one in same)
+        how = _CERTAIN if certain else _by_a_test(self.error, self.tests)
+        return f"{these} would give {word}, too{like}{how}"
 
 
-_CERTAIN = ", whatever the others give"
+_CERTAIN = ", whatever the other images give"
 
 
 def of_paired(
@@ -115,34 +113,34 @@ def of_paired(
     tests: int,
 ) -> str:
     """How far a comparison with committed predictions is, without the numbers."""
-    these = f"all these {images_of(images, whole)}"
+    these = all_of(images, whole)
     decided = None if progress.word is None else progress.decided_after
     after = _after(asked, images, decided)
     if progress.word is None:
-        return f"{_undecided(these, known=not math.isinf(progress.bar))} ({after})"
-    loss = "a net loss that fails" if progress.word == "FAIL" else "no net loss that fails"
+        return f"{after}; {_undecided(these, known=not math.isinf(progress.bar))}"
+    verb = "fail" if progress.word == "FAIL" else "pass"
     how = _CERTAIN if progress.certain else _by_a_test(error, tests)
-    return f"{loss} on {these}{how} ({after})"
+    return f"{after}; {these} would {verb} the comparison, too{how}"
 
 
 def _after(asked: int, images: int, decided: int | None) -> str:
-    before = f" (decided after {decided})" if decided is not None and decided < asked else ""
+    before = f", decided after {decided}" if decided is not None and decided < asked else ""
     return f"after {asked} of {images} images in random order{before}"
 
 
 def _undecided(these: str, *, known: bool) -> str:
-    too_few = f"too few to tell what {these} would say"
+    too_few = f"too few to tell what {these} would give"
     if known:
         return too_few
     return (
-        f"{too_few}, and nothing that decided when to stop: declare it in the evaluation "
+        f"{too_few}: the run did not wait for this to be decided; declare it in the evaluation "
         "(gates=...), or run without --llmclf-stop-early"
     )
 
 
 def _by_a_test(error: float, tests: int) -> str:
-    together = f", all {tests} decisions together" if tests > 1 else ""
-    return f", by a test that is wrong in at most {error * 100:g}% of orders{together}"
+    together = f", counted for all {tests} decisions together" if tests > 1 else ""
+    return f"; this is wrong in at most {error * 100:g}% of random orders{together}"
 
 
 def _alone(one: Progress) -> str:

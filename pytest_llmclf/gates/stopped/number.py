@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_llmclf.gates.gate import GateInconclusive
 from pytest_llmclf.metrics.report import Verdict
-from pytest_llmclf.metrics.wording import images_of, stopped_after
+from pytest_llmclf.metrics.wording import all_of, stopped_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,11 +49,11 @@ class Source:
             error: What to raise.
         """
         report = self.report
-        these = images_of(report.ledger.collected, report.dataset.cases_in_dataset)
+        these = all_of(report.ledger.collected, report.dataset.cases_in_dataset)
         stopped = stopped_after(report.ledger)
         text = (
-            f"{self.name} {sign}: {shown!r} {stopped}; what all these {these} would "
-            "say is not known: declare it as a gate of the evaluation, which then decides when to "
+            f"{self.name} {sign}: {shown!r} {stopped}; what {these} would "
+            "give is not known: declare it as a gate of the evaluation, which then decides when to "
             "stop, or run without --llmclf-stop-early"
         )
         verdict = Verdict(
