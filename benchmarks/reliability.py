@@ -11,6 +11,7 @@ Markdown. Exits with 1 if an answer that was on disk was asked for again, or a r
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import sys
@@ -19,6 +20,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,15 +29,19 @@ from benchmarks.stub_ollama.faults import MODES
 from tests.e2e.test_embedded import descendants
 from tests.faults.kills import IN_FLIGHT, Cost, kill_and_resume
 from tests.faults.project import LABELS, Ended, Project, ended, wait_for
+from tests.faults.test_limits import limited
 from tests.processes import gone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _HEALED = tuple(mode for mode in MODES if mode != "redirect")
 _DEAD_BOUND_S = 40.0
 _SLOW = frozenset(("stall", "drip"))
 """Faults that last as long as an answer may take, which is five minutes by default."""
+_LEAST_MIB, _MOST_MIB = 80, 400
+_COMPLETE = "all 12 images answered, exit code 0"
+_REFUSED = "no image asked, each an error with the one cause and its remedy, exit code 1"
 _JUMPS = ("-400d", "-1h", "+1h", "+400d")
 
 
@@ -269,12 +275,70 @@ def _has_stored(project: Project, answers: int) -> bool:
     return len(project.stored()) >= answers
 
 
+def limits(_: argparse.Namespace) -> Iterator[Row]:
+    """Less and less memory and fewer and fewer processes, each tried twice."""
+    if sys.platform != "linux":
+        yield Row(fault="limits", result="not measured: limits as Linux has them", sound=True)
+        return
+    steps = [round(_LEAST_MIB * (_MOST_MIB / _LEAST_MIB) ** (n / 24)) for n in range(25)]
+    memory = {f"{mib} MiB": (limited(AS=mib << 20), ()) for mib in steps}
+    yield from _limited("address space (`ulimit -v`)", memory)
+    # Root may have as many processes as it likes.
+    user = (
+        "setpriv", "--reuid=61234", "--clear-groups", "--inh-caps=+dac_override",
+        "--ambient-caps=+dac_override",
+    )  # fmt: skip
+    if shutil.which("setpriv") is None or os.getuid():
+        yield Row(fault="processes", result="not measured: needs root and setpriv", sound=True)
+        return
+    processes = {f"{most}": (limited(NPROC=most), user) for most in range(1, 9)}
+    yield from _limited("threads and processes (`ulimit -u`)", processes)
+
+
+def _limited(
+    what: str, tries: Mapping[str, tuple[Callable[[], None], tuple[str, ...]]]
+) -> Iterator[Row]:
+    """A row for limits beside each other under which runs ended alike."""
+    ends: dict[str, str] = {}
+    for name, (before, prefix) in tries.items():
+        found = {_end_of(before, prefix) for _ in range(2)}
+        ends[name] = ", or ".join(sorted(found))
+    for end, group in groupby(ends, key=lambda name: ends[name]):
+        names = list(group)
+        shown = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+        yield Row(
+            fault=f"{what}: {shown}, {2 * len(names)} runs",
+            result=end,
+            sound=set(end.split(", or ")) <= {_COMPLETE, _REFUSED},
+        )
+
+
+def _end_of(before: Callable[[], None], prefix: tuple[str, ...]) -> str:
+    """In words, how a run under a limit ended."""
+    with prepared(12) as (project, stub):
+        try:
+            run = project.run(stub.netloc, "-n0", before=before, prefix=prefix)
+        except AssertionError as error:
+            print(error, file=sys.stderr)
+            return "hung"
+        for sign in ("INTERNALERROR", "Traceback (most recent call last)", "Fatal Python error"):
+            if sign in run.text:
+                print(run.text, file=sys.stderr)
+                return f"exit code {run.code}, {sign}"
+        if run.code == 0 and project.all_answered():
+            return _COMPLETE
+        causes = {one["message"] for one in project.outcomes() if one["kind"] == "error"}
+        told = len(causes) == 1 and project.ledger() == {"collected": 12, "error": 12}
+        return _REFUSED if run.code == 1 and told else f"exit code {run.code}"
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "kills": kills,
     "server": server,
     "outages": outages,
     "clocks": clocks,
     "together": together,
+    "limits": limits,
     "embedded": embedded,
 }
 

@@ -6,6 +6,7 @@ SQLite's files are safe between the processes of one machine only, and workers m
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -97,7 +98,8 @@ class KeptStore(AnswerStore):
         self._answers: list[Put] = []
         self._pictures: list[tuple[str, SentPicture]] = []
         self._ended = threading.Event()
-        threading.Thread(target=self._flush_often, name="llmclf keeper", daemon=True).start()
+        with suppress(RuntimeError, MemoryError):  # without a thread lots go when they are full
+            threading.Thread(target=self._flush_often, name="llmclf keeper", daemon=True).start()
 
     def get(self, digest: str, *, fresh_in: str = "") -> Answer | None:
         """The answer that the keeper has, or ``None``."""

@@ -254,12 +254,13 @@ def pytest_sessionfinish(
             set_aside(folder)  # perhaps an evaluation could not be collected
     # syrupy warns when a worker ended without a word to it, as after Ctrl-C; where warnings are
     # errors that would cost the whole report.
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "syrupy: received", UserWarning)
-        result = yield
-    if ours is not None:
-        ours.stop_asking()
-    return result
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "syrupy: received", UserWarning)
+            return (yield)
+    finally:
+        if ours is not None:
+            ours.stop_asking()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

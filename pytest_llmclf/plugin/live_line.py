@@ -260,7 +260,7 @@ class LiveLine:
         over = threading.Event()
         if self._config.pluginmanager.hasplugin("dsession"):
             # While no worker reports, nothing else would draw, and the line would stay as it is.
-            with suppress(RuntimeError):  # the system has no thread left
+            with suppress(RuntimeError, MemoryError):  # the system has no thread left
                 threading.Thread(target=self._keep, args=(over,), daemon=True).start()
         try:
             return (yield)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.errors import BackendError, ServerFailed
 from pytest_llmclf.runner.connections import Contacts
 from pytest_llmclf.runner.patience import Patience
+from pytest_llmclf.runner.room import FIRST_MIB, FURTHER_MIB, has_room
 from pytest_llmclf.runner.work_queue import Lane
 from pytest_llmclf.runner.worker import STOPPED, Asker
 
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.answer_cache import AnswerStore
     from pytest_llmclf.runner.job import AnswerRecorder, AskingPolicy, Job, JobKey
     from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.work_queue import Taken
     from pytest_llmclf.values.outcome import Outcome
     from pytest_llmclf.values.request import ModelIdentity
 
 _EVERY_S = 0.5
+_LITTLE_MEMORY = BackendError(
+    "there is not enough memory to ask", remedy="raise the limit (ulimit -v), or free some"
+)
 
 
 def unheard(_: float | None) -> None:
@@ -83,7 +88,8 @@ class Engine:
         self._arrived = threading.Condition(self._lock)
         self._results: dict[JobKey, Outcome | BaseException | None] = {}
         self._lanes: dict[str, Lane] = {}
-        self._threads: list[threading.Thread] = []
+        # What each thread has in hand, and for whom it works.
+        self._threads: dict[threading.Thread, tuple[Lane, Taken | None]] = {}
         self._started = False
 
     def expect(self, jobs: Iterable[Job]) -> None:
@@ -156,11 +162,11 @@ class Engine:
             for lane in self._lanes.values():
                 lane.wake_all()
         deadline = time.monotonic() + patience_s
-        for thread in self._threads:
+        for thread in list(self._threads):
             thread.join(max(0.0, deadline - time.monotonic()))
         self._contacts.close()
 
-    # The lock is held in _lane_of, _start and _await.
+    # The lock is held from here to _trouble_s.
 
     def _lane_of(self, assignment: Assignment) -> Lane:
         spec = str(assignment.spec)
@@ -177,24 +183,49 @@ class Engine:
         """Start a thread for a lane, unless nobody has waited for an outcome yet or it is over."""
         if not self._started or self._stopping.is_set():
             return False
+        # The start of a thread that dies of it before it runs is waited for in vain.
+        if not has_room(FURTHER_MIB if self._threads else FIRST_MIB):
+            self._without_threads(lane, _LITTLE_MEMORY)
+            return False
         thread = threading.Thread(
             target=self._work, args=(lane,), name=f"llmclf {lane.spec}", daemon=True
         )
         try:
             thread.start()
         except (RuntimeError, MemoryError) as error:  # the system gives no more
-            # Those that there are will do; without any nobody is left to ask.
-            if not lane.threads:
-                lane.give_up(
-                    BackendError(
-                        f"{lane.spec}: no thread can be started ({error})",
-                        remedy="raise the limit of processes (ulimit -u), or end some",
-                    )
-                )
-                self._arrived.notify_all()
+            self._without_threads(
+                lane,
+                BackendError(
+                    f"no thread can be started ({error})",
+                    remedy="raise the limit of processes (ulimit -u), or end some",
+                ),
+            )
             return False
-        self._threads.append(thread)
+        self._threads[thread] = lane, None
         return True
+
+    def _without_threads(self, lane: Lane, error: BackendError) -> None:
+        """Ask no more where there is no thread and will be none; those that there are will do."""
+        if not lane.threads:
+            lane.give_up(BackendError(f"{lane.spec}: {error.message}", remedy=error.remedy))
+            self._arrived.notify_all()
+
+    def _bury(self) -> None:
+        """Answer for threads that ended without a word, as those do that find no memory."""
+        if self._stopping.is_set():
+            return  # then they end as they should
+        for thread, (lane, taken) in list(self._threads.items()):
+            if thread.is_alive():
+                continue
+            del self._threads[thread]
+            lane.threads -= 1
+            if taken is not None:
+                lane.done(taken, held=False)
+                job = taken.job
+                if job.key in self._results:
+                    lost = job.assignment.no_answer(job.case, _LITTLE_MEMORY, repeat=job.repeat)
+                    self._results[job.key] = lost
+            self._without_threads(lane, _LITTLE_MEMORY)
 
     def _await(self, lane: Lane, key: JobKey) -> None:
         """Wait until a job is answered, or until nobody is going to."""
@@ -210,6 +241,7 @@ class Engine:
                     return
                 # On Windows a wait without a time-out cannot be ended by Ctrl-C.
                 if not self._arrived.wait(_EVERY_S):
+                    self._bury()
                     self._on_wait(self._trouble_s())
         finally:
             lane.wanted.discard(key)
@@ -224,6 +256,7 @@ class Engine:
         while True:
             with self._lock:
                 taken = lane.next(self._stopping)
+                self._threads[threading.current_thread()] = lane, taken
             if taken is None:
                 return
             found: Outcome | BaseException | None
@@ -235,6 +268,7 @@ class Engine:
                 key = taken.job.key
                 dropped = key not in self._results
                 lane.done(taken, held=found is None and not dropped)
+                self._threads[threading.current_thread()] = lane, None
                 if found is not None and not dropped:
                     self._results[key] = found
                     if key in lane.wanted:

@@ -17,6 +17,7 @@ from pytest_llmclf.errors import (
 )
 from pytest_llmclf.runner.asked_without import AskedWithout
 from pytest_llmclf.runner.headroom import Headroom
+from pytest_llmclf.runner.room import is_lack
 
 if TYPE_CHECKING:
     import threading
@@ -86,7 +87,9 @@ class Asker:
             )
         except (PictureError, BackendError) as error:
             return job.assignment.no_answer(case, error, repeat=job.repeat)
-        except MemoryError:
+        except (MemoryError, OSError) as error:
+            if not is_lack(error):
+                raise
             lacking = BackendError(
                 "there was not enough memory to ask about it", remedy="lower --llmclf-in-flight"
             )

@@ -54,6 +54,21 @@ def test_no_threads(tmp_path: Path, stub: StubOllama, threads: int) -> None:
         assert run.code == pytest.ExitCode.TESTS_FAILED, run.text
 
 
+@pytest.mark.parametrize("mib", [100, 132, 150, 172])
+def test_too_little_memory(tmp_path: Path, stub: StubOllama, mib: int) -> None:
+    """It is told before the first image, and the report has room; nobody waits for a thread."""
+    project = Project(tmp_path, 12)
+    run = project.run(stub.netloc, "-n0", before=limited(AS=mib * MIB))
+    assert run.code == pytest.ExitCode.TESTS_FAILED, run.text
+    assert "INTERNALERROR" not in run.text
+    assert "Traceback (most recent call last)" not in run.text
+    assert (
+        "there is not enough memory to ask (raise the limit (ulimit -v), or free some)" in run.text
+    )
+    assert project.ledger() == {"collected": 12, "error": 12}
+    assert stub.stats()["chats"] == 0
+
+
 @pytest.mark.parametrize("limits", [{"NOFILE": 32}, {"FSIZE": 1000}, {"AS": 200 * MIB}], ids=str)
 def test_little_of_something(tmp_path: Path, stub: StubOllama, limits: dict[str, int]) -> None:
     """What is not needed for an answer costs no answer."""

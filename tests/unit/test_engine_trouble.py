@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from dataclasses import replace
+from errno import ENOMEM
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf import errors
+from pytest_llmclf.runner import room, scheduler
 from pytest_llmclf.runner.job import AskingPolicy, Job
+from pytest_llmclf.runner.work_queue import Lane
 from tests.unit.scripted import QUICK, Scripted, assignment, engine, jobs, kinds, picture
 
 if TYPE_CHECKING:
@@ -313,10 +317,93 @@ def test_threads_that_the_system_refuses(
         assert "no thread can be started (can't start new thread)" in message
 
 
-def test_memory_that_is_lacking_costs_its_image(tmp_path: Path) -> None:
+@pytest.mark.parametrize("granted", [0, 1, 2])
+def test_a_thread_is_started_where_there_is_room_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, granted: int
+) -> None:
+    """Before the first one for all that it loads; fewer than wanted will do."""
+    asked: list[int] = []
+
+    def has_room(mib: int) -> bool:
+        asked.append(mib)
+        return len(asked) <= granted
+
+    monkeypatch.setattr(scheduler, "has_room", has_room)
+    wanted = jobs(assignment(tmp_path, 8))
+    running = engine(Scripted(), policy=replace(QUICK, in_flight=4))
+    running.expect(wanted)
+    outcomes = [running.outcome(job) for job in wanted]
+    running.close()
+    assert {outcome.kind for outcome in outcomes} == {"correct" if granted else "error"}
+    assert asked[:2] == ([room.FIRST_MIB, room.FURTHER_MIB] if granted else [room.FIRST_MIB] * 2)
+    if not granted:
+        assert all("not enough memory to ask (raise" in outcome.message for outcome in outcomes)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_threads_that_die_are_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before they begin, or with an image in hand: each image ends, with the cause."""
+    for dies_with in (0, 1):
+        backend = Scripted()
+        running = engine(backend, policy=replace(QUICK, in_flight=1))
+        take = Lane.next
+
+        def end(
+            lane: Lane, stopping: threading.Event, take: Any = take, most: int = dies_with
+        ) -> Any:
+            if len(backend.asked) >= most:  # noqa: B023 - called within this turn
+                raise SystemExit
+            return take(lane, stopping)
+
+        monkeypatch.setattr(Lane, "next", end)
+        wanted = jobs(assignment(tmp_path, 3))
+        outcomes = [running.outcome(job) for job in wanted]
+        running.close()
+        monkeypatch.undo()
+        assert [one.kind for one in outcomes] == ["correct"] * dies_with + ["error"] * (
+            3 - dies_with
+        )
+        assert "not enough memory to ask" in outcomes[-1].message
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_with_an_image_in_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Costs this image; another thread goes on."""
+    done = Lane.done
+    died: list[str] = []
+
+    def end(lane: Lane, taken: Any, *, held: bool) -> None:
+        if not died and threading.current_thread() is not threading.main_thread():
+            died.append(taken.job.case.id)
+            raise SystemExit
+        done(lane, taken, held=held)
+
+    monkeypatch.setattr(Lane, "done", end)
+    wanted = jobs(assignment(tmp_path, 4))
+    running = engine(Scripted(), policy=replace(QUICK, in_flight=2))
+    running.expect(wanted)
+    outcomes = [running.outcome(job) for job in wanted]
+    running.close()
+    lost = [one.case for one in outcomes if one.kind == "error"]
+    assert lost == died or len(lost) == len(wanted)
+
+
+@pytest.mark.parametrize(
+    "lack",
+    [
+        MemoryError(), OSError(ENOMEM, "Cannot allocate memory"),
+        ssl.SSLError(1, "[SSL] malloc failure (_ssl.c:3098)"),
+    ],
+    ids=["Python", "system", "OpenSSL"],
+)  # fmt: skip
+def test_memory_that_is_lacking_costs_its_image(tmp_path: Path, lack: BaseException) -> None:
     """It is an error of its own, with a remedy, and no defect of the run."""
     backend = Scripted()
-    backend.script[1] = [MemoryError()]
+    backend.script[1] = [lack]
     first, second = jobs(assignment(tmp_path, 2))
     running = engine(backend)
     outcome = running.outcome(first)

@@ -263,7 +263,15 @@ class LlamaServer:
             daemon=True,
             name="llmclf-llama-server-output",
         )
-        self._reader.start()
+        try:
+            self._reader.start()
+        except (RuntimeError, MemoryError) as error:
+            self._reader = None
+            self._stop()
+            raise RuntimeBroken(
+                f"no thread can be started to read what llama-server says ({error})",
+                remedy="raise the limit of processes (ulimit -u) or of memory (ulimit -v)",
+            ) from error
 
     def _wait_until_ready(self, address: Address) -> str | None:
         """Wait for the model to be loaded; what went wrong, or ``None``."""

@@ -32,6 +32,14 @@ def end(program: subprocess.Popen[bytes]) -> None:
         pass  # it ended by itself meanwhile
 
 
+def end_beside(program: subprocess.Popen[bytes]) -> None:
+    """End it in a thread: a signal's handler interrupts `main`, which must go on to wait."""
+    try:
+        threading.Thread(target=end, args=(program,)).start()
+    except (RuntimeError, MemoryError):
+        program.kill()
+
+
 def watch(program: subprocess.Popen[bytes]) -> None:
     """Wait until the starter is gone, then end the program."""
     try:
@@ -64,9 +72,13 @@ def main(command: list[str]) -> int:
     )
     if sys.platform != "win32":
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            # In a thread: the handler interrupts the wait below and must let it go on.
-            signal.signal(number, lambda *_: threading.Thread(target=end, args=(program,)).start())
-    threading.Thread(target=watch, args=(program,), daemon=True).start()
+            signal.signal(number, lambda *_: end_beside(program))
+    try:
+        threading.Thread(target=watch, args=(program,), daemon=True).start()
+    except (RuntimeError, MemoryError) as error:  # nobody would see the starter end
+        end(program)
+        sys.stderr.write(f"no thread can be started to watch it: {error}\n")
+        return 126
     return program.wait()
 
 

@@ -23,12 +23,14 @@ from pytest_llmclf.files import require_plain
 from pytest_llmclf.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from PIL.Image import Image
 
     from pytest_llmclf.data.image_header import Header
+
+    _Entry = tuple[str, Path]
 
 _SMALLEST_SIDE: Final = 48
 _LOSSLESS_SIDE: Final = 96
@@ -124,7 +126,7 @@ def thumbnails(
             job = functools.partial(_thumbnail, share=share, budget=budget, limits=limits)
             # A tiny file is done sooner than it is handed to a thread.
             makers = [
-                functools.partial(job, one) if _is_tiny(one[1]) else pool.submit(job, one).result
+                functools.partial(job, one) if _is_tiny(one[1]) else _begun(pool, job, one)
                 for one in room
             ]
             for (sha256, _), make in zip(room, makers, strict=True):
@@ -134,6 +136,16 @@ def thumbnails(
             for sha256 in batch[len(room) :]:
                 found[sha256] = "the page's picture budget was used up by other pictures"
     return found
+
+
+def _begun(
+    pool: ThreadPoolExecutor, job: Callable[[_Entry], Thumbnail | str], one: _Entry
+) -> Callable[[], Thumbnail | str]:
+    """Begin in a thread, or do it later in this one where the system has none left."""
+    try:
+        return pool.submit(job, one).result
+    except (RuntimeError, MemoryError):
+        return functools.partial(job, one)
 
 
 def _is_tiny(path: Path) -> bool:
