@@ -1,7 +1,7 @@
 """What gates come to on a report: read in full, or from the part that was asked before it stopped.
 
-The one module that knows both readings: `gate.reading` judges a whole run, `early.rejudging` one
-that stopped early.
+The one module that knows both: `reading` judges a whole run, `sequential.rejudging` one that
+stopped early.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def judge(report: Report, gates: Sequence[Gate], error: float | None = None) -> 
     on it is INCONCLUSIVE. Without a gate the verdict is UNGATED.
 
     Args:
-        report: What was measured; of a run that stopped early `early` says what all images would
+        report: What was measured; of a run that stopped early it is judged what all images would
             give.
         gates: What is asked, each perhaps for some models only.
         error: How often any of the verdicts of a run that stopped early may be wrong; ``None``: as

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,19 @@ def test_every_page_is_in_the_index() -> None:
     pages = {path.name for path in DOCS if path.name != "index.md"} | {"terminal.txt"}
     assert {name for name in found if "/" not in name} == pages
     assert len(found) == len(set(found))
+
+
+def test_the_table_of_folders_is_the_order_of_imports() -> None:
+    """The floors of the house from the bottom, as the contract on imports has them."""
+    rows = text_of(ROOT / "docs" / "architecture.md").split("| folder |")[1].split("\n\n")[0]
+    told = [
+        set(re.findall(r"`(\w+)/?`", row))
+        for row in re.findall(r"^\| (`.*?) \|", rows, re.MULTILINE)
+    ]
+    (contract,) = tomllib.loads(text_of(ROOT / "pyproject.toml"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    assert told == [set(layer.split(" : ")) for layer in reversed(contract["layers"])]
 
 
 def commented() -> list[Path]:

@@ -1,7 +1,7 @@
 """The committed predictions, and whether this run is worse: a paired comparison, image by image.
 
 A run that stopped early is never judged by the images that it happened to ask about: there the
-question is what all of its images would come to (`early.paired`).
+question is what all of its images would come to (`sequential.paired`).
 """
 
 from __future__ import annotations
