@@ -29,9 +29,13 @@ SIZES: Final = (50, 100, 200, 500, 1000, 2000)
 LOSSES: Final = (0.01, 0.02, 0.03, 0.05, 0.1)
 """True losses of accuracy that are looked at, unless told otherwise."""
 _RULE: Final = (
-    "It fails if more images are broken than fixed and McNemar's exact p is below "
-    f"{SIGNIFICANCE:g}, so that a harmless change fails in at most {100 * SIGNIFICANCE / 2:g}% of "
-    "runs."
+    "The comparison fails where more images broke than were fixed, and chance alone would make "
+    f"such a difference in less than {100 * SIGNIFICANCE:g}% of runs (McNemar's exact test). A "
+    f"change that makes no difference fails in at most {100 * SIGNIFICANCE / 2:g}% of runs."
+)
+_ONE_LOOK: Final = (
+    "This holds for one run over a number of images that was settled before, not for adding "
+    "images until the gate passes."
 )
 _STEPS: Final = (0.2, 0.4, 0.6, 0.8)
 """How far from the bound to the best value the truths lie that are looked at."""
@@ -59,6 +63,7 @@ class Foresight:
 
     Attributes:
         asked: What is asked, as a gate writes it.
+        event: What the chances are of, such as ``the gate passes``.
         of: What is counted, such as ``images`` or ``images of each class``.
         truth: What the rows differ in.
         wanted: The chances whose numbers of images are told.
@@ -70,6 +75,7 @@ class Foresight:
     """
 
     asked: str
+    event: str
     of: str
     truth: str
     wanted: tuple[float, ...]
@@ -133,6 +139,7 @@ def foresee_gate(
     every = "images of each class" if threshold.label == EVERY else unit_of(threshold).rstrip(",")
     return Foresight(
         asked=asked_for(threshold, gate.certainty([""] * several)),
+        event="the gate passes",
         of=every,
         truth=f"true {threshold.metric}",
         wanted=tuple(wanted),
@@ -144,9 +151,9 @@ def foresee_gate(
         least_of=_least_of(threshold),
         rows=tuple(rows),
         notes=(
-            "The chance is that of one look, at a number of images that was settled before.",
+            _ONE_LOOK,
             *(
-                [f"It is the chance that all {several} classes pass, all of them equally good."]
+                [f"It passes where all {several} classes pass, here all of them equally good."]
                 if several > 1
                 else []
             ),
@@ -188,10 +195,14 @@ def foresee_baseline(
                 ),
             )
         )
-    none = "no image is right only now" if not fixed else ""
-    some = f"{100 * fixed:g}% of the images are right only now, and as many more are broken"
+    change = (
+        f"fixes {100 * fixed:g}% of the images, and breaks as many on top of the loss"
+        if fixed
+        else "fixes no image, so that all that it breaks is lost"
+    )
     return Foresight(
-        asked="report.predictions == baseline",
+        asked="report.predictions == baseline, the comparison with committed predictions",
+        event="the comparison fails, as it should,",
         of="images",
         truth="true loss",
         wanted=tuple(wanted),
@@ -201,7 +212,7 @@ def foresee_baseline(
         rows=tuple(rows),
         notes=(
             _RULE,
-            f"The chance is that a loss is seen where {none or some}.",
+            f"The table is for a change that {change}.",
         ),
     )
 
@@ -245,4 +256,4 @@ def _shown_least(threshold: Threshold, least: int, size: int) -> int:
 
 def _least_of(threshold: Threshold) -> str:
     what = "unparsed" if threshold.metric == "unparsed_rate" else "right"
-    return f"passes from, {what}" if threshold.upwards else f"passes up to, {what}"
+    return f"must be {what}" if threshold.upwards else f"may be {what}"

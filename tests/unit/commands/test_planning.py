@@ -33,9 +33,31 @@ def test_a_gate_with_its_truth(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, f"accuracy >= 0.9 {SURE}", "--truth", "0.93")
     assert f"accuracy >= 0.9 {SURE}" in text
     assert "0.93 593 792 12.6% 16.3% 35.1% 73.5% 96.1% 99.9%" in text
-    assert "passes from, right 49 96 188 462 916 1,823" in text
+    assert "must be right 49 96 188 462 916 1,823" in text
     chance = binom.sf(461, 500, 0.93)
     assert f"{100 * chance:.1f}%" == "73.5%"
+
+
+def test_the_first_row_is_read_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """From so many images on the chance is never lower, and just below it is, by scipy."""
+    text = printed(capsys, f"accuracy >= 0.9 {SURE}", "--truth", "0.93")
+    found = re.search(
+        r"The first row: if the true accuracy is 0\.93, the gate passes in at least 80% of runs "
+        r"with (\d+) or more images, and in ([\d.]+)% of runs with 50\.",
+        text,
+    )
+    assert found is not None
+    least = int(found[1])
+    sizes = range(least - 1, 2 * least)
+    below, *others = (binom.sf(binom.isf(0.05, size, 0.9), size, 0.93) for size in sizes)
+    assert below < 0.8 <= min(others)
+    assert found[2] == f"{100 * binom.sf(48, 50, 0.93):.1f}"
+    lost = printed(capsys, "baseline", "--loss", "3")
+    assert (
+        "if the model lost 3 points of accuracy, the comparison fails, as it should, in at least "
+        "80% of runs with 263 or more images, and in 0.4% of runs with 50."
+    ) in lost
+    assert binom.sf(5, 263, 0.03) >= 0.8
 
 
 def test_a_baseline_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +67,7 @@ def test_a_baseline_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert text == printed(capsys, "baseline")
     more = printed(capsys, "baseline", "--loss", "3", "--fixed", "1", "--images", "348")
     assert "3 points 463 599" in more
-    assert "1% of the images are right only now, and as many more are broken" in more
+    assert "fixes 1% of the images, and breaks as many on top of the loss" in more
 
 
 def test_all_classes_must_pass(capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,7 +75,7 @@ def test_all_classes_must_pass(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, f"recall[*] >= 0.85 {SURE}", "--classes", "10", "--truth", "0.94")
     one = printed(capsys, f"recall[cat] >= 0.85 {SURE}", "--truth", "0.94")
     assert "0.94 158 182" in text
-    assert "how many images of each class give" in text
+    assert "images of each class for" in text
     assert "all 10 classes pass" in text
     (alone,) = re.findall(r"0\.94 (\d+) ", one)
     assert int(alone) < 158
