@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -105,7 +106,7 @@ def test_a_form_can_be_filled_in(path: Path) -> None:
 STUB = """#!{sh}
 echo "$@" >> "{log}"
 case "$1 $2" in
-"-m venv") mkdir -p .venv/{folder}; cp "$0" .venv/{folder}/python ;;
+"-m venv") mkdir -p .venv/{folder}; cp "$0" .venv/{folder}/python; cp "$0" .venv/{folder}/lint-imports ;;
 esac
 """
 
@@ -147,4 +148,22 @@ def test_ci_works_wherever_an_environment_has_its_python(folder: str, tmp_path: 
         "-m ruff format --check .",
         "-m mypy",
         "-m mypy tests",
+        "--no-cache",
+        "tools/arrows.py",
     ]
+
+
+def test_contributing_names_every_folder() -> None:
+    """The layout that newcomers read is that of the package, from the top of the house down."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", text, re.MULTILINE)
+    package = ROOT / "pytest_llmclf"
+    folders = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert set(named) == folders | {"api"}
+    house = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    floors = re.findall(r"^\| (`.*?) \|", house, re.MULTILINE)
+    height = {name: -level for level, row in enumerate(floors) for name in re.findall(r"\w+", row)}
+    assert [height[name] for name in named] == sorted(height[name] for name in named)
+    paths = re.findall(r"`((?:tests|docs|gates|models|plugin|tools|benchmarks)/[\w/.]+)`", text)
+    assert paths
+    assert all((ROOT / one).exists() or (package / one).exists() for one in paths), paths
