@@ -106,7 +106,9 @@ def test_a_form_can_be_filled_in(path: Path) -> None:
 STUB = """#!{sh}
 echo "$@" >> "{log}"
 case "$1 $2" in
-"-m venv") mkdir -p .venv/{folder}; cp "$0" .venv/{folder}/python; cp "$0" .venv/{folder}/lint-imports ;;
+"-m venv")
+    mkdir -p .venv/{folder}
+    for name in python lint-imports; do cp "$0" .venv/{folder}/$name; done ;;
 esac
 """
 
