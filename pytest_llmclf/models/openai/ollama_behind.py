@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.errors import BackendError
+from pytest_llmclf.errors import BackendError, RemoteRefused, ServerFailed
 from pytest_llmclf.models.http.client import Wire
 from pytest_llmclf.models.ollama.derive import remote_host
 from pytest_llmclf.models.ollama.status import require_here
@@ -17,34 +18,48 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = "/v1"
 _LOOK_S: Final = 5.0
+_OWNER: Final = "library"
+"""Who owns a model, as Ollama says in OpenAI's list."""
+_RUNNING: Final = "Ollama is running"
+_OK, _UNKNOWN = 200, frozenset({400, 404, 405, 501})
+_BUSY, _BROKEN = 429, 500
 
 
 def require_not_passed_on(
     model: str,
     address: Address,
     *,
+    owner: str,
     key: str,
     allow_remote: Collection[str],
     allow_clear_key: Collection[str],
     timeout_s: float,
-) -> None:
+) -> str:
     """Refuse a model that an Ollama passes on: its own protocol says so, OpenAI's does not.
 
-    Whoever is no Ollama answers something else, or nothing, and is asked all the same.
+    An Ollama that does not say where the model runs is refused, too: images may be passed on.
+    Whoever is no Ollama is asked: it has no such question. Where not even that can be told, the
+    returned notice says so.
 
     Args:
         model: Its name on the server.
         address: The server with OpenAI's prefix.
+        owner: Who owns the model, as the server's list says.
         key: Sent as with every question.
         allow_remote: Hosts other than this machine that images may be sent to.
         allow_clear_key: Hosts that a key may be sent to unencrypted.
         timeout_s: Longest wait for an answer, never more than five seconds.
 
+    Returns:
+        What people should know; empty if there is nothing.
+
     Raises:
-        RemoteRefused: Images would go to a host that is not allowed.
+        RemoteRefused: Images would go, or for all that is known may go, to a host that is not
+            allowed.
+        ServerFailed: The same, where asking again may tell more.
     """
     if not address.path.endswith(_PREFIX):
-        return
+        return ""
     wire = Wire(
         replace(address, path=address.path.removesuffix(_PREFIX)),
         where=f"the server at {address.netloc}",
@@ -53,12 +68,48 @@ def require_not_passed_on(
         allow_clear_key=allow_clear_key,
         keep=False,
     )
-    wait_s = min(timeout_s, _LOOK_S)
+    with contextlib.closing(wire):
+        wait_s = min(timeout_s, _LOOK_S)
+        status, told = _asked(wire, "POST", "/api/show", {"model": model}, wait_s)
+        if status == _OK:
+            if isinstance(told, dict):
+                require_here(model, remote_host(told), address, allow_remote)
+            if not isinstance(told, dict) or "error" not in told:
+                return ""
+        how = f"HTTP {status}" if status else str(told)
+        if owner == _OWNER or _is_ollama(wire, wait_s):
+            raise _silent(
+                model, address, how, lasting=status in range(_OK, _BROKEN) and status != _BUSY
+            )
+    if status in _UNKNOWN or status == _OK:
+        return ""
+    return (
+        f"the server at {address.netloc} did not say whether it is an Ollama ({how} for "
+        f"/api/show), so it is not known whether it passes images on to another machine"
+    )
+
+
+def _is_ollama(wire: Wire, wait_s: float) -> bool:
+    status, told = _asked(wire, "GET", "/api/version", None, wait_s)
+    if status == _OK and isinstance(told, dict) and isinstance(told.get("version"), str):
+        return True
+    return _RUNNING in str(_asked(wire, "GET", "/", None, wait_s)[1])
+
+
+def _asked(wire: Wire, method: str, path: str, content: Any, wait_s: float) -> tuple[int, Any]:
+    """Status and content of an answer, or 0 and why there is none."""
     try:
-        _, told = wire.json("POST", "/api/show", {"model": model}, timeout_s=wait_s)
-    except BackendError:
-        return
-    finally:
-        wire.close()
-    if isinstance(told, dict):
-        require_here(model, remote_host(told), address, allow_remote)
+        return wire.json(method, path, content, timeout_s=wait_s)
+    except RemoteRefused:
+        raise
+    except BackendError as error:
+        return 0, error.message
+
+
+def _silent(model: str, address: Address, how: str, *, lasting: bool) -> BackendError:
+    kind = RemoteRefused if lasting else ServerFailed
+    return kind(
+        f"Ollama at {address.netloc} does not say where {model} runs ({how} for /api/show), and "
+        "may pass images on to another machine",
+        remedy=f"let /api/show answer, or ask by its own protocol: --llmclf-model ollama:{model}",
+    )

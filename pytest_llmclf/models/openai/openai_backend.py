@@ -94,6 +94,7 @@ class OpenAIBackend:
         self._rules = rules
         self._unlisted: tuple[str, ...] | None = None
         self._notices: list[str] = []
+        self._told: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._wire: Wire | None = None
         self._identity: ModelIdentity | None = None
@@ -109,8 +110,8 @@ class OpenAIBackend:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What was learnt about thinking, and that an unlisted model was answered for."""
-        return (*self._thinking.notices, *self._notices)
+        """What was learnt of server and thinking, and that an unlisted model was answered for."""
+        return (*self._told, *self._thinking.notices, *self._notices)
 
     @property
     def netloc(self) -> str:
@@ -147,14 +148,16 @@ class OpenAIBackend:
         """
         if self._identity is None:
             identity = self._identified()
-            require_not_passed_on(
+            notice = require_not_passed_on(
                 self._model,
                 self._address,
+                owner=identity.server,
                 key=self._key,
                 allow_remote=self._allow_remote,
                 allow_clear_key=self._allow_clear_key,
                 timeout_s=self._timeout_s,
             )
+            self._told = (notice,) if notice else ()
             self._identity = identity
         return self._identity
 

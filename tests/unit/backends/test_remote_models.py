@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llmclf.cli import checks, describe
-from pytest_llmclf.errors import RemoteRefused
+from pytest_llmclf.errors import BackendError, RemoteRefused, ServerFailed
 from pytest_llmclf.models.connect import MICRO as EMBEDDED
 from pytest_llmclf.models.connect import Connections, ConnectSettings, resolve_auto
 from pytest_llmclf.models.ollama.listing import list_models
+from pytest_llmclf.models.openai import ollama_behind
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
 from pytest_llmclf.models.spec import parse_spec
 from tests.ollama_replay import OllamaReplay, exchange
@@ -77,7 +79,64 @@ def test_whoever_is_no_ollama_is_asked() -> None:
             server.answers["/api/show"] = told
             backend = OpenAIBackend(model="llava", address=server.address)
             assert backend.identify().name == "llava"
+            assert backend.notices == ()
             backend.close()
+
+
+SIGNS: dict[str, dict[str, tuple[int, Any]]] = {
+    "version": {"/api/version": (200, {"version": "0.33.0"})},
+    "greeting": {"/": (200, "Ollama is running")},
+    "owner": {"/v1/models": (200, {"data": [{"id": "llava", "owned_by": "library"}]})},
+}
+LASTING = ((404, {"error": "model not found"}), (403, "no"), (200, {"error": "what"}))
+PASSING = ((500, {"error": "x"}), (503, "busy"), (429, {"error": "slow"}))
+
+
+@pytest.mark.parametrize("sign", SIGNS.values(), ids=SIGNS)
+@pytest.mark.parametrize("told", [*LASTING, *PASSING], ids=str)
+def test_an_ollama_that_does_not_say_where_a_model_runs(
+    sign: dict[str, tuple[int, Any]], told: tuple[int, Any]
+) -> None:
+    """Is refused, and asked again where that may help: no image is sent on a guess."""
+    with ChatServer() as server:
+        server.answers |= {**sign, "/api/show": told}
+        backend = OpenAIBackend(model="llava", address=server.address)
+        with pytest.raises(BackendError, match="does not say where llava runs") as caught:
+            backend.identify()
+        assert caught.value.retryable is (told in PASSING)
+        assert "ollama:llava" in caught.value.remedy
+        server.answers["/api/show"] = (200, {"details": {}})
+        assert backend.identify().name == "llava"
+        backend.close()
+        assert "/v1/chat/completions" not in [each.path for each in server.arrived]
+
+
+def test_an_ollama_that_does_not_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts as one that does not say it; each look has a bound."""
+    monkeypatch.setattr(ollama_behind, "_LOOK_S", 0.1)
+
+    def late(_: Any) -> tuple[int, Any]:
+        time.sleep(0.3)
+        return 200, {}
+
+    with ChatServer() as server:
+        server.answers |= {**SIGNS["version"], "/api/show": late}
+        backend = OpenAIBackend(model="llava", address=server.address)
+        with pytest.raises(ServerFailed, match="did not answer in time for /api/show"):
+            backend.identify()
+        backend.close()
+
+
+@pytest.mark.parametrize("told", [(500, "x"), (503, {}), (502, "<html>")], ids=str)
+def test_who_cannot_be_told_from_an_ollama_is_asked_and_said(told: tuple[int, Any]) -> None:
+    """What is not known stands in the report."""
+    with ChatServer() as server:
+        server.answers |= dict.fromkeys(("/api/show", "/api/version", "/"), told)
+        backend = OpenAIBackend(model="llava", address=server.address)
+        assert backend.identify().name == "llava"
+        (notice,) = backend.notices
+        assert f"(HTTP {told[0]} for /api/show), so it is not known whether it passes" in notice
+        backend.close()
 
 
 def test_the_message_has_the_option_that_allows_it(cloud: OllamaReplay) -> None:
