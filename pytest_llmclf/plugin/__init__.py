@@ -67,6 +67,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         collect(metafunc)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_exception_interact(
+    node: pytest.Item | pytest.Collector,
+    call: pytest.CallInfo[object],
+    report: pytest.CollectReport | pytest.TestReport,
+) -> None:
+    """Say what is wrong with an evaluation that could not be declared, and no more."""
+    config = node.config
+    if not isinstance(report, pytest.CollectReport) or call.excinfo is None:
+        return
+    from pytest_llmclf.plugin.import_errors import message_of
+
+    message = message_of(call.excinfo, config.invocation_params.dir)
+    if message is not None:
+        config.stash[EVALUATIONS_KEY] = True
+        if not config.option.fulltrace:
+            report.longrepr = message
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Gates come last; a worker has none."""
@@ -245,7 +264,7 @@ def pytest_sessionfinish(
 ) -> Generator[None, Any, Any]:
     """Stop asking; end every server that was started."""
     ours, config = session_if_any(session.config), session.config
-    if ours is not None and ours.worker:
+    if is_worker(config) and (ours is not None or config.stash.get(EVALUATIONS_KEY, False)):
         leave_behind(config, EVALUATIONS)
     folder = folder_of(config)
     if ours is None and folder is not None and not is_worker(config):

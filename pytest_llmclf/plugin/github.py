@@ -97,7 +97,11 @@ def collection_trouble(reports: Sequence[pytest.CollectReport | pytest.TestRepor
             found.setdefault(report.nodeid, (raised or lines or ["it could not be collected"])[0])
     if not found:
         return ""
-    first, *rest = (f"{place}: {why}" for place, why in found.items())
+    # An evaluation's own error begins with its place.
+    told = (
+        why if why.startswith(f"{place}:") else f"{place}: {why}" for place, why in found.items()
+    )
+    first, *rest = told
     return f"{first} (and {len(rest)} more)" if rest else first
 
 

@@ -33,7 +33,8 @@ RUN_ID_KEY = pytest.StashKey[str]()
 EVALUATIONS: Final = "llmclf-evaluations"
 """In what a worker leaves behind: that it collected evaluations."""
 EVALUATIONS_KEY = pytest.StashKey[bool]()
-"""The same on the controller, which does not collect where the workers could not."""
+"""That there are evaluations, where none could be collected: by word of a worker, or since an
+evaluation file raised what only this package raises."""
 
 
 def session_of(config: pytest.Config) -> EvaluationSession:
