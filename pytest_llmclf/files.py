@@ -10,11 +10,14 @@ import contextlib
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+HOME_FOLDER: Final = ".llmclf"
+"""Folder of answers, runs and imported datasets, in the root of a project."""
 
 _WHAT = {
     stat.S_IFIFO: "it is a named pipe and no file",

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.project import (
-    HOME_FOLDER,
     add_command,
     add_home,
     at_least,
@@ -23,6 +22,7 @@ from pytest_llmclf.cli.project import (
 from pytest_llmclf.data.archives.layouts import LAYOUTS, layout_of
 from pytest_llmclf.data.archives.tables import KIND
 from pytest_llmclf.errors import DatasetError, SettingsError
+from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.runner.settings import DEFAULT_SEED, project_root
 
@@ -114,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
         DatasetError: Nothing was imported; the message says why.
         SettingsError: Options that exclude each other.
     """
-    from pytest_llmclf.data.archives.importer import shelf_of
+    from pytest_llmclf.data.dataset import shelf_of
 
     if arguments.all and arguments.per_class:
         raise SettingsError("--all and --per-class exclude each other: give one of them")

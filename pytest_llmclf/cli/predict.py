@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.cli.cache import STORE
 from pytest_llmclf.cli.console import style_of
 from pytest_llmclf.cli.project import (
-    HOME_FOLDER,
     add_command,
     add_home,
     add_reaching,
@@ -33,6 +32,7 @@ from pytest_llmclf.errors import (
     SettingsError,
     StoreError,
 )
+from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.runner.settings import project_root
 from pytest_llmclf.values.thinking import parse_think

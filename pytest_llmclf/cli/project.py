@@ -8,13 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.runner.settings import project_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-HOME_FOLDER = ".llmclf"
-"""Folder of answers, runs and imported datasets, in the project's root."""
 
 _OPTION = re.compile(r"--llmclf-[a-z-]+")
 _CLAUSE = re.compile(r"(; |, or )")

@@ -27,6 +27,7 @@ from pytest_llmclf.data.validation import (
     twins,
 )
 from pytest_llmclf.errors import DatasetError, nearest
+from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.values.seeded import seeded_sample
 
 if TYPE_CHECKING:
@@ -247,6 +248,17 @@ def sample(dataset: Dataset, per_class: int, seed: int) -> Dataset:
     return replace(dataset, cases=tuple(case for case in dataset.cases if case.id in chosen))
 
 
+def shelf_of(root: Path, environ: Mapping[str, str]) -> Path:
+    """The folder of imported datasets.
+
+    Args:
+        root: Of the project.
+        environ: Environment variables.
+    """
+    given = environ.get(DATA_VARIABLE, "")
+    return root / Path(given).expanduser() if given else root / HOME_FOLDER / "datasets"
+
+
 def locate(name_or_path: str, root: Path, environ: Mapping[str, str] | None = None) -> Path:
     """Find the folder or manifest of a dataset.
 
@@ -257,9 +269,7 @@ def locate(name_or_path: str, root: Path, environ: Mapping[str, str] | None = No
     Raises:
         DatasetError: There is none; lists those that there are.
     """
-    given = (os.environ if environ is None else environ).get(DATA_VARIABLE, "")
-    imported = root / Path(given).expanduser() if given else root / ".llmclf" / "datasets"
-    shelves = (imported, root / "fixtures")
+    shelves = (shelf_of(root, os.environ if environ is None else environ), root / "fixtures")
     places = [root / Path(name_or_path).expanduser()] if name_or_path else []
     if name_or_path and not any(sign in name_or_path for sign in ("/", "\\")):
         places = [shelf / name_or_path for shelf in shelves] + places

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import pytest
 
-from pytest_llmclf.plugin.options import HOME_FOLDER, at_least
+from pytest_llmclf.files import HOME_FOLDER
+from pytest_llmclf.plugin.options import at_least
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -132,7 +133,7 @@ def read_settings(config: pytest.Config) -> Settings:
     from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
     from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
     from pytest_llmclf.runner.job import AskingPolicy
-    from pytest_llmclf.runner.settings import DEFAULT_SEED, Settings
+    from pytest_llmclf.runner.settings import DEFAULT_SEED, Settings, project_root
     from pytest_llmclf.values.thinking import parse_think
 
     option = config.option
@@ -151,7 +152,8 @@ def read_settings(config: pytest.Config) -> Settings:
     if option.llmclf_stop_early:
         # What is asked far ahead of a decision is asked for nothing.
         asking = replace(asking, ahead=None)
-    home = config.rootpath / HOME_FOLDER
+    # As commands find it, so that both mean the same wherever they are called.
+    home = project_root(config.invocation_params.dir, config.rootpath) / HOME_FOLDER
     if option.llmclf_home is not None:
         home = _absolute(config, option.llmclf_home)
     remote = [*(option.llmclf_allow_remote or ()), *config.getini("llmclf_allow_remote")]

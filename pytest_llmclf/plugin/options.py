@@ -6,12 +6,12 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from pytest_llmclf.files import HOME_FOLDER
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
-
-HOME_FOLDER = ".llmclf"
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -146,7 +146,8 @@ def _add_written(add: Callable[..., None]) -> None:
     """Declare what is written, and where."""
     add(
         "--llmclf-home", dest="llmclf_home", metavar="FOLDER", default=None,
-        help=f"folder of known answers and of runs (default: {HOME_FOLDER} in the root folder)",
+        help=f"folder of known answers and of runs (default: {HOME_FOLDER} in the project's "
+        "root: the nearest folder with modelfiles/, else pytest's own root folder)",
     )  # fmt: skip
     add(
         "--llmclf-run", dest="llmclf_run", metavar="FOLDER", default=None,

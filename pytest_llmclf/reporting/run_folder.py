@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args
 
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, ChangeKind, Comparison
 from pytest_llmclf.errors import LlmclfError, nearest
-from pytest_llmclf.files import require_plain
+from pytest_llmclf.files import HOME_FOLDER, require_plain
 from pytest_llmclf.gates.looks import looks_in
 from pytest_llmclf.metrics.case_counts import Ledger
 from pytest_llmclf.metrics.report import DatasetFacts, StopRule, Verdict, VerdictWord, build
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 AnyReport = TypeVar("AnyReport", bound="Report")
 
-RUNS = Path(".llmclf") / "runs"
+RUNS = Path(HOME_FOLDER) / "runs"
 """Where runs are kept unless told otherwise, below the folder of the project."""
 _RECENT = {"latest": -1, "previous": -2}
 _SHOWN = 5

@@ -123,7 +123,7 @@ def path_in_project(folder: Path, fallback: Path) -> str:
 
 
 def project_root(start: Path, fallback: Path | None = None) -> Path:
-    """The folder that names are looked up in.
+    """The folder that names are looked up in, and that holds what is kept.
 
     The nearest one from `start` upwards that has ``modelfiles/``, so that it does not matter where
     pytest was called or what it takes for its root folder; else `fallback`, or `start` itself.

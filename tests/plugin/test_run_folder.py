@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from pytest_llmclf.cli.main import main
+from pytest_llmclf.cli.project import home_folder
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:
@@ -109,6 +110,21 @@ def test_known_answers_lie_in_the_root_folder(
     mixed.run(str(mixed.root))
     assert (mixed.root / ".llmclf" / "answers.sqlite").is_file()
     assert not (elsewhere / ".llmclf").exists()
+
+
+@pytest.mark.parametrize("folder", ["", "evals", "evals/nested"])
+def test_answers_lie_where_the_command_looks_for_them(
+    mixed: Colours, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """Without a pytest.ini, the folder where pytest is called is its root folder."""
+    evals = mixed.root / "evals" / "nested"
+    evals.mkdir(parents=True)
+    for path in mixed.root.glob("test_*.py"):
+        path.rename(evals / path.name)
+    monkeypatch.chdir(mixed.root / folder)
+    mixed.run()
+    assert [path.parent for path in mixed.root.rglob("answers.sqlite")] == [home_folder(None)]
+    assert home_folder(None) == mixed.root / ".llmclf"
 
 
 DIES = {

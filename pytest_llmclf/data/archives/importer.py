@@ -58,12 +58,6 @@ class Imported:
     short: tuple[str, ...]
 
 
-def shelf_of(root: Path, environ: Mapping[str, str]) -> Path:
-    """The folder of imported datasets, as `dataset.locate` looks for it."""
-    given = environ.get(datasets.DATA_VARIABLE, "")
-    return root / Path(given).expanduser() if given else root / ".llmclf" / "datasets"
-
-
 def import_table(
     name: str,
     source: Path,
