@@ -28,6 +28,8 @@ for _module in pkgutil.walk_packages(pytest_llmclf.__path__, "pytest_llmclf."):
 
 SPARE_PLUGINS = ("cacheprovider", "hypothesispytest", "anyio")
 """Not needed by the runs inside the tests, and slow to load in every worker."""
+OTHER_REPORTERS = ("html", "html_fixtures", "metadata", "pytest_jsonreport", "pytest_reportlog")
+"""As slow; `Colours.reporters` lets them in."""
 
 EVALUATION = """
 from pytest_llmclf import Evaluation, Gate
@@ -52,10 +54,12 @@ class Colours:
     Attributes:
         root: Its folder.
         server: Who is asked.
+        reporters: Whether runs have the other reporters that are installed.
     """
 
     def __init__(self, pytester: pytest.Pytester, server: ColourServer) -> None:
         self.pytester = pytester
+        self.reporters = False
         self.root: Path = pytester.path
         self.server = server
 
@@ -81,7 +85,8 @@ class Colours:
         """Arguments of pytest: the server's model unless another one is given."""
         asked = ["--llmclf-model", self.server.spec if model is None else model]
         folder = ["--llmclf-run", str(self.root / "run")]
-        spare = (arg for name in SPARE_PLUGINS for arg in ("-p", f"no:{name}"))
+        names = SPARE_PLUGINS if self.reporters else (*SPARE_PLUGINS, *OTHER_REPORTERS)
+        spare = (arg for name in names for arg in ("-p", f"no:{name}"))
         plain = [*spare, f"--rootdir={self.root}"]
         return [*plain, *(asked if model != "" else []), *folder, *args]
 

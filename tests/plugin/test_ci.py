@@ -106,7 +106,7 @@ def test_a_value_that_ends_pytest_at_once_is_one_error(
 ) -> None:
     """Pytest's own parser refuses it before any report: the runner hears of it all the same."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    result = colours.run_apart("--llmclf-sample=x")
+    result = colours.run("--llmclf-sample=x")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     told = [line for line in result.stdout.lines if line.startswith("::error")]
     assert told == ["::error title=usage error::'x' is not a number"]

@@ -116,6 +116,7 @@ def test_a_report_may_be_shown_twice(colours: Colours, again: str, args: tuple[s
     """By a plugin that repeats tests, of images and gates, with and without another run."""
     colours.server.odd = {"red/0": Odd(says="blue")}
     (colours.root / "conftest.py").write_text(REPEATER.format(again=again))
+    colours.reporters = True
     result = colours.run("--junitxml=junit.xml", "--html=tests.html", *args)
     assert result.ret == pytest.ExitCode.OK
     assert colours.ledger() == {"collected": 9, "correct": 8, "misclassified": 1}

@@ -23,8 +23,7 @@ WAYS = {
     "alone": (),
     "n0": ("-n0",),
     "n1": ("-n1",),
-    "n4": ("-n4",),
-    "load": ("-n2", "--dist=load"),
+    "load": ("-n3", "--dist=load"),
     "worksteal": ("-n2", "--dist=worksteal"),
     "loadfile": ("-n2", "--dist=loadfile"),
 }
@@ -37,10 +36,11 @@ def way(request: pytest.FixtureRequest) -> tuple[str, ...]:
     return args
 
 
-@pytest.fixture(params=["alone", "load"])
+@pytest.fixture(params=[(), ("-n2",)], ids=["alone", "n2"])
 def short_way(request: pytest.FixtureRequest) -> tuple[str, ...]:
     """One process, or two."""
-    return WAYS[request.param]
+    args: tuple[str, ...] = request.param
+    return args
 
 
 @pytest.fixture
@@ -113,15 +113,13 @@ def test_a_gate_alone_is_red_every_way(spread: Colours, short_way: tuple[str, ..
     assert spread.server.questions == 0
 
 
-@pytest.mark.parametrize("option", ["-x", "--maxfail=2"])
-def test_stopping_early_is_never_green(
-    spread: Colours, short_way: tuple[str, ...], option: str
-) -> None:
+@pytest.mark.parametrize("way", [("-x",), ("--maxfail=2", "-n2")], ids=" ".join)
+def test_stopping_early_is_never_green(spread: Colours, way: tuple[str, ...]) -> None:
     """What was not run is said to be so, and no gate passes."""
     spread.server.odd["blue/0"] = spread.server.odd["blue/1"] = Odd(status=400)
     # Late enough for the stop to come first, however the pictures are spread.
     spread.server.odd["green"] = spread.server.odd["red"] = Odd(waits_s=0.4)
-    result = spread.run(*short_way, option)
+    result = spread.run(*way)
     assert result.ret not in (pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR)
     ledger: dict[str, Any] = spread.written()["ledger"]
     assert ledger["not_run"] >= 1
@@ -149,7 +147,7 @@ def pytest_runtest_call(item):
 def test_a_killed_worker_is_never_green(spread: Colours, dist: str) -> None:
     """Its picture is lost, all others are there, and the gate is INCONCLUSIVE."""
     (spread.root / "conftest.py").write_text(KILLER)
-    result = spread.run_apart("-n2", f"--dist={dist}")
+    result = spread.run("-n2", f"--dist={dist}")
     if dist == "worksteal" and result.ret == pytest.ExitCode.INTERNAL_ERROR:
         # Rarely xdist 3.8 steals from a worker just when it dies, and then gives up itself: red.
         result.stdout.fnmatch_lines(["INTERNALERROR*send_steal*", "*cannot send*"])
@@ -168,7 +166,7 @@ def test_what_a_killed_worker_asked_is_known(spread: Colours) -> None:
     if sys.platform == "win32":
         pytest.skip("Windows has no SIGKILL")
     (spread.root / "conftest.py").write_text(KILLER)
-    spread.run_apart("-n1")
+    spread.run("-n1")
     (spread.root / "conftest.py").unlink()
     before = spread.server.questions
     assert spread.run().ret == pytest.ExitCode.OK
@@ -215,7 +213,7 @@ def test_xdist_without_evaluations_is_left_alone(pytester: pytest.Pytester) -> N
 
 def test_collecting_only_is_quiet_where_warnings_are_errors(colours: Colours) -> None:
     """Workers that end without a word to syrupy cost neither the listing nor the exit code."""
-    result = colours.run_apart("--collect-only", "-q", "-n2", "-W", "error")
+    result = colours.run("--collect-only", "-q", "-n2", "-W", "error")
     assert result.ret == pytest.ExitCode.OK
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
     result.stdout.fnmatch_lines(["test_colours.py::test_gate[[]openai:colours]"])
@@ -269,7 +267,7 @@ def test_workers_apart_have_the_same_report(spread: Colours) -> None:
         assert (folder / "ran-here").read_text() == str(folder / "test_colours.py")
     assert sum(answers_in(folder / ".llmclf" / "answers.sqlite") for folder in folders) == ALL
 
-    spread.run_apart("-n0", "--llmclf-home", str(spread.root / "alone"))
+    spread.run("-n0", "--llmclf-home", str(spread.root / "alone"))
     alone = spread.written()
     assert gate_words(spread) == gates == ["PASS"]
     for same in ("ledger", "confusion", "accuracy", "identity", "notes"):

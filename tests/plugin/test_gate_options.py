@@ -72,7 +72,7 @@ def test_a_slip_is_known_before_anybody_is_asked(colours: Colours, gate: str, to
 
 def test_a_slip_is_known_under_xdist_too(colours: Colours) -> None:
     """The controller checks the names before a worker runs a test."""
-    result = colours.run_apart("-n1", "--llmclf-gate", "colurs: accuracy >= 0.9")
+    result = colours.run("-n1", "--llmclf-gate", "colurs: accuracy >= 0.9")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "did you mean 'colours'?" in result.stderr.str() + result.stdout.str()
     assert colours.server.questions == 0

@@ -52,8 +52,7 @@ def verdict(colours: Colours) -> tuple[str, str]:
 def test_a_gate_counts_scenes(colours: Colours, processes: tuple[str, ...], dataset: str) -> None:
     """Sixty images all right show 0.9; six scenes do not, here and on workers, by name and path."""
     scenes(colours, dataset=dataset)
-    run = colours.run_apart if processes else colours.run
-    result = run(*processes)
+    result = colours.run(*processes)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     word, text = verdict(colours)
     assert word == "INCONCLUSIVE"
@@ -224,14 +223,13 @@ def test_a_margin_counts_scenes(
     """Six scenes without a flip exclude a loss of 40 points; fewer do not. In every mode."""
     committed(colours)
     colours.server.odd = {}
-    run = colours.run_apart if "-n2" in args else colours.run
     margin = ("--llmclf-margin=40%", "--llmclf-inconclusive=allow")
     if args == ("replay",):
         colours.run("--llmclf-fresh", "--llmclf-record=record.jsonl")
         colours.server.stop()
-        result = run("--llmclf-home=other", *margin, model="replay:record.jsonl")
+        result = colours.run("--llmclf-home=other", *margin, model="replay:record.jsonl")
     else:
-        result = run("--llmclf-fresh", *margin, *args)
+        result = colours.run("--llmclf-fresh", *margin, *args)
     assert result.ret == pytest.ExitCode.OK
     found = next(one for one in colours.summary()["gates"] if "baseline" in one["text"])
     assert found["word"] == word, found

@@ -100,7 +100,8 @@ def test_all_of_them_in_one_run(colours: Colours, processes: tuple[str, ...]) ->
     """Each picture is asked about once, has an id of its own, and is in every file, whole."""
     ids = make(colours)
     arguments = (*processes, "-v", "--color=no", "--junitxml=j.xml", "--html=x.html")
-    result = colours.run_apart(*arguments)
+    colours.reporters = True
+    result = colours.run(*arguments)
     printed = result.stdout.str() + result.stderr.str()
     assert colours.ledger()["collected"] == len(ids), printed
     assert "lost" not in colours.ledger()

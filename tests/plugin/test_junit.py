@@ -38,7 +38,7 @@ def properties(case: ET.Element) -> dict[str, str]:
 def test_images_have_properties(colours: Colours, args: tuple[str, ...]) -> None:
     """Expected, predicted, outcome, duration and model of each image, wherever it ran."""
     colours.server.odd = {"red/0": Odd(says="blue"), "green/1": Odd(says="I am not sure")}
-    colours.run_apart("--junitxml=junit.xml", *args)
+    colours.run("--junitxml=junit.xml", *args)
     found = cases(colours)
     red = properties(found["test_image[red/0.png|openai:colours]"])
     assert float(red.pop("duration")) > 0
@@ -123,7 +123,8 @@ def test_ids_are_harmless(colours: Colours) -> None:
 
 def html(project: Colours, *args: str) -> tuple[str, list[dict[str, object]]]:
     """The report of pytest-html, and its tests."""
-    project.run_apart("--html=report.html", *args)
+    project.reporters = True
+    project.run("--html=report.html", *args)
     text = (project.root / "report.html").read_text("utf-8")
     blob = re.search(r'data-jsonblob="([^"]*)"', text)
     assert blob is not None
@@ -154,7 +155,8 @@ def test_pytest_html_gets_thumbnails_and_safe_ids(colours: Colours, args: tuple[
 def test_report_logs_are_whole(colours: Colours) -> None:
     """pytest-reportlog writes every image with its properties and its outcome."""
     pytest.importorskip("pytest_reportlog")
-    colours.run_apart("--report-log=log.jsonl")
+    colours.reporters = True
+    colours.run("--report-log=log.jsonl")
     text = (colours.root / "log.jsonl").read_text("utf-8")
     ends = [each for line in text.splitlines() if (each := json.loads(line)).get("when") == "call"]
     outcomes = [dict(each["user_properties"])["outcome"] for each in ends if "llmclf" in each]
@@ -165,7 +167,8 @@ def test_json_reports_are_whole(colours: Colours) -> None:
     """pytest-json-report writes every image with its properties."""
     pytest.importorskip("pytest_jsonreport")
     path: Path = colours.root / "report.json"
-    colours.run_apart("--json-report", f"--json-report-file={path}")
+    colours.reporters = True
+    colours.run("--json-report", f"--json-report-file={path}")
     data = json.loads(path.read_text("utf-8"))
     facts = [each for test in data["tests"] for each in test.get("user_properties", ())]
     assert sum(each == {"outcome": "correct"} for each in facts) == 9

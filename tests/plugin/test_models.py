@@ -176,7 +176,7 @@ def test_a_second_server_is_another_model(colours: Colours) -> None:
 
 def test_a_slip_in_a_model_is_said_before_collecting(colours: Colours) -> None:
     """A slip on the command line is said in one line, before anything is collected."""
-    result = colours.run_apart(model="ollma:llava")
+    result = colours.run(model="ollma:llava")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--llmclf-model: 'ollma:llava' is no model, did you mean *"])
     assert "Traceback" not in result.stderr.str() + result.stdout.str()

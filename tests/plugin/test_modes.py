@@ -18,7 +18,7 @@ from tests.plugin.colour_server import THOUGHT, Odd
 from tests.plugin.test_groups import manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.plugin.conftest import Colours
@@ -45,7 +45,6 @@ class Mode:
         arguments: Fixtures that the gate test takes besides the report.
         body: What the gate test does with them.
         repeats: Askings of each image.
-        apart: Whether it needs a process of its own.
     """
 
     name: str
@@ -55,12 +54,11 @@ class Mode:
     arguments: str = ""
     body: str = "pass"
     repeats: int = 1
-    apart: bool = False
 
 
 MODES: Final = (
     Mode(name="stop-early", args=("--llmclf-stop-early",)),
-    Mode(name="xdist", args=("-n2",), apart=True),
+    Mode(name="xdist", args=("-n2",)),
     Mode(name="replay"),
     Mode(name="baseline", arguments=", baseline", body=BASELINE),
     Mode(name="two-models"),
@@ -81,7 +79,24 @@ MODES: Final = (
     # A loss of 80 points is excluded by twelve images, and by six scenes.
     Mode(name="margin", args=("--llmclf-margin=80%",), arguments=", baseline", body=BASELINE),
 )
-PAIRS: Final = tuple(itertools.combinations(MODES, 2))
+MEETING: Final = 4
+
+
+def _meetings() -> Iterator[tuple[Mode, ...]]:
+    """So many modes a run that each meets each other one in some run."""
+    unmet = {frozenset(pair) for pair in itertools.combinations(range(len(MODES)), 2)}
+    while unmet:
+        chosen = sorted(min(unmet, key=sorted))
+        while len(chosen) < MEETING:
+            rest = [place for place in range(len(MODES)) if place not in chosen]
+            chosen.append(
+                max(rest, key=lambda one: sum(frozenset((one, its)) in unmet for its in chosen))
+            )
+        unmet -= {frozenset(pair) for pair in itertools.combinations(chosen, 2)}
+        yield tuple(MODES[place] for place in sorted(chosen))
+
+
+MEETINGS: Final = tuple(_meetings())
 
 
 class Combination:
@@ -122,13 +137,10 @@ class Combination:
         return int(self._pytest(*args).ret)
 
     def _pytest(self, *args: str, replayed: bool = False) -> pytest.RunResult:
-        run: Callable[..., pytest.RunResult] = self.colours.run
-        if any(mode.apart for mode in self.modes):
-            run = self.colours.run_apart
         models = (
             [] if replayed or "two-models" not in self.names else ["--llmclf-model", self.blind]
         )
-        result = run(*args, *models, model=f"replay:{RECORDING}" if replayed else None)
+        result = self.colours.run(*args, *models, model=f"replay:{RECORDING}" if replayed else None)
         shown = result.stdout.str() + result.stderr.str()
         assert "INTERNALERROR" not in shown, shown
         assert result.ret in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), shown
@@ -170,7 +182,7 @@ class Combination:
         return "misclassified" if model == BLIND and case.startswith("green/") else "correct"
 
 
-@pytest.mark.parametrize("modes", PAIRS, ids=lambda pair: "+".join(mode.name for mode in pair))
+@pytest.mark.parametrize("modes", MEETINGS, ids=lambda met: "+".join(mode.name for mode in met))
 def test_whichever_modes_meet(colours: Colours, modes: tuple[Mode, ...]) -> None:
     """Every image ends once, as it ends alone; verdicts, files and exit code agree with that."""
     combination = Combination(colours, modes)

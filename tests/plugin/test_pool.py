@@ -64,7 +64,7 @@ def wait_for(stub: StubOllama, answers: int) -> None:
 
 def test_both_servers_work(colours: Colours, stubs: Stubs) -> None:
     """Each question goes to one of them, and each has a fair share."""
-    result = colours.run_apart(model="ollama:llava")
+    result = colours.run(model="ollama:llava")
     assert "misclassified" in result.stdout.str()
     answered = [stub.stats()["answered"] for stub in stubs]
     assert sum(answered) == PICTURES
@@ -81,7 +81,7 @@ def test_a_killed_server_costs_no_answer(colours: Colours, stubs: Stubs) -> None
         one.kill()
 
     with meanwhile(kill):
-        result = colours.run_apart(model="ollama:llava")
+        result = colours.run(model="ollama:llava")
     ledger = colours.ledger()
     assert ledger["collected"] == PICTURES
     assert set(ledger) <= {"collected", "correct", "misclassified"}
@@ -99,7 +99,7 @@ def test_a_server_that_is_back_is_used_again(colours: Colours, stubs: Stubs) -> 
         one.start()
 
     with meanwhile(restart):
-        result = colours.run_apart(model="ollama:llava")
+        result = colours.run(model="ollama:llava")
     assert f"{one.netloc} answers again" in " ".join(result.stdout.str().split())
     assert one.stats()["answered"] > 0, "since it was started again"
     assert set(colours.ledger()) <= {"collected", "correct", "misclassified"}
@@ -114,7 +114,7 @@ def test_a_model_removed_during_the_run_is_derived_anew(colours: Colours, stubs:
         one.delete(*(name for name in one.models() if name.startswith("llmclf-")))
 
     with meanwhile(remove):
-        result = colours.run_apart(model="ollama:llava")
+        result = colours.run(model="ollama:llava")
     assert "misclassified" in result.stdout.str()
     assert sum(stub.stats()["answered"] for stub in stubs) == PICTURES
     assert "error" not in colours.ledger()
@@ -130,7 +130,7 @@ def test_a_dead_pool_ends_the_run(colours: Colours, stubs: Stubs) -> None:
             stub.kill()
 
     with meanwhile(kill):
-        result = colours.run_apart("--llmclf-server-wait=0.01", model="ollama:llava")
+        result = colours.run("--llmclf-server-wait=0.01", model="ollama:llava")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "INCONCLUSIVE" in result.stdout.str()
     ledger = colours.ledger()

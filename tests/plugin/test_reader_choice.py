@@ -56,7 +56,7 @@ def own(text, labels):
 def test_a_function_reads(chatty: Colours, processes: tuple[str, ...]) -> None:
     """A function of the eval file reads, in workers too, and is named by module and name."""
     choose(chatty, "own", OWN)
-    result = chatty.run_apart(*processes)
+    result = chatty.run(*processes)
     assert result.ret == pytest.ExitCode.OK
     assert chatty.ledger() == {"collected": 9, "correct": 9}
     assert chatty.written()["full_instructions"]["reader"] == "test_colours:own"

@@ -34,7 +34,7 @@ def test_a_model_that_changes_its_mind_is_told(colours: Colours) -> None:
 
 def test_repeats_reach_the_controller(colours: Colours) -> None:
     """Under xdist the repeats travel with their outcome."""
-    colours.run_apart("--llmclf-repeats", "2", "-n2")
+    colours.run("--llmclf-repeats", "2", "-n2")
     lines = (colours.root / "run" / "outcomes.jsonl").read_text("utf-8").splitlines()
     assert len(lines) == 18
 
@@ -105,7 +105,7 @@ def test_repeats_at_temperature_0_say_that_they_show_nothing(
 ) -> None:
     """In the terminal, the record and the page."""
     sampled(colours, f"PARAMETER {options}\nPARAMETER seed 7\n")
-    result = colours.run_apart("--llmclf-repeats=2", "-n2")
+    result = colours.run("--llmclf-repeats=2", "-n2")
     result.stdout.fnmatch_lines(["*nothing was drawn (temperature 0 or top_k 1)*"])
     assert "seed of its own" not in result.stdout.str()
     assert colours.written()["stability"]["greedy"] is True

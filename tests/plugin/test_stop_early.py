@@ -56,7 +56,7 @@ def test_the_same_seed_gives_the_same_end(many: Colours) -> None:
     """With and without workers the decision falls after the same pictures, whoever was fast."""
     many.run(STOP)
     alone = many.summary()["gates"]
-    many.run_apart(STOP, "-n2", "--llmclf-fresh")
+    many.run(STOP, "-n2", "--llmclf-fresh")
     assert many.summary()["gates"] == alone
     assert many.ledger()["not_needed"] > 0
     many.run(STOP, "--llmclf-seed", "1")
@@ -102,7 +102,7 @@ def test_a_plain_assert_on_a_stopped_run_is_inconclusive(many: Colours) -> None:
             file.write(f"\n\n@colours.gate\ndef test_{number}(report, accuracy):\n")
             file.write(f"    print(report.accuracy)\n    assert {asserted}\n")
     for workers in ((), ("-n2",)):
-        result = many.run_apart(STOP, *workers)
+        result = many.run(STOP, *workers)
         assert result.ret == pytest.ExitCode.TESTS_FAILED
         assert many.ledger()["not_needed"] > 0
         first, *others = many.summary()["gates"]

@@ -79,7 +79,7 @@ def test_an_unchanged_model_passes_on_a_part(committed: Colours) -> None:
         "counted for all 2 decisions together"
     ) in found[1]
     assert 40 < after < ALL
-    assert committed.run_apart(*STOP, "-n2").ret == 0
+    assert committed.run(*STOP, "-n2").ret == 0
     assert committed.written()["stop_rule"]["after"] == after
     replay = f"replay:{committed.root / 'said.jsonl'}"
     assert committed.run(*STOP, "--llmclf-repeats=2", "--llmclf-fresh", model=replay).ret == 0

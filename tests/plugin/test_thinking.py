@@ -28,12 +28,14 @@ def lines(colours: Colours) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-@pytest.mark.parametrize("apart", [False, True], ids=["alone", "xdist"])
-def test_a_limit_that_thinking_uses_up_is_told_early(colours: Colours, *, apart: bool) -> None:
+@pytest.mark.parametrize("processes", [(), ("-n1",)], ids=["alone", "xdist"])
+def test_a_limit_that_thinking_uses_up_is_told_early(
+    colours: Colours, processes: tuple[str, ...]
+) -> None:
     """Before the last image, once, and again in the report, which is red with the remedy."""
     colours.pictures(8)
     limited(colours)
-    result = colours.run_apart("-n1") if apart else colours.run()
+    result = colours.run(*processes)
     shown = result.stdout.lines
     early = [place for place, line in enumerate(shown) if line.startswith(EARLY)]
     reports = next(place for place, line in enumerate(shown) if "= evaluations =" in line)
