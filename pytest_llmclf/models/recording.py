@@ -22,6 +22,7 @@ from pytest_llmclf.errors import ReplayMismatch, SettingsError
 from pytest_llmclf.models.recording_file import (
     AGAIN,
     RECORDING_FORMAT,
+    TELLS_ERRORS,
     check_header,
     is_json,
     read_recording,
@@ -124,7 +125,8 @@ class Recorder:
     def _introduction(self, key: str, identity: ModelIdentity) -> list[dict[str, Any]]:
         if key in self._introduced:
             return []
-        return [{"type": "model", "key": key, "identity": identity.to_json()}]
+        told = {"identity": identity.to_json(), TELLS_ERRORS: True}
+        return [{"type": "model", "key": key, **told}]
 
     def _write(self, lines: list[dict[str, Any]], key: str) -> None:
         """Write lines down, or say that they are missing; the lock is held."""
@@ -177,6 +179,7 @@ class ReplayBackend:
         self._path = Path(path)
         recording = read_recording(self._path)
         self._cut = recording.cut_note
+        self._doubtful = recording.doubtful
         keys = recording.keys(model)
         best, fitting = recording.best(keys, told)
         self._identity = recording.models[best]
@@ -210,11 +213,19 @@ class ReplayBackend:
         """The recorded answer to this very request.
 
         Raises:
-            ReplayMismatch: There is none; the message says what differs from the nearest one.
+            ReplayMismatch: There is none; the message says what differs from the nearest one. Or
+                what was recorded may be an error.
         """
         for identity in self._identities:
             line = self._answers.get(request.digest(identity))
             if line is not None:
+                if line["request"] in self._doubtful:
+                    raise ReplayMismatch(
+                        f"{self._path} may hold an error of the server in place of this answer: it "
+                        "broke off or has no count of tokens, and a version recorded it that kept "
+                        "errors which came with HTTP 200",
+                        remedy=AGAIN,
+                    )
                 return Answer.from_json(line["answer"])
         raise ReplayMismatch(
             f"{self._path} holds no answer to this request: {self._why(request)}{self._cut}",

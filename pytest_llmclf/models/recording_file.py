@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 RECORDING_FORMAT = 1
 """Raised when the meaning of a line changes; recordings of another format are refused."""
 
+TELLS_ERRORS: Final = "errors_apart"
+"""Field of a ``model`` line whose writer keeps no error for an answer."""
 AGAIN: Final = "record again with --llmclf-record"
 
 _MOST_HEADER_BYTES: Final = 1_000_000
@@ -36,6 +38,8 @@ class Recording:
         path: The file.
         models: Everybody who answered, by the name that lines of the file call them.
         answers: A line an answer, in the order of the file.
+        doubtful: Those of them, by request, that may be errors: a version wrote them that could
+            not tell errors from answers.
         evaluations: A line an evaluation and model: its name, and what the model was told; none
             in a file of an earlier version.
         cut: Where a crash cut the last line, else empty.
@@ -44,6 +48,7 @@ class Recording:
     path: Path
     models: Mapping[str, ModelIdentity]
     answers: tuple[Mapping[str, Any], ...]
+    doubtful: frozenset[str]
     evaluations: tuple[Mapping[str, Any], ...]
     cut: str
 
@@ -193,6 +198,8 @@ def _read(path: Path, _changed: int, _size: int) -> Recording:
     models: dict[str, ModelIdentity] = {}
     answers: list[dict[str, Any]] = []
     evaluations: list[dict[str, Any]] = []
+    doubtful: set[str] = set()
+    checked: dict[str, bool] = {}
     try:
         check_header(path)
         # Not splitlines: answers may hold other line separators.
@@ -204,7 +211,9 @@ def _read(path: Path, _changed: int, _size: int) -> Recording:
         if not line:
             continue
         try:
-            _take(json.loads(line.decode("utf-8", "surrogatepass")), models, answers, evaluations)
+            data = json.loads(line.decode("utf-8", "surrogatepass"))
+            _take(data, models, answers, evaluations)
+            _doubt(data, models, checked, doubtful)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SettingsError(
                 f"{path}:{number}: no line of a recording ({_problem(error)}); "
@@ -214,6 +223,7 @@ def _read(path: Path, _changed: int, _size: int) -> Recording:
         path=path,
         models=models,
         answers=tuple(answers),
+        doubtful=frozenset(doubtful),
         evaluations=tuple(evaluations),
         cut=cut,
     )
@@ -236,6 +246,24 @@ def _take(
         evaluations.append(
             {**data, "model": str(data["model"]), "evaluation": str(data["evaluation"])}
         )
+
+
+def _doubt(
+    data: dict[str, Any],
+    models: Mapping[str, ModelIdentity],
+    checked: dict[str, bool],
+    doubtful: set[str],
+) -> None:
+    """Note whether an answer may be an error; each process says first whether it tells them."""
+    if data["type"] == "model":
+        checked[data["key"]] = data.get(TELLS_ERRORS) is True
+    elif data["type"] == "answer":
+        model = models.get(data["model"])
+        doubtful.discard(data["request"])  # a later answer counts
+        if model is None or checked[data["model"]]:
+            return
+        if Answer.from_json(data["answer"]).may_be_an_error(model.backend):
+            doubtful.add(data["request"])
 
 
 def _problem(error: Exception) -> str:

@@ -114,10 +114,4 @@ def _thought_unseen(model: str, answer: Answer) -> bool:
 
 
 def _may_be_an_error(model: str, answer: Answer) -> bool:
-    """Whether an answer bears the marks of an error: broken off, or without a count of tokens.
-
-    Sound servers count what they wrote, and gateways that pass an error on do not.
-    """
-    if model.startswith("openai:"):
-        return answer.finish == "other" or answer.answer_tokens is None
-    return model.startswith("ollama:") and answer.finish == "other" and answer.answer_tokens is None
+    return answer.may_be_an_error(model.partition(":")[0])

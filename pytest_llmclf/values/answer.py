@@ -96,6 +96,19 @@ class Answer:
     thinking: str = ""
     thinking_tokens: int | None = None
 
+    def may_be_an_error(self, backend: str) -> bool:
+        """Whether it has the marks of an error that a server sent with HTTP 200.
+
+        It broke off, or has no count of tokens: sound servers count what they wrote, and gateways
+        that pass an error on do not. Versions that could not tell errors from answers kept some.
+
+        Args:
+            backend: Who was asked, such as ``openai``.
+        """
+        if backend == "openai":
+            return self.finish == "other" or self.answer_tokens is None
+        return backend == "ollama" and self.finish == "other" and self.answer_tokens is None
+
     def __post_init__(self) -> None:
         """Take thinking out of the text."""
         text, found = self.text, [self.thinking] if self.thinking.strip() else []

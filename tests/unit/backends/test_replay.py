@@ -14,6 +14,7 @@ import pytest
 
 from pytest_llmclf.errors import ReplayMismatch, SettingsError
 from pytest_llmclf.models.recording import Recorder, ReplayBackend
+from pytest_llmclf.models.recording_file import TELLS_ERRORS
 from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.prompt import Instructions
 from pytest_llmclf.values.answer import Answer, TokenLogprob
@@ -377,3 +378,54 @@ def test_a_recording_that_was_continued_meanwhile_is_read_again(tmp_path: Path) 
     ReplayBackend(path)
     _write(path, LLAVA, request=ASKED)
     assert ReplayBackend(path).ask(ASKED) == ANSWER
+
+
+GATEWAY = ModelIdentity(backend="openai", name="m", digest="f3" * 32)
+SOUND = Answer(text="green", answer_tokens=2)
+DOUBTFUL = {
+    "no count": (GATEWAY, Answer(text="green")),
+    "broken off": (GATEWAY, Answer(text="green", finish="other", answer_tokens=1)),
+    "empty": (GATEWAY, Answer(text="")),
+    "Ollama's": (LLAVA, Answer(text="7", finish="other")),
+}
+
+
+def _earlier(path: Path) -> None:
+    """Make a recording look as one of a version that kept errors for answers."""
+    mark = json.dumps({TELLS_ERRORS: True}, separators=(",", ":"))[1:-1].encode()
+    whole = path.read_bytes()
+    assert mark in whole
+    path.write_bytes(whole.replace(b"," + mark, b""))
+
+
+@pytest.mark.parametrize(("who", "answer"), DOUBTFUL.values(), ids=DOUBTFUL)
+def test_what_may_be_an_error_of_an_earlier_version_is_no_answer(
+    tmp_path: Path, who: ModelIdentity, answer: Answer
+) -> None:
+    """It is said to be one and recorded anew; what this version recorded is sound."""
+    path = tmp_path / "run.jsonl"
+    other = replace(REQUEST, prompt="Which colour?")
+    recorder = Recorder(path)
+    recorder.record(REQUEST.digest(who), REQUEST.summary(), who, answer)
+    recorder.record(other.digest(who), other.summary(), who, SOUND)
+    recorder.close()
+    assert ReplayBackend(path).ask(REQUEST) == answer
+    _earlier(path)
+    replay = ReplayBackend(path)
+    with pytest.raises(ReplayMismatch, match="may hold an error of the server") as caught:
+        replay.ask(REQUEST)
+    assert "--llmclf-record" in caught.value.remedy
+    assert replay.ask(other) == SOUND
+    recorder = Recorder(path)  # continued by this version
+    recorder.record(REQUEST.digest(who), REQUEST.summary(), who, answer)
+    recorder.close()
+    assert ReplayBackend(path).ask(REQUEST) == answer
+
+
+def test_what_cannot_be_an_error_is_played_back(tmp_path: Path) -> None:
+    """A model of this machine that counts nothing, in a file of an earlier version."""
+    path = tmp_path / "run.jsonl"
+    _write(path, SMALL, LLAVA)
+    _earlier(path)
+    assert ReplayBackend(path, "llamacpp:micro-llava").ask(REQUEST) == ANSWER
+    assert ReplayBackend(path, "ollama:llava").ask(REQUEST) == ANSWER
