@@ -79,7 +79,7 @@ COLUMNS: Final = (
     _column("server_s", "number", "seconds that the server says it spent, its queue included"),
     _column("load_s", "number", "seconds of these spent on loading the model"),
     _column("wall_s", "number", "seconds from sending to receiving"),
-    _column("cached", "flag", "whether the answer came from the store"),
+    _column("cached", "flag", "whether the answer came from the cache"),
     _column("attempts", "count", "requests sent in this run"),
     _column("request_digest", "text", "SHA-256 over everything that was sent"),
     _column(
