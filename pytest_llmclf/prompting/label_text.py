@@ -1,8 +1,8 @@
 """Words of an answer: how text becomes them, and the closed sets that decide what may stand there.
 
-Everything that a reader of answers may take for granted is listed in this file, so that it can be
-read, argued about and tested. English only: in another language the whole answer, its first line
-or JSON must name the label.
+Everything that a reader of answers may take for granted is listed here and, for the strict reader,
+in `readers/word_lists.py`, so that it can be read, argued about and tested. English only: in
+another language the whole answer, its first or last line, or JSON must name the label.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import unicodedata
 from typing import Final
 
 
-def _listed(text: str) -> frozenset[str]:
+def listed(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
     return frozenset(text.split())
 
 
-FUNCTION_WORDS: Final = _listed(
+FUNCTION_WORDS: Final = listed(
     # articles, pronouns, copulas
     "a an the i this that it its it's that's this's there there's here here's i is are "
     # what a picture does, and where
@@ -26,7 +27,7 @@ FUNCTION_WORDS: Final = _listed(
 """Words without a meaning of their own. A label that is such a word ("a", "I") is read from a whole
 answer, a first line or JSON, never from a sentence, where it may be the article."""
 
-CARRIERS: Final = FUNCTION_WORDS | _listed(
+CARRIERS: Final = FUNCTION_WORDS | listed(
     # what it is
     "picture image photo photograph drawing illustration handwritten object "
     # what is asked for
@@ -40,7 +41,7 @@ No negation, no hedge ("probably", "looks like"), no comparison, no "and" or "or
 word that is itself one of the labels counts as that label.
 """
 
-BEFORE_LABEL: Final = CARRIERS | _listed(
+BEFORE_LABEL: Final = CARRIERS | listed(
     # who says so, and how: an assertion, never a doubt
     "we you me my can be think believe would say conclude confident sure certainly definitely "
     "clearly course okay ok appears appear seems seem identified classified recognized recognised "
@@ -52,6 +53,7 @@ BEFORE_LABEL: Final = CARRIERS | _listed(
     "kind species breed depiction view shot close-up closeup portrait scene one two three several "
     "some what was there's lone option choice result output prediction response following "
     "corresponds corresponding to represented capital uppercase lowercase upper lower case "
+    "scoop slice plate bowl cup bottle bouquet pile stack row basket swarm colony "
     "group herd flock pack pair bunch field unmistakably surely must only have here you've we've "
     "black-and-white "
     # what it looks like, where that never makes another thing of it ("hot dog", "red panda")
@@ -63,11 +65,12 @@ BEFORE_LABEL: Final = CARRIERS | _listed(
 )
 """Words that may stand before the one label of a sentence, as "I think this is a small ..."."""
 
-SUBJECTS: Final = _listed(
+SUBJECTS: Final = listed(
     "flower flowers food item clothing garment vehicle plant fruit vegetable sign scene land use "
     "cover terrain landscape texture material product part defect condition finding diagnosis "
     "x-ray xray scan building place instrument tool shape colour color gesture emotion expression "
     "person disease insect bird fish tree leaf ship aircraft logo brand flag style sport activity "
+    "test result room sample weather car shirt facial impression verdict decision "
     "dish dessert drink container furniture device satellite aerial medical chest traffic road "
     "hand language best match most fitting suitable appropriate likely which one that applies "
     "described these those animals objects pieces digits letters numbers pictures images labels"
@@ -75,41 +78,45 @@ SUBJECTS: Final = _listed(
 """Further words that may stand before the verb of a sentence, in what it speaks of: "The item of
 clothing is a ...". Not behind the verb, where they would be a part of the name."""
 
-VERBS: Final = _listed(
+VERBS: Final = listed(
     "is are was be it's that's this's there's here's shows show depicts displays contains features "
-    "represents indicates as corresponds"
+    "represents indicates as corresponds has have looks stands sits lies means equals appears "
+    "appear seems seem uses"
 )
 """Words that part what a sentence speaks of from what it says of it."""
 
-RETRACTS: Final = _listed("it it's its this that that's i i'm i've you we he she they answer label")
+RETRACTS: Final = listed("it it's its this that that's i i'm i've you we he she they answer label")
 """First words of a sentence whose denial is of the label before it ("It is not ...")."""
 
-HOLDS: Final = _listed("has have had with show shows showing are is")
+HOLDS: Final = listed("has have had with show shows showing are is")
 """Words before "no" and the like that say what an image lacks ("with no visible mane")."""
 
-BEHIND_LABEL: Final = _listed(
+BEHIND_LABEL: Final = listed(
     "in on at with sitting standing lying laying looking facing walking running sleeping resting "
     "playing wearing holding eating perched flying swimming grazing jumping posing that which who "
     "from against near under beside behind among within inside outside because since due made "
-    "drawn written rendered printed carved viewed visible seen crawling climbing staring perching"
+    "drawn written rendered printed carved viewed visible seen crawling climbing staring perching "
+    "as for given judging by"
 )
 """First words of what may follow the label in its sentence and is no longer part of a name, as
 "house" behind "dog" would be."""
 
-ANNOUNCES: Final = _listed(
+ANNOUNCES: Final = listed(
     "letter digit number numeral character symbol answer label class category option choice is"
 )
 """Words directly before a label that could be another word, too ("the letter A", "the digit 7")."""
 
-NUMBER_WORDS: Final = _listed(
-    "zero one two three four five six seven eight nine ten eleven twelve first second third"
+NUMBER_WORDS: Final = listed(
+    "zero one two three four five six seven eight nine ten eleven twelve first second third "
+    "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty "
+    "seventy eighty ninety"
 )
 """Words that count what follows, where they do not stand alone."""
 
-DETERMINERS: Final = _listed("no yes none not this that these those any each every some all")
+DETERMINERS: Final = listed("no yes none not this that these those any each every some all")
 """Words that speak of what follows; as labels they count at an end or behind `ANNOUNCES` only."""
 
-HEDGES: Final = _listed(
+HEDGES: Final = listed(
     "probably likely could may guess guessing or either if whether similar resembles resembling "
     "like almost nearly assume suspect suggests looks"
 )
@@ -123,16 +130,18 @@ CONTRASTS: Final = (
 )  # fmt: skip
 """What makes the label behind it one that the answer is not."""
 
-NEGATIVE: Final = _listed("no none not false negative without absent")
+NEGATIVE: Final = listed("no none not false negative without absent")
 """Labels that say no: words that deny take nothing back from them."""
 
-DENIES: Final = _listed("no not nor neither never none nothing without cannot")
+DENIES: Final = listed("no not nor neither never none nothing without cannot")
 """The words of `TAKES_BACK` that deny, and do not doubt what was said before."""
 
-TAKES_BACK: Final = _listed(
-    "no not nor neither never none nothing without cannot but however although except instead "
-    "rather actually wait wrong mistake mistaken incorrect unsure uncertain unclear unlikely "
-    "maybe perhaps possibly might sorry correction false"
+TURNS: Final = listed("but however although except instead rather actually wait sorry correction")
+"""Words behind which an answer says something else than before."""
+
+TAKES_BACK: Final = TURNS | listed(
+    "no not nor neither never none nothing without cannot wrong mistake mistaken incorrect unsure "
+    "uncertain unclear unlikely maybe perhaps possibly might false"
 )
 """Words behind a label's line after which that label does not stand; so does any ``...n't``."""
 

@@ -19,9 +19,21 @@ _CAMEL: Final = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][^\W\d_
 _JOINED: Final = re.compile(r"(?<=[^\W_])[_-]+(?=[^\W\d_])|(?<=[^\W\d_])[_-]+(?=[^\W_])")
 _SHORTEST_PLURAL: Final = 3
 _SHORTEST_JOINED: Final = 5
-_NUMBERS: Final = {
-    "0": "zero", "1": "one", "2": "two", "3": "three", "4": "four", "5": "five", "6": "six",
-    "7": "seven", "8": "eight", "9": "nine", "10": "ten", "11": "eleven", "12": "twelve",
+_UNITS: Final = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen",
+)  # fmt: skip
+_TENS: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_NUMBERS: Final = {str(number): (word,) for number, word in enumerate(_UNITS)} | {
+    str(20 + 10 * ten + unit): (word, _UNITS[unit]) if unit else (word,)
+    for ten, word in enumerate(_TENS)
+    for unit in range(10)
+}
+_IRREGULAR: Final = {
+    "mouse": "mice", "goose": "geese", "wolf": "wolves", "calf": "calves", "leaf": "leaves",
+    "knife": "knives", "man": "men", "woman": "women", "child": "children", "foot": "feet",
+    "tooth": "teeth", "person": "people", "loaf": "loaves", "shelf": "shelves",
 }  # fmt: skip
 _SIBILANT: Final = ("s", "x", "z", "ch", "sh")
 _NO_PLURAL: Final = ("ss", "us", "is", "ews", "ics")
@@ -81,7 +93,7 @@ def index_spellings(exact: Mapping[Words, str], given: Iterable[tuple[str, str]]
             for form in _plurals(source[-1]):
                 loose.setdefault((*source[:-1], form), set()).add(name)
             if len(source) == 1 and source[0] in _NUMBERS:
-                loose.setdefault((_NUMBERS[source[0]],), set()).add(name)
+                loose.setdefault(_NUMBERS[source[0]], set()).add(name)
             for form in _singulars(source[-1]):
                 singular.setdefault((*source[:-1], form), set()).add(name)
     hidden = {found: name for key, name in exact.items() if (found := parts(" ".join(key)))}
@@ -102,8 +114,12 @@ def index_spellings(exact: Mapping[Words, str], given: Iterable[tuple[str, str]]
 def _plurals(word: str) -> tuple[str, ...]:
     if len(word) < _SHORTEST_PLURAL or not (word.isascii() and word.isalpha()) or word in CARRIERS:
         return ()
+    if word in _IRREGULAR:
+        return (_IRREGULAR[word],)
     if word.endswith("y") and word[-2] not in "aeiou":
         return (word[:-1] + "ies",)
+    if word.endswith("o"):
+        return (word + "s", word + "es")
     return (word + ("es" if word.endswith(_SIBILANT) else "s"),)
 
 

@@ -15,7 +15,6 @@ from pytest_llmclf.prompting.label_text import (
     BEFORE_LABEL,
     BEHIND_LABEL,
     CARRIERS,
-    CONTRASTS,
     DETERMINERS,
     FUNCTION_WORDS,
     NUMBER_WORDS,
@@ -33,12 +32,14 @@ if TYPE_CHECKING:
 Standing = Literal["named", "mentioned", "nothing"]
 
 _CLOSERS: Final = "\"'`*_~)]}>\u2019\u201d\u00bb"
-_ENDS: Final = (".", "!", "?", "\u2026", "\u3002", "\uff01", "\uff1f")
-_BREAKS: Final = (",", ";", ":", "\u3001", "\uff0c")
+_ENDS: Final = (".", "!", "?", ";", "\u2026", "\u3002", "\uff01", "\uff1f")
+_BREAKS: Final = (",", ":", "\u3001", "\uff0c")
+_SIGNS: Final = "-+#*|/=~>\u2022\u2013\u2014\u2192"
+_NAMING: Final = ("a", "an", "is", "it's", "that's")
+_FILLERS: Final = ("a", "an", "the", "of")
 _DASHES: Final = frozenset(
     ("-", "--", "\u2013", "\u2014", ":", "=", "->", "=>", "\u2192", "/", "|")
 )
-_ARTICLES: Final = ("a", "an", "the")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Token:
         ends: Whether its sentence or line ends with it.
         asks: Whether that sentence is a question.
         breaks: Whether a comma, colon, dash or bracket follows it.
+        introduces: Whether that is a colon or a dash.
     """
 
     word: str
@@ -58,6 +60,7 @@ class Token:
     ends: bool = False
     asks: bool = False
     breaks: bool = False
+    introduces: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +83,15 @@ class Named:
 def tokenise(text: str) -> tuple[Token, ...]:
     """Cut an answer into words, with what ends or breaks a sentence behind each."""
     tokens: list[Token] = []
-    for line in text.splitlines():
+    for line in text.replace("\uff1a", ": ").splitlines():
         first = len(tokens)
         for raw in line.split():
             for piece in fold(raw).split():
                 _take(tokens, raw, piece, fresh=len(tokens) == first)
         if len(tokens) > first:
-            tokens[-1] = replace(tokens[-1], ends=True)
+            # "It is none of these:" goes on in the next line.
+            goes_on = line.rstrip(_CLOSERS + " \t").endswith((":", "\uff1a"))
+            tokens[-1] = replace(tokens[-1], ends=not goes_on, breaks=tokens[-1].breaks or goes_on)
     return tuple(tokens)
 
 
@@ -95,8 +100,8 @@ def _take(tokens: list[Token], raw: str, piece: str, *, fresh: bool) -> None:
     word = trim(piece)
     opens = piece.startswith(("(", "[", "\u2013", "\u2014"))
     if tokens and not fresh and (opens or piece in _DASHES):
-        tokens[-1] = replace(tokens[-1], breaks=True)
-    if not word:
+        tokens[-1] = replace(tokens[-1], breaks=True, introduces=not piece.startswith(("(", "[")))
+    if not word or all(char in _SIGNS for char in word):
         return
     bare = piece.rstrip(_CLOSERS)
     pieces = separated(raw) if _joins(raw) else (word,)
@@ -107,6 +112,7 @@ def _take(tokens: list[Token], raw: str, piece: str, *, fresh: bool) -> None:
             ends=bare.endswith(_ENDS),
             asks=bare.endswith(("?", "\uff1f")),
             breaks=bare.endswith(_BREAKS),
+            introduces=bare.endswith(":"),
         )
     )
 
@@ -123,11 +129,8 @@ def labels_in(tokens: Sequence[Token], index: SpellingIndex) -> tuple[Named, ...
 def _scan(tokens: Sequence[Token], index: SpellingIndex) -> Iterator[Named]:
     at = 0
     while at < len(tokens):
-        for length in range(min(index.longest, len(tokens) - at), 0, -1):
-            said = tokens[at : at + length]
-            name = index.exact.get(tuple(token.word for token in said))
-            if name is None:
-                name = index.loose.get(tuple(piece for token in said for piece in token.pieces))
+        for length in range(min(index.longest + 1, len(tokens) - at), 0, -1):
+            name = _label_of(tokens[at : at + length], index)
             if name is not None:
                 stop = at + length
                 standing = _standing(tokens, at, stop) if length == 1 else "named"
@@ -136,6 +139,18 @@ def _scan(tokens: Sequence[Token], index: SpellingIndex) -> Iterator[Named]:
                 break
         else:
             at += 1
+
+
+def _label_of(said: Sequence[Token], index: SpellingIndex) -> str | None:
+    """The label that words are, articles and "of" between them left out ("with a mask")."""
+    name = index.exact.get(tuple(token.word for token in said))
+    if name is None:
+        name = index.loose.get(tuple(piece for token in said for piece in token.pieces))
+    inside = said[1:-1]
+    if name is None and any(token.word in _FILLERS for token in inside):
+        kept = [said[0], *(token for token in inside if token.word not in _FILLERS), said[-1]]
+        name = index.loose.get(tuple(piece for token in kept for piece in token.pieces))
+    return name
 
 
 def hidden_labels(
@@ -164,7 +179,7 @@ def _means_little(pieces: tuple[str, ...]) -> bool:
 def _standing(tokens: Sequence[Token], at: int, stop: int) -> Standing:
     """Whether a label of one word is named where it stands."""
     word = tokens[at].word
-    if _is_number(word):
+    if is_number(word):
         return _number_standing(tokens, at)
     function = word in FUNCTION_WORDS or word in DETERMINERS
     if not function and word not in CARRIERS:
@@ -173,12 +188,14 @@ def _standing(tokens: Sequence[Token], at: int, stop: int) -> Standing:
     before = tokens[at - 1].word if last else ""
     if tokens[at].ends:
         return "named"
+    begins = not before and tokens[at].breaks
     if function:
         behind = tokens[stop].word if stop < len(tokens) else ""
-        begins = not before and tokens[at].breaks
+        # "It's an A, because ...", "The letter is I, since ..."
+        begins = begins or (tokens[at].breaks and before in _NAMING)
         announced = before in ANNOUNCES - {"is"} and behind not in CARRIERS - FUNCTION_WORDS
         return "named" if begins or announced else "nothing"
-    return "named" if _is_called(tokens, at) else "mentioned"
+    return "named" if begins or _is_called(tokens, at) else "mentioned"
 
 
 def _is_called(tokens: Sequence[Token], at: int) -> bool:
@@ -202,38 +219,9 @@ def _number_standing(tokens: Sequence[Token], at: int) -> Standing:
     behind = tokens[at + 1].word
     if before in ANNOUNCES - {"is"} or behind in FUNCTION_WORDS or behind in BEHIND_LABEL:
         return "named"
-    return "mentioned" if _is_number(behind) or behind in ("and", "or") else "nothing"
+    return "mentioned" if is_number(behind) or behind in ("and", "or") else "nothing"
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Whether a word is a number in digits or letters."""
     return word.isdecimal() or word in NUMBER_WORDS
-
-
-def without_contrasts(
-    tokens: Sequence[Token], found: Sequence[Named]
-) -> tuple[tuple[Token, ...], set[str]]:
-    """The words without phrases such as "unlike a dog", and the labels of those phrases.
-
-    Args:
-        tokens: All words.
-        found: The labels among them.
-    """
-    drop: set[int] = set()
-    denied: set[str] = set()
-    for one in found:
-        start = one.start
-        if start and tokens[start - 1].word in _ARTICLES:
-            start -= 1
-        for lead in CONTRASTS:
-            begin = start - len(lead)
-            if begin >= 0 and tuple(token.word for token in tokens[begin:start]) == lead:
-                drop.update(range(begin, one.stop))
-                denied.add(one.label)
-                break
-    kept = []
-    for place, token in enumerate(tokens):
-        if place not in drop:
-            kept.append(token)
-        elif kept and token.ends:
-            kept[-1] = replace(kept[-1], ends=True)
-    return tuple(kept), denied

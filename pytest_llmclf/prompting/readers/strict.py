@@ -6,15 +6,18 @@ An answer is read by the first of these rules that applies; an answer that none 
 1. It is JSON: its one value, or that of ``label``, ``class`` or ``answer``, is the answer.
 2. The whole answer is a label or a synonym. Blank, ``_``, ``-`` and a capital inside of a word are
    one separator, and a plural is its singular, where that makes no two labels equal.
+   So is a label behind a word of another language, in brackets or behind a colon or dash.
 3. It declares its answer: ``\boxed{...}``, ``<answer>...</answer>``, or lines such as
    ``Answer: ...``; all that it declares is the same label.
 4. It begins with a label, alone on its line or before a comma, colon, dash or bracket, and the
    rest names no other one and takes nothing back.
-5. It names one label only, in sentences that say so: what stands before it is from a closed list
-   of words (`label_words.BEFORE_LABEL`), what follows is no further part of a name
-   (`label_words.BEHIND_LABEL`), and nothing in the answer doubts or takes back.
+5. It asserts a label. Each clause of the answer asserts, denies, doubts, compares or only mentions
+   the labels in it (`readers/clauses.py`), and the last one that asserts a label counts, unless a
+   clause behind it doubts or takes back, another label is asserted and not corrected, or what
+   stands around the label makes another thing of it (`readers/noun_phrase.py`: a "German Shepherd
+   dog" is a dog, a "hot dog", a "dog house" and a "toy dog" are none).
 
-In 4 and 5 a label that is said *not* to be the answer ("unlike a dog") counts as not named.
+What says that there is no image to look at is never read, nor is a question.
 
 An answer that was cut at the token limit is read only where what it says is complete: closed JSON,
 a closed box, or a label on a line of its own that was ended; "1" may have been going to be "10".
@@ -26,22 +29,19 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.prompting.label_text import (
-    BEFORE_LABEL,
-    BEHIND_LABEL,
-    CARRIERS,
     DENIES,
     HEDGES,
     HOLDS,
     NEGATIVE,
     REFUSAL,
     RETRACTS,
-    SUBJECTS,
     TAKES_BACK,
-    VERBS,
     fold,
+    listed,
     normalise,
     parts,
 )
+from pytest_llmclf.prompting.readers.clauses import Mention, mentions, sentences, without_idioms
 from pytest_llmclf.prompting.readers.json_answer import json_values
 from pytest_llmclf.prompting.readers.markup import (
     declared,
@@ -50,14 +50,8 @@ from pytest_llmclf.prompting.readers.markup import (
     without_emphasis,
 )
 from pytest_llmclf.prompting.readers.reader import LONGEST_ANSWER, LabelOrReason
-from pytest_llmclf.prompting.readers.sentence import (
-    Named,
-    Token,
-    hidden_labels,
-    labels_in,
-    tokenise,
-    without_contrasts,
-)
+from pytest_llmclf.prompting.readers.sentence import Token, hidden_labels, labels_in, tokenise
+from pytest_llmclf.prompting.readers.word_lists import CONCLUDES, DOUBTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,20 +67,41 @@ _ANSWER_LINE: Final = re.compile(
     r"(?:[:=\u2192]|->| [-\u2013\u2014] )(?P<value>.{1,400})"
 )
 _CONCLUSION: Final = re.compile(
-    r"(?:\b(?:answer|label|class|category|classification|prediction|match|option|choice|one)\b"
+    r"(?:\b(?:answer|label|class|category|classification|prediction|match|option|choice|one|letter|digit|numeral"
+    r"|character)\b"
     r"(?P<gap>[^:]{0,80}?)(?:\b(?:is|would be)|:|\u2192|->)"
     r"|\b(?:so|therefore|thus|hence)\b,? (?:it|this|that)(?: is|'s| must be))"
     r"\s{0,3}:?\s{0,3}(?:an? |the )?(?P<value>[^,:]{1,60}?)"
     r"(?:,? (?:because|since|as|given|due) .{0,200})?$"
 )
+_SEES_NOTHING: Final = re.compile(
+    r"(?:can't|cannot|can not|unable to|not able to) (?:see|view|access|open|process|analy[sz]e)"
+    r" (?:any |the |this |your |an? )?(?:images?|pictures?|photos?|files?|attachments?)\b"
+    r"|\bno (?:image|picture|photo|file|attachment) (?:was|is|has|attached|provided|given)\b"
+)
 _SENTENCE: Final = re.compile(r"[.!?;\n]{1,9}(?:\s|$)|\n")
-_IS: Final = ("is", "was", "are")
-_SHOWN: Final = frozenset(
-    (
-        "shown", "depicted", "displayed", "visible", "present", "seen", "the", "in", "on",
-        "sitting", "standing", "lying",
-    )
-)  # fmt: skip
+_TRANSLATED: Final = re.compile(
+    r"(?P<before>[^():\n]{1,60}?)(?:\s?\((?P<inside>[^()\n]{1,60})\)|(?:\s?[:\uff1a=]|\s(?:[-\u2013\u2014\u2192]|[-=]>)\s)(?P<behind>[^:\n]{1,60}))"
+)
+_ENGLISH: Final = listed(
+    "the of is are this it its with and like similar options labels choices classes "
+    "possible family relative kind type costume toy"
+)
+_NOT_ELSEWHERE: Final = listed(
+    "nicht kein keine keinen nein ne pas non nie niet geen inte ikke nem não sin"
+)
+_WRONG: Final = listed("wrong incorrect false previous other")
+_POSSIBLE: Final = frozenset(("might", "may", "could"))
+_SORRY: Final = re.compile(r"sorry,? (?=i mean|it's|it is|that's|make that)")
+_HARMLESS: Final = ("asserted", "mentioned", "compared", "conceded")
+"""What may be said again of the answer's own label."""
+_OTHERS: Final = ("denied", "compared", "conceded")
+"""What may be said of other labels behind an answer."""
+_LEAST_REASONING: Final = 5
+"""Words of a sentence that can reason about labels before an answer in the last line."""
+_CORRECTS: Final = frozenset(
+    ("actually", "correction", "wait", "sorry", "mistake", "mean", "meant", "rather")
+)
 
 
 def read_strictly(text: str, labels: LabelSet, finish: Finish = "stop") -> LabelOrReason:
@@ -122,11 +137,13 @@ def _in_text(text: str, labels: LabelSet, *, cut: bool) -> str | None:
     boxes = declared(text)
     if boxes:
         return _agreed(_declared_label(box, labels) for box in boxes)
+    if _SEES_NOTHING.search(fold(text)):
+        return None
     name = _at_the_beginning(text, labels, cut=cut)
     if name is None:
         name = _in_answer_lines(text, labels, cut=cut)
     if name is None and not cut:
-        name = _in_conclusions(text, labels) or _asserted(text, labels)
+        name = _translated(text, labels) or _in_conclusions(text, labels) or _asserted(text, labels)
     return name
 
 
@@ -198,7 +215,12 @@ def _in_conclusions(text: str, labels: LabelSet) -> str | None:
         value = None
         if match is not None:
             gap = set(parts(match["gap"] or ""))
-            if not gap & (HEDGES | TAKES_BACK) and "n't" not in (match["gap"] or ""):
+            before = parts(fold(sentence)[: match.start()])
+            if (
+                _WRONG.isdisjoint(before)
+                and not gap & (HEDGES | TAKES_BACK)
+                and "n't" not in (match["gap"] or "")
+            ):
                 value = labels.spellings.whole(match["value"])
         if value is None:
             rest.append(sentence)
@@ -210,34 +232,25 @@ def _in_conclusions(text: str, labels: LabelSet) -> str | None:
 
 
 def _clean(tokens: Sequence[Token], name: str, labels: LabelSet) -> bool:
-    """Whether words behind an answer leave it standing."""
-    kept, denied, names = _outside_contrasts(tokens, labels)
-    taken = _takes_back(kept, name, labels, explains=True)
-    return name not in denied and not names - {name} and not taken
+    """Whether words behind an answer leave it standing: other labels are denied or compared."""
+    said = mentions(tokens, labels.spellings)
+    for one in said:
+        if one.status not in (_HARMLESS if one.label == name else _OTHERS):
+            return False
+    hidden = hidden_labels(tokens, labels_in(tokens, labels.spellings), labels.spellings)
+    return not hidden - {name} and not _takes_back(tokens, name, labels)
 
 
-def _outside_contrasts(
-    tokens: Sequence[Token], labels: LabelSet
-) -> tuple[tuple[Token, ...], set[str], set[str]]:
-    """The words outside of contrasts, the labels denied in those, and the labels of the rest."""
-    kept, denied = without_contrasts(tokens, labels_in(tokens, labels.spellings))
-    found = labels_in(kept, labels.spellings)
-    names = {one.label for one in found if one.standing != "nothing"}
-    return kept, denied, names | hidden_labels(kept, found, labels.spellings)
+def _takes_back(tokens: Sequence[Token], name: str, labels: LabelSet) -> bool:
+    """Whether a word denies or doubts the answer before it; words of the label itself do not.
 
-
-def _takes_back(
-    tokens: Sequence[Token], name: str, labels: LabelSet, *, explains: bool = False
-) -> bool:
-    """Whether a word denies or doubts; words of the label itself do not, nor "no" behind "no".
-
-    In an explanation behind an answer "with no mane" denies nothing; "It is not." does.
+    "With no mane" denies nothing, nor does "no" behind "no"; "It is not." does.
     """
     own = {
         place
         for one in labels_in(tokens, labels.spellings)
-        if one.label == name
         for place in range(one.start, one.stop)
+        if one.label == name
     }
     words = {
         part
@@ -246,9 +259,11 @@ def _takes_back(
         for part in (*parts(token.word), *(["n't"] if "n't" in token.word else []))
     }
     taken = words & (TAKES_BACK | {"n't"})
-    if explains:
-        taken = {word for word in taken if word not in DENIES or _denies(tokens, word)}
-    if not NEGATIVE.isdisjoint(labels.spellings.words_of(name)):
+    if words.isdisjoint(DOUBTS):
+        taken -= {"although", "rather"}
+    taken = {word for word in taken if word not in DENIES or _denies(tokens, word)}
+    said = labels.spellings.words_of(name)
+    if said == {"no"} or not (NEGATIVE - {"no"}).isdisjoint(said):
         taken -= DENIES | {"n't"}
     return bool(taken)
 
@@ -271,68 +286,94 @@ def _denies(tokens: Sequence[Token], word: str) -> bool:
 
 
 def _asserted(text: str, labels: LabelSet) -> str | None:
-    """Rule 5."""
-    tokens, denied, names = _outside_contrasts(tokenise(text), labels)
-    found = [one for one in labels_in(tokens, labels.spellings) if one.standing == "named"]
-    if len(names) != 1 or not found:
+    """Rule 5: what the last clause asserts that asserts anything, if the rest agrees."""
+    tokens = tokenise(text)
+    said = mentions(tokens, labels.spellings)
+    last = next((one for one in reversed(said) if one.status == "asserted"), None)
+    if last is None or REFUSAL.search(_SORRY.sub("", fold(text))):
         return None
-    name = names.pop()
-    if name in denied or _takes_back(tokens, name, labels):
+    begin = last.sentence[0]
+    before = [token.word for token in without_idioms(tokens[begin : last.place])]
+    doubts = DOUBTS - _POSSIBLE if _turned(before) else DOUBTS
+    if not doubts.isdisjoint(before) and not any(
+        one.status in ("doubted", "compared", "conceded") and one.label != last.label
+        for one in said
+        if begin <= one.place < last.place
+    ):
         return None
-    sentences = {_sentence(tokens, one): one for one in reversed(found)}
-    if all(_says(tokens[start:stop], start, one) for (start, stop), one in sentences.items()):
-        return name
-    return None
+    if not _stands(last, said, tokens) or not _hidden_fit(last, tokens, labels):
+        return None
+    return last.label if _clean(tokens[last.place :], last.label, labels) else None
 
 
-def _sentence(tokens: Sequence[Token], one: Named) -> tuple[int, int]:
-    """First token and one behind the last token of the sentence that a label stands in."""
-    start = one.start
-    while start and not tokens[start - 1].ends:
-        start -= 1
-    stop = one.stop
-    while stop < len(tokens) and not tokens[stop - 1].ends:
-        stop += 1
-    return start, stop
+def _turned(before: Sequence[str]) -> bool:
+    """Whether a sentence first says what could be thought, and then what is."""
+    return (
+        "but" in before
+        or "however" in before
+        or before[:1] in (["although"], ["though"], ["while"])
+    )
 
 
-def _says(sentence: Sequence[Token], offset: int, one: Named) -> bool:
-    """Whether a sentence asserts the label that it names first."""
-    words = {token.word for token in sentence}
-    left = sentence[: one.start - offset]
-    right = sentence[one.stop - offset :]
-    label = {token.word for token in sentence[one.start - offset : one.stop - offset]}
-    if sentence[-1].asks or words & HEDGES - label:
-        return False
-    if not _leads_to_the_name(left):
-        return False
-    return not right or sentence[one.stop - offset - 1].breaks or _ends_the_name(right, label)
+def _stands(last: Mention, said: Sequence[Mention], tokens: Sequence[Token]) -> bool:
+    """Whether what an answer says before its last assertion leaves that standing."""
+    for one in said:
+        if one.place >= last.place:
+            break
+        same = one.label == last.label
+        if one.status == "asserted" and not same and not _corrects(one, last, tokens):
+            return False
+        if one.status == ("denied" if same else "mentioned") and not (
+            last.decisive and last.sentence != one.sentence
+        ):
+            return False
+        if one.status in ("doubted", "asserted") and not last.decisive and not same:
+            return False
+        if one.status == "mentioned" and last.bare and _words(one.sentence) < _LEAST_REASONING:
+            return False
+    if not last.bare or not last.sentence[0]:
+        return True
+    # "Not that" above a label is about it; a longer line is a reason of its own.
+    start = next(begin for begin, end in sentences(tokens) if end == last.sentence[0])
+    words = {token.word for token in tokens[start : last.sentence[0]]}
+    return len(words) >= _LEAST_REASONING or words.isdisjoint(DENIES)
 
 
-def _leads_to_the_name(left: Sequence[Token]) -> bool:
-    """Whether the words before a label assert it and are no part of a longer name."""
-    comma = max((place for place, token in enumerate(left) if token.breaks), default=-1)
-    clause = left[comma + 1 :]
-    verb = max((place for place, token in enumerate(clause) if token.word in VERBS), default=-1)
-    if verb < 0:
-        # Without a verb of its own the clause belongs to what stands before the comma.
-        return all(token.word in BEFORE_LABEL for token in left)
-    subject = all(token.word in BEFORE_LABEL | SUBJECTS for token in clause[:verb])
-    return subject and all(token.word in BEFORE_LABEL for token in clause[verb + 1 :])
+def _words(sentence: tuple[int, int]) -> int:
+    return sentence[1] - sentence[0]
 
 
-def _ends_the_name(right: Sequence[Token], label: set[str]) -> bool:
-    """Whether the words behind a label are no further part of a name."""
-    following = right[0].word
-    if all(token.word in CARRIERS or token.word in label for token in right):
-        # "1 1" may be eleven.
-        return not (following.isdecimal() and following in label)
-    if following in _IS:
-        return len(right) > 1 and right[1].word in _SHOWN
-    if following == "of":
-        # "a photo of ..." is a photo; "a bishop of ..." may be another thing.
-        return not label.isdisjoint(CARRIERS)
-    return following in BEHIND_LABEL or (following in CARRIERS and right[0].breaks)
+def _corrects(one: Mention, last: Mention, tokens: Sequence[Token]) -> bool:
+    """Whether an answer takes another label back that it asserted, or listed, before its last."""
+    words = _CORRECTS if last.decisive else frozenset[str]()
+    if one.bare:
+        words |= CONCLUDES
+    return any(tokens[place].word in words for place in range(last.place - 1, one.place, -1))
+
+
+def _translated(text: str, labels: LabelSet) -> str | None:
+    """Rule 2 for another language: the label behind a word of it, in brackets or behind a colon."""
+    match = _TRANSLATED.fullmatch(fold(text).strip(" *_`.!"))
+    if match is None:
+        return None
+    before = set(parts(match["before"]))
+    if (
+        REFUSAL.search(fold(text))
+        or before & _ENGLISH
+        or before & DOUBTS
+        or before & (TAKES_BACK | _NOT_ELSEWHERE)
+    ):
+        return None
+    if labels_in(tokenise(match["before"]), labels.spellings):
+        return None
+    return labels.spellings.whole(match["inside"] or match["behind"])
+
+
+def _hidden_fit(last: Mention, tokens: Sequence[Token], labels: LabelSet) -> bool:
+    """Whether no word of the sentence hides another label ("cat/dog")."""
+    sentence = tokens[last.sentence[0] : last.sentence[1]]
+    index = labels.spellings
+    return not hidden_labels(sentence, labels_in(sentence, index), index) - {last.label}
 
 
 def _parsed(name: str | None, text: str, labels: LabelSet, *, cut: bool) -> LabelOrReason:

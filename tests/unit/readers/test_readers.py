@@ -29,17 +29,40 @@ SETS = {
 }
 ANSWERS: list[dict[str, Any]] = [
     json.loads(line)
-    for name in ("answers.jsonl", "answers_fresh.jsonl")
+    for name in ("answers.jsonl", "answers_fresh.jsonl", "answers_phrasings.jsonl")
     for line in (HERE / name).read_text("utf-8").splitlines()
 ]
 KINDS = sorted({line["kind"] for line in ANSWERS})
 ANIMALS = SETS["animals"]
+NOT_ASSERTED = (
+    "This is not a {}.", "It isn't a {}.", "There is no {} here.", "No {} is visible.",
+    "It may be a {}.", "It could be a {}, I'm not sure.", "Perhaps a {}.", "maybe {}",
+    "It looks like a {}.", "similar to a {}", "a {} or something else",
+    "either {} or something else", "Is it a {}?", "{}?", "Unlike a {}, this is a giraffe.",
+    "I can't tell whether this is a {}.", "It is not clear whether it is a {}.",
+    "I doubt that this is a {}.", "The image lacks a {}.", "This is anything but a {}.",
+    "It is far from being a {}.", "I would not call it a {}.", "It is hardly a {}.",
+    "If it is a {}, I cannot see it.", "The prompt mentions a {}.", "{}-like", "{}-shaped",
+    "a {} costume", "a toy {}", "The answer is not {}.", "The label '{}' does not fit.",
+    "{} is wrong.", "none of these, not even {}", "Rather than a {}, it is a giraffe.",
+    "I suspect it is a {}.", "Can you tell me whether it is a {}?", "a {}, possibly",
+    "a {} (unsure)", "It is a {}, but I am not sure.", "It is a {}? Hard to say.",
+    "My guess would be {}, but I can't be sure.", "It is none of these:\n- {}",
+)  # fmt: skip
+ASSERTED = (
+    "I'd go with {}.", "The answer is {}.", "Final answer: {}", "**{}** (95%)", "So it is {}.",
+    "My answer is {}", "The correct option is {}.", "I choose {}.", "Result: {}.", "{}: 97%",
+    "Although the image is blurry, it is {}.", "{} - typical shape", "Based on that I'd say {}.",
+    "Analysis:\nThe shape is typical.\n\n{}", "If I had to choose, I'd pick {}.",
+)  # fmt: skip
 MOST_UNREAD = 0.03
 """Of the answers that the rules were written with and of fresh ones, together."""
 
 
 def strictly(line: dict[str, Any]) -> str | None:
-    return read_label(line["answer"], SETS[line["labels"]]).label
+    labels = line["labels"]
+    known = SETS[labels] if isinstance(labels, str) else LabelSet.of(labels)
+    return read_label(line["answer"], known).label
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,6 +80,30 @@ def test_few_stay_unread() -> None:
     unread = [line for line in readable if strictly(line) is None]
     assert len(readable) > 300
     assert len(unread) <= MOST_UNREAD * len(readable), unread
+
+
+@pytest.mark.parametrize("name", sorted(SETS))
+def test_what_is_not_asserted_is_never_read(name: str) -> None:
+    """Denied, doubted, compared, asked for or a part of another name: whatever the label is."""
+    read = [
+        text
+        for label in SETS[name].names
+        for text in (frame.format(label.replace("_", " ")) for frame in NOT_ASSERTED)
+        if read_label(text, SETS[name]).label is not None
+    ]
+    assert not read
+
+
+@pytest.mark.parametrize("name", sorted(SETS))
+def test_what_is_asserted_is_read(name: str) -> None:
+    """In sentences that fit any label, every label of every set is read."""
+    wrong = [
+        (text, label)
+        for label in SETS[name].names
+        for text in (frame.format(label) for frame in ASSERTED)
+        if read_label(text, SETS[name]).label != label
+    ]
+    assert not wrong
 
 
 def test_every_letter_is_read_alike() -> None:
