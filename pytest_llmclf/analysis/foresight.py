@@ -10,6 +10,8 @@ from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.gates.reading import asked_for, unit_of
 from pytest_llmclf.gates.sample_size import accepted, images_for
 from pytest_llmclf.gates.threshold import EVERY
+from pytest_llmclf.metrics.metric import Share
+from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.power import (
     images_for_loss,
     images_to_pass,
@@ -39,7 +41,6 @@ _ONE_LOOK: Final = (
 )
 _STEPS: Final = (0.2, 0.4, 0.6, 0.8)
 """How far from the bound to the best value the truths lie that are looked at."""
-_TRIALS: Final = ("accuracy", "weighted_recall", "unparsed_rate", "recall", "precision", "f1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,10 +222,11 @@ def _one_trial(gate: Gate, classes: int | None) -> Threshold:
     if len(gate.parsed.thresholds) > 1:
         raise SettingsError(f"{gate.expression!r} has several thresholds: plan one at a time")
     (threshold,) = gate.parsed.thresholds
-    if threshold.metric not in _TRIALS:
+    if not isinstance(threshold.spec.bound, Share):
+        shares = [name for name, metric in METRICS.items() if isinstance(metric.bound, Share)]
         raise SettingsError(
             f"{threshold.subject} is no share of images, so that its chance depends on more than "
-            f"its value; plan one of {', '.join(_TRIALS)}"
+            f"its value; plan one of {', '.join(shares)}"
         )
     if gate.parsed.confidence is None:
         raise SettingsError(
@@ -244,7 +246,7 @@ def _between(threshold: Threshold, step: float) -> float:
 
 def _as_share(threshold: Threshold, value: float) -> float:
     """The value as a share of images that speak for the claim."""
-    if threshold.metric == "f1":
+    if threshold.spec.kind == "f1":
         # Of images that show the class or are called so; see `gate.evidence`.
         value = value / (2 - value)
     return value if threshold.upwards else 1 - value
@@ -255,5 +257,5 @@ def _shown_least(threshold: Threshold, least: int, size: int) -> int:
 
 
 def _least_of(threshold: Threshold) -> str:
-    what = "unparsed" if threshold.metric == "unparsed_rate" else "right"
+    what = "unparsed" if threshold.spec.counts == "unparsed" else "right"
     return f"must be {what}" if threshold.upwards else f"may be {what}"

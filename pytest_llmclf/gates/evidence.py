@@ -4,35 +4,26 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.gates.bounds import Evidence
 from pytest_llmclf.gates.cluster_evidence import by_cluster
 from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.intervals import Interval, clopper_pearson
+from pytest_llmclf.metrics.metric import Average
 from pytest_llmclf.metrics.report import once_a_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_llmclf.gates.bounds import Groups
     from pytest_llmclf.gates.cluster_evidence import Weighed
     from pytest_llmclf.gates.threshold import Threshold
     from pytest_llmclf.metrics.confusion import Confusion, Measure
+    from pytest_llmclf.metrics.metric import Kind
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import Outcome
 
-Kind = Literal["precision", "recall", "f1"]
-
-_AVERAGES: Final[dict[str, tuple[Kind, Callable[[Confusion], list[int]]]]] = {
-    "balanced_accuracy": ("recall", lambda found: [int(s.support > 0) for s in found.scores]),
-    "macro_precision": ("precision", lambda found: [int(s.occurs) for s in found.scores]),
-    "macro_recall": ("recall", lambda found: [int(s.occurs) for s in found.scores]),
-    "macro_f1": ("f1", lambda found: [int(s.occurs) for s in found.scores]),
-    "weighted_precision": ("precision", lambda found: [s.support for s in found.scores]),
-    "weighted_f1": ("f1", lambda found: [s.support for s in found.scores]),
-}
-"""What is averaged, and how much each class weighs. A weighted recall is the accuracy."""
 CONFIDENCE = 0.95
 """Of every interval in a table."""
 _FEWEST = 2
@@ -67,14 +58,14 @@ def evidence_of(threshold: Threshold, report: Report, measure: Measure) -> Evide
 
 def _independent(threshold: Threshold, report: Report, measure: Measure) -> Evidence:
     """What the images say if each was drawn by itself."""
-    if threshold.metric in _AVERAGES:
-        return _average(threshold.metric, threshold.part(report).confusion)
-    if threshold.metric == "weighted_recall":
-        # An average in name only.
-        measure = threshold.part(report).accuracy
-    if not isinstance(measure, Ratio):
+    bound = threshold.spec.bound
+    if isinstance(bound, Average):
+        return _average(bound, threshold.part(report).confusion)
+    if bound is not None and bound.counted is not None:
+        measure = bound.counted(threshold.part(report))
+    if bound is None or not isinstance(measure, Ratio):
         raise TypeError(f"{threshold.metric} has no confidence bounds")
-    if threshold.metric == "f1":
+    if bound.of == "f1":
         return Evidence(
             right=_groups([(2.0, measure.hits // 2)]),
             wrong=_groups([(1.0, measure.total - measure.hits)]),
@@ -85,8 +76,9 @@ def _independent(threshold: Threshold, report: Report, measure: Measure) -> Evid
 
 def _weighed(threshold: Threshold, part: Report) -> Iterator[Weighed]:
     """The images of `_independent`, one by one."""
-    if threshold.metric in _AVERAGES:
-        weights = average_weights(threshold.metric, part.confusion)
+    bound = threshold.spec.bound
+    if isinstance(bound, Average):
+        weights = average_weights(bound, part.confusion)
         place = {label: number for number, label in enumerate(part.confusion.labels)}
         for found in _answered(part):
             named = None if found.predicted is None else place[found.predicted]
@@ -94,8 +86,8 @@ def _weighed(threshold: Threshold, part: Report) -> Iterator[Weighed]:
             yield _as_weighed(found, weight, right=found.kind == "correct")
         return
     for found in _denominator(threshold, part):
-        right = found.kind == ("unparsed" if threshold.metric == "unparsed_rate" else "correct")
-        double = threshold.metric == "f1" and right
+        right = found.kind == threshold.spec.counts
+        double = threshold.spec.kind == "f1" and right
         yield _as_weighed(found, 2.0 if double else 1.0, right=right)
 
 
@@ -108,7 +100,7 @@ def _denominator(threshold: Threshold, part: Report) -> Iterable[Outcome]:
     if threshold.label is None:
         return _answered(part)
     shown, named = (found.get(threshold.label, ()) for found in _by_label(part))
-    match threshold.metric:
+    match threshold.spec.kind:
         case "recall":
             return shown
         case "precision":
@@ -209,17 +201,15 @@ class AverageWeights:
         return _heaviest_mistake(self.by_shown, self.by_named)
 
 
-def average_weights(metric: str, confusion: Confusion) -> AverageWeights:
-    """The weights of images in an average such as ``macro_f1``."""
-    kind, weigh = _AVERAGES[metric]
-    by_shown, by_named, unknown = _shares(confusion, kind, weigh(confusion))
+def average_weights(average: Average, confusion: Confusion) -> AverageWeights:
+    """The weights of images in an average over classes."""
+    by_shown, by_named, unknown = _shares(confusion, average.of, average.weights(confusion))
     return AverageWeights(by_shown=by_shown, by_named=by_named, unknown=unknown)
 
 
-def _average(metric: str, confusion: Confusion) -> Evidence:
+def _average(average: Average, confusion: Confusion) -> Evidence:
     """An average of a ratio over classes, as a share of weighted images."""
-    kind, weigh = _AVERAGES[metric]
-    weights = average_weights(metric, confusion)
+    weights = average_weights(average, confusion)
     by_shown, by_named = weights.by_shown, weights.by_named
     return Evidence(
         right=_groups(
@@ -238,7 +228,7 @@ def _average(metric: str, confusion: Confusion) -> Evidence:
         unseen_right=weights.heaviest_right,
         unseen_wrong=weights.heaviest_wrong,
         unknown=weights.unknown,
-        lean=_lean(confusion, kind, weigh(confusion)),
+        lean=_lean(confusion, average.of, average.weights(confusion)),
     )
 
 

@@ -11,20 +11,20 @@ quotes (values no braces and commas), or anything at all in double quotes, where
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.errors import SettingsError, nearest
-from pytest_llmclf.gates.threshold import (
-    CALIBRATION,
-    COMPARISONS,
-    LARGEST,
-    PER_CLASS,
-    WHOLE,
-    Threshold,
-)
+from pytest_llmclf.gates.threshold import COMPARISONS, Threshold
+from pytest_llmclf.metrics.metric_table import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_llmclf.metrics.metric import Metric
 
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
 _THRESHOLD: Final = re.compile(
@@ -44,16 +44,15 @@ _SURE: Final = re.compile(r"(?P<gate>.*)\s+with\s+(?P<level>\S+)\s+confidence\s*
 _COVERAGE: Final = re.compile(r"coverage(?P<share>\d*\.?\d+)")
 _ADDRESSED: Final = re.compile(r"(?P<name>.*?):(?P<gate>\s*\w+\s*[]\[{@<>=!].*)", re.DOTALL)
 _FORM: Final = "not of the form accuracy>=0.75 or recall[LABEL]>=0.6"
-_UNSURE: Final = {
-    "error_rate": "any error makes a gate INCONCLUSIVE as it is",
-    "ece": "its bins bias it by an amount that depends on how many images there are",
-    "brier": "it is not a share of images",
-}
 MOST_TEXT: Final = 10_000
 """Characters of a gate; the patterns above go over long rows of blanks again and again."""
 _LEAST_LEVEL: Final = 0.5
 _PERCENT: Final = 100
 _SHOWN: Final = 60
+
+
+class UnknownMetric(SettingsError):
+    """A gate names a metric that is not in the table, nor known to be its evaluation's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,23 +68,28 @@ class Parsed:
     confidence: float | None = None
 
 
-def parse(text: str) -> Parsed:
+def parse(text: str, own: Mapping[str, Metric] | None = None) -> Parsed:
     """Read ``accuracy >= 0.75, recall[7] >= 0.6 with 95% confidence``.
 
+    Args:
+        text: The gate.
+        own: Metrics that are not in the table, by name.
+
     Raises:
+        UnknownMetric: It names a metric that there is not.
         SettingsError: Which part is wrong, why, and what was probably meant.
     """
     _require_short(text)
-    sure = _SURE.fullmatch(text)
+    sure, own = _SURE.fullmatch(text), own or {}
     if sure is None:
-        return Parsed(thresholds=_thresholds(text, text))
+        return Parsed(thresholds=_thresholds(text, text, own))
     confidence = _level(sure["level"], f"gate {text!r}: ")
-    thresholds = _thresholds(sure["gate"], text)
+    thresholds = _thresholds(sure["gate"], text, own)
     for threshold in thresholds:
-        if threshold.metric in _UNSURE:
+        if threshold.spec.bound is None:
             raise SettingsError(
                 f"gate {text!r}: {threshold.metric} has no reading with confidence, since "
-                f"{_UNSURE[threshold.metric]}; give {threshold.text!r} a gate of its own without it"
+                f"{threshold.spec.unsure}; give {threshold.text!r} a gate of its own without it"
             )
     return Parsed(thresholds=thresholds, confidence=confidence)
 
@@ -117,10 +121,11 @@ def _require_short(text: str) -> None:
         )
 
 
-def _thresholds(text: str, whole: str) -> tuple[Threshold, ...]:
+def _thresholds(text: str, whole: str, own: Mapping[str, Metric]) -> tuple[Threshold, ...]:
     parts = _split(text, whole)
+    gate = f"gate {whole!r}"
     return tuple(
-        _threshold(part, f"gate {whole!r}: " if len(parts) == 1 else f"gate {whole!r}, {part!r}: ")
+        _threshold(part, f"{gate}: " if len(parts) == 1 else f"{gate}, {part!r}: ", own)
         for part in parts
     )
 
@@ -146,22 +151,23 @@ def _split(text: str, whole: str) -> list[str]:
     return [*parts, text[start:]]
 
 
-def _threshold(part: str, place: str) -> Threshold:
+def _threshold(part: str, place: str, own: Mapping[str, Metric]) -> Threshold:
     match = _THRESHOLD.fullmatch(part)
     if match is None:
         raise SettingsError(f"{place}{_why_no_match(part)}")
     name, label = match["name"], match["label"]
-    if name not in WHOLE and name not in PER_CLASS:
-        known = [*WHOLE, *PER_CLASS]
-        raise SettingsError(
+    spec = METRICS.get(name) or own.get(name)
+    if spec is None:
+        known = [*METRICS, *own]
+        raise UnknownMetric(
             f"{place}{name!r} is not one of {', '.join(known)}{nearest(name, known)}"
         )
-    if name in PER_CLASS and label is None:
+    if spec.by_class is not None and label is None:
         raise SettingsError(
             f"{place}{name} is of one class: write {name}[LABEL], {name}[*] for each class by "
             f"itself, or macro_{name} for the average"
         )
-    if name in WHOLE and label is not None:
+    if spec.whole is not None and label is not None:
         raise SettingsError(f"{place}{name} is of all classes together: drop [{label}]")
     if label is not None and not label.strip():
         raise SettingsError(f"{place}{name}[] names no class")
@@ -174,13 +180,13 @@ def _threshold(part: str, place: str) -> Threshold:
     threshold = Threshold(
         metric=name,
         label=None if label is None else _unquoted(label, place),
-        coverage=None if match["at"] is None else _coverage(name, match["at"], place),
+        coverage=None if match["at"] is None else _coverage(spec, match["at"], place),
         where=() if match["where"] is None else _where(match["where"], place),
         sign=match["sign"],
-        number=_number(match["number"], LARGEST.get(name, 1.0), place),
+        number=_number(match["number"], spec.largest, place),
+        own=own.get(name),
     )
-    best = 0.0 if not threshold.upwards else LARGEST.get(name, 1.0)
-    if not threshold.holds(best):
+    if not threshold.holds(threshold.best):
         other = f"{threshold.sign}= {match['number']}"
         raise SettingsError(f"{place}no value is {threshold.sign} {match['number']}: write {other}")
     return threshold
@@ -229,10 +235,10 @@ def _where(text: str, place: str) -> tuple[tuple[str, str], ...]:
     return tuple(pairs.items())
 
 
-def _coverage(name: str, text: str, place: str) -> float:
+def _coverage(spec: Metric, text: str, place: str) -> float:
     match = _COVERAGE.fullmatch(text)
     share = float(match["share"]) if match else 0.0
-    if name != "accuracy" or not 0 < share <= 1:
+    if spec.at_coverage is None or not 0 < share <= 1:
         raise SettingsError(
             f"{place}@{text} is not of the form accuracy@coverage0.8, the accuracy of the 80% of "
             "answers that the model is most confident of"
@@ -240,19 +246,21 @@ def _coverage(name: str, text: str, place: str) -> float:
     return share
 
 
-def _number(text: str, largest: float, place: str) -> float:
+def _number(text: str, largest: float | None, place: str) -> float:
+    """The bound of a metric from 0 to `largest`; ``None``: of one that may be any number."""
+    ends = "" if largest is None else f" from 0 to {largest:g}"
     try:
         bound = float(text)
     except ValueError:
         share = _per_cent(text)
         hint = "" if share is None else f"; for {text} write {share:g}"
-        raise SettingsError(
-            f"{place}{text!r} is not a number from 0 to {largest:g}{hint}"
-        ) from None
-    if not 0 <= bound <= largest:
+        raise SettingsError(f"{place}{text!r} is not a number{ends}{hint}") from None
+    if largest is None and math.isfinite(bound):
+        return bound
+    if largest is None or not 0 <= bound <= largest:
         per_cent = largest == 1 < bound <= _PERCENT
         hint = f"; for {text} per cent write {bound / 100:g}" if per_cent else ""
-        raise SettingsError(f"{place}{text} is not from 0 to {largest:g}{hint}")
+        raise SettingsError(f"{place}{text} is not{ends or ' a finite number'}{hint}")
     return bound
 
 
@@ -274,8 +282,3 @@ def _per_cent(text: str) -> float | None:
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,99})?%", text):
         return None
     return float(Fraction(text[:-1].rstrip(".")) / _PERCENT)
-
-
-def needs_probabilities(threshold: Threshold) -> bool:
-    """Whether it compares what only the probabilities of answers tell."""
-    return threshold.metric in CALIBRATION or threshold.coverage is not None

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.case import Case
 
-_BY_NAME = ("precision", "macro_precision", "weighted_precision")
-
 
 def undecidable(
     gate: Gate, labels: Sequence[str], cases: Sequence[Case], group: str = ""
@@ -100,7 +98,7 @@ def _why_not(
         return f"no image{shows}{among}" if shows or among else "there is no image"
     if certainty is None or reading.word == "PASS":
         return None
-    if not asked.upwards and asked.metric in _BY_NAME:
+    if not asked.upwards and asked.spec.kind == "precision":
         return None
     evidence = evidence_of(reading.threshold, best, reading.measure)
     here = round(evidence.images)
@@ -109,7 +107,7 @@ def _why_not(
     together = ""
     if evidence.members is not None:
         together = f" ({counted(here, round(evidence.clusters), best.group)})"
-    if asked.metric == "unparsed_rate":
+    if asked.spec.counts == "unparsed":
         how = "even if every answer has a label"
     else:
         how = "even if all are right" if asked.upwards else "even if none is right"
@@ -131,7 +129,7 @@ def _why_not(
 
 def _best(threshold: Threshold, labels: Sequence[str], cases: Sequence[Case], group: str) -> Report:
     """The report of the answers that suit the threshold best."""
-    right = threshold.upwards or threshold.metric == "unparsed_rate"
+    right = threshold.upwards or threshold.spec.counts == "unparsed"
     return reports.build(
         evaluation="",
         model="",

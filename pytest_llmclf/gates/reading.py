@@ -23,7 +23,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.gates.evidence import evidence_of
-from pytest_llmclf.gates.expression import needs_probabilities
 from pytest_llmclf.gates.sample_size import images_for, images_to_decide
 from pytest_llmclf.gates.threshold import EVERY, plain
 from pytest_llmclf.metrics.clusters import counted
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.confusion import Measure
     from pytest_llmclf.metrics.report import Report, Undecided, VerdictWord
 
-_OF_ANY_MIX = ("recall", "macro_recall", "balanced_accuracy")
-"""Metrics that do not depend on how frequent the classes are."""
 _NAMED = 8
 """Classes that one line names at most."""
 
@@ -311,7 +308,7 @@ def _drawn(threshold: Threshold, found: Evidence, report: Report) -> str:
     said = []
     if found.members is not None:
         said.append(counted(round(found.images), round(found.clusters), report.group))
-    mix = "" if threshold.metric in _OF_ANY_MIX else own_mix(report)
+    mix = "" if threshold.spec.of_any_mix else own_mix(report)
     said += [mix] if mix else []
     return f" ({'; '.join(said)})" if said else ""
 
@@ -345,7 +342,7 @@ def unit_of(threshold: Threshold) -> str:
     """What there must be enough of."""
     with_tags = " and ".join(f"{tag}={value}" for tag, value in threshold.where)
     sliced = f" with {with_tags}" if with_tags else ""
-    match threshold.metric:
+    match threshold.spec.kind if threshold.label is not None else None:
         case "recall":
             return f"images of {threshold.label}{sliced}"
         case "precision":
@@ -358,7 +355,7 @@ def unit_of(threshold: Threshold) -> str:
 
 def _left_out(threshold: Threshold, report: Report) -> str:
     """How many answers a number on confidence is not of, in brackets; mostly nothing."""
-    if not needs_probabilities(threshold):
+    if not threshold.needs_probabilities:
         return ""
     from pytest_llmclf.metrics.calibration.answers import lacking
 
@@ -370,12 +367,12 @@ def _why_undefined(threshold: Threshold, report: Report) -> str:
     part = threshold.part(report)
     if not part.ledger.answered:
         return ": no answered image has these tags"
-    if needs_probabilities(threshold):
+    if threshold.needs_probabilities:
         from pytest_llmclf.metrics.calibration.answers import why_missing
 
         why = why_missing(part)
         return f": {why}" if why else ""
-    match threshold.metric:
+    match threshold.spec.kind if threshold.label is not None else None:
         case "recall":
             return f": no answered image shows {threshold.label}"
         case "precision":

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import operator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.metrics.metric_table import METRICS
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_llmclf.metrics.confusion import Measure
+    from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.metrics.report import Report
 
 EVERY: Final = "*"
@@ -23,51 +27,6 @@ COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
 }
 
 
-def _accuracy_at(report: Report, coverage: float) -> Measure:
-    from pytest_llmclf.metrics.calibration.coverage import accuracy_at_coverage
-
-    return accuracy_at_coverage(report, coverage)
-
-
-def _ece(report: Report) -> Measure:
-    from pytest_llmclf.metrics.calibration.scores import ece
-
-    return ece(report)
-
-
-def _brier(report: Report) -> Measure:
-    from pytest_llmclf.metrics.calibration.scores import brier
-
-    return brier(report)
-
-
-WHOLE: Final[dict[str, Callable[[Report], Measure]]] = {
-    "accuracy": lambda report: report.accuracy,
-    "balanced_accuracy": lambda report: report.balanced_accuracy,
-    "macro_precision": lambda report: report.macro.precision,
-    "macro_recall": lambda report: report.macro.recall,
-    "macro_f1": lambda report: report.macro.f1,
-    "weighted_precision": lambda report: report.weighted.precision,
-    "weighted_recall": lambda report: report.weighted.recall,
-    "weighted_f1": lambda report: report.weighted.f1,
-    "unparsed_rate": lambda report: report.unparsed_rate,
-    "error_rate": lambda report: report.error_rate,
-    "ece": _ece,
-    "brier": _brier,
-}
-"""Metrics of all classes together."""
-PER_CLASS: Final[dict[str, Callable[[Report], Mapping[str, Measure]]]] = {
-    "precision": lambda report: report.precision,
-    "recall": lambda report: report.recall,
-    "f1": lambda report: report.f1,
-}
-"""Metrics of one class."""
-LARGEST: Final[Mapping[str, float]] = {"brier": 2.0}
-"""Largest value where it is not 1: the Brier score adds up over all classes."""
-CALIBRATION: Final = ("ece", "brier")
-"""What needs the probabilities of answers."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
     """One comparison.
@@ -75,11 +34,12 @@ class Threshold:
     Attributes:
         metric: What is compared, such as ``accuracy`` or ``recall``.
         sign: ``>=``, ``<=``, ``>`` or ``<``.
-        number: The bound, from 0 to 1 (``brier``: to 2).
+        number: The bound, from 0 to the metric's largest value.
         label: The class, for a metric of one class, or ``*`` for each of them; else ``None``.
         where: The slice, as (tag, value) pairs that an image must all have; empty: all images.
         coverage: For ``accuracy@coverage0.8``: the share of answers, the most confident ones,
             that the metric is of; else ``None``.
+        own: The metric, where it is one of the evaluation's own and in no table.
     """
 
     metric: str
@@ -88,6 +48,17 @@ class Threshold:
     label: str | None = None
     where: tuple[tuple[str, str], ...] = ()
     coverage: float | None = None
+    own: Metric | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def spec(self) -> Metric:
+        """What is known of the metric."""
+        return METRICS[self.metric] if self.own is None else self.own
+
+    @property
+    def needs_probabilities(self) -> bool:
+        """Whether it compares what only the probabilities of answers tell."""
+        return self.spec.probabilities or self.coverage is not None
 
     @property
     def subject(self) -> str:
@@ -117,7 +88,18 @@ class Threshold:
     @property
     def worst(self) -> float:
         """The worst value that there is."""
-        return 0.0 if self.upwards else LARGEST.get(self.metric, 1.0)
+        return self._end(largest=not self.upwards)
+
+    @property
+    def best(self) -> float:
+        """The best value that there is."""
+        return self._end(largest=self.upwards)
+
+    def _end(self, *, largest: bool) -> float:
+        most = self.spec.largest
+        if most is None:
+            return math.inf if largest else -math.inf
+        return most if largest else 0.0
 
     def expanded(self, labels: Sequence[str]) -> tuple[Threshold, ...]:
         """One a class for ``*``; else itself."""
@@ -153,13 +135,14 @@ class Threshold:
         Raises:
             KeyError: The report has no such class.
         """
-        part = self.part(report)
-        if self.coverage is not None:
-            return ((self, _accuracy_at(part, self.coverage)),)
-        if self.label is None:
-            return ((self, WHOLE[self.metric](part)),)
+        part, spec = self.part(report), self.spec
+        if self.coverage is not None and spec.at_coverage is not None:
+            return ((self, spec.at_coverage(part, self.coverage)),)
+        if spec.whole is not None:
+            return ((self, spec.whole(part)),)
+        assert spec.by_class is not None  # noqa: S101 - a metric is of all classes or of each
         # All classes are counted at once: a thousand of them would be counted a thousand times.
-        found = PER_CLASS[self.metric](part)
+        found = spec.by_class(part)
         return tuple((one, found[str(one.label)]) for one in self.expanded(tuple(found)))
 
     def holds(self, value: float) -> bool:

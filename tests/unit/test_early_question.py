@@ -12,8 +12,8 @@ import pytest
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.sequential.question import Question, questions, why_not_early
-from pytest_llmclf.gates.threshold import PER_CLASS, WHOLE
 from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.report import DatasetFacts
 from pytest_llmclf.values.case import Case
 from tests.unit.ended import ended
@@ -180,7 +180,7 @@ def test_the_reason_is_known_without_images_if_it_is_the_metric() -> None:
     taking_part = {"accuracy", "balanced_accuracy", "macro_recall", "weighted_recall"}
     taking_part |= {"unparsed_rate", "recall"}
     (some,) = Gate("accuracy >= 0.5").thresholds_for(LABELS)
-    for metric in (*WHOLE, *PER_CLASS):
+    for metric in METRICS:
         reason = why_not_early(replace(some, metric=metric))
         assert (reason is None) == (metric in taking_part)
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.gates.expression import parse, split_address
 from pytest_llmclf.gates.gate import Gate, parse_addressed
-from pytest_llmclf.gates.threshold import COMPARISONS, PER_CLASS, WHOLE, Threshold
+from pytest_llmclf.gates.threshold import COMPARISONS, Threshold
+from pytest_llmclf.metrics.metric_table import METRICS
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 shares = st.floats(0.001, 0.999)
@@ -143,7 +144,7 @@ def test_nothing_but_a_settings_error_comes_of_any_text(text: str) -> None:
 
 
 @given(
-    metric=st.sampled_from([*WHOLE, *PER_CLASS]),
+    metric=st.sampled_from(list(METRICS)),
     label=texts,
     where=st.dictionaries(texts, texts, max_size=2),
     sign=st.sampled_from(list(COMPARISONS)),
@@ -164,7 +165,7 @@ def test_what_is_written_is_read(
         metric=metric,
         sign=sign,
         number=number,
-        label=label if metric in PER_CLASS else None,
+        label=label if METRICS[metric].by_class else None,
         where=tuple(where.items()),
         coverage=coverage if metric == "accuracy" and coverage else None,
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pytest_llmclf.gates.expression import parse
-from pytest_llmclf.gates.threshold import CALIBRATION, PER_CLASS, WHOLE, Threshold
+from pytest_llmclf.gates.threshold import Threshold
 from pytest_llmclf.metrics.calibration.coverage import accuracy_at_coverage
 from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.report import DatasetFacts, Report, build
 from tests.unit.ended import ended
 
@@ -35,7 +36,9 @@ def one(text: str) -> Threshold:
     return threshold
 
 
-@pytest.mark.parametrize("metric", [name for name in WHOLE if name not in CALIBRATION])
+@pytest.mark.parametrize(
+    "metric", [one.name for one in METRICS.values() if one.whole and not one.probabilities]
+)
 def test_a_metric_of_all_classes_is_the_reports(metric: str) -> None:
     """Nothing is computed anew."""
     found = some()
@@ -45,7 +48,7 @@ def test_a_metric_of_all_classes_is_the_reports(metric: str) -> None:
     assert one(f"{metric} >= 0.5").measure(found) == expected
 
 
-@pytest.mark.parametrize("metric", list(PER_CLASS))
+@pytest.mark.parametrize("metric", [one.name for one in METRICS.values() if one.by_class])
 def test_a_metric_of_each_class_is_one_threshold_a_class(metric: str) -> None:
     """In the order of the labels, each measuring its own."""
     found, asked = some(), one(f"{metric}[*] >= 0.5")

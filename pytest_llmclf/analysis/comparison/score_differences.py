@@ -19,6 +19,8 @@ from pytest_llmclf.gates.evidence import average_weights
 from pytest_llmclf.metrics.clusters import mean_size, sizes_of
 from pytest_llmclf.metrics.confusion import Confusion
 from pytest_llmclf.metrics.intervals import Interval
+from pytest_llmclf.metrics.metric import Average
+from pytest_llmclf.metrics.metric_table import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +31,11 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import Outcome
 
-_AVERAGES: Final = ("macro_recall", "macro_precision", "macro_f1")
+_AVERAGES: Final = {
+    name: metric.bound
+    for name, metric in METRICS.items()
+    if isinstance(metric.bound, Average) and metric.bound.over == "occurring"
+}
 _PER_CLASS: Final = ("recall", "f1")
 CONFIDENCE: Final = 0.95
 """Of each interval by itself: of a hundred of them about five miss."""
@@ -131,8 +137,7 @@ class _Answers:
         """Of each side, in that order."""
         return [
             [
-                *(getattr(side.macro, name.removeprefix("macro_")).value or 0.0
-                  for name in _AVERAGES),
+                *(getattr(side.macro, average.of).value or 0.0 for average in _AVERAGES.values()),
                 *(getattr(side.scores[place], kind).value or 0.0
                   for kind in _PER_CLASS for place in self.places),
             ]
@@ -203,7 +208,7 @@ def _shares(
 
     found = []
     for side, confusion in enumerate(answers.sides):
-        weigh = average_weights(name, confusion)
+        weigh = average_weights(_AVERAGES[name], confusion)
         right, every = np.zeros(len(answers.rows)), np.zeros(len(answers.rows))
         for row, cells in enumerate(answers.rows):
             for cell in cells:

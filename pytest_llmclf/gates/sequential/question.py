@@ -11,11 +11,12 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from pytest_llmclf.gates.evidence import proportion
 from pytest_llmclf.gates.reading import asked_for, sure_word
 from pytest_llmclf.metrics.clusters import clusters_of
+from pytest_llmclf.metrics.metric import Average
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,17 +27,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import VerdictWord
     from pytest_llmclf.values.case import Case
     from pytest_llmclf.values.outcome import Outcome
-
-_OVER_IMAGES: Final = ("accuracy", "weighted_recall", "unparsed_rate", "recall")
-_OVER_CLASSES: Final = ("balanced_accuracy", "macro_recall")
-_BY_ANSWERS: Final = (
-    "precision",
-    "f1",
-    "macro_precision",
-    "macro_f1",
-    "weighted_precision",
-    "weighted_f1",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +78,7 @@ class Question:
 
     def counts(self, outcome: Outcome) -> bool:
         """Whether an answer adds its image's weight."""
-        counted = "unparsed" if self.threshold.metric == "unparsed_rate" else "correct"
-        return outcome.kind == counted
+        return outcome.kind == self.threshold.spec.counts
 
 
 def why_not_early(threshold: Threshold, certainty: Certainty | None = None) -> str | None:
@@ -99,22 +88,21 @@ def why_not_early(threshold: Threshold, certainty: Certainty | None = None) -> s
         threshold: What a gate asks.
         certainty: What it asks of images like these; ``None``: it is about these images.
     """
-    metric = threshold.metric
+    spec = threshold.spec
     why = None
     if threshold.coverage is not None:
         why = "which answers are the most confident ones is known only when all are there"
-    elif metric in _BY_ANSWERS:
+    elif spec.bound is None:
+        why = spec.needs_all
+    elif spec.kind in ("precision", "f1"):
         why = "it divides by how many answers name a class, which depends on answers still to come"
-    elif metric == "error_rate":
-        why = "it counts images without an answer, and nothing is decided on a run that has any"
-    elif metric in _OVER_CLASSES:
-        if certainty is not None:
-            why = (
-                "with confidence it depends on how right answers are spread over the classes, "
-                "not on one count"
-            )
-    elif metric not in _OVER_IMAGES:
-        why = "it is no share of images that are right"
+    elif isinstance(spec.bound, Average) and spec.bound.over == "support":
+        why = "it divides by how many answers there are of each class"
+    elif isinstance(spec.bound, Average) and certainty is not None:
+        why = (
+            "with confidence it depends on how right answers are spread over the classes, "
+            "not on one count"
+        )
     return None if why is None else f"{asked_for(threshold, certainty)} needs every image: {why}"
 
 
@@ -197,7 +185,8 @@ def question(
     if not members:
         return f"{whole}no image is among those that it is about"
     weights = _weights(threshold, members)
-    if threshold.metric == "macro_recall":
+    bound = threshold.spec.bound
+    if isinstance(bound, Average) and bound.over == "occurring":
         shown = {case.label for case in members}
         absent = [label for label in labels if label not in shown]
         if absent:
@@ -218,7 +207,7 @@ def question(
 
 def _weights(threshold: Threshold, members: Sequence[Case]) -> dict[str, int]:
     """The same for all images, or for all classes: in units that make every weight whole."""
-    if threshold.metric not in _OVER_CLASSES:
+    if not isinstance(threshold.spec.bound, Average):
         return {case.id: 1 for case in members}
     sizes = Counter(case.label for case in members)
     unit = math.lcm(*sizes.values())

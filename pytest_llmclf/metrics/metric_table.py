@@ -1,0 +1,131 @@
+"""All metrics, one entry each: a new one is an entry here and a row in ``docs/statistics.md``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.metrics.metric import Average, Metric, Share
+
+if TYPE_CHECKING:
+    from pytest_llmclf.metrics.confusion import Measure
+    from pytest_llmclf.metrics.report import Report
+
+
+def _accuracy_at(report: Report, coverage: float) -> Measure:
+    from pytest_llmclf.metrics.calibration.coverage import accuracy_at_coverage
+
+    return accuracy_at_coverage(report, coverage)
+
+
+def _ece(report: Report) -> Measure:
+    from pytest_llmclf.metrics.calibration.scores import ece
+
+    return ece(report)
+
+
+def _brier(report: Report) -> Measure:
+    from pytest_llmclf.metrics.calibration.scores import brier
+
+    return brier(report)
+
+
+_ALL: Final = (
+    Metric(
+        name="accuracy",
+        question="how often is it right?",
+        whole=lambda report: report.accuracy,
+        at_coverage=_accuracy_at,
+        bound=Share(),
+    ),
+    Metric(
+        name="balanced_accuracy",
+        question="accuracy, if classes were equally frequent",
+        whole=lambda report: report.balanced_accuracy,
+        bound=Average(of="recall", over="shown"),
+    ),
+    Metric(
+        name="macro_recall",
+        question="the average class",
+        whole=lambda report: report.macro.recall,
+        bound=Average(of="recall", over="occurring"),
+    ),
+    Metric(
+        name="macro_precision",
+        question="the average class",
+        whole=lambda report: report.macro.precision,
+        bound=Average(of="precision", over="occurring"),
+    ),
+    Metric(
+        name="macro_f1",
+        question="the average class",
+        whole=lambda report: report.macro.f1,
+        bound=Average(of="f1", over="occurring"),
+    ),
+    Metric(
+        name="weighted_recall",
+        question="the same, large classes count more",
+        whole=lambda report: report.weighted.recall,
+        bound=Share(counted=lambda report: report.accuracy),  # an average in name only
+    ),
+    Metric(
+        name="weighted_precision",
+        question="the same, large classes count more",
+        whole=lambda report: report.weighted.precision,
+        bound=Average(of="precision", over="support"),
+    ),
+    Metric(
+        name="weighted_f1",
+        question="the same, large classes count more",
+        whole=lambda report: report.weighted.f1,
+        bound=Average(of="f1", over="support"),
+    ),
+    Metric(
+        name="unparsed_rate",
+        question="how often is there no label?",
+        whole=lambda report: report.unparsed_rate,
+        bound=Share(counts="unparsed"),
+    ),
+    Metric(
+        name="error_rate",
+        question="how often is there no answer?",
+        whole=lambda report: report.error_rate,
+        unsure="any error makes a gate INCONCLUSIVE as it is",
+        needs_all="it counts images without an answer, and nothing is decided on a run that has "
+        "any",
+    ),
+    Metric(
+        name="ece",
+        question="can its confidence be trusted?",
+        whole=_ece,
+        unsure="its bins bias it by an amount that depends on how many images there are",
+        probabilities=True,
+    ),
+    Metric(
+        name="brier",
+        question="can its confidence be trusted?",
+        whole=_brier,
+        unsure="it is not a share of images",
+        largest=2.0,  # it adds up over all classes
+        probabilities=True,
+    ),
+    Metric(
+        name="recall",
+        question="how many of the sevens are seen?",
+        by_class=lambda report: report.recall,
+        bound=Share(of="recall"),
+    ),
+    Metric(
+        name="precision",
+        question='how far can I trust "7"?',
+        by_class=lambda report: report.precision,
+        bound=Share(of="precision"),
+    ),
+    Metric(
+        name="f1",
+        question="both in one number",
+        by_class=lambda report: report.f1,
+        bound=Share(of="f1"),
+    ),
+)
+METRICS: Final[dict[str, Metric]] = {metric.name: metric for metric in _ALL}
+"""Every metric that a gate can name, by its name, in the order in which messages list them."""
