@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 from pytest_llmclf.cli import (
     cache,
     compare_command,
-    completion,
     describe,
     doctor,
     import_,
@@ -47,7 +46,6 @@ _COMMANDS = (
     report_command,
     reread,
     cache,
-    completion,
 )
 """Modules with ``add_parser``, which sets the default ``run``."""
 

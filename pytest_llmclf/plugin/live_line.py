@@ -165,7 +165,7 @@ def start_live_line(config: pytest.Config) -> None:
     if any(totals.values()):
         seed = session.settings.seed
         in_order = [name for name, task in tasks.items() if not task.comes_at_random(seed)]
-        style = style_of(config, session.settings.decimals)
+        style = style_of(config)
         line = LiveLine(config, reporter, RunProgress(totals, sorted_tasks=in_order), style)
         config.pluginmanager.register(line, NAME)
         session.on_wait = line.wait

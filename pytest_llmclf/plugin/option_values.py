@@ -173,7 +173,6 @@ def read_settings(config: pytest.Config) -> Settings:
         timeout_s=option.llmclf_timeout,
         pull=option.llmclf_pull,
         run_folder=None if option.llmclf_run is None else _absolute(config, option.llmclf_run),
-        decimals=option.llmclf_decimals,
         gates=(
             *_parse_gates("ini llmclf_gates", config.getini("llmclf_gates")),
             *_parse_gates("--llmclf-gate", option.llmclf_gate or []),

@@ -174,10 +174,6 @@ def _add_written(add: Callable[..., None]) -> None:
         "--llmclf-parquet", action="store_true", dest="llmclf_parquet", default=False,
         help="write outcomes.parquet as well (needs pyarrow)",
     )  # fmt: skip
-    add(
-        "--llmclf-decimals", type=at_least(int, 1), dest="llmclf_decimals", metavar="N",
-        default=3, help="decimal places in tables (default: %(default)s)",
-    )  # fmt: skip
 
 
 def _add_ini(parser: pytest.Parser) -> None:

@@ -100,7 +100,7 @@ def print_reports(
         troubles: What could not be written, a line each.
     """
     config, results = reporter.config, session.results
-    style = style_of(config, session.settings.decimals)
+    style = style_of(config)
     reports = results.reports(session.assignments.values())
     brief = config.get_verbosity() < 0
     if reports:
@@ -143,7 +143,7 @@ def _unjudged(reports: Sequence[Report], session: EvaluationSession) -> Iterator
         )
 
 
-def style_of(config: pytest.Config, decimals: int) -> Style:
+def style_of(config: pytest.Config) -> Style:
     """What the terminal can show."""
     writer = config.get_terminal_writer()
     return Style(
@@ -151,7 +151,6 @@ def style_of(config: pytest.Config, decimals: int) -> Style:
         # pytest writes to the standard output that it found.
         unicode=Style.can_unicode(getattr(sys.stdout, "encoding", None)),
         width=writer.fullwidth,
-        digits=decimals,
     )
 
 

@@ -42,7 +42,6 @@ class Settings:
         timeout_s: Seconds that one request may take.
         pull: Whether Ollama may download a missing model.
         run_folder: Where this run's files go; ``None`` for a new folder under `home`.
-        decimals: Decimal places in tables.
         gates: Further gates, each with the name (or shell-style pattern) of its evaluations.
         inconclusive: What a gate that the images cannot decide does to the exit code; one on
             images without an answer always fails.
@@ -72,7 +71,6 @@ class Settings:
     timeout_s: float
     pull: bool
     run_folder: Path | None
-    decimals: int
     gates: tuple[tuple[str, Gate], ...] = ()
     inconclusive: Inconclusive = "fail"
     stop_early: float | None = None

@@ -203,8 +203,3 @@ def test_the_last_part_has_the_tables(mixed: Colours) -> None:
             "*INCONCLUSIVE*",
         ]
     )
-
-
-def test_decimals_are_an_option(mixed: Colours) -> None:
-    """--llmclf-decimals says how many digits tables have."""
-    mixed.run("--llmclf-decimals=5").stdout.fnmatch_lines(["*accuracy*0.75000 (6/8)*"])

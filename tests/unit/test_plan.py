@@ -60,7 +60,6 @@ def planned(
         "timeout_s": 1.0,
         "pull": False,
         "run_folder": None,
-        "decimals": 3,
     }
     return assign(
         evaluation,
@@ -93,7 +92,7 @@ def test_two_models_that_mean_the_same_are_one(project: Path) -> None:
     settings = Settings(
         root=project, home=project, models=(parse_spec("auto"), first.spec), sample=None, seed=1,
         strict=False, record=None, allow_remote=frozenset(), asking=AskingPolicy(), timeout_s=1.0,
-        pull=False, run_folder=None, decimals=3,
+        pull=False, run_folder=None,
     )  # fmt: skip
     found = assign(PETS, settings, project / "evals" / "t.py", choose, verify_pictures=False)
     assert [assignment.key for assignment in found] == [first.key]
