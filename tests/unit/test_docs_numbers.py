@@ -10,7 +10,9 @@ from scipy.stats import binom, chi2
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions
 from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.sequential.watch import Watch
+from pytest_llmclf.metrics.report import DatasetFacts, build
 from pytest_llmclf.reporting.comparison import comparison_lines
 from pytest_llmclf.reporting.numbers import percent
 from pytest_llmclf.reporting.style import Style
@@ -83,3 +85,23 @@ def test_the_chess_example_stops_where_the_page_says(seed: int, images: int) -> 
                         predicted=one.label))  # fmt: skip
     assert watch.asked == images
     assert [verdict.word for verdict in watch.verdicts] == ["PASS"]
+
+
+def test_the_undecided_gate_on_its_page_is_that_of_the_committed_predictions() -> None:
+    """Word, numbers and advice, as a run over the bundled chess images prints them."""
+    path = ROOT / "evals" / "__predictions__" / "test_chess" / "test_gate[micro-llava].txt"
+    before = parse_predictions(path.read_text("utf-8")).predictions
+    labels = tuple(sorted({one.expected for one in before.values()}))
+    report = build(
+        evaluation="pets",
+        model="ollama:llava",
+        dataset=DatasetFacts(name="chess", content_hash="", labels=labels),
+        outcomes=[
+            ended(id_, "correct" if one.correct else "misclassified", one.expected,
+                  predicted=one.label)
+            for id_, one in before.items()
+        ],
+    )  # fmt: skip
+    page = " ".join((ROOT / "docs" / "gates.md").read_text(encoding="utf-8").split())
+    (verdict,) = judge(report, [Gate("accuracy >= 0.8 with 95% confidence")])
+    assert f"{verdict.word} chess · llamacpp:micro-llava: {verdict.text}" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import pkgutil
 import re
 import shlex
 import tomllib
@@ -113,6 +114,25 @@ def test_defaults_are_those_of_the_code(pytestconfig: pytest.Config) -> None:
     assert float(default["--llmclf-server-wait"]) == AWAY_S / 60
 
 
+PATH = re.compile(r"`((?:[\w-]+/)+[\w.-]+\.(?:py|md|txt|toml|yml))(?:::\w+)?`")
+EXAMPLES = ("evals/test_pets.py", "evals/test_NAME.py")
+
+
+@pytest.mark.parametrize("page", commented(), ids=named)
+def test_a_file_or_name_of_this_project_exists(page: Path) -> None:
+    """Files, seen from the repository, its docs, tests or package, and names in the package."""
+    text = text_of(page)
+    places = [ROOT / name for name in ("", "docs", "tests", "pytest_llmclf")]
+    missing = [
+        path
+        for path in PATH.findall(text)
+        if path not in EXAMPLES and not any((place / path).is_file() for place in places)
+    ]
+    assert missing == []
+    for name in re.findall(r"(?<![\w/:-])pytest_llmclf(?:\.[a-z]\w*)+", text):
+        assert pkgutil.resolve_name(name), name
+
+
 def snippets(*languages: str) -> list[tuple[str, str]]:
     return [
         (named(page), text)
@@ -164,3 +184,15 @@ def test_every_command_is_on_its_page() -> None:
     )
     assert set(re.findall(r"^\| `llmclf (\w+)", page, re.MULTILINE)) == set(choices)
     assert {line.split()[1] for line in commands()} >= set(choices)
+
+
+def test_a_plan_on_a_page_is_what_is_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every line of it, on a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    page = text_of(ROOT / "docs" / "gates.md")
+    (shown,) = re.findall(r"^```console\n(\$ llmclf plan .*?)^```$", page, re.MULTILINE | re.DOTALL)
+    line, _, output = shown.partition("\n")
+    assert main.main(shlex.split(line)[2:]) == 0
+    assert capsys.readouterr().out.rstrip() == output.rstrip()
