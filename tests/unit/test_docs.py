@@ -207,6 +207,9 @@ def test_every_metric_is_explained() -> None:
     told = " ".join(row[0] for row in rows("| number | question | formula |"))
     named = set(re.findall(r"`(\w+)(?:\[\w+\])?`", told))
     assert named == set(METRICS)
+    gates = (ROOT / "docs" / "gates.md").read_text(encoding="utf-8")
+    table = gates[gates.index("| written | means |") : gates.index("Images unanswered")]
+    assert set(re.findall(r"`(\w+)(?:[\[@{][^`]*)?`", table)) - {"top_logprobs"} == set(METRICS)
 
 
 def test_the_front_explains_every_verdict() -> None:

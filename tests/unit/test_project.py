@@ -166,6 +166,8 @@ def test_contributing_names_every_folder() -> None:
     floors = re.findall(r"^\| (`.*?) \|", house, re.MULTILINE)
     height = {name: -level for level, row in enumerate(floors) for name in re.findall(r"\w+", row)}
     assert [height[name] for name in named] == sorted(height[name] for name in named)
-    paths = re.findall(r"`((?:tests|docs|gates|models|plugin|tools|benchmarks)/[\w/.]+)`", text)
+    paths = re.findall(
+        r"`((?:tests|docs|gates|metrics|models|plugin|tools|benchmarks)/[\w/.]+)`", text
+    )
     assert paths
     assert all((ROOT / one).exists() or (package / one).exists() for one in paths), paths
