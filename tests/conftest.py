@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 
 from hypothesis import settings
 
-# A busy machine makes single examples slow; speed is checked in benchmarks/.
-settings.register_profile("suite", deadline=None)
+from tests.fuzz.effort import TIMES
+
+# A busy machine makes single examples slow; speed is checked in benchmarks/. Fewer examples than
+# Hypothesis' hundred keep the suite quick; LLMCLF_FUZZ multiplies them.
+settings.register_profile("suite", deadline=None, max_examples=40 * TIMES)
 settings.load_profile("suite")
 
 # A shell that starts this in the background ignores Ctrl-C for it and for all that it starts; some
@@ -20,3 +24,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Hundreds of short processes import the same modules; without this each would compile them anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_collection_finish() -> None:
+    """What the session keeps to its end is not looked through again at each garbage collection."""
+    gc.collect()
+    gc.freeze()

@@ -24,8 +24,9 @@ class Steps:
         self._text = text
         self._flags = pattern.flags
         self._most = most
+        self._fitting: dict[tuple[int, int, str], bool] = {}
         self.count = 0
-        parsed = list(_parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE))
+        parsed = _parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE).data
         self.found = any(
             self._run(parsed, 0, start, lambda _: True) for start in range(len(text) + 1)
         )
@@ -45,16 +46,16 @@ class Steps:
         if kind is _c.AT:
             return self._stands(argument, at) and follow(at)
         if kind is _c.SUBPATTERN:
-            return self._run(list(argument[3]), 0, at, follow)
+            return self._run(argument[3].data, 0, at, follow)
         if kind is _c.BRANCH:
-            return any(self._run(list(branch), 0, at, follow) for branch in argument[1])
+            return any(self._run(branch.data, 0, at, follow) for branch in argument[1])
         if kind in (_c.ASSERT, _c.ASSERT_NOT):
             return self._looks(kind, argument, at) and follow(at)
         if kind in (_c.MAX_REPEAT, _c.MIN_REPEAT, _c.POSSESSIVE_REPEAT):
             least, most, body = argument
             if len(body) == 1 and body[0][0] in _ONE:
                 return any(follow(place) for place in self._ends(kind, least, most, body[0], at))
-            return self._repeat(kind, least, most, list(body), at, follow)
+            return self._repeat(kind, least, most, body.data, at, follow)
         raise NotImplementedError(str(kind))
 
     def _ends(self, kind: Any, least: int, most: int, one: Any, at: int) -> Iterator[int]:
@@ -102,11 +103,18 @@ class Steps:
         if direction < 0:
             low, _ = body.getwidth()
             start = at - low
-        holds = start >= 0 and self._run(list(body), 0, start, lambda _: True)
+        holds = start >= 0 and self._run(body.data, 0, start, lambda _: True)
         return holds is (kind is _c.ASSERT)
 
     def _fits(self, kind: Any, argument: Any, at: int) -> bool:
-        char = self._text[at]
+        # The parsed pattern lives as long as the search, so that its parts have one id each.
+        key = (int(kind), id(argument), self._text[at])
+        known = self._fitting.get(key)
+        if known is None:
+            known = self._fitting[key] = self._is_in(kind, argument, self._text[at])
+        return known
+
+    def _is_in(self, kind: Any, argument: Any, char: str) -> bool:
         if kind is _c.ANY:
             return bool(self._flags & re.DOTALL) or char != "\n"
         if kind is _c.IN:
