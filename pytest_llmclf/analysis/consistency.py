@@ -18,6 +18,7 @@ from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.report import once_a_report
 from pytest_llmclf.metrics.wording import p_value
 from pytest_llmclf.values.request import REPLAYED
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,12 +132,13 @@ class Stability:
             found.append("the answers are of a recording: nothing was asked in this run")
         elif self.known and self.known == self.answers:
             found.append(
-                f"all {self.known} answers came from the store of known answers; --llmclf-fresh "
-                "asks anew"
+                f"all {self.known} {noun(self.known, 'answer')} came from the store of known "
+                "answers; --llmclf-fresh asks anew"
             )
         elif self.known:
             found.append(
-                f"{self.known} of {self.answers} answers came from the store of known answers"
+                f"{self.known} of {self.answers} {noun(self.answers, 'answer')} came from the "
+                "store of known answers"
             )
         return tuple(found)
 
@@ -228,9 +230,9 @@ class NoiseVerdict:
     def text(self) -> str:
         """One line."""
         came = "more than its own" if self.beyond else "not shown to be more than its own"
-        noun = "flip" if self.flips == 1 else "flips"
+        flips = noun(self.flips, "flip")
         return (
-            f"{self.flips} {noun}, {self.mean_flips:.1f} on average over {self.askings} askings; "
+            f"{self.flips} {flips}, {self.mean_flips:.1f} on average over {self.askings} askings; "
             f"between two of these the model flips {self.own_flips:.1f} images by itself: {came} "
             f"({p_value(self.p_value)})"
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.project import add_command, add_home, at_least, described, home_folder
 from pytest_llmclf.errors import StoreError
+from pytest_llmclf.reporting.numbers import plural
 
 if TYPE_CHECKING:
     import argparse
@@ -138,7 +139,7 @@ def _forget(home: Path, before: float, style: Style, *, runs: bool) -> Iterator[
     if (home / STORE).is_file():
         with AnswerStore(home / STORE) as store:
             gone = store.prune(before)
-    yield style.line(f"forgot {gone} answers")
+    yield style.line(f"forgot {plural(gone, 'answer')}")
     kept = look(home)
     for what, paths in (("damaged stores", kept.aside), ("runs", kept.runs if runs else ())):
         old = [path for path in paths if _modified(path) < before]
@@ -191,7 +192,7 @@ def _size(path: Path) -> int:
 def _lines(kept: Kept, style: Style) -> Iterator[Line]:
     answers = sum(model.answers for model in kept.models)
     yield style.line((style.safe(str(kept.home)), "bold"))
-    yield style.line(f"  {answers} answers, {_amount(kept.store_bytes)}")
+    yield style.line(f"  {plural(answers, 'answer')}, {_amount(kept.store_bytes)}")
     for model in kept.models:
         since = f"{_day(model.oldest)} to {_day(model.newest)}"
         name = style.safe(model.model)

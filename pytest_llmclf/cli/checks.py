@@ -18,6 +18,7 @@ from pytest_llmclf.errors import (
     ServerUnreachable,
     SettingsError,
 )
+from pytest_llmclf.reporting.numbers import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,7 +172,7 @@ def _ollama_at(address: Address, settings: ConnectSettings) -> Iterator[Check]:
     yield Check(
         state="ok" if seeing else "note",
         subject="ollama",
-        found=f"{status.version} at {address.netloc}, {len(models)} models, "
+        found=f"{status.version} at {address.netloc}, {plural(len(models), 'model')}, "
         f"{sum(model.sees is True for model in models)} of them for pictures",
         advice="" if seeing else "none takes pictures: `ollama pull llava`",
     )

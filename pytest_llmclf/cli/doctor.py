@@ -19,6 +19,7 @@ from pytest_llmclf.cli.project import (
 )
 from pytest_llmclf.cli.single_image import MODEL_VARIABLE, wanted_model
 from pytest_llmclf.progress import ProgressLine
+from pytest_llmclf.reporting.numbers import plural
 
 if TYPE_CHECKING:
     import argparse
@@ -158,5 +159,6 @@ def _verdict(checks: Sequence[Check], style: Style) -> Line:
     problems = sum(check.state == "problem" for check in checks)
     if not problems:
         return style.line(("Evaluations can run.", ("green", "bold")))
-    said = "1 problem" if problems == 1 else f"{problems} problems"
-    return style.line((f"{said}: see above for what to do.", ("red", "bold")))
+    return style.line(
+        (f"{plural(problems, 'problem')}: see above for what to do.", ("red", "bold"))
+    )

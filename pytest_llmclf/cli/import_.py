@@ -24,6 +24,7 @@ from pytest_llmclf.data.archives.tables import KIND
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.progress import ProgressLine
+from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.runner.settings import DEFAULT_SEED, project_root
 
 if TYPE_CHECKING:
@@ -177,7 +178,8 @@ def _lines(made: Imported, elsewhere: Path | None, style: Style) -> Iterator[Lin
     name = made.layout.dataset
     yield style.line(
         (f"{name}", "bold"),
-        f": {total} pictures of {made.layout.title}, {len(made.counts)} classes, in "
+        f": {plural(total, 'picture')} of {made.layout.title}, "
+        f"{plural(len(made.counts), 'class', 'classes')}, in "
         f"{style.safe(str(made.folder))}",
     )
     counts = ", ".join(f"{label} {count}" for label, count in made.counts.items())
@@ -189,7 +191,9 @@ def _lines(made: Imported, elsewhere: Path | None, style: Style) -> Iterator[Lin
     if made.renamed:
         yield style.line(f"  {made.renamed} had an ending that is not their content's: corrected")
     if made.elsewhere:
-        yield style.line(f"  {made.elsewhere} files in no folder of a class: not looked at")
+        yield style.line(
+            f"  {plural(made.elsewhere, 'file')} in no folder of a class: not looked at"
+        )
     yield from _left_out_lines(made, style)
     if elsewhere is not None:
         place = style.safe(str(elsewhere))

@@ -14,6 +14,7 @@ from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.project import add_command, described
 from pytest_llmclf.data.entry import LABEL_FOLDERS, SourceOptions
 from pytest_llmclf.errors import DatasetError, SettingsError
+from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.runner.settings import project_root
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def _texts(
         identifier=identifier,
         base=arguments.base,
         tokens=tokens,
-        labels="1 label" if len(dataset.labels) == 1 else f"{len(dataset.labels)} labels",
+        labels=plural(len(dataset.labels), "label"),
         context=_context(arguments.prompt, dataset.labels, tokens),
     )
     evaluation = _EVALUATION.format(
@@ -297,7 +298,8 @@ def _lines(
         yield style.line(("written  ", "green"), style.safe(path.relative_to(root).as_posix()))
     left = len(dataset.labels) - _LISTED
     labels = ", ".join(dataset.labels[:_LISTED]) + (f" and {left:,} more" if left > 0 else "")
-    found = f"{len(dataset.cases)} pictures, {len(dataset.labels)} classes: {labels}"
+    classes = plural(len(dataset.labels), "class", "classes")
+    found = f"{plural(len(dataset.cases), 'picture')}, {classes}: {labels}"
     for text in style.wrapped(found):
         yield style.line(text)
     problems = [case for case in dataset.cases if case.problem is not None]

@@ -34,6 +34,7 @@ from pytest_llmclf.errors import (
 )
 from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.progress import ProgressLine
+from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.runner.settings import project_root
 from pytest_llmclf.values.thinking import parse_think
 
@@ -356,7 +357,7 @@ def _say(end: _End, store: Path, failures: Path, *, at_once: bool) -> None:
     recently = "" if at_once else ", but for the last second or two,"
     rate = f", {tally.asked / end.spent_s:.1f} a second" if tally.asked and end.spent_s else ""
     sys.stdout.write(
-        f"{tally.rows} rows: {tally.asked} asked{rate}, {tally.known} known, "
+        f"{plural(tally.rows, 'row')}: {tally.asked} asked{rate}, {tally.known} known, "
         f"{tally.failed} failed\n"
     )
     style = style_of(sys.stderr)

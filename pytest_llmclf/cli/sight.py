@@ -14,6 +14,7 @@ from pytest_llmclf.models.spec import EMBEDDED
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.prompt import compose
 from pytest_llmclf.prompting.readers import read_answer
+from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def judged(model: Connected, shown: Sequence[Shown]) -> Check:
     name = model.spec
     thought = max(each.thought for each in shown)
     if thought:
-        facts += f"; thinks first, which took {thought} tokens at most"
+        facts += f"; thinks first, which took {plural(thought, 'token')} at most"
         if not any(each.said.strip() for each in shown):
             return Check(
                 state="problem",
@@ -170,8 +171,8 @@ def judged(model: Connected, shown: Sequence[Shown]) -> Check:
     return Check(
         state="note",
         subject=name,
-        found=f"sees something, but was wrong on {len(wrong)} of {len(shown)} plain pictures "
-        f"({answers}); {facts}",
+        found=f"sees something, but was wrong on {len(wrong)} of "
+        f"{plural(len(shown), 'plain picture')} ({answers}); {facts}",
         advice="expect little of it, or look at its prompt template",
     )
 

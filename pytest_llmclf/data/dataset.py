@@ -29,6 +29,7 @@ from pytest_llmclf.data.validation import (
 from pytest_llmclf.errors import DatasetError, nearest
 from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.values.seeded import seeded_sample
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -75,7 +76,9 @@ class Dataset:
 
     def __repr__(self) -> str:
         """Short, however many cases there are."""
-        return f"Dataset({self.name!r}, {len(self.cases)} cases, {len(self.labels)} labels)"
+        cases, labels = len(self.cases), len(self.labels)
+        counts = f"{cases} {noun(cases, 'case')}, {labels} {noun(labels, 'label')}"
+        return f"Dataset({self.name!r}, {counts})"
 
     @property
     def tags(self) -> dict[str, frozenset[str]]:
@@ -300,7 +303,7 @@ def _folders(shelf: Path) -> list[str]:
 
 
 def _message(name: str, source: Path, problems: list[str]) -> str:
-    count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
+    count = f"{len(problems)} {noun(len(problems), 'problem')}"
     lines = [f"dataset {name!r} ({shown(source)}) cannot be judged, {count}:"]
     lines += [f"  {shown(problem)}" for problem in problems[:LISTED_PROBLEMS]]
     if len(problems) > LISTED_PROBLEMS:

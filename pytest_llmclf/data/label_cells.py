@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.values.text import noun
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
@@ -61,7 +63,8 @@ def several_label_problems(entries: Iterable[Entry], declared: Collection[str]) 
             continue
         parts = several_labels(label, known)
         if parts:
-            more = f", and {len(using) - 1} more lines" if len(using) > 1 else ""
+            rest = len(using) - 1
+            more = f", and {rest} more {noun(rest, 'line')}" if rest else ""
             yield (
                 f"{using[0].place}: {using[0].id} has several labels, {label!r}{more}: an image "
                 f"has one label here; keep one of {', '.join(parts)}, leave the image out, or "

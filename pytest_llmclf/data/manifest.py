@@ -19,6 +19,7 @@ from pytest_llmclf.data.manifest_columns import (
 )
 from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.files import require_plain
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -161,8 +162,9 @@ def _csv_lines(
                 continue
             if len(cells) != len(names):
                 problems.append(
-                    f"{name}:{reader.line_num}: {len(cells)} cells where the first line names "
-                    f"{len(names)} columns: put a cell with a comma into quotes"
+                    f"{name}:{reader.line_num}: {len(cells)} {noun(len(cells), 'cell')} where the "
+                    f"first line names {len(names)} {noun(len(names), 'column')}: put a cell "
+                    "with a comma into quotes"
                 )
                 continue
             stripped = (cell.strip() for cell in cells)

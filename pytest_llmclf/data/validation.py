@@ -16,6 +16,7 @@ from pytest_llmclf.errors import nearest
 from pytest_llmclf.files import require_plain
 from pytest_llmclf.prompting.label_text import normalise
 from pytest_llmclf.values.case import Case
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -145,8 +146,8 @@ def _and_more(using: Sequence[Entry]) -> str:
     if not count:
         return ""
     if _at(using[0]):
-        return f", and {count} more lines say so" if count > 1 else ", and 1 more line says so"
-    return f", and {count} more pictures have it" if count > 1 else ", and 1 more picture has it"
+        return f", and {count} more {noun(count, 'line says', 'lines say')} so"
+    return f", and {count} more {noun(count, 'picture has', 'pictures have')} it"
 
 
 def _id_problem(name: str) -> str | None:
@@ -285,7 +286,7 @@ def nothing_to_see(pictures: Sequence[Picture]) -> Iterator[str]:
 
 
 def _counted(ids: Sequence[str]) -> str:
-    return f"{len(ids)} pictures are" if len(ids) > 1 else "1 picture is"
+    return f"{len(ids)} {noun(len(ids), 'picture is', 'pictures are')}"
 
 
 def _first(ids: Sequence[str]) -> str:

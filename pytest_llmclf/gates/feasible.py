@@ -15,6 +15,7 @@ from pytest_llmclf.gates.threshold import EVERY
 from pytest_llmclf.metrics import report as reports
 from pytest_llmclf.metrics.clusters import counted
 from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +112,7 @@ def _why_not(
         how = "even if every answer has a label"
     else:
         how = "even if all are right" if asked.upwards else "even if none is right"
-    text = f"{here} image{'' if here == 1 else 's'}{of}{together} cannot show it {how}; "
+    text = f"{here} {noun(here, 'image')}{of}{together} cannot show it {how}; "
     if more is None and evidence.estimate == asked.number:
         return text + "no number of images can"
     if more is None:

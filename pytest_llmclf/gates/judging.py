@@ -13,6 +13,7 @@ from pytest_llmclf.gates.gate import Gate, Judgement, check_gates, verdict_on, w
 from pytest_llmclf.gates.reading import asked_for, read_gate, told
 from pytest_llmclf.gates.sequential.rejudging import judge_early
 from pytest_llmclf.gates.threshold import plain
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -111,5 +112,5 @@ def _spent(report: Report, gate: Gate) -> str:
     first, share = before[0], plain(round(100 * (1 - (gate.parsed.confidence or 0.0)), 10))
     return (
         f"look {len(before) + 1} at this gate: its {share}% were for the first, at {first.images} "
-        f"images ({first.word})"
+        f"{noun(first.images, 'image')} ({first.word})"
     )

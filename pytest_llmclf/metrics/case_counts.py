@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.values.text import noun
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -73,7 +75,7 @@ class Ledger:
         if self.collected:
             return None
         if self.skipped:
-            return f"all {self.skipped} images were skipped"
+            return f"all {self.skipped} {noun(self.skipped, 'image was', 'images were')} skipped"
         return "no image was collected"
 
     @property
@@ -90,7 +92,8 @@ class Ledger:
         """Why no gate may say PASS on it, in one line; ``None`` where one may."""
         if not self.balanced:
             return (
-                f"{self.collected} images were collected, but {self._accounted} are accounted for"
+                f"{self.collected} {noun(self.collected, 'image was', 'images were')} collected, "
+                f"but {self._accounted} {noun(self._accounted, 'is', 'are')} accounted for"
             )
         reasons = (
             (self.collected == 0, str(self.why_none)),
@@ -105,7 +108,7 @@ class Ledger:
         return next((text for holds, text in reasons if holds), None)
 
     def _of(self, part: int) -> str:
-        return f"{part} of {self.collected} images"
+        return f"{part} of {self.collected} {noun(self.collected, 'image')}"
 
 
 def ledger_of(

@@ -12,6 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.errors import DatasetError
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +56,8 @@ def check_group(cases: Sequence[Case], group: str, place: str) -> None:
     names = ", ".join(lacking[:_NAMED]) + (", ..." if len(lacking) > _NAMED else "")
     tags = ", ".join(sorted({tag for case in cases for tag in case.tags})) or "none"
     raise DatasetError(
-        f"{place}: group={group!r}, but {len(lacking)} of {len(cases)} images have no such tag: "
+        f"{place}: group={group!r}, but {len(lacking)} of {len(cases)} "
+        f"{noun(len(cases), 'image has', 'images have')} no such tag: "
         f"{names}; add a column {group!r} to the manifest with a value for every image, or name "
         f"another tag (there are: {tags})"
     )
@@ -97,7 +99,7 @@ def sizes_of(clusters: Mapping[str, str], cases: Iterable[str]) -> list[int]:
 def _plural(group: str, number: int) -> str:
     """The tag's name as a noun, or what can be said of any name."""
     if not re.fullmatch(r"[a-z]+", group):
-        return f"group{'' if number == 1 else 's'} by {group}"
+        return f"{noun(number, 'group')} by {group}"
     if number == 1:
         return group
     if re.search(r"[^aeiou]y$", group):

@@ -15,6 +15,7 @@ from pytest_llmclf.metrics.confusion import Confusion, Ratio
 from pytest_llmclf.metrics.wording import stop_note
 from pytest_llmclf.values.outcome import Outcome, TaskName
 from pytest_llmclf.values.provenance import MOST_LINES, Provenance
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -198,7 +199,8 @@ class Report:
 
     def __repr__(self) -> str:
         """Short, however many outcomes there are."""
-        return f"Report({self.evaluation!r}, {self.model!r}, {len(self.outcomes)} outcomes)"
+        outcomes = f"{len(self.outcomes)} {noun(len(self.outcomes), 'outcome')}"
+        return f"Report({self.evaluation!r}, {self.model!r}, {outcomes})"
 
     @property
     def task(self) -> TaskName:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.values.text import noun
+
 if TYPE_CHECKING:
     from pytest_llmclf.metrics.case_counts import Ledger
 
@@ -32,7 +34,9 @@ def images_of(judged: int, whole: int) -> str:
         judged: Images that the run set out to judge.
         whole: Images of the dataset.
     """
-    return f"{judged} of {whole} images, a subset" if judged < whole else f"{judged} images"
+    if judged < whole:
+        return f"{judged} of {whole} images, a subset"
+    return f"{judged} {noun(judged, 'image')}"
 
 
 def all_of(judged: int, whole: int) -> str:
@@ -47,7 +51,8 @@ def when_stopped(text: str, ledger: Ledger) -> str:
 
 def stopped_after(ledger: Ledger) -> str:
     """Such as ``after 46 of 500 images, in random order``."""
-    return f"after {ledger.answered + ledger.error} of {ledger.collected} images, in random order"
+    asked, images = ledger.answered + ledger.error, noun(ledger.collected, "image")
+    return f"after {asked} of {ledger.collected} {images}, in random order"
 
 
 def asked_of(ledger: Ledger) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.values.text import noun
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -79,5 +81,4 @@ def skip_note(skipped: Mapping[str, str]) -> list[str]:
     reasons = Counter(reason or "no reason given" for reason in skipped.values()).most_common(3)
     told = "; ".join(f"{reason} ({count})" for reason, count in reasons)
     more = "; and further reasons" if len(set(skipped.values())) > len(reasons) else ""
-    images = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
-    return [f"{images} skipped by their tests: {told}{more}"]
+    return [f"{len(skipped)} {noun(len(skipped), 'image')} skipped by their tests: {told}{more}"]

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.plugin.session import session_if_any
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -146,8 +147,9 @@ class Reporter:
         damaged = damaged_looks(path)
         if damaged:
             self._troubles.append(
-                f"{path}: {damaged} damaged lines: earlier looks at gates with confidence may be "
-                "missing; restore the file, or remove it and take the next look for the first"
+                f"{path}: {damaged} damaged {noun(damaged, 'line')}: earlier looks at gates with "
+                "confidence may be missing; restore the file, or remove it and take the next look "
+                "for the first"
             )
         try:
             gates = {name: task.gates for name, task in session.assignments.items()}

@@ -19,6 +19,7 @@ from pytest_llmclf.values.outcome import Outcome, TaskName
 from pytest_llmclf.values.provenance import tool_version
 from pytest_llmclf.values.request import ModelIdentity
 from pytest_llmclf.values.seeded import seeded_order
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -351,8 +352,9 @@ class SessionResults:
     def _unexpected(self, name: TaskName) -> list[str]:
         """Models that workers put an evaluation to, and that were not to be asked here."""
         return [
-            f"workers put {len(task.outcomes)} images to {other.model}, which is not in this run: "
-            "name the model for all of them, --llmclf-model"
+            f"workers put {len(task.outcomes)} {noun(len(task.outcomes), 'image')} to "
+            f"{other.model}, which is not in this run: name the model for all of them, "
+            "--llmclf-model"
             for other, task in self._tasks.items()
             if other.evaluation == name.evaluation and task.outcomes and not task.cases
         ]

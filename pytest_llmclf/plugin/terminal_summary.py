@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.gates.feasible import undecidable
 from pytest_llmclf.metrics.report import Verdict
+from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.reporting.style import Style
 from pytest_llmclf.reporting.terminal import gate_lines, lines
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -45,7 +47,8 @@ def announcement(session: EvaluationSession) -> list[str]:
         bad = [f"{case.id}: {case.problem}" for case in assignment.dataset.cases if case.problem]
         said += [f"llmclf: cannot be asked about: {problem}" for problem in bad[:_MOST_PROBLEMS]]
         if len(bad) > _MOST_PROBLEMS:
-            said.append(f"llmclf: and {len(bad) - _MOST_PROBLEMS} more pictures like these")
+            more = plural(len(bad) - _MOST_PROBLEMS, "more picture")
+            said.append(f"llmclf: and {more} like {'this' if more.startswith('1 ') else 'these'}")
         said += [f"llmclf: {line}" for line in _about_gates(assignment, session)]
     said += [f"llmclf: {reason}" for reason in reasons]
     remote = session.settings.allow_remote
@@ -163,7 +166,8 @@ def _print(reporter: pytest.TerminalReporter, printed: Iterable[Line]) -> None:
 
 def _asked(assignment: Assignment, images: int) -> str:
     part = f" of {assignment.whole}" if images < assignment.whole else ""
-    return f"{images}{part} pictures, {len(assignment.labels.names)} classes"
+    pictures = noun(assignment.whole, "picture")
+    return f"{images}{part} {pictures}, {plural(len(assignment.labels.names), 'class', 'classes')}"
 
 
 def _near(path: Path) -> str:

@@ -266,7 +266,8 @@ def score_lines(
     for one in (*averages, *classes[:most]):
         yield from _wrapped(style, score_text(one, style.digits))
     if len(classes) > most:
-        text = f"and {len(classes) - most} more scores of classes that differ less"
+        more = numbers.plural(len(classes) - most, "more score")
+        text = f"and {more} of classes that differ less"
         yield from _wrapped(style, text, "light")
 
 

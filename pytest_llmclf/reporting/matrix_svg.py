@@ -135,8 +135,9 @@ def _told(report: Report) -> str:
     )
     return (
         f"{numbers.plural(ledger.collected, 'image')} of {len(report.confusion.labels)} classes; "
-        f"{_accuracy(report)}; {ledger.unparsed} answers without a label, "
-        f"{ledger.error} errors." + (f" Most frequent confusions: {mistakes}." if mistakes else "")
+        f"{_accuracy(report)}; {numbers.plural(ledger.unparsed, 'answer')} without a label, "
+        f"{numbers.plural(ledger.error, 'error')}."
+        + (f" Most frequent confusions: {mistakes}." if mistakes else "")
     )
 
 

@@ -10,6 +10,7 @@ from decimal import ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.metrics import wording
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from pytest_llmclf.metrics.case_counts import Ledger
@@ -106,7 +107,7 @@ def count(number: int) -> str:
 
 def plural(number: int, one: str, many: str | None = None) -> str:
     """A count and its noun: ``1 image``, ``500 images``."""
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+    return f"{count(number)} {noun(number, one, many)}"
 
 
 def ends(ledger: Ledger) -> str:

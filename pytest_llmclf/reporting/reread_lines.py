@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.values.text import shorten
+from pytest_llmclf.reporting.numbers import plural
+from pytest_llmclf.values.text import noun, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +32,7 @@ def _texts(done: Sequence[Reread]) -> Iterator[str]:
         yield ""
         yield (
             f"{one.after.evaluation} on {one.after.model}: {count} "
-            f"{'answer is' if count == 1 else 'answers are'} read differently"
+            f"{noun(count, 'answer is', 'answers are')} read differently"
         )
         yield (
             f"  correct {before.correct} -> {after.correct}, "
@@ -43,7 +44,7 @@ def _texts(done: Sequence[Reread]) -> Iterator[str]:
             case, answer = _example(one.changed, old, new)
             yield f"  {count:>5}  {old} -> {new}  {case}  {answer}"
         if len(kinds) > _SHOWN:
-            yield f"  and {len(kinds) - _SHOWN} more kinds"
+            yield f"  and {plural(len(kinds) - _SHOWN, 'more kind')}"
 
 
 def _said(outcome: Outcome) -> str:

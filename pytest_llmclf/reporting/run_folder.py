@@ -36,6 +36,7 @@ from pytest_llmclf.values.json_values import (
 from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome, TaskName
 from pytest_llmclf.values.provenance import ProvenanceChange
 from pytest_llmclf.values.request import ModelIdentity
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -253,7 +254,7 @@ def _outcomes(path: Path) -> dict[TaskName, list[Outcome]]:
 
 
 def _finished(count: int) -> str:
-    return "1 finished run" if count == 1 else f"{count} finished runs"
+    return f"{count} finished {noun(count, 'run')}"
 
 
 def _outcome(data: dict[str, Any]) -> Outcome:
@@ -288,7 +289,7 @@ def _report(
     )
     if len(dataset.class_sizes) not in (0, len(dataset.labels)):
         raise ValueError(
-            f"{len(dataset.class_sizes)} sizes of classes for {len(dataset.labels)} labels"
+            f"sizes of {len(dataset.class_sizes)} classes and {len(dataset.labels)} labels"
         )
     ledger = _known(Ledger, entry["ledger"])
     report = build(
@@ -347,8 +348,9 @@ def _baseline(entry: Mapping[str, Any]) -> tuple[TaskName, Comparison]:
     )
     if not counts:
         raise ValueError(
-            f"{key.evaluation} on {key.model}: {len(changes)} changes and "
-            f"{comparison.correct} correct both times among {len(cases)} images of the baseline"
+            f"{key.evaluation} on {key.model}: {len(changes)} {noun(len(changes), 'change')} and "
+            f"{comparison.correct} correct both times among {len(cases)} "
+            f"{noun(len(cases), 'image')} of the baseline"
         )
     return key, comparison
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.metrics.wording import WHEN_STOPPED
 from pytest_llmclf.reporting import numbers
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ def stability_lines(
     if stability.unanswered:
         text = (
             f"{numbers.plural(stability.unanswered, 'asking')} got no answer and "
-            f"{'is' if stability.unanswered == 1 else 'are'} in none of these numbers"
+            f"{noun(stability.unanswered, 'is', 'are')} in none of these numbers"
         )
         yield from (style.line((found, "yellow")) for found in style.wrapped(text, _INDENT * 2))
     unlike = stability.inconsistent

@@ -269,7 +269,8 @@ def slice_lines(report: Report, tag: str, style: Style) -> Iterator[Line]:
         said = with_interval(accuracy, style, report, among)
         yield style.line(f"{_INDENT}  {left(name, name_width)}  {said}")
     if len(shown) < len(slices):
-        text = f"and {len(slices) - len(shown)} more values with a higher or equal accuracy"
+        more = numbers.plural(len(slices) - len(shown), "more value")
+        text = f"and {more} with a higher or equal accuracy"
         yield style.line((f"{_INDENT}  {text}", "light"))
 
 

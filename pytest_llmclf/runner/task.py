@@ -15,6 +15,7 @@ from pytest_llmclf.prompting.readers import ReaderFailed, read_answer, reader_na
 from pytest_llmclf.values.outcome import Outcome, TaskName
 from pytest_llmclf.values.provenance import tool_version
 from pytest_llmclf.values.request import Request
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from pytest_llmclf.data.dataset import Dataset
@@ -102,7 +103,8 @@ class Assignment:
     def __repr__(self) -> str:
         """Short: other reporters write the parameters of every test into their files."""
         title = self.evaluation.title
-        return f"Assignment({title!r}, {self.model!r}, {len(self.dataset.cases)} cases)"
+        cases = f"{len(self.dataset.cases)} {noun(len(self.dataset.cases), 'case')}"
+        return f"Assignment({title!r}, {self.model!r}, {cases})"
 
     @property
     def key(self) -> TaskName:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.errors import ContextTooSmall
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,7 +168,8 @@ class Lane:
             if self._failures >= give_up_after:
                 self.give_up(
                     type(error)(
-                        f"given up after {self._failures} images in a row: {error.message}",
+                        f"given up after {self._failures} {noun(self._failures, 'image')} in a "
+                        f"row: {error.message}",
                         remedy=error.remedy,
                     )
                 )

@@ -18,6 +18,7 @@ from pytest_llmclf.errors import (
 from pytest_llmclf.runner.asked_without import AskedWithout
 from pytest_llmclf.runner.headroom import Headroom
 from pytest_llmclf.runner.room import is_lack
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     import threading
@@ -271,7 +272,8 @@ class Asker:
 def _gone_too_long(error: BackendError, away_s: float) -> BackendError:
     # Minutes, as the option has them.
     return type(error)(
-        f"given up: the server did not come back within {away_s / 60:g} minutes: {error.message}",
+        f"given up: the server did not come back within {away_s / 60:g} "
+        f"{noun(away_s / 60, 'minute')}: {error.message}",
         remedy=error.remedy,
     )
 

@@ -1,4 +1,4 @@
-"""Text from outside on one line: quoted, printable and short."""
+"""Text from outside on one line, quoted, printable and short; and the noun beside a count."""
 
 from __future__ import annotations
 
@@ -12,3 +12,14 @@ def shorten(text: str, width: int) -> str:
     cut = text if len(text) <= width else text[: width - 1] + "…"
     safe = "".join(char if char.isprintable() else repr(char)[1:-1] for char in cut)
     return f'"{safe}"'
+
+
+def noun(number: float, one: str, many: str | None = None) -> str:
+    """The word that goes with a count: ``image`` with 1, ``images`` with any other.
+
+    Args:
+        number: The count; it stands before the word, and is not written here.
+        one: The word, or the words, for one.
+        many: For several; default: `one` with an s.
+    """
+    return one if number == 1 else many or f"{one}s"

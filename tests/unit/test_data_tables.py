@@ -240,7 +240,7 @@ class TestSeveralLabels:
     def test_counted(self, folder: Path) -> None:
         """One message for all lines of a cell."""
         put(folder, {"manifest.csv": "path,label\na.bmp,x|y\nb.bmp,x|y\nsub/c.bmp,x\n"})
-        assert "'x|y', and 1 more lines: an image" in problems(folder)[0]
+        assert "'x|y', and 1 more line: an image" in problems(folder)[0]
 
     def test_declared_labels_are_names(self, folder: Path) -> None:
         """Whoever lists ``cat|dog`` as a label means one class."""

@@ -313,7 +313,7 @@ def test_what_no_image_can_change_holds_up_no_run() -> None:
     assert isinstance(paired_question(report, more, subset=True, tolerance=None), PairedQuestion)
     odd = predictions_text(_report([*_outcomes([True] * 2), ended("002.png", "error")]))
     obstacle = paired_question(report, odd, subset=False, tolerance=None)
-    assert obstacle == "the committed predictions have 1 images without an answer"
+    assert obstacle == "the committed predictions have 1 image without an answer"
 
 
 def test_the_order_of_arrival_never_matters() -> None:

@@ -161,7 +161,7 @@ def test_a_report_without_answers_has_no_table() -> None:
     """Where nothing was answered there are no scores to show, only why."""
     lines = texts(terminal.report_lines(built(ended("a", "error", reason="timed-out")), Style()))
     assert not any("precision" in line or "confusion" in line for line in lines)
-    assert "  incomplete: 1 of 1 images got no answer" in lines
+    assert "  incomplete: 1 of 1 image got no answer" in lines
     assert texts(terminal.report_lines(built(), Style()))[-1] == (
         "  incomplete: no image was collected"
     )

@@ -67,7 +67,7 @@ def test_more_outcomes_than_collected_is_no_balance() -> None:
     """Outcomes that nobody collected make the report incomplete."""
     found = built(ended("a", "correct"), ended("b", "correct"), collected=1)
     assert not found.ledger.balanced
-    assert found.ledger.why_incomplete() == "1 images were collected, but 2 are accounted for"
+    assert found.ledger.why_incomplete() == "1 image was collected, but 2 are accounted for"
 
 
 def test_a_case_ends_once() -> None:

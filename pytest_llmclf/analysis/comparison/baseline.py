@@ -24,6 +24,7 @@ from pytest_llmclf.gates.sequential.paired import PairedQuestion
 from pytest_llmclf.gates.sequential.rejudging import Foretold, foretell
 from pytest_llmclf.metrics.power import loss_chance
 from pytest_llmclf.values.provenance import compare_provenance
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,7 +119,8 @@ def paired_question(
     right = {outcome.case: before[outcome.case].correct for outcome in report.outcomes}
     unanswered = sum(not before[case].answered for case in right)
     if unanswered:
-        return f"the committed predictions have {unanswered} images without an answer"
+        images = noun(unanswered, "image")
+        return f"the committed predictions have {unanswered} {images} without an answer"
     return PairedQuestion(
         name=hashlib.sha256(committed.encode("utf-8", "surrogatepass")).hexdigest(),
         right=right,

@@ -18,6 +18,7 @@ from pytest_llmclf.metrics.clusters import counted
 from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.wording import p_value
 from pytest_llmclf.values.provenance import compare_provenance, short
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -236,8 +237,8 @@ class Comparison:
                 f"in another way, of {self.drawn or self.common}{said.get(self.test, '')}"
             )
         else:
-            noun = "prediction" if self.common == 1 else "predictions"
-            text = f"{self.common} {noun} as committed"
+            predictions = noun(self.common, "prediction")
+            text = f"{self.common} {predictions} as committed"
         for cases, what in (
             (self.new, "new"),
             (self.missing, "missing"),

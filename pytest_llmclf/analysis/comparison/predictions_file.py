@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from pytest_llmclf.analysis.comparison.prediction import Prediction
 from pytest_llmclf.values.provenance import Provenance
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
@@ -45,7 +46,7 @@ def predictions_text(report: Report) -> str:
     known = report.provenance
     ledger = report.ledger
     counts = (
-        f"{ledger.collected} images: {ledger.correct} correct, "
+        f"{ledger.collected} {noun(ledger.collected, 'image')}: {ledger.correct} correct, "
         f"{ledger.misclassified} misclassified, {ledger.unparsed} unparsed"
     )
     for kind, number in (

@@ -21,6 +21,7 @@ from pytest_llmclf.data.entry import natural_key, shown
 from pytest_llmclf.data.sources import DESCRIPTION
 from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.progress import silent
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -183,8 +184,8 @@ def _finish(layout: Layout, choosing: Choosing, staging: Path, target: Path, see
         raise DatasetError(
             shown(
                 f"{choosing.archive.place} has no sound picture of {', '.join(empty)} "
-                f"({len(choosing.left_out)} files cannot be used, the first: "
-                f"{_first(choosing.left_out)}): get the archive anew"
+                f"({len(choosing.left_out)} {noun(len(choosing.left_out), 'file')} cannot be used, "
+                f"the first: {_first(choosing.left_out)}): get the archive anew"
             )
         )
     taken = sorted(choosing.taken.values(), key=lambda each: natural_key(each.id))
@@ -205,7 +206,8 @@ def _finish(layout: Layout, choosing: Choosing, staging: Path, target: Path, see
         ]
         _write_csv(staging / LEFT_OUT, lines)
     chosen = "" if choosing.per_class is None else f", chosen with seed {seed}"
-    about = f"{len(taken)} pictures of {layout.title}, imported by its user{chosen}."
+    pictures = f"{len(taken)} {noun(len(taken), 'picture')}"
+    about = f"{pictures} of {layout.title}, imported by its user{chosen}."
     text = _description(layout, about)
     (staging / DESCRIPTION).write_text(text, encoding="utf-8", newline="\n")
     # The sums and paths just written must be those of the files; the pictures were decoded before.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.gates.reading import asked_for
 from pytest_llmclf.metrics.wording import all_of
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,7 +126,7 @@ def of_paired(
 
 def _after(asked: int, images: int, decided: int | None) -> str:
     before = f", decided after {decided}" if decided is not None and decided < asked else ""
-    return f"after {asked} of {images} images in random order{before}"
+    return f"after {asked} of {images} {noun(images, 'image')} in random order{before}"
 
 
 def _undecided(these: str, *, known: bool) -> str:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +46,9 @@ def why_missing(report: Report) -> str | None:
         return None if named or not answers_of(report) else "no answer names a label"
     whose = ""
     if len(without) < len(named):
-        verb = "has" if len(without) == 1 else "have"
-        whose = f"{len(without)} of {len(named)} answers with a label {verb} "
+        verb = noun(len(without), "has", "have")
+        answers = noun(len(named), "answer")
+        whose = f"{len(without)} of {len(named)} {answers} with a label {verb} "
     if whose and not is_known(report):
         allowed = f" (at most {float(100 * (1 - LEAST_KNOWN)):g}% may lack them)"
     else:
@@ -106,8 +108,9 @@ def lacking(report: Report) -> str:
     without = found.total - found.hits
     if not without:
         return ""
-    verb = "has" if without == 1 else "have"
-    return f"{without} of {found.total} answers with a label {verb} no probabilities"
+    verb = noun(without, "has", "have")
+    answers = noun(found.total, "answer")
+    return f"{without} of {found.total} {answers} with a label {verb} no probabilities"
 
 
 def answers_of(report: Report) -> list[Outcome]:
