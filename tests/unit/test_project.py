@@ -87,6 +87,9 @@ def test_what_ci_runs_is_there() -> None:
     for action in (step["uses"] for step in steps if "uses" in step):
         _, _, version = action.partition("@")
         assert version.removeprefix("v").isdigit(), action
+        name = re.escape(action.partition("@")[0])
+        told = re.findall(rf"{name}@(v\d+)", (ROOT / "docs" / "ci.md").read_text(encoding="utf-8"))
+        assert set(told) <= {version}
 
 
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.name)
