@@ -1,7 +1,7 @@
 """How hard the fuzz tests try, and what every refusal must look like.
 
 ``LLMCLF_FUZZ=20`` tries twenty times as many examples, drawn at random. Without it the examples
-are the same in every run, so that nobody's change fails by chance. `benchmarks/fuzz.py` runs the
+are the same in every run, so that nobody's change fails by chance. `benchmarks.fuzz` runs the
 same tests guided by coverage.
 """
 

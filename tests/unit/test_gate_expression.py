@@ -211,3 +211,25 @@ def test_a_gate_of_a_hundred_thousand_blanks_is_refused(form: str, blank: str) -
     for read in (parse, split_address):
         with pytest.raises(SettingsError, match=r"characters, more than 10000: make several"):
             read(form.format(blank * 100_000))
+
+
+GAPS = (
+    '_accuracy_@_coverage0.8_{_t_=_"v"_,_u_=_w_}_>=_0.5_,_recall[_7_]_>_0.1_ with_95%_ confidence_'
+)
+"""With an underscore where blanks may stand."""
+
+
+@pytest.mark.parametrize("gap", range(GAPS.count("_")))
+@pytest.mark.parametrize("ending", ["", " x"])
+def test_a_row_of_blanks_is_read_in_one_way(gap: int, ending: str) -> None:
+    """Wherever it stands: split in all ways it would be read for hours where the end is wrong."""
+    pieces = GAPS.split("_")
+    long = "".join(
+        piece + (" " * 5000 if number == gap else " " if piece.endswith("with") else "")
+        for number, piece in enumerate(pieces)
+    )
+    if not ending:
+        assert parse(long) == parse(GAPS.replace("with_", "with ").replace("_", ""))
+    else:
+        with pytest.raises(SettingsError):
+            parse(long.rstrip() + ending)

@@ -1,28 +1,16 @@
-"""A great many damaged inputs to everything that reads what others wrote, each within a second.
-
-    python -m benchmarks.fuzz_bulk --count 1000000 --seed 1 [--only answers,stores]
-
-An input is a sound one with a few random changes: bits, cuts, repeated and foreign pieces, now and
-then a piece repeated to 64 KB. Each must be read, or refused by the kind of error that its reader
-documents, in a second of this thread's time (of the processor, so that a busy machine does not
-count). The first one that is neither is printed as Python writes it and ends the run with 1. The
-same seed and count make the same inputs.
-"""
+"""Everything that reads what others wrote, with sound inputs to it and ways to change them."""
 
 from __future__ import annotations
 
-import argparse
+import base64
 import contextlib
+import html
 import io
 import json
-import random
-import sys
-import tempfile
-import time
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from PIL import Image
 
@@ -31,10 +19,12 @@ from pytest_llmclf import errors
 from pytest_llmclf.data.image import check
 from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.gates import expression as gates
+from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.models.http import http_errors, payload
 from pytest_llmclf.models.http.address import parse_address, parse_addresses
+from pytest_llmclf.models.http.redact import Redactor
 from pytest_llmclf.models.ollama import ollama_errors
-from pytest_llmclf.models.recording_file import RECORDING_FORMAT, read_recording
+from pytest_llmclf.models.recording_file import RECORDING_FORMAT, TELLS_ERRORS, read_recording
 from pytest_llmclf.models.spec import parse_spec
 from pytest_llmclf.prompting.labels import LabelSet
 from pytest_llmclf.prompting.modelfile import parse
@@ -44,10 +34,10 @@ from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.request import ModelIdentity
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-BOUND_S = 1.0
-"""Most time of the processor that one input may take."""
 _LONGEST = 64 * 1024
 _FOREIGN = (
     b"\x00", b"\xff", b"\xff\xfe", b"\xed\xa0\x80", b'"', b"'", b"\\", b"\\u0000", b"\\ud800", b"{",
@@ -56,16 +46,14 @@ _FOREIGN = (
     b"FROM ", b"PARAMETER ", b'"""', b">=", b"path,label", b"sha256", b"model", b"error",
 )  # fmt: skip
 _ADDRESS = parse_address("127.0.0.1:11434")
-_GATES = tuple(
-    f"{metric}{pad}{where}{pad}{sign}{pad}{bound}".encode()
-    for metric in (
-        "accuracy", "macro_f1", "recall[cat]", "recall[*]", 'precision["a long, odd class"]',
-        "accuracy@coverage0.8", "unparsed_rate",
-    )
-    for where in ("", "{size=big}", '{size=big, "light, odd"="x=y"}')
-    for sign in (">=", "<=")
-    for bound in ("0.8", "0.5, recall[dog] >= 0.6", "0.75 with 95% confidence")
-    for pad in ("", " ", "\t" * 12)
+KEY = 'sk-Qx7/s+cret&k"y=9Z'
+_REDACTOR = Redactor([KEY])
+_CODINGS: tuple[Callable[[str], str], ...] = (
+    lambda text: base64.b64encode(text.encode()).decode(),
+    lambda text: base64.b32encode(text.encode()).decode(),
+    json.dumps, html.escape, quote, lambda text: text.encode("utf-7").decode(),
+    lambda text: text.encode().hex(), lambda text: "".join(f"\\{ord(c):x} " for c in text),
+    lambda text: str(list(text.encode())), lambda text: text.encode("unicode_escape").decode(),
 )  # fmt: skip
 _LABELS = LabelSet.of(("cat", "dog", "caterpillar", "1", "10"))
 _IDENTITY = ModelIdentity(backend="ollama", name="llava", digest="abc", server="ollama 1")
@@ -82,13 +70,19 @@ class Target:
         read: Reads one; raises what it documents where it is not sound.
         share: How often it is tried, among all.
         refuses: What it documents.
+        make: Makes an input by itself, where changes of bytes would leave little that is read.
     """
 
     name: str
-    corpus: tuple[bytes, ...]
     read: Callable[[bytes], object]
     share: int
+    corpus: tuple[bytes, ...] = ()
     refuses: tuple[type[Exception], ...] = (errors.LlmclfError,)
+    make: Callable[[random.Random], bytes] | None = None
+
+    def one(self, rng: random.Random) -> bytes:
+        """An input: made as the target says, or a sound one of the corpus with a few changes."""
+        return changed(rng, self.corpus) if self.make is None else self.make(rng)
 
 
 def changed(rng: random.Random, corpus: Sequence[bytes]) -> bytes:
@@ -114,6 +108,50 @@ def changed(rng: random.Random, corpus: Sequence[bytes]) -> bytes:
     return bytes(data)
 
 
+def gate(rng: random.Random) -> bytes:
+    """A gate, sound but for one in ten: up to nine thresholds, odd names, a long row of blanks."""
+    rows = [" " * rng.choice((30, 900, 5000)), *("" for _ in range(rng.randrange(40)))]
+    sure = rng.random() < 0.2  # noqa: PLR2004
+    metrics = [name for name, metric in METRICS.items() if metric.bound or not sure]
+
+    def blanks() -> str:
+        return rng.choice(("", " ", "\t", "\n ")) + (rows.pop() if rows else "")
+
+    def word() -> str:
+        text = "".join(rng.choices("abcXYZ019 _-é€=,:@", k=rng.choice((1, 3, 12))))
+        return json.dumps(text + rng.choice(("", '"', "\\", "{", "]", "\u2028")) + "x")
+
+    def threshold() -> str:
+        metric = rng.choice(metrics)
+        label = ""
+        if METRICS[metric].by_class:
+            label = f"[{blanks()}{rng.choice(('*', 'cat', '7 x', word()))}{blanks()}]"
+        elif metric == "accuracy" and rng.random() < 0.2:  # noqa: PLR2004
+            label = f"@{blanks()}coverage0.{rng.randrange(1, 10)}"
+        tags = [f"t{n}{rng.choice('xé-')}" for n in range(rng.choice((0, 0, 1, 2, 20)))]
+        pairs = [f"{tag}{blanks()}={blanks()}{rng.choice(('v w', word()))}" for tag in tags]
+        where = f"{blanks()}{{{','.join(pairs)}}}" if tags else ""
+        bound = rng.choice((round(rng.uniform(0.1, 0.9), rng.randrange(1, 17)), "5e-1", "00.5"))
+        sign = rng.choice((">=", "<=", ">", "<"))
+        return f"{blanks()}{metric}{blanks()}{label}{where}{blanks()}{sign}{blanks()}{bound}"
+
+    text = ",".join(threshold() for _ in range(rng.choice((1, 1, 2, 3, 9))))
+    if sure:
+        text += f" with {blanks()}9{rng.randrange(10)}% {blanks()}confidence"
+    data = text.encode()
+    return changed(rng, (data,)) if rng.random() < 0.1 else data  # noqa: PLR2004
+
+
+def coded(rng: random.Random) -> bytes:
+    """A text with a key in it, coded in up to four ways one after the other."""
+    text = rng.choice(("", "key ", "Bearer ")) + KEY + rng.choice(("", " is wrong", '"}'))
+    for _ in range(rng.randrange(4)):
+        text = rng.choice(_CODINGS)(text)
+    noise = "".join(rng.choices("aZ9+/\\%&;u-= ", k=rng.choice((0, 3, 40, 4000))))
+    text = f"{noise} {text} {noise}"
+    return changed(rng, (text.encode(),)) if rng.random() < 0.3 else text.encode()  # noqa: PLR2004
+
+
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
@@ -125,6 +163,12 @@ def _error_text(data: bytes) -> None:
     for status in (200, 400, 404, 500, 503):
         ollama_errors.from_status(status, body, address=_ADDRESS, model="llava")
         http_errors.from_status(status, body, where="x", model="m", rules=http_errors.RULES)
+
+
+def _redacted(data: bytes) -> None:
+    found = _REDACTOR.text(_text(data))
+    if KEY in found:
+        raise AssertionError("the key is still there")
 
 
 def _answer(data: bytes) -> None:
@@ -186,7 +230,7 @@ def targets(folder: Path) -> tuple[Target, ...]:
     answer = _ANSWER.to_json()
     logprobs = {**answer, "logprobs": [{"token": "c", "logprob": -0.1, "top": [["c", -0.1]]}]}
     header = {"type": "header", "llmclf_recording": RECORDING_FORMAT}
-    model = {"type": "model", "key": "k", "identity": _IDENTITY.to_json()}
+    model = {"type": "model", "key": "k", "identity": _IDENTITY.to_json(), TELLS_ERRORS: True}
     line = {"type": "answer", "model": "k", "request": "d", "asked": {}, "answer": answer}
     recording = b"\n".join(_dumped(header, model, line)) + b"\n"
     here = _in_file
@@ -204,7 +248,8 @@ def targets(folder: Path) -> tuple[Target, ...]:
         Target(name="modelfiles", share=4, read=lambda data: parse(_text(data), "m"), corpus=(
             b'FROM llava\nSYSTEM """Be brief."""\nPARAMETER temperature 0\n',
             b"FROM a\nMESSAGE user hi\nMESSAGE assistant 7\nPARAMETER stop x\n")),
-        Target(name="gates", share=3, read=lambda data: gates.parse(_text(data)), corpus=_GATES),
+        Target(name="gates", share=3, read=lambda data: gates.parse(_text(data)), make=gate),
+        Target(name="texts with keys", share=4, read=_redacted, make=coded),
         Target(name="addresses", share=2, corpus=(b"http://[::1]:11434,gpu1", b"0.0.0.0"),
                read=lambda data: parse_addresses(_text(data))),
         Target(name="models", share=2, corpus=(b"openai:m@http://127.0.0.1:1/v1", b"ollama:a:7b"),
@@ -224,59 +269,3 @@ def targets(folder: Path) -> tuple[Target, ...]:
                read=partial(_row, store, "models")),
         Target(name="images", corpus=_pictures(), read=check, share=2),
     )  # fmt: skip
-
-
-def tried(target: Target, rng: random.Random) -> tuple[bool, float]:
-    """Whether one input was read, and the seconds that it took.
-
-    Raises:
-        SystemExit: It was neither read nor refused, or took too long.
-    """
-    data = changed(rng, target.corpus)
-    began = time.thread_time()
-    try:
-        target.read(data)
-    except target.refuses:
-        read = False
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the finding
-        sys.exit(f"{target.name}: {type(error).__name__}: {error}\n{data[:2000]!r}")
-    else:
-        read = True
-    spent = time.thread_time() - began
-    if spent > BOUND_S:
-        sys.exit(f"{target.name}: {spent:.1f} s for {len(data)} bytes\n{data[:2000]!r}")
-    return read, spent
-
-
-def main() -> None:
-    """Try them all; print a table in Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--count", type=int, default=100_000, help="inputs (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="targets, separated by commas")
-    options = parser.parse_args()
-    wanted = {name for name in options.only.split(",") if name}
-    began = time.monotonic()
-    print("| what is read | inputs | read | refused | slowest |\n|---|---|---|---|---|")
-    total = 0
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        chosen = [one for one in targets(Path(folder)) if not wanted or one.name in wanted]
-        shares = sum(target.share for target in chosen)
-        for target in chosen:
-            rng = random.Random(f"{options.seed} {target.name}")  # noqa: S311 - no secrets
-            count = -(-options.count * target.share // shares)
-            good, slowest = 0, 0.0
-            for _ in range(count):
-                read, spent = tried(target, rng)
-                good += read
-                slowest = max(slowest, spent)
-            total += count
-            print(
-                f"| {target.name} | {count} | {good} | {count - good} | {slowest * 1000:.0f} ms |",
-                flush=True,
-            )
-    print(f"{total} inputs, seed {options.seed}, {time.monotonic() - began:.0f} s, 0 failures")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,4 @@
-"""Fuzz guided by coverage, for as long as wanted: the tests of ``tests/fuzz`` under atheris.
-
-    python -m benchmarks.fuzz --list
-    python -m benchmarks.fuzz tests/fuzz/test_pictures.py::test_damaged --seconds 120
+"""The tests of ``tests/fuzz`` under atheris: inputs guided by what code they reach.
 
 Needs atheris, which ships for Linux (``pip install atheris``) and is in no extra: it is seldom
 wanted. Hypothesis makes each input from the bytes that atheris chose by what they reached, so that
@@ -13,7 +10,6 @@ that into the test as an ``@example``.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from pathlib import Path
@@ -23,19 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FOLDER = Path("tests") / "fuzz"
-
-
-def main() -> None:
-    """Fuzz one test, or list those that there are."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("test", nargs="?", help="FILE::TEST, as for pytest")
-    parser.add_argument("--seconds", type=int, default=60, help="how long (default: %(default)s)")
-    parser.add_argument("--list", action="store_true", help="list the tests")
-    chosen = parser.parse_args()
-    if chosen.list or not chosen.test:
-        sys.stdout.writelines(f"{name}\n" for name in names())
-        return
-    fuzz(chosen.test, chosen.seconds)
 
 
 def names() -> Iterator[str]:
@@ -61,7 +44,3 @@ def fuzz(test: str, seconds: int) -> None:
         one,
     )  # fmt: skip
     atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""Damaged and made-up inputs to everything that reads what others wrote."""
