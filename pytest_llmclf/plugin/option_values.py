@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.models.spec import ModelSpec
+    from pytest_llmclf.runner.job import AskingPolicy
     from pytest_llmclf.runner.settings import Inconclusive, Settings
 
 _Value = TypeVar("_Value")
@@ -132,8 +133,7 @@ def read_settings(config: pytest.Config) -> Settings:
     from pytest_llmclf.analysis.comparison.margin import parse_margin
     from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
     from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
-    from pytest_llmclf.runner.job import AskingPolicy
-    from pytest_llmclf.runner.settings import DEFAULT_SEED, Settings, project_root
+    from pytest_llmclf.runner.settings import DEFAULT_SEED, Settings
     from pytest_llmclf.values.thinking import parse_think
 
     option = config.option
@@ -142,37 +142,21 @@ def read_settings(config: pytest.Config) -> Settings:
             "--forked gives each test a process of its own, and the threads that ask ahead are "
             "not in it: leave it out for evaluations; -n N runs tests in several processes"
         )
-    models = _parse_models(_models(config))
-    asking = AskingPolicy(
-        in_flight=option.llmclf_in_flight,
-        attempts=option.llmclf_attempts,
-        fresh=option.llmclf_fresh,
-        away_s=_server_wait_s(config),
-    )
-    if option.llmclf_stop_early:
-        # What is asked far ahead of a decision is asked for nothing.
-        asking = replace(asking, ahead=None)
-    # As commands find it, so that both mean the same wherever they are called.
-    home = project_root(config.invocation_params.dir, config.rootpath) / HOME_FOLDER
-    if option.llmclf_home is not None:
-        home = _absolute(config, option.llmclf_home)
-    remote = [*(option.llmclf_allow_remote or ()), *config.getini("llmclf_allow_remote")]
-    clear = [*(option.llmclf_allow_clear_key or ()), *config.getini("llmclf_allow_clear_key")]
     return Settings(
         root=config.rootpath,
-        home=home,
-        models=models,
+        home=_path(config, "home") or _project_home(config),
+        models=_parse_models(_models(config)),
         sample=option.llmclf_sample,
         seed=DEFAULT_SEED if option.llmclf_seed is None else option.llmclf_seed,
         strict=option.llmclf_strict,
-        record=None if option.llmclf_record is None else _absolute(config, option.llmclf_record),
-        allow_remote=frozenset(host.strip().lower() for host in remote),
-        allow_clear_key=frozenset(host.strip().lower() for host in clear),
+        record=_path(config, "record"),
+        allow_remote=_hosts(config, "allow_remote"),
+        allow_clear_key=_hosts(config, "allow_clear_key"),
         allow_links=_allowed_links(config),
-        asking=asking,
+        asking=_asking_policy(config),
         timeout_s=option.llmclf_timeout,
         pull=option.llmclf_pull,
-        run_folder=None if option.llmclf_run is None else _absolute(config, option.llmclf_run),
+        run_folder=_path(config, "run"),
         gates=(
             *_parse_gates("ini llmclf_gates", config.getini("llmclf_gates")),
             *_parse_gates("--llmclf-gate", option.llmclf_gate or []),
@@ -182,12 +166,39 @@ def read_settings(config: pytest.Config) -> Settings:
         repeats=option.llmclf_repeats,
         tolerance=_chosen(config, "tolerance", parse_tolerance),
         margin=_chosen(config, "margin", parse_margin),
-        page=None if option.llmclf_html is None else _absolute(config, option.llmclf_html),
+        page=_path(config, "html"),
         picture_bytes=0 if option.llmclf_no_pictures else round(option.llmclf_picture_budget * 1e6),
-        summary=None if option.llmclf_summary is None else _absolute(config, option.llmclf_summary),
+        summary=_path(config, "summary"),
         parquet=option.llmclf_parquet,
         think=_chosen(config, "think", parse_think),
     )
+
+
+def _project_home(config: pytest.Config) -> Path:
+    """As commands find it, so that both mean the same wherever they are called."""
+    from pytest_llmclf.runner.settings import project_root
+
+    return project_root(config.invocation_params.dir, config.rootpath) / HOME_FOLDER
+
+
+def _asking_policy(config: pytest.Config) -> AskingPolicy:
+    from pytest_llmclf.runner.job import AskingPolicy
+
+    option = config.option
+    policy = AskingPolicy(
+        in_flight=option.llmclf_in_flight,
+        attempts=option.llmclf_attempts,
+        fresh=option.llmclf_fresh,
+        away_s=_server_wait_s(config),
+    )
+    # In a run that may stop early, what is asked far ahead of a decision is asked for nothing.
+    return replace(policy, ahead=None) if option.llmclf_stop_early else policy
+
+
+def _hosts(config: pytest.Config, name: str) -> frozenset[str]:
+    """Hosts of an option, and those of the ini file."""
+    given = [*(getattr(config.option, f"llmclf_{name}") or ()), *config.getini(f"llmclf_{name}")]
+    return frozenset(host.strip().lower() for host in given)
 
 
 def _allowed_links(config: pytest.Config) -> tuple[Path, ...]:
@@ -234,6 +245,12 @@ def _models(config: pytest.Config) -> list[str]:
     from_environment = os.environ.get("LLMCLF_MODEL", "").split()
     from_ini: list[str] = config.getini("llmclf_model")
     return said or from_environment or from_ini or ["auto"]
+
+
+def _path(config: pytest.Config, name: str) -> Path | None:
+    """The path that an option names, if it is given."""
+    given: str | None = getattr(config.option, f"llmclf_{name}")
+    return None if given is None else _absolute(config, given)
 
 
 def _absolute(config: pytest.Config, text: str) -> Path:

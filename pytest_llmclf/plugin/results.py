@@ -285,7 +285,7 @@ class SessionResults:
 
     def report(self, assignment: Assignment) -> PublicReport:
         """What is known of a task by now; a case not heard of counts as lost or not run."""
-        name, task, dataset = assignment.key, self.of(assignment.key), assignment.dataset
+        name, task = assignment.key, self.of(assignment.key)
         skipped = task.skipped_for_good()
         missing = [
             unheard(*name, case, self.absences.kind(task.tests[id_]))
@@ -301,14 +301,7 @@ class SessionResults:
             deselected=assignment.whole - len(task.cases),
             skipped=len(skipped),
             duration_s=None if task.ended is None else task.ended - task.began,
-            notes=(
-                *dataset.warnings,
-                *skip_note(skipped),
-                *_reader_note(assignment),
-                *filter(None, [assignment.caveat]),
-                *task.notices,
-                *self._unexpected(name),
-            ),
+            notes=self._notes(assignment, skipped),
             modelfile_digest=assignment.modelfile.digest(),
             instructions=assignment.instructions.prose,
             full_instructions=assignment.instructions,
@@ -324,6 +317,17 @@ class SessionResults:
         if task.report is None or task.report != found:
             task.report = found
         return task.report
+
+    def _notes(self, assignment: Assignment, skipped: Mapping[str, str]) -> tuple[str, ...]:
+        """What people must know of a task besides its numbers, a line each."""
+        return (
+            *assignment.dataset.warnings,
+            *skip_note(skipped),
+            *_reader_note(assignment),
+            *filter(None, [assignment.caveat]),
+            *self.of(assignment.key).notices,
+            *self._unexpected(assignment.key),
+        )
 
     def _facts(self, assignment: Assignment) -> DatasetFacts:
         dataset = assignment.dataset
