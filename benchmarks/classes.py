@@ -124,7 +124,6 @@ def stages(profile: str, classes: int, images: int) -> dict[str, float]:
     from pytest_llmclf.reporting.html.page import page_of
     from pytest_llmclf.reporting.markdown import markdown_summary
     from pytest_llmclf.reporting.matrix_svg import confusion_svg
-    from pytest_llmclf.reporting.plots import confusion_png
     from pytest_llmclf.reporting.style import Style
 
     found: dict[str, float] = {}
@@ -177,7 +176,6 @@ def stages(profile: str, classes: int, images: int) -> dict[str, float]:
         timed("- summary.md", lambda: markdown_summary([judged]))
         judged = build()
         timed("- run.json's report", lambda: report_json(judged))
-        timed("- PNG", lambda: confusion_png(judged))
         timed("- SVG", lambda: confusion_svg(judged))
     return found
 

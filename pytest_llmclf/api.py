@@ -7,7 +7,7 @@ hands a report to a test or a notebook makes it `public` first.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.metrics.report import Report
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    from sklearn.metrics import ConfusionMatrixDisplay
 
     from pytest_llmclf.gates.gate import Judgement
     from pytest_llmclf.reporting.run_folder import RunFolder
@@ -37,6 +38,23 @@ class PublicReport(Report):
         from pytest_llmclf.reporting.dataframes import outcomes_frame
 
         return outcomes_frame([self], probabilities=probabilities)
+
+    def plot(self, **options: Any) -> ConfusionMatrixDisplay:
+        """Draw the confusion matrix; needs matplotlib (the extra ``plot``).
+
+        Rows are actual classes, columns predicted ones; answers without a label and errors have
+        columns of their own where there are any. ``report.plot().figure_.savefig(...)`` keeps it.
+
+        Args:
+            **options: Those of scikit-learn's ``ConfusionMatrixDisplay.plot``, such as ``ax``,
+                ``cmap``, ``include_values`` and ``colorbar``.
+
+        Raises:
+            ExtraMissing: matplotlib is not installed; the message has the line that installs it.
+        """
+        from pytest_llmclf.reporting.plots import confusion_display
+
+        return confusion_display(self, **options)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

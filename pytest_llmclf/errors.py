@@ -2,6 +2,7 @@
 
     LlmclfError
     ├── SettingsError              options that contradict each other or make no sense
+    │   └── ExtraMissing           an optional package is needed and not installed
     ├── DatasetError               a dataset cannot be judged as it stands
     ├── ModelfileError             a Modelfile does not parse (line and column)
     ├── PictureError               one picture cannot be sent as it is
@@ -34,6 +35,7 @@ Every message names the value, the place and the remedy.
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -66,6 +68,10 @@ class LlmclfError(Exception):
 
 class SettingsError(LlmclfError):
     """Options, environment variables or ini values that make no sense together."""
+
+
+class ExtraMissing(SettingsError):
+    """An optional package is needed and not installed; the message says how to install it."""
 
 
 class DatasetError(LlmclfError):
@@ -260,6 +266,24 @@ class ReplayMismatch(BackendError):
     """A recording does not hold an answer to this very request."""
 
     kind = "replay-mismatch"
+
+
+def need_extra(package: str, extra: str, what: str) -> None:
+    """Make sure that an optional package is there, before anything is done with it.
+
+    Args:
+        package: As it is imported.
+        extra: The extra of this package that brings it.
+        what: What needs it.
+
+    Raises:
+        ExtraMissing: It is not installed.
+    """
+    if find_spec(package) is None:
+        raise ExtraMissing(
+            f"{what} needs {package}, which is not installed: "
+            f"python -m pip install 'pytest-llmclf[{extra}]'"
+        )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

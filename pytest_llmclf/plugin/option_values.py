@@ -54,11 +54,11 @@ def check_options(config: pytest.Config) -> None:
 
 
 def _need_parquet() -> None:
-    from pytest_llmclf.reporting.dataframes import ParquetUnavailable, need_parquet
+    from pytest_llmclf.errors import ExtraMissing, need_extra
 
     try:
-        need_parquet()
-    except ParquetUnavailable as error:
+        need_extra("pyarrow", "parquet", "Parquet")
+    except ExtraMissing as error:
         raise pytest.UsageError(f"--llmclf-parquet: {error}") from error
 
 

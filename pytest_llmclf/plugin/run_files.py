@@ -36,7 +36,7 @@ def write_files(session: EvaluationSession, reports: Sequence[Report]) -> Path:
         The folder.
 
     Raises:
-        ParquetUnavailable: Parquet is wanted, and pyarrow is not installed.
+        ExtraMissing: Parquet is wanted, and pyarrow is not installed.
         OSError: The folder cannot be written.
     """
     settings = session.settings

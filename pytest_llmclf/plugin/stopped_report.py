@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
+    from sklearn.metrics import ConfusionMatrixDisplay
 
     from pytest_llmclf.gates.gate import Judgement
     from pytest_llmclf.metrics.confusion import Confusion
@@ -79,6 +80,10 @@ class StoppedReport(PublicReport):
     def to_frame(self, *, probabilities: bool = False) -> pd.DataFrame:
         """A pandas data frame with one row an image."""
         return self.plain.to_frame(probabilities=probabilities)
+
+    def plot(self, **options: Any) -> ConfusionMatrixDisplay:
+        """Draw the confusion matrix of what was asked."""
+        return self.plain.plot(**options)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

@@ -8,7 +8,7 @@ outcomes.csv           the same for spreadsheets, flat, texts of answers but no 
 outcomes.parquet       the same with types and the probability of every label; where asked for
 report.txt             what the terminal shows, with six digits and every class
 summary.md             verdicts, diagnosis and worst confusions as Markdown
-confusion-*.png, .svg  one confusion matrix a report
+confusion-*.svg        one confusion matrix a report
 =====================  ====================================================================
 
 `docs/run-folder.md` describes them. Texts are UTF-8, data bear `SCHEMA`. Files are replaced whole:
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.analysis.consistency import stability
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.errors import need_extra
 from pytest_llmclf.files import beside, write_pieces, write_whole
 from pytest_llmclf.metrics.calibration.summary import calibration
 from pytest_llmclf.reporting import terminal
@@ -81,11 +82,11 @@ def write_run(
         parquet: Whether to write `outcomes.parquet`, too.
 
     Raises:
-        ParquetUnavailable: Parquet is wanted, and pyarrow is not installed.
+        ExtraMissing: Parquet is wanted, and pyarrow is not installed.
         OSError: The folder cannot be written.
     """
     if parquet:
-        _need_parquet()
+        need_extra("pyarrow", "parquet", "Parquet")
     folder.mkdir(parents=True, exist_ok=True)
     written = [
         write_pieces(folder / "outcomes.jsonl", map(_encoded, _jsonl_lines(reports))),
@@ -96,7 +97,7 @@ def write_run(
         "settings": dict(settings),
         "environment": dict(environment),
         "reports": [
-            {**report_json(report), "confusion_png": f"{name}.png", "confusion_svg": f"{name}.svg"}
+            {**report_json(report), "confusion_svg": f"{name}.svg"}
             for report, name in zip(reports, picture_names(reports), strict=True)
         ],
         "gates": [asdict(verdict) for verdict in verdicts],
@@ -127,11 +128,11 @@ def write_reports(
         parquet: Whether to write `outcomes.parquet`, too.
 
     Raises:
-        ParquetUnavailable: Parquet is wanted, and pyarrow is not installed.
+        ExtraMissing: Parquet is wanted, and pyarrow is not installed.
         OSError: The folder cannot be written.
     """
     if parquet:
-        _need_parquet()
+        need_extra("pyarrow", "parquet", "Parquet")
     written = [
         write_pieces(folder / "outcomes.csv", map(_encoded, _csv_lines(reports))),
         _write(folder / "report.txt", report_text(reports, verdicts, baselines)),
@@ -144,12 +145,8 @@ def write_reports(
         with beside(path) as draft:
             write_parquet(draft, reports).replace(path)
         written.append(path)
-    if reports:
-        from pytest_llmclf.reporting import plots
-
-        for report, name in zip(reports, picture_names(reports), strict=True):
-            written.append(write_whole(folder / f"{name}.png", plots.confusion_png(report)))
-            written.append(_write(folder / f"{name}.svg", confusion_svg(report)))
+    for report, name in zip(reports, picture_names(reports), strict=True):
+        written.append(_write(folder / f"{name}.svg", confusion_svg(report)))
     return tuple(written)
 
 
@@ -267,13 +264,6 @@ def picture_names(reports: Iterable[Report]) -> tuple[str, ...]:
             name = f"{stem}-{number}"
         names.append(name)
     return tuple(names)
-
-
-def _need_parquet() -> None:
-    # Imported where it is wanted: it is seldom.
-    from pytest_llmclf.reporting.dataframes import need_parquet
-
-    need_parquet()
 
 
 def _averages(averages: Averages) -> dict[str, Any]:

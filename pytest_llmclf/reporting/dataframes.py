@@ -7,10 +7,9 @@ needs pyarrow, which pytest-llmclf does not install of itself.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.errors import LlmclfError
+from pytest_llmclf.errors import need_extra
 from pytest_llmclf.reporting.columns import COLUMNS, TAG, outcomes_of, row, tags_of
 from pytest_llmclf.values.outcome import OUTCOME_KINDS
 
@@ -32,10 +31,6 @@ _DTYPES: Final[dict[Holds, str]] = {
     "number": "float64",
     "flag": "boolean",
 }
-
-
-class ParquetUnavailable(LlmclfError):
-    """There is nothing that could write Parquet; the message says what to install."""
 
 
 def outcomes_frame(reports: Sequence[Report], *, probabilities: bool = False) -> pd.DataFrame:
@@ -68,45 +63,14 @@ def outcomes_frame(reports: Sequence[Report], *, probabilities: bool = False) ->
     return pd.DataFrame(data)
 
 
-def confusion_frame(report: Report) -> pd.DataFrame:
-    """The confusion matrix: a row an actual class, a column a predicted one, in images.
-
-    Behind the classes come ``(unparsed)`` and ``(error)``.
-    """
-    import pandas as pd
-
-    confusion = report.confusion
-    labels = [str(_clean(label)) for label in confusion.labels]
-    rows = zip(confusion.counts, confusion.unparsed, confusion.error, strict=True)
-    return pd.DataFrame(
-        [[*counts, unparsed, error] for counts, unparsed, error in rows],
-        index=pd.Index(labels, name="actual"),
-        columns=pd.Index([*labels, "(unparsed)", "(error)"], name="predicted"),
-        dtype="int64",
-    )
-
-
-def need_parquet() -> None:
-    """Make sure that Parquet can be written, before anything else is done.
-
-    Raises:
-        ParquetUnavailable: It cannot.
-    """
-    if importlib.util.find_spec("pyarrow") is None:
-        raise ParquetUnavailable(
-            "Parquet needs pyarrow, which is not installed: "
-            "python -m pip install 'pytest-llmclf[parquet]'"
-        )
-
-
 def write_parquet(path: Path, reports: Sequence[Report]) -> Path:
     """Write every outcome of every report as Parquet, and return the path.
 
     Raises:
-        ParquetUnavailable: pyarrow is not installed.
+        ExtraMissing: pyarrow is not installed.
         OSError: The file cannot be written.
     """
-    need_parquet()
+    need_extra("pyarrow", "parquet", "Parquet")
     pa = importlib.import_module("pyarrow")
     parquet = importlib.import_module("pyarrow.parquet")
     table = pa.Table.from_pandas(outcomes_frame(reports, probabilities=True), preserve_index=False)

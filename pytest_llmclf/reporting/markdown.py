@@ -291,8 +291,7 @@ def _matrix(report: Report) -> Iterator[str]:
     yield from _folded("Confusion matrix (rows: actual, columns: predicted)")
     heads = [*map(cell, confusion.labels), "*unparsed*", "*error*"]
     yield from (f"| | {' | '.join(heads)} |", "|---|" + "--:|" * len(heads))
-    for place, label in enumerate(confusion.labels):
-        counts = (*confusion.counts[place], confusion.unparsed[place], confusion.error[place])
+    for place, (label, counts) in enumerate(zip(confusion.labels, confusion.rows, strict=True)):
         cells = [str(count or "·") for count in counts]
         cells[place] = f"**{cells[place]}**"
         yield f"| {cell(label)} | {' | '.join(cells)} |"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_CLASSES: Final = 40
 """Most classes in a table: of more, those with the lowest F1-score."""
 WIDEST_MATRIX: Final = 30
-"""Most classes with a confusion matrix; `confusion_frame` has any."""
+"""Most classes with a confusion matrix; `Report.plot` draws any."""
 FINDINGS: Final = 8
 """Most findings listed."""
 
@@ -95,8 +95,7 @@ def _matrix(confusion: Confusion) -> Iterator[str]:
     yield f"<table {_TABLE}><caption>rows: actual, columns: predicted</caption>"
     heads = (*map(_text, confusion.labels), "<i>unparsed</i>", "<i>error</i>")
     yield _row("th", ("", *heads))
-    for place, label in enumerate(confusion.labels):
-        counts = (*confusion.counts[place], confusion.unparsed[place], confusion.error[place])
+    for label, counts in zip(confusion.labels, confusion.rows, strict=True):
         total = sum(counts)
         cells = "".join(_cell(count, total) for count in counts)
         yield f'<tr><th style="text-align:left">{_text(label)}</th>{cells}</tr>'

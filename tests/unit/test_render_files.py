@@ -83,7 +83,6 @@ def test_all_files_are_there(tmp_path: Path) -> None:
         "outcomes.csv",
         "report.txt",
         "summary.md",
-        "confusion-pets-ollama-llava.png",
         "confusion-pets-ollama-llava.svg",
         "run.json",
     ]
@@ -182,7 +181,6 @@ def test_the_summary_holds_everything(tmp_path: Path) -> None:
         "f1": None,
         "support": 0,
     }
-    assert (folder / one["confusion_png"]).exists()
     assert (folder / one["confusion_svg"]).exists()
 
 
@@ -229,10 +227,10 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
 def test_a_folder_with_a_summary_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The summary is written last: a run cut short has none."""
 
-    def broken(_: report.Report) -> bytes:
+    def broken(_: report.Report) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pytest_llmclf.reporting.plots.confusion_png", broken)
+    monkeypatch.setattr("pytest_llmclf.reporting.artifacts.confusion_svg", broken)
     with pytest.raises(KeyboardInterrupt):
         written(tmp_path, built(ended("a.png")))
     assert not (tmp_path / "deep" / "run" / "run.json").exists()

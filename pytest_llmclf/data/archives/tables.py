@@ -19,7 +19,7 @@ from pytest_llmclf.data.archives.member import ArchiveLimits, ArchiveMember, Con
 from pytest_llmclf.data.entry import composed, named, natural_key, shown
 from pytest_llmclf.data.folders import split_kind
 from pytest_llmclf.data.manifest_columns import columns_of
-from pytest_llmclf.errors import DatasetError
+from pytest_llmclf.errors import DatasetError, need_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +58,8 @@ def opened_table(
         scratch: Folder for the temporary file; default: the system's.
 
     Raises:
-        DatasetError: There is no table, pyarrow is missing, or images and labels are not found.
+        DatasetError: There is no table, or images and labels are not found.
+        ExtraMissing: pyarrow is not installed.
     """
     files = _files(place, split)
     arrow = _pyarrow()
@@ -101,14 +102,8 @@ def opened_table(
 
 
 def _pyarrow() -> Any:
-    try:
-        return importlib.import_module("pyarrow")
-    except ImportError as error:
-        msg = (
-            "a table is read with pyarrow, which is not installed: "
-            "python -m pip install 'pytest-llmclf[parquet]'"
-        )
-        raise DatasetError(msg) from error
+    need_extra("pyarrow", "parquet", "a table")
+    return importlib.import_module("pyarrow")
 
 
 def _files(place: Path, split: str) -> list[Path]:

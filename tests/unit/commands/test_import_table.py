@@ -13,7 +13,7 @@ from PIL import Image
 from pytest_llmclf.cli.main import main
 from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.data.archives.importer import Imported, import_table
-from pytest_llmclf.errors import DatasetError
+from pytest_llmclf.errors import DatasetError, ExtraMissing
 
 pa: Any = pytest.importorskip("pyarrow")
 pq: Any = pytest.importorskip("pyarrow.parquet")
@@ -162,7 +162,7 @@ class TestTables:
         """The message says what to install."""
         pq.write_table(table(["a"]), tmp_path / "x.parquet")
         monkeypatch.setitem(sys.modules, "pyarrow", None)
-        with pytest.raises(DatasetError, match=r"pip install 'pytest-llmclf\[parquet\]'"):
+        with pytest.raises(ExtraMissing, match=r"pip install 'pytest-llmclf\[parquet\]'"):
             brought(tmp_path / "x.parquet", tmp_path)
 
 

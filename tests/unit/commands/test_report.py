@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.cli import report_command as command
-from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.errors import ExtraMissing, SettingsError
 from pytest_llmclf.metrics.report import Report, Verdict
 from pytest_llmclf.reporting import artifacts
-from pytest_llmclf.reporting.dataframes import ParquetUnavailable
 from pytest_llmclf.reporting.run_folder import RunFolderError, read_run
 from tests.unit.commands.command import call
 from tests.unit.ended import ended
@@ -93,9 +93,9 @@ def test_parquet_is_refused_before_anything_is_written(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without pyarrow nothing is half done."""
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     out = tmp_path / "out"
-    with pytest.raises(ParquetUnavailable):
+    with pytest.raises(ExtraMissing):
         call(command, "report", "latest", "--home", str(home), "--out", str(out), "--parquet")
     assert not out.exists()
 
