@@ -166,7 +166,7 @@ def test_a_session_that_never_began_says_only_why(
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("Gate('accuracy >= 2 percent')", "test_colours.py: pytest_llmclf.errors.SettingsError"),
+        ("Gate('accuracy >= 2 percent')", "::test_colours.py:6: gate 'accuracy >= 2 percent': "),
         ("Gate('recall[pink] >= 0.5')", "test_colours.py: gate 'recall[pink] >= 0.5'"),
     ],
 )
