@@ -286,6 +286,22 @@ def need_extra(package: str, extra: str, what: str) -> None:
         )
 
 
+NAMED_AT_MOST: Final = 20
+"""Names that a message lists; a dataset may have thousands of classes, and a server of models."""
+
+
+def some_of(names: Iterable[str], most: int = NAMED_AT_MOST) -> str:
+    """``a, b, c and 7 more``: the first of some names, in their order, for messages.
+
+    Args:
+        names: All of them; without any the text is empty.
+        most: How many are listed.
+    """
+    listed = tuple(names)
+    more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of a message about a `word` that is not among the `known` ones.
 

@@ -21,7 +21,7 @@ from pytest_llmclf.cli.project import (
 )
 from pytest_llmclf.data.archives.layouts import LAYOUTS, layout_of
 from pytest_llmclf.data.archives.tables import KIND
-from pytest_llmclf.errors import DatasetError, SettingsError
+from pytest_llmclf.errors import DatasetError, SettingsError, some_of
 from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting.numbers import plural
@@ -182,7 +182,7 @@ def _lines(made: Imported, elsewhere: Path | None, style: Style) -> Iterator[Lin
         f"{plural(len(made.counts), 'class', 'classes')}, in "
         f"{style.safe(str(made.folder))}",
     )
-    counts = ", ".join(f"{label} {count}" for label, count in made.counts.items())
+    counts = some_of(f"{label} {count}" for label, count in made.counts.items())
     for text in style.wrapped(counts, "  "):
         yield style.line(text)
     if made.short:

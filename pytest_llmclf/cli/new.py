@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.project import add_command, described
-from pytest_llmclf.data.entry import LABEL_FOLDERS, SourceOptions
-from pytest_llmclf.errors import DatasetError, SettingsError
+from pytest_llmclf.data.entry import LABEL_FOLDERS, SourceOptions, by_kind
+from pytest_llmclf.errors import DatasetError, SettingsError, some_of
 from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.runner.settings import project_root
 
@@ -32,8 +32,7 @@ _IMAGE_TOKENS = 2880
 _SYSTEM_TOKENS = 200
 _LEAST_CONTEXT = 4096
 _CONTEXT_STEP = 1024
-_LISTED = 20
-"""Most labels that are named when a dataset is told."""
+_MOST_PROBLEMS = 5
 
 _MODELFILE = """\
 # {name}, for evals/test_{identifier}.py.
@@ -296,17 +295,16 @@ def _lines(
 ) -> Iterator[Line]:
     for path in new:
         yield style.line(("written  ", "green"), style.safe(path.relative_to(root).as_posix()))
-    left = len(dataset.labels) - _LISTED
-    labels = ", ".join(dataset.labels[:_LISTED]) + (f" and {left:,} more" if left > 0 else "")
     classes = plural(len(dataset.labels), "class", "classes")
-    found = f"{plural(len(dataset.cases), 'picture')}, {classes}: {labels}"
+    found = f"{plural(len(dataset.cases), 'picture')}, {classes}: {some_of(dataset.labels)}"
     for text in style.wrapped(found):
         yield style.line(text)
     problems = [case for case in dataset.cases if case.problem is not None]
     if problems:
-        said = f"{len(problems)} cannot be sent, the first: {problems[0].id}: {problems[0].problem}"
-        for text in style.wrapped(said):
-            yield style.line((text, "yellow"))
+        kinds = by_kind(f"{case.id}: {case.problem}" for case in problems)
+        for said in (f"{len(problems)} cannot be sent:", *kinds[:_MOST_PROBLEMS]):
+            for text in style.wrapped(said):
+                yield style.line((text, "yellow"))
     for warning in dataset.warnings:
         for text in style.wrapped(warning):
             yield style.line((text, "yellow"))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.data.entry import SourceOptions, natural_key, shown
+from pytest_llmclf.data.entry import SourceOptions, by_kind, natural_key, shown
 from pytest_llmclf.data.image import PictureLimits
 from pytest_llmclf.data.label_cells import whole_number, with_whole_numbers
 from pytest_llmclf.data.sources import DESCRIPTION, part_of, read_description, read_source
@@ -26,7 +26,7 @@ from pytest_llmclf.data.validation import (
     openable,
     twins,
 )
-from pytest_llmclf.errors import DatasetError, nearest
+from pytest_llmclf.errors import DatasetError, nearest, some_of
 from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.values.seeded import seeded_sample
 from pytest_llmclf.values.text import noun
@@ -149,8 +149,8 @@ def load(
     problems = [*found.problems, *(label_problems(ordered, options) if ordered else ())]
     if description.labels and labels and set(labels) != set(description.labels):
         problems.append(
-            f"the labels given ({', '.join(labels)}) are not those of dataset.toml "
-            f"({', '.join(description.labels)}): give none, or the same ones"
+            f"the labels given ({some_of(labels)}) are not those of dataset.toml "
+            f"({some_of(description.labels)}): give none, or the same ones"
         )
     entries = _with_known_labels(found.entries, ordered)
     listed_in = DESCRIPTION if description.labels or not labels else "the evaluation"
@@ -284,7 +284,7 @@ def locate(name_or_path: str, root: Path, environ: Mapping[str, str] | None = No
     looked = ", ".join(map(str, places or shelves))
     msg = (
         f"there is no dataset {name_or_path!r}{nearest(name_or_path, known)} (looked at {looked}; "
-        f"there are: {', '.join(known) or 'none'}): name one of them, or give a path"
+        f"there are: {some_of(known) or 'none'}): name one of them, or give a path"
     )
     raise DatasetError(shown(msg))
 
@@ -305,7 +305,8 @@ def _folders(shelf: Path) -> list[str]:
 def _message(name: str, source: Path, problems: list[str]) -> str:
     count = f"{len(problems)} {noun(len(problems), 'problem')}"
     lines = [f"dataset {name!r} ({shown(source)}) cannot be judged, {count}:"]
-    lines += [f"  {shown(problem)}" for problem in problems[:LISTED_PROBLEMS]]
-    if len(problems) > LISTED_PROBLEMS:
-        lines.append(f"  and {len(problems) - LISTED_PROBLEMS} more")
+    kinds = by_kind(problems)
+    lines += [f"  {shown(problem)}" for problem in kinds[:LISTED_PROBLEMS]]
+    if len(kinds) > LISTED_PROBLEMS:
+        lines.append(f"  and {len(kinds) - LISTED_PROBLEMS} more")
     return "\n".join(lines)

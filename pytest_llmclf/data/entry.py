@@ -7,6 +7,8 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
+from pytest_llmclf.errors import some_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 LabelFolder = Literal["first", "last"]
 """Which of the folders that an image lies in is its label: the outermost or the innermost one."""
 LABEL_FOLDERS: Final[tuple[str, ...]] = get_args(LabelFolder)
+_EXAMPLES: Final = 3
+_VALUES: Final = re.compile(r"'[^']*'|\S*/\S+|\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,31 @@ def natural_key(text: str) -> tuple[tuple[str, int, str], ...]:
 
 def named(names: Iterable[str], most: int = 5) -> str:
     """``a, b, c and 7 more``, in natural order, for messages."""
-    known = sorted(set(names), key=natural_key)
-    more = f" and {len(known) - most} more" if len(known) > most else ""
-    return ", ".join(known[:most]) + more
+    return some_of(sorted(set(names), key=natural_key), most)
+
+
+def by_kind(problems: Iterable[str]) -> list[str]:
+    """Problems with those of one kind in one line: examples, a count and the remedy, once.
+
+    Args:
+        problems: Each ``PLACE: what is wrong``. Two are of one kind where they differ in place,
+            numbers and quoted names alone.
+
+    Returns:
+        In the order of the first of each kind; up to three of a kind stay as they are.
+    """
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for problem in problems:
+        place, _, text = problem.partition(": ")
+        kinds.setdefault(_VALUES.sub("", text.replace(place, "")), []).append((place, text))
+    return [line for same in kinds.values() for line in _of_a_kind(same)]
+
+
+def _of_a_kind(same: list[tuple[str, str]]) -> list[str]:
+    places = [place for place, _ in same]
+    if len(same) <= _EXAMPLES or not all(text for _, text in same):
+        return [f"{place}: {text}" if text else place for place, text in same]
+    if len({text for _, text in same}) == 1:
+        return [f"{some_of(places, _EXAMPLES)}: {same[0][1]}"]
+    like = some_of(places[1:], _EXAMPLES)
+    return [f"{places[0]}: {same[0][1]}; {len(same) - 1:,} more like it: {like}"]

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.data.image import PictureLimits, Seen, see
-from pytest_llmclf.errors import nearest
+from pytest_llmclf.errors import nearest, some_of
 from pytest_llmclf.files import require_plain
 from pytest_llmclf.prompting.label_text import normalise
 from pytest_llmclf.values.case import Case
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
-_LISTED: Final = 30
 _LEAST: Final = 2
 _SHOWN: Final = 12
 
@@ -54,7 +53,7 @@ def label_problems(labels: Sequence[str], options: SourceOptions | None = None) 
     """
     case_matters = options is not None and options.case_matters
     if len(labels) < _LEAST:
-        names = ", ".join(map(repr, labels)) or "none"
+        names = some_of(map(repr, labels)) or "none"
         yield f"a dataset needs at least two labels, but this one has {names}: add another class"
     seen: dict[str, str] = {}
     for label in labels:
@@ -134,7 +133,7 @@ def _unknown_labels(
         if entry.label not in known_labels:
             strange.setdefault(entry.label, []).append(entry)
     for label, using in strange.items():
-        known = ", ".join(labels[:_LISTED]) + (", ..." if len(labels) > _LISTED else "")
+        known = some_of(labels)
         yield (
             f"{using[0].place}: label {label!r} is not one of [{known}]{_and_more(using)}: "
             f"add it to labels in {listed_in}, or mend the label{nearest(label, labels)}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pytest_llmclf.errors import SettingsError, nearest
+from pytest_llmclf.errors import SettingsError, nearest, some_of
 from pytest_llmclf.gates.expression import Parsed, parse, split_address
 from pytest_llmclf.gates.reading import Certainty
 from pytest_llmclf.gates.threshold import EVERY, Threshold
@@ -164,7 +164,7 @@ def check_addresses(gates: Iterable[tuple[str, Gate]], titles: Sequence[str]) ->
         if not any(fnmatchcase(title, name) for title in titles):
             raise SettingsError(
                 f"{name}: {gate.expression}: {name!r} is not one of "
-                f"{', '.join(titles)}{nearest(name, titles)}"
+                f"{some_of(titles)}{nearest(name, titles)}"
             )
 
 
@@ -225,5 +225,5 @@ def _check_slice(gate: Gate, threshold: Threshold, tags: Mapping[str, Collection
 
 
 def _unknown(gate: Gate, what: str, word: str, known: Sequence[str]) -> str:
-    there = ", ".join(known) if known else "there is none"
+    there = some_of(known) or "there is none"
     return f"gate {gate.expression!r}: {what} {word!r} is not one of {there}{nearest(word, known)}"

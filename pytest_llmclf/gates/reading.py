@@ -22,6 +22,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.errors import some_of
 from pytest_llmclf.gates.evidence import evidence_of
 from pytest_llmclf.gates.sample_size import images_for, images_to_decide
 from pytest_llmclf.gates.threshold import EVERY, plain
@@ -248,9 +249,7 @@ def _joint_line(
     first = group[0]
     classes = f"{len(group)} of {total} classes" if len(group) < total else f"all {total} classes"
     if first.word == "INCONCLUSIVE":
-        names = [str(one.threshold.label) for one in group[:_NAMED]]
-        names += [f"{len(group) - _NAMED} more"] if len(group) > _NAMED else []
-        classes += f" ({', '.join(names)})"
+        classes += f" ({some_of((str(one.threshold.label) for one in group), _NAMED)})"
     head = f"{asked_for(asked, certainty)}: {classes}"
     if first.undecided == "undefined":
         return f"{head}: undefined {population(report)}"

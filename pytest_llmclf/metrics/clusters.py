@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.errors import DatasetError
+from pytest_llmclf.errors import DatasetError, some_of
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def check_group(cases: Sequence[Case], group: str, place: str) -> None:
     lacking = [case.id for case in cases if group not in case.tags]
     if not lacking:
         return
-    names = ", ".join(lacking[:_NAMED]) + (", ..." if len(lacking) > _NAMED else "")
-    tags = ", ".join(sorted({tag for case in cases for tag in case.tags})) or "none"
+    names = some_of(lacking, _NAMED)
+    tags = some_of(sorted({tag for case in cases for tag in case.tags})) or "none"
     raise DatasetError(
         f"{place}: group={group!r}, but {len(lacking)} of {len(cases)} "
         f"{noun(len(cases), 'image has', 'images have')} no such tag: "

@@ -31,6 +31,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
+from pytest_llmclf.errors import some_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -244,7 +246,8 @@ class Confusion:
     def __post_init__(self) -> None:
         size = len(self.labels)
         if len(set(self.labels)) != size:
-            raise ValueError(f"a label occurs twice in {self.labels}")
+            twice = next(label for label in self.labels if self.labels.count(label) > 1)
+            raise ValueError(f"the label {twice!r} occurs twice")
         columns = (self.counts, self.unparsed, self.error, *self.counts)
         if any(len(column) != size for column in columns):
             raise ValueError(f"counts for {size} labels must be {size} x {size}")
@@ -416,7 +419,7 @@ def _known(outcome: Outcome, labels: dict[str, int]) -> None:
             )
     for label in named:
         if label not in labels:
-            raise ValueError(f"{outcome.case}: {label!r} is none of the labels {list(labels)}")
+            raise ValueError(f"{outcome.case}: {label!r} is none of the labels {some_of(labels)}")
 
 
 def _mean(ratios: Sequence[Ratio], weights: Sequence[int]) -> Mean:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.errors import SettingsError, some_of
 from pytest_llmclf.files import require_plain
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.request import ModelIdentity
@@ -84,7 +84,7 @@ class Recording:
         if len({self.models[key].spec for key in fitting}) == 1:
             return tuple(fitting)
         names = (f"{one.spec} ({one.digest[:12]})" for one in self.models.values())
-        has = ", ".join(names) or "no model"
+        has = some_of(names) or "no model"
         if not fitting:
             raise SettingsError(
                 f"{self.path} has {has}, not {wanted or 'a model'}{self.cut_note}; {AGAIN}"

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.data.entry import by_kind
 from pytest_llmclf.gates.feasible import undecidable
 from pytest_llmclf.metrics.report import Verdict
 from pytest_llmclf.reporting.numbers import plural
@@ -45,10 +46,11 @@ def announcement(session: EvaluationSession) -> list[str]:
         said += [f"llmclf: {assignment.evaluation.title}: {room}"] if room else []
         said += [f"llmclf: warning: {warning}" for warning in assignment.dataset.warnings]
         bad = [f"{case.id}: {case.problem}" for case in assignment.dataset.cases if case.problem]
-        said += [f"llmclf: cannot be asked about: {problem}" for problem in bad[:_MOST_PROBLEMS]]
-        if len(bad) > _MOST_PROBLEMS:
-            more = plural(len(bad) - _MOST_PROBLEMS, "more picture")
-            said.append(f"llmclf: and {more} like {'this' if more.startswith('1 ') else 'these'}")
+        kinds = by_kind(bad)
+        said += [f"llmclf: cannot be asked about: {kind}" for kind in kinds[:_MOST_PROBLEMS]]
+        if len(kinds) > _MOST_PROBLEMS:
+            more = plural(len(kinds) - _MOST_PROBLEMS, "more kind")
+            said.append(f"llmclf: and {more} of problem with images")
         said += [f"llmclf: {line}" for line in _about_gates(assignment, session)]
     said += [f"llmclf: {reason}" for reason in reasons]
     remote = session.settings.allow_remote

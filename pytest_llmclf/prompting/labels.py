@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.errors import SettingsError, nearest
+from pytest_llmclf.errors import SettingsError, nearest, some_of
 from pytest_llmclf.prompting.label_text import as_written, normalise, words
 from pytest_llmclf.prompting.spellings import SpellingIndex, Words, index_spellings
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["Label", "LabelSet", "normalise"]
 
 _LEAST: Final = 2
-_LISTED: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +138,12 @@ def unknown(text: str, names: Iterable[str], spellings: Iterable[str] = ()) -> s
 
     Args:
         text: The word that is none of them.
-        names: All labels; the message lists the first thirty.
+        names: All labels; the message lists the first twenty.
         spellings: Further words that the hint may propose.
     """
     names = tuple(names)
     hint = nearest(text, [*names, *spellings])
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"{text!r}, which is not one of {', '.join(names[:_LISTED])}{more}{hint}"
+    return f"{text!r}, which is not one of {some_of(names)}{hint}"
 
 
 def _synonyms(name: str, given: Iterable[str]) -> tuple[str, ...]:

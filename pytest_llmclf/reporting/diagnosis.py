@@ -16,6 +16,7 @@ from pytest_llmclf.analysis.diagnosis.finding import (
     UnparsedKind,
     WeakSlice,
 )
+from pytest_llmclf.errors import some_of
 from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.wording import UNFORCED, WHEN_STOPPED, WITHHELD
 from pytest_llmclf.reporting import numbers
@@ -273,8 +274,7 @@ def _name(text: str) -> str:
 
 
 def _names(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
-    return ", ".join(map(_name, labels[:NAMED])) + more
+    return some_of(map(_name, labels), NAMED)
 
 
 def _often(chance: float) -> str:

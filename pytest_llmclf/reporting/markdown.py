@@ -22,6 +22,7 @@ from pytest_llmclf.reporting.comparison import FEW, outcome_lines, score_lines, 
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines
 from pytest_llmclf.reporting.style import Style, cut
 from pytest_llmclf.reporting.terminal import clusters_text, mix_text, with_interval
+from pytest_llmclf.reporting.worst_classes import fitting, left_out, row_cells, tail_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,7 +41,7 @@ MOST_CHANGES: Final = 20
 MOST_CLASSES: Final = 40
 """Most classes in a table of scores: of more, those with the lowest F1-score."""
 WIDEST_MATRIX: Final = 20
-"""Most classes with a confusion matrix; the pictures of the run have the others."""
+"""Most classes in a confusion matrix: of more, the clusters with most mistakes."""
 LONGEST: Final = 60_000
 """Characters for the details of all reports; what does not fit is said. GitHub takes 1 MiB a
 step, and half of that would still be too long to read."""
@@ -286,15 +287,19 @@ def _scores(report: Report) -> Iterator[str]:
 
 def _matrix(report: Report) -> Iterator[str]:
     confusion = report.confusion
-    if not report.ledger.answered or len(confusion.labels) > WIDEST_MATRIX:
+    if not report.ledger.answered:
         return
+    shown = fitting(confusion, WIDEST_MATRIX)
+    tails = tail_keys(confusion, shown)
     yield from _folded("Confusion matrix (rows: actual, columns: predicted)")
-    heads = [*map(cell, confusion.labels), "*unparsed*", "*error*"]
+    heads = [*(cell(confusion.labels[index]) for index in shown), *(f"*{key}*" for key in tails)]
     yield from (f"| | {' | '.join(heads)} |", "|---|" + "--:|" * len(heads))
-    for place, (label, counts) in enumerate(zip(confusion.labels, confusion.rows, strict=True)):
-        cells = [str(count or "·") for count in counts]
+    for place, index in enumerate(shown):
+        cells = [str(count or "·") for count in row_cells(confusion, shown, tails, index)]
         cells[place] = f"**{cells[place]}**"
-        yield f"| {cell(label)} | {' | '.join(cells)} |"
+        yield f"| {cell(confusion.labels[index])} | {' | '.join(cells)} |"
+    if len(shown) < len(confusion.labels):
+        yield from ("", left_out(confusion, shown))
     yield from ("", "</details>", "")
 
 

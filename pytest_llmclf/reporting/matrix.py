@@ -12,7 +12,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.reporting.style import cut, left, right, start, width
-from pytest_llmclf.reporting.worst_classes import left_out, worst_first
+from pytest_llmclf.reporting.worst_classes import left_out, row_cells, tail_keys, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,8 +125,8 @@ def _fit(confusion: Confusion, style: Style) -> _Plan | None:
 def _plan(confusion: Confusion, style: Style, shown: tuple[int, ...]) -> _Plan | None:
     """The best layout of these classes, or ``None`` where they do not fit."""
     labels = [style.safe(confusion.labels[index]) for index in shown]
-    tails = tuple(_TAILS) if len(shown) < len(confusion.labels) else ("unparsed", "error")
-    counts = [_cells(confusion, shown, tails, index) for index in shown]
+    tails = tail_keys(confusion, shown)
+    counts = [row_cells(confusion, shown, tails, index) for index in shown]
     digits = max((len(str(cell)) for row in counts for cell in row), default=1)
     name_width = max(1, min(max(map(width, labels), default=1), _WIDEST_NAME, style.width // 3))
     rows = tuple(cut(label, name_width) for label in labels)
@@ -171,20 +171,6 @@ def _numbered(figures: tuple[str, ...], rows: tuple[str, ...], digits: int) -> l
     return [_Heading(rows=named, columns=figures, cell_width=max(digits, figure_width))]
 
 
-def _cells(
-    confusion: Confusion, shown: Sequence[int], tails: Sequence[str], index: int
-) -> list[int]:
-    """One row: the shown classes, then the tails."""
-    row = confusion.cells[index]
-    cells = [row.get(column, 0) for column in shown]
-    tail = {
-        "others": sum(row.values()) - sum(cells),
-        "unparsed": confusion.unparsed[index],
-        "error": confusion.error[index],
-    }
-    return cells + [tail[key] for key in tails]
-
-
 def _head(plan: _Plan, style: Style) -> Line:
     heads = [*plan.columns, *plan.tail_names]
     cells = [" " + right(head, room) for head, room in zip(heads, plan.widths, strict=True)]
@@ -193,7 +179,7 @@ def _head(plan: _Plan, style: Style) -> Line:
 
 
 def _row(confusion: Confusion, plan: _Plan, style: Style, name: str, index: int) -> Line:
-    cells = _cells(confusion, plan.shown, plan.tails, index)
+    cells = row_cells(confusion, plan.shown, plan.tails, index)
     parts: list[Part] = []
     for place, (number, room) in enumerate(zip(cells, plan.widths, strict=True)):
         text = right(str(number) if number else _NOTHING, room)

@@ -14,6 +14,7 @@ from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.diagnosis import finding_text
 from pytest_llmclf.reporting.style import Style
 from pytest_llmclf.reporting.terminal import with_interval
+from pytest_llmclf.reporting.worst_classes import fitting, left_out, row_cells, tail_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 MOST_CLASSES: Final = 40
 """Most classes in a table: of more, those with the lowest F1-score."""
 WIDEST_MATRIX: Final = 30
-"""Most classes with a confusion matrix; `Report.plot` draws any."""
+"""Most classes in a confusion matrix: of more, the clusters with most mistakes; `Report.plot` draws
+any."""
 FINDINGS: Final = 8
 """Most findings listed."""
 
@@ -41,14 +43,10 @@ def report_html(report: Report) -> str:
             *_head(report),
             *_findings(report),
             *(_scores(report) if report.ledger.answered else ()),
-            *(_matrix(report.confusion) if _fits(report) else ()),
+            *(_matrix(report.confusion) if report.ledger.answered else ()),
             "</div>",
         )
     )
-
-
-def _fits(report: Report) -> bool:
-    return bool(report.ledger.answered) and len(report.confusion.labels) <= WIDEST_MATRIX
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -93,13 +91,22 @@ def _scores(report: Report) -> Iterator[str]:
 
 def _matrix(confusion: Confusion) -> Iterator[str]:
     yield f"<table {_TABLE}><caption>rows: actual, columns: predicted</caption>"
-    heads = (*map(_text, confusion.labels), "<i>unparsed</i>", "<i>error</i>")
+    shown = fitting(confusion, WIDEST_MATRIX)
+    tails = tail_keys(confusion, shown)
+    heads = (
+        *(_text(confusion.labels[index]) for index in shown),
+        *(f"<i>{key}</i>" for key in tails),
+    )
     yield _row("th", ("", *heads))
-    for label, counts in zip(confusion.labels, confusion.rows, strict=True):
+    for index in shown:
+        counts = row_cells(confusion, shown, tails, index)
+        label = confusion.labels[index]
         total = sum(counts)
         cells = "".join(_cell(count, total) for count in counts)
         yield f'<tr><th style="text-align:left">{_text(label)}</th>{cells}</tr>'
     yield "</table>"
+    if len(shown) < len(confusion.labels):
+        yield f"<p>{left_out(confusion, shown)} <code>plot()</code> draws all of them.</p>"
 
 
 def _cell(count: int, total: int) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.reporting import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from pytest_llmclf.metrics.confusion import Confusion
 
@@ -63,6 +63,32 @@ def worst_first(confusion: Confusion) -> tuple[int, ...]:
             take(place)
     rest = (place for place in range(len(confusion.labels)) if place not in order)
     return (*order, *sorted(rest, key=lambda place: (-mistakes[place], place)))
+
+
+def fitting(confusion: Confusion, most: int) -> tuple[int, ...]:
+    """The classes of a matrix of at most so many: all in their order, or the worst first."""
+    everything = len(confusion.labels)
+    return tuple(range(everything)) if everything <= most else worst_first(confusion)[:most]
+
+
+def tail_keys(confusion: Confusion, shown: Sequence[int]) -> tuple[str, ...]:
+    """The columns behind those of the shown classes; `others` where some are left out."""
+    cut = len(shown) < len(confusion.labels)
+    return ("others", "unparsed", "error") if cut else ("unparsed", "error")
+
+
+def row_cells(
+    confusion: Confusion, shown: Sequence[int], tails: Sequence[str], index: int
+) -> list[int]:
+    """One row of a matrix: the answers in the shown classes, then those of the `tails`."""
+    row = confusion.cells[index]
+    cells = [row.get(column, 0) for column in shown]
+    tail = {
+        "others": sum(row.values()) - sum(cells),
+        "unparsed": confusion.unparsed[index],
+        "error": confusion.error[index],
+    }
+    return cells + [tail[key] for key in tails]
 
 
 def left_out(confusion: Confusion, shown: Collection[int]) -> str:

@@ -35,6 +35,19 @@ def test_an_empty_file_is_a_bad_picture(colours: Colours) -> None:
     assert colours.ledger() == {"collected": 9, "correct": 8, "error": 1}
 
 
+def test_bad_images_of_a_kind_are_one_line(colours: Colours) -> None:
+    """Thirty files of a format that cannot be read and one cut image are two lines."""
+    folder = colours.root / "fixtures" / "colours" / "red"
+    for number in range(30):
+        (folder / f"phone{number}.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))
+    (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:-20])
+    result = colours.run()
+    found = [line for line in result.outlines if line.startswith("llmclf: cannot be asked about")]
+    assert len(found) == 2, found
+    assert any("phone0.heic, red/phone1.heic, red/phone2.heic and 27 more: " in it for it in found)
+    assert colours.ledger() == {"collected": 39, "correct": 8, "error": 31}
+
+
 def test_every_problem_of_a_dataset_is_listed(colours: Colours) -> None:
     """One message has the same picture under two labels and a label that is none."""
     folder = colours.root / "fixtures" / "colours"

@@ -325,11 +325,17 @@ class TestManifests:
             load(tmp_path)
 
     def test_only_the_first_problems_are_listed(self, tmp_path: Path) -> None:
-        """A hopeless dataset does not flood the terminal; the rest is counted."""
-        rows = "".join(f"{number}.bmp,{number % 2}\n" for number in range(50))
-        lines = problems(put(tmp_path, {"manifest.csv": "path,label\n" + rows}))
+        """A hopeless dataset does not flood the terminal; the rest is counted, if of many kinds."""
+        names = ["".join(chr(97 + int(digit)) for digit in f"{number:02}") for number in range(50)]
+        rows = "".join(f"{name}.bmp,{name}\n" for name in names)
+        files = {"manifest.csv": "path,label\n" + rows, "dataset.toml": 'labels = ["x", "y"]'}
+        put(tmp_path, files | {f"{name}.bmp": picture(place) for place, name in enumerate(names)})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pytest_llmclf.data.dataset.by_kind", list)
+            lines = problems(tmp_path)
         assert len(lines) == LISTED_PROBLEMS + 1
         assert lines[-1] == "and 30 more"
+        assert len(problems(tmp_path)) == 1
 
 
 class TestDescription:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmclf.data.dataset import load, locate
-from pytest_llmclf.data.entry import shown
-from pytest_llmclf.errors import DatasetError
+from pytest_llmclf.data.entry import by_kind, shown
+from pytest_llmclf.errors import DatasetError, SettingsError
+from pytest_llmclf.gates.gate import Gate, check_gates
+from pytest_llmclf.metrics.confusion import Confusion
+from pytest_llmclf.models.llamacpp.embedded import labels_unknown
+from pytest_llmclf.prompting.labels import LabelSet
+from tests.unit.ended import ended
 from tests.unit.test_dataset import pets, picture, problems, put
 
 if TYPE_CHECKING:
@@ -106,3 +112,53 @@ def test_labels_as_one_text(tmp_path: Path) -> None:
     """A text is a sequence of texts, too, but its letters are no labels."""
     with pytest.raises(DatasetError, match=r'labels is \'cat\', a single text: write \["cat", \.'):
         load(pets(tmp_path), labels="cat")
+
+
+def test_problems_of_a_kind_are_one_line(tmp_path: Path) -> None:
+    """A flat folder without labels in its names says so once, with examples, count and remedy."""
+    put(tmp_path, {f"{place:04d}.bmp": picture(place % 200) for place in range(300)})
+    message = said_about(tmp_path)
+    assert "300 problems" in message
+    assert "0000.bmp, 0001.bmp, 0002.bmp and 297 more: no label in the file name" in message
+    assert message.count("give another pattern") == 1
+    assert len(message) < 1000
+
+
+def test_kinds_stay_apart(tmp_path: Path) -> None:
+    """Every kind of problem is listed, and up to three of a kind each with its place."""
+    rows = [f"gone{place}.bmp,cat" for place in range(50)]
+    put(tmp_path, {"x.csv": "\n".join(["path,label", *rows, "../a.bmp,cat", "../b.bmp,dog"])})
+    message = said_about(tmp_path / "x.csv")
+    assert "x.csv:2: there is no file" in message
+    assert "49 more like it: x.csv:3, x.csv:4, x.csv:5 and 46 more" in message
+    assert message.count("leaves the dataset's folder") == 2
+
+
+def test_by_kind_counts_every_problem() -> None:
+    """No problem is lost, whatever its text."""
+    lines = by_kind([f"{place}.png: 0 bytes" for place in range(9)] + ["odd", "a: b", "odd"])
+    assert lines == ["0.png, 1.png, 2.png and 6 more: 0 bytes", "odd", "odd", "a: b"]
+
+
+def test_thousands_of_labels_are_not_listed(tmp_path: Path) -> None:
+    """Messages about labels name twenty and a count, whatever is wrong."""
+    many = [f"class {place}" for place in range(2000)]
+    labels = LabelSet.of(many)
+    put(tmp_path, {"m.csv": "path,label\na.bmp,other\nb.bmp,class 1\n", "a.bmp": picture(1)})
+    put(tmp_path, {"b.bmp": picture(2), "toml/dataset.toml": f"labels = {json.dumps(many)}\n"})
+    put(tmp_path, {f"toml/{name}/1.bmp": picture(place) for place, name in enumerate(many[:3])})
+    found: list[str] = [labels.unknown("clas 7")]
+    for source, given in ((tmp_path / "m.csv", many), (tmp_path / "toml", many[1:])):
+        with pytest.raises(DatasetError) as caught:
+            load(source, labels=given)
+        found.append(str(caught.value))
+    with pytest.raises(SettingsError) as refused:
+        check_gates([Gate("recall[nothing] >= 0.5")], many)
+    found.append(str(refused.value))
+    with pytest.raises(ValueError, match="is none of the labels") as none:
+        Confusion.from_outcomes(many, [ended("a", "correct", "nothing")])
+    found += [str(none.value), str(labels_unknown(labels, "ollama:llava"))]
+    for message in found:
+        assert "more" in message
+        assert len(message) < 1000
+        assert "class 25" not in message

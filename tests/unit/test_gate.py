@@ -483,8 +483,8 @@ def test_many_undecided_classes_fit_in_a_line() -> None:
     assert [verdict.undecided for verdict in verdicts] == ["sample", "undefined", None]
     unsure, undefined, passes = verdicts
     assert unsure.text.startswith(
-        "recall[*] >= 0.5 with 95% confidence: 11 of 13 classes (c0, c1, c2, c3, c4, c5, c6, c7, 3 "
-        "more), lowest recall[c0] 0.8000 (8/10), plausibly "
+        "recall[*] >= 0.5 with 95% confidence: 11 of 13 classes (c0, c1, c2, c3, c4, c5, c6, c7 "
+        "and 3 more), lowest recall[c0] 0.8000 (8/10), plausibly "
     )
     assert "(one-sided, the ends 99.58% and 99.62% sure, for 13 thresholds)" in unsure.text
     assert undefined.text.startswith("recall[never] >= 0.5 with 95% confidence: undefined")

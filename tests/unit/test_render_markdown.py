@@ -119,10 +119,20 @@ def test_a_hostile_report_is_harmless() -> None:
 
 
 def test_many_classes_are_cut() -> None:
-    """Of a hundred classes the forty worst are listed, and there is no matrix."""
-    text = markdown_summary([everything(100)])
+    """Of a hundred classes the forty worst are listed; the matrix has the twenty worst."""
+    report = everything(100)
+    text = markdown_summary([report])
     assert "The classes with the lowest F1-score; 60 more are not listed." in text
-    assert "<summary>Confusion matrix" not in text
+    matrix = text.split("<summary>Confusion matrix")[1].split("</details>")[0]
+    rows = [line.split(" | ") for line in matrix.splitlines() if line.startswith("| ")]
+    assert rows[0][-3:] == ["*others*", "*unparsed*", "*error* |"]
+    assert len(rows) == 1 + 20
+    supports = {cell(one.label): one.support for one in report.confusion.scores}
+    for name, *counts in rows[1:]:
+        figures = [int(re.sub(r"[*| ]", "", count).replace("·", "0")) for count in counts]
+        assert sum(figures[:-1]) == supports[name.removeprefix("| ")]
+    assert "The 20 of 100 classes with most mistakes" in matrix
+    assert "left out: 80 classes with" in matrix
 
 
 def test_what_has_no_room_is_counted() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pytest_llmclf.analysis.comparison.margin import judge_margins
 from pytest_llmclf.analysis.comparison.models import adjusted_p_values
 from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE, compare_reports
-from pytest_llmclf.errors import SettingsError, nearest
+from pytest_llmclf.errors import SettingsError, nearest, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,8 +177,8 @@ def _check_evaluations(
         if name not in common:
             raise SettingsError(
                 f"--evaluation {name!r} is not in both runs; "
-                f"A has {', '.join(_names(before)) or 'none'}; "
-                f"B has {', '.join(_names(now)) or 'none'}{nearest(name, common)}"
+                f"A has {some_of(_names(before)) or 'none'}; "
+                f"B has {some_of(_names(now)) or 'none'}{nearest(name, common)}"
             )
 
 
@@ -194,7 +194,7 @@ def _of_models(reports: Sequence[Report], models: Sequence[str], side: str) -> l
             known = list(dict.fromkeys(report.model for report in reports))
             raise SettingsError(
                 f"--model {pattern!r} is not in run {side}; "
-                f"it has {', '.join(known) or 'none'}{nearest(pattern, known)}"
+                f"it has {some_of(known) or 'none'}{nearest(pattern, known)}"
             )
     return [
         report

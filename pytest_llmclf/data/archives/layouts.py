@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.data.entry import natural_key, shown
 from pytest_llmclf.data.left_overs import is_left_over, is_left_over_folder
-from pytest_llmclf.errors import DatasetError, nearest
+from pytest_llmclf.errors import DatasetError, nearest, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -178,7 +178,7 @@ def _is_junk(root: str, name: str) -> bool:
 def _lacks(archive: Archive, layout: Layout, lacking: Sequence[str]) -> str:
     folders = Counter(_split(member.name)[1].casefold() for member in archive.members)
     wanted = {label: folder for folder, label in layout.folders.items()}
-    missing = ", ".join(repr(wanted[label]) for label in lacking)
+    missing = some_of(repr(wanted[label]) for label in lacking)
     other = next((each for each in LAYOUTS if _complete(each, folders)), None)
     if other is not None and other is not layout:
         remedy = f"it looks like {other.title}: llmclf import {other.kind}"

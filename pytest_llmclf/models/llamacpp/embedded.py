@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.errors import LabelsUnknown
+from pytest_llmclf.errors import LabelsUnknown, some_of
 from pytest_llmclf.models.spec import EMBEDDED
 from pytest_llmclf.prompting.labels import LabelSet
 
@@ -57,10 +57,12 @@ def labels_unknown(labels: LabelSet, wanted: str) -> LabelsUnknown:
         labels: The labels.
         wanted: A model that the Modelfile names, as it is written on the command line.
     """
-    known = "; ".join(f"{name} ({_listed(task.names)})" for name, task in embedded_tasks().items())
+    known = "; ".join(
+        f"{name} ({some_of(task.names, _SHOWN)})" for name, task in embedded_tasks().items()
+    )
     return LabelsUnknown(
-        f"{EMBEDDED}, the embedded model, knows none of the labels {_listed(labels.names)}, only "
-        f"those of {known}",
+        f"{EMBEDDED}, the embedded model, knows none of the labels "
+        f"{some_of(labels.names, _SHOWN)}, only those of {known}",
         remedy=f"choose a model that sees everyday images, such as --llmclf-model {wanted}",
     )
 
@@ -68,11 +70,6 @@ def labels_unknown(labels: LabelSet, wanted: str) -> LabelsUnknown:
 def knows_some(unknown: Sequence[str]) -> str:
     """That the embedded model knows some of the labels only."""
     return (
-        f"{EMBEDDED}, the embedded model, does not know {_listed(unknown)}, so it cannot be right "
-        "where these are expected: choose another model with --llmclf-model"
+        f"{EMBEDDED}, the embedded model, does not know {some_of(unknown, _SHOWN)}, so it cannot "
+        "be right where these are expected: choose another model with --llmclf-model"
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

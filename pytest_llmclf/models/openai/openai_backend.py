@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
+from pytest_llmclf.errors import some_of
 from pytest_llmclf.models.http import http_errors, payload
 from pytest_llmclf.models.http.client import JsonReply, Wire
 from pytest_llmclf.models.openai import openai_errors
@@ -304,7 +305,7 @@ class OpenAIBackend:
 
     def _near(self, names: Sequence[str]) -> str:
         """What to write instead of a name that the server does not know."""
-        return f"it has {', '.join(names)}; write openai:{names[0]}@{self._address.url}"
+        return f"it has {some_of(names)}; write openai:{names[0]}@{self._address.url}"
 
     def _note_unlisted(self) -> None:
         """Say once that whoever answers may be another model than the one that is meant."""

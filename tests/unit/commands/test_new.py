@@ -107,8 +107,10 @@ def test_the_modelfile(project: Path, pictures: Path) -> None:
     assert not any(colour in written.system for colour in ("red", "green", "blue"))
 
 
-def test_the_context_holds_the_list_of_labels(project: Path, pictures: Path) -> None:
-    """Also of hundreds; few labels leave it as it is."""
+def test_the_context_holds_the_list_of_labels(
+    project: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also of hundreds, of which twenty are named; few labels leave it as it is."""
     call(new, "new", "pets", str(pictures))
     few = modelfile.load(project / "modelfiles" / "pets.Modelfile").options()
     assert (few["num_ctx"], few["num_predict"]) == (4096, 24)
@@ -116,7 +118,12 @@ def test_the_context_holds_the_list_of_labels(project: Path, pictures: Path) -> 
         folder = pictures / f"some kind of a thing {number:03}"
         folder.mkdir()
         (folder / "a.png").write_bytes(png("yellow", number))
+    capsys.readouterr()
     call(new, "new", "many", str(pictures))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "303 classes: blue, green, red, some kind of a thing 000" in said
+    assert "some kind of a thing 016 and 283 more" in said
+    assert "thing 017" not in said
     text = (project / "modelfiles" / "many.Modelfile").read_text("utf-8")
     assert "list of 303 labels" in text
     # 27 bytes a line of the list are about ten tokens.
@@ -177,8 +184,14 @@ class TestRefusals:
 def test_a_broken_picture_is_said(
     project: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The evaluation is written: that one picture ends as an error."""
+    """The evaluation is written: that one picture ends as an error; those of a kind are one."""
     (pictures / "red" / "9.png").write_bytes(png("red", 1)[:-20])
+    for number in range(30):
+        (pictures / "red" / f"empty{number}.png").write_bytes(b"")
     call(new, "new", "pets", str(pictures))
-    assert "1 cannot be sent, the first: red/9.png" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "31 cannot be sent:" in said
+    assert "red/9.png: " in said
+    assert "red/empty0.png, red/empty1.png, red/empty2.png and 27 more: " in said
+    assert "empty3.png" not in said
     assert (project / "evals" / "test_pets.py").is_file()
