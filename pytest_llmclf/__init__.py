@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.api import PublicReport as Report
     from pytest_llmclf.api import read_run
     from pytest_llmclf.gates.gate import Gate
+    from pytest_llmclf.metrics.metric import ImageMean
     from pytest_llmclf.prompting.labels import Label
     from pytest_llmclf.runner.evaluation import Evaluation
     from pytest_llmclf.values.outcome import Misclassified, ModelError, Outcome, Unparsed
@@ -30,6 +31,7 @@ __all__ = [
     "Gate",
     "GateFailed",
     "GateInconclusive",
+    "ImageMean",
     "Label",
     "Misclassified",
     "ModelError",
@@ -44,6 +46,7 @@ _HOMES = {
     "Gate": "gates.gate",
     "GateFailed": "gates.gate",
     "GateInconclusive": "gates.gate",
+    "ImageMean": "metrics.metric",
     "Label": "prompting.labels",
     "Misclassified": "values.outcome",
     "ModelError": "values.outcome",

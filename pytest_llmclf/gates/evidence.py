@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -10,7 +11,7 @@ from pytest_llmclf.gates.bounds import Evidence
 from pytest_llmclf.gates.cluster_evidence import by_cluster
 from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.intervals import Interval, clopper_pearson
-from pytest_llmclf.metrics.metric import Average
+from pytest_llmclf.metrics.metric import Average, ImageMean, Share
 from pytest_llmclf.metrics.report import once_a_report
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 """Of every interval in a table."""
+_STEPS = 64
 _FEWEST = 2
 """Clusters without which nothing is known of how they differ."""
 _ANSWERED: Final = ("correct", "misclassified", "unparsed")
@@ -61,7 +63,9 @@ def _independent(threshold: Threshold, report: Report, measure: Measure) -> Evid
     bound = threshold.spec.bound
     if isinstance(bound, Average):
         return _average(bound, threshold.part(report).confusion)
-    if bound is not None and bound.counted is not None:
+    if isinstance(bound, ImageMean):
+        return _mean(bound, threshold.part(report))
+    if isinstance(bound, Share) and bound.counted is not None:
         measure = bound.counted(threshold.part(report))
     if bound is None or not isinstance(measure, Ratio):
         raise TypeError(f"{threshold.metric} has no confidence bounds")
@@ -84,6 +88,9 @@ def _weighed(threshold: Threshold, part: Report) -> Iterator[Weighed]:
             named = None if found.predicted is None else place[found.predicted]
             weight = weights.of(place[found.expected], named)
             yield _as_weighed(found, weight, right=found.kind == "correct")
+        return
+    if isinstance(bound, ImageMean):
+        yield from ((found.case, value, 1 - value) for found, value in bound.values(part))
         return
     for found in _denominator(threshold, part):
         right = found.kind == threshold.spec.counts
@@ -166,6 +173,28 @@ def interval_of(
 def proportion(hits: int, total: int) -> Evidence:
     """What so many of so many images say, all weighing the same."""
     return Evidence(right=_groups([(1.0, hits)]), wrong=_groups([(1.0, total - hits)]))
+
+
+def _mean(mean: ImageMean, part: Report) -> Evidence:
+    """What numbers from 0 to 1 say of their mean: each image is right to that part.
+
+    A number between two steps is counted in parts as both, which keeps the mean and only adds
+    spread, so that ten thousand different numbers take no longer than the steps.
+    """
+    counts: defaultdict[float, float] = defaultdict(float)
+    for _, value in mean.values(part):
+        low = math.floor(value * _STEPS)
+        counts[low / _STEPS] += 1 - (value * _STEPS - low)
+        counts[(low + 1) / _STEPS] += value * _STEPS - low
+    return Evidence(
+        right=tuple((step, count) for step, count in counts.items() if step == 1 and count),
+        wrong=tuple((1.0, count) for step, count in counts.items() if step == 0 and count),
+        mixed=tuple(
+            (step, 1 - step, count)
+            for step, count in sorted(counts.items())
+            if 0 < step < 1 and count
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from pytest_llmclf.gates.sample_size import accepted, images_for
 from pytest_llmclf.gates.threshold import EVERY
 from pytest_llmclf.metrics import report as reports
 from pytest_llmclf.metrics.clusters import counted
+from pytest_llmclf.metrics.metric import Average, ImageMean, Share
 from pytest_llmclf.values.outcome import Outcome
 from pytest_llmclf.values.text import noun
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.gates.reading import Reading
     from pytest_llmclf.gates.threshold import Threshold
+    from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.case import Case
 
@@ -58,7 +60,8 @@ def undecidable_thresholds(
         best = _best(threshold, labels, members, group)
         sizes = Counter(case.label for case in members)
         # With all right it does not matter which of the answers are the most confident.
-        readings = read(replace(threshold, coverage=None), best, certainty)
+        probe = replace(threshold, coverage=None, own=_at_its_best(threshold.own))
+        readings = read(probe, best, certainty)
         reasons = [
             (one, why)
             for one, reading in zip(threshold.expanded(labels), readings, strict=True)
@@ -74,6 +77,17 @@ def undecidable_thresholds(
                 which = f"for all {len(labels)} classes"
             found.append(f"{asked}: {which}; {few.label}: {why}")
     return tuple(found)
+
+
+def _at_its_best(own: Metric | None) -> Metric | None:
+    """An evaluation's own function is not asked of images that nobody answered.
+
+    At its best a mean over images is 1, or 0, of each: as the accuracy is of these.
+    """
+    if own is None or isinstance(own.bound, Share | Average):
+        return own
+    bound = None if own.bound is None else Share()
+    return replace(own, whole=lambda report: report.accuracy, bound=bound)
 
 
 def _members(threshold: Threshold, cases: Sequence[Case]) -> list[Case]:
@@ -110,6 +124,8 @@ def _why_not(
         together = f" ({counted(here, round(evidence.clusters), best.group)})"
     if asked.spec.counts == "unparsed":
         how = "even if every answer has a label"
+    elif isinstance(asked.spec.bound, ImageMean):
+        how = f"even if each has the {'highest' if asked.upwards else 'lowest'} value"
     else:
         how = "even if all are right" if asked.upwards else "even if none is right"
     text = f"{here} {noun(here, 'image')}{of}{together} cannot show it {how}; "

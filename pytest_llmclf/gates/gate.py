@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_llmclf.errors import SettingsError, nearest, some_of
-from pytest_llmclf.gates.expression import Parsed, parse, split_address
+from pytest_llmclf.gates.expression import Parsed, UnknownMetric, parse, split_address
 from pytest_llmclf.gates.reading import Certainty
 from pytest_llmclf.gates.threshold import EVERY, Threshold
 from pytest_llmclf.metrics.report import Verdict
@@ -15,6 +15,7 @@ from pytest_llmclf.metrics.report import Verdict
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.metrics.report import Report, Undecided, VerdictWord
 
 Images = Literal["any", "bundled", "imported"]
@@ -47,29 +48,56 @@ class Gate:
         images: ``bundled`` and ``imported`` limit it to the pictures that come with the project
             or to a full imported data set.
         because: Where the number comes from, for people.
-        parsed: What the expression says.
+        own: Metrics that are not in the table, by name; an evaluation tells its gates its own.
     """
 
     expression: str
     model: str = "*"
     images: Images = "any"
     because: str = ""
-    parsed: Parsed = field(init=False, repr=False, compare=False)
+    own: Mapping[str, Metric] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
+    _read: Parsed | UnknownMetric = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse what does not parse.
+        """Refuse what does not parse, but for a metric that an evaluation may bring.
 
         Raises:
             SettingsError: Which part is wrong, why, and what was probably meant.
         """
+        read: Parsed | UnknownMetric
+        try:
+            read = parse(self.expression, self.own)
+        except UnknownMetric as error:
+            read = error
         # Frozen for everyone else: the expression is parsed once, here.
-        object.__setattr__(self, "parsed", parse(self.expression))
+        object.__setattr__(self, "_read", read)
         if self.images not in get_args(Images):
             known = get_args(Images)
             raise SettingsError(
                 f"gate {self.expression!r}: images={self.images!r} is not one of "
                 f"{', '.join(known)}{nearest(str(self.images), known)}"
             )
+
+    @property
+    def parsed(self) -> Parsed:
+        """What the expression says.
+
+        Raises:
+            UnknownMetric: It names a metric that is not in the table, and of no evaluation so far.
+        """
+        if isinstance(self._read, UnknownMetric):
+            raise self._read
+        return self._read
+
+    def knowing(self, own: Mapping[str, Metric]) -> Gate:
+        """The same gate on an evaluation with metrics of its own.
+
+        Raises:
+            SettingsError: It names a metric that there is not even so.
+        """
+        gate = replace(self, own=own) if own else self
+        _ = gate.parsed
+        return gate
 
     def applies(self, model: str, *, imported: bool) -> bool:
         """Whether it is meant for this model on these images."""
@@ -137,7 +165,7 @@ class Judgement:
 
 
 def parse_addressed(text: str) -> tuple[str, Gate]:
-    """Read ``mnist: accuracy>=0.75, recall[7]>=0.6``.
+    """Read ``mnist: accuracy>=0.75, recall[7]>=0.6``; whose metric an evaluation may bring.
 
     Returns:
         The name of an evaluation, or a shell-style pattern for names, and the gate.

@@ -59,7 +59,7 @@ def judgement(report: Report, expression: str) -> Judgement:
     Raises:
         SettingsError: It does not parse, or names a class or slice that the report does not have.
     """
-    gate = Gate(expression)
+    gate = Gate(expression).knowing(report.own_by_name)
     tags = {
         tag: {found.tags[tag] for found in report.outcomes if tag in found.tags}
         for tag in report.tags

@@ -263,7 +263,7 @@ def _joint_line(
 def _found(one: Reading, report: Report, certainty: Certainty | None) -> str:
     value = one.measure.value
     if value is None:
-        return f"undefined {population(report)}{_why_undefined(one.threshold, report)}"
+        return f"undefined {population(report)}{_why_undefined(one, report)}"
     hits, total = getattr(one.measure, "hits", None), getattr(one.measure, "total", None)
     # Four decimals: 0.9996 must not be shown as the 1.000 that it failed to reach.
     shown = f"{value:.4f}" + (f" ({hits}/{total})" if hits is not None else "")
@@ -362,14 +362,15 @@ def _left_out(threshold: Threshold, report: Report) -> str:
     return f" ({without})" if without else ""
 
 
-def _why_undefined(threshold: Threshold, report: Report) -> str:
-    part = threshold.part(report)
+def _why_undefined(one: Reading, report: Report) -> str:
+    threshold, part, why = one.threshold, one.threshold.part(report), one.measure.why
     if not part.ledger.answered:
         return ": no answered image has these tags"
     if threshold.needs_probabilities:
         from pytest_llmclf.metrics.calibration.answers import why_missing
 
-        why = why_missing(part)
+        why = why_missing(part) or why
+    if why or threshold.needs_probabilities:
         return f": {why}" if why else ""
     match threshold.spec.kind if threshold.label is not None else None:
         case "recall":

@@ -74,7 +74,8 @@ def _as_trial(evidence: Evidence, bound: float) -> tuple[float, float] | None:
     # Images of a cluster are no trials by themselves.
     if evidence.members is not None:
         return None
-    if len(evidence.right) > 1 or len(evidence.wrong) > 1 or evidence.unknown or evidence.lean:
+    unequal = len(evidence.right) > 1 or len(evidence.wrong) > 1 or bool(evidence.mixed)
+    if unequal or evidence.unknown or evidence.lean:
         return None
     right_weight, right = evidence.right[0] if evidence.right else (evidence.unseen_right, 0.0)
     wrong_weight, wrong = evidence.wrong[0] if evidence.wrong else (evidence.unseen_wrong, 0.0)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class Measure:
-    """A number between 0 and 1 that may be undefined, and compares like a number.
+    """A number, mostly between 0 and 1, that may be undefined, and compares like a number.
 
     Where it is undefined every comparison is false, as with NaN: an undefined recall passes no
     ``>= 0.6`` and no ``<= 0.6``. Comparing is exact: 3/5 is ``>= 0.6``.
@@ -58,6 +58,11 @@ class Measure:
         """The value as the nearest float; ``None`` where undefined."""
         exact = self.exact
         return None if exact is None else float(exact)
+
+    @property
+    def why(self) -> str:
+        """Why it is undefined, where that is known of the number alone; mostly empty."""
+        return ""
 
     def __ge__(self, other: float | Measure) -> bool:
         """Whether both are defined and this one is not below."""

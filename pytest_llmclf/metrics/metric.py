@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pytest_llmclf.metrics.confusion import Confusion, Measure, Ratio
+    from pytest_llmclf.values.outcome import Outcome
 
 Kind = Literal["precision", "recall", "f1"]
 """A ratio of a class: of the answers that name it, of the images that show it, of both."""
@@ -57,6 +58,25 @@ class Average:
                 return [score.support for score in confusion.scores]
 
 
+@dataclass(frozen=True, slots=True)
+class ImageMean:
+    """A metric that is the mean of a number of each answered image.
+
+    Attributes:
+        function: From an outcome to a number from 0 to 1, or ``None`` to leave the image out.
+    """
+
+    function: Callable[[Outcome], float | None]
+
+    def values(self, report: Any) -> Iterator[tuple[Outcome, Any]]:
+        """The images that it is the mean of, each with its number, unchecked."""
+        for outcome in report.outcomes:
+            if outcome.kind in ("correct", "misclassified", "unparsed"):
+                value = self.function(outcome)
+                if value is not None:
+                    yield outcome, value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """One number of a report that a gate can compare.
@@ -82,7 +102,7 @@ class Metric:
     whole: Callable[[Any], Measure] | None = None
     by_class: Callable[[Any], Mapping[str, Measure]] | None = None
     at_coverage: Callable[[Any, float], Measure] | None = None
-    bound: Share | Average | None = None
+    bound: Share | Average | ImageMean | None = None
     unsure: str = "it is no share of images"
     needs_all: str = "it is no share of images that are right"
     largest: float | None = 1.0
@@ -92,7 +112,7 @@ class Metric:
     @property
     def kind(self) -> Kind | None:
         """The ratio of a class that it is or averages."""
-        return None if self.bound is None else self.bound.of
+        return self.bound.of if isinstance(self.bound, Share | Average) else None
 
     @property
     def counts(self) -> str:

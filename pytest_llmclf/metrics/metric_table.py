@@ -32,7 +32,7 @@ def _brier(report: Report) -> Measure:
 _ALL: Final = (
     Metric(
         name="accuracy",
-        question="how often is it right?",
+        question="how many answers are right?",
         whole=lambda report: report.accuracy,
         at_coverage=_accuracy_at,
         bound=Share(),

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_llmclf.metrics.case_counts import Ledger
-    from pytest_llmclf.metrics.confusion import Averages, Mean
+    from pytest_llmclf.metrics.confusion import Averages, Mean, Measure
+    from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.prompting.prompt import Instructions
     from pytest_llmclf.values.case import Case
     from pytest_llmclf.values.outcome import OutcomeKind
@@ -170,6 +171,7 @@ class Report:
         looks: Earlier looks at gates with confidence on this model and these instructions, with
             other images or answers (`looks.earlier_looks`).
         judged: Expressions with confidence that tests judged on it; filled by `meets`.
+        own_metrics: Those that its evaluation brings (`Evaluation(metrics=...)`).
         worked_out: What follows from the report and was worked out already; see `once_a_report`.
     """
 
@@ -194,6 +196,7 @@ class Report:
     clusters: Mapping[str, str] = field(default_factory=dict, repr=False)
     looks: tuple[Look, ...] = ()
     judged: list[str] = field(default_factory=list, repr=False, compare=False)
+    own_metrics: tuple[Metric, ...] = field(default=(), repr=False, compare=False)
     # Not among the arguments, so that a changed copy begins without.
     worked_out: dict[str, Any] = field(init=False, default_factory=dict, repr=False, compare=False)
 
@@ -293,6 +296,16 @@ class Report:
     def error_rate(self) -> Ratio:
         """Images without an answer among those asked about."""
         return self.confusion.error_rate
+
+    @property
+    def own_by_name(self) -> dict[str, Metric]:
+        """The metrics that its evaluation brings, by name."""
+        return {metric.name: metric for metric in self.own_metrics}
+
+    @property
+    def metrics(self) -> dict[str, Measure]:
+        """By name: what the metrics come to that its evaluation brings."""
+        return {one.name: one.whole(self) for one in self.own_metrics if one.whole is not None}
 
     @property
     def images_per_s(self) -> float | None:

@@ -312,7 +312,8 @@ class SessionResults:
             stop_rule=task.watch.rule if task.watch is not None and task.watch.decided else None,
         )
         looks = earlier_looks(self._looks(), report)
-        found = public(replace(report, looks=looks, judged=task.judged))
+        own = tuple(assignment.evaluation.own_metrics.values())
+        found = public(replace(report, looks=looks, judged=task.judged, own_metrics=own))
         # What was worked out of the same report before need not be worked out again.
         if task.report is None or task.report != found:
             task.report = found

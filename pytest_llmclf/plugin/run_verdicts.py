@@ -49,7 +49,8 @@ def looks_of(reports: Iterable[Report], gates: Mapping[TaskName, Sequence[Gate]]
         asked = [
             gate for gate in gates[report.task] if gate.applies(report.model, imported=imported)
         ]
-        asked += map(Gate, dict.fromkeys(report.judged))
+        own = report.own_by_name
+        asked += (Gate(one).knowing(own) for one in dict.fromkeys(report.judged))
         sure = {gate.text: gate for gate in asked if gate.parsed.confidence is not None}
         if not sure:
             continue

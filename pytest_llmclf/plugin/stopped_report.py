@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sklearn.metrics import ConfusionMatrixDisplay
 
     from pytest_llmclf.gates.gate import Judgement
-    from pytest_llmclf.metrics.confusion import Confusion
+    from pytest_llmclf.metrics.confusion import Confusion, Measure
     from pytest_llmclf.metrics.report import Predictions
     from pytest_llmclf.values.outcome import Outcome, OutcomeKind
 
@@ -52,6 +52,11 @@ class StoppedReport(PublicReport):
     def predictions(self) -> Predictions:
         """Every prediction, to be held against the committed ones."""
         return self.plain.predictions
+
+    @property
+    def metrics(self) -> dict[str, Measure]:
+        """What the metrics come to that its evaluation brings; not to be compared."""
+        return guarded_numbers(self.plain.metrics, Source(report=self.plain, name="report.metrics"))
 
     @property
     def images_per_s(self) -> float | None:

@@ -29,6 +29,7 @@ from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.errors import need_extra
 from pytest_llmclf.files import beside, write_pieces, write_whole
 from pytest_llmclf.metrics.calibration.summary import calibration
+from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.reporting import terminal
 from pytest_llmclf.reporting.columns import COLUMN_NAMES, SCHEMA, TAG, outcomes_of, row, tags_of
 from pytest_llmclf.reporting.markdown import markdown_summary
@@ -224,6 +225,10 @@ def report_json(report: Report) -> dict[str, Any]:
         "notes": list(report.notes),
         "accuracy": report.accuracy.value,
         "balanced_accuracy": report.balanced_accuracy.value,
+        "metrics": {
+            name: {"value": measure.value, "why": measure.why}
+            for name, measure in rows(report).items()
+        },
         "classes": [
             {
                 "label": score.label,

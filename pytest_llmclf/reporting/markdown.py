@@ -15,6 +15,7 @@ from pytest_llmclf.analysis.comparison.score_differences import score_difference
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.metrics.calibration.answers import lacking
 from pytest_llmclf.metrics.calibration.scores import ece
+from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.metrics.wording import asked_of, when_stopped
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.changes import diff_markdown
@@ -270,6 +271,9 @@ def _scores(report: Report) -> Iterator[str]:
     scores = list(report.confusion.scores)
     worst = sorted(scores, key=lambda one: (not one.occurs, one.f1.value or 0.0))
     listed = set(worst[:MOST_CLASSES])
+    own = [f"{cell(name)} {numbers.score(one)}" for name, one in rows(report).items()]
+    if own:
+        yield from (" · ".join(own), "")
     yield from _folded(f"Precision, recall and F1-score of {len(scores)} classes")
     yield from ("| class | precision | recall | F1-score | images |", "|---|--:|--:|--:|--:|")
     for one in scores:

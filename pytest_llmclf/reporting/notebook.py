@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.diagnosis import finding_text
 from pytest_llmclf.reporting.style import Style
@@ -85,6 +86,9 @@ def _scores(report: Report) -> Iterator[str]:
         figures = map(numbers.score, (average.precision, average.recall, average.f1))
         yield _row("td", (f"<i>{name}</i>", *figures, str(average.support)))
     yield "</table>"
+    own = [f"{_text(name)} {numbers.score(one)}" for name, one in rows(report).items()]
+    if own:
+        yield f"<p>{' · '.join(own)}</p>"
     if len(listed) < len(scores):
         yield f"<p>The {MOST_CLASSES} of {len(scores)} classes with the lowest F1-score.</p>"
 

@@ -13,6 +13,7 @@ from pytest_llmclf.errors import LlmclfError, nearest
 from pytest_llmclf.files import HOME_FOLDER, require_plain
 from pytest_llmclf.gates.looks import looks_in
 from pytest_llmclf.metrics.case_counts import Ledger
+from pytest_llmclf.metrics.own_metrics import recorded
 from pytest_llmclf.metrics.report import DatasetFacts, StopRule, Verdict, VerdictWord, build
 from pytest_llmclf.prompting.prompt import Instructions
 from pytest_llmclf.reporting.columns import SCHEMA
@@ -41,6 +42,7 @@ from pytest_llmclf.values.text import noun
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.metrics.report import Report
 
 AnyReport = TypeVar("AnyReport", bound="Report")
@@ -111,6 +113,9 @@ _STOP_RULE_FITS: Final = {
     **dict.fromkeys(("after", "tests"), is_count),
     **dict.fromkeys(("gates", "baselines"), is_texts),
 }
+
+
+_METRIC_FITS: Final = {"value": is_number_or_none, "why": is_text}
 
 
 class RunFolderError(LlmclfError):
@@ -316,7 +321,14 @@ def _report(
         both = zip(asdict(ledger).items(), asdict(report.ledger).values(), strict=True)
         other = [f"{name} {said}, found {found}" for (name, said), found in both if said != found]
         raise ValueError(f"{key.evaluation} on {key.model}: {'; '.join(other)}")
-    return replace(report, looks=looks_in(entry.get("looks", ())))
+    recorded_ones = entry.get("metrics", {}).items()
+    own = tuple(_metric(name, one, len(report.outcomes)) for name, one in recorded_ones)
+    return replace(report, looks=looks_in(entry.get("looks", ())), own_metrics=own)
+
+
+def _metric(name: str, entry: Mapping[str, Any], images: int) -> Metric:
+    require(entry, _METRIC_FITS)
+    return recorded(name, entry["value"], entry["why"], images)
 
 
 def _stop_rule(entry: Mapping[str, Any] | None) -> StopRule | None:

@@ -17,6 +17,7 @@ from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.gates.evidence import interval_of
 from pytest_llmclf.metrics.calibration.summary import calibration
 from pytest_llmclf.metrics.clusters import counted
+from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.metrics.population import own_mix
 from pytest_llmclf.metrics.report import accuracy_by_tag
 from pytest_llmclf.metrics.wording import when_stopped
@@ -143,7 +144,8 @@ def score_lines(report: Report, style: Style) -> Iterator[Line]:
     if not confusion.answered:
         return
     averages = ("accuracy", "macro avg", "weighted avg")
-    names = [style.safe(label) for label in (*confusion.labels, *averages)]
+    own = rows(report)
+    names = [style.safe(label) for label in (*confusion.labels, *averages, *own)]
     name_width = min(_NAME, max(map(width, names)))
     heads = "".join(right(head, 11) for head in _COLUMNS)
     yield style.line((f"{_INDENT}{left('', name_width)}{heads}", "light"))
@@ -169,6 +171,10 @@ def score_lines(report: Report, style: Style) -> Iterator[Line]:
             _figures(style, average.precision, average.recall, average.f1),
             right(str(average.support), 11),
         )
+    for name, measure in own.items():
+        text, why = numbers.score(measure, style.digits), measure.why
+        start = f"{_INDENT}{left(style.name(name, name_width), name_width)}"
+        yield style.line(start, right(text, 11), f"  {style.safe(why)}" if why else "")
 
 
 def with_interval(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 from pytest_llmclf.data.entry import LABEL_FOLDERS, LabelFolder, SourceOptions
 from pytest_llmclf.errors import SettingsError, nearest
 from pytest_llmclf.gates.gate import Gate
+from pytest_llmclf.metrics.own_metrics import own_metrics
 from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.modelfile import PARAMETERS
 from pytest_llmclf.prompting.prompt import AnswerMode
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_llmclf.metrics.metric import ImageMean, Metric
+    from pytest_llmclf.metrics.own_metrics import MetricFunction
     from pytest_llmclf.prompting.readers import ReaderFunction
     from pytest_llmclf.values.thinking import Think
 
@@ -59,6 +62,8 @@ class Evaluation:
             the models and images that they are for.
         group: Tag whose values are groups of images that are not independent, such as ``scene``,
             ``patient`` or ``video``; what is said of other images then counts groups.
+        metrics: Metrics of its own for gates and reports, by name: a function of the report that
+            gives back a number or ``None``, or an `ImageMean`.
     """
 
     dataset: str | Path
@@ -77,6 +82,7 @@ class Evaluation:
     think: Think | None = None
     gates: Sequence[Gate | str] = ()
     group: str | None = None
+    metrics: Mapping[str, MetricFunction | ImageMean] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
@@ -160,7 +166,14 @@ class Evaluation:
     @property
     def given_gates(self) -> tuple[Gate, ...]:
         """The declared gates, plain expressions made into `Gate`."""
-        return tuple(gate if isinstance(gate, Gate) else Gate(gate) for gate in self.gates)
+        own = self.own_metrics
+        gates = (gate if isinstance(gate, Gate) else Gate(gate) for gate in self.gates)
+        return tuple(gate.knowing(own) for gate in gates)
+
+    @property
+    def own_metrics(self) -> dict[str, Metric]:
+        """The declared metrics by name."""
+        return own_metrics(self.metrics)
 
     def images(self, function: F) -> F:
         """Make a test function run once an image and model, with its `Outcome` as ``outcome``.

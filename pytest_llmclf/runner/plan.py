@@ -145,9 +145,13 @@ def fitness(
 
 
 def gates_for(evaluation: Evaluation, settings: Settings) -> tuple[Gate, ...]:
-    """The gates of an evaluation, then those that the run adds to it by name or pattern."""
+    """The gates of an evaluation, then those that the run adds to it by name or pattern.
+
+    Raises:
+        SettingsError: One of them names a metric that the evaluation does not have.
+    """
     added = addressed_to(evaluation.title, settings.gates)
-    return (*evaluation.given_gates, *added)
+    return (*evaluation.given_gates, *(gate.knowing(evaluation.own_metrics) for gate in added))
 
 
 def _distinct(assignments: Sequence[Assignment]) -> tuple[Assignment, ...]:

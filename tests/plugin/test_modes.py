@@ -30,6 +30,7 @@ IMAGES: Final = tuple(f"{colour}/{number}.png" for colour in COLOURS for number 
 GATE: Final = "accuracy >= 0.5"
 RECORDING: Final = "recording.jsonl"
 BASELINE: Final = "assert report.predictions == baseline"
+OWN_METRIC: Final = "metrics={'wrong': lambda report: 1 - report.accuracy}"
 BLIND: Final = "openai:colour-blind"
 
 
@@ -72,6 +73,7 @@ MODES: Final = (
     # The server takes the question and tells no log-probabilities.
     Mode(name="no-log-probabilities", evaluation=(("gates=", "top_logprobs=5, gates="),)),
     Mode(name="reader", evaluation=(("gates=", "reader='contains', gates="),)),
+    Mode(name="own-metric", evaluation=(("gates=", f"{OWN_METRIC}, gates="),)),
     Mode(name="think", args=("--llmclf-think=on",)),
     Mode(name="strict", args=("--llmclf-strict",)),
     # Scenes of two images, from a manifest.
@@ -205,6 +207,10 @@ def _every_image_ends_once(combination: Combination) -> None:
         assert collected + left_out == len(IMAGES)
         assert report["group"] == ("scene" if "group" in combination.names else "")
         assert counts["lost"] == 0
+        if "own-metric" in combination.names:
+            right = report["accuracy"]
+            value = report["metrics"]["wrong"]["value"]
+            assert value is None if right is None else value == pytest.approx(1 - right)
         # The sample is drawn before -k looks at it.
         each = SAMPLE if "sample" in combination.names else EACH
         assert collected == each * (2 if "subset" in combination.names else len(COLOURS))

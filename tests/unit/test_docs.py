@@ -210,6 +210,9 @@ def test_every_metric_is_explained() -> None:
     gates = (ROOT / "docs" / "gates.md").read_text(encoding="utf-8")
     table = gates[gates.index("| written | means |") : gates.index("Images unanswered")]
     assert set(re.findall(r"`(\w+)(?:[\[@{][^`]*)?`", table)) - {"top_logprobs"} == set(METRICS)
+    for row in rows("| number | question | formula |"):
+        for name in re.findall(r"`(\w+)(?:\[\w+\])?`", row[0]):
+            assert METRICS[name].question == row[1]
 
 
 def test_the_front_explains_every_verdict() -> None:

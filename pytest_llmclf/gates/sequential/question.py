@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from pytest_llmclf.gates.evidence import proportion
 from pytest_llmclf.gates.reading import asked_for, sure_word
 from pytest_llmclf.metrics.clusters import clusters_of
-from pytest_llmclf.metrics.metric import Average
+from pytest_llmclf.metrics.metric import Average, ImageMean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -92,7 +92,7 @@ def why_not_early(threshold: Threshold, certainty: Certainty | None = None) -> s
     why = None
     if threshold.coverage is not None:
         why = "which answers are the most confident ones is known only when all are there"
-    elif spec.bound is None:
+    elif spec.bound is None or isinstance(spec.bound, ImageMean):
         why = spec.needs_all
     elif spec.kind in ("precision", "f1"):
         why = "it divides by how many answers name a class, which depends on answers still to come"

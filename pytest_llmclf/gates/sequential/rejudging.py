@@ -155,7 +155,7 @@ def _error(report: Report) -> float:
 
 def _known(rule: StopRule, report: Report, cases: Sequence[Case]) -> set[_Key]:
     """What decided when to stop."""
-    gates = [Gate(expression) for expression in rule.gates]
+    gates = [Gate(expression).knowing(report.own_by_name) for expression in rule.gates]
     dataset = report.dataset
     found = questions(
         gates,

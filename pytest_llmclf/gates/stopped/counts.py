@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 from pytest_llmclf.gates.stopped.number import Refusing, Source, StoppedNumber
 from pytest_llmclf.metrics.case_counts import Ledger
 from pytest_llmclf.metrics.confusion import Averages, ClassScores, Confusion, Mean, Measure, Ratio
+from pytest_llmclf.metrics.own_metrics import Computed
 from pytest_llmclf.metrics.report import Confused
 
 if TYPE_CHECKING:
@@ -18,8 +19,30 @@ if TYPE_CHECKING:
 _Numbers = TypeVar("_Numbers")
 
 
+class _Stopped(Refusing):
+    """What measures of a run that stopped early have in common."""
+
+    __slots__ = ()
+    plain: Measure
+    source: Source
+
+    def _refuse(self, sign: str, other: object) -> NoReturn:
+        raise self.source.refusal(self.plain, f"{sign} {other!r}")
+
+    def __hash__(self) -> int:
+        return hash(self.plain)
+
+    def __repr__(self) -> str:
+        return repr(self.plain)
+
+    @property
+    def value(self) -> float | None:
+        """The value, not to be compared."""
+        return guarded_numbers(self.plain.value, self.source.of(".value"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class StoppedRatio(Refusing, Ratio):
+class StoppedRatio(_Stopped, Ratio):
     """A ratio of a run that stopped early; hits and total are `StoppedNumber`.
 
     Attributes:
@@ -33,28 +56,14 @@ class StoppedRatio(Refusing, Ratio):
     def __post_init__(self) -> None:
         """Nothing to check: the ratio was, when it was made."""
 
-    def _refuse(self, sign: str, other: object) -> NoReturn:
-        raise self.source.refusal(self.plain, f"{sign} {other!r}")
-
-    def __hash__(self) -> int:
-        return hash(self.plain)
-
-    def __repr__(self) -> str:
-        return repr(self.plain)
-
     @property
     def exact(self) -> Fraction | None:
         """The value without rounding, not to be compared."""
         return guarded_numbers(self.plain.exact, self.source.of(".exact"))
 
-    @property
-    def value(self) -> float | None:
-        """The value, not to be compared."""
-        return guarded_numbers(self.plain.value, self.source.of(".value"))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class StoppedMean(Refusing, Mean):
+class StoppedMean(_Stopped, Mean):
     """An average of a run that stopped early; `exact` and `classes` are `StoppedNumber`.
 
     Attributes:
@@ -65,19 +74,18 @@ class StoppedMean(Refusing, Mean):
     plain: Mean
     source: Source
 
-    def _refuse(self, sign: str, other: object) -> NoReturn:
-        raise self.source.refusal(self.plain, f"{sign} {other!r}")
 
-    def __hash__(self) -> int:
-        return hash(self.plain)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class StoppedComputed(_Stopped, Computed):
+    """What an evaluation's own metric came to in a run that stopped early.
 
-    def __repr__(self) -> str:
-        return repr(self.plain)
+    Attributes:
+        plain: The number.
+        source: Where it comes from.
+    """
 
-    @property
-    def value(self) -> float | None:
-        """The value, not to be compared."""
-        return guarded_numbers(self.plain.value, self.source.of(".value"))
+    plain: Computed
+    source: Source
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, init=False)
@@ -250,6 +258,9 @@ def _measure(value: Measure, source: Source) -> Measure:
             guarded_numbers(value.classes, source),
         )
         return StoppedMean(exact=exact, classes=classes, plain=value, source=source)
+    if isinstance(value, Computed):
+        exact = guarded_numbers(value.exact, source)
+        return StoppedComputed(exact=exact, problem=value.problem, plain=value, source=source)
     raise TypeError(f"{type(value).__name__} is not known here")
 
 

@@ -17,6 +17,7 @@ from pytest_llmclf.analysis.comparison.score_differences import score_difference
 from pytest_llmclf.gates.evidence import interval_of
 from pytest_llmclf.metrics.calibration.coverage import coverage_curve
 from pytest_llmclf.metrics.calibration.summary import TARGET
+from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.metrics.report import accuracy_by_tag
 from pytest_llmclf.metrics.wording import WHEN_STOPPED, asked_of
 from pytest_llmclf.prompting.readers.unread import unread_answers
@@ -212,6 +213,9 @@ def _numbers(report: Report) -> dict[str, Any]:
         "balanced": numbers.score(report.balanced_accuracy),
         "macro": [numbers.score(each) for each in _three(report, "macro")],
         "weighted": [numbers.score(each) for each in _three(report, "weighted")],
+        "own": [
+            [name, numbers.score(one), cut(one.why, LONGEST)] for name, one in rows(report).items()
+        ],
         "unparsed": numbers.percent(report.unparsed_rate),
         "error": numbers.percent(report.error_rate),
         "duration": numbers.duration(report.duration_s),

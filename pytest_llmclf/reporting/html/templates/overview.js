@@ -155,7 +155,7 @@ function warnings(section) {
 }
 
 function tiles(section) {
-  const { accuracy, macro, balanced, duration, speed } = section.numbers;
+  const { accuracy, macro, balanced, own, duration, speed } = section.numbers;
   const server = section.facts.find(([key]) => key === "Server time")?.[1];
   const tile = (title, value, ...more) =>
     el("div", { class: "tile" }, el("dt", {}, title), el("dd", {}, el("b", {}, value), more));
@@ -173,6 +173,7 @@ function tiles(section) {
     ),
     tile("Macro F1", macro[2], line(`precision ${macro[0]}`), line(`recall ${macro[1]}`), line(stopped)),
     tile("Balanced accuracy", balanced, line("every class weighs the same"), line(stopped)),
+    own.map(([name, value, why]) => tile(foreign(name), value, line(why ? foreign(why) : ""), line(stopped))),
     duration === "–" ? null : tile("Duration", duration, line(speed), line(server ? `server: ${server}` : "")),
   );
 }
