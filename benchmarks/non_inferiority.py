@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from pytest_llmclf.analysis.comparison.margin import ERROR, excludes_loss, shows_loss
+from pytest_llmclf.analysis.comparison.margin import ERROR
+from pytest_llmclf.analysis.comparison.paired_tests import difference_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 SIZES = (20, 50, 100)
 MARGINS = (0.02, 0.05, 0.1)
 GRID = 40
+
+
+def _excludes_loss(broken: int, fixed: int, images: int, margin: float) -> bool:
+    return difference_interval(broken, fixed, images, confidence=1 - 2 * ERROR).low > -margin
+
+
+def _shows_loss(broken: int, fixed: int, images: int, margin: float) -> bool:
+    return difference_interval(broken, fixed, images, confidence=1 - 2 * ERROR).high < -margin
 
 
 def _first(
@@ -42,8 +51,8 @@ def worst(images: int, margin: float) -> tuple[float, float]:
     """The largest error of PASS and of FAIL over the shares of fixed images."""
     tables = [(b, f) for b in range(images + 1) for f in range(images + 1 - b)]
     # More fixed images never make a loss likelier, so the first that passes tells the others.
-    passes = [_first(b, images, excludes_loss, margin) for b in range(images + 1)]
-    fails = [_first(b, images, lambda *t: not shows_loss(*t), margin) for b in range(images + 1)]
+    passes = [_first(b, images, _excludes_loss, margin) for b in range(images + 1)]
+    fails = [_first(b, images, lambda *t: not _shows_loss(*t), margin) for b in range(images + 1)]
     passing = np.array([f >= passes[b] for b, f in tables])
     failing = np.array([f < fails[b] for b, f in tables])
     counts = np.array([(b, f, images - b - f) for b, f in tables])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,14 +35,12 @@ class Connected:
         reason: Why it, in one line; empty when it was demanded.
         backend: Who is asked.
         identity: Who that is.
-        start_s: Seconds until it said so; a server may have been started for it.
     """
 
     spec: str
     reason: str
     backend: Backend
     identity: ModelIdentity
-    start_s: float
 
 
 def wanted_model(given: str | None) -> str:
@@ -73,7 +70,6 @@ def connected(spec_text: str, settings: ConnectSettings, *, tokens: int) -> Iter
     spec, reason = resolve(parse_spec(spec_text), modelfile, settings)
     connections = Connections(settings)
     try:
-        started = time.perf_counter()
         backend = connections.connect(spec, modelfile)
         identity = backend.identify()
         yield Connected(
@@ -81,7 +77,6 @@ def connected(spec_text: str, settings: ConnectSettings, *, tokens: int) -> Iter
             reason=reason,
             backend=backend,
             identity=identity,
-            start_s=time.perf_counter() - started,
         )
     finally:
         connections.close()

@@ -71,27 +71,6 @@ def exact_high(hits: float, total: float, *, alpha: float = 0.05) -> float:
     return 1 - exact_low(total - hits, total, alpha=alpha)
 
 
-def wilson(hits: int, total: int, *, confidence: float = 0.95) -> Interval:
-    """Score interval: covers the true rate *about* `confidence` of the time.
-
-    ``(p + z²/2n ± z·sqrt(p(1 - p)/n + z²/4n²)) / (1 + z²/n)`` (Wilson, JASA 22, 1927, 209-212);
-    recommended for everyday use by Brown, Cai and DasGupta (Statistical Science 16, 2001,
-    101-133). Without any image it is 0 to 1.
-
-    Args:
-        hits: Successes, a count.
-        total: Trials, a count.
-        confidence: Two-sided confidence, between 0 and 1.
-    """
-    _check(hits, total, confidence)
-    tail = (1 - confidence) / 2
-    return Interval(
-        low=score_low(hits, total, alpha=tail),
-        high=score_high(hits, total, alpha=tail),
-        confidence=confidence,
-    )
-
-
 def score_low(hits: float, total: float, *, alpha: float = 0.05) -> float:
     """Wilson's lower end alone: above the true rate *about* `alpha` of the time.
 

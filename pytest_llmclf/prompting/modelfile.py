@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.errors import ModelfileError, nearest
 from pytest_llmclf.files import require_plain
-from pytest_llmclf.prompting.modelfile_lexer import Instruction, lex, reads_back
+from pytest_llmclf.prompting.modelfile_lexer import Instruction, lex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 ParameterValue = int | float | bool | str
 """Value of one PARAMETER line."""
@@ -194,36 +194,6 @@ def load(path: Path) -> Modelfile:
     return _assemble(lex(_decode(data, source), source), source, resolve)
 
 
-def unparse(modelfile: Modelfile) -> str:
-    """Write a Modelfile that `parse` reads as an equal value.
-
-    Raises:
-        ModelfileError: A text cannot be written in this grammar (it has lines that end in both
-            kinds of quotes); no parsed file has one.
-    """
-    lines = [f"FROM {_quote(name, modelfile)}" for name in (modelfile.from_, *modelfile.projectors)]
-    for name, value in modelfile.parameters:
-        lines.append(f"PARAMETER {name} {_quote(_parameter_text(value), modelfile)}")
-    for keyword, text in _texts(modelfile):
-        lines.append(f"{keyword} {_quote(text, modelfile)}")
-    return "\n".join(lines) + "\n"
-
-
-def _texts(modelfile: Modelfile) -> Iterator[tuple[str, str]]:
-    single = (
-        ("TEMPLATE", modelfile.template),
-        ("SYSTEM", modelfile.system),
-        ("REQUIRES", modelfile.requires),
-        ("DRAFT", modelfile.draft),
-        ("RENDERER", modelfile.renderer),
-        ("PARSER", modelfile.parser),
-    )
-    yield from ((keyword, text) for keyword, text in single if text is not None)
-    yield from (("ADAPTER", text) for text in modelfile.adapters)
-    yield from (("LICENSE", text) for text in modelfile.licenses)
-    yield from ((f"MESSAGE {role}", text) for role, text in modelfile.messages)
-
-
 def _assemble(
     instructions: list[Instruction], source: str, resolve: Callable[[Instruction], str]
 ) -> Modelfile:
@@ -296,22 +266,6 @@ def _parameter(item: Instruction, source: str) -> ParameterValue:
         problem = f"parameter {name} takes {kind}, not {text[:40]!r}"
         raise ModelfileError(source, item.line, item.value_column, problem)
     return value
-
-
-def _parameter_text(value: ParameterValue) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-def _quote(text: str, modelfile: Modelfile) -> str:
-    # Bare where it reads back, then the quotes that hold most texts; a value from a file reads
-    # back in at least the form that the file had.
-    for written in (text, f'"""{text}"""', f'"{text}"'):
-        if reads_back(written, text):
-            return written
-    problem = f'a value with lines that end in " and in """ cannot be written: {text[:40]!r}'
-    raise ModelfileError(modelfile.source, 1, 1, problem)
 
 
 def _decode(data: bytes, source: str) -> str:

@@ -25,7 +25,7 @@ KEYWORDS = (
     "RENDERER",
     "PARSER",
 )
-"""Every instruction, in the order in which `modelfile.unparse` writes them."""
+"""Every instruction."""
 
 ROLES = ("system", "user", "assistant")
 """The roles of MESSAGE; Ollama wants them in lower case."""
@@ -68,15 +68,6 @@ def lex(text: str, source: str) -> list[Instruction]:
             bad role.
     """
     return _Lexer(_one_line_end(text), source).instructions()
-
-
-def reads_back(written: str, value: str) -> bool:
-    """Whether `written`, put behind a keyword, is read as exactly `value`."""
-    try:
-        found = _Lexer(f"LICENSE {written}\nFROM x\n", "").instructions()
-    except ModelfileError:
-        return False
-    return [item.value for item in found] == [value, "x"]
 
 
 def _one_line_end(text: str) -> str:

@@ -90,7 +90,7 @@ def write_run(
         need_extra("pyarrow", "parquet", "Parquet")
     folder.mkdir(parents=True, exist_ok=True)
     written = [
-        write_pieces(folder / "outcomes.jsonl", map(_encoded, _jsonl_lines(reports))),
+        write_pieces(folder / "outcomes.jsonl", map(_encoded, outcomes_jsonl(reports))),
         *write_reports(folder, reports, verdicts, baselines=baselines, parquet=parquet),
     ]
     summary = {
@@ -135,7 +135,7 @@ def write_reports(
     if parquet:
         need_extra("pyarrow", "parquet", "Parquet")
     written = [
-        write_pieces(folder / "outcomes.csv", map(_encoded, _csv_lines(reports))),
+        write_pieces(folder / "outcomes.csv", map(_encoded, outcomes_csv(reports))),
         _write(folder / "report.txt", report_text(reports, verdicts, baselines)),
         _write(folder / "summary.md", markdown_summary(reports, verdicts, baselines=baselines)),
     ]
@@ -151,27 +151,19 @@ def write_reports(
     return tuple(written)
 
 
-def outcomes_jsonl(reports: Iterable[Report]) -> str:
+def outcomes_jsonl(reports: Iterable[Report]) -> Iterator[str]:
     """Every outcome of every report, one JSON object a line."""
-    return "".join(_jsonl_lines(reports))
-
-
-def _jsonl_lines(reports: Iterable[Report]) -> Iterator[str]:
     for report in reports:
         for outcome in outcomes_of(report):
             yield _json({"schema": SCHEMA, **outcome.to_json()}) + "\n"
 
 
-def outcomes_csv(reports: Sequence[Report]) -> str:
-    """Every outcome of every report as CSV (RFC 4180).
+def outcomes_csv(reports: Sequence[Report]) -> Iterator[str]:
+    """Every outcome of every report as CSV (RFC 4180), line by line.
 
     Text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV
     injection"); the JSON lines have it unchanged.
     """
-    return "".join(_csv_lines(reports))
-
-
-def _csv_lines(reports: Sequence[Report]) -> Iterator[str]:
     tags = tags_of(reports)
     line = io.StringIO(newline="")
     writer = csv.writer(line)

@@ -204,14 +204,14 @@ def test_a_killed_server_is_started_again() -> None:
     try:
         backend = connections.connect(parse_spec("micro-llava"), MODELFILE)
         before = backend.ask(REQUEST).text
-        keeper = backend._seats[0].server.keeper_pid  # type: ignore[attr-defined]
+        keeper = backend._seats[0].server._child.pid  # type: ignore[attr-defined]
         os.kill(_child_of(keeper), signal.SIGKILL)
         after = None
         with contextlib.suppress(errors.ServerFailed):  # the request that found it dead
             after = backend.ask(REQUEST).text
         after = after or backend.ask(REQUEST).text
         assert after == before
-        assert backend._seats[0].server.keeper_pid != keeper  # type: ignore[attr-defined]
+        assert backend._seats[0].server._child.pid != keeper  # type: ignore[attr-defined]
     finally:
         connections.close()
 
@@ -225,7 +225,7 @@ connections = Connections(ConnectSettings(llama_server=str(PROGRAM)))
 backend = connections.connect(parse_spec("micro-llava"), MODELFILE)
 backend.ask(REQUEST)
 try:
-    print(backend._seats[0].server.keeper_pid, flush=True)
+    print(backend._seats[0].server._child.pid, flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print("interrupted", backend.ask(REQUEST).text, flush=True)

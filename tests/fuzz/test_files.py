@@ -125,8 +125,8 @@ def handled(outcomes: bytes, told: bytes) -> bool:
         assert_says(error)
         assert "run" in str(error)
         return False
-    assert artifacts.outcomes_jsonl(run.reports)
-    artifacts.outcomes_csv(run.reports)
+    assert list(artifacts.outcomes_jsonl(run.reports))
+    assert list(artifacts.outcomes_csv(run.reports))
     artifacts.report_text(run.reports, run.verdicts)
     for report in run.reports:
         json.dumps(artifacts.report_json(report), allow_nan=False)

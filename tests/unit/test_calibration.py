@@ -21,7 +21,7 @@ from pytest_llmclf.metrics import report as reports
 from pytest_llmclf.metrics.calibration.answers import confidence, lacking, why_missing
 from pytest_llmclf.metrics.calibration.coverage import (
     accuracy_at_coverage,
-    coverage_at_accuracy,
+    at_accuracy,
     coverage_curve,
 )
 from pytest_llmclf.metrics.calibration.scores import brier, ece, ece_by_chance, reliability
@@ -124,7 +124,7 @@ def test_too_many_gaps_leave_every_number_undefined() -> None:
     report = built([named("a", 0.9, right=True), ended("b", "correct"), unparsed("c")])
     assert accuracy_at_coverage(report, 0.5) == Ratio(hits=0, total=0)
     assert coverage_curve(report) == ()
-    assert coverage_at_accuracy(report, 0.5) is None
+    assert at_accuracy(coverage_curve(report), 0.5) is None
     assert ece(report).total == brier(report).total == 0
     assert (ece(report).value, brier(report).value, ece_by_chance(report)) == (None,) * 3
     assert all(one.count == 0 for one in reliability(report))
@@ -294,14 +294,14 @@ def test_calibration_error_by_chance() -> None:
 def test_the_largest_coverage_that_is_good_enough() -> None:
     """Even where a smaller one is not."""
     report = of((0.9, False), (0.8, True), (0.7, True), (0.6, True), (0.5, False))
-    point = coverage_at_accuracy(report, 0.75)
+    point = at_accuracy(coverage_curve(report), 0.75)
     assert point is not None
     assert (point.threshold, point.coverage, point.accuracy) == (
         0.6,
         Ratio(hits=4, total=5),
         Ratio(hits=3, total=4),
     )
-    assert coverage_at_accuracy(report, 0.8) is None
+    assert at_accuracy(coverage_curve(report), 0.8) is None
 
 
 @given(outcomes(), st.randoms(use_true_random=False))

@@ -44,7 +44,7 @@ def report(signs: str, evaluation: str = "pets", model: str = "ollama:llava") ->
 def write(folder: Path, *reports: Report, word: str = "PASS", **settings: int) -> Path:
     """A run's folder, without the matrices, which take long to draw, with a gate of its first."""
     folder.mkdir(parents=True)
-    (folder / "outcomes.jsonl").write_text(artifacts.outcomes_jsonl(reports), "utf-8")
+    (folder / "outcomes.jsonl").write_text("".join(artifacts.outcomes_jsonl(reports)), "utf-8")
     summary = {
         "schema": SCHEMA,
         "settings": settings,

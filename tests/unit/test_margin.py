@@ -11,12 +11,11 @@ from scipy import stats as scipy_stats
 from pytest_llmclf.analysis.comparison.margin import (
     ERROR,
     Margin,
-    excludes_loss,
     judge_margin,
     parse_margin,
-    shows_loss,
 )
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
+from pytest_llmclf.analysis.comparison.paired_tests import difference_interval
 from pytest_llmclf.errors import SettingsError
 
 TWO = Margin(share=Fraction(2, 100))
@@ -112,13 +111,12 @@ def test_a_loss_of_the_margin_passes_as_seldom_as_promised() -> None:
     """Exactly, over all tables of six images; more in benchmarks/non_inferiority.py."""
     images, margin = 6, 0.4
     tables = [(b, f) for b in range(images + 1) for f in range(images + 1 - b)]
-    errs = [
-        np.array([claims(b, f, images, margin) for b, f in tables])
-        for claims in (excludes_loss, shows_loss)
-    ]
+    ends = [difference_interval(b, f, images, confidence=1 - 2 * ERROR) for b, f in tables]
+    excluded = np.array([found.low > -margin for found in ends])
+    shown = np.array([found.high < -margin for found in ends])
     counts = np.array([(b, f, images - b - f) for b, f in tables])
     for fixed in np.linspace(0, (1 - margin) / 2 - 1e-9, 15):
         chances = [fixed + margin, fixed, 1 - 2 * fixed - margin]
         weights = scipy_stats.multinomial.pmf(counts, images, chances)
-        for claimed in errs:
+        for claimed in (excluded, shown):
             assert weights[claimed].sum() <= ERROR

@@ -19,7 +19,6 @@ from pytest_llmclf.prompting.modelfile import (
     Modelfile,
     load,
     parse,
-    unparse,
 )
 from pytest_llmclf.prompting.modelfile_lexer import KEYWORDS, ROLES
 
@@ -329,16 +328,14 @@ class TestProperties:
     """For all texts."""
 
     @given(st.lists(INSTRUCTIONS, max_size=5).map("".join))
-    def test_round_trip(self, text: str) -> None:
-        """What is written is read as the same value, and written the same again."""
+    def test_the_digest_is_of_the_value(self, text: str) -> None:
+        """A text is read the same again, and its name does not matter."""
         try:
             modelfile = parse(f"FROM a\n{text}", "x")
         except ModelfileError:
             return
-        written = unparse(modelfile)
-        assert parse(written, "x") == modelfile
-        assert unparse(parse(written, "x")) == written
-        assert parse(written, "y").digest() == modelfile.digest()
+        assert parse(f"FROM a\n{text}", "x") == modelfile
+        assert parse(f"FROM a\n{text}", "y").digest() == modelfile.digest()
 
     @given(st.text(max_size=60))
     def test_any_system(self, text: str) -> None:
@@ -356,9 +353,3 @@ class TestProperties:
         line, column = place_of_problem(text)
         assert 1 <= line <= len(lines)
         assert 1 <= column <= len(lines[line - 1]) + 1
-
-    def test_unwritable(self) -> None:
-        """A text that the grammar has no form for is refused, not written wrongly."""
-        modelfile = Modelfile(source="x", from_="a", system='a"""\nb')
-        with pytest.raises(ModelfileError, match="cannot be written"):
-            unparse(modelfile)

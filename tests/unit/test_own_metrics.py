@@ -27,7 +27,7 @@ from pytest_llmclf.metrics.own_metrics import own_metrics
 from pytest_llmclf.metrics.report import DatasetFacts, build
 from pytest_llmclf.plugin.stopped_report import guarded
 from pytest_llmclf.reporting import artifacts
-from pytest_llmclf.reporting.html.document import page_html
+from pytest_llmclf.reporting.html.document import page_pieces
 from pytest_llmclf.reporting.html.page import page_of
 from pytest_llmclf.reporting.markdown import markdown_summary
 from pytest_llmclf.reporting.run_folder import read_run
@@ -367,4 +367,4 @@ def test_no_other_module_lists_metrics() -> None:
 
 def page(found: Report) -> str:
     """The page of a report."""
-    return page_html(page_of([found]))
+    return "".join(page_pieces(page_of([found])))

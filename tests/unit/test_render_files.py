@@ -266,7 +266,7 @@ def test_a_run_without_reports_is_written(tmp_path: Path) -> None:
 def test_a_long_answer_is_cut_in_the_table_alone(text: str) -> None:
     """Python's own reader refuses a cell of more than 131072 characters, spreadsheets far fewer."""
     reports = [built(unparsed("a.png", text))]
-    (row,) = csv.DictReader(io.StringIO(artifacts.outcomes_csv(reports), newline=""))
+    (row,) = csv.DictReader(artifacts.outcomes_csv(reports))
     assert len(row["answer"]) < 32_767
     assert row["answer"].endswith(f"[cut: {len(text)} characters, whole in outcomes.jsonl]")
 
@@ -274,5 +274,5 @@ def test_a_long_answer_is_cut_in_the_table_alone(text: str) -> None:
 def test_an_answer_that_fits_is_whole() -> None:
     """The mark stands on none that was not cut."""
     text = "x" * artifacts.MOST_CELL
-    (row,) = csv.DictReader(io.StringIO(artifacts.outcomes_csv([built(unparsed("a.png", text))])))
+    (row,) = csv.DictReader(artifacts.outcomes_csv([built(unparsed("a.png", text))]))
     assert row["answer"] == text

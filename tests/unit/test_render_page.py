@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.analysis.comparison.paired_comparison import Comparison, compare_reports
-from pytest_llmclf.reporting.html.document import embedded, embedded_pieces, page_html, write_page
+from pytest_llmclf.reporting.html.document import embedded, embedded_pieces, page_pieces, write_page
 from pytest_llmclf.reporting.html.page import Page, Pair, page_of, section
 from pytest_llmclf.reporting.html.page_data import page_json
 from pytest_llmclf.values.answer import Answer
@@ -66,6 +66,11 @@ class Parsed(HTMLParser):
     def data(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.texts["script"][0])
         return found
+
+
+def page_html(page: Page) -> str:
+    """A page as a whole."""
+    return "".join(page_pieces(page))
 
 
 def shape(html: str) -> list[tuple[str, dict[str, str | None]]]:

@@ -78,7 +78,7 @@ def folder(tmp_path: Path) -> Path:
 def _write(path: Path, *reports: Report) -> None:
     path.mkdir(parents=True)
     (path / "outcomes.jsonl").write_bytes(
-        artifacts.outcomes_jsonl(reports).encode("utf-8", "backslashreplace")
+        "".join(artifacts.outcomes_jsonl(reports)).encode("utf-8", "backslashreplace")
     )
     summary = {
         "schema": SCHEMA,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 from dataclasses import replace
@@ -157,7 +156,7 @@ def test_run_json() -> None:
 
 def test_csv() -> None:
     """A row of its own for every image that was not asked, so that nobody takes 40 for all."""
-    rows = list(csv.DictReader(io.StringIO(outcomes_csv([stopped()]))))
+    rows = list(csv.DictReader(outcomes_csv([stopped()])))
     kinds = [row["kind"] for row in rows if row["repeat"] == "0"]
     assert (len(kinds), kinds.count("not_needed")) == (120, 80)
     assert {row["predicted"] for row in rows if row["kind"] == "not_needed"} == {""}

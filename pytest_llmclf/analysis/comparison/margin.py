@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal
 
-from pytest_llmclf.analysis.comparison.paired_tests import difference_interval
 from pytest_llmclf.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -88,16 +87,6 @@ def stated_margin(settings: Mapping[str, object]) -> Margin | None:
     with suppress(SettingsError):
         return parse_margin(text)
     return None
-
-
-def excludes_loss(broken: int, fixed: int, images: int, margin: float) -> bool:
-    """Whether a loss of `margin` or more is excluded, images being independent."""
-    return difference_interval(broken, fixed, images, confidence=1 - 2 * ERROR).low > -margin
-
-
-def shows_loss(broken: int, fixed: int, images: int, margin: float) -> bool:
-    """Whether a loss of `margin` or more is shown, images being independent."""
-    return difference_interval(broken, fixed, images, confidence=1 - 2 * ERROR).high < -margin
 
 
 def judge_margins(

@@ -219,11 +219,6 @@ class Comparison:
         """Whether more was fixed than broke, beyond what chance explains."""
         return self.net_loss < 0 and self.p_value < SIGNIFICANCE
 
-    @property
-    def identical(self) -> bool:
-        """Whether nothing at all changed."""
-        return not (self.changes or self.new or self.missing or self.unanswered)
-
     def summary(self) -> str:
         """What changed, in one line."""
         if self.refused is not None:

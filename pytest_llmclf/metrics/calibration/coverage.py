@@ -96,15 +96,6 @@ def coverage_curve(report: Report) -> tuple[CoveragePoint, ...]:
     return tuple(points)
 
 
-def coverage_at_accuracy(report: Report, target: float) -> CoveragePoint | None:
-    """The largest coverage whose accepted answers are correct at least `target` of the time.
-
-    Chosen on the very images it is measured on, hence somewhat optimistic for others. ``None``
-    where there is none, or confidence is missing.
-    """
-    return at_accuracy(coverage_curve(report), target)
-
-
 def at_coverage(curve: Sequence[CoveragePoint], coverage: float) -> Ratio:
     """`accuracy_at_coverage` on a curve."""
     answered = curve[0].coverage.total if curve else 0
@@ -115,7 +106,11 @@ def at_coverage(curve: Sequence[CoveragePoint], coverage: float) -> Ratio:
 
 
 def at_accuracy(curve: Sequence[CoveragePoint], target: float) -> CoveragePoint | None:
-    """`coverage_at_accuracy` on a curve."""
+    """The largest coverage whose accepted answers are correct at least `target` of the time.
+
+    Chosen on the very images it is measured on, hence somewhat optimistic for others. ``None``
+    where there is none, or confidence is missing.
+    """
     fitting = [point for point in curve if point.accuracy >= target]
     return fitting[-1] if fitting else None
 

@@ -189,11 +189,6 @@ class LlamaServer:
             time.sleep(_POLL_S)
         return error
 
-    @property
-    def keeper_pid(self) -> int | None:
-        """Process id of the keeper, or ``None`` while nothing runs."""
-        return None if self._child is None else self._child.pid
-
     def tail(self) -> str:
         """The last lines of the server's output."""
         with self._lock:

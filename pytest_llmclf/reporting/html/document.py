@@ -62,13 +62,11 @@ def write_page(path: Path, page: Page, progress: Progress = silent) -> Path:
     return write_pieces(path, (piece.encode("utf-8") for piece in page_pieces(page, progress)))
 
 
-def page_html(page: Page, progress: Progress = silent) -> str:
-    """A page as HTML; what comes from outside is in it as ASCII."""
-    return "".join(page_pieces(page, progress))
-
-
 def page_pieces(page: Page, progress: Progress = silent) -> Iterator[str]:
-    """`page_html` piece by piece: as a whole it can be as large as all that is known of a run."""
+    """A page as HTML, piece by piece: as a whole it can be as large as all that is known of a run.
+
+    What comes from outside is in it as ASCII.
+    """
     pictures = thumbnails(_Files(page), page.budget, progress=progress)
     style, script = _template("page.css"), _script()
     return _filled(

@@ -73,7 +73,7 @@ def test_a_server_is_started_when_needed_and_ended(program: Path) -> None:
     """One child for any number of questions; none is left behind."""
     plan = _plan(program, "well", parallel=3, context=512, threads=1, tiny=True)
     server = LlamaServer(plan)
-    assert server.keeper_pid is None
+    assert server._child is None
     try:
         address = server.address()
         assert server.address() == address
@@ -152,7 +152,7 @@ def test_closing_ends_a_start_that_is_under_way(program: Path) -> None:
     thread = threading.Thread(target=start)
     thread.start()
     deadline = time.monotonic() + 10
-    while server.keeper_pid is None and time.monotonic() < deadline:
+    while server._child is None and time.monotonic() < deadline:
         time.sleep(0.02)
     began = time.monotonic()
     server.close()
