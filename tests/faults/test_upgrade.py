@@ -7,19 +7,20 @@ key in plain text, and no mark that anything was mended.
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.stub_ollama import StubOllama
 from pytest_llmclf.prompting.modelfile import load
-from tests.faults.project import Project
+from tests.faults.project import LABELS, Project, ended, png, wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.stub_ollama import StubOllama
 
 EARLIER = """
 CREATE TABLE answers (
@@ -105,3 +106,83 @@ def test_a_later_version_may_add_columns(tmp_path: Path, stub: StubOllama) -> No
     assert stub.stats()["chats"] == before + 1
     assert len(project.stored()) == project.images
     assert "not being kept" not in run.text
+
+
+def copied(project: Project, *, without: tuple[str, ...] = ()) -> Project:
+    """The same evaluation in another folder, with a copy of its cache."""
+    other = Project(project.root / "elsewhere", project.images)
+    shutil.copytree(
+        project.store.parent, other.store.parent, ignore=shutil.ignore_patterns(*without)
+    )
+    return other
+
+
+def test_a_copy_is_known_on_another_machine(tmp_path: Path, stub: StubOllama) -> None:
+    """Where the same model answers at another address; nothing of the first one is written to."""
+    project = Project(tmp_path, 12)
+    assert project.run(stub.netloc).code == pytest.ExitCode.OK
+    other = copied(project)
+    known = project.store.read_bytes()
+    with StubOllama(service_ms=1, slots=4, labels=LABELS) as there:
+        run = other.run(there.netloc)
+        assert run.code == pytest.ExitCode.OK, run.text
+        assert other.all_answered()
+        assert there.stats()["chats"] == 0
+    assert project.store.read_bytes() == known
+    dead = other.run("127.0.0.1:9")
+    assert dead.code == pytest.ExitCode.OK, dead.text
+    assert "known answers" in dead.text
+
+
+def test_a_copy_that_was_made_while_it_was_written_to(tmp_path: Path, stub: StubOllama) -> None:
+    """Of the file alone, as some tools copy, and of a run that is going on: what it has is used."""
+    project = Project(tmp_path, 60)
+    process = project.start(stub.netloc, "-n0")
+    wait_for(lambda: stub.stats()["answered"] >= 20, "answers")
+    other = copied(project, without=("*-wal", "*-shm"))
+    assert ended(process).code == pytest.ExitCode.OK
+    before = stub.stats()["chats"]
+    run = other.run(stub.netloc)
+    assert run.code == pytest.ExitCode.OK, run.text
+    assert other.all_answered()
+    known = sum(outcome["cached"] for outcome in other.outcomes())
+    assert stub.stats()["chats"] == before + other.images - known
+    assert len(other.stored()) == other.images
+
+
+def test_images_of_two_versions_share_a_cache(tmp_path: Path, stub: StubOllama) -> None:
+    """What changed is asked, what did not is known, and going back asks nothing."""
+    project = Project(tmp_path, 12)
+    assert project.run(stub.netloc).code == pytest.ExitCode.OK
+    images = sorted((project.root / "fixtures").rglob("*.png"))[:2]
+    first = [image.read_bytes() for image in images]
+    for number, image in enumerate(images):
+        image.write_bytes(png(1000 + number))
+    before = stub.stats()["chats"]
+    assert project.run(stub.netloc).code == pytest.ExitCode.OK
+    assert stub.stats()["chats"] == before + 2
+    for image, content in zip(images, first, strict=True):
+        image.write_bytes(content)
+    assert project.run(stub.netloc).code == pytest.ExitCode.OK
+    assert stub.stats()["chats"] == before + 2
+    assert project.all_answered()
+
+
+def test_a_cache_of_a_later_version_is_set_aside_once(tmp_path: Path, stub: StubOllama) -> None:
+    """Said, kept as it was, never touched again; what is asked then is known to the next run."""
+    project = Project(tmp_path, 12)
+    assert project.run(stub.netloc).code == pytest.ExitCode.OK
+    with closing(sqlite3.connect(project.store)) as later:
+        later.execute("PRAGMA user_version = 7")
+        later.commit()
+    run = project.run(stub.netloc)
+    assert run.code == pytest.ExitCode.OK, run.text
+    assert "written by another version (schema 7)" in run.text
+    (aside,) = project.store.parent.glob("*.set-aside-1")
+    kept = aside.read_bytes()
+    before = stub.stats()["chats"]
+    again = project.run(stub.netloc)
+    assert again.code == pytest.ExitCode.OK, again.text
+    assert stub.stats()["chats"] == before
+    assert aside.read_bytes() == kept
+    assert len(list(project.store.parent.glob("*.set-aside-*"))) == 1
