@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
+from pytest_llmclf.models.http import tls
 from pytest_llmclf.models.http.address import is_loopback_ip
 from pytest_llmclf.models.http.connection import Connection, Reply
 from pytest_llmclf.models.http.payload import parse_json
@@ -39,13 +40,7 @@ CONNECT_TIMEOUT_S = 5.0
 CLEAR_KEY_REMEDY = "use https://, or say --llmclf-allow-clear-key {host} if that is wanted"
 """How a key that is left out may be sent."""
 
-_NO_TLS = frozenset(
-    (
-        "CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG",
-        "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "BAD_RECORD_TYPE", "UNKNOWN_PROTOCOL",
-    )
-)  # fmt: skip
-"""What OpenSSL calls an answer that does not become another one by waiting."""
+_BAD_REQUEST, _MOST_PAGE = 400, 2000
 _LONGER = "allow more time: --llmclf-timeout"
 
 
@@ -150,6 +145,7 @@ class Wire:
             ]
         )
         self._local = False
+        self._answered = False
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
@@ -177,6 +173,7 @@ class Wire:
             BadAnswer: What came is not HTTP, or is too large.
         """
         deadline = time.monotonic() + timeout_s
+        connect_s = min(self._connect_timeout_s, timeout_s)
         line = self._taken(timeout_s)
         usable = False
         try:
@@ -193,8 +190,10 @@ class Wire:
         except http.client.IncompleteRead as error:
             raise self._broken("half of an answer") from error
         except (http.client.RemoteDisconnected, OSError) as error:
+            self._require_plain(connect_s)
             raise self._broken(type(error).__name__) from error
         except (http.client.HTTPException, ValueError) as error:
+            self._require_plain(connect_s)
             raise errors.BadAnswer(
                 f"{self._where} answered something that is not its protocol "
                 f"({type(error).__name__})",
@@ -207,6 +206,9 @@ class Wire:
                 f"{self._where} answered more than {LARGEST_ANSWER >> 20} MiB",
                 remedy="check that the address is that of a model server",
             )
+        if reply.status == _BAD_REQUEST and tls.WANTED.search(reply.text[:_MOST_PAGE]):
+            self._require_plain(connect_s)
+        self._answered = True
         return reply
 
     def json(
@@ -313,8 +315,8 @@ class Wire:
                     connection.set_tunnel(address.host, address.port, secret)
             connection.connect()
         except (OSError, ValueError, http.client.HTTPException) as error:
-            if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
-                raise self._no_tls(error) from error
+            if isinstance(error, ssl.SSLError) and error.reason in tls.LASTING:
+                raise tls.explained(error, self._where, address) from error
             through = "" if proxy is None else f" through the proxy {proxy.host}:{proxy.port}"
             raise errors.ServerUnreachable(
                 f"nothing answers at {self._where}{through}"
@@ -361,17 +363,20 @@ class Wire:
                 )
         return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
 
-    def _no_tls(self, error: ssl.SSLError) -> errors.BackendError:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return errors.RequestRejected(
-                f"the certificate of {self._where} is not trusted ({error.verify_message})",
-                remedy="name the certificate of its authority in SSL_CERT_FILE",
+    def _require_plain(self, timeout_s: float) -> None:
+        """Refuse a server that never answered and speaks TLS, which is looked at once.
+
+        Raises:
+            RequestRejected: It does.
+        """
+        address = self._address
+        if address.scheme != "http" or self.proxy is not None or self._answered:
+            return
+        if tls.is_spoken(address.host, address.port, timeout_s, self.require_peer):
+            raise errors.RequestRejected(
+                f"{self._where} speaks TLS, and http:// asks without",
+                remedy=f"write https://{address.netloc}{address.path}",
             )
-        return errors.RequestRejected(
-            f"{self._where} answers, but not over TLS as https:// asks for ({error.reason})",
-            remedy=f"if it speaks plain HTTP, write http://{self._address.netloc}"
-            f"{self._address.path}",
-        )
 
     def _broken(self, how: str) -> ConnectionBroken:
         return ConnectionBroken(
