@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,10 +22,12 @@ from pytest_llmclf.reporting.comparison import (
     comparison_json,
     comparison_lines,
     outcome_lines,
+    overall_line,
     score_lines,
     scores_json,
 )
 from pytest_llmclf.reporting.run_folder import find_run, read_run
+from pytest_llmclf.values.provenance import ProvenanceChange
 
 if TYPE_CHECKING:
     import argparse
@@ -160,7 +162,12 @@ def run(arguments: argparse.Namespace) -> int:
     runs = home_folder(arguments.home) / "runs"
     before, now = (read_run(find_run(name, runs)) for name in (arguments.a, arguments.b))
     chosen, notes = choose(before.reports, now.reports, arguments.evaluation, arguments.model)
-    found = _Found(before=before, now=now, compared=compare_all(chosen, margin), notes=tuple(notes))
+    compared = compare_all(chosen, margin)
+    if before.path.resolve() == now.path.resolve():
+        if all(each.before.model == each.now.model for each in compared):
+            notes = ["A and B are one run, held against itself", *notes]
+        compared = tuple(map(_of_one_run, compared))
+    found = _Found(before=before, now=now, compared=compared, notes=tuple(notes))
     code = exit_code(found.compared)
     try:
         written = tuple(_written(found, arguments))
@@ -177,6 +184,15 @@ def run(arguments: argparse.Namespace) -> int:
         for path in written:
             sys.stdout.write(f"{path}\n")
     return code
+
+
+def _of_one_run(each: Compared) -> Compared:
+    """The same; what a report held against itself does not tell is the same all the same."""
+    change = each.comparison.provenance
+    if change is None or each.before.model != each.now.model:
+        return each
+    known = ProvenanceChange(same=(*change.same, *change.unknown))
+    return replace(each, comparison=replace(each.comparison, provenance=known))
 
 
 def exit_code(compared: Sequence[Compared]) -> int:
@@ -281,6 +297,9 @@ def _lines(found: _Found, style: Style) -> Iterator[Line]:
         yield from outcome_lines(each, style)
     for note in found.notes:
         yield style.line((style.safe(note), "yellow"))
+    if len(found.compared) > 1:
+        yield style.line()
+    yield from overall_line(found.compared, style)
 
 
 def _json(found: _Found, code: int) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pytest_llmclf.analysis.comparison.models import compare_models
 from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE
+from pytest_llmclf.analysis.comparison.runs import ComparedWord
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
 from pytest_llmclf.metrics.wording import WHEN_STOPPED
 from pytest_llmclf.reporting import numbers
@@ -283,16 +285,43 @@ def score_text(one: ScoreDifference, digits: int = 3) -> str:
 
 
 def outcome_lines(each: Compared, style: Style) -> Iterator[Line]:
-    """What two runs come to in one evaluation, where there is more to say than no loss."""
+    """What two runs come to in one evaluation: a margin's verdict, last the word as a sentence."""
     if each.margin is not None:
         mark = _VERDICT_MARKS[each.margin.word]
         yield from _wrapped(style, f"{each.margin.word} {each.margin.text}", mark, indent=_INDENT)
-    if each.worse and each.margin is None:
-        # In groups the test says that something changed, and these images that it got worse.
-        of = "" if each.comparison.settled else " on these images"
-        yield style.line((f"{_INDENT}B is worse{of}", ("red", "bold")))
-    elif each.undecided and not each.worse:
-        yield style.line((f"{_INDENT}undecided", ("yellow", "bold")))
+    text, mark = _outcome(each)
+    yield from _wrapped(style, text, mark, "bold", indent=_INDENT)
+
+
+def overall_line(compared: Sequence[Compared], style: Style) -> Iterator[Line]:
+    """What several evaluations come to, counted by word; nothing for one of them."""
+    if len(compared) > 1:
+        words = Counter(each.word for each in compared)
+        counts = ", ".join(
+            f"{word} in {words[word]}" for word in get_args(ComparedWord) if words[word]
+        )
+        text = f"B against A in {len(compared)} evaluations: {counts}"
+        yield from (style.line((found, "bold")) for found in style.wrapped(text))
+
+
+def _outcome(each: Compared) -> tuple[str, Mark]:
+    """The word of a comparison as a sentence that claims no more than it."""
+    images = f"on {numbers.plural(each.comparison.common, 'image')} that both answered"
+    # In groups the test says that something changed, and these images that it got worse.
+    of = "" if each.comparison.settled or each.margin is not None else " on these images"
+    by = "" if each.margin is None else " by the margin"
+    sentences: dict[ComparedWord, tuple[str, Mark]] = {
+        "worse": (f"B is worse{by}{of}", "red"),
+        "undecided": ("undecided", "yellow"),
+        "better": ("B is better", "green"),
+        "within the margin": ("B is within the margin", "green"),
+        "same answers": (f"A and B name the same labels {images}", "green"),
+        "difference not shown": (
+            f"not told apart {images}: that A or B is better is not shown",
+            "light",
+        ),
+    }
+    return sentences[each.word]
 
 
 def scores_json(scores: Sequence[ScoreDifference]) -> list[dict[str, Any]]:

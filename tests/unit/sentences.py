@@ -158,6 +158,32 @@ SENTENCES: Final = (
     ),
     Sentence(
         "reporting/comparison.py",
+        "B is better",
+        "The word is better: the test, for all comparisons at once, is below 5%, its interval is "
+        "beyond 0, and all images have an answer.",
+        "test_compare_command.py::test_the_last_line_says_what_it_comes_to",
+    ),
+    Sentence(
+        "reporting/comparison.py",
+        "A and B name the same labels {}",
+        "No image is answered by another label, or by none, on one side, and none lacks an answer.",
+        "test_compare_command.py::test_the_last_line_says_what_it_comes_to",
+    ),
+    Sentence(
+        "reporting/comparison.py",
+        "not told apart {}: that A or B is better is not shown",
+        "Some image is answered differently, and the test is at 5% or above, or as many images go "
+        "either way.",
+        "test_compare_command.py::test_the_last_line_says_what_it_comes_to",
+    ),
+    Sentence(
+        "reporting/comparison.py",
+        "B is within the margin",
+        "A loss of the margin is excluded, and neither better nor the same answers is said.",
+        "test_compare_command.py::test_the_last_line_says_what_it_comes_to",
+    ),
+    Sentence(
+        "reporting/comparison.py",
         "B is worse",
         "`Compared.worse`: the word and exit code 1.",
         "test_clustered_tests.py::test_no_word_says_more_than_the_sentence",

@@ -154,6 +154,79 @@ def test_a_word_says_what_it_comes_to(now: str, word: str) -> None:
     assert found.word == word
 
 
+@pytest.mark.parametrize(
+    ("signs", "margin", "last"),
+    [
+        ((RIGHT, WORSE), None, "B is worse"),
+        ((WORSE, RIGHT), None, "B is better"),
+        ((MIXED, MIXED), None, "A and B name the same labels on 20 images that both answered"),
+        ((RIGHT, CHANCE), None, "not told apart on 20 images that both answered: that A or B is"),
+        (("x+" + RIGHT[2:], "+x" + RIGHT[2:]), None, "not told apart on 20 images"),
+        ((RIGHT, RIGHT[1:] + "!"), None, "undecided"),
+        ((RIGHT, WORSE), "5%", "B is worse by the margin"),
+        ((RIGHT, CHANCE), "60%", "B is within the margin"),
+        ((RIGHT, RIGHT), "60%", "A and B name the same labels"),
+        ((WORSE, RIGHT), "60%", "B is better"),
+    ],
+)
+def test_the_last_line_says_what_it_comes_to(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    signs: tuple[str, str],
+    *,
+    margin: str | None,
+    last: str,
+) -> None:
+    """In words, and in no stronger ones than the word of the comparison."""
+    monkeypatch.setenv("COLUMNS", "500")
+    runs = [write(tmp_path / name, report(each)) for name, each in zip("ab", signs, strict=True)]
+    main(["compare", *map(str, runs), *(["--margin", margin] if margin else [])])
+    said = capsys.readouterr().out
+    assert said.splitlines()[-1].strip().startswith(last)
+    strong = {"B is better", "B is worse", "B is worse by the margin"} - {last}
+    assert strong.isdisjoint(line.strip() for line in said.splitlines())
+
+
+def test_several_evaluations_end_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted by word, whatever was left out."""
+    monkeypatch.setenv("COLUMNS", "500")
+    signs = {"pets": (RIGHT, WORSE), "other": (MIXED, MIXED), "third": (MIXED, MIXED)}
+    sides = [
+        write(tmp_path / "ab"[side], *(report(each[side], name) for name, each in signs.items()))
+        for side in (0, 1)
+    ]
+    assert main(["compare", *map(str, sides)]) == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "B against A in 3 evaluations: worse in 1, same answers in 2"
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--markdown", "-")])
+def test_a_run_held_against_itself_is_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: tuple[str, ...]
+) -> None:
+    """What no side tells is the same all the same, and nothing is called unknown."""
+    run = write(tmp_path / "a", report(MIXED))
+    assert main(["compare", str(run), f"{run}/", *form]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "A and B are one run, held against itself" in said
+    assert "unknown whether" not in said
+    assert '"unknown": []' in said if "--json" in form else "instructions, model" in said
+
+
+def test_two_models_of_one_run_are_not_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is not known of them stays unknown."""
+    run = write(tmp_path / "a", report(RIGHT, model="ollama:a"), report(WORSE, model="ollama:b"))
+    assert main(["compare", str(run), str(run), "--model", "A=ollama:a", "--model", "B=*b"]) == 1
+    said = capsys.readouterr().out
+    assert "one run" not in said
+    assert "unknown whether the same" in said
+
+
 def test_only_models_belong_together_whatever_they_are_called() -> None:
     """Each run has one."""
     first, second = report("+", model="ollama:a"), report("+", model="ollama:b")

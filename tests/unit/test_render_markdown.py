@@ -244,7 +244,7 @@ def test_long_lists_of_changes_are_cut() -> None:
     text = markdown_comparison([many], ("a", "b"))
     assert text.count("| `cat` | `cat` | `dog` |") == MOST_CHANGES
     assert "\nand 3 more\n" in text
-    short = markdown_comparison([many, compared("+", "+", "other")], ("a", "b"), longest=500)
+    short = markdown_comparison([many, compared("+", "+", "other")], ("a", "b"), longest=600)
     assert "1 comparison more had no room here." in short
     assert "### `other`" in short
     assert "| `pets` |" in short
