@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FLUSH_S: Final = 1.0
 """Longest time that an answer waits in a worker before it is stored."""
+_LONGEST_S: Final = 600.0
+"""Longest wait for the keeper, which every worker asks; what is dead is told at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,4 +173,4 @@ class KeptStore(AnswerStore):
 def _result(reference: Any) -> Any:
     import ray
 
-    return ray.get(reference)
+    return ray.get(reference, timeout=_LONGEST_S)

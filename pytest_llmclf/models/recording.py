@@ -14,7 +14,9 @@ import json
 import os
 import sys
 import threading
+import time
 from contextlib import contextmanager, suppress
+from errno import ETIMEDOUT
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 
 _SHOWN = 60
 _BLOCK_BYTES = 65536
+LOCK_S = 10.0
+"""Longest wait for another process that writes a line; as long as Windows itself waits."""
+_LOOK_S = 0.005
 _LOCKED_BYTE = 0x7FFF_FFFE
 
 
@@ -374,7 +379,15 @@ def _locked(file: int) -> Iterator[None]:
     else:
         import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX)
+        deadline = time.monotonic() + LOCK_S
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(ETIMEDOUT, "another process holds it") from None
+                time.sleep(_LOOK_S)
         try:
             yield
         finally:

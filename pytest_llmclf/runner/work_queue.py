@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _FIRST_LOOK_S = 0.01
 _LONGEST_LOOK_S = 0.25
 _LOOK_GROWTH = 1.5
+_LONGEST_IDLE_S = 30.0
+"""Until a thread without work looks by itself whether there is some: nobody else may tell it."""
 
 
 @dataclass(order=True, slots=True, kw_only=True)
@@ -184,7 +186,7 @@ class Lane:
             patience = self._held[0].due - time.monotonic() if self._held else None
             self._idle += 1
             try:
-                self._changed.wait(None if patience is None else max(patience, 0.001))
+                self._changed.wait(_LONGEST_IDLE_S if patience is None else max(patience, 0.001))
             finally:
                 self._idle -= 1
         return None

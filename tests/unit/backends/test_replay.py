@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.errors import ReplayMismatch, SettingsError
+from pytest_llmclf.models import recording
 from pytest_llmclf.models.recording import Recorder, ReplayBackend
 from pytest_llmclf.models.recording_file import TELLS_ERRORS
 from pytest_llmclf.prompting.labels import Label
@@ -429,3 +430,24 @@ def test_what_cannot_be_an_error_is_played_back(tmp_path: Path) -> None:
     _earlier(path)
     assert ReplayBackend(path, "llamacpp:micro-llava").ask(REQUEST) == ANSWER
     assert ReplayBackend(path, "ollama:llava").ask(REQUEST) == ANSWER
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows waits by itself, for ten seconds")
+def test_a_recording_that_another_process_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that was stopped within a write: the wait for it ends, and that is said."""
+    import fcntl
+
+    monkeypatch.setattr(recording, "LOCK_S", 0.05)
+    path = tmp_path / "run.jsonl"
+    _write(path, LLAVA)
+    recorder = Recorder(path)
+    with path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        recorder.record(REQUEST.digest(SMALL), REQUEST.summary(), SMALL, ANSWER)
+        with pytest.raises(SettingsError, match="another process holds it"):
+            Recorder(path)
+    assert "is incomplete (another process holds it)" in (recorder.notice or "")
+    recorder.close()
+    assert ReplayBackend(path).ask(REQUEST) == ANSWER
