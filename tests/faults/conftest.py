@@ -8,10 +8,12 @@ import pytest
 
 from benchmarks.stub_ollama import StubOllama
 from tests.faults.project import LABELS, Project
+from tests.imported import load_everything
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+load_everything()
 
 
 @pytest.fixture
@@ -22,6 +24,6 @@ def stub() -> Iterator[StubOllama]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(pytester: pytest.Pytester) -> Project:
     """Sixty pictures."""
-    return Project(tmp_path)
+    return Project(pytester.path, pytester=pytester)

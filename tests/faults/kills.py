@@ -87,7 +87,7 @@ def kill_and_resume(
     received = set(journal.read_text().split()) if journal.exists() else set()
     stored = project.stored()
     before = stub.stats()
-    run: Ended = project.run(stub.netloc, flight, *args)
+    run: Ended = ended(project.start(stub.netloc, flight, *args))
     after = stub.stats()
     asked = after["chats"] - before["chats"]
     return Cost(

@@ -1,4 +1,4 @@
-"""A project whose model is a stub server, and pytest runs of it in processes of their own.
+"""A project whose model is a stub server, and pytest runs of it.
 
 Every wait is bounded: a run that hangs is killed, and its test fails with what it had said.
 """
@@ -18,6 +18,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from tests.imported import OTHER_REPORTERS, SPARE_PLUGINS
 from tests.png import MARK, chunk
 
 if TYPE_CHECKING:
@@ -44,7 +47,6 @@ def test_gate(report):
     pass
 """
 
-_SPARE_PLUGINS = ("cacheprovider", "hypothesispytest", "anyio")
 _FROM_OUTSIDE = (
     "LLMCLF_MODEL", "LLMCLF_DATA", "PYTEST_ADDOPTS", "HTTP_PROXY", "http_proxy", "CI",
     "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT",
@@ -83,7 +85,23 @@ class Project:
         model: Who is asked.
     """
 
-    def __init__(self, root: Path, images: int = 60, *, model: str = "ollama:llava:7b") -> None:
+    def __init__(
+        self,
+        root: Path,
+        images: int = 60,
+        *,
+        model: str = "ollama:llava:7b",
+        pytester: pytest.Pytester | None = None,
+    ) -> None:
+        """Write it.
+
+        Args:
+            root: Where; the folder of `pytester`, if there is one.
+            images: How many.
+            model: Who is asked.
+            pytester: Makes runs to the end within this process, which is quick.
+        """
+        self.pytester = pytester
         self.root = root
         self.images = images
         self.model = model
@@ -103,7 +121,8 @@ class Project:
 
     def command(self, *args: str) -> list[str]:
         """Arguments of a run; later ones win."""
-        spare = [arg for name in _SPARE_PLUGINS for arg in ("-p", f"no:{name}")]
+        names = (*SPARE_PLUGINS, *OTHER_REPORTERS)
+        spare = [arg for name in names for arg in ("-p", f"no:{name}")]
         ours = [f"--llmclf-model={self.model}", "--llmclf-run=run", "--llmclf-no-pictures"]
         return [sys.executable, "-m", "pytest", *spare, f"--rootdir={self.root}", *ours, *args]
 
@@ -147,9 +166,19 @@ class Project:
         before: Callable[[], None] | None = None,
         prefix: tuple[str, ...] = (),
     ) -> Ended:
-        """Run to the end."""
-        process = self.start(server, *args, environment=environment, before=before, prefix=prefix)
-        return ended(process)
+        """Run to the end; within this process where nothing needs another one."""
+        if self.pytester is None or environment or before or prefix:
+            process = self.start(
+                server, *args, environment=environment, before=before, prefix=prefix
+            )
+            return ended(process)
+        with pytest.MonkeyPatch.context() as patch:
+            for name in _FROM_OUTSIDE:
+                patch.delenv(name, raising=False)
+            patch.setenv("OLLAMA_HOST", server)
+            patch.setenv("COLUMNS", "400")
+            result = self.pytester.runpytest_inprocess(*self.command(*args)[3:])
+        return Ended(code=int(result.ret), text=result.stdout.str() + result.stderr.str())
 
     def summary(self) -> dict[str, Any]:
         """The last run's ``run.json``."""

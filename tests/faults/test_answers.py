@@ -9,8 +9,6 @@ import pytest
 from tests.faults.project import Ended, Project
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from benchmarks.stub_ollama import StubOllama
 
 IMAGES = 24
@@ -24,9 +22,9 @@ NO_WAIT = "--llmclf-server-wait=0"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(pytester: pytest.Pytester) -> Project:
     """Twenty-four pictures."""
-    return Project(tmp_path, IMAGES)
+    return Project(pytester.path, IMAGES, pytester=pytester)
 
 
 @pytest.mark.parametrize("mode", PASSING)

@@ -47,29 +47,6 @@ def test_killed_under_xdist_nothing_is_lost(
     assert cost.repeated <= 2 * IN_FLIGHT
 
 
-WORKER_KILLER = """
-import os, signal, pytest
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_call(item):
-    if "/00031.png" in item.name and "PYTEST_XDIST_WORKER" in os.environ:
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-@posix
-def test_a_killed_worker_of_four_costs_one_picture(project: Project, stub: StubOllama) -> None:
-    """Its picture is counted once, as lost; all others are answered, and no gate passes."""
-    (project.root / "conftest.py").write_text(WORKER_KILLER)
-    run = project.run(stub.netloc, "-n4")
-    assert run.code == pytest.ExitCode.TESTS_FAILED, run.text
-    ledger = project.ledger()
-    assert (ledger["collected"], ledger["lost"]) == (project.images, 1)
-    assert "error" not in ledger
-    assert project.gates() == ["INCONCLUSIVE"]
-    assert len(project.stored()) >= project.images - 1
-
-
 def test_a_server_killed_and_started_again_costs_nothing(
     project: Project, stub: StubOllama
 ) -> None:

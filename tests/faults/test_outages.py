@@ -26,12 +26,6 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 AWAY_S = 1.0
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """Sixty images."""
-    return Project(tmp_path, 60)
-
-
 def answered(stub: StubOllama, count: int) -> None:
     """Wait until the server has answered so many questions."""
     wait_for(lambda: stub.stats()["answered"] >= count, "answers")

@@ -69,9 +69,11 @@ def earlier(project: Project, netloc: str, *, odd: int = 0) -> None:
 
 
 @pytest.mark.parametrize("processes", ["-n0", "-n2"])
-def test_known_answers_stay_known(tmp_path: Path, stub: StubOllama, processes: str) -> None:
+def test_known_answers_stay_known(
+    pytester: pytest.Pytester, stub: StubOllama, processes: str
+) -> None:
     """No question is put again but those whose answers may be errors, not even to a dead server."""
-    project = Project(tmp_path, 12)
+    project = Project(pytester.path, 12, pytester=pytester)
     assert project.run(stub.netloc).code == pytest.ExitCode.OK
     earlier(project, stub.netloc, odd=2)
     assert USER.encode() in project.store.read_bytes()
@@ -91,9 +93,9 @@ def test_known_answers_stay_known(tmp_path: Path, stub: StubOllama, processes: s
     assert "known answers" in again.text
 
 
-def test_a_later_version_may_add_columns(tmp_path: Path, stub: StubOllama) -> None:
+def test_a_later_version_may_add_columns(pytester: pytest.Pytester, stub: StubOllama) -> None:
     """What they hold is left alone, answers are found, and new ones are kept."""
-    project = Project(tmp_path, 12)
+    project = Project(pytester.path, 12, pytester=pytester)
     assert project.run(stub.netloc).code == pytest.ExitCode.OK
     with closing(sqlite3.connect(project.store)) as later:
         for table in ("answers", "choices", "pictures", "models"):

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import pytest_llmclf
+from tests.imported import OTHER_REPORTERS, SPARE_PLUGINS, load_everything
 from tests.plugin.colour_server import ColourServer, png
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# pytester forgets modules that an in-process run imports: some cannot be imported twice, and all
-# take long.
-for _name in ("httpcore", "httpx", "numpy", "PIL.Image", "PIL.PngImagePlugin"):
-    importlib.import_module(_name)
-for _module in pkgutil.walk_packages(pytest_llmclf.__path__, "pytest_llmclf."):
-    if not _module.name.endswith("__main__"):
-        importlib.import_module(_module.name)
-
-SPARE_PLUGINS = ("cacheprovider", "hypothesispytest", "anyio")
-"""Not needed by the runs inside the tests, and slow to load in every worker."""
-OTHER_REPORTERS = ("html", "html_fixtures", "metadata", "pytest_jsonreport", "pytest_reportlog")
-"""As slow; `Colours.reporters` lets them in."""
+load_everything()
 
 EVALUATION = """
 from pytest_llmclf import Evaluation, Gate

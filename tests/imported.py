@@ -1,0 +1,27 @@
+"""What runs of pytest within tests find imported, and what they need not load."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+import pytest_llmclf
+
+SPARE_PLUGINS = ("cacheprovider", "hypothesispytest", "anyio")
+"""Not needed by the runs inside the tests, and slow to load in every worker."""
+OTHER_REPORTERS = ("html", "html_fixtures", "metadata", "pytest_jsonreport", "pytest_reportlog")
+"""As slow; tests of them let them in."""
+
+
+def load_everything() -> None:
+    """Import all of the package, and what of others cannot be imported twice.
+
+    pytester forgets modules that an in-process run imports, so that each run would take long to
+    import them anew. A run whose conftest changes a module of the package needs a process of its
+    own: the change would stay.
+    """
+    for name in ("httpcore", "httpx", "numpy", "PIL.Image", "PIL.PngImagePlugin"):
+        importlib.import_module(name)
+    for module in pkgutil.walk_packages(pytest_llmclf.__path__, "pytest_llmclf."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
