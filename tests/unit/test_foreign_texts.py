@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from importlib import import_module
@@ -35,6 +36,10 @@ BOUNDED = ("prompting.readers.strict", "prompting.readers.markup")
 """Those whose own patterns repeat nothing without a bound."""
 SHORT = {"data.file_names._NUMBERED"}
 """Put to names of files, which end after 255 signs."""
+ROOT = Path(pytest_llmclf.__file__).parent
+INLINE = {
+    f"re.{name}" for name in ("search", "match", "fullmatch", "sub", "split", "findall", "finditer")
+}
 SMALL = 400
 """Signs of the shorter text; what is quadratic takes thousands of steps more for twice as many."""
 SLACK = 1500
@@ -50,6 +55,23 @@ def patterns() -> dict[str, re.Pattern[str]]:
                 found[f"{name}.{attribute}"] = value
     for rule in (*ollama_errors.OLLAMA_RULES, *http_errors.RULES):
         found[f"rule {rule.pattern[:40]}"] = re.compile(rule.pattern, re.IGNORECASE)
+    return found
+
+
+def inline() -> dict[str, re.Pattern[str]]:
+    """Every pattern that the package writes where it is used, whoever's text it is put to."""
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and ast.unparse(node.func) in INLINE):
+                continue
+            written = node.args[0]
+            if isinstance(written, ast.Constant) and isinstance(written.value, str):
+                begins = r"\A" if ast.unparse(node.func).endswith("match") else ""
+                flags = re.IGNORECASE if "IGNORECASE" in ast.unparse(node) else re.NOFLAG
+                compiled = re.compile(f"{begins}(?:{written.value})", flags)
+                found[f"{module}:{written.value[:30]}"] = compiled
     return found
 
 
@@ -72,6 +94,14 @@ def grows_faster(pattern: re.Pattern[str], piece: str) -> bool:
 def test_twice_the_text_takes_twice_the_steps(name: str) -> None:
     """For texts that a pattern keeps beginning to match on; quadratic ones take four times."""
     pattern = patterns()[name]
+    for piece in pieces(pattern)[:12]:
+        assert not grows_faster(pattern, piece), piece
+
+
+@pytest.mark.parametrize("name", sorted(inline()))
+def test_patterns_without_a_name_do_so_too(name: str) -> None:
+    """Those that stand in the call that searches."""
+    pattern = inline()[name]
     for piece in pieces(pattern)[:12]:
         assert not grows_faster(pattern, piece), piece
 
@@ -124,10 +154,9 @@ def test_no_pattern_is_left_out() -> None:
         "data.archives.member", "data.archives.choosing", "analysis.diagnosis.instructions",
         "cli.new", "cli.import_",
     }  # fmt: skip
-    root = Path(pytest_llmclf.__file__).parent
     having = {
-        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-        for path in root.rglob("*.py")
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in ROOT.rglob("*.py")
         if re.search(r"= re\.compile\(", path.read_text("utf-8"))
     }
     assert having - own <= {*MODULES, *BOUNDED}, having - own
