@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.gates.gate import Gate, Judgement
@@ -23,8 +24,14 @@ def verdicts_on(report: Report, gates: Sequence[Gate]) -> tuple[Verdict, ...]:
     """What the gates come to, and that no answer could be read, if it is so."""
     verdicts = judge(report, gates)
     why = why_unread(report)
-    if why is None or is_incomplete(verdicts):
+    if why is None:
         return verdicts
+    if is_incomplete(verdicts):
+        # Of images without an answer nothing is known; of the others it is, and that is told, too.
+        return tuple(
+            replace(one, text=f"{one.text}; {why}") if one.undecided == "incomplete" else one
+            for one in verdicts
+        )
     return (
         *verdicts,
         Verdict(word="FAIL", text=why, evaluation=report.evaluation, model=report.model),

@@ -253,6 +253,19 @@ def test_a_run_in_which_nothing_could_be_read_is_red(
     assert len(verdicts(colours)) == 1 + bool(gate)
 
 
+@pytest.mark.parametrize("gate", ["", "accuracy >= 0.6"])
+def test_an_image_without_an_answer_hides_it_not(colours: Colours, gate: str) -> None:
+    """That no other answer could be read is said beside it."""
+    colours.server.odd = {"*": Odd(says="What a nice image!"), "red/0": Odd(status=400)}
+    colours.evaluation(gate)
+    result = colours.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    (last,) = verdicts(colours)
+    assert "no answer could be read: none of 8 names a label" in last
+    if gate:
+        assert last.startswith("INCONCLUSIVE 1 of 9 images got no answer")
+
+
 def test_one_readable_answer_is_an_answer(colours: Colours) -> None:
     """Even a wrong one: what it is worth is for gates to say."""
     colours.server.odd = {"*": Odd(says="?"), "red/0": Odd(says="blue")}

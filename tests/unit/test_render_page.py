@@ -278,3 +278,17 @@ def test_labels_are_places(tmp_path: Path) -> None:
     assert set(cases["expected"]) == set(range(len(LABELS)))
     for kind, predicted in zip(cases["kind"], cases["predicted"], strict=True):
         assert (predicted == -1) == (kind in {"unparsed", "error"})
+
+
+def test_a_class_without_an_answer_has_answered_images_and_others() -> None:
+    """The table counts answered ones and says so; the matrix has the others in a column."""
+    lost = [
+        outcome(f"{one}/1", one, None, kind="error", reason="timed-out", answer=None, message="x")
+        for one in LABELS
+    ]
+    html = page_html(page_of([built(lost)]))
+    shown = Parsed(html).data["sections"][0]
+    assert [one["support"] for one in shown["classes"]] == [0] * len(LABELS)
+    assert sum(shown["confusion"]["error"]) == len(LABELS)
+    assert "Answered: how many of its images have an answer." in html
+    assert "Images: (one) => one.support" not in html

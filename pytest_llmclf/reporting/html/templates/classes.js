@@ -15,7 +15,7 @@ function showClasses() {
       el("span", { class: "key recall" }),
       " recall: how many of its images are found  ",
       el("span", { class: "key precision" }),
-      ` precision: how many of its answers are right. ${section.bars}`,
+      ` precision: how many of its answers are right. ${section.bars} Answered: how many of its images have an answer.`,
     ),
     el("div", { class: "scroll" }, classTable(section)),
     classesLeftOut(section),
@@ -24,7 +24,7 @@ function showClasses() {
 }
 
 const SCORES = {
-  Images: (one) => one.support,
+  Answered: (one) => one.support,
   Precision: (one) => one.precision.value,
   Recall: (one) => one.recall.value,
   F1: (one) => one.f1_value,
@@ -86,7 +86,7 @@ function classesLeftOut(section) {
 
 function sortHead(key) {
   const active = classOrder.by === key;
-  const hidden = key === "Images" || key === "F1" ? " wide-only" : "";
+  const hidden = key === "Answered" || key === "F1" ? " wide-only" : "";
   return el(
     "th",
     {
