@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmclf.cli.main import main
+from pytest_llmclf.reporting.run_folder import read_run
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.plugin.conftest import Colours
 
 CHATTY = "It might be {} or so, I would guess"
@@ -83,3 +87,67 @@ def test_a_slip_in_the_name_stops_at_collection(chatty: Colours) -> None:
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert chatty.server.questions == 0
     assert "did you mean 'contains'?" in result.stdout.str()
+
+
+SAYS = {
+    "red/1": "Red",
+    "green/0": "Perhaps green or so",
+    "green/1": "green, I take it, not red",
+    "blue/0": "red at the edge, and blue else. Perhaps.",
+}
+READ: dict[str, dict[str, str | None]] = {
+    "strict": {"green/0": None, "blue/0": None},
+    "first": {"blue/0": "red"},
+    "last": {"green/1": "red"},
+    "contains": {"green/1": None, "blue/0": None},
+    "exact": dict.fromkeys(SAYS),
+    "test_colours:own": {"green/0": None, "blue/0": "red"},
+}
+"""What each reader makes of these answers where it is not the image's colour."""
+
+BY_START = """
+def own(text, labels):
+    return next((label for label in labels if text.lower().startswith(label)), None)
+
+"""
+BASELINE = "assert report.predictions == baseline"
+
+
+def images(folder: Path) -> dict[str, str | None]:
+    """What each image of a run folder's report was read as."""
+    (report,) = read_run(folder).reports
+    return {one.case.removesuffix(".png"): one.predicted for one in report.outcomes}
+
+
+@pytest.mark.parametrize("reader", READ)
+def test_every_reader_reads_an_evaluation_by_its_rules(colours: Colours, reader: str) -> None:
+    """The same answers: from the model, from the cache, and reread from the run of another.
+
+    Terminal, summary, page, run.json and the committed predictions say who read.
+    """
+    colours.server.odd = {image: Odd(says=text) for image, text in SAYS.items()}
+    colours.evaluation("accuracy >= 0.1", arguments=", baseline", body=BASELINE)
+    plain = (colours.root / "test_colours.py").read_text("utf-8")
+    colours.run("--snapshot-update")
+    asked = colours.server.questions
+    choose(colours, reader.rpartition(":")[2] if ":" in reader else repr(reader), BY_START)
+    result = colours.run("--llmclf-html", "page.html")
+    run = colours.root / "run"
+    right = {image: image.partition("/")[0] for image in images(run)}
+    assert images(run) == right | READ[reader]
+    assert colours.server.questions == asked == 9
+    said = " ".join(result.stdout.str().split())
+    page = (colours.root / "page.html").read_text("utf-8")
+    summary = (run / "summary.md").read_text("utf-8").replace("\\", "")
+    for text in (said, summary, page):
+        assert (f"answers read by {reader}" in text) is (reader != "strict")
+    assert colours.written()["full_instructions"]["reader"] == reader
+    assert (f"+reader: {reader}" in said) is (reader != "strict")
+    colours.run("--snapshot-update")
+    (committed,) = (colours.root / "__predictions__").rglob("*.txt")
+    assert f"# | reader: {reader}\n" in committed.read_text("utf-8")
+    (colours.root / "test_colours.py").write_text(BY_START + plain, "utf-8")
+    colours.run()
+    assert images(run) == right | READ["strict"]
+    main(["reread", str(run), "--reader", reader, "--out", str(colours.root / "out")])
+    assert images(colours.root / "out") == right | READ[reader]
