@@ -125,7 +125,11 @@ class Project:
         return result.stdout.str(), [json.loads(line) for line in lines]
 
 
-@pytest.mark.parametrize("template", [THINKS, ECHOES], ids=["field", "text"])
+@pytest.mark.parametrize(
+    "template",
+    [THINKS, ECHOES, THINKS.replace("enable_thinking", "thinking")],
+    ids=["field", "text", "other name of the switch"],
+)
 def test_a_thinking_server(
     pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], template: str
 ) -> None:
@@ -151,7 +155,7 @@ def test_a_thinking_server(
         shown, on = project.run("--llmclf-think=on")
         assert {one["reason"] for one in on} == {"thinking-only"}
         assert {one["answer"]["text"] for one in on} == {""}
-        thoughts = ["0", "1", "7"] if template == THINKS else ["<think>"] * 3
+        thoughts = ["0", "1", "7"] if template != ECHOES else ["<think>"] * 3
         assert sorted(one["answer"]["thinking"] for one in on) == thoughts
         assert "turn thinking off" in shown
 

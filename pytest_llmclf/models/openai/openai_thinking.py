@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 EFFORT: Final = "reasoning_effort"
 SWITCH: Final = "chat_template_kwargs"
+_SWITCHES: Final = ("enable_thinking", "thinking")
+"""What templates of open models call it: most the first, those of DeepSeek V3.1 and Granite the
+second. A template does not see what it does not ask for, so that both are sent."""
 THINK_WORD: Final = "think"
 """What the user calls both."""
 
@@ -119,7 +122,7 @@ class OpenAIThinking:
         effort = think_word(think)
         if isinstance(think, bool):
             effort = _ON_EFFORT if think else self._off_efforts[0]
-        return {EFFORT: effort, SWITCH: {"enable_thinking": think is not False}}
+        return {EFFORT: effort, SWITCH: dict.fromkeys(_SWITCHES, think is not False)}
 
 
 def thought_in(message: Mapping[str, Any]) -> str:

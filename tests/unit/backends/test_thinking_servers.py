@@ -151,7 +151,7 @@ def _told_at_last(thinker: Thinker, wish: Think | None) -> dict[str, Any]:
     effort = efforts[thinker.kind] if off else "medium" if wish is True else wish
     told: dict[str, Any] = {"reasoning_effort": effort}
     if thinker.kind != "openai":
-        told["chat_template_kwargs"] = {"enable_thinking": not off}
+        told["chat_template_kwargs"] = {"enable_thinking": not off, "thinking": not off}
     return {**plain, **told}
 
 
@@ -168,6 +168,20 @@ def test_what_the_first_answer_shows_is_learnt_once(kind: Kind) -> None:
         assert len(thinker.asked) == learning + 3
         (notice,) = backend.notices
         assert "thinks, as its first answer shows" in notice
+
+
+@pytest.mark.parametrize("kind", ["vllm", "llama.cpp"])
+@pytest.mark.parametrize("switch", ["enable_thinking", "thinking"])
+@pytest.mark.parametrize("wish", [None, False, True])
+def test_a_template_is_told_by_the_name_that_it_has(
+    kind: Kind, switch: str, wish: Think | None
+) -> None:
+    """Templates call the switch by one of two names, and obey that one alone."""
+    thinker = Thinker(kind, "obeys", "both", switch=switch)
+    with serving(thinker) as backend:
+        found = backend.ask(replace(REQUEST, think=wish))
+    assert (found.thinking == "") is (not wish)
+    assert thinker.asked[-1]["chat_template_kwargs"][switch] is bool(wish)
 
 
 def test_a_model_that_does_not_think_is_told_nothing() -> None:

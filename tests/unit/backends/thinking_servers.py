@@ -33,12 +33,14 @@ class Thinker:
         kind: Whose protocol its server speaks.
         manner: What the server does when it is told about thinking.
         shape: How an answer with thinking comes.
+        switch: What its template calls thinking; it sees nothing else.
         asked: Every body that arrived.
     """
 
     kind: Kind
     manner: Manner
     shape: Shape
+    switch: str = "enable_thinking"
 
     def __post_init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
@@ -71,7 +73,7 @@ class Thinker:
             case "openai":
                 return body.get("reasoning_effort") == "minimal"
             case _:
-                return body.get("chat_template_kwargs") == {"enable_thinking": False}
+                return body.get("chat_template_kwargs", {}).get(self.switch) is False
 
     def _refusal(self, told: set[str]) -> str:  # noqa: PLR0911 - one return a kind and manner
         if not told:
