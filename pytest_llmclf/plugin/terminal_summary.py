@@ -65,10 +65,10 @@ def announcement(session: EvaluationSession) -> list[str]:
 
 def _room(assignment: Assignment) -> str | None:
     """Whether the label list may be too long for the context, before anything is asked."""
-    from pytest_llmclf.runner.headroom import doubtful_room
+    from pytest_llmclf.runner.headroom import context_sent, doubtful_room
 
     told = assignment.instructions
-    return doubtful_room([told.prose, told.prompt], told.options)
+    return doubtful_room([told.prose, told.prompt], context_sent(assignment))
 
 
 def _about_gates(assignment: Assignment, session: EvaluationSession) -> Iterator[str]:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.task import Assignment
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.outcome import TaskName
-    from pytest_llmclf.values.request import Request
 
 FIRST: Final = 5
 """So many first answers that all end at the limit are told of."""
@@ -39,16 +38,15 @@ def question_tokens(texts: Sequence[str]) -> tuple[int, int]:
     return told // few, -(-told // many)
 
 
-def doubtful_room(texts: Sequence[str], options: Mapping[str, object]) -> str | None:
+def doubtful_room(texts: Sequence[str], context: int | None) -> str | None:
     """Why a question may not fit into the context that is set, in one line; ``None`` where it does.
 
     An estimate, made before the first question: the counts of the first answer are what decides.
 
     Args:
         texts: What is said to the model beside the image.
-        options: Sampling options; without ``num_ctx`` nothing is known.
+        context: What the server is told to have; without it nothing is known.
     """
-    context = _count(options, "num_ctx")
     least, most = question_tokens(texts)
     if not context or most <= context:
         return None
@@ -77,14 +75,18 @@ class Headroom:
         self._first: dict[TaskName, _First] = {}
         self._notices: dict[TaskName, dict[str, str]] = {}
 
-    def require_whole(self, request: Request, answer: Answer) -> None:
+    def require_whole(self, assignment: Assignment, answer: Answer) -> None:
         """Refuse an answer to a question that its server cut without saying so.
+
+        Such a question fills the context to the last token. More context is not asked for in its
+        place: that would be another request than the one that the Modelfile writes down, and may
+        not fit into the server's memory.
 
         Raises:
             ContextTooSmall: The question fills the whole context.
         """
-        context, read = _count(request.options, "num_ctx"), answer.prompt_tokens
-        if context and read and read >= context:
+        context, read = context_sent(assignment), answer.prompt_tokens
+        if context and read == context:
             raise ContextTooSmall(
                 f"the question takes up the whole context, {read} of {context} tokens: what did "
                 "not fit was cut without a word",
@@ -98,7 +100,7 @@ class Headroom:
         first = self._first.get(key)
         if first is not None and first.answers >= FIRST:
             return
-        options = assignment.instructions.options
+        options, context = assignment.instructions.options, context_sent(assignment)
         with self._lock:
             first = self._first.setdefault(key, _First())
             if first.answers >= FIRST:
@@ -109,7 +111,7 @@ class Headroom:
             notices = self._notices.setdefault(key, {})
             if first.tokens is None and answer.prompt_tokens is not None:
                 first.tokens = answer.prompt_tokens
-                told = _little_room(key.model, answer.prompt_tokens, options)
+                told = _little_room(key.model, answer.prompt_tokens, context, options)
                 notices.update({"room": told} if told else {})
             if first.answers == first.cut == FIRST:
                 notices["cut"] = _all_cut(key.model, first, options)
@@ -126,13 +128,27 @@ def enough(tokens: int) -> int:
     return -(-tokens // _STEP) * _STEP
 
 
-def _little_room(model: str, question: int, options: Mapping[str, object]) -> str:
-    context, longest = _count(options, "num_ctx"), _count(options, "num_predict")
-    if not context or not longest or question + longest <= context:
+def context_sent(assignment: Assignment) -> int | None:
+    """The context that the server is told to have.
+
+    A server of OpenAI's protocol is told of none: it was started with its own, and ``num_ctx`` of
+    a Modelfile that is written for Ollama says nothing about it.
+    """
+    if assignment.spec.backend == "openai":
+        return None
+    return _count(assignment.instructions.options, "num_ctx")
+
+
+def _little_room(
+    model: str, question: int, context: int | None, options: Mapping[str, object]
+) -> str:
+    longest = _count(options, "num_predict")
+    # One that takes more than the context was put to a server that has another one.
+    if not context or not longest or not context - longest < question <= context:
         return ""
     return (
         f"{model}: a question takes {question} tokens, image and label list included, so that "
-        f"num_ctx {context} leaves {max(0, context - question)} for an answer and not the "
+        f"num_ctx {context} leaves {context - question} for an answer and not the "
         f"{longest} of num_predict: PARAMETER num_ctx {enough(question + longest)} has room"
     )
 

@@ -223,7 +223,7 @@ class Asker:
             question.asked += 1
             try:
                 answer = backend.ask(request)
-                self.headroom.require_whole(request, answer)
+                self.headroom.require_whole(job.assignment, answer)
             except BackendError as error:
                 lane.set_limit(limit or backend.in_flight)
                 last = self._troubled(lane, backend, question, error)

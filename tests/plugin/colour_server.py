@@ -64,7 +64,7 @@ class Odd:
     """What happens instead of a good answer.
 
     Attributes:
-        says: This text.
+        says: This text; with a status, in its error.
         status: This HTTP status.
         drops: The connection is cut without an answer.
         waits_s: The answer comes so much later.
@@ -217,7 +217,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if odd.status is not None:
-            self._answer(odd.status, {"error": {"message": f"made to answer {odd.status}"}})
+            words = odd.says or f"made to answer {odd.status}"
+            self._answer(odd.status, {"error": {"message": words}})
             return
         said = "red" if body["model"] == "colour-blind" and colour == "green" else colour
         if "response_format" in body:

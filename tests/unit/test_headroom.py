@@ -9,6 +9,7 @@ import pytest
 
 from pytest_llmclf import errors
 from pytest_llmclf.models.http import http_errors
+from pytest_llmclf.models.spec import parse_spec
 from pytest_llmclf.prompting.modelfile import parse
 from pytest_llmclf.runner.answer_cache import AnswerStore
 from pytest_llmclf.runner.headroom import FIRST, doubtful_room, enough, question_tokens
@@ -42,7 +43,8 @@ class Counting(Scripted):
 def told(folder: Path, *options: str) -> Assignment:
     """Eight images and a Modelfile with these options."""
     text = "".join(f"PARAMETER {option}\n" for option in options)
-    return replace(assignment(folder, 8), modelfile=parse(f"FROM llava\n{text}", "m"))
+    spec = parse_spec("ollama:a")
+    return replace(assignment(folder, 8), modelfile=parse(f"FROM llava\n{text}", "m"), spec=spec)
 
 
 def noticed(assigned: Assignment, *answers: Answer, known: Any = None) -> tuple[str, ...]:
@@ -109,6 +111,17 @@ def test_a_question_that_was_cut_is_not_judged(tmp_path: Path) -> None:
         running.close()
 
 
+def test_a_context_that_no_request_carries_cuts_nothing(tmp_path: Path) -> None:
+    """A server of OpenAI's protocol has the context that it was started with."""
+    spec = parse_spec("openai:a@http://127.0.0.1:1/v1")
+    for size in (600, 100):
+        assigned = replace(told(tmp_path, f"num_ctx {size}", "num_predict 24"), spec=spec)
+        running = engine(Counting(PLAIN))
+        assert set(kinds(running, jobs(assigned))) == {"correct"}
+        assert running.notices(assigned) == ()
+        running.close()
+
+
 def test_images_that_are_all_too_large_are_not_all_asked_about(tmp_path: Path) -> None:
     """After the first three; one answer before shows that smaller ones fit."""
     too_long: Any = [errors.ContextTooSmall("too long", remedy="raise num_ctx")]
@@ -146,14 +159,14 @@ def test_the_remedy_names_a_context_that_fits(said: str, context: int) -> None:
 def test_a_long_label_list_is_told_before_the_first_question() -> None:
     """Only where num_ctx is set, with the estimate and a context that is large enough."""
     labels = [f"- label number {number}\n" for number in range(1000)]
-    assert doubtful_room(labels, {}) is None
-    assert doubtful_room(labels, {"num_ctx": 32_768}) is None
-    told = doubtful_room(labels, {"num_ctx": 4096})
+    assert doubtful_room(labels, None) is None
+    assert doubtful_room(labels, 32_768) is None
+    told = doubtful_room(labels, 4096)
     assert told is not None
     assert "does not fit into num_ctx 4096" in told
     least, most = question_tokens(labels)
     assert f"{least} to {most} tokens" in told
-    assert doubtful_room(labels, {"num_ctx": enough(most)}) is None
-    told = doubtful_room(labels[:500], {"num_ctx": 4096})
+    assert doubtful_room(labels, enough(most)) is None
+    told = doubtful_room(labels[:500], 4096)
     assert told is not None
     assert "may not fit" in told
