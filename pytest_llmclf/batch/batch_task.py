@@ -8,27 +8,21 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.data.dataset import Dataset
-from pytest_llmclf.data.entry import Entry, SourceOptions, shown
-from pytest_llmclf.data.image import PictureLimits
-from pytest_llmclf.data.label_cells import several_label_problems
-from pytest_llmclf.data.manifest import manifest_entries
-from pytest_llmclf.data.sources import Description, read_source, table_of
-from pytest_llmclf.data.validation import label_problems
+from pytest_llmclf.data.sources import table_of
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.models.connect import resolve
-from pytest_llmclf.prompting import modelfile as modelfiles
-from pytest_llmclf.prompting.labels import Label, LabelSet
-from pytest_llmclf.runner.plan import called, fitness, locate_modelfile
+from pytest_llmclf.runner.plan import Choice, called, label_set, modelfile_of, pair
 from pytest_llmclf.runner.settings import project_root
-from pytest_llmclf.runner.task import Assignment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_llmclf.data.entry import SourceOptions
     from pytest_llmclf.models.connect import ConnectSettings
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.runner.evaluation import Evaluation
     from pytest_llmclf.runner.job import AskingPolicy
+    from pytest_llmclf.runner.task import Assignment
     from pytest_llmclf.values.thinking import Think
 
 
@@ -92,16 +86,13 @@ def plan(
     if model.backend == "replay":
         raise SettingsError(f"{model} is a recording, which has its answers already: name a model")
     root = project_root(declared_in, Path.cwd())
-    modelfile = modelfiles.load(locate_modelfile(str(evaluation.modelfile), root))
+    modelfile = modelfile_of(evaluation, root)
     own = datasets.locate(str(evaluation.dataset), root)
     part, description = datasets.describe(own, evaluation.split)
     options = evaluation.source_options(links)
     options, own = datasets.settled(options, description, located=part != own), part
-    names = _labels_of(evaluation, own, description, options)
-    labels = LabelSet(
-        labels=evaluation.given_labels or tuple(Label(name=name) for name in names),
-        case_matters=evaluation.case_matters,
-    )
+    names = datasets.labels_of(own, description, evaluation.label_names, options)
+    labels = label_set(evaluation, names, evaluation.given_gates)
     source = (table_of(own, options) if own.exists() else None) or own
     if manifest is not None:
         source = manifest.expanduser().absolute()
@@ -109,22 +100,15 @@ def plan(
             raise DatasetError(f"there is no manifest {source}: name a .csv or .jsonl file")
         options = replace(options, split="")  # all of its lines are meant
     spec, reason = resolve(model, modelfile, connect)
-    unfit, caveat = fitness(spec, labels, modelfile)
     folder = source.parent if source.is_file() else source
-    assignment = Assignment(
-        evaluation=evaluation,
-        dataset=Dataset(name=evaluation.title, root=folder.absolute(), labels=names, cases=()),
-        labels=labels,
-        modelfile=modelfile,
-        spec=spec,
-        model=called(spec),
-        reason=reason,
-        whole=0,
-        limits=PictureLimits(),
-        verified=False,
+    assignment = pair(
+        evaluation,
+        Dataset(name=evaluation.title, root=folder.absolute(), labels=names, cases=()),
+        labels,
+        modelfile,
+        Choice(spec=spec, model=called(spec), reason=reason),
+        gates=evaluation.given_gates,
         think=think,
-        unfit=unfit,
-        caveat=caveat,
     )
     return Task(
         assignment=assignment,
@@ -135,32 +119,3 @@ def plan(
         asking=asking,
         limit=limit,
     )
-
-
-def _labels_of(
-    evaluation: Evaluation, own: Path, description: Description, options: SourceOptions
-) -> tuple[str, ...]:
-    """The names of the labels in order, as `dataset.load` has them."""
-    given = evaluation.given_labels
-    names = description.labels or tuple(label.name for label in given or ())
-    problems: list[str] = []
-    if not names:
-        # One entry a label, whatever the length of the table.
-        firsts: dict[str, Entry] = {}
-        table = table_of(own, options) if own.exists() else None
-        # What is wrong with single lines is said of each of them; without a label nothing goes on.
-        wrong: list[str] = []
-        if table is not None:
-            for entry in manifest_entries(table, wrong, options):
-                firsts.setdefault(entry.label, entry)
-            problems += several_label_problems(firsts.values(), ())
-        else:
-            found = read_source(own, options)[1]
-            wrong = found.problems
-            firsts = {entry.label: entry for entry in found.entries}
-        names = datasets.label_order(firsts)
-        problems += () if names else wrong
-    problems += label_problems(names, options)
-    if problems:
-        raise DatasetError(shown(f"{own}: {'; '.join(problems)}"))
-    return names

@@ -7,13 +7,13 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import add_command, add_home, at_least, described, home_folder
+from pytest_llmclf.cli.project import add_command, add_home, described, home_folder
 from pytest_llmclf.errors import StoreError
 from pytest_llmclf.reporting.numbers import plural
+from pytest_llmclf.runner.shared_options import at_least
 
 if TYPE_CHECKING:
     import argparse
@@ -73,7 +73,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--prune",
-        type=partial(at_least, 0),
+        type=at_least(int, 0),
         metavar="DAYS",
         help="forget answers, and damaged stores, that are older than so many days",
     )

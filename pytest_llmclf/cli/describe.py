@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import add_command, add_reaching, at_least, described, reaching
+from pytest_llmclf.cli.project import (
+    add_command,
+    add_model,
+    add_shared_options,
+    described,
+    reaching,
+)
 from pytest_llmclf.cli.single_image import (
     MODEL_VARIABLE,
     THINKING_TOKENS,
@@ -19,6 +24,7 @@ from pytest_llmclf.cli.single_image import (
 )
 from pytest_llmclf.errors import PictureError
 from pytest_llmclf.files import require_plain
+from pytest_llmclf.runner.shared_options import at_least
 from pytest_llmclf.values.thinking import parse_think
 
 if TYPE_CHECKING:
@@ -53,29 +59,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=_EPILOG,
     )
     parser.add_argument("image", metavar="IMAGE", type=Path, help="the picture")
-    parser.add_argument(
-        # Messages of backends name the options as evaluations have them.
-        "--model",
-        "--llmclf-model",
-        metavar="MODEL",
-        help="who is asked, as for evaluations",
-    )
+    add_model(parser)
     parser.add_argument("--prompt", default=_PROMPT, help="the question (default: %(default)r)")
     parser.add_argument(
         "--tokens",
-        type=partial(at_least, 1),
+        type=at_least(int, 1),
         metavar="N",
         help=f"tokens of the answer at most, thinking included (default: {_TOKENS}, and "
         f"{THINKING_TOKENS} where a model thinks all the same)",
     )
-    parser.add_argument(
-        "--think",
-        "--llmclf-think",
-        metavar="HOW",
-        help="whether the model is to think first: off, on, low, medium or high (default: off "
-        "where the server can be told)",
-    )
-    add_reaching(parser, timeout_s=300)
+    add_shared_options(parser, "think")
     parser.set_defaults(run=run)
 
 

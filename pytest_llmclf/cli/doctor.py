@@ -11,7 +11,8 @@ from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.project import (
     add_command,
     add_home,
-    add_reaching,
+    add_model,
+    add_shared_options,
     described,
     home_folder,
     own_options,
@@ -64,14 +65,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Look at everything that evaluations need, and say what to do.",
         epilog=_EPILOG,
     )
-    parser.add_argument(
-        "--model",
-        "--llmclf-model",
+    add_model(
+        parser,
         action="append",
-        metavar="MODEL",
         help="ask this one, written as for --llmclf-model; may repeat",
     )
-    add_reaching(parser, timeout_s=180)
+    add_shared_options(parser)
     parser.add_argument("--json", action="store_true", help="write JSON instead of text")
     add_home(parser)
     parser.set_defaults(run=run)

@@ -7,7 +7,6 @@ import os
 import re
 import sys
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.project import (
     add_command,
     add_home,
-    at_least,
     described,
     home_folder,
 )
@@ -26,6 +24,7 @@ from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.runner.settings import DEFAULT_SEED, project_root
+from pytest_llmclf.runner.shared_options import at_least
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +81,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument(
         "--per-class",
-        type=partial(at_least, 1),
+        type=at_least(int, 1),
         metavar="N",
         help="pictures a class (default: 50, and all for chessman and parquet)",
     )

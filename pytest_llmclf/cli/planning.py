@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import add_command, at_least, described
+from pytest_llmclf.cli.project import add_command, described
+from pytest_llmclf.runner.shared_options import at_least
 
 if TYPE_CHECKING:
     from pytest_llmclf.analysis.foresight import Foresight
@@ -71,13 +71,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument(
         "--classes",
-        type=partial(at_least, 1),
+        type=at_least(int, 1),
         metavar="N",
         help="for [*]: how many classes there are",
     )
     parser.add_argument(
         "--images",
-        type=partial(at_least, 1),
+        type=at_least(int, 1),
         action="append",
         default=[],
         metavar="N",

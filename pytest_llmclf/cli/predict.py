@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
 import sys
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.cache import STORE
 from pytest_llmclf.cli.console import style_of
 from pytest_llmclf.cli.project import (
     add_command,
     add_home,
-    add_reaching,
-    at_least,
+    add_model,
+    add_shared_options,
     described,
     reaching,
 )
@@ -36,9 +34,11 @@ from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.runner.settings import project_root
+from pytest_llmclf.runner.shared_options import at_least
 from pytest_llmclf.values.thinking import parse_think
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Generator
 
     from pytest_llmclf.batch.batch_task import Task
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.models.connect import ConnectSettings
 
 DONE, UNANSWERED, INTERRUPTED = 0, 1, 130
-_LONGEST_TRY_S: Final = 1800.0
-# A run of days outlives the restart of a server.
 _EPILOG = described(
     "predict",
     f"""\
@@ -104,31 +102,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Ask about every picture of an evaluation, so that pytest finds the answers.",
         epilog=_EPILOG,
     )
-    whole = partial(at_least, 1)
+    whole = at_least(int, 1)
     add = parser.add_argument
     add("evaluation", metavar="EVALUATION", help="the file that declares it, or FILE::NAME")
-    add("--model", "--llmclf-model", metavar="MODEL", help="who is asked, as for evaluations")
+    add_model(parser)
     add(
         "--manifest",
         type=Path,
         metavar="FILE",
         help="pictures to ask about, .csv or .jsonl (default: the evaluation's dataset)",
-    )
-    add(
-        "--allow-links",
-        "--llmclf-allow-links",
-        action="append",
-        type=Path,
-        default=[],
-        metavar="FOLDER",
-        help="let links among the pictures lead into FOLDER; may repeat",
-    )
-    add(
-        "--think",
-        "--llmclf-think",
-        metavar="HOW",
-        help="whether the model is to think first, whatever the evaluation says: off, on, low, "
-        "medium or high",
     )
     add("--limit", type=whole, metavar="N", help="only the first N rows")
     add(
@@ -156,31 +138,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="URL,...",
         help="Ollama servers (default: OLLAMA_HOST, else this machine's)",
     )
-    add(
-        "--in-flight",
-        "--llmclf-in-flight",
-        type=whole,
-        metavar="N",
-        help="questions in flight a process (default: as many as the servers can use)",
-    )
-    add(
-        "--attempts",
-        "--llmclf-attempts",
-        type=whole,
-        default=8,
-        metavar="N",
-        help="times that a question is asked when that may help (default: %(default)s)",
-    )
-    add(
-        "--server-wait",
-        "--llmclf-server-wait",
-        type=_minutes,
-        default=5.0,
-        metavar="MINUTES",
-        help="how long a server that was reached is waited for when it is away or busy; "
-        "0: not at all (default: %(default)g)",
-    )
-    add_reaching(parser, timeout_s=120)
+    add_shared_options(parser, "allow-links", "think", "in-flight", "attempts", "server-wait")
     add_home(parser)
     parser.set_defaults(run=run)
 
@@ -197,10 +155,11 @@ def run(arguments: argparse.Namespace) -> int:
     from pytest_llmclf.batch.window import WINDOW
     from pytest_llmclf.data.archives.choosing import file_name
     from pytest_llmclf.models.spec import parse_spec
-    from pytest_llmclf.runner.job import AskingPolicy
+    from pytest_llmclf.runner.job import AskingPolicy, away_s
 
     if arguments.ray_address and arguments.engine != "ray":
         raise SettingsError("--ray-address has no effect without --engine ray")
+    links = [Path(folder).expanduser().absolute() for folder in arguments.allow_links or ()]
     evaluation, declared_in = read_evaluation(arguments.evaluation)
     task = plan(
         evaluation,
@@ -212,11 +171,10 @@ def run(arguments: argparse.Namespace) -> int:
             in_flight=arguments.in_flight,
             ahead=WINDOW,
             attempts=arguments.attempts,
-            budget_s=_LONGEST_TRY_S,
-            away_s=60 * arguments.server_wait,
+            away_s=away_s(arguments.server_wait),
         ),
         limit=arguments.limit,
-        links=[folder.expanduser().absolute() for folder in arguments.allow_links],
+        links=links,
         think=None if arguments.think is None else parse_think(arguments.think),
     )
     home = project_root(declared_in, Path.cwd()) / HOME_FOLDER
@@ -240,16 +198,6 @@ def run(arguments: argparse.Namespace) -> int:
     judging = _judging(arguments, home, declared_in, str(assignment.spec))
     sys.stdout.write(f"to judge: {judging}\n")
     return end.code
-
-
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes") from None
-    if not minutes >= 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return minutes
 
 
 def _connect_settings(arguments: argparse.Namespace) -> ConnectSettings:
@@ -383,11 +331,11 @@ def _judging(arguments: argparse.Namespace, home: Path, declared_in: Path, model
     words = ["pytest", str(declared_in), "--llmclf-model", model]
     if arguments.servers:
         words = [f"OLLAMA_HOST={without_users(arguments.servers)}", *words]
-    for host in arguments.allow_remote:
+    for host in arguments.allow_remote or ():
         words += ["--llmclf-allow-remote", host]
-    for folder in arguments.allow_links:
-        words += ["--llmclf-allow-links", str(folder)]
-    for host in arguments.allow_clear_key:
+    for folder in arguments.allow_links or ():
+        words += ["--llmclf-allow-links", folder]
+    for host in arguments.allow_clear_key or ():
         words += ["--llmclf-allow-clear-key", host]
     if arguments.think is not None:
         words += ["--llmclf-think", arguments.think]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.runner.settings import project_root
+from pytest_llmclf.runner.shared_options import SHARED_OPTIONS, hosts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,60 +53,37 @@ def add_home(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_reaching(parser: argparse.ArgumentParser, *, timeout_s: int) -> None:
+def add_shared_options(parser: argparse.ArgumentParser, *further: str) -> None:
     """Declare how servers are reached, under the names that evaluations have for it, too.
 
     Messages of backends name the options of evaluations.
 
     Args:
         parser: Of the command.
-        timeout_s: Seconds to wait for an answer where nothing is said.
+        further: More of `SHARED_OPTIONS` than all commands have.
     """
+    for name in (*further, "timeout", "allow-remote", "allow-clear-key", "pull"):
+        parser.add_argument(f"--{name}", f"--llmclf-{name}", **SHARED_OPTIONS[name])
+
+
+def add_model(parser: argparse.ArgumentParser, **more: Any) -> None:
+    """Declare ``--model``, under its name for evaluations, too."""
     parser.add_argument(
-        "--timeout",
-        "--llmclf-timeout",
-        type=partial(at_least, 1),
-        default=timeout_s,
-        metavar="SECONDS",
-        help="seconds to wait for an answer; a large model has to be loaded for the first one "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--allow-remote",
-        "--llmclf-allow-remote",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="let images leave this machine for HOST; may repeat",
-    )
-    parser.add_argument(
-        "--allow-clear-key",
-        "--llmclf-allow-clear-key",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="let a key or password go to HOST unencrypted; may repeat",
-    )
-    parser.add_argument(
-        "--pull",
-        "--llmclf-pull",
-        action="store_true",
-        help="let Ollama download a model that it lacks",
+        "--model",
+        "--llmclf-model",
+        metavar="MODEL",
+        **{"help": "who is asked, as for evaluations", **more},
     )
 
 
 def reaching(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What `add_reaching` declares, as keyword arguments of `ConnectSettings`."""
+    """What `add_shared_options` declares, as keyword arguments of `ConnectSettings`."""
     return {
         "timeout_s": arguments.timeout,
-        "allow_remote": _hosts(arguments.allow_remote),
-        "allow_clear_key": _hosts(arguments.allow_clear_key),
+        "allow_remote": hosts_of(arguments.allow_remote),
+        "allow_clear_key": hosts_of(arguments.allow_clear_key),
         "pull": arguments.pull,
     }
-
-
-def _hosts(given: Iterable[str]) -> frozenset[str]:
-    return frozenset(host.strip().lower() for host in given)
 
 
 def described(command: str, text: str, examples: str, exit_codes: str = EXIT_CODES) -> str:
@@ -160,18 +137,3 @@ def own_options(text: str, arguments: argparse.Namespace) -> str:
 
 def _own(option: str) -> str:
     return option.replace("--llmclf-", "--", 1)
-
-
-def at_least(lowest: int, text: str) -> int:
-    """A whole number of at least `lowest`, for argparse.
-
-    Raises:
-        argparse.ArgumentTypeError: It is none.
-    """
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
-    if number < lowest:
-        raise argparse.ArgumentTypeError(f"{number} is below {lowest}")
-    return number

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.data.entry import SourceOptions, by_kind, natural_key, shown
 from pytest_llmclf.data.image import PictureLimits
-from pytest_llmclf.data.label_cells import whole_number, with_whole_numbers
-from pytest_llmclf.data.sources import DESCRIPTION, part_of, read_description, read_source
+from pytest_llmclf.data.label_cells import several_label_problems, whole_number, with_whole_numbers
+from pytest_llmclf.data.manifest import manifest_entries
+from pytest_llmclf.data.sources import DESCRIPTION, part_of, read_description, read_source, table_of
 from pytest_llmclf.data.validation import (
     entry_problems,
     label_problems,
@@ -140,18 +141,14 @@ def load(
     part, description = describe(source, options.split)
     split, options = options.split, replace(options, pattern=pattern or options.pattern)
     options = settled(options, description, located=part != source)
-    listed = description.labels or tuple(labels or ())
+    listed, disagreement = agreed_labels(description, labels)
     root, found = read_source(part, options, listed)
     root = root.absolute()
     name = name or description.name or (source if source.is_dir() else root).resolve().name
     ordered = listed or label_order({entry.label for entry in found.entries})
     # Without a single label, what is wrong with pictures or manifest is the whole of it.
     problems = [*found.problems, *(label_problems(ordered, options) if ordered else ())]
-    if description.labels and labels and set(labels) != set(description.labels):
-        problems.append(
-            f"the labels given ({some_of(labels)}) are not those of dataset.toml "
-            f"({some_of(description.labels)}): give none, or the same ones"
-        )
+    problems += disagreement
     entries = _with_known_labels(found.entries, ordered)
     listed_in = DESCRIPTION if description.labels or not labels else "the evaluation"
     problems += entry_problems(entries, ordered, listed_in, options)
@@ -210,6 +207,61 @@ def settled(options: SourceOptions, description: Description, *, located: bool) 
         label_folder=options.label_folder or description.label_folder,
         label_column=options.label_column or description.label_column,
     )
+
+
+def agreed_labels(
+    description: Description, given: Sequence[str] | None
+) -> tuple[tuple[str, ...], list[str]]:
+    """The labels in order, as far as somebody lists them, and what is wrong with that.
+
+    Args:
+        description: What ``dataset.toml`` says; its order goes first.
+        given: Those of the evaluation, if any.
+    """
+    problems = []
+    if description.labels and given and set(given) != set(description.labels):
+        problems.append(
+            f"the labels given ({some_of(given)}) are not those of dataset.toml "
+            f"({some_of(description.labels)}): give none, or the same ones"
+        )
+    return description.labels or tuple(given or ()), problems
+
+
+def labels_of(
+    part: Path, description: Description, given: Sequence[str] | None, options: SourceOptions
+) -> tuple[str, ...]:
+    """The labels that `load` would find, without opening an image or holding a table.
+
+    Args:
+        part: What is read of the dataset; see `describe`.
+        description: What ``dataset.toml`` says.
+        given: Those of the evaluation, if any.
+        options: As `settled` has them.
+
+    Raises:
+        DatasetError: They cannot be the labels of a dataset, or there is none.
+    """
+    names, problems = agreed_labels(description, given)
+    if not names:
+        # One entry a label, whatever the length of the table.
+        firsts: dict[str, Entry] = {}
+        table = table_of(part, options) if part.exists() else None
+        # What is wrong with single lines is said of each of them; without a label nothing goes on.
+        wrong: list[str] = []
+        if table is not None:
+            for entry in manifest_entries(table, wrong, options):
+                firsts.setdefault(entry.label, entry)
+            problems += several_label_problems(firsts.values(), ())
+        else:
+            found = read_source(part, options)[1]
+            wrong = found.problems
+            firsts = {entry.label: entry for entry in found.entries}
+        names = label_order(firsts)
+        problems += () if names else wrong
+    problems += label_problems(names, options)
+    if problems:
+        raise DatasetError(shown(f"{part}: {'; '.join(problems)}"))
+    return names
 
 
 def label_order(found: Iterable[str]) -> tuple[str, ...]:

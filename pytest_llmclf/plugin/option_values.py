@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import pytest
 
 from pytest_llmclf.files import HOME_FOLDER
-from pytest_llmclf.plugin.options import at_least
+from pytest_llmclf.runner.shared_options import at_least, hosts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -197,8 +197,7 @@ def _asking_policy(config: pytest.Config) -> AskingPolicy:
 
 def _hosts(config: pytest.Config, name: str) -> frozenset[str]:
     """Hosts of an option, and those of the ini file."""
-    given = [*(getattr(config.option, f"llmclf_{name}") or ()), *config.getini(f"llmclf_{name}")]
-    return frozenset(host.strip().lower() for host in given)
+    return hosts_of(getattr(config.option, f"llmclf_{name}"), config.getini(f"llmclf_{name}"))
 
 
 def _allowed_links(config: pytest.Config) -> tuple[Path, ...]:
@@ -216,7 +215,7 @@ def _allowed_links(config: pytest.Config) -> tuple[Path, ...]:
 
 
 def _server_wait_s(config: pytest.Config) -> float:
-    from pytest_llmclf.runner.job import AWAY_S
+    from pytest_llmclf.runner.job import away_s
 
     minutes: float | None = config.option.llmclf_server_wait
     said: str = config.getini("llmclf_server_wait")
@@ -225,7 +224,7 @@ def _server_wait_s(config: pytest.Config) -> float:
             minutes = at_least(float, 0)(said)
         except argparse.ArgumentTypeError as error:
             raise pytest.UsageError(f"ini llmclf_server_wait: {error}") from error
-    return AWAY_S if minutes is None else 60 * minutes
+    return away_s(minutes)
 
 
 def _inconclusive(config: pytest.Config) -> Inconclusive:

@@ -164,6 +164,12 @@ class Evaluation:
         )
 
     @property
+    def label_names(self) -> tuple[str, ...] | None:
+        """The names of the declared labels, or ``None`` for the dataset's."""
+        given = self.given_labels
+        return None if given is None else tuple(label.name for label in given)
+
+    @property
     def given_gates(self) -> tuple[Gate, ...]:
         """The declared gates, plain expressions made into `Gate`."""
         own = self.own_metrics

@@ -22,6 +22,11 @@ AWAY_S: Final = 300.0
 """A server is restarted, updated, or moved to another machine within that."""
 
 
+def away_s(minutes: float | None) -> float:
+    """Seconds that a server is waited for, of the minutes that an option says, if it does."""
+    return AWAY_S if minutes is None else 60 * minutes
+
+
 class AnswerRecorder(Protocol):
     """Whatever keeps a copy of each answer, such as a recording for replay."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.errors import BackendError
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.models.spec import ModelSpec
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.prompting.prompt import Instructions
     from pytest_llmclf.runner.evaluation import Evaluation
     from pytest_llmclf.runner.settings import Settings
+    from pytest_llmclf.values.thinking import Think
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +75,12 @@ def assign(
         ModelfileError: The Modelfile does not parse.
         SettingsError: Labels or names make no sense.
     """
-    limits = PictureLimits()
     root = project_root(declared_in, settings.root)
-    modelfile = modelfiles.load(locate_modelfile(str(evaluation.modelfile), root))
-    given = evaluation.given_labels
+    modelfile = modelfile_of(evaluation, root)
     whole = datasets.load(
         datasets.locate(str(evaluation.dataset), root),
         name=evaluation.title,
-        labels=None if given is None else [label.name for label in given],
-        limits=limits,
+        labels=evaluation.label_names,
         verify_pictures=verify_pictures,
         options=evaluation.source_options(settings.allow_links),
     )
@@ -89,46 +88,109 @@ def assign(
         raise DatasetError(f"{whole.root}: no pictures; put some in, one folder a class")
     if evaluation.group is not None:
         check_group(whole.cases, evaluation.group, f"Evaluation({evaluation.title!r})")
-    labels = LabelSet(
-        labels=given or tuple(Label(name=name) for name in whole.labels),
-        case_matters=evaluation.case_matters,
-    )
     gates = gates_for(evaluation, settings)
+    labels = label_set(evaluation, whole.labels, gates)
     # The bundled and the imported images of a name may bear different tags.
     fitting = [gate for gate in gates if gate.is_for(imported=whole.imported)]
-    check_gates(gates, labels.names)
     check_gates(fitting, labels.names, whole.tags)
-    compose(evaluation.prompt, labels, evaluation.answer)  # an empty prompt is known by now
     chosen = whole
     if settings.sample is not None:
         chosen = datasets.sample(whole, settings.sample, settings.seed)
-    sizes = Counter(case.label for case in whole.cases)
-    assignments = []
     told = instruct(evaluation, modelfile, labels, "", settings.think)
     every = (spec for one in settings.models for spec in (meant(one, told) if meant else (one,)))
-    for wanted in every:
-        choice = choose(evaluation, modelfile, wanted)
-        unfit, caveat = fitness(choice.spec, labels, modelfile)
-        assignments.append(
-            Assignment(
-                evaluation=evaluation,
-                dataset=chosen,
-                labels=labels,
-                modelfile=modelfile,
-                spec=choice.spec,
-                model=choice.model,
-                reason=choice.reason,
-                whole=len(whole.cases),
-                class_sizes=tuple(sizes[name] for name in labels.names),
-                limits=limits,
+    return _distinct(
+        [
+            pair(
+                evaluation,
+                chosen,
+                labels,
+                modelfile,
+                choose(evaluation, modelfile, wanted),
+                whole=whole,
                 verified=verify_pictures,
                 gates=gates,
-                unfit=unfit,
-                caveat=caveat,
                 think=settings.think,
             )
-        )
-    return _distinct(assignments)
+            for wanted in every
+        ]
+    )
+
+
+def pair(
+    evaluation: Evaluation,
+    dataset: Dataset,
+    labels: LabelSet,
+    modelfile: Modelfile,
+    choice: Choice,
+    *,
+    whole: Dataset | None = None,
+    verified: bool = False,
+    gates: tuple[Gate, ...] = (),
+    think: Think | None = None,
+) -> Assignment:
+    """An evaluation put to a model.
+
+    Args:
+        evaluation: What is asked.
+        dataset: The cases.
+        labels: Those that an answer may name; see `label_set`.
+        modelfile: The evaluation's.
+        choice: Who is asked.
+        whole: The dataset before sampling; default: `dataset`.
+        verified: Whether every image was decoded when the dataset was loaded.
+        gates: All that are judged.
+        think: What the run says about thinking instead of the evaluation; ``None``: nothing.
+    """
+    whole = whole or dataset
+    unfit, caveat = fitness(choice.spec, labels, modelfile)
+    sizes = Counter(case.label for case in whole.cases)
+    return Assignment(
+        evaluation=evaluation,
+        dataset=dataset,
+        labels=labels,
+        modelfile=modelfile,
+        spec=choice.spec,
+        model=choice.model,
+        reason=choice.reason,
+        whole=len(whole.cases),
+        class_sizes=tuple(sizes[name] for name in labels.names),
+        limits=PictureLimits(),
+        verified=verified,
+        gates=gates,
+        unfit=unfit,
+        caveat=caveat,
+        think=think,
+    )
+
+
+def label_set(evaluation: Evaluation, names: Sequence[str], gates: Sequence[Gate]) -> LabelSet:
+    """The labels that an answer may name, before anybody is asked.
+
+    Args:
+        evaluation: Its own labels, with synonyms, go first.
+        names: The labels of its dataset.
+        gates: All that are judged.
+
+    Raises:
+        SettingsError: The prompt is empty, or a gate names a class that there is not.
+    """
+    labels = LabelSet(
+        labels=evaluation.given_labels or tuple(Label(name=name) for name in names),
+        case_matters=evaluation.case_matters,
+    )
+    check_gates(gates, labels.names)
+    compose(evaluation.prompt, labels, evaluation.answer)
+    return labels
+
+
+def modelfile_of(evaluation: Evaluation, root: Path) -> Modelfile:
+    """The Modelfile that an evaluation names.
+
+    Raises:
+        ModelfileError: It does not parse.
+        SettingsError: There is none; the message lists what there is.
+    """
+    return modelfiles.load(locate_modelfile(str(evaluation.modelfile), root))
 
 
 def fitness(

@@ -109,4 +109,4 @@ def test_a_value_that_ends_pytest_at_once_is_one_error(
     result = colours.run("--llmclf-sample=x")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     told = [line for line in result.stdout.lines if line.startswith("::error")]
-    assert told == ["::error title=usage error::'x' is not a number"]
+    assert told == ["::error title=usage error::'x' is not a whole number"]

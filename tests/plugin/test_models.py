@@ -88,7 +88,7 @@ def test_a_model_that_is_none_is_a_usage_error(colours: Colours, model: str, mes
     ("args", "message"),
     [
         (["--llmclf-sample", "0"], "*0 is below 1*"),
-        (["--llmclf-sample", "many"], "*'many' is not a number*"),
+        (["--llmclf-sample", "many"], "*'many' is not a whole number*"),
         (["--llmclf-timeout", "nan"], "*nan is below 0.1*"),
     ],
 )

@@ -17,7 +17,7 @@ from pytest_llmclf.batch.rows import Row, RowProblem, case_of, read_rows
 from pytest_llmclf.batch.tally import IN_VAIN, TOLD, Batch, Failure, FailureFile, Tally
 from pytest_llmclf.data.dataset import load
 from pytest_llmclf.data.image import SentPicture
-from pytest_llmclf.errors import DatasetError, RemoteRefused, SettingsError
+from pytest_llmclf.errors import DatasetError, LlmclfError, RemoteRefused, SettingsError
 from pytest_llmclf.models.connect import ConnectSettings
 from pytest_llmclf.models.spec import parse_spec
 from pytest_llmclf.runner.answer_cache import AnswerStore
@@ -150,6 +150,35 @@ class TestTask:
         task = task_of(declared, manifest=tmp_path / "more.jsonl")
         assert task.assignment.labels.names == ("ant", "cat", "dog")
         assert [row.id for row in read_rows(task)] == ["fixtures/pets/2.png"]
+
+    @pytest.mark.parametrize(
+        ("more", "toml", "said"),
+        [
+            (', labels=["cat", "dog"]', 'labels = ["dog", "cat", "ant"]', "not those of dataset"),
+            (', gates=["recall[cow] >= 0.5"]', "", "cow"),
+        ],
+    )
+    def test_what_pytest_refuses_is_not_asked(
+        self, tmp_path: Path, more: str, toml: str, said: str
+    ) -> None:
+        """Answers that no test could be made of would be paid for in vain; both say the same."""
+        declared = project(tmp_path, more=more)
+        (tmp_path / "fixtures/pets/dataset.toml").write_text(toml)
+        with pytest.raises(LlmclfError, match=said) as ours:
+            task_of(declared)
+        evaluation, path = read_evaluation(str(declared))
+        settings = SimpleNamespace(
+            root=tmp_path, models=(), sample=None, gates=(), allow_links=(), think=None
+        )
+        with pytest.raises(LlmclfError, match=said) as theirs:
+            assign(
+                evaluation,
+                cast("Settings", settings),
+                path,
+                lambda _, __, spec: Choice(spec=spec, model=called(spec)),
+                verify_pictures=True,
+            )
+        assert type(ours.value) is type(theirs.value)
 
     def test_refused(self, tmp_path: Path) -> None:
         """A recording, a manifest that is not there, and labels that cannot be told apart."""
