@@ -10,17 +10,12 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.stub_ollama import StubOllama
 from pytest_llmclf.prompting.modelfile import load
 from tests.faults.project import LABELS, Project, ended, png, wait_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 EARLIER = """
 CREATE TABLE answers (
@@ -119,9 +114,9 @@ def copied(project: Project, *, without: tuple[str, ...] = ()) -> Project:
     return other
 
 
-def test_a_copy_is_known_on_another_machine(tmp_path: Path, stub: StubOllama) -> None:
+def test_a_copy_is_known_on_another_machine(pytester: pytest.Pytester, stub: StubOllama) -> None:
     """Where the same model answers at another address; nothing of the first one is written to."""
-    project = Project(tmp_path, 12)
+    project = Project(pytester.path, 12, pytester=pytester)
     assert project.run(stub.netloc).code == pytest.ExitCode.OK
     other = copied(project)
     known = project.store.read_bytes()
@@ -136,9 +131,11 @@ def test_a_copy_is_known_on_another_machine(tmp_path: Path, stub: StubOllama) ->
     assert "known answers" in dead.text
 
 
-def test_a_copy_that_was_made_while_it_was_written_to(tmp_path: Path, stub: StubOllama) -> None:
+def test_a_copy_that_was_made_while_it_was_written_to(
+    pytester: pytest.Pytester, stub: StubOllama
+) -> None:
     """Of the file alone, as some tools copy, and of a run that is going on: what it has is used."""
-    project = Project(tmp_path, 60)
+    project = Project(pytester.path, 60, pytester=pytester)
     process = project.start(stub.netloc, "-n0")
     wait_for(lambda: stub.stats()["answered"] >= 20, "answers")
     other = copied(project, without=("*-wal", "*-shm"))
@@ -152,9 +149,9 @@ def test_a_copy_that_was_made_while_it_was_written_to(tmp_path: Path, stub: Stub
     assert len(other.stored()) == other.images
 
 
-def test_images_of_two_versions_share_a_cache(tmp_path: Path, stub: StubOllama) -> None:
+def test_images_of_two_versions_share_a_cache(pytester: pytest.Pytester, stub: StubOllama) -> None:
     """What changed is asked, what did not is known, and going back asks nothing."""
-    project = Project(tmp_path, 12)
+    project = Project(pytester.path, 12, pytester=pytester)
     assert project.run(stub.netloc).code == pytest.ExitCode.OK
     images = sorted((project.root / "fixtures").rglob("*.png"))[:2]
     first = [image.read_bytes() for image in images]
@@ -170,9 +167,11 @@ def test_images_of_two_versions_share_a_cache(tmp_path: Path, stub: StubOllama) 
     assert project.all_answered()
 
 
-def test_a_cache_of_a_later_version_is_set_aside_once(tmp_path: Path, stub: StubOllama) -> None:
+def test_a_cache_of_a_later_version_is_set_aside_once(
+    pytester: pytest.Pytester, stub: StubOllama
+) -> None:
     """Said, kept as it was, never touched again; what is asked then is known to the next run."""
-    project = Project(tmp_path, 12)
+    project = Project(pytester.path, 12, pytester=pytester)
     assert project.run(stub.netloc).code == pytest.ExitCode.OK
     with closing(sqlite3.connect(project.store)) as later:
         later.execute("PRAGMA user_version = 7")

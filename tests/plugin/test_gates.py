@@ -231,14 +231,22 @@ def test_a_skipped_gate_is_left_out_on_purpose(wrong: Colours) -> None:
 UNREAD = "FAIL no answer could be read: none of 9 names a label (9 {reason}); {remedy}"
 
 
-@pytest.mark.parametrize("processes", [(), ("-n2",)], ids=["alone", "n2"])
-@pytest.mark.parametrize("gate", ["", "unparsed_rate >= 0.5", "accuracy >= 0.6"])
-@pytest.mark.parametrize("tested", [True, False])
+@pytest.mark.parametrize(
+    ("gate", "tested", "processes"),
+    [
+        ("", True, ()),
+        ("unparsed_rate >= 0.5", True, ("-n2",)),
+        ("accuracy >= 0.6", True, ()),
+        ("", False, ("-n2",)),
+        ("unparsed_rate >= 0.5", False, ()),
+        ("accuracy >= 0.6", False, ()),
+    ],
+)
 def test_a_run_in_which_nothing_could_be_read_is_red(
     colours: Colours,
-    processes: tuple[str, ...],
     gate: str,
     tested: bool,  # noqa: FBT001
+    processes: tuple[str, ...],
 ) -> None:
     """Gate or not, with a test of it or not; it says why, and what to do."""
     colours.server.odd = {"*": Odd(says="What a nice image!")}
