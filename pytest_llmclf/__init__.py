@@ -20,13 +20,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_llmclf.api import PublicReport as Report
     from pytest_llmclf.api import read_run
+    from pytest_llmclf.errors import BackendError
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.metrics.metric import ImageMean
     from pytest_llmclf.prompting.labels import Label
     from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.outcome import Misclassified, ModelError, Outcome, Unparsed
+    from pytest_llmclf.values.request import ModelIdentity, Request
 
 __all__ = [
+    "Answer",
+    "BackendError",
     "Evaluation",
     "Gate",
     "GateFailed",
@@ -35,13 +40,17 @@ __all__ = [
     "Label",
     "Misclassified",
     "ModelError",
+    "ModelIdentity",
     "Outcome",
     "Report",
+    "Request",
     "Unparsed",
     "read_run",
 ]
 
 _HOMES = {
+    "Answer": "values.answer",
+    "BackendError": "errors",
     "Evaluation": "runner.evaluation",
     "Gate": "gates.gate",
     "GateFailed": "gates.gate",
@@ -50,8 +59,10 @@ _HOMES = {
     "Label": "prompting.labels",
     "Misclassified": "values.outcome",
     "ModelError": "values.outcome",
+    "ModelIdentity": "values.request",
     "Outcome": "values.outcome",
     "Report": "api",
+    "Request": "values.request",
     "Unparsed": "values.outcome",
     "read_run": "api",
 }

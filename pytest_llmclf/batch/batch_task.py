@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmclf.data.entry import SourceOptions
-    from pytest_llmclf.models.connect import ConnectSettings
+    from pytest_llmclf.models.reach import ConnectSettings
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.runner.evaluation import Evaluation
     from pytest_llmclf.runner.job import AskingPolicy

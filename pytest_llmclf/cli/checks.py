@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_llmclf.models.connect import ConnectSettings
     from pytest_llmclf.models.http.address import Address
+    from pytest_llmclf.models.reach import ConnectSettings
 
 State = Literal["ok", "note", "problem"]
 

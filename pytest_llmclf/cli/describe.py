@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         BackendError: There is no answer.
         SettingsError: The model makes no sense.
     """
-    from pytest_llmclf.models.connect import ConnectSettings
+    from pytest_llmclf.models.reach import ConnectSettings
 
     think = None if arguments.think is None else parse_think(arguments.think)
     settings = ConnectSettings(**reaching(arguments))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_llmclf.cli.checks import Check, State
-    from pytest_llmclf.models.connect import ConnectSettings
+    from pytest_llmclf.models.reach import ConnectSettings
     from pytest_llmclf.reporting.style import Line, Mark, Style
 
 FINE, PROBLEM = 0, 1
@@ -116,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _sections(arguments: argparse.Namespace) -> Iterator[tuple[str, Iterator[Check]]]:
     from pytest_llmclf.cli import checks
-    from pytest_llmclf.models.connect import ConnectSettings
+    from pytest_llmclf.models.reach import ConnectSettings
 
     settings = ConnectSettings(start_timeout_s=arguments.timeout, **reaching(arguments))
     yield "what is installed", checks.installed()

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.batch.batch_task import Task
     from pytest_llmclf.batch.tally import Batch, FailureFile, Tally
-    from pytest_llmclf.models.connect import ConnectSettings
+    from pytest_llmclf.models.reach import ConnectSettings
 
 DONE, UNANSWERED, INTERRUPTED = 0, 1, 130
 _EPILOG = described(
@@ -201,7 +201,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _connect_settings(arguments: argparse.Namespace) -> ConnectSettings:
-    from pytest_llmclf.models.connect import ConnectSettings
+    from pytest_llmclf.models.reach import ConnectSettings
 
     # Settled here: processes on other machines have an environment of their own.
     servers = arguments.servers or os.environ.get("OLLAMA_HOST", "")

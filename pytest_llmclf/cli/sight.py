@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from pytest_llmclf.cli.single_image import Connected
-    from pytest_llmclf.models.connect import ConnectSettings
+    from pytest_llmclf.models.reach import ConnectSettings
 
 TOKENS = 24
 _COLOURS = {"red": (215, 25, 25), "green": (25, 160, 40), "blue": (25, 45, 215)}

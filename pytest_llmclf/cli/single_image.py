@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_llmclf.models.base import Backend
-    from pytest_llmclf.models.connect import ConnectSettings
+    from pytest_llmclf.models.reach import ConnectSettings
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.request import ModelIdentity
     from pytest_llmclf.values.thinking import Think

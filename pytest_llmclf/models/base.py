@@ -1,16 +1,21 @@
 """What a backend promises: one question in, one answer out.
 
-Retries, caching and limits belong to the engine. A backend may be asked from several threads
-at once.
+Retries, caching and limits belong to the runner. A backend may be asked from several threads
+at once. What makes one from a `Reach` is found by its name (`registry`); one of another package
+says besides where it sends images, as `sends_to`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.request import ModelIdentity, Request
+
+
+THIS_MACHINE: Final = "this machine"
+"""As `sends_to` of a backend of another package: images go to no other machine."""
 
 
 class Backend(Protocol):
@@ -23,6 +28,11 @@ class Backend(Protocol):
         More than the server works on side by side, so that it never waits for the next one.
         Backends that learn the number while they are asked change it after any answer.
         """
+        ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What people should know of the server by now, a sentence each; they end in reports."""
         ...
 
     def identify(self) -> ModelIdentity:

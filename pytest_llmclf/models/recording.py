@@ -36,6 +36,8 @@ from pytest_llmclf.values.text import shorten
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from pytest_llmclf.models.base import Backend
+    from pytest_llmclf.models.reach import Reach
     from pytest_llmclf.models.recording_file import Recording
     from pytest_llmclf.prompting.prompt import Instructions
     from pytest_llmclf.values.request import Request
@@ -392,3 +394,8 @@ def _locked(file: int) -> Iterator[None]:
             yield
         finally:
             fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def connect(reach: Reach) -> Backend:
+    """Plays a recording back."""
+    return ReplayBackend(reach.spec.file, reach.spec.name)

@@ -6,14 +6,17 @@ import difflib
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.models import registry
 from pytest_llmclf.models.http.address import parse_chat_address, without_user
 
-BackendName = Literal["auto", "ollama", "openai", "llamacpp", "replay"]
-"""What can stand before the colon."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
+AUTO = "auto"
+"""What chooses a backend, and is none."""
 EMBEDDED = "micro-llava"
 """The model in this package; the name alone is enough."""
 
@@ -33,16 +36,17 @@ class ModelSpec:
     """A backend and a model; `str` gives it as people write it.
 
     Attributes:
-        backend: Which backend.
+        backend: Which backend, a name of the registry, or ``auto``.
         name: The model: Ollama's or the OpenAI server's name, ``micro-llava``, the model within
-            a recording. Empty where the Modelfile (``ollama``) or the file (``replay``) says it.
+            a recording, what stands behind the name of another package's backend. Empty where
+            the Modelfile (``ollama``) or the file (``replay``) says it.
         address: URL of an OpenAI-compatible server.
         text: GGUF file of the language model.
         mmproj: GGUF file of the projector.
         file: A recording.
     """
 
-    backend: BackendName
+    backend: str
     name: str = ""
     address: str = ""
     text: str = ""
@@ -59,7 +63,7 @@ class ModelSpec:
             case "replay":
                 return f"replay:{self.file}{'#' if self.name else ''}{self.name}"
             case _:
-                return f"{self.backend}:{self.name}" if self.name else self.backend
+                return f"{self.backend}:{without_user(self.name)}" if self.name else self.backend
 
     def __repr__(self) -> str:
         """Without user and password of a URL, like `str`."""
@@ -73,26 +77,17 @@ def parse_spec(text: str) -> ModelSpec:
         SettingsError: It is none; the message says the nearest form.
     """
     text = text.strip()
-    backend, colon, rest = text.partition(":")
-    if text == EMBEDDED:
-        return ModelSpec(backend="llamacpp", name=EMBEDDED)
-    match backend:
-        case "auto" if not colon:
-            return ModelSpec(backend="auto")
-        case "ollama" if rest or not colon:
-            return ModelSpec(backend="ollama", name=_model_name(rest, text))
-        case "openai":
-            return _openai(rest)
-        case "llamacpp":
-            return _llamacpp(rest)
-        case "replay" if rest:
-            file, _, name = rest.partition("#")
-            if file:
-                return ModelSpec(backend="replay", file=file, name=name)
-        case _:
-            pass
-    shown = without_user(text)
-    raise SettingsError(f"{shown!r} is no model{_suggestion(shown)}; {_forms()}")
+    if text in (AUTO, EMBEDDED):
+        return ModelSpec(backend=AUTO) if text == AUTO else _llamacpp(text)
+    backend, _, rest = text.partition(":")
+    read = _READ.get(backend)
+    found = None if read is None else read(rest)
+    if found is None and backend in registry.installed():
+        found = ModelSpec(backend=backend, name=rest)
+    if found is None or text == "ollama:":
+        shown = without_user(text)
+        raise SettingsError(f"{shown!r} is no model{_suggestion(shown)}; {_forms()}")
+    return found
 
 
 def _openai(rest: str) -> ModelSpec:
@@ -128,10 +123,26 @@ def _llamacpp(rest: str) -> ModelSpec:
     return ModelSpec(backend="llamacpp", text=split["text"], mmproj=split["mmproj"])
 
 
-def _model_name(name: str, text: str) -> str:
-    if name and not names_file(name) and not re.fullmatch(r"[\w][\w.:/-]*", name):
-        raise SettingsError(f"{text!r}: {name!r} is no model name; write ollama:NAME or :NAME:TAG")
-    return name
+def _ollama(rest: str) -> ModelSpec:
+    if rest and not names_file(rest) and not re.fullmatch(r"[\w][\w.:/-]*", rest):
+        raise SettingsError(
+            f"'ollama:{rest}': {rest!r} is no model name; write ollama:NAME or :NAME:TAG"
+        )
+    return ModelSpec(backend="ollama", name=rest)
+
+
+def _replay(rest: str) -> ModelSpec | None:
+    file, _, name = rest.partition("#")
+    return ModelSpec(backend="replay", file=file, name=name) if file else None
+
+
+_READ: Final[dict[str, Callable[[str], ModelSpec | None]]] = {
+    "ollama": _ollama,
+    "openai": _openai,
+    "llamacpp": _llamacpp,
+    "replay": _replay,
+}
+"""By backend: what reads what stands behind the colon."""
 
 
 def names_file(name: str) -> bool:
@@ -141,7 +152,7 @@ def names_file(name: str) -> bool:
 
 def _suggestion(text: str) -> str:
     head = text.partition(":")[0]
-    known = [*get_args(BackendName), EMBEDDED]
+    known = [AUTO, *registry.BUILT_IN, *registry.installed(), EMBEDDED]
     near = difflib.get_close_matches(head.casefold(), known, n=1, cutoff=0.75)
     if near:
         return f", did you mean {near[0]}{text[len(head) :] if near[0] != EMBEDDED else ''}?"
@@ -151,7 +162,8 @@ def _suggestion(text: str) -> str:
 
 
 def _forms() -> str:
-    return f"a model is written {', '.join(FORMS[:-1])} or {FORMS[-1]}"
+    forms = [*FORMS, *(f"{name}:..." for name in registry.installed())]
+    return f"a model is written {', '.join(forms[:-1])} or {forms[-1]}"
 
 
 def without_users(text: str) -> str:

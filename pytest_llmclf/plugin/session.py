@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.metrics.report import Look
     from pytest_llmclf.models.base import Backend
-    from pytest_llmclf.models.connect import Connections, ConnectSettings
+    from pytest_llmclf.models.connect import Connections
+    from pytest_llmclf.models.reach import ConnectSettings
     from pytest_llmclf.models.recording import Recorder
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.prompting.modelfile import Modelfile
@@ -240,7 +241,7 @@ class EvaluationSession:
         return self._connections
 
     def _connect_settings(self) -> ConnectSettings:
-        from pytest_llmclf.models.connect import ConnectSettings
+        from pytest_llmclf.models.reach import ConnectSettings
 
         settings = ConnectSettings(
             allow_remote=self.settings.allow_remote,

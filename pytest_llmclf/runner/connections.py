@@ -115,7 +115,7 @@ class Contacts:
         if assignment is not None:
             contacts = [one for one in (self.known(assignment),) if one is not None]
         for contact in contacts:
-            told: tuple[str, ...] = getattr(contact.backend, "notices", ())
+            told = () if contact.backend is None else contact.backend.notices
             found += [notice for notice in (contact.notice, *told) if notice]
         return tuple(dict.fromkeys(found))
 

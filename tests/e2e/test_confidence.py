@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.models.connect import Connections, ConnectSettings
+from pytest_llmclf.models.connect import Connections
 from pytest_llmclf.models.llamacpp.llama_binary import find_llama_server
 from pytest_llmclf.models.llamacpp.llamacpp import embedded_pair
+from pytest_llmclf.models.reach import ConnectSettings
 from pytest_llmclf.models.spec import parse_spec
 from pytest_llmclf.prompting.label_probabilities import class_probabilities
 from pytest_llmclf.prompting.labels import LabelSet

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.models.connect import Connections, ConnectSettings
+from pytest_llmclf.models.connect import Connections
 from pytest_llmclf.models.llamacpp.llama_binary import find_llama_server
 from pytest_llmclf.models.llamacpp.llama_server import LlamaServer, ServerPlan
 from pytest_llmclf.models.llamacpp.llamacpp import embedded_pair
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
+from pytest_llmclf.models.reach import ConnectSettings
 from pytest_llmclf.models.recording import Recorder, ReplayBackend
 from pytest_llmclf.models.spec import parse_spec
 from pytest_llmclf.prompting.labels import LabelSet
@@ -218,7 +219,8 @@ def test_a_killed_server_is_started_again() -> None:
 
 PARENT = """
 import base64, sys, time
-from pytest_llmclf.models.connect import Connections, ConnectSettings
+from pytest_llmclf.models.connect import Connections
+from pytest_llmclf.models.reach import ConnectSettings
 from pytest_llmclf.models.spec import parse_spec
 from tests.e2e.test_llamacpp_backend import MODELFILE, PROGRAM, REQUEST
 connections = Connections(ConnectSettings(llama_server=str(PROGRAM)))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.plugin.colour_server import THOUGHT, Odd
+from tests.plugin.packages import install
 from tests.plugin.test_groups import manifest
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ MODES: Final = (
     Mode(name="no-log-probabilities", evaluation=(("gates=", "top_logprobs=5, gates="),)),
     Mode(name="reader", evaluation=(("gates=", "reader='contains', gates="),)),
     Mode(name="own-metric", evaluation=(("gates=", f"{OWN_METRIC}, gates="),)),
+    Mode(name="third-party"),
     Mode(name="think", args=("--llmclf-think=on",)),
     Mode(name="strict", args=("--llmclf-strict",)),
     # Scenes of two images, from a manifest.
@@ -82,6 +84,16 @@ MODES: Final = (
     Mode(name="margin", args=("--llmclf-margin=80%",), arguments=", baseline", body=BASELINE),
 )
 MEETING: Final = 4
+WRAPPED: Final = """
+from dataclasses import replace
+from pytest_llmclf.models.openai.openai_connect import connect
+from pytest_llmclf.models.spec import parse_spec
+
+def wrapped(reach):
+    made = connect(replace(reach, spec=parse_spec(f"openai:colours@{reach.spec.name}")))
+    made.sends_to = "this machine"
+    return made
+"""
 
 
 def _meetings() -> Iterator[tuple[Mode, ...]]:
@@ -117,6 +129,9 @@ class Combination:
         if "group" in self.names:
             folder = self.colours.root / "fixtures" / "colours"
             manifest(folder, {case: f"s{place // 2}" for place, case in enumerate(IMAGES)})
+        if "third-party" in self.names:
+            (self.colours.root / "wrapping.py").write_text(WRAPPED, "utf-8")
+            install(self.colours.pytester, "wrapped = wrapping:wrapped")
         arguments = "".join(dict.fromkeys(mode.arguments for mode in self.modes))
         bodies = dict.fromkeys(mode.body for mode in self.modes if mode.body != "pass")
         body = "; ".join(bodies) or "pass"
@@ -142,7 +157,9 @@ class Combination:
         models = (
             [] if replayed or "two-models" not in self.names else ["--llmclf-model", self.blind]
         )
-        result = self.colours.run(*args, *models, model=f"replay:{RECORDING}" if replayed else None)
+        model = f"wrapped:{self.colours.server.url}" if "third-party" in self.names else None
+        model = f"replay:{RECORDING}" if replayed else model
+        result = self.colours.run(*args, *models, model=model)
         shown = result.stdout.str() + result.stderr.str()
         assert "INTERNALERROR" not in shown, shown
         assert result.ret in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), shown

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.models import connect as connect_module
-from pytest_llmclf.models.connect import MICRO, Connections, ConnectSettings, resolve, resolve_auto
+from pytest_llmclf.models.connect import MICRO, Connections, resolve, resolve_auto
+from pytest_llmclf.models.llamacpp import llamacpp_connect
 from pytest_llmclf.models.ollama import status
 from pytest_llmclf.models.pool import Pool
+from pytest_llmclf.models.reach import ConnectSettings
 from pytest_llmclf.models.recording import ReplayBackend
 from pytest_llmclf.models.spec import ModelSpec, parse_spec
 from pytest_llmclf.prompting.modelfile import load, parse
@@ -49,7 +50,7 @@ def no_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(given: object) -> object:
         raise errors.RuntimeMissing(f"there is none, {given}", remedy="install it")
 
-    monkeypatch.setattr(connect_module, "find_llama_server", missing)
+    monkeypatch.setattr(llamacpp_connect, "find_llama_server", missing)
 
 
 def test_auto_takes_ollama_where_it_has_the_model(settings: ConnectSettings) -> None:

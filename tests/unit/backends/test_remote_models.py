@@ -11,10 +11,11 @@ import pytest
 from pytest_llmclf.cli import checks, describe
 from pytest_llmclf.errors import BackendError, RemoteRefused, ServerFailed
 from pytest_llmclf.models.connect import MICRO as EMBEDDED
-from pytest_llmclf.models.connect import Connections, ConnectSettings, resolve_auto
+from pytest_llmclf.models.connect import Connections, resolve_auto
 from pytest_llmclf.models.ollama.listing import list_models
 from pytest_llmclf.models.openai import ollama_behind
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
+from pytest_llmclf.models.reach import ConnectSettings
 from pytest_llmclf.models.spec import parse_spec
 from tests.ollama_replay import OllamaReplay, exchange
 from tests.unit.backends.chat_server import ChatServer

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from pytest_llmclf.cli.project import own_options
 from pytest_llmclf.errors import AccessRefused, RemoteRefused
 from tests.unit.backends.raw_replies import RawReplies
 from tests.unit.commands.command import parse
+
+if TYPE_CHECKING:
+    from pytest_llmclf.models.reach import ConnectSettings
 
 COMMANDS = {
     "doctor": (doctor, ()), "describe": (describe, ("x.png",)), "predict": (predict, ("x.py",)),
@@ -93,6 +97,12 @@ def test_a_pipe_that_is_closed(tmp_path: Path) -> None:
     assert done.returncode == main.PIPE_CLOSED
 
 
+def settings() -> ConnectSettings:
+    """Those that nobody changed."""
+    found: ConnectSettings = import_module("pytest_llmclf.models.reach").ConnectSettings()
+    return found
+
+
 def test_a_server_behind_a_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -102,7 +112,7 @@ def test_a_server_behind_a_password(
     with RawReplies(UNAUTHORIZED) as server:
         monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{server.address.port}")
         for spec in ("auto", "ollama:llava"):
-            connections = connect.Connections(connect.ConnectSettings())
+            connections = connect.Connections(settings())
             with pytest.raises(AccessRefused, match="needs a user and password or key") as caught:
                 connections.connect(
                     import_module("pytest_llmclf.models.spec").parse_spec(spec), modelfile
@@ -111,7 +121,7 @@ def test_a_server_behind_a_password(
             assert "OLLAMA_API_KEY" in caught.value.remedy
         from pytest_llmclf.cli import checks
 
-        (found,) = checks.ollama(connect.ConnectSettings())
+        (found,) = checks.ollama(settings())
     assert found.state == "problem"
     assert "needs a user and password or key (HTTP 401)" in found.found
 
@@ -124,7 +134,7 @@ def test_an_address_that_is_nearly_right(host: str, monkeypatch: pytest.MonkeyPa
     reply = b"HTTP/1.1 404 Not Found\r\nContent-Length: 18\r\n\r\n404 page not found"
     with RawReplies(reply) as server:
         monkeypatch.setenv("OLLAMA_HOST", host.format(port=server.address.port))
-        spec, reason = connect.resolve_auto(modelfile, connect.ConnectSettings())
+        spec, reason = connect.resolve_auto(modelfile, settings())
     assert spec == connect.MICRO
     assert "no Ollama at" not in reason
     assert "answers" in reason

@@ -11,9 +11,9 @@ import pytest
 
 from pytest_llmclf.cli import checks, doctor
 from pytest_llmclf.errors import RuntimeMissing, SettingsError
-from pytest_llmclf.models.connect import ConnectSettings
 from pytest_llmclf.models.llamacpp.llama_binary import find_llama_server
 from pytest_llmclf.models.ollama.listing import list_models
+from pytest_llmclf.models.reach import ConnectSettings
 from tests.ollama_replay import OllamaReplay, exchange
 from tests.plugin.colour_server import Odd
 from tests.unit.commands.command import call

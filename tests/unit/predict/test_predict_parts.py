@@ -18,7 +18,7 @@ from pytest_llmclf.batch.tally import IN_VAIN, TOLD, Batch, Failure, FailureFile
 from pytest_llmclf.data.dataset import load
 from pytest_llmclf.data.image import SentPicture
 from pytest_llmclf.errors import DatasetError, LlmclfError, RemoteRefused, SettingsError
-from pytest_llmclf.models.connect import ConnectSettings
+from pytest_llmclf.models.reach import ConnectSettings
 from pytest_llmclf.models.spec import parse_spec
 from pytest_llmclf.runner.answer_cache import AnswerStore
 from pytest_llmclf.runner.job import AskingPolicy

@@ -1,0 +1,114 @@
+"""A backend of another package, held to what a backend promises.
+
+Where it sends images is its own matter, so it has to say so: another machine needs
+``--llmclf-allow-remote`` as for every other backend. Whatever it raises is an error of its image.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pytest_llmclf.errors import BackendError, LlmclfError, SettingsError
+from pytest_llmclf.models.base import THIS_MACHINE
+from pytest_llmclf.models.http.address import parse_addresses
+from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import ModelIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_llmclf.models.reach import Reach
+    from pytest_llmclf.values.request import Request
+
+_Kind = TypeVar("_Kind")
+_NOT_SAID: Final = (
+    'does not say where it sends images: give it sends_to = "this machine", or the host'
+)
+
+
+class BackendBroke(BackendError):
+    """A backend of another package raised, or gave back what is no answer."""
+
+    kind = "backend-broke"
+
+
+def connect(reach: Reach, factory: Callable[[Reach], Any]) -> ThirdParty:
+    """Make a backend of another package, and refuse one that sends images where it may not.
+
+    Args:
+        reach: What it is made from.
+        factory: Makes it; it must send nothing yet.
+
+    Raises:
+        BackendError: It cannot be made.
+        RemoteRefused: It sends images to a machine that was not allowed.
+        SettingsError: It does not say where.
+    """
+    name = reach.spec.backend
+    made = _guarded(name, "be made", lambda: factory(reach), object)
+    sends_to = getattr(made, "sends_to", None)
+    if not isinstance(sends_to, str) or not sends_to.strip():
+        raise SettingsError(f"backend {name} {_NOT_SAID}")
+    if sends_to != THIS_MACHINE:
+        for address in parse_addresses(sends_to):
+            address.require_allowed(reach.settings.allow_remote)
+    return ThirdParty(name, made)
+
+
+class ThirdParty:
+    """What is asked instead of a backend of another package.
+
+    Args:
+        name: Its name in the registry.
+        made: The backend.
+    """
+
+    def __init__(self, name: str, made: Any) -> None:
+        self._name = name
+        self._made = made
+
+    @property
+    def in_flight(self) -> int:
+        """What it says is worth having in flight; 1 where it says nothing that can be meant."""
+        found = getattr(self._made, "in_flight", 1)
+        return max(1, found) if isinstance(found, int) else 1
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What it says that people should know."""
+        return tuple(map(str, getattr(self._made, "notices", ())))
+
+    def identify(self) -> ModelIdentity:
+        """Who answers, under the backend's own name: no answer of it is taken for another's."""
+        found = _guarded(self._name, "say who answers", self._made.identify, ModelIdentity)
+        return replace(found, backend=self._name)
+
+    def ask(self, request: Request) -> Answer:
+        """Ask one question."""
+        return _guarded(self._name, "answer", lambda: self._made.ask(request), Answer)
+
+    def close(self) -> None:
+        """Let it close; what it raises then costs nothing."""
+        with contextlib.suppress(Exception):
+            self._made.close()
+
+
+def _guarded(name: str, what: str, work: Callable[[], object], kind: type[_Kind]) -> _Kind:
+    try:
+        found = work()
+    except LlmclfError:
+        raise
+    except Exception as error:
+        raise BackendBroke(
+            f"backend {name} cannot {what}: it raised {type(error).__name__}: {error}",
+            remedy="mend the backend, or tell those who make it",
+        ) from error
+    if not isinstance(found, kind):
+        raise BackendBroke(
+            f"backend {name} cannot {what}: it gave back {type(found).__name__}, not "
+            f"{kind.__name__}",
+            remedy="mend the backend, or tell those who make it",
+        )
+    return found
