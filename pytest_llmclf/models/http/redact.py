@@ -139,9 +139,12 @@ class Redactor:
 
     def _spelt(self, values: list[Any]) -> bool:
         """Whether the items of a list are the bytes or pieces of a secret."""
-        if len(values) < 2 or not all(type(value) in (int, str) for value in values):  # noqa: PLR2004
-            return False
         words = all(type(value) is str for value in values)
+        # Tokens come with lists of their few bytes, thousands an answer.
+        if len(values) < (2 if words else SHORTEST):
+            return False
+        if not words and not all(type(value) in (int, str) for value in values):
+            return False
         told = ("" if words else ",").join(map(str, values))
         # Each item is looked at by itself later; here only what they are together counts.
         return self._is_changed(told) and not any(self._is_changed(str(item)) for item in values)
