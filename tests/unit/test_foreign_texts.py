@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -45,6 +46,7 @@ SMALL = 400
 SLACK = 1500
 
 
+@cache
 def patterns() -> dict[str, re.Pattern[str]]:
     """Every compiled pattern of those modules, and those of the tables of wordings."""
     found = {}
@@ -58,6 +60,7 @@ def patterns() -> dict[str, re.Pattern[str]]:
     return found
 
 
+@cache
 def inline() -> dict[str, re.Pattern[str]]:
     """Every pattern that the package writes where it is used, whoever's text it is put to."""
     found = {}
