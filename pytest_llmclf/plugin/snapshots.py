@@ -14,11 +14,10 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 
 from pytest_llmclf.analysis.comparison.baseline import (
+    JudgedBaseline,
     compare,
     foretell_baseline,
     paired_question,
-    summary,
-    why_failed,
 )
 from pytest_llmclf.analysis.comparison.margin import judge_margin
 from pytest_llmclf.analysis.comparison.predictions_file import predictions_text
@@ -70,19 +69,17 @@ class BaselineTerms:
     group: str = ""
     margin: Margin | None = None
 
-    def compared(self, current: str, committed: str) -> Comparison:
-        """Two texts of predictions, compared on these terms."""
-        return compare(
+    def judge(self, current: str, committed: str) -> JudgedBaseline:
+        """Hold two texts of predictions against each other on these terms."""
+        found = compare(
             current, committed, subset=self.subset, clusters=self.clusters, group=self.group
         )
+        return JudgedBaseline(
+            comparison=found, tolerance=self.tolerance, foretold=self._foretold(found, committed)
+        )
 
-    def foretold(self, current: str, committed: str) -> Foretold | None:
-        """What decides instead of McNemar's test; ``None`` where nothing does.
-
-        A margin that is stated, or what all images of a run that stopped early would say.
-        """
+    def _foretold(self, found: Comparison, committed: str) -> Foretold | None:
         if self.margin is not None:
-            found = self.compared(current, committed)
             if found.refused is not None:
                 return None
             verdict = judge_margin(found, self.margin)
@@ -100,6 +97,14 @@ class PredictionsExtension(SingleFileSnapshotExtension):
     file_extension = "txt"
     _write_mode = WriteMode.TEXT
     terms: ClassVar[BaselineTerms] = BaselineTerms()
+    known: ClassVar[dict[tuple[str, str], JudgedBaseline]] = {}
+
+    @classmethod
+    def judged(cls, current: str, committed: str) -> JudgedBaseline:
+        """What two texts come to: worked out once, though the gate, its line and its list ask."""
+        if (current, committed) not in cls.known:
+            cls.known[current, committed] = cls.terms.judge(current, committed)
+        return cls.known[current, committed]
 
     @classmethod
     def dirname(cls, *, test_location: PyTestLocation) -> str:
@@ -129,19 +134,16 @@ class PredictionsExtension(SingleFileSnapshotExtension):
 
     def matches(self, *, serialized_data: Any, snapshot_data: Any) -> bool:
         """Whether the comparison finds nothing to stop for."""
-        found = self.terms.compared(serialized_data, snapshot_data)
-        foretold = self.terms.foretold(serialized_data, snapshot_data)
-        return why_failed(found, self.terms.tolerance, foretold) is None
+        return self.judged(serialized_data, snapshot_data).why_failed is None
 
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Any:
         """What changed, for the failure message."""
         if not snapshot_data:
             yield self.terms.lacking
             return
-        found = self.terms.compared(serialized_data, snapshot_data)
-        foretold = self.terms.foretold(serialized_data, snapshot_data)
-        yield from baseline_lines(found, why_failed(found, self.terms.tolerance, foretold))
-        yield from _noise(found, self.terms)
+        found = self.judged(serialized_data, snapshot_data)
+        yield from baseline_lines(found.comparison, found.why_failed)
+        yield from _noise(found.comparison, self.terms)
 
     def discover_snapshots(self, **_: Any) -> SnapshotCollections:
         """Nothing: predictions of a model that is not asked today are not unused."""
@@ -203,10 +205,8 @@ class StoppedBaseline:
 
     def __eq__(self, other: object) -> bool:
         equal = bool(self._snapshot == other)
-        last = self.executions[max(self.executions)]
-        foretold = None
-        if last.recalled_data is not None and last.asserted_data is not None:
-            foretold = self.extension.terms.foretold(last.asserted_data, last.recalled_data)
+        found = _judged(self)
+        foretold = None if found is None else found.foretold
         if equal and foretold is not None and foretold.word == "INCONCLUSIVE":
             self.undecided = True
             text = told(self) or foretold.text
@@ -327,6 +327,7 @@ def _extension(terms: BaselineTerms, *, exact: bool) -> type[PredictionsExtensio
         """Goes by the terms of one run."""
 
     Configured.terms = terms
+    Configured.known = {}
     return Configured
 
 
@@ -349,43 +350,50 @@ def _refuse_part(report: Report) -> None:
 
 def compared(baseline: object) -> Comparison | None:
     """What a test's comparison with committed predictions found; ``None`` if it compared none."""
+    found = _judged(baseline)
+    return None if found is None else found.comparison
+
+
+def _judged(baseline: object) -> JudgedBaseline | None:
+    """What a test's last comparison came to; ``None`` if it compared nothing."""
+    result = _last(baseline)
+    if result is None or result.recalled_data is None:
+        return None
+    extension: PredictionsExtension = baseline.extension  # type: ignore[attr-defined]
+    return extension.judged(result.asserted_data, result.recalled_data)
+
+
+def _last(baseline: object) -> Any:
+    """A test's last comparison as syrupy has it, or ``None``."""
     if isinstance(baseline, NoBaseline):
         return None
     results = list(baseline.executions.values())  # type: ignore[attr-defined]
-    if not results or results[-1].asserted_data is None or results[-1].recalled_data is None:
-        return None
-    terms: BaselineTerms = type(baseline.extension).terms  # type: ignore[attr-defined]
-    return terms.compared(results[-1].asserted_data, results[-1].recalled_data)
+    return results[-1] if results and results[-1].asserted_data is not None else None
 
 
 def told(baseline: object) -> str | None:
     """What a test's comparison came to, in one line; ``None`` if it compared nothing."""
     if isinstance(baseline, NoBaseline):
         return baseline.lacking
-    results = list(baseline.executions.values())  # type: ignore[attr-defined]
-    if not results or results[-1].asserted_data is None:
+    result = _last(baseline)
+    if result is None:
         return None
-    result = results[-1]
-    found = compared(baseline)
-    terms: BaselineTerms = type(baseline.extension).terms  # type: ignore[attr-defined]
+    found = _judged(baseline)
+    terms: BaselineTerms = baseline.extension.terms  # type: ignore[attr-defined]
     if found is None:
         return "baseline: written for the first time" if result.success else terms.lacking
     if result.updated:
-        before = "replaces what could not be compared" if found.refused else found.summary()
+        refused = found.comparison.refused
+        before = "replaces what could not be compared" if refused else found.comparison.summary()
         return f"baseline: written anew: {before}"
-    foretold = terms.foretold(result.asserted_data, result.recalled_data)
-    line = summary(found, terms.tolerance, foretold)
-    return "; ".join([f"baseline: {line}", *_noise(found, terms)])
+    return "; ".join([f"baseline: {found.summary()}", *_noise(found.comparison, terms)])
 
 
 def failure(baseline: object) -> str | None:
     """Why a test's comparison failed, every list of images included; ``None`` if it did not."""
-    if isinstance(baseline, NoBaseline):
+    result = _last(baseline)
+    if result is None or result.success:
         return None
-    results = list(baseline.executions.values())  # type: ignore[attr-defined]
-    if not results or results[-1].success or results[-1].asserted_data is None:
-        return None
-    result = results[-1]
     extension = baseline.extension  # type: ignore[attr-defined]
     return "\n".join(extension.diff_lines(result.asserted_data, result.recalled_data or ""))
 

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pytest_llmclf.analysis.comparison.models import compare_models
-from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE
 from pytest_llmclf.analysis.comparison.runs import ComparedWord
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
 from pytest_llmclf.metrics.wording import WHEN_STOPPED
@@ -202,15 +201,11 @@ def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, te
     # Adjusted, or valid at any time, a p-value is an upper bound of that share.
     bound = "at most " if tests > 1 or comparison.test == "anytime" else ""
     family = f", counted for {tests} comparisons at once" if tests > 1 else ""
-    if p_value >= SIGNIFICANCE:
-        result = "that one is better is not shown"
-    elif comparison.settled:
-        result = f"{better} is significantly better"
-    else:
-        result = (
-            "they differ significantly; which is better on further images is open, "
-            "since one unseen group may turn it round"
-        )
+    result = {
+        "not shown": "that one is better is not shown",
+        "open": "they differ significantly; which is better on further images is open, "
+        "since one unseen group may turn it round",
+    }.get(comparison.direction(p_value), f"{better} is significantly better")
     return (
         f"{counts}: if {premise}, chance alone would give a difference like this in {bound}"
         f"{numbers.p_percent(p_value)} of cases ({test}{family}): {result}"

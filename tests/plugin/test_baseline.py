@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -68,6 +69,27 @@ def test_the_same_predictions_pass(committed: Colours) -> None:
     assert word == "PASS"
     assert said.startswith(f"baseline: {ALL} predictions as committed; 6 broken, none fixed ")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("options", [(), ("--llmclf-margin=60%",)])
+@pytest.mark.parametrize("broken", [0, 6])
+def test_a_comparison_is_worked_out_once_a_gate(
+    committed: Colours, monkeypatch: pytest.MonkeyPatch, broken: int, options: tuple[str, ...]
+) -> None:
+    """Its assert, its verdict, its list and the run's folder ask for the same."""
+    cases = ("red/0", "red/1", "red/2", "green/0", "green/1", "green/2")[:broken]
+    committed.server.odd |= {case: Odd(says="blue") for case in cases}
+    snapshots = importlib.import_module("pytest_llmclf.plugin.snapshots")
+    compare, calls = snapshots.compare, []
+
+    def counted(*texts: str, **more: Any) -> Any:
+        calls.append(texts)
+        return compare(*texts, **more)
+
+    monkeypatch.setattr(snapshots, "compare", counted)
+    assert run(committed, *options).ret in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    assert len(calls) == 1
+    assert verdict(committed)[1].startswith("baseline: ")
 
 
 def test_worse_predictions_fail_with_a_list(committed: Colours) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.analysis.comparison.baseline import compare, summary, why_failed
+from pytest_llmclf.analysis.comparison.baseline import JudgedBaseline, compare
 from pytest_llmclf.analysis.comparison.predictions_file import predictions_text
 from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
 from pytest_llmclf.errors import SettingsError
@@ -22,8 +22,15 @@ from tests.unit.test_full_instructions import WHOLE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
+    from pytest_llmclf.analysis.comparison.tolerance import Tolerance
     from pytest_llmclf.prompting.prompt import Instructions
     from pytest_llmclf.values.outcome import OutcomeKind
+
+
+def judged(found: Comparison, tolerance: Tolerance | None = None) -> JudgedBaseline:
+    """What a comparison comes to where nothing else decides."""
+    return JudgedBaseline(comparison=found, tolerance=tolerance)
 
 
 KINDS: dict[str, OutcomeKind] = {"?": "unparsed", "!": "error", "-": "not_needed"}
@@ -71,7 +78,7 @@ def test_the_same_is_identical() -> None:
     """Nothing broken, fixed, changed, new or missing."""
     found = compare(text(["cat", "dog", "?"]), text(["cat", "dog", "?"]))
     assert (*found.changes, *found.new, *found.missing, *found.unanswered) == ()
-    assert not found.worse
+    assert not found.loss_shown
     assert found.summary() == "3 predictions as committed"
 
 
@@ -80,7 +87,7 @@ def test_every_change_is_told() -> None:
     found = compare(text(["dog", "cat", "cow", "?"]), text(["cat", "dog", "dog", "dog"]))
     assert (found.broken, found.fixed) == (("0.png",), ("1.png",))
     assert found.changed == ("2.png", "3.png")
-    assert not found.worse
+    assert not found.loss_shown
     assert found.summary() == (
         "1 broken, 1 fixed, 2 wrong in another way, of 4 (McNemar p = 1.000)"
     )
@@ -91,7 +98,7 @@ def test_worse_is_beyond_chance(broken: int, *, worse: bool) -> None:
     """Five of five flips for the worse may be chance at 5%, six of six are not."""
     now = ["dog"] * broken + ["cat"] * (20 - broken)
     found = compare(text(now), text(["cat"] * 20))
-    assert found.worse is worse
+    assert found.loss_shown is worse
     assert len(found.broken) == broken
 
 
@@ -99,7 +106,7 @@ def test_better_is_never_worse() -> None:
     """However significant, an improvement does not fail."""
     found = compare(text(["cat"] * 20), text(["dog"] * 20))
     assert found.p_value < 0.001
-    assert not found.worse
+    assert not found.loss_shown
 
 
 @given(st.lists(st.sampled_from(["cat", "cow", "dog", "?"]), min_size=1, max_size=20))
@@ -108,7 +115,7 @@ def test_turning_a_comparison_round_swaps_broken_and_fixed(said: list[str]) -> N
     there, back = compare(text(said), text(said[::-1])), compare(text(said[::-1]), text(said))
     assert (there.broken, there.fixed) == (back.fixed, back.broken)
     assert there.p_value == back.p_value
-    assert not (there.worse and back.worse)
+    assert not (there.loss_shown and back.loss_shown)
 
 
 def test_new_and_missing_pictures_are_told() -> None:
@@ -136,7 +143,7 @@ def test_what_is_of_something_else_is_refused(committed: str, what: str) -> None
     assert found.refused is not None
     assert f"the committed predictions are of {what}" in found.refused
     assert "--snapshot-update" in found.refused
-    assert why_failed(found) == summary(found) == found.refused
+    assert judged(found).why_failed == judged(found).summary() == found.refused
 
 
 def test_a_subset_is_of_another_image_set_on_purpose() -> None:
@@ -178,12 +185,12 @@ def test_other_weights_are_said() -> None:
     """They refuse nothing, but explain much."""
     now = text(["cat"], digest="sha256:" + "b" * 64, modelfile="c" * 64, told=WHOLE)
     found = compare(now, text(["cat"], digest="sha256:" + "a" * 64, told=WHOLE))
-    assert summary(found) == (
+    assert judged(found).summary() == (
         "model changed (digest sha256:aaaaaaaaaaaa -> digest sha256:bbbbbbbbbbbb); "
         "1 prediction as committed; 6 broken, none fixed would fail, more than were right "
         "before (1)"
     )
-    assert why_failed(found) is None
+    assert judged(found).why_failed is None
 
 
 def test_what_was_not_asked_is_not_compared() -> None:
@@ -192,7 +199,7 @@ def test_what_was_not_asked_is_not_compared() -> None:
     assert (found.common, found.broken, found.not_asked) == (2, ("0.png",), ("2.png", "3.png"))
     assert found.missing == ()
     assert found.interval is None
-    assert summary(found) == (
+    assert judged(found).summary() == (
         "1 broken, 0 fixed, 0 wrong in another way, of 2, 2 not asked; "
         "images not asked about: 2; what they would say is not known"
     )
@@ -200,16 +207,16 @@ def test_what_was_not_asked_is_not_compared() -> None:
 
 def test_a_run_that_stopped_early_needs_more_proof() -> None:
     """Six of six flips for the worse are enough for a planned number of pictures, not for it."""
-    assert compare(text(["dog"] * 6), text(["cat"] * 6)).worse
-    assert not compare(text(["dog"] * 6 + ["-"]), text(["cat"] * 7)).worse
-    assert compare(text(["dog"] * 9 + ["-"]), text(["cat"] * 10)).worse
+    assert compare(text(["dog"] * 6), text(["cat"] * 6)).loss_shown
+    assert not compare(text(["dog"] * 6 + ["-"]), text(["cat"] * 7)).loss_shown
+    assert compare(text(["dog"] * 9 + ["-"]), text(["cat"] * 10)).loss_shown
 
 
 def test_a_picture_without_an_answer_is_no_flip_and_no_pass() -> None:
     """Nobody knows whether it broke."""
     found = compare(text(["!", "cat"]), text(["cat", "cat"]))
     assert (found.broken, found.unanswered) == ((), ("0.png",))
-    assert why_failed(found) == "images without an answer: 1"
+    assert judged(found).why_failed == "images without an answer: 1"
 
 
 @pytest.mark.parametrize(
@@ -220,14 +227,17 @@ def test_a_picture_without_an_answer_is_no_flip_and_no_pass() -> None:
 def test_a_stated_tolerance_makes_it_stricter(tolerance: str, broken: int, *, passes: bool) -> None:
     """Above it a loss fails that chance explains; a significant one fails in any case."""
     found = compare(text(["dog"] * broken + ["cat"] * (20 - broken)), text(["cat"] * 20))
-    assert (why_failed(found, parse_tolerance(tolerance)) is None) is passes
+    assert (judged(found, parse_tolerance(tolerance)).why_failed is None) is passes
 
 
 def test_a_gain_pays_for_a_loss_within_the_tolerance() -> None:
     """It is the net loss that counts."""
     found = compare(text(["dog", "cat", "cat"]), text(["cat", "dog", "cat"]))
-    assert why_failed(found, parse_tolerance("0")) is None
-    assert "; no net loss; 2 broken, 1 fixed would fail" in summary(found, parse_tolerance("0"))
+    assert judged(found, parse_tolerance("0")).why_failed is None
+    assert (
+        "; no net loss; 2 broken, 1 fixed would fail"
+        in judged(found, parse_tolerance("0")).summary()
+    )
 
 
 @given(st.lists(st.sampled_from(["cat", "dog", "?"]), min_size=1, max_size=12), st.data())
@@ -241,15 +251,17 @@ def test_one_more_right_answer_never_turns_pass_into_fail(
     improved = [*now[:place], "cat", *now[place + 1 :]]
     tolerance = parse_tolerance(data.draw(st.sampled_from(["0", "1", "10%"])))
     committed = text(before)
-    if why_failed(compare(text(now), committed), tolerance) is None:
-        assert why_failed(compare(text(improved), committed), tolerance) is None
+    if judged(compare(text(now), committed), tolerance).why_failed is None:
+        assert judged(compare(text(improved), committed), tolerance).why_failed is None
 
 
 def test_a_significant_gain_says_how_to_keep_it() -> None:
     """And passes."""
     found = compare(text(["cat"] * 8), text(["dog"] * 8))
-    assert why_failed(found) is None
-    assert summary(found).endswith("; significantly better: commit it with --snapshot-update")
+    assert judged(found).why_failed is None
+    assert (
+        judged(found).summary().endswith("; significantly better: commit it with --snapshot-update")
+    )
 
 
 @pytest.mark.parametrize(

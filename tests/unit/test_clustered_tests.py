@@ -152,9 +152,9 @@ class TestReports:
         """Ten images of one scene broken: by images a loss, by scenes one draw."""
         before, after = report([10] * 35), report([10] * 34 + [0])
         found = compare_reports(before, after)
-        assert (found.net_loss, found.p_value, found.worse) == (10, 1.0, False)
+        assert (found.net_loss, found.p_value, found.loss_shown) == (10, 1.0, False)
         alone = compare_reports(*(replace(side, clusters={}) for side in (before, after)))
-        assert alone.worse
+        assert alone.loss_shown
         said = text(before, after)
         assert "on the 350 images that both answered (350 in 35 scenes)" in said
         assert "a permutation test of 350 in 35 scenes" in said
@@ -165,7 +165,7 @@ class TestReports:
         """Twelve images of twelve scenes: something changed; how further scenes go is open."""
         before, after = report([10] * 35), report([10] * 23 + [9] * 12)
         found = compare_reports(before, after)
-        assert found.worse
+        assert found.loss_shown
         assert found.p_value == pytest.approx(2 * 0.5**12)
         assert not found.settled
         assert "which is better on further images is open" in text(before, after)
@@ -216,7 +216,7 @@ class TestReports:
             group="scene",
         )  # fmt: skip
         found = compare_reports(before, after)
-        assert (found.test, found.p_value, found.worse) == ("none", 1.0, False)
+        assert (found.test, found.p_value, found.loss_shown) == ("none", 1.0, False)
         assert "no test holds for 101 in 11 scenes" in text(before, after)
         assert "(" not in found.summary().replace("101 in 11 scenes", "")
 
@@ -225,9 +225,19 @@ class TestReports:
         texts = [predictions_text(report(rights)) for rights in ([10] * 34 + [0], [10] * 35)]
         now = report([10] * 34 + [0])
         found = baseline.compare(*texts, clusters=now.clusters, group="scene")
-        assert baseline.why_failed(found) is None
-        assert baseline.why_failed(baseline.compare(*texts)) is not None
-        assert "350 in 35 scenes" in baseline.summary(found)
+        assert baseline.JudgedBaseline(comparison=found).why_failed is None
+        assert baseline.JudgedBaseline(comparison=baseline.compare(*texts)).why_failed is not None
+        assert "350 in 35 scenes" in baseline.JudgedBaseline(comparison=found).summary()
+
+    def test_a_gain_that_is_open_is_no_reason_to_commit(self) -> None:
+        """The baseline says of a gain what `llmclf compare` and the page say: which is open."""
+        before, after = report([10] * 23 + [9] * 12), report([10] * 35)
+        texts = (predictions_text(after), predictions_text(before))
+        found = baseline.compare(*texts, clusters=after.clusters, group="scene")
+        assert (found.net_loss, found.direction()) == (-12, "open")
+        said = baseline.JudgedBaseline(comparison=found).summary()
+        assert "significantly better" not in said
+        assert "no net loss" in said
 
     def test_a_run_folder_keeps_the_clusters(self, tmp_path: Path) -> None:
         """Of a baseline, so that it says the same when it is read back."""

@@ -131,7 +131,7 @@ def test_peeking_in_random_order_is_wrong_seldom() -> None:
             report(before),
             stopped([*now[:worst], *"-" * (100 - worst)], range(100), worst),
         )
-        wrong += found.worse
+        wrong += found.loss_shown
         exact += mcnemar_exact(len(found.broken), len(found.fixed)) < 0.05
     assert wrong <= 2
     # The test for a number of images that was fixed beforehand would be wrong far more often.

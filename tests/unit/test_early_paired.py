@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.analysis.comparison.baseline import (
+    JudgedBaseline,
     compare,
     fails,
     foretell_baseline,
     paired_question,
-    why_failed,
 )
 from pytest_llmclf.analysis.comparison.predictions_file import predictions_text
 from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
@@ -122,7 +122,8 @@ def test_the_rule_is_that_of_the_comparison(
     total = broken + fixed + others + 1
     found = compare(*(_text(kinds) for kinds in _sides(broken, fixed, others + 1)))
     assert found.common == total
-    assert fails(broken, fixed, total, allowed) == (why_failed(found, allowed) is not None)
+    judged = JudgedBaseline(comparison=found, tolerance=allowed)
+    assert fails(broken, fixed, total, allowed) == (judged.why_failed is not None)
     if fails(broken, fixed, total, allowed):
         assert fails(broken + 1, fixed, total, allowed)
     elif broken:

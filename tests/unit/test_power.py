@@ -123,14 +123,14 @@ def test_a_pass_says_what_it_could_have_seen() -> None:
         "6 broken, none fixed would fail",
         "a loss of 3 points fails 95% of runs",
     ]
-    assert compared(348, 6, 0, 270).worse
-    assert not compared(348, 5, 0, 270).worse
+    assert compared(348, 6, 0, 270).loss_shown
+    assert not compared(348, 5, 0, 270).loss_shown
     exact = loss_chance(348, LOSS, alpha=SIGNIFICANCE)
     assert math.floor(100 * exact) == 95
     some = compared(348, 2, 4, 277)
     assert sensitivity(some)[0] == "13 broken, 4 fixed would fail"
-    assert compared(348, 13, 4, 260).worse
-    assert not compared(348, 12, 4, 260).worse
+    assert compared(348, 13, 4, 260).loss_shown
+    assert not compared(348, 12, 4, 260).loss_shown
     assert sensitivity(some, parse_tolerance("1%"))[0] == "8 broken, 4 fixed would fail"
     assert sensitivity(compared(5, 0, 0, 4)) == [
         "6 broken, none fixed would fail, more than were right before (4)"

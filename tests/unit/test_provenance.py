@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.analysis.comparison.baseline import compare, summary, why_failed
+from pytest_llmclf.analysis.comparison.baseline import JudgedBaseline, compare
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
 from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions, predictions_text
 from pytest_llmclf.metrics import report as reports
@@ -176,8 +176,8 @@ def test_a_committed_head_of_an_earlier_version_is_read() -> None:
         if not line.startswith(("# server", "# pytest-llmclf", "# instructions", "# |"))
     ]
     found = compare(predictions_text(now), "\n".join(old) + "\n")
-    assert why_failed(found) is None
-    assert summary(found).startswith("2 predictions as committed; ")
+    assert JudgedBaseline(comparison=found).why_failed is None
+    assert JudgedBaseline(comparison=found).summary().startswith("2 predictions as committed; ")
     assert found.provenance is not None
     assert found.provenance.differing == ()
     assert found.provenance.agreement == (

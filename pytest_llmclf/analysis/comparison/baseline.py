@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -80,7 +81,7 @@ def compare(
 
 
 def fails(broken: int, fixed: int, common: int, tolerance: Tolerance | None) -> bool:
-    """Whether a comparison of all images fails for its losses: the rule of `why_failed`.
+    """Whether a comparison of all images fails for its losses: the rule of `JudgedBaseline`.
 
     Args:
         broken: Images that were right before and are not now.
@@ -148,73 +149,75 @@ def foretell_baseline(
     return None if question is None else Foretold(word="INCONCLUSIVE", text=question)
 
 
-def why_failed(
-    comparison: Comparison, tolerance: Tolerance | None = None, foretold: Foretold | None = None
-) -> str | None:
-    """Why a comparison with committed predictions fails, in one line; ``None`` if it passes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedBaseline:
+    """What a run comes to beside committed predictions.
 
-    Args:
+    Attributes:
         comparison: With the committed predictions.
         tolerance: Largest net loss that passes, if one is stated.
         foretold: What decides instead of the test: what all images of a run that stopped early
             would say (`foretell_baseline`), or what a margin comes to (`comparison.margin`).
     """
-    loss, common = comparison.net_loss, comparison.common
-    reasons = [
-        (comparison.refused is not None, comparison.refused),
-        (comparison.missing, f"committed images not asked about: {len(comparison.missing)}"),
-        (comparison.unanswered, f"images without an answer: {len(comparison.unanswered)}"),
-        (common == 0, "there is no image to compare"),
-    ]
-    if foretold is None:
+
+    comparison: Comparison
+    tolerance: Tolerance | None = None
+    foretold: Foretold | None = None
+
+    @property
+    def why_failed(self) -> str | None:
+        """Why it fails, in one line; ``None`` if it passes."""
+        comparison, foretold = self.comparison, self.foretold
+        loss, common = comparison.net_loss, comparison.common
         left = len(comparison.not_asked)
-        reasons += [
-            (left, f"images not asked about: {left}; what they would say is not known"),
-            (comparison.worse, f"a net loss of {loss} is more than chance explains"),
-            (
-                tolerance is not None and not tolerance.allows(loss, common),
-                f"a net loss of {loss} exceeds the tolerance of {tolerance}",
-            ),
+        intolerable = self.tolerance is not None and not self.tolerance.allows(loss, common)
+        exceeds = f"a net loss of {loss} exceeds the tolerance of {self.tolerance}"
+        reasons = [
+            (comparison.refused is not None, comparison.refused),
+            (comparison.missing, f"committed images not asked about: {len(comparison.missing)}"),
+            (comparison.unanswered, f"images without an answer: {len(comparison.unanswered)}"),
+            (common == 0, "there is no image to compare"),
         ]
-    else:
-        reasons.append((foretold.word == "FAIL", foretold.text))
-        # A tolerance is about these images, and so is beside a margin.
-        intolerable = tolerance is not None and not tolerance.allows(loss, common)
-        reasons.append(
-            (
-                intolerable and not comparison.not_asked,
-                f"a net loss of {loss} exceeds the tolerance of {tolerance}",
+        if foretold is None:
+            reasons += [
+                (left, f"images not asked about: {left}; what they would say is not known"),
+                (comparison.loss_shown, f"a net loss of {loss} is more than chance explains"),
+                (intolerable, exceeds),
+            ]
+        else:
+            reasons += [
+                (foretold.word == "FAIL", foretold.text),
+                # A tolerance is about these images, and so is beside a margin.
+                (intolerable and not left, exceeds),
+            ]
+        return next((text for holds, text in reasons if holds), None)
+
+    def summary(self) -> str:
+        """What it came to, in one line."""
+        comparison, why = self.comparison, self.why_failed
+        if comparison.refused is not None:
+            return comparison.refused
+        change, better = comparison.provenance, comparison.direction() == "better"
+        parts = [change.brief] if change is not None and change.brief else []
+        parts.append(comparison.summary())
+        if why is not None:
+            parts.append(why)
+        elif self.foretold is not None:
+            parts.append(self.foretold.text)
+        elif better:
+            parts.append("significantly better: commit it with --snapshot-update")
+        elif comparison.changes:
+            parts.append(
+                "no net loss"
+                if comparison.net_loss <= 0
+                else f"a net loss of {comparison.net_loss} is not shown to be more than chance "
+                "explains"
             )
-        )
-    return next((text for holds, text in reasons if holds), None)
-
-
-def summary(
-    comparison: Comparison, tolerance: Tolerance | None = None, foretold: Foretold | None = None
-) -> str:
-    """What a comparison with committed predictions came to, in one line; see `why_failed`."""
-    if comparison.refused is not None:
-        return comparison.refused
-    change = comparison.provenance
-    begin = [change.brief] if change is not None and change.brief else []
-    why = why_failed(comparison, tolerance, foretold)
-    parts = [*begin, comparison.summary()]
-    if why is not None:
-        parts.append(why)
-    elif foretold is not None:
-        parts.append(foretold.text)
-    elif comparison.better:
-        parts.append("significantly better: commit it with --snapshot-update")
-    elif comparison.changes:
-        parts.append(
-            "no net loss"
-            if comparison.net_loss <= 0
-            else f"a net loss of {comparison.net_loss} is not shown to be more than chance explains"
-        )
-    if why is None and not comparison.better and foretold is None:
-        # What is told is of the test, which does not decide where a margin or a stopped run does.
-        parts += sensitivity(comparison, tolerance)
-    return "; ".join([*parts, *comparison.notes])
+        if why is None and not better and self.foretold is None:
+            # What is told is of the test, which does not decide where a margin or a stopped run
+            # does.
+            parts += sensitivity(comparison, self.tolerance)
+        return "; ".join([*parts, *comparison.notes])
 
 
 def _same_images(now: PredictionsRecord, before: PredictionsRecord, *, subset: bool) -> bool | None:

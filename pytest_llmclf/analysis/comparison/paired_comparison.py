@@ -39,6 +39,10 @@ TestKind = Literal["mcnemar-exact", "anytime", "sign-flip", "none"]
 of images; and none where neither would hold."""
 
 
+Direction = Literal["better", "worse", "open", "not shown"]
+"""What a test finds of the second side; "open": which is better on further images."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One image that the two sides answered differently.
@@ -209,15 +213,22 @@ class Comparison:
             nets[cluster] += gains.get(case, 0)
         return list(nets.values())
 
-    @property
-    def worse(self) -> bool:
-        """Whether more broke than was fixed, beyond what chance explains."""
-        return self.net_loss > 0 and self.p_value < SIGNIFICANCE
+    def direction(self, p_value: float | None = None) -> Direction:
+        """What the test says of the second side: the one judge of whatever is said of both.
+
+        Args:
+            p_value: Of the test together with others; default: its own.
+        """
+        if self.net_loss == 0 or (self.p_value if p_value is None else p_value) >= SIGNIFICANCE:
+            return "not shown"
+        if not self.settled:
+            return "open"
+        return "worse" if self.net_loss > 0 else "better"
 
     @property
-    def better(self) -> bool:
-        """Whether more was fixed than broke, beyond what chance explains."""
-        return self.net_loss < 0 and self.p_value < SIGNIFICANCE
+    def loss_shown(self) -> bool:
+        """Whether more broke than was fixed, beyond what chance explains, on these images."""
+        return self.net_loss > 0 and self.direction() != "not shown"
 
     def summary(self) -> str:
         """What changed, in one line."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_llmclf.analysis.comparison.margin import judge_margins
 from pytest_llmclf.analysis.comparison.models import adjusted_p_values
-from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE, compare_reports
+from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
 from pytest_llmclf.errors import SettingsError, nearest, some_of
 
 if TYPE_CHECKING:
@@ -77,16 +77,14 @@ def word_of(
     """What a comparison comes to, given its p-value, and what it says of a margin, with others."""
     if comparison.refused is not None or not comparison.common:
         return "undecided"
-    shown = p_value < SIGNIFICANCE and comparison.net_loss != 0
-    lost = comparison.net_loss > 0
-    worse = shown and lost and comparison.settled
-    uncertain = shown and not comparison.settled
+    direction = comparison.direction(p_value)
+    worse, uncertain = direction == "worse", direction == "open"
     if margin is not None:
         worse, uncertain = margin.word == "FAIL", margin.word == "INCONCLUSIVE"
     words: tuple[tuple[bool, ComparedWord], ...] = (
         (worse, "worse"),
         (bool(comparison.unanswered) or uncertain, "undecided"),
-        (shown and not lost and comparison.settled, "better"),
+        (direction == "better", "better"),
         (not comparison.changes, "same answers"),
         (margin is not None, "within the margin"),
     )
