@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf.cli.main import main
+from tests.plugin.layouts import DATASET, LAYOUTS, Layout
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Colours
@@ -63,4 +64,23 @@ def test_links_into_a_trusted_folder(colours: Colours, by: str) -> None:
     else:
         result = colours.run("--llmclf-allow-links", "disk")
     assert result.ret == pytest.ExitCode.OK
+    assert colours.ledger() == {"collected": 9, "correct": 9}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_predict_asks_what_pytest_asks(
+    colours: Colours, layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same images with the same labels under the same digests, however they lie."""
+    layout.lay(colours.root / "fixtures" / "colours")
+    path = colours.root / "test_colours.py"
+    path.write_text(path.read_text("utf-8").replace(DATASET, layout.dataset), "utf-8")
+    given = ("predict", "test_colours.py", "--model", colours.server.spec, *layout.args)
+    assert main(given) == 0, capsys.readouterr().err
+    assert colours.server.questions == 9
+    assert sorted(colours.server.asked) == [
+        f"{c}/{n}" for c in ("blue", "green", "red") for n in range(3)
+    ]
+    assert colours.run(*layout.args).ret == pytest.ExitCode.OK
+    assert colours.server.questions == 9
     assert colours.ledger() == {"collected": 9, "correct": 9}

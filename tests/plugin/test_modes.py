@@ -6,6 +6,7 @@ A new mode is one more entry of `MODES`: it then meets all others.
 from __future__ import annotations
 
 import csv
+import hashlib
 import itertools
 import json
 from collections import Counter
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.plugin.colour_server import THOUGHT, Odd
+from tests.plugin.colour_server import THOUGHT, Odd, png
+from tests.plugin.layouts import DATASET, LAYOUTS, Layout
 from tests.plugin.packages import install
 from tests.plugin.test_groups import manifest
 
@@ -29,6 +31,11 @@ SAMPLE: Final = 3
 COLOURS: Final = ("red", "green", "blue")
 IMAGES: Final = tuple(f"{colour}/{number}.png" for colour in COLOURS for number in range(EACH))
 GATE: Final = "accuracy >= 0.5"
+BY_CONTENT: Final = {
+    hashlib.sha256(png(colour, number)).hexdigest(): f"{colour}/{number}"
+    for colour in COLOURS
+    for number in range(EACH)
+}
 RECORDING: Final = "recording.jsonl"
 BASELINE: Final = "assert report.predictions == baseline"
 OWN_METRIC: Final = "metrics={'wrong': lambda report: 1 - report.accuracy}"
@@ -116,9 +123,12 @@ MEETINGS: Final = tuple(_meetings())
 class Combination:
     """A project in which several modes meet, and what its last run left."""
 
-    def __init__(self, colours: Colours, modes: tuple[Mode, ...]) -> None:
+    def __init__(
+        self, colours: Colours, modes: tuple[Mode, ...], layout: Layout | None = None
+    ) -> None:
         self.colours = colours
         self.modes = modes
+        self.layout = layout
         self.names = {mode.name for mode in modes}
         self.odd = {case: odd for mode in modes for case, odd in mode.odd.items()}
         self.repeats = max(mode.repeats for mode in modes)
@@ -140,6 +150,9 @@ class Combination:
         text = path.read_text("utf-8")
         for before, after in itertools.chain.from_iterable(mode.evaluation for mode in self.modes):
             text = text.replace(before, after)
+        if self.layout is not None:
+            self.layout.lay(self.colours.root / "fixtures" / "colours")
+            text = text.replace(DATASET, self.layout.dataset)
         path.write_text(text, "utf-8")
         if self.baseline:
             # Of the same model on all images, before anything goes wrong.
@@ -157,9 +170,10 @@ class Combination:
         models = (
             [] if replayed or "two-models" not in self.names else ["--llmclf-model", self.blind]
         )
+        laid = () if self.layout is None else self.layout.args
         model = f"wrapped:{self.colours.server.url}" if "third-party" in self.names else None
         model = f"replay:{RECORDING}" if replayed else model
-        result = self.colours.run(*args, *models, model=model)
+        result = self.colours.run(*args, *laid, *models, model=model)
         shown = result.stdout.str() + result.stderr.str()
         assert "INTERNALERROR" not in shown, shown
         assert result.ret in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), shown
@@ -193,18 +207,55 @@ class Combination:
 
     def truth(self, case: str, model: str) -> str:
         """How an image ends that is asked about, whatever else is switched on."""
-        odd = self.odd.get(case.removesuffix(".png"))
+        image = self.image(case)
+        odd = self.odd.get(image)
         if odd is not None and odd.status is not None:
             return "error"
         if odd is not None:
             return "unparsed" if odd.says == "no idea" else "misclassified"
-        return "misclassified" if model == BLIND and case.startswith("green/") else "correct"
+        return "misclassified" if model == BLIND and image.startswith("green/") else "correct"
+
+    def image(self, case: str) -> str:
+        """Colour and number of an image, wherever it lies: ``red/0``."""
+        if self.layout is None:
+            return case.removesuffix(".png")
+        return next(BY_CONTENT[one["sha256"]] for one in self.outcomes() if one["case"] == case)
 
 
 @pytest.mark.parametrize("modes", MEETINGS, ids=lambda met: "+".join(mode.name for mode in met))
 def test_whichever_modes_meet(colours: Colours, modes: tuple[Mode, ...]) -> None:
     """Every image ends once, as it ends alone; verdicts, files and exit code agree with that."""
     combination = Combination(colours, modes)
+    code = combination.run()
+    _every_image_ends_once(combination)
+    _every_image_ends_as_it_ends_alone(combination)
+    _verdicts_follow_from_the_outcomes(combination, code)
+    _the_files_say_the_same(combination)
+    _a_run_equals_itself(combination)
+
+
+_LAID_MEETINGS: Final = (
+    ("stop-early", "baseline", "sample"),
+    ("replay", "repeats", "subset"),
+    ("xdist", "unparsed", "misclassified"),
+)
+IN_WORKERS: Final = ("split", "label_folder", "links", "coco")
+"""Layouts that are told apart by more than the file that lists them."""
+LAID: Final = tuple(
+    (layout, names)
+    for layout in LAYOUTS
+    for names in _LAID_MEETINGS
+    if "xdist" not in names or layout.name in IN_WORKERS
+)
+
+
+@pytest.mark.parametrize(
+    ("layout", "names"), LAID, ids=[f"{layout.name}-{'+'.join(names)}" for layout, names in LAID]
+)
+def test_however_images_lie(colours: Colours, layout: Layout, names: tuple[str, ...]) -> None:
+    """The same images end as ever in every mode, whatever layout they come in."""
+    modes = tuple(mode for mode in MODES if mode.name in names)
+    combination = Combination(colours, modes, layout)
     code = combination.run()
     _every_image_ends_once(combination)
     _every_image_ends_as_it_ends_alone(combination)
