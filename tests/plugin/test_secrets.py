@@ -132,13 +132,14 @@ def test_a_server_that_repeats_its_key(colours: Colours, server_that_repeats: Ra
     troubles = [reply for trouble in TROUBLES.values() for reply in (trouble, TROUBLES["fine"])]
     server_that_repeats.replies = {"/chat/completions": troubles}
     colours.pictures(each=8)
+    colours.reporters = True
     # The address is in the environment: a command line is the user's own to show.
     address = f"{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{server_that_repeats.port}"
     done = run(
         colours.root, "pytest", *colours.command(*EVERYTHING, model=""),
         LLMCLF_MODEL=f"openai:colours@http://{address}/v1",
     )  # fmt: skip
-    assert len(server_that_repeats.arrived) > len(troubles), done.stdout
+    assert len(server_that_repeats.arrived) > len(troubles), done.stdout + done.stderr
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
     for name in ("run/run.json", "run/page.html", "j.xml", "log.jsonl", "x.html", "rec.jsonl"):
         assert (colours.root / name).is_file()
