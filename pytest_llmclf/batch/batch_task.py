@@ -87,6 +87,11 @@ def plan(
         raise SettingsError(f"{model} is a recording, which has its answers already: name a model")
     root = project_root(declared_in, Path.cwd())
     modelfile = modelfile_of(evaluation, root)
+    if not isinstance(evaluation.dataset, str | Path):
+        raise SettingsError(
+            f"the images of Evaluation({evaluation.title!r}) come from a function, and predict "
+            "reads a folder or manifest: run pytest, or write one"
+        )
     own = datasets.locate(str(evaluation.dataset), root)
     part, description = datasets.describe(own, evaluation.split)
     options = evaluation.source_options(links)

@@ -15,10 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.data.entry import SourceOptions, by_kind, natural_key, shown
+from pytest_llmclf.data.given import Given
 from pytest_llmclf.data.image import PictureLimits
 from pytest_llmclf.data.label_cells import several_label_problems, whole_number, with_whole_numbers
 from pytest_llmclf.data.manifest import manifest_entries
-from pytest_llmclf.data.sources import DESCRIPTION, part_of, read_description, read_source, table_of
+from pytest_llmclf.data.sources import (
+    DESCRIPTION,
+    Description,
+    part_of,
+    read_description,
+    read_source,
+    table_of,
+)
 from pytest_llmclf.data.validation import (
     entry_problems,
     label_problems,
@@ -36,7 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.data.entry import Entry
-    from pytest_llmclf.data.sources import Description
     from pytest_llmclf.values.case import Case
 
 LISTED_PROBLEMS = 20
@@ -46,6 +53,8 @@ _NO_PICTURE = (
     "no picture found: put them into a folder a class (cat/1.png), name them by their label "
     "(cat_1.png), or list them in manifest.csv with the columns path and label"
 )
+
+_NONE_GIVEN = "no image was given: yield (path or bytes, label) of each"
 
 DATA_VARIABLE = "LLMCLF_DATA"
 """Environment variable: the folder of imported datasets instead of ``.llmclf/datasets``."""
@@ -105,7 +114,7 @@ class Dataset:
 
 
 def load(
-    source: Path,
+    source: Path | Given,
     *,
     name: str | None = None,
     labels: Sequence[str] | None = None,
@@ -119,7 +128,8 @@ def load(
     Args:
         source: A folder with ``manifest.csv``, ``manifest.jsonl``, ``metadata.csv`` or
             ``metadata.jsonl``, with a folder a class, or with the labels in the file names; or
-            such a manifest itself. ``dataset.toml`` beside the pictures is read too.
+            such a manifest itself. ``dataset.toml`` beside the pictures is read too. Or images
+            that a function gave.
         name: Else that of ``dataset.toml``, else the folder's.
         labels: In order; ``dataset.toml`` goes first, and without both the labels found are
             sorted naturally.
@@ -138,13 +148,16 @@ def load(
         msg = f'labels is {labels!r}, a single text: write ["{shown(labels)}", ...]'
         raise DatasetError(msg)
     options = options or SourceOptions()
-    part, description = describe(source, options.split)
+    part: Path | Given = source
+    description = Description()
+    if not isinstance(source, Given):
+        part, description = describe(source, options.split)
     split, options = options.split, replace(options, pattern=pattern or options.pattern)
     options = settled(options, description, located=part != source)
     listed, disagreement = agreed_labels(description, labels)
     root, found = read_source(part, options, listed)
     root = root.absolute()
-    name = name or description.name or (source if source.is_dir() else root).resolve().name
+    name = name or description.name or _named_after(source, root)
     ordered = listed or label_order({entry.label for entry in found.entries})
     # Without a single label, what is wrong with pictures or manifest is the whole of it.
     problems = [*found.problems, *(label_problems(ordered, options) if ordered else ())]
@@ -153,7 +166,7 @@ def load(
     listed_in = DESCRIPTION if description.labels or not labels else "the evaluation"
     problems += entry_problems(entries, ordered, listed_in, options)
     if not entries and not found.problems:
-        problems.append(_NO_PICTURE)
+        problems.append(_NONE_GIVEN if isinstance(source, Given) else _NO_PICTURE)
     pictures, file_problems = open_pictures(
         root, openable(entries), limits or PictureLimits(), options.links, verify=verify_pictures
     )
@@ -173,6 +186,12 @@ def load(
         imported=description.imported,
         warnings=tuple(map(shown, warnings)),
     )
+
+
+def _named_after(source: Path | Given, root: Path) -> str:
+    if isinstance(source, Given):
+        return source.name
+    return (source if source.is_dir() else root).resolve().name
 
 
 def describe(source: Path, split: str) -> tuple[Path, Description]:
@@ -354,7 +373,7 @@ def _folders(shelf: Path) -> list[str]:
     return [name for name in found if not name.startswith(".")]
 
 
-def _message(name: str, source: Path, problems: list[str]) -> str:
+def _message(name: str, source: Path | Given, problems: list[str]) -> str:
     count = f"{len(problems)} {noun(len(problems), 'problem')}"
     lines = [f"dataset {name!r} ({shown(source)}) cannot be judged, {count}:"]
     kinds = by_kind(problems)

@@ -21,6 +21,7 @@ from pytest_llmclf.data.entry import (
 )
 from pytest_llmclf.data.file_names import read_names
 from pytest_llmclf.data.folders import folders_in, read_class_folders, split_folder, split_kind
+from pytest_llmclf.data.given import Given
 from pytest_llmclf.data.label_cells import several_label_problems
 from pytest_llmclf.data.manifest import has_labels, manifest_entries, split_of
 from pytest_llmclf.data.manifest_names import METADATA, manifest_of
@@ -105,7 +106,7 @@ def part_of(source: Path, split: str) -> Path:
 
 
 def read_source(
-    source: Path, options: SourceOptions, labels: Collection[str] = ()
+    source: Path | Given, options: SourceOptions, labels: Collection[str] = ()
 ) -> tuple[Path, Found]:
     """Find the pictures and labels of `source`, and the folder that their ids count from.
 
@@ -118,6 +119,8 @@ def read_source(
     Raises:
         DatasetError: `source` is missing or neither, or the pattern is unusable.
     """
+    if isinstance(source, Given):
+        return source.root, source.found
     if source.is_file():
         return source.parent, _read_manifest(source, options, labels)
     if not source.is_dir():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from pytest_llmclf.data.entry import LABEL_FOLDERS, LabelFolder, SourceOptions
+from pytest_llmclf.data.given import source_name
 from pytest_llmclf.errors import SettingsError, nearest
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.metrics.own_metrics import own_metrics
@@ -18,8 +21,8 @@ from pytest_llmclf.values.thinking import check_think
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
+    from pytest_llmclf.data.given import DataSource
     from pytest_llmclf.metrics.metric import ImageMean, Metric
     from pytest_llmclf.metrics.own_metrics import MetricFunction
     from pytest_llmclf.prompting.readers import ReaderFunction
@@ -36,7 +39,9 @@ class Evaluation:
     """How one dataset is put to a model.
 
     Attributes:
-        dataset: Name of a dataset under ``fixtures/`` (or of an imported one), or a path.
+        dataset: Name of a dataset under ``fixtures/`` (or of an imported one), or a path; or a
+            function that gives (path or bytes, label) or (path or bytes, label, tags) of each
+            image, or a list of those.
         modelfile: Name of a file under ``modelfiles/`` without its ending, or a path.
         prompt: The question about each picture; the label list is added to it.
         name: How reports call it; default: the dataset's name.
@@ -66,7 +71,7 @@ class Evaluation:
             gives back a number or ``None``, or an `ImageMean`.
     """
 
-    dataset: str | Path
+    dataset: str | Path | DataSource
     modelfile: str | Path
     prompt: str
     name: str = ""
@@ -90,6 +95,7 @@ class Evaluation:
         Raises:
             SettingsError: Which argument, and what was probably meant.
         """
+        self._check_source()
         place = f"Evaluation({self.title!r})"
         self._check_words(place)
         if self.group is not None and not str(self.group).strip():
@@ -123,6 +129,26 @@ class Evaluation:
                     f"{place}: {option!r} is no option of a model{nearest(option, PARAMETERS)}"
                 )
 
+    def _check_source(self) -> None:
+        """Refuse a source of images that can be read once only, or is read otherwise."""
+        if isinstance(self.dataset, str | Path):
+            return
+        if isinstance(self.dataset, Iterator) or not (
+            callable(self.dataset) or isinstance(self.dataset, Iterable)
+        ):
+            raise SettingsError(
+                f"Evaluation(dataset={self.dataset!r}): give a name, a path, or a function that "
+                "gives images; what is gone through once only is used up then"
+            )
+        if not self.title:
+            raise SettingsError("Evaluation(dataset=...) of this kind has no name: give it name=")
+        for name in ("pattern", "split", "label_folder", "label_column"):
+            if getattr(self, name):
+                raise SettingsError(
+                    f"Evaluation({self.title!r}): {name}= is for folders and manifests: let the "
+                    "function give what is meant"
+                )
+
     def _check_words(self, place: str) -> None:
         for name, one_of in (("answer", get_args(AnswerMode)), ("label_folder", LABEL_FOLDERS)):
             value = getattr(self, name)
@@ -132,6 +158,8 @@ class Evaluation:
     @property
     def title(self) -> str:
         """The name that reports use."""
+        if not isinstance(self.dataset, str | Path):
+            return self.name or source_name(self.dataset)
         return self.name or str(self.dataset).replace("\\", "/").rstrip("/").rpartition("/")[2]
 
     @property

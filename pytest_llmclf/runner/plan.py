@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.data import dataset as datasets
+from pytest_llmclf.data.given import Given, kept_under, read_given
 from pytest_llmclf.data.image import PictureLimits
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.gates.gate import addressed_to, check_gates
@@ -21,7 +23,6 @@ from pytest_llmclf.runner.task import Assignment, instruct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.errors import BackendError
@@ -78,7 +79,7 @@ def assign(
     root = project_root(declared_in, settings.root)
     modelfile = modelfile_of(evaluation, root)
     whole = datasets.load(
-        datasets.locate(str(evaluation.dataset), root),
+        source_of(evaluation, root, settings),
         name=evaluation.title,
         labels=evaluation.label_names,
         verify_pictures=verify_pictures,
@@ -204,6 +205,23 @@ def fitness(
         return None, knows_some(unknown)
     base = modelfile.from_
     return labels_unknown(labels, f"ollama:{'llava' if names_file(base) else base}"), ""
+
+
+def source_of(evaluation: Evaluation, root: Path, settings: Settings) -> Path | Given:
+    """Where an evaluation's images come from; a function is called.
+
+    Args:
+        evaluation: What is asked.
+        root: Of the project.
+        settings: Where images are kept that come as bytes.
+
+    Raises:
+        DatasetError: There is no such dataset, or the function gives none.
+    """
+    if isinstance(evaluation.dataset, str | Path):
+        return datasets.locate(str(evaluation.dataset), root)
+    kept = kept_under(settings.home, evaluation.title)
+    return read_given(evaluation.dataset, root=root, kept=kept)
 
 
 def gates_for(evaluation: Evaluation, settings: Settings) -> tuple[Gate, ...]:

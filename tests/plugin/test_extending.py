@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from pytest_llmclf.models.registry import GROUP
-from tests.plugin.colour_server import Odd
+from tests.plugin.colour_server import Odd, png
 from tests.plugin.packages import install
 
 if TYPE_CHECKING:
@@ -76,3 +77,24 @@ def test_the_reader(colours: Colours) -> None:
     assert colours.ledger() == {"collected": 9, "correct": 8, "unparsed": 1}
     reason = '"reason": "refusal"'
     assert (colours.root / "run" / "outcomes.jsonl").read_text("utf-8").count(reason) == 1
+
+
+@pytest.mark.parametrize("processes", [(), ("-n2",)])
+def test_the_source(colours: Colours, processes: tuple[str, ...]) -> None:
+    """Bytes are asked about, kept, and shown on the page; tags can be gated."""
+    write(colours, "test_zipped.py")
+    with zipfile.ZipFile(colours.root / "colours.zip", "w") as archive:
+        lines = ["file,colour,camera"]
+        for colour in ("red", "green", "blue"):
+            for number, camera in enumerate(("phone", "slr")):
+                archive.writestr(f"{colour}{number}", png(colour, number))
+                lines.append(f"{colour}{number},{colour},{camera}")
+        archive.writestr("labels.csv", "\n".join(lines))
+    for _ in range(2):
+        result = colours.run(*processes)
+        assert result.ret == pytest.ExitCode.OK
+        assert colours.ledger() == {"collected": 6, "correct": 6}
+        assert [one["word"] for one in colours.summary()["gates"]] == ["PASS", "PASS"]
+    assert colours.server.questions == 6
+    assert len(list((colours.root / ".llmclf" / "images" / "colours").glob("*.png"))) == 6
+    assert "data:image/" in (colours.root / "run" / "page.html").read_text("utf-8")
