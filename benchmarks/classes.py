@@ -76,7 +76,7 @@ def answers(profile: str, classes: int, images: int, folder: Path | None) -> Rep
             case = f"{expected}/{place:04d}.png"
             sha256 = hashlib.sha256(case.encode()).hexdigest()
             if folder is not None:
-                data = _picture(actual * images + place)
+                data = _image(actual * images + place)
                 sha256 = hashlib.sha256(data).hexdigest()
                 (folder / f"{sha256}.png").write_bytes(data)
             outcomes.append(
@@ -101,7 +101,7 @@ def answers(profile: str, classes: int, images: int, folder: Path | None) -> Rep
     )
 
 
-def _picture(number: int) -> bytes:
+def _image(number: int) -> bytes:
     """A small PNG like no other."""
     from PIL import Image
 
@@ -136,7 +136,7 @@ def stages(profile: str, classes: int, images: int) -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        files = folder / "pictures"
+        files = folder / "images"
         files.mkdir()
         made = answers(profile, classes, images, files)
         outcomes = made.outcomes
@@ -161,7 +161,7 @@ def stages(profile: str, classes: int, images: int) -> dict[str, float]:
         timed(
             "page",
             lambda: write_page(
-                folder / "page.html", page_of([judged], pictures=lambda _, case: by_case[case])
+                folder / "page.html", page_of([judged], images=lambda _, case: by_case[case])
             ),
         )
         timed("terminal", lambda: list(terminal.lines([judged], (), Style(width=100))))

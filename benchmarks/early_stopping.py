@@ -3,11 +3,11 @@
     python benchmarks/early_stopping.py [--runs 2000] [--images 500] [--gate "accuracy>=0.75"]
 
 First a gate on accuracy, for populations with exactly so many right images: by seeded runs of the
-real `Watch`, each with another random order, and exactly, by adding up the probabilities of all
-ways that the same code can go. Then, by runs alone, other gates at populations that are as close
-to their bound as can be, where a wrong verdict is likeliest, and comparisons with committed
-predictions beside a gate: clear losses, and the edge of what fails. Wrong is a verdict that all
-images together would not give. Exits with 1 if a bar is missed.
+real `SequentialMonitor`, each with another random order, and exactly, by adding up the
+probabilities of all ways that the same code can go. Then, by runs alone, other gates at populations
+that are as close to their bound as can be, where a wrong verdict is likeliest, and comparisons with
+committed predictions beside a gate: clear losses, and the edge of what fails. Wrong is a verdict
+that all images together would not give. Exits with 1 if a bar is missed.
 
 `--baseline` measures the comparisons alone. Each share of wrong verdicts stands beside its Monte
 Carlo standard error.
@@ -31,7 +31,7 @@ from pytest_llmclf.gates.sequential.paired import PairedQuestion
 from pytest_llmclf.gates.sequential.question import Question, questions
 from pytest_llmclf.gates.sequential.threshold_progress import start
 from pytest_llmclf.gates.sequential.watch import EARLY_ERROR as ERROR
-from pytest_llmclf.gates.sequential.watch import Watch
+from pytest_llmclf.gates.sequential.watch import SequentialMonitor
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.outcome import Outcome
 from pytest_llmclf.values.seeded import seeded_order
@@ -124,15 +124,19 @@ def outcome_of(case: Case, *, right: bool) -> Outcome:
     )
 
 
-def words(watch: Watch) -> tuple[str, ...]:
+def words(watch: SequentialMonitor) -> tuple[str, ...]:
     """The words of its verdicts."""
     return tuple(verdict.word for verdict in watch.verdicts)
 
 
-def watched(gate: str, drawn: Sequence[tuple[Case, Outcome]], *, until_decided: bool) -> Watch:
+def watched(
+    gate: str, drawn: Sequence[tuple[Case, Outcome]], *, until_decided: bool
+) -> SequentialMonitor:
     """A session that asks these in this order."""
     labels = sorted({case.label for case, _ in drawn})
-    watch = Watch([Gate(gate)], labels, [case for case, _ in drawn], "model", imported=False)
+    watch = SequentialMonitor(
+        [Gate(gate)], labels, [case for case, _ in drawn], "model", imported=False
+    )
     for _, outcome in drawn:
         watch.see(outcome)
         if until_decided and watch.decided:
@@ -199,14 +203,16 @@ def exact(gate: str, images: int, totals: Sequence[int]) -> list[tuple[float, fl
                     chance = (total - progress.gained) / left
                     ahead[key][place] += chances[place] * (chance if outcome is yes else 1 - chance)
         ways = {}
-        for way, progress in reached.items():
+        for endpoint_key, progress in reached.items():
             if progress.word is None:
-                if max(ahead[way]) > NEGLIGIBLE:
-                    ways[way] = (progress, ahead[way])
+                if max(ahead[endpoint_key]) > NEGLIGIBLE:
+                    ways[endpoint_key] = (progress, ahead[endpoint_key])
                 continue
             for place, total in enumerate(totals):
-                mean[place] += number * ahead[way][place]
-                wrong[place] += ahead[way][place] * (progress.word != asked.regions.at(total))
+                mean[place] += number * ahead[endpoint_key][place]
+                wrong[place] += ahead[endpoint_key][place] * (
+                    progress.word != asked.regions.at(total)
+                )
     return list(zip(wrong, mean, strict=True))
 
 
@@ -323,7 +329,7 @@ def simulate_paired(paired: Paired, runs: int) -> tuple[Row, float, float]:
     used, wrong, certain = [], 0, 0
     for seed in range(runs):
         drawn = [members[id_] for id_ in seeded_order(list(members), seed)]
-        watch = Watch(
+        watch = SequentialMonitor(
             [Gate(PAIRED_GATE)],
             ["0"],
             [case for case, _ in drawn],

@@ -1,6 +1,6 @@
 """How large a page gets, how long it takes to make, and how fast it answers in a browser.
 
-    python benchmarks/page.py            1,000 photos of 12 megapixels, then 10,000 pictures
+    python benchmarks/page.py            1,000 photos of 12 megapixels, then 10,000 images
 
 Prints sizes and times. The photos are drawn, not taken: smooth shapes, gradients and grain, as
 large as those of a telephone. Needs Playwright and a Chromium; without them only the making is
@@ -58,7 +58,7 @@ def photo(seed: int, size: tuple[int, int]) -> bytes:
 
 
 def photos(folder: Path, kinds: int, count: int, size: tuple[int, int]) -> dict[str, Path]:
-    """So many files, all different, from a few pictures."""
+    """So many files, all different, from a few images."""
     drawn = [photo(seed, size) for seed in range(kinds)]
     found = {}
     for place in range(count):
@@ -88,7 +88,7 @@ def answered(files: dict[str, Path], seed: int = 1) -> report.Report:
                 kind="correct" if said == expected else "misclassified",
                 predicted=said,
                 answer=Answer(
-                    text=f"The picture shows a {said}.", wall_s=chance.random(), server_s=0.3
+                    text=f"The image shows a {said}.", wall_s=chance.random(), server_s=0.3
                 ),
                 tags={"style": chance.choice(("photo", "drawing"))},
                 request_digest=hashlib.sha256(case.encode()).hexdigest(),
@@ -109,7 +109,7 @@ def made(name: str, files: dict[str, Path], path: Path) -> None:
     """Make the page, and say what that took."""
     found = answered(files)
     begun = time.perf_counter()
-    page = page_of([found], pictures=lambda _, case: files.get(case))
+    page = page_of([found], images=lambda _, case: files.get(case))
     write_page(path, page)
     spent = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -137,12 +137,12 @@ def opened(path: Path) -> None:
             tab.goto(path.as_uri(), wait_until="commit")
             tab.wait_for_selector("html[data-page=ready]", state="attached")
             ready = time.perf_counter() - begun
-            tab.wait_for_selector("html[data-pictures=ready]", state="attached")
+            tab.wait_for_selector("html[data-images=ready]", state="attached")
             everything = time.perf_counter() - begun
             slow = " TOO SLOW" if everything > LIMITS["open_s"] else ""
             print(
                 f"  open: can be used after {ready:.2f} s, "
-                f"all pictures read after {everything:.2f} s{slow}"
+                f"all images read after {everything:.2f} s{slow}"
             )
         used(tab)
         browser.close()
@@ -164,7 +164,7 @@ def used(tab: Any) -> None:
         "clear": "() => document.querySelector('#clear').click()",
         "order": _typed("#filter-sort", "slow", "change"),
         "scroll to the end": "() => window.scrollTo(0, document.documentElement.scrollHeight)",
-        "open a picture": "() => document.querySelector('.card button').click()",
+        "open an image": "() => document.querySelector('.card button').click()",
     }
     for name, action in actions.items():
         spent = tab.evaluate(
@@ -184,13 +184,13 @@ def main() -> int:
     """Measure both sizes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=1000, help="photos of 4000 x 3000")
-    parser.add_argument("--cases", type=int, default=10_000, help="small pictures")
+    parser.add_argument("--cases", type=int, default=10_000, help="thumbnails")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for title, kinds, count, size in (
             (f"{options.photos} photos of 4000 x 3000", 12, options.photos, (4000, 3000)),
-            (f"{options.cases} pictures of 640 x 480", 40, options.cases, (640, 480)),
+            (f"{options.cases} images of 640 x 480", 40, options.cases, (640, 480)),
         ):
             below = folder / str(count)
             below.mkdir()

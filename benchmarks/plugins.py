@@ -30,7 +30,7 @@ from pathlib import Path
 from pytest_llmclf import Evaluation
 
 digits = Evaluation(
-    dataset="digits", modelfile="digits", prompt="Which digit is in this picture?",
+    dataset="digits", modelfile="digits", prompt="Which digit is in this image?",
     gates=["accuracy >= 0.1"],
 )
 

@@ -71,7 +71,7 @@ def prepared(images: int, service_ms: float = 10) -> Iterator[tuple[Project, Stu
 
 
 def kept(project: Project, run: Ended) -> bool:
-    """Whether a run ended well with one answer to every picture; if not, what it said is shown.
+    """Whether a run ended well with one answer to every image; if not, what it said is shown.
 
     Raises:
         SystemExit: It wrote no outcomes, so that there is nothing to measure.

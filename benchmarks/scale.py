@@ -31,7 +31,7 @@ pets = Evaluation(dataset="pets", modelfile="pets", prompt="Which animal?", top_
 
 
 def project(root: Path, images: int, side: int, top: int) -> None:
-    """A project with so many different pictures."""
+    """A project with so many different images."""
     for folder in ("evals", "modelfiles", "fixtures/pets"):
         (root / folder).mkdir(parents=True)
     (root / "evals/test_pets.py").write_text(_EVALUATION.format(top=top))
@@ -81,14 +81,14 @@ def per_image(images: int, side: int, top: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, StubOllama(service_ms=0, slots=64) as stub:
         root = Path(folder)
         project(root, images, side, top)
-        pictures = root / "fixtures/pets"
+        files = root / "fixtures/pets"
         bare = predict(root, "--limit", "1", host=stub.netloc)
         asked = predict(root, host=stub.netloc)
         return {
             "pixels": f"{side} x {side}",
             "top_logprobs": top,
-            "picture_bytes": sum(path.stat().st_size for path in pictures.glob("*.jpg")) // images,
-            "manifest_bytes": (pictures / "manifest.csv").stat().st_size // images,
+            "image_bytes": sum(path.stat().st_size for path in files.glob("*.jpg")) // images,
+            "manifest_bytes": (files / "manifest.csv").stat().st_size // images,
             "store_bytes": store_bytes(root) // images,
             "asked_cpu_ms": round(1e3 * (asked["cpu_s"] - bare["cpu_s"]) / images, 2),
             "start_cpu_s": round(bare["cpu_s"], 2),
@@ -123,14 +123,14 @@ def engines(images: int) -> list[dict[str, Any]]:
         pass
     else:
         ways.append(("--engine", "ray", "--workers", "2"))
-    for way in ways:
+    for endpoint_key in ways:
         with tempfile.TemporaryDirectory() as folder, StubOllama(service_ms=20, slots=4) as stub:
             root = Path(folder)
             project(root, images, 224, 5)
-            call = predict(root, *way, host=stub.netloc)
+            call = predict(root, *endpoint_key, host=stub.netloc)
             stats = stub.stats()
             found.append(
-                {"engine": " ".join(way[1:]), "images": images,
+                {"engine": " ".join(endpoint_key[1:]), "images": images,
                  "wall_s": round(call["wall_s"], 1), "asking_s": round(stats["span_s"], 1),
                  "busy": round(stats["utilisation"], 3), "driver_mb": round(call["peak_mb"]),
                  "chats": stats["chats"]}

@@ -5,7 +5,7 @@
     │   └── ExtraMissing           an optional package is needed and not installed
     ├── DatasetError               a dataset cannot be judged as it stands
     ├── ModelfileError             a Modelfile does not parse (line and column)
-    ├── PictureError               one picture cannot be sent as it is
+    ├── ImageError               one image cannot be sent as it is
     ├── StoreError                 the answer store cannot be used
     └── BackendError               a model did not answer
         ├── ServerUnreachable      nothing listens there              (retried)
@@ -16,9 +16,9 @@
         ├── BadAnswer              an answer that is not the protocol's (retried)
         ├── ModelMissing           the server does not have the model
         ├── LabelsUnknown          a model that was trained on other labels only
-        ├── ModelCannotSee         a text-only model was sent a picture
-        ├── PictureRejected        the server cannot read the picture
-        ├── ContextTooSmall        prompt and picture exceed the context
+        ├── ModelCannotSee         a text-only model was sent an image
+        ├── ImageRejected        the server cannot read the image
+        ├── ContextTooSmall        prompt and image exceed the context
         ├── AccessRefused          401: no user and password or key, or the wrong one
         ├── RequestRejected        any other 4xx
         │   └── CannotThink        the model cannot be told so about thinking
@@ -96,8 +96,8 @@ class ModelfileError(LlmclfError):
         self.problem = problem
 
 
-class PictureError(LlmclfError):
-    """One picture cannot be sent: unreadable, cut, or too large to decode safely."""
+class ImageError(LlmclfError):
+    """One image cannot be sent: unreadable, cut, or too large to decode safely."""
 
 
 class StoreError(LlmclfError):
@@ -198,14 +198,14 @@ class LabelsUnknown(BackendError):
     of_model = True
 
 
-class PictureRejected(BackendError):
-    """The server could not decode the picture."""
+class ImageRejected(BackendError):
+    """The server could not decode the image."""
 
-    kind = "picture-rejected"
+    kind = "image-rejected"
 
 
 class ContextTooSmall(BackendError):
-    """Prompt and picture together exceed the model's context."""
+    """Prompt and image together exceed the model's context."""
 
     kind = "context-too-small"
 

@@ -53,7 +53,7 @@ HOSTILE = (
 
 
 def png(color: tuple[int, int, int] = (90, 90, 90), size: tuple[int, int] = (120, 90)) -> bytes:
-    """A picture with a box on it."""
+    """An image with a box on it."""
     image = Image.new("RGB", size, (240, 240, 240))
     draw = ImageDraw.Draw(image)
     draw.rectangle((size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2), fill=color)
@@ -62,8 +62,8 @@ def png(color: tuple[int, int, int] = (90, 90, 90), size: tuple[int, int] = (120
     return buffer.getvalue()
 
 
-def pictures(folder: Path, count: int) -> dict[str, tuple[Path, str]]:
-    """So many pictures, by case: the file and its SHA-256."""
+def images(folder: Path, count: int) -> dict[str, tuple[Path, str]]:
+    """So many images, by case: the file and its SHA-256."""
     found = {}
     for place in range(count):
         label = LABELS[place % 3]
@@ -75,7 +75,7 @@ def pictures(folder: Path, count: int) -> dict[str, tuple[Path, str]]:
 
 
 def outcome(case: str, expected: str, said: str | None, **more: Any) -> Outcome:
-    """What a model said to a picture; ``None``: nothing that is a label."""
+    """What a model said to an image; ``None``: nothing that is a label."""
     given: dict[str, Any] = {
         "evaluation": "pets",
         "model": "ollama:llava:7b",
@@ -109,7 +109,7 @@ def built(outcomes: list[Outcome], **more: Any) -> Report:
 
 
 def answers(files: dict[str, tuple[Path, str]], seed: int, **more: Any) -> list[Outcome]:
-    """A model's answers to all pictures: mostly right, some wrong, some without a label."""
+    """A model's answers to all images: mostly right, some wrong, some without a label."""
     chance = random.Random(seed)  # noqa: S311 - made-up answers, nothing secret
     found = []
     for place, (case, (_, sha256)) in enumerate(files.items()):
@@ -137,8 +137,8 @@ def answers(files: dict[str, tuple[Path, str]], seed: int, **more: Any) -> list[
 
 
 def demo(folder: Path, count: int = 60) -> Page:
-    """Two models, a committed baseline, repeats, a stopped run, a slice and broken pictures."""
-    files = pictures(folder, count)
+    """Two models, a committed baseline, repeats, a stopped run, a slice and broken images."""
+    files = images(folder, count)
     first = answers(files, 1)
     error = {"kind": "error", "predicted": None, "reason": "timeout", "answer": None}
     first[4] = outcome(
@@ -186,7 +186,7 @@ def demo(folder: Path, count: int = 60) -> Page:
         gates={"early": [Gate("accuracy >= 0.75")]},
         settings={"seed": 20, "strict": False, "models": ["ollama:llava:7b"]},
         environment={"python": "3.13.1"},
-        pictures=lambda _, case: known.get(case),
+        images=lambda _, case: known.get(case),
     )
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.fuzz --count 1000000 --seed 1 [--only answers,gates] [--write]
     python -m benchmarks.fuzz --list
-    python -m benchmarks.fuzz --guided tests/fuzz/test_pictures.py::test_damaged --seconds 120
+    python -m benchmarks.fuzz --guided tests/fuzz/test_images.py::test_damaged --seconds 120
 
 An input is a sound one with a few random changes (bits, cuts, repeated and foreign pieces, now and
 then a piece repeated to 64 KB), or made at random as its target says. Each must be read, or refused

@@ -202,13 +202,13 @@ def _row(store: AnswerStore, column: str, data: bytes) -> None:
         connection.execute(
             "INSERT OR REPLACE INTO pictures VALUES ('s', ?, 'image/png', 0)", (value,)
         )
-        store.sent_picture("s")
+        store.sent_image("s")
     else:
         connection.execute("INSERT OR REPLACE INTO models VALUES ('w', ?, 0)", (value,))
         store.remembered("w")
 
 
-def _pictures() -> tuple[bytes, ...]:
+def _images() -> tuple[bytes, ...]:
     made = []
     for kind in ("PNG", "JPEG", "GIF", "BMP", "WebP"):
         buffer = io.BytesIO()
@@ -267,5 +267,5 @@ def targets(folder: Path) -> tuple[Target, ...]:
                read=partial(_row, store, "sent")),
         Target(name="stores: models", corpus=_dumped(_IDENTITY.to_json()), share=2,
                read=partial(_row, store, "models")),
-        Target(name="images", corpus=_pictures(), read=check, share=2),
+        Target(name="images", corpus=_images(), read=check, share=2),
     )  # fmt: skip

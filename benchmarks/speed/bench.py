@@ -84,7 +84,7 @@ def measure(bench: Bench, contender: Contender, work: Workload, stub: StubOllama
     """Run a contender's commands, one after the other, on a server that counts from nothing.
 
     Raises:
-        RunFailed: It ended badly, or the server did not answer exactly one question a picture.
+        RunFailed: It ended badly, or the server did not answer exactly one question an image.
     """
     new = str(bench.folder())
     env = {key: value.format(server=stub.netloc, new=new) for key, value in contender.env.items()}

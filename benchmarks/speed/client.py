@@ -33,8 +33,8 @@ def through_ollama(stub: StubOllama) -> Callable[[bytes], None]:
 
     client = ollama.Client(host=stub.url, trust_env=False)
 
-    def ask(picture: bytes) -> None:
-        message = {"role": "user", "content": "Which digit?", "images": [picture]}
+    def ask(image: bytes) -> None:
+        message = {"role": "user", "content": "Which digit?", "images": [image]}
         client.chat(MODEL, [message])
 
     return ask
@@ -44,8 +44,8 @@ def through_sockets(stub: StubOllama, *, kept: bool) -> Callable[[bytes], None]:
     """The standard library's client: a connection a thread, or one a question."""
     local = threading.local()
 
-    def ask(picture: bytes) -> None:
-        images = [base64.b64encode(picture).decode()]
+    def ask(image: bytes) -> None:
+        images = [base64.b64encode(image).decode()]
         message = {"role": "user", "content": "Which digit?", "images": images}
         body = json.dumps({"model": MODEL, "stream": False, "messages": [message]})
         connection = getattr(local, "connection", None)
@@ -63,20 +63,20 @@ def through_sockets(stub: StubOllama, *, kept: bool) -> Callable[[bytes], None]:
 
 def ask_all(ask: Callable[[bytes], None], questions: int, in_flight: int) -> float:
     """Ask from so many threads; CPU of this process in seconds."""
-    pictures = (png(place.to_bytes(3 * SIDE, "big")) for place in range(questions))
+    images = (png(place.to_bytes(3 * SIDE, "big")) for place in range(questions))
     lock = threading.Lock()
 
     def following() -> Iterator[bytes]:
         while True:
             with lock:
-                picture = next(pictures, None)
-            if picture is None:
+                image = next(images, None)
+            if image is None:
                 return
-            yield picture
+            yield image
 
     def work() -> None:
-        for picture in following():
-            ask(picture)
+        for image in following():
+            ask(image)
 
     threads = [threading.Thread(target=work) for _ in range(in_flight)]
     started = time.process_time()

@@ -1,8 +1,8 @@
-"""Projects to measure: pictures, an evaluation, and the same questions for every contender.
+"""Projects to measure: images, an evaluation, and the same questions for every contender.
 
-The server says a label by the digest of the picture that it is sent. So that it is right four
+The server says a label by the digest of the image that it is sent. So that it is right four
 times out of five for everybody, the labels of `cases.csv` go by the files' bytes, and those of the
-plugin's manifest by what the plugin makes of them (a grey picture is sent as RGB).
+plugin's manifest by what the plugin makes of them (a grey image is sent as RGB).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def test_gate(report):
 
 _MODELFILE = f"""FROM {MODEL}
 PARAMETER temperature 0
-SYSTEM You sort pictures of handwritten digits.
+SYSTEM You sort images of handwritten digits.
 """
 
 
@@ -66,7 +66,7 @@ class Workload:
 
     Attributes:
         folder: The project: ``evals/``, ``fixtures/``, ``modelfiles/``, and the contenders' files.
-        count: How many pictures.
+        count: How many images.
     """
 
     folder: Path
@@ -80,19 +80,19 @@ def bundled(folder: Path) -> Workload:
     source = ROOT / "fixtures" / "mnist"
     with (source / "manifest.csv").open(encoding="utf-8", newline="") as file:
         paths = [source / row["path"] for row in csv.DictReader(file)]
-    pictures = [path.read_bytes() for path in paths]
-    return _made(folder, ((data, prepare(data).data) for data in pictures))
+    images = [path.read_bytes() for path in paths]
+    return _made(folder, ((data, prepare(data).data) for data in images))
 
 
 def generated(folder: Path, count: int, seed: int = 1) -> Workload:
-    """So many small RGB pictures, all different, which are sent as they are."""
-    chance = random.Random(seed)  # noqa: S311 - pictures, nothing secret
-    pictures = (png(chance.randbytes(3 * SIDE)) for _ in range(count))
-    return _made(folder, ((data, data) for data in pictures))
+    """So many small RGB images, all different, which are sent as they are."""
+    chance = random.Random(seed)  # noqa: S311 - images, nothing secret
+    images = (png(chance.randbytes(3 * SIDE)) for _ in range(count))
+    return _made(folder, ((data, data) for data in images))
 
 
 def part(whole: Workload, folder: Path, count: int) -> Workload:
-    """A project with the first `count` pictures of another one; the files are shared."""
+    """A project with the first `count` images of another one; the files are shared."""
     _write_project(folder)
     for name in ("fixtures/digits/manifest.csv", "cases.csv"):
         with (whole.folder / name).open(encoding="utf-8") as file:
@@ -106,7 +106,7 @@ def part(whole: Workload, folder: Path, count: int) -> Workload:
 
 
 def png(row: bytes) -> bytes:
-    """A square RGB picture whose rows are all alike."""
+    """A square RGB image whose rows are all alike."""
     header = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0)
     pixels = zlib.compress((b"\0" + row) * SIDE, 1)
     chunks = ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
@@ -116,18 +116,18 @@ def png(row: bytes) -> bytes:
     )
 
 
-def _made(folder: Path, pictures: Iterable[tuple[bytes, bytes]]) -> Workload:
+def _made(folder: Path, images: Iterable[tuple[bytes, bytes]]) -> Workload:
     _write_project(folder)
-    shelf = folder / "fixtures" / "digits"
+    dataset_directory = folder / "fixtures" / "digits"
     count = 0
     with (
-        (shelf / "manifest.csv").open("w", encoding="utf-8", newline="") as ours,
+        (dataset_directory / "manifest.csv").open("w", encoding="utf-8", newline="") as ours,
         (folder / "cases.csv").open("w", encoding="utf-8", newline="") as theirs,
     ):
         ours.write("path,label\n")
         theirs.write("path,label\n")
-        for (data, sent), name in zip(pictures, _names(), strict=False):
-            path = shelf / name
+        for (data, sent), name in zip(images, _names(), strict=False):
+            path = dataset_directory / name
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(data)
             ours.write(f"{name},{_expected(sent, count)}\n")
@@ -143,8 +143,8 @@ def _names() -> Iterator[str]:
         place += 1
 
 
-def _expected(picture: bytes, place: int) -> str:
-    said = label_of(picture, LABELS)
+def _expected(image: bytes, place: int) -> str:
+    said = label_of(image, LABELS)
     if place % _WRONG_EVERY:
         return said
     return LABELS[(LABELS.index(said) + 1) % len(LABELS)]

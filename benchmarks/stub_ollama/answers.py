@@ -1,4 +1,4 @@
-"""What the server says about a picture, in the shape of either protocol."""
+"""What the server says about an image, in the shape of either protocol."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _SURE = 0.9
 """Probability of the label that is said; the others share the rest."""
 
 
-class NoPicture(Exception):
-    """The question carries no picture that could be read."""
+class NoImage(Exception):
+    """The question carries no image that could be read."""
 
 
-def picture_of(body: dict[str, Any]) -> bytes:
-    """The bytes of the last picture of a question, in either protocol.
+def image_of(body: dict[str, Any]) -> bytes:
+    """The bytes of the last image of a question, in either protocol.
 
     Raises:
-        NoPicture: There is none, or its base64 is damaged.
+        NoImage: There is none, or its base64 is damaged.
     """
     for message in reversed(body.get("messages") or ()):
         images = message.get("images") or _openai_images(message.get("content"))
@@ -32,8 +32,8 @@ def picture_of(body: dict[str, Any]) -> bytes:
             try:
                 return base64.b64decode(images[-1])
             except (binascii.Error, ValueError) as error:
-                raise NoPicture(str(error)) from error
-    raise NoPicture("no picture in the question")
+                raise NoImage(str(error)) from error
+    raise NoImage("no image in the question")
 
 
 def _openai_images(content: Any) -> list[str]:
@@ -43,9 +43,9 @@ def _openai_images(content: Any) -> list[str]:
     return [url.partition("base64,")[2] for url in urls]
 
 
-def label_of(picture: bytes, labels: tuple[str, ...]) -> str:
-    """The label that is said about a picture: always the same one."""
-    digest = hashlib.sha256(picture).digest()
+def label_of(image: bytes, labels: tuple[str, ...]) -> str:
+    """The label that is said about an image: always the same one."""
+    digest = hashlib.sha256(image).digest()
     return labels[int.from_bytes(digest[:8], "big") % len(labels)]
 
 
@@ -56,10 +56,10 @@ def said(body: dict[str, Any], labels: tuple[str, ...]) -> tuple[str, tuple[str,
     """
     schema = body.get("format") or _openai_schema(body)
     if not isinstance(schema, dict) or not schema.get("properties"):
-        return label_of(picture_of(body), labels), labels
+        return label_of(image_of(body), labels), labels
     name, rule = next(iter(schema["properties"].items()))
     allowed = tuple(rule.get("enum") or labels)
-    return json.dumps({name: label_of(picture_of(body), allowed)}), allowed
+    return json.dumps({name: label_of(image_of(body), allowed)}), allowed
 
 
 def _openai_schema(body: dict[str, Any]) -> Any:

@@ -141,7 +141,7 @@ class Server:
         connection.ticket = None
         try:
             answer, content = self._answer(connection.path, question.body)
-        except answers.NoPicture as error:
+        except answers.NoImage as error:
             self._counts.failed += 1
             connection.json(400, {"error": f"Failed to load image or audio file: {error}"})
             return

@@ -1,4 +1,4 @@
-"""Ask about every picture of a manifest of any length, outside of pytest.
+"""Ask about every image of a manifest of any length, outside of pytest.
 
 declared   the evaluation that a file declares
 task       what is asked of whom: an evaluation without its cases

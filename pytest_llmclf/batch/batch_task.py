@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.runner.evaluation import Evaluation
     from pytest_llmclf.runner.job import AskingPolicy
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.thinking import Think
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class BatchTask:
     """Everything that a process needs to ask about rows; can be sent to another one.
 
     Attributes:
-        assignment: As pytest would make it, but for the cases, of which it has none.
-        source: The manifest, or the folder of pictures.
+        task: As pytest would make it, but for the cases, of which it has none.
+        source: The manifest, or the folder of images.
         options: How `source` is read.
         root: Folder that the paths in `source` count from.
         connect: How servers are reached.
@@ -40,7 +40,7 @@ class Task:
         limit: Rows that are looked at, from the first; ``None``: all.
     """
 
-    assignment: Assignment
+    task: Task
     source: Path
     options: SourceOptions
     root: Path
@@ -60,8 +60,8 @@ def plan(
     limit: int | None = None,
     links: Sequence[Path] = (),
     think: Think | None = None,
-) -> Task:
-    """Settle what is asked of whom, without reading a picture.
+) -> BatchTask:
+    """Settle what is asked of whom, without reading an image.
 
     The question depends on the labels. They are those that a pytest run would take: the
     evaluation's, else those of ``dataset.toml``, else those found in the evaluation's dataset,
@@ -71,7 +71,7 @@ def plan(
         evaluation: What is asked.
         declared_in: The file that declares it.
         model: Who is asked.
-        manifest: Pictures to ask about instead of the evaluation's dataset.
+        manifest: Images to ask about instead of the evaluation's dataset.
         connect: How servers are reached.
         asking: How the engine asks.
         limit: Rows that are looked at, from the first; ``None``: all.
@@ -106,7 +106,7 @@ def plan(
         options = replace(options, split="")  # all of its lines are meant
     spec, reason = resolve(model, modelfile, connect)
     folder = source.parent if source.is_file() else source
-    assignment = pair(
+    task = pair(
         evaluation,
         Dataset(name=evaluation.title, root=folder.absolute(), labels=names, cases=()),
         labels,
@@ -115,8 +115,8 @@ def plan(
         gates=evaluation.given_gates,
         think=think,
     )
-    return Task(
-        assignment=assignment,
+    return BatchTask(
+        task=task,
         source=source.absolute(),
         options=options,
         root=folder.absolute(),

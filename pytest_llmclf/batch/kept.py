@@ -16,7 +16,7 @@ from pytest_llmclf.runner.answer_cache import AnswerStore
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.data.image import SentPicture
+    from pytest_llmclf.data.image import SentImage
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.request import ModelIdentity
 
@@ -35,7 +35,7 @@ class Put:
     answer: Answer
     replace: bool
     fresh_in: str
-    picture: tuple[str, SentPicture] | None
+    image: tuple[str, SentImage] | None
 
 
 class Keeper:
@@ -52,22 +52,20 @@ class Keeper:
         """The stored answer, or ``None``."""
         return self._store.get(digest, fresh_in=fresh_in)
 
-    def sent_picture(self, source: str) -> SentPicture | None:
-        """What a picture is sent as, or ``None``."""
-        return self._store.sent_picture(source)
+    def sent_image(self, source: str) -> SentImage | None:
+        """What an image is sent as, or ``None``."""
+        return self._store.sent_image(source)
 
-    def remember(self, way: str, identity: ModelIdentity) -> None:
+    def remember(self, endpoint_key: str, identity: ModelIdentity) -> None:
         """Keep who answered; see `AnswerStore.remember`."""
-        self._store.remember(way, identity)
+        self._store.remember(endpoint_key, identity)
 
-    def remembered(self, way: str) -> tuple[ModelIdentity, float] | None:
+    def remembered(self, endpoint_key: str) -> tuple[ModelIdentity, float] | None:
         """Who answered when it was last known; see `AnswerStore.remembered`."""
-        return self._store.remembered(way)
+        return self._store.remembered(endpoint_key)
 
-    def put(
-        self, answers: Sequence[Put], pictures: Sequence[tuple[str, SentPicture]]
-    ) -> str | None:
-        """Keep answers and pictures; what people should know of the store, or ``None``."""
+    def put(self, answers: Sequence[Put], images: Sequence[tuple[str, SentImage]]) -> str | None:
+        """Keep answers and images; what people should know of the store, or ``None``."""
         for each in answers:
             self._store.put(
                 each.digest,
@@ -75,10 +73,10 @@ class Keeper:
                 each.answer,
                 replace=each.replace,
                 fresh_in=each.fresh_in,
-                picture=each.picture,
+                image=each.image,
             )
-        for source, sent in pictures:
-            self._store.keep_picture(source, sent)
+        for source, sent in images:
+            self._store.keep_image(source, sent)
         return self._store.notice
 
 
@@ -98,7 +96,7 @@ class KeptStore(AnswerStore):
         self._adding = threading.Lock()
         self._sending = threading.Lock()
         self._answers: list[Put] = []
-        self._pictures: list[tuple[str, SentPicture]] = []
+        self._images: list[tuple[str, SentImage]] = []
         self._ended = threading.Event()
         with suppress(RuntimeError, MemoryError):  # without a thread lots go when they are full
             threading.Thread(target=self._flush_often, name="llmclf keeper", daemon=True).start()
@@ -108,24 +106,26 @@ class KeptStore(AnswerStore):
         answer: Answer | None = _result(self._keeper.get.remote(digest, fresh_in))
         return answer
 
-    def sent_picture(self, source: str) -> SentPicture | None:
-        """What a picture is sent as, or ``None``."""
-        sent: SentPicture | None = _result(self._keeper.sent_picture.remote(source))
+    def sent_image(self, source: str) -> SentImage | None:
+        """What an image is sent as, or ``None``."""
+        sent: SentImage | None = _result(self._keeper.sent_image.remote(source))
         return sent
 
-    def remember(self, way: str, identity: ModelIdentity) -> None:
+    def remember(self, endpoint_key: str, identity: ModelIdentity) -> None:
         """Let the keeper keep who answered."""
-        _result(self._keeper.remember.remote(way, identity))
+        _result(self._keeper.remember.remote(endpoint_key, identity))
 
-    def remembered(self, way: str) -> tuple[ModelIdentity, float] | None:
+    def remembered(self, endpoint_key: str) -> tuple[ModelIdentity, float] | None:
         """Who answered, as far as the keeper knows."""
-        found: tuple[ModelIdentity, float] | None = _result(self._keeper.remembered.remote(way))
+        found: tuple[ModelIdentity, float] | None = _result(
+            self._keeper.remembered.remote(endpoint_key)
+        )
         return found
 
-    def keep_picture(self, source: str, sent: SentPicture) -> None:
-        """Hand on what a picture is sent as, with the next lot."""
+    def keep_image(self, source: str, sent: SentImage) -> None:
+        """Hand on what an image is sent as, with the next lot."""
         with self._adding:
-            self._pictures.append((source, sent))
+            self._images.append((source, sent))
 
     def put(
         self,
@@ -135,7 +135,7 @@ class KeptStore(AnswerStore):
         *,
         replace: bool = False,
         fresh_in: str = "",
-        picture: tuple[str, SentPicture] | None = None,
+        image: tuple[str, SentImage] | None = None,
     ) -> None:
         """Hand an answer on, with the next lot."""
         put = Put(
@@ -144,7 +144,7 @@ class KeptStore(AnswerStore):
             answer=answer,
             replace=replace,
             fresh_in=fresh_in,
-            picture=picture,
+            image=image,
         )
         with self._adding:
             self._answers.append(put)
@@ -155,9 +155,9 @@ class KeptStore(AnswerStore):
         with self._sending:
             with self._adding:
                 answers, self._answers = self._answers, []
-                pictures, self._pictures = self._pictures, []
-            if answers or pictures:
-                self.notice = _result(self._keeper.put.remote(answers, pictures)) or self.notice
+                images, self._images = self._images, []
+            if answers or images:
+                self.notice = _result(self._keeper.put.remote(answers, images)) or self.notice
 
     def close(self) -> None:
         """Hand on what is left."""

@@ -1,7 +1,7 @@
 """A task through Ray Data: rows in, batches of what became of them out.
 
     reader (one task)      manifest -> batches of rows, no faster than they are used up
-    workers (actors)       rows -> pictures, questions, answers
+    workers (actors)       rows -> images, questions, answers
     keeper (one actor)     the only one that opens the answer store, on this machine
 
 An answer reaches the keeper within a second, so whatever dies costs at most that. What Ray does
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterator
     from pathlib import Path
 
-    from pytest_llmclf.batch.batch_task import Task
+    from pytest_llmclf.batch.batch_task import BatchTask
 
 BATCH: Final = 64
 """Rows that a worker takes at once, and that are done again if it is lost."""
 _BLOCK_BYTES: Final = 4096
 # Less than a batch of rows, so that none waits for another to fill a block.
 _OBJECT_STORE_BYTES: Final = 100_000_000
-# Of a cluster of our own. Rows are small, and pictures do not go through it.
+# Of a cluster of our own. Rows are small, and images do not go through it.
 _COLUMN: Final = "rows"
 
 
@@ -54,21 +54,21 @@ class Cluster:
     address: str = ""
 
 
-def run_on_ray(task: Task, store_path: Path, cluster: Cluster) -> Generator[Batch]:
+def run_on_ray(batch_task: BatchTask, store_path: Path, cluster: Cluster) -> Generator[Batch]:
     """Ask about every row of a task and say what became of it, batch by batch.
 
     Args:
-        task: What is asked. On a cluster of several machines its paths must lead to the same
+        batch_task: What is asked. On a cluster of several machines its paths must lead to the same
             files on each.
         store_path: The answer store, on this machine.
         cluster: Where Ray runs.
 
     Raises:
         SettingsError: Ray is not installed, or the cluster cannot be used.
-        RemoteRefused: A machine of the cluster is not allowed to see pictures.
+        RemoteRefused: A machine of the cluster is not allowed to see images.
         RuntimeBroken: Ray lost more than it could repeat.
     """
-    with _connected(cluster, task.connect.allow_remote) as ray:
+    with _connected(cluster, batch_task.connect.allow_remote) as ray:
         from ray.data import ActorPoolStrategy, DataContext, from_items
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -81,11 +81,11 @@ def run_on_ray(task: Task, store_path: Path, cluster: Cluster) -> Generator[Batc
         context.enable_progress_bars = False
         # Another share of a CPU than the workers' keeps Ray from making one step of both.
         rows = from_items([{"task": 0}]).map_batches(
-            _Reader, fn_constructor_args=(task,), concurrency=1, num_cpus=0.5, batch_size=None
+            _Reader, fn_constructor_args=(batch_task,), concurrency=1, num_cpus=0.5, batch_size=None
         )
         batches = rows.map_batches(
             _Worker,
-            fn_constructor_args=(task, keeper),
+            fn_constructor_args=(batch_task, keeper),
             batch_size=1,
             num_cpus=1,
             # Two batches at once: the end of one leaves no gap before the next.
@@ -109,8 +109,8 @@ def run_on_ray(task: Task, store_path: Path, cluster: Cluster) -> Generator[Batc
 class _Reader:
     """Reads the manifest, as fast as Ray lets it."""
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self, batch_task: BatchTask) -> None:
+        self._task = batch_task
 
     def __call__(self, _: dict[str, Any]) -> Iterator[dict[str, list[str]]]:
         # JSON in one cell: names may hold what is no text to Arrow.
@@ -122,11 +122,11 @@ class _Reader:
 class _Worker:
     """Asks about batches of rows; called from two threads."""
 
-    def __init__(self, task: Task, keeper: Any) -> None:
-        self._task = task
+    def __init__(self, batch_task: BatchTask, keeper: Any) -> None:
+        self._task = batch_task
         self._store = KeptStore(keeper)
         # Open until Ray ends the process; the servers that it started end themselves then.
-        self._asking = asking(task, self._store)
+        self._asking = asking(batch_task, self._store)
         self._engine = self._asking.__enter__()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
@@ -185,7 +185,7 @@ def _connected(cluster: Cluster, allow_remote: Collection[str]) -> Iterator[Any]
 
 
 def _require_allowed(ray: Any, allow_remote: Collection[str]) -> None:
-    """Refuse a cluster with a machine that was not allowed to see pictures."""
+    """Refuse a cluster with a machine that was not allowed to see images."""
     here = ray.get_runtime_context().get_node_id()
     for node in ray.nodes():
         if not node["Alive"] or node["NodeID"] == here:
@@ -195,7 +195,7 @@ def _require_allowed(ray: Any, allow_remote: Collection[str]) -> None:
             Address(host=host, port=int(node["NodeManagerPort"])).require_allowed(allow_remote)
         except RemoteRefused as error:
             raise RemoteRefused(
-                f"{host} belongs to the Ray cluster and is not this machine, and pictures would "
+                f"{host} belongs to the Ray cluster and is not this machine, and images would "
                 "be read there",
                 remedy=f"if that is wanted, say --allow-remote {host}",
             ) from error

@@ -10,14 +10,14 @@ from pytest_llmclf.data.entry import Entry, SourceOptions
 from pytest_llmclf.data.label_cells import whole_number
 from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.data.sources import read_source
-from pytest_llmclf.data.validation import entry_problems, open_pictures
+from pytest_llmclf.data.validation import entry_problems, open_images
 from pytest_llmclf.errors import DatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_llmclf.batch.batch_task import Task
+    from pytest_llmclf.batch.batch_task import BatchTask
     from pytest_llmclf.values.case import Case
 
 
@@ -26,7 +26,7 @@ class Row:
     """One line of a manifest; text only, so that it can travel in a table.
 
     Attributes:
-        id: Path of the picture, as written; empty where the line could not be read.
+        id: Path of the image, as written; empty where the line could not be read.
         label: As written.
         place: Where it stands, such as ``manifest.csv:7``.
         sha256: Digest that the manifest promises, or empty.
@@ -44,12 +44,12 @@ class RowProblem(Exception):
     """A row that no question can be made of."""
 
 
-def read_rows(task: Task) -> Iterator[Row]:
+def read_rows(batch_task: BatchTask) -> Iterator[Row]:
     """The rows of a task in order, unreadable lines among them, and never all at once.
 
     A manifest of any length is read as it is wanted; the names in a folder are held in memory.
     """
-    return islice(_rows(task.source, task.options), task.limit)
+    return islice(_rows(batch_task.source, batch_task.options), batch_task.limit)
 
 
 def _rows(source: Path, options: SourceOptions) -> Iterator[Row]:
@@ -73,7 +73,7 @@ def _taken(problems: list[str]) -> Iterator[Row]:
         yield Row(problem=problems.pop(0))
 
 
-def case_of(task: Task, row: Row) -> Case:
+def case_of(batch_task: BatchTask, row: Row) -> Case:
     """The case that a row is; reads its file for the digest.
 
     Raises:
@@ -81,15 +81,15 @@ def case_of(task: Task, row: Row) -> Case:
     """
     if row.problem:
         raise RowProblem(row.problem)
-    assignment, options = task.assignment, task.options
-    labels = assignment.dataset.labels
+    task, options = batch_task.task, batch_task.options
+    labels = task.dataset.labels
     label = whole_number(row.label, labels)
     entry = Entry(id=row.id, label=label, place=row.place, sha256=row.sha256 or None)
     problems = list(entry_problems([entry], labels, "the evaluation", options))
     if not problems:
-        pictures, problems = open_pictures(
-            task.root, [entry], assignment.limits, options.links, verify=False
+        images, problems = open_images(
+            batch_task.root, [entry], task.limits, options.links, verify=False
         )
     if problems:
         raise RowProblem("; ".join(problems))
-    return pictures[0].case
+    return images[0].case

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 ROW: Final = "row"
 """Kind of a failure that lies in the manifest."""
-PICTURE: Final = "picture"
-"""Kind of a failure that lies in a picture."""
+IMAGE: Final = "image"
+"""Kind of a failure that lies in an image."""
 IN_VAIN: Final = 100
 """Questions in a row without an answer after which a run is given up: the rest would fare alike."""
 SHOWN: Final = 5
@@ -29,9 +29,9 @@ class Failure:
     """A row without an answer.
 
     Attributes:
-        id: Path of the picture, as the manifest has it.
+        id: Path of the image, as the manifest has it.
         place: Where it stands.
-        kind: `ROW`, `PICTURE`, or the kind of a `BackendError`.
+        kind: `ROW`, `IMAGE`, or the kind of a `BackendError`.
         message: What went wrong, and the remedy.
     """
 
@@ -103,7 +103,7 @@ class Tally:
 
     def plus(self, batch: Batch) -> Tally:
         """With some more rows."""
-        unanswered = sum(failure.kind not in (ROW, PICTURE) for failure in batch.failures)
+        unanswered = sum(failure.kind not in (ROW, IMAGE) for failure in batch.failures)
         return Tally(
             asked=self.asked + batch.asked,
             known=self.known + batch.known,

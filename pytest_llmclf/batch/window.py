@@ -16,7 +16,7 @@ from pytest_llmclf.runner.scheduler import Engine, unheard
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from pytest_llmclf.batch.batch_task import Task
+    from pytest_llmclf.batch.batch_task import BatchTask
     from pytest_llmclf.batch.rows import Row
     from pytest_llmclf.runner.answer_cache import AnswerStore
 
@@ -25,29 +25,29 @@ WINDOW: Final = 512
 nothing before so many rows behind it are answered."""
 
 
-def way_of(task: Task) -> str | None:
+def endpoint_key_of(batch_task: BatchTask) -> str | None:
     """Everything that determines who answers a task; see `way_to`."""
-    assignment = task.assignment
-    return way_to(assignment.spec, assignment.modelfile, task.connect.ollama_hosts)
+    task = batch_task.task
+    return way_to(task.spec, task.modelfile, batch_task.connect.ollama_hosts)
 
 
 @contextmanager
 def asking(
-    task: Task, store: AnswerStore, on_wait: Callable[[float | None], None] = unheard
+    batch_task: BatchTask, store: AnswerStore, on_wait: Callable[[float | None], None] = unheard
 ) -> Iterator[Engine]:
     """An engine that asks what the task says; closed at the end, with the servers it started.
 
     Args:
-        task: What is asked of whom.
+        batch_task: What is asked of whom.
         store: Known answers; new ones are put there.
         on_wait: Is told for how many seconds a server has been waited for.
     """
-    connections = Connections(task.connect)
+    connections = Connections(batch_task.connect)
     engine = Engine(
-        connect=lambda assignment: connections.connect(assignment.spec, assignment.modelfile),
+        connect=lambda task: connections.connect(task.spec, task.modelfile),
         store=store,
-        policy=task.asking,
-        way=lambda _: way_of(task),
+        policy=batch_task.asking,
+        endpoint_key=lambda _: endpoint_key_of(batch_task),
         on_wait=on_wait,
     )
     try:
@@ -57,17 +57,17 @@ def asking(
         connections.close()
 
 
-def answer_rows(engine: Engine, task: Task, rows: Iterable[Row]) -> Iterator[Batch]:
+def answer_rows(engine: Engine, batch_task: BatchTask, rows: Iterable[Row]) -> Iterator[Batch]:
     """Ask about rows and say what became of each, in their order.
 
     Args:
         engine: Who asks; it stores every answer.
-        task: What is asked.
+        batch_task: What is asked.
         rows: Read as they are wanted.
     """
     waiting: deque[tuple[Row, Job | Failure]] = deque()
     for row in rows:
-        job = _job(task, row)
+        job = _job(batch_task, row)
         if isinstance(job, Job):
             engine.expect([job])
         waiting.append((row, job))
@@ -78,9 +78,9 @@ def answer_rows(engine: Engine, task: Task, rows: Iterable[Row]) -> Iterator[Bat
         yield _answered(engine, *waiting.popleft())
 
 
-def _job(task: Task, row: Row) -> Job | Failure:
+def _job(batch_task: BatchTask, row: Row) -> Job | Failure:
     try:
-        return Job(assignment=task.assignment, case=case_of(task, row))
+        return Job(task=batch_task.task, case=case_of(batch_task, row))
     except RowProblem as problem:
         return Failure(id=row.id, place=row.place, kind=ROW, message=str(problem))
 

@@ -173,11 +173,11 @@ def _ollama_at(address: Address, settings: ConnectSettings) -> Iterator[Check]:
         state="ok" if seeing else "note",
         subject="ollama",
         found=f"{status.version} at {address.netloc}, {plural(len(models), 'model')}, "
-        f"{sum(model.sees is True for model in models)} of them for pictures",
-        advice="" if seeing else "none takes pictures: `ollama pull llava`",
+        f"{sum(model.sees is True for model in models)} of them for images",
+        advice="" if seeing else "none takes images: `ollama pull llava`",
     )
     for model in models[:_LISTED]:
-        sight = {True: "takes pictures", False: "text only", None: "may take pictures"}[model.sees]
+        sight = {True: "takes images", False: "text only", None: "may take images"}[model.sees]
         size = f"{model.size / 1e9:.1f} GB"
         yield Check(
             state="note" if model.remote else "ok",

@@ -13,8 +13,8 @@ from pytest_llmclf.analysis.comparison.margin import parse_margin
 from pytest_llmclf.analysis.comparison.runs import choose, compare_all
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.pictures import dataset_pictures
 from pytest_llmclf.cli.project import add_command, add_home, described, home_folder
+from pytest_llmclf.cli.run_images import dataset_images
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.files import require_writable_kind
 from pytest_llmclf.progress import ProgressLine
@@ -51,7 +51,7 @@ _EPILOG = described(
 With several evaluations, p-values are counted for all of them at once (Holm), and so is a margin.
 With --margin 2% a loss below two points of accuracy is fine, and one of two points or more must be
 excluded with 95% confidence, on images like these; it takes the place of the test. Two models of
-one run are compared by naming the run twice. The page shows the pictures of datasets that are found
+one run are compared by naming the run twice. The page shows the images of datasets that are found
 in this project, unchanged since the runs.""",
     """\
 previous latest
@@ -139,9 +139,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--html", type=Path, metavar="PATH", help="write a page for a browser, with both runs"
     )
-    parser.add_argument(
-        "--no-pictures", action="store_true", help="leave the pictures out of the page"
-    )
+    parser.add_argument("--no-images", action="store_true", help="leave the images out of the page")
     add_home(parser)
     parser.set_defaults(run=run)
 
@@ -212,7 +210,7 @@ def _written(found: _Found, arguments: argparse.Namespace) -> Iterator[Path]:
     if arguments.html is not None:
         from pytest_llmclf.reporting.html.document import write_page
 
-        page = _page(found, pictures=not arguments.no_pictures)
+        page = _page(found, images=not arguments.no_images)
         with ProgressLine(sys.stderr) as progress:
             path = write_page(arguments.html.expanduser(), page, progress)
         yield path
@@ -231,10 +229,10 @@ def _print_markdown(text: str) -> None:
     sys.stdout.write(text)
 
 
-def _page(found: _Found, *, pictures: bool) -> Page:
+def _page(found: _Found, *, images: bool) -> Page:
     """Both runs' reports, B's in front, and how they differ."""
-    from pytest_llmclf.reporting.html.page import Page, Pair, no_picture, section
-    from pytest_llmclf.reporting.html.thumbnails import PictureBudget
+    from pytest_llmclf.reporting.html.page import Page, Pair, no_image, section
+    from pytest_llmclf.reporting.html.thumbnails import ImageBudget
 
     sides = [
         (side, report, run.verdicts)
@@ -264,8 +262,8 @@ def _page(found: _Found, *, pictures: bool) -> Page:
         ),
         settings=left_out | _of_both(found.before.settings, found.now.settings),
         environment=_of_both(found.before.environment, found.now.environment),
-        pictures=dataset_pictures([report for _, report, _ in sides]) if pictures else no_picture,
-        budget=PictureBudget(none=not pictures),
+        images=dataset_images([report for _, report, _ in sides]) if images else no_image,
+        budget=ImageBudget(none=not images),
     )
 
 

@@ -1,4 +1,4 @@
-"""``llmclf describe IMAGE``: what a model sees in a picture."""
+"""``llmclf describe IMAGE``: what a model sees in an image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pytest_llmclf.cli.single_image import (
     only_thinking,
     wanted_model,
 )
-from pytest_llmclf.errors import PictureError
+from pytest_llmclf.errors import ImageError
 from pytest_llmclf.files import require_plain
 from pytest_llmclf.runner.shared_options import at_least
 from pytest_llmclf.values.thinking import parse_think
@@ -45,7 +45,7 @@ digits, chess pieces and ten animals and describes nothing else.""",
     """\
 cat.jpg
 cat.jpg --model ollama:llava --prompt 'Which breed is this cat?'
-7.png --model micro-llava --prompt 'Which digit is in this picture?'""",
+7.png --model micro-llava --prompt 'Which digit is in this image?'""",
 )
 
 
@@ -54,11 +54,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = add_command(
         commands,
         "describe",
-        summary="ask a model what it sees in a picture",
-        description="Ask a model what it sees in a picture.",
+        summary="ask a model what it sees in an image",
+        description="Ask a model what it sees in an image.",
         epilog=_EPILOG,
     )
-    parser.add_argument("image", metavar="IMAGE", type=Path, help="the picture")
+    parser.add_argument("image", metavar="IMAGE", type=Path, help="the image")
     add_model(parser)
     parser.add_argument("--prompt", default=_PROMPT, help="the question (default: %(default)r)")
     parser.add_argument(
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Ask, print the answer and return the exit code.
 
     Raises:
-        PictureError: The picture cannot be read or sent.
+        ImageError: The image cannot be read or sent.
         BackendError: There is no answer.
         SettingsError: The model makes no sense.
     """
@@ -84,14 +84,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     think = None if arguments.think is None else parse_think(arguments.think)
     settings = ConnectSettings(**reaching(arguments))
-    picture = _read(arguments.image.expanduser())
+    image = _read(arguments.image.expanduser())
     tokens = arguments.tokens or (THINKING_TOKENS if think else _TOKENS)
     with connected(wanted_model(arguments.model), settings, tokens=tokens) as model:
         write(sys.stderr, _about(model, style_of(sys.stderr)))
-        answer = ask(model, arguments.prompt, picture, tokens=tokens, think=think)
+        answer = ask(model, arguments.prompt, image, tokens=tokens, think=think)
         if only_thinking(answer) and arguments.tokens is None and tokens < THINKING_TOKENS:
             tokens = THINKING_TOKENS
-            answer = ask(model, arguments.prompt, picture, tokens=tokens, think=think)
+            answer = ask(model, arguments.prompt, image, tokens=tokens, think=think)
     write(sys.stdout, _said(answer.text, style_of(sys.stdout), wrapped=sys.stdout.isatty()))
     if only_thinking(answer):
         thinking = _said(answer.thinking, style_of(sys.stderr), wrapped=sys.stderr.isatty())
@@ -109,12 +109,12 @@ def _read(path: Path) -> bytes:
     try:
         data = require_plain(path).read_bytes()
     except OSError as error:
-        raise PictureError(
+        raise ImageError(
             f"{path} cannot be read ({error.strerror or error}): correct the path"
         ) from error
     problem = check(data)
     if problem is not None:
-        raise PictureError(f"{path}: {problem}")
+        raise ImageError(f"{path}: {problem}")
     return data
 
 

@@ -39,7 +39,7 @@ _EPILOG = described(
     "doctor",
     f"""\
 Without --model it asks whoever evaluations would ask ({MODEL_VARIABLE}, else `auto`), and the
-embedded model. A model is shown three plain pictures (colours, or digits for the embedded one) and
+embedded model. A model is shown three plain images (colours, or digits for the embedded one) and
 must tell them apart; on Ollama that is a model derived from it (llmclf-...), as for evaluations.
 Nothing leaves this machine: servers elsewhere are not asked unless --allow-remote names them, nor
 is a model that Ollama has another machine run.""",

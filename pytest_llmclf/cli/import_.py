@@ -1,4 +1,4 @@
-"""``llmclf import KIND ARCHIVE``: a downloaded data set takes the place of bundled pictures."""
+"""``llmclf import KIND ARCHIVE``: a downloaded data set takes the place of bundled images."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 _EPILOG = described(
     "import",
     """\
-Which pictures are taken depends on the seed and their paths alone. Broken pictures, links and
-pictures that are there twice are left out, and listed in left-out.csv beside the manifest. Nothing
+Which images are taken depends on the seed and their paths alone. Broken images, links and
+images that are there twice are left out, and listed in left-out.csv beside the manifest. Nothing
 in an archive is run, and no file is written under a name from it. Evaluations find the set by its
-name (animals, mnist, chess) from then on; remove its folder to go back to the bundled pictures.""",
+name (animals, mnist, chess) from then on; remove its folder to go back to the bundled images.""",
     """\
 animals10 archive.zip
 mnist-jpg ~/Downloads/mnistasjpg/ --per-class 200
@@ -56,7 +56,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = add_command(
         commands,
         "import",
-        summary="use a downloaded data set instead of the bundled pictures",
+        summary="use a downloaded data set instead of the bundled images",
         description="Import a data set from its publisher's archive, or the folder it was "
         "unpacked to.",
         epilog=_EPILOG,
@@ -83,14 +83,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--per-class",
         type=at_least(int, 1),
         metavar="N",
-        help="pictures a class (default: 50, and all for chessman and parquet)",
+        help="images a class (default: 50, and all for chessman and parquet)",
     )
-    parser.add_argument("--all", action="store_true", help="take every picture of every class")
+    parser.add_argument("--all", action="store_true", help="take every image of every class")
     parser.add_argument(
         "--seed",
         type=int,
         default=DEFAULT_SEED,
-        help="which pictures are chosen (default: %(default)s, the same for everybody)",
+        help="which images are chosen (default: %(default)s, the same for everybody)",
     )
     parser.add_argument(
         "--force", action="store_true", help="replace a set of the same name that is there already"
@@ -119,17 +119,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.all and arguments.per_class:
         raise SettingsError("--all and --per-class exclude each other: give one of them")
     usual = shelf_of(project_root(Path.cwd()), os.environ)
-    shelf = usual if arguments.home is None else home_folder(arguments.home) / "datasets"
+    dataset_directory = (
+        usual if arguments.home is None else home_folder(arguments.home) / "datasets"
+    )
     with ProgressLine(sys.stderr) as progress:
-        made = _imported(arguments, shelf, progress)
-    _keep_out_of_git(shelf.parent)
+        made = _imported(arguments, dataset_directory, progress)
+    _keep_out_of_git(dataset_directory.parent)
     style = style_of(sys.stdout)
-    elsewhere = None if shelf.absolute() == usual.absolute() else shelf
+    elsewhere = None if dataset_directory.absolute() == usual.absolute() else dataset_directory
     write(sys.stdout, _lines(made, elsewhere, style))
     return 0
 
 
-def _imported(arguments: argparse.Namespace, shelf: Path, progress: Progress) -> Imported:
+def _imported(
+    arguments: argparse.Namespace, dataset_directory: Path, progress: Progress
+) -> Imported:
     from pytest_llmclf.data.archives.importer import import_archive, import_table
 
     source = arguments.archive.expanduser()
@@ -145,7 +149,7 @@ def _imported(arguments: argparse.Namespace, shelf: Path, progress: Progress) ->
         return import_table(
             arguments.name,
             source,
-            shelf,
+            dataset_directory,
             split=arguments.split,
             label_column=arguments.label_column,
             seed=arguments.seed,
@@ -157,7 +161,7 @@ def _imported(arguments: argparse.Namespace, shelf: Path, progress: Progress) ->
     return import_archive(
         layout,
         source,
-        shelf,
+        dataset_directory,
         seed=arguments.seed,
         per_class=None if arguments.all else arguments.per_class or layout.per_class,
         force=arguments.force,
@@ -177,7 +181,7 @@ def _lines(made: Imported, elsewhere: Path | None, style: Style) -> Iterator[Lin
     name = made.layout.dataset
     yield style.line(
         (f"{name}", "bold"),
-        f": {plural(total, 'picture')} of {made.layout.title}, "
+        f": {plural(total, 'image')} of {made.layout.title}, "
         f"{plural(len(made.counts), 'class', 'classes')}, in "
         f"{style.safe(str(made.folder))}",
     )

@@ -1,4 +1,4 @@
-"""``llmclf new NAME FOLDER``: a Modelfile and an evaluation for a folder of pictures."""
+"""``llmclf new NAME FOLDER``: a Modelfile and an evaluation for a folder of images."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ PARAMETER seed 1
 # that thinks is told not to: thinking would count here, and with --llmclf-think on it needs
 # thousands.
 PARAMETER num_predict {tokens}
-# Picture (576 tokens for LLaVA 1.5, up to 2880 for 1.6), system text, list of {labels} and answer.
+# Image (576 tokens for LLaVA 1.5, up to 2880 for 1.6), system text, list of {labels} and answer.
 PARAMETER num_ctx {context}
 
-SYSTEM \"\"\"You sort pictures.
-Look at the picture and decide which label fits it best.
+SYSTEM \"\"\"You sort images.
+Look at the image and decide which label fits it best.
 Answer with one label from the list you are given and nothing else.\"\"\"
 """
 _EVALUATION = '''\
-"""{name}: {labels} classes, {pictures} pictures when this was written."""
+"""{name}: {labels} classes, {images} images when this was written."""
 
 from pytest_llmclf import Evaluation
 
@@ -70,7 +70,7 @@ from pytest_llmclf import Evaluation
 
 @{identifier}.images
 def test_image(outcome):
-    """Each picture gets its label."""
+    """Each image gets its label."""
     outcome.check()
 
 
@@ -85,8 +85,8 @@ FOLDER has a folder a class (cat/1.png), the labels in its file names (cat_1.png
 with the columns path and label (or Hugging Face's metadata.csv). It is checked, and stays where it
 is unless --copy is given; no file that is there already is changed.""",
     """\
-pets ~/pictures/pets
-pets ~/pictures/pets --copy --gate 'accuracy >= 0.9, recall[cat] >= 0.8'
+pets ~/images/pets
+pets ~/images/pets --copy --gate 'accuracy >= 0.9, recall[cat] >= 0.8'
 parts parts/ --prompt 'Is this part whole or broken?' --from qwen2.5vl""",
 )
 
@@ -96,20 +96,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = add_command(
         commands,
         "new",
-        summary="write the Modelfile and the evaluation for a folder of pictures",
+        summary="write the Modelfile and the evaluation for a folder of images",
         description="Write modelfiles/NAME.Modelfile and evals/test_NAME.py for a folder of "
-        "pictures.",
+        "images.",
         epilog=_EPILOG,
     )
     parser.add_argument("name", metavar="NAME", help="what the evaluation is called")
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="the pictures")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="the images")
     parser.add_argument(
-        "--copy", action="store_true", help="copy the pictures to fixtures/NAME, to be committed"
+        "--copy", action="store_true", help="copy the images to fixtures/NAME, to be committed"
     )
     parser.add_argument(
         "--prompt",
         default="Which label fits this picture?",
-        help="the question about each picture; the labels are added to it (default: %(default)r)",
+        help="the question about each image; the labels are added to it (default: %(default)r)",
     )
     parser.add_argument(
         "--gate",
@@ -131,16 +131,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--label-folder",
         choices=LABEL_FOLDERS,
         help="which folder is the label where folders lie in folders: the outermost or the one "
-        "that the picture lies in",
+        "that the image lies in",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check the pictures, write both files, say what to do next and return the exit code.
+    """Check the images, write both files, say what to do next and return the exit code.
 
     Raises:
-        DatasetError: The pictures cannot be judged; the message lists what is wrong.
+        DatasetError: The images cannot be judged; the message lists what is wrong.
         SettingsError: A name or gate makes no sense, or a file is there already.
     """
     from pytest_llmclf.data import dataset as datasets
@@ -149,10 +149,10 @@ def run(arguments: argparse.Namespace) -> int:
     name, identifier = arguments.name, _identifier(arguments.name)
     # Resolved: a link would be another folder for everybody else.
     folder = arguments.folder.expanduser().resolve()
-    shelf = root / "fixtures" / name
+    dataset_directory = root / "fixtures" / name
     new = [root / "modelfiles" / f"{name}.Modelfile", root / "evals" / f"test_{identifier}.py"]
-    copy = arguments.copy and folder != shelf.resolve()
-    for path in [*new, *([shelf] if copy else [])]:
+    copy = arguments.copy and folder != dataset_directory.resolve()
+    for path in [*new, *([dataset_directory] if copy else [])]:
         if path.exists():
             raise SettingsError(f"{path} is there already: choose another name, or remove it")
     options = SourceOptions(split=arguments.split, label_folder=arguments.label_folder)
@@ -168,7 +168,7 @@ def run(arguments: argparse.Namespace) -> int:
     modelfile, evaluation = _texts(arguments, identifier, dataset, place)
     _check_modelfile(modelfile, arguments.base)
     if copy:
-        _copy(folder, shelf)
+        _copy(folder, dataset_directory)
     _write(dict(zip(new, (modelfile, evaluation), strict=True)))
     style = style_of(sys.stdout)
     write(sys.stdout, _lines(root, new, dataset, arguments.base, style))
@@ -234,7 +234,7 @@ def _texts(
         name=name,
         identifier=identifier,
         labels=len(dataset.labels),
-        pictures=len(dataset.cases),
+        images=len(dataset.cases),
         dataset=_quoted(place),
         title="" if place.rpartition("/")[2] == name else f"\n    name={_quoted(name)},",
         choices=_choices(arguments),
@@ -265,15 +265,15 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False) if text.isprintable() else repr(text)
 
 
-def _copy(folder: Path, shelf: Path) -> None:
-    """Copy a folder of pictures, all of it or nothing."""
-    beside = shelf.with_name(f".{shelf.name}-copying")
+def _copy(folder: Path, dataset_directory: Path) -> None:
+    """Copy a folder of images, all of it or nothing."""
+    beside = dataset_directory.with_name(f".{dataset_directory.name}-copying")
     try:
-        shelf.parent.mkdir(parents=True, exist_ok=True)
+        dataset_directory.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder, beside)
-        beside.rename(shelf)
+        beside.rename(dataset_directory)
     except (OSError, shutil.Error) as error:
-        raise DatasetError(f"{folder} cannot be copied to {shelf} ({error})") from error
+        raise DatasetError(f"{folder} cannot be copied to {dataset_directory} ({error})") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -296,7 +296,7 @@ def _lines(
     for path in new:
         yield style.line(("written  ", "green"), style.safe(path.relative_to(root).as_posix()))
     classes = plural(len(dataset.labels), "class", "classes")
-    found = f"{plural(len(dataset.cases), 'picture')}, {classes}: {some_of(dataset.labels)}"
+    found = f"{plural(len(dataset.cases), 'image')}, {classes}: {some_of(dataset.labels)}"
     for text in style.wrapped(found):
         yield style.line(text)
     problems = [case for case in dataset.cases if case.problem is not None]

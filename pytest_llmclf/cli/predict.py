@@ -1,4 +1,4 @@
-"""``llmclf predict EVALUATION``: ask about every picture of a manifest, outside of pytest."""
+"""``llmclf predict EVALUATION``: ask about every image of a manifest, outside of pytest."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator
 
-    from pytest_llmclf.batch.batch_task import Task
+    from pytest_llmclf.batch.batch_task import BatchTask
     from pytest_llmclf.batch.tally import Batch, FailureFile, Tally
     from pytest_llmclf.models.reach import ConnectSettings
 
@@ -98,8 +98,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = add_command(
         commands,
         "predict",
-        summary="ask about every picture of a manifest of any length",
-        description="Ask about every picture of an evaluation, so that pytest finds the answers.",
+        summary="ask about every image of a manifest of any length",
+        description="Ask about every image of an evaluation, so that pytest finds the answers.",
         epilog=_EPILOG,
     )
     whole = at_least(int, 1)
@@ -110,7 +110,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--manifest",
         type=Path,
         metavar="FILE",
-        help="pictures to ask about, .csv or .jsonl (default: the evaluation's dataset)",
+        help="images to ask about, .csv or .jsonl (default: the evaluation's dataset)",
     )
     add("--limit", type=whole, metavar="N", help="only the first N rows")
     add(
@@ -161,7 +161,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError("--ray-address has no effect without --engine ray")
     links = [Path(folder).expanduser().absolute() for folder in arguments.allow_links or ()]
     evaluation, declared_in = read_evaluation(arguments.evaluation)
-    task = plan(
+    batch_task = plan(
         evaluation,
         declared_in,
         model=parse_spec(wanted_model(arguments.model)),
@@ -181,21 +181,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.home is not None:
         home = arguments.home.expanduser().absolute()
     _open_store(home)
-    assignment = task.assignment
+    task = batch_task.task
     if not arguments.ray_address:  # machines of a cluster may have servers of their own
-        _reach(task, home / STORE)
-    sys.stderr.write(f"{evaluation.title}: {assignment.reason or assignment.model}\n")
-    name = file_name(f"{evaluation.title}-{assignment.model}")
+        _reach(batch_task, home / STORE)
+    sys.stderr.write(f"{evaluation.title}: {task.reason or task.model}\n")
+    name = file_name(f"{evaluation.title}-{task.model}")
     with (
         FailureFile(home / "predict" / f"{name}.failures.jsonl") as failures,
         ProgressLine(sys.stderr) as progress,
-        closing(_batches(task, home / STORE, arguments, progress)) as batches,
+        closing(_batches(batch_task, home / STORE, arguments, progress)) as batches,
     ):
         end = _watched(batches, failures, progress)
     if not end.tally.rows and end.stopped is None:
-        raise DatasetError(f"{task.source}: no pictures; there is nothing to ask about")
+        raise DatasetError(f"{batch_task.source}: no images; there is nothing to ask about")
     _say(end, home / STORE, failures.path, at_once=arguments.engine == "local")
-    judging = _judging(arguments, home, declared_in, str(assignment.spec))
+    judging = _judging(arguments, home, declared_in, str(task.spec))
     sys.stdout.write(f"to judge: {judging}\n")
     return end.code
 
@@ -229,7 +229,7 @@ def _open_store(home: Path) -> None:
             ignore.write_text("*\n", encoding="utf-8")
 
 
-def _reach(task: Task, store_path: Path) -> None:
+def _reach(batch_task: BatchTask, store_path: Path) -> None:
     """Say at once that there is no server, before the engine waits for one patiently.
 
     Where it was reached before, what it answered then needs no server.
@@ -237,28 +237,28 @@ def _reach(task: Task, store_path: Path) -> None:
     Raises:
         BackendError: The server or the model is not there.
     """
-    from pytest_llmclf.batch.window import way_of
+    from pytest_llmclf.batch.window import endpoint_key_of
     from pytest_llmclf.models.connect import Connections
     from pytest_llmclf.runner.answer_cache import AnswerStore
 
-    if task.assignment.spec.backend not in ("ollama", "openai"):
+    if batch_task.task.spec.backend not in ("ollama", "openai"):
         return
-    connections = Connections(task.connect)
+    connections = Connections(batch_task.connect)
     try:
-        connections.connect(task.assignment.spec, task.assignment.modelfile).identify()
+        connections.connect(batch_task.task.spec, batch_task.task.modelfile).identify()
     except BackendError as error:
-        way = way_of(task)
-        if way is None or not error.retryable or isinstance(error, BadAnswer):
+        endpoint_key = endpoint_key_of(batch_task)
+        if endpoint_key is None or not error.retryable or isinstance(error, BadAnswer):
             raise
         with AnswerStore(store_path) as store:
-            if store.remembered(way) is None:
+            if store.remembered(endpoint_key) is None:
                 raise
     finally:
         connections.close()
 
 
 def _batches(
-    task: Task, store: Path, arguments: argparse.Namespace, progress: ProgressLine
+    batch_task: BatchTask, store: Path, arguments: argparse.Namespace, progress: ProgressLine
 ) -> Generator[Batch]:
     def wait(seconds: float | None) -> None:
         if seconds is not None:
@@ -267,11 +267,11 @@ def _batches(
     if arguments.engine == "local":
         from pytest_llmclf.batch.local import run_local
 
-        return run_local(task, store, wait)
+        return run_local(batch_task, store, wait)
     from pytest_llmclf.batch.on_ray import Cluster, run_on_ray
 
     cluster = Cluster(workers=arguments.workers, address=arguments.ray_address)
-    return run_on_ray(task, store, cluster)
+    return run_on_ray(batch_task, store, cluster)
 
 
 def _watched(batches: Generator[Batch], failures: FailureFile, progress: ProgressLine) -> _End:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.pictures import dataset_pictures
 from pytest_llmclf.cli.project import add_command, add_home, add_run_name, described, home_folder
+from pytest_llmclf.cli.run_images import dataset_images
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting import terminal
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PAGE = "page.html"
 """The page for a browser, as a run writes it."""
 
-_PICTURE: Final = b'[["data:image/'
+_IMAGE: Final = b'[["data:image/'
 """How a page's first image begins; see `page.document`."""
 
 _EPILOG = described(
@@ -33,11 +33,11 @@ _EPILOG = described(
     """\
 Outcomes and verdicts are those of the run: no model is asked, no gate is judged again. What
 follows from them (tables, matrices, diagnosis, Markdown, the page) is worked out by this version.
-The page shows the pictures of datasets that are found in this project, unchanged since the run.""",
+The page shows the images of datasets that are found in this project, unchanged since the run.""",
     """\
 latest
 latest --out public --parquet
-.llmclf/runs/20260102-030405-abcdef --no-pictures""",
+.llmclf/runs/20260102-030405-abcdef --no-images""",
 )
 
 
@@ -60,9 +60,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--parquet", action="store_true", help="write outcomes.parquet, too (needs pyarrow)"
     )
-    parser.add_argument(
-        "--no-pictures", action="store_true", help="leave the pictures out of the page"
-    )
+    parser.add_argument("--no-images", action="store_true", help="leave the images out of the page")
     parser.add_argument("--quiet", "-q", action="store_true", help="print the paths alone")
     add_home(parser)
     parser.set_defaults(run=run)
@@ -79,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     out = found.path if arguments.out is None else arguments.out.expanduser()
     try:
         written = _write(found, out, parquet=arguments.parquet)
-        page = _write_page(found, out / PAGE, pictures=not arguments.no_pictures)
+        page = _write_page(found, out / PAGE, images=not arguments.no_images)
     except OSError as error:
         raise SettingsError(
             f"the reports cannot be written: {error}; choose another folder with --out"
@@ -112,17 +110,17 @@ def _write(found: RunFolder[Report], out: Path, *, parquet: bool) -> tuple[Path,
     )
 
 
-def _write_page(found: RunFolder[Report], path: Path, *, pictures: bool) -> Path:
+def _write_page(found: RunFolder[Report], path: Path, *, images: bool) -> Path:
     from pytest_llmclf.reporting.html.document import write_page
-    from pytest_llmclf.reporting.html.page import no_picture, page_of
-    from pytest_llmclf.reporting.html.thumbnails import PictureBudget
+    from pytest_llmclf.reporting.html.page import no_image, page_of
+    from pytest_llmclf.reporting.html.thumbnails import ImageBudget
 
-    find = dataset_pictures(found.reports) if pictures else no_picture
-    if pictures and _shows_pictures(path) and not _any_found(found, find):
+    find = dataset_images(found.reports) if images else no_image
+    if images and _shows_images(path) and not _any_found(found, find):
         sys.stderr.write(
             f"{path} is kept as it is: it has images, and none of this run's is found here; "
             "call llmclf report in the project that has the dataset, write to another folder "
-            "with --out, or give up the images with --no-pictures\n"
+            "with --out, or give up the images with --no-images\n"
         )
         return path
     page = page_of(
@@ -131,8 +129,8 @@ def _write_page(found: RunFolder[Report], path: Path, *, pictures: bool) -> Path
         baselines=found.baselines,
         settings=found.settings,
         environment=found.environment,
-        pictures=find,
-        budget=PictureBudget(none=not pictures),
+        images=find,
+        budget=ImageBudget(none=not images),
     )
     with ProgressLine(sys.stderr) as progress:
         return write_page(path, page, progress)
@@ -147,14 +145,14 @@ def _any_found(found: RunFolder[Report], find: Callable[[str, str], Path | None]
     )
 
 
-def _shows_pictures(path: Path) -> bool:
+def _shows_images(path: Path) -> bool:
     """Whether a page that is there has an image."""
     if not path.is_file():
         return False
     with path.open("rb") as page:
         before = b""
         while piece := page.read(1 << 20):
-            if _PICTURE in before + piece:
+            if _IMAGE in before + piece:
                 return True
-            before = piece[-len(_PICTURE) :]
+            before = piece[-len(_IMAGE) :]
     return False

@@ -1,4 +1,4 @@
-"""Whether a model can see: it is shown known pictures and must tell them apart."""
+"""Whether a model can see: it is shown known images and must tell them apart."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ _SAID = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exam:
-    """Pictures whose content is known.
+    """Images whose content is known.
 
     Attributes:
         question: What is asked about each.
         labels: The answers to choose from.
-        pictures: (what it shows, the picture).
+        images: (what it shows, the image).
     """
 
     question: str
     labels: LabelSet
-    pictures: tuple[tuple[str, bytes], ...]
+    images: tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One picture and the answer to it.
+    """One image and the answer to it.
 
     Attributes:
         expected: What it shows.
@@ -73,7 +73,7 @@ def exam_for(name: str) -> Exam:
         return Exam(
             question="Which digit is in this picture?",
             labels=_label_set("0123456789"),
-            pictures=tuple((digit, _png(_digit(digit))) for digit in "017"),
+            images=tuple((digit, _png(_digit(digit))) for digit in "017"),
         )
     from PIL import Image
 
@@ -81,7 +81,7 @@ def exam_for(name: str) -> Exam:
     return Exam(
         question="Which colour is this picture?",
         labels=_label_set(_COLOURS),
-        pictures=tuple(
+        images=tuple(
             (name, _png(Image.new("RGB", side, colour))) for name, colour in _COLOURS.items()
         ),
     )
@@ -106,7 +106,7 @@ def check_sight(spec: str, settings: ConnectSettings) -> Check:
 
 
 def examine(model: Connected) -> list[Shown]:
-    """Show every picture of the exam; with room for thinking where the model cannot do without.
+    """Show every image of the exam; with room for thinking where the model cannot do without.
 
     Raises:
         BackendError: There is no answer.
@@ -115,11 +115,11 @@ def examine(model: Connected) -> list[Shown]:
     prompt = compose(exam.question, exam.labels, "text")
     shown = []
     tokens = TOKENS
-    for expected, picture in exam.pictures:
-        answer = ask(model, prompt, picture, tokens=tokens)
+    for expected, image in exam.images:
+        answer = ask(model, prompt, image, tokens=tokens)
         if only_thinking(answer) and tokens == TOKENS:
             tokens = THINKING_TOKENS
-            answer = ask(model, prompt, picture, tokens=tokens)
+            answer = ask(model, prompt, image, tokens=tokens)
         shown.append(
             Shown(
                 expected=expected,
@@ -139,7 +139,7 @@ def judged(model: Connected, shown: Sequence[Shown]) -> Check:
     # The first answer may have waited for the model to be loaded.
     facts = (
         f"digest {identity.digest[:12]}, {identity.server}, {min(s.seconds for s in shown):.2f} s "
-        "a picture"
+        "an image"
     )
     name = model.spec
     thought = max(each.thought for each in shown)
@@ -165,14 +165,14 @@ def judged(model: Connected, shown: Sequence[Shown]) -> Check:
         return Check(
             state="problem",
             subject=name,
-            found=f"does not see: it answers the same to all pictures ({answers}); {facts}",
-            advice="choose a model for pictures, or check that its projector (mmproj) is loaded",
+            found=f"does not see: it answers the same to all images ({answers}); {facts}",
+            advice="choose a model for images, or check that its projector (mmproj) is loaded",
         )
     return Check(
         state="note",
         subject=name,
         found=f"sees something, but was wrong on {len(wrong)} of "
-        f"{plural(len(shown), 'plain picture')} ({answers}); {facts}",
+        f"{plural(len(shown), 'plain image')} ({answers}); {facts}",
         advice="expect little of it, or look at its prompt template",
     )
 

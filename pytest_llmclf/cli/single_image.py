@@ -1,4 +1,4 @@
-"""Asking a model about one picture, outside of any evaluation."""
+"""Asking a model about one image, outside of any evaluation."""
 
 from __future__ import annotations
 
@@ -83,25 +83,25 @@ def connected(spec_text: str, settings: ConnectSettings, *, tokens: int) -> Iter
 
 
 def ask(
-    model: Connected, prompt: str, picture: bytes, *, tokens: int, think: Think | None = None
+    model: Connected, prompt: str, image: bytes, *, tokens: int, think: Think | None = None
 ) -> Answer:
-    """Ask one question about a picture, as likely an answer as possible.
+    """Ask one question about an image, as likely an answer as possible.
 
     Args:
         model: Who is asked.
         prompt: The question.
-        picture: The image's file.
+        image: The image's file.
         tokens: Most tokens of the answer, thinking included.
         think: Whether to think first; ``None``: not, where the server can be told so.
 
     Raises:
         BackendError: There is no answer.
-        PictureError: The picture cannot be sent.
+        ImageError: The image cannot be sent.
     """
     from pytest_llmclf.data.image import prepare
     from pytest_llmclf.values.request import Request
 
-    prepared = prepare(picture)
+    prepared = prepare(image)
     return model.backend.ask(
         Request(
             system=None,

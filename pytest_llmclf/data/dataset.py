@@ -1,6 +1,6 @@
-"""Datasets: named sets of labelled pictures, found, checked and sampled.
+"""Datasets: named sets of labelled images, found, checked and sampled.
 
-dataset_sources   where pictures and labels come from (folders, file names, manifests)
+dataset_sources   where images and labels come from (folders, file names, manifests)
 dataset_check     what is wrong with them
 dataset           the checked value, and what is done with it
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.data.entry import SourceOptions, by_kind, natural_key, shown
 from pytest_llmclf.data.given import Given
-from pytest_llmclf.data.image import PictureLimits
+from pytest_llmclf.data.image import ImageLimits
 from pytest_llmclf.data.label_cells import several_label_problems, whole_number, with_whole_numbers
 from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.data.sources import (
@@ -31,7 +31,7 @@ from pytest_llmclf.data.validation import (
     entry_problems,
     label_problems,
     nothing_to_see,
-    open_pictures,
+    open_images,
     openable,
     twins,
 )
@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 LISTED_PROBLEMS = 20
 """Problems that the message of one `DatasetError` lists; the rest is counted."""
 
-_NO_PICTURE = (
-    "no picture found: put them into a folder a class (cat/1.png), name them by their label "
+_NO_IMAGE = (
+    "no image found: put them into a folder a class (cat/1.png), name them by their label "
     "(cat_1.png), or list them in manifest.csv with the columns path and label"
 )
 
@@ -68,7 +68,7 @@ class Dataset:
         name: What people call it.
         root: Folder that the ids of the cases count from.
         labels: In the order in which matrices and prompts show them.
-        cases: In natural order of their ids; unsound pictures among them, with `Case.problem`.
+        cases: In natural order of their ids; unsound images among them, with `Case.problem`.
         licence: Licence note; empty where none is given.
         about: What it is, for people.
         imported: Whether it is a full set imported by the user (else a fixture).
@@ -119,8 +119,8 @@ def load(
     name: str | None = None,
     labels: Sequence[str] | None = None,
     pattern: str | None = None,
-    limits: PictureLimits | None = None,
-    verify_pictures: bool = True,
+    limits: ImageLimits | None = None,
+    verify_images: bool = True,
     options: SourceOptions | None = None,
 ) -> Dataset:
     """Read a dataset and check all of it.
@@ -128,7 +128,7 @@ def load(
     Args:
         source: A folder with ``manifest.csv``, ``manifest.jsonl``, ``metadata.csv`` or
             ``metadata.jsonl``, with a folder a class, or with the labels in the file names; or
-            such a manifest itself. ``dataset.toml`` beside the pictures is read too. Or images
+            such a manifest itself. ``dataset.toml`` beside the images is read too. Or images
             that a function gave.
         name: Else that of ``dataset.toml``, else the folder's.
         labels: In order; ``dataset.toml`` goes first, and without both the labels found are
@@ -136,7 +136,7 @@ def load(
         pattern: Regular expression with a group ``label`` for file names; goes before that of
             ``dataset.toml``.
         limits: What is decoded at all.
-        verify_pictures: Whether to decode the pictures, which is most of the time; processes
+        verify_images: Whether to decode the images, which is most of the time; processes
             that only run what another one checked need not.
         options: What is meant where it could be several things; goes before ``dataset.toml``.
 
@@ -159,23 +159,23 @@ def load(
     root = root.absolute()
     name = name or description.name or _named_after(source, root)
     ordered = listed or label_order({entry.label for entry in found.entries})
-    # Without a single label, what is wrong with pictures or manifest is the whole of it.
+    # Without a single label, what is wrong with images or manifest is the whole of it.
     problems = [*found.problems, *(label_problems(ordered, options) if ordered else ())]
     problems += disagreement
     entries = _with_known_labels(found.entries, ordered)
     listed_in = DESCRIPTION if description.labels or not labels else "the evaluation"
     problems += entry_problems(entries, ordered, listed_in, options)
     if not entries and not found.problems:
-        problems.append(_NONE_GIVEN if isinstance(source, Given) else _NO_PICTURE)
-    pictures, file_problems = open_pictures(
-        root, openable(entries), limits or PictureLimits(), options.links, verify=verify_pictures
+        problems.append(_NONE_GIVEN if isinstance(source, Given) else _NO_IMAGE)
+    images, file_problems = open_images(
+        root, openable(entries), limits or ImageLimits(), options.links, verify=verify_images
     )
-    conflicts, doubles = twins(pictures)
+    conflicts, doubles = twins(images)
     problems += [*file_problems, *conflicts]
     if problems:
         raise DatasetError(_message(name, source, problems))
-    cases = sorted((picture.case for picture in pictures), key=lambda case: natural_key(case.id))
-    warnings = [*found.warnings, *doubles, *nothing_to_see(pictures), *_unused(ordered, cases)]
+    cases = sorted((image.case for image in images), key=lambda case: natural_key(case.id))
+    warnings = [*found.warnings, *doubles, *nothing_to_see(images), *_unused(ordered, cases)]
     return Dataset(
         name=f"{name} ({split})" if split else name,
         root=root,
@@ -300,20 +300,20 @@ def _unused(labels: Sequence[str], cases: Sequence[Case]) -> Iterator[str]:
     used = {case.label for case in cases}
     for label in labels:
         if label not in used:
-            yield f"no picture of {label!r}: its recall is not measured"
+            yield f"no image of {label!r}: its recall is not measured"
 
 
 def sample(dataset: Dataset, per_class: int, seed: int) -> Dataset:
-    """Choose `per_class` pictures of each label, or all where there are fewer.
+    """Choose `per_class` images of each label, or all where there are fewer.
 
-    Which ones depends on the seed and their ids alone: adding a class or a picture of another
+    Which ones depends on the seed and their ids alone: adding a class or an image of another
     class changes nothing, and a larger sample contains the smaller one.
 
     Raises:
         DatasetError: `per_class` is less than one.
     """
     if per_class < 1:
-        msg = f"a sample of {per_class} pictures a class judges nothing: ask for at least 1"
+        msg = f"a sample of {per_class} images a class judges nothing: ask for at least 1"
         raise DatasetError(msg)
     by_label: dict[str, list[str]] = {}
     for case in dataset.cases:
@@ -346,12 +346,12 @@ def locate(name_or_path: str, root: Path, environ: Mapping[str, str] | None = No
     shelves = (shelf_of(root, os.environ if environ is None else environ), root / "fixtures")
     places = [root / Path(name_or_path).expanduser()] if name_or_path else []
     if name_or_path and not any(sign in name_or_path for sign in ("/", "\\")):
-        places = [shelf / name_or_path for shelf in shelves] + places
+        places = [dataset_directory / name_or_path for dataset_directory in shelves] + places
     for place in places:
         # Not `Path.exists`, which raises for a name that is too long for the file system.
         if os.path.exists(place):  # noqa: PTH110
             return place
-    known = sorted({name for shelf in shelves for name in _folders(shelf)})
+    known = sorted({name for dataset_directory in shelves for name in _folders(dataset_directory)})
     looked = ", ".join(map(str, places or shelves))
     msg = (
         f"there is no dataset {name_or_path!r}{nearest(name_or_path, known)} (looked at {looked}; "
@@ -364,9 +364,9 @@ def _canonical(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _folders(shelf: Path) -> list[str]:
+def _folders(dataset_directory: Path) -> list[str]:
     try:
-        found = [item.name for item in shelf.iterdir() if item.is_dir()]
+        found = [item.name for item in dataset_directory.iterdir() if item.is_dir()]
     except OSError:
         return []
     # What an interrupted import left behind begins with a dot.

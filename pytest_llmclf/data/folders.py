@@ -172,7 +172,7 @@ def read_class_folders(
     for name in folders:
         files = list(files_in(root, root / name, found, options.links))
         if not files:
-            found.warnings.append(f"{name}/: no picture in this folder; it is no label")
+            found.warnings.append(f"{name}/: no image in this folder; it is no label")
         last = options.label_folder == "last"
         found.entries += [
             Entry(id=file, label=composed(file.split("/")[-2] if last else name), place=file)
@@ -275,7 +275,7 @@ def files_in(root: Path, folder: Path, found: Found, links: Sequence[Path] = ())
                 folders.remove(name)
                 found.problems.append(
                     f"{Path(parent, name).relative_to(root).as_posix()}: a link to a folder, "
-                    f"which is not followed: copy the pictures, or trust the folder that it leads "
+                    f"which is not followed: copy the images, or trust the folder that it leads "
                     f"to with --llmclf-allow-links"
                 )
             seen.add(str(real))

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pytest_llmclf.data.entry import Entry, Found, composed, shown
 from pytest_llmclf.data.image_header import read_header
-from pytest_llmclf.errors import DatasetError, PictureError
+from pytest_llmclf.errors import DatasetError, ImageError
 from pytest_llmclf.files import write_whole
 from pytest_llmclf.values.text import shorten
 
@@ -138,7 +138,7 @@ def _keep(image: bytes, kept: Path) -> str:
     digest = hashlib.sha256(image).hexdigest()
     try:
         ending = f".{read_header(image).format.lower()}"
-    except PictureError:
+    except ImageError:
         ending = ""
     path = kept / f"{digest[:_DIGITS]}{ending}"
     if not path.is_file():

@@ -1,7 +1,7 @@
-"""Pictures are sent ready: upright, RGB, on white, of bounded size, and whole.
+"""Images are sent ready: upright, RGB, on white, of bounded size, and whole.
 
-What a server makes of a turned, transparent or cut picture differs (and a cut JPEG is answered as
-if it were whole), so it is settled here. A plain picture is sent byte for byte.
+What a server makes of a turned, transparent or cut image differs (and a cut JPEG is answered as
+if it were whole), so it is settled here. A plain image is sent byte for byte.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, cast
 
 from pytest_llmclf.data.image_header import PNG_MARK, Header, read_header, refuse_bomb
-from pytest_llmclf.errors import PictureError, SettingsError
+from pytest_llmclf.errors import ImageError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,11 +48,11 @@ _DAMAGE: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureLimits:
+class ImageLimits:
     """What is sent and what is decoded at all.
 
     Attributes:
-        max_side: Longest side in pixels of a picture as sent; a larger one is scaled down. 1344
+        max_side: Longest side in pixels of an image as sent; a larger one is scaled down. 1344
             is four tiles of 336, the most that a LLaVA 1.6 looks at along one side; LLaVA 1.5
             looks at 336. More would cost time and change nothing.
         max_pixels: Most pixels that are decoded; 64 million take about 200 MB.
@@ -67,17 +67,17 @@ class PictureLimits:
     max_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        """Refuse limits under which no picture could be sent."""
+        """Refuse limits under which no image could be sent."""
         for name in ("max_side", "max_pixels", "max_bytes"):
             value: int = getattr(self, name)
             if value < 1:
-                msg = f"{name} is {value}, under which no picture could be sent: give at least 1"
+                msg = f"{name} is {value}, under which no image could be sent: give at least 1"
                 raise SettingsError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A picture as sent.
+    """An image as sent.
 
     Attributes:
         data: The bytes; those of the file where nothing had to be done.
@@ -91,8 +91,8 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SentPicture:
-    """What is known of a picture as sent, without its bytes.
+class SentImage:
+    """What is known of an image as sent, without its bytes.
 
     Attributes:
         sha256: Hex sha256 of the bytes; empty where it is not known yet.
@@ -104,7 +104,7 @@ class SentPicture:
 
 
 @cache
-def preparation(limits: PictureLimits) -> str:
+def preparation(limits: ImageLimits) -> str:
     """All that decides what `prepare` makes of given bytes: limits, rules, and the decoder."""
     import PIL
 
@@ -129,20 +129,20 @@ class Seen:
     hidden: bool = False
 
 
-def check(data: bytes, limits: PictureLimits | None = None) -> str | None:
-    """Say why a picture cannot be asked about, with the remedy; `None` if it can.
+def check(data: bytes, limits: ImageLimits | None = None) -> str | None:
+    """Say why an image cannot be asked about, with the remedy; `None` if it can.
 
-    Decodes the whole picture, since only that shows that all of it is there.
+    Decodes the whole image, since only that shows that all of it is there.
     """
     return see(data, limits).problem
 
 
-def see(data: bytes, limits: PictureLimits | None = None) -> Seen:
+def see(data: bytes, limits: ImageLimits | None = None) -> Seen:
     """Decode an image and see whether anything is in it."""
-    limits = limits or PictureLimits()
+    limits = limits or ImageLimits()
     try:
         image = _decode(_sound_header(data, limits), limits)
-    except PictureError as exc:
+    except ImageError as exc:
         return Seen(problem=str(exc))
     colour = _one_colour(image)
     return Seen(colour=colour, hidden=colour == _WHITE and _drawn_on_nothing(image))
@@ -174,8 +174,8 @@ def _has_alpha(image: Image) -> bool:
     return image.mode in {"LA", "PA", "RGBA"} or "transparency" in image.info
 
 
-def prepare(data: bytes, limits: PictureLimits | None = None, *, checked: bool = False) -> Prepared:
-    """Make a picture ready to be sent.
+def prepare(data: bytes, limits: ImageLimits | None = None, *, checked: bool = False) -> Prepared:
+    """Make an image ready to be sent.
 
     The same bytes and limits give the same bytes on every machine: what is converted is written
     as an uncompressed PNG, since compressed ones differ with the version of the compressor.
@@ -186,9 +186,9 @@ def prepare(data: bytes, limits: PictureLimits | None = None, *, checked: bool =
         checked: Whether `check` passed for these bytes; spares decoding them again.
 
     Raises:
-        PictureError: It cannot be sent; says why and what to do, not which file.
+        ImageError: It cannot be sent; says why and what to do, not which file.
     """
-    limits = limits or PictureLimits()
+    limits = limits or ImageLimits()
     header = _sound_header(data, limits)
     if header.plain and header.orientation == 1 and max(header.size) <= limits.max_side:
         if not checked:
@@ -209,37 +209,37 @@ def prepare(data: bytes, limits: PictureLimits | None = None, *, checked: bool =
     )
 
 
-def _sound_header(data: bytes, limits: PictureLimits) -> Header:
+def _sound_header(data: bytes, limits: ImageLimits) -> Header:
     if len(data) > limits.max_bytes:
         msg = (
             f"the file has {len(data)} bytes, more than the {limits.max_bytes} allowed: "
             f"save it smaller"
         )
-        raise PictureError(msg)
+        raise ImageError(msg)
     header = read_header(data)
     check_size(header.size, limits)
     return header
 
 
-def check_size(size: tuple[int, int], limits: PictureLimits) -> None:
-    """Refuse a picture without pixels, and one with more than are decoded.
+def check_size(size: tuple[int, int], limits: ImageLimits) -> None:
+    """Refuse an image without pixels, and one with more than are decoded.
 
     Raises:
-        PictureError: Which of both it is.
+        ImageError: Which of both it is.
     """
     width, height = size
     if not width or not height:
-        msg = f"the picture is {_by(size)} pixels: fetch or save it anew"
-        raise PictureError(msg)
+        msg = f"the image is {_by(size)} pixels: fetch or save it anew"
+        raise ImageError(msg)
     if width * height > limits.max_pixels:
         msg = (
-            f"the picture is {_by(size)}, more than the {limits.max_pixels} pixels that are "
+            f"the image is {_by(size)}, more than the {limits.max_pixels} pixels that are "
             f"decoded: save it smaller"
         )
-        raise PictureError(msg)
+        raise ImageError(msg)
 
 
-def _decode(header: Header, limits: PictureLimits) -> Image:
+def _decode(header: Header, limits: ImageLimits) -> Image:
     """Decode all of it.
 
     The plugin of the format is called by name: `PIL.Image.open` tries others, warns, and turns
@@ -268,15 +268,13 @@ def _decode(header: Header, limits: PictureLimits) -> Image:
         image.load()
     except MemoryError as exc:
         msg = "there is not enough memory to decode it: scale it down"
-        raise PictureError(msg) from exc
+        raise ImageError(msg) from exc
     except (DecompressionBombError, DecompressionBombWarning) as exc:
         msg = f"it has a frame of more than the {limits.max_pixels} pixels decoded: save it anew"
-        raise PictureError(msg) from exc
+        raise ImageError(msg) from exc
     except _DAMAGE as exc:
-        msg = (
-            f"the picture cannot be decoded, so it is cut or damaged: fetch or save it anew ({exc})"
-        )
-        raise PictureError(msg) from exc
+        msg = f"the image cannot be decoded, so it is cut or damaged: fetch or save it anew ({exc})"
+        raise ImageError(msg) from exc
     return image
 
 
@@ -289,7 +287,7 @@ def _first_frame(image: Image) -> str:
 
 
 def upright(image: Image, orientation: int) -> Image:
-    """A picture turned as its EXIF `orientation` (1 to 8) says; itself where nothing is to turn."""
+    """An image turned as its EXIF `orientation` (1 to 8) says; itself where nothing is to turn."""
     from PIL.Image import Transpose
 
     turns = {
@@ -325,7 +323,7 @@ def _on_white(image: Image) -> Image:
 
 
 def _eight_bits(image: Image) -> Image:
-    """A 16-bit grey picture as 8-bit: the high byte of each value, as for 16-bit RGB.
+    """A 16-bit grey image as 8-bit: the high byte of each value, as for 16-bit RGB.
 
     Pillow's own conversion cuts everything above 255 off.
     """
@@ -355,7 +353,7 @@ def _small(image: Image, max_side: int) -> Image:
 
 
 def _png(size: tuple[int, int], rgb: bytes) -> bytes:
-    """An RGB picture as an uncompressed PNG, the same bytes whatever libraries are installed."""
+    """An RGB image as an uncompressed PNG, the same bytes whatever libraries are installed."""
     width, height = size
     row = width * 3
     # A filter byte of 0 (none) begins each row.

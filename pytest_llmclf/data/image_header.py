@@ -1,4 +1,4 @@
-"""What the first bytes and the chunks of a picture say, read without decoding it.
+"""What the first bytes and the chunks of an image say, read without decoding it.
 
 A header costs microseconds and no memory, so a decompression bomb is seen before it goes off. It
 also finds what a decoder swallows: Pillow and most servers take a cut JPEG for a whole one.
@@ -11,12 +11,12 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from pytest_llmclf.errors import PictureError
+from pytest_llmclf.errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PictureFormat = Literal["JPEG", "PNG", "GIF", "BMP", "WebP"]
+ImageFormat = Literal["JPEG", "PNG", "GIF", "BMP", "WebP"]
 
 PNG_MARK: Final = b"\x89PNG\r\n\x1a\n"
 _END_OF_IMAGE: Final = 0xD9
@@ -43,7 +43,7 @@ _ORIENTATION: Final = 0x0112
 _UPRIGHT: Final = 1
 _MIRRORED_LAST: Final = 8
 _BITS: Final = 8
-# Cameras and encoders write at most about 20. A decoder goes over the whole picture for each, so
+# Cameras and encoders write at most about 20. A decoder goes over the whole image for each, so
 # that a small file of many would keep it busy for hours.
 _MOST_SCANS: Final = 100
 # Encoders write some thousand at most; more are only there to keep readers busy.
@@ -58,17 +58,17 @@ _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 _CUT: Final = "the file is cut: fetch or save it anew"
 _BROKEN: Final = "the file is damaged: fetch or save it anew"
-_TOO_MANY: Final = f"the picture consists of more than {_MOST_PIECES} pieces: save it anew"
+_TOO_MANY: Final = f"the image consists of more than {_MOST_PIECES} pieces: save it anew"
 _CONVERT: Final = "convert it to PNG or JPEG"
 # Begin of a file -> what it is; for a message that says more than "unknown".
 _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
-    (b"II*\x00", "a TIFF picture, which servers refuse"),
-    (b"MM\x00*", "a TIFF picture, which servers refuse"),
-    (b"\x00\x00\x01\x00", "an ICO picture, which servers refuse"),
+    (b"II*\x00", "a TIFF image, which servers refuse"),
+    (b"MM\x00*", "a TIFF image, which servers refuse"),
+    (b"\x00\x00\x01\x00", "an ICO image, which servers refuse"),
     (b"8BPS", "a Photoshop file"),
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
-    (b"version https://git-lfs", "a Git LFS pointer and not the picture (run git lfs pull)"),
+    (b"version https://git-lfs", "a Git LFS pointer and not the image (run git lfs pull)"),
 )
 
 
@@ -82,11 +82,11 @@ class Header:
         orientation: EXIF orientation, 1 (upright) to 8.
         plain: Whether every server reads it as it is: an 8-bit grey or RGB JPEG or PNG without
             transparency or animation.
-        bare: The picture without metadata (EXIF, colour profile, text, thumbnails), for the
+        bare: The image without metadata (EXIF, colour profile, text, thumbnails), for the
             decoder, which trips over damaged ones.
     """
 
-    format: PictureFormat
+    format: ImageFormat
     size: tuple[int, int]
     orientation: int
     plain: bool
@@ -97,18 +97,18 @@ def read_header(data: bytes) -> Header:
     """Tell the format and the size, and see whether the file is whole as far as chunks tell.
 
     Raises:
-        PictureError: Empty, not a picture, a format that is not sent, cut or damaged.
+        ImageError: Empty, not an image, a format that is not sent, cut or damaged.
     """
     try:
         return _read(data)
     except (IndexError, ValueError) as exc:
-        raise PictureError(_CUT) from exc
+        raise ImageError(_CUT) from exc
 
 
 def _read(data: bytes) -> Header:
     if not data:
         msg = "the file is empty: fetch or save it anew"
-        raise PictureError(msg)
+        raise ImageError(msg)
     if data.startswith(b"\xff\xd8"):
         return _jpeg(data)
     if data.startswith(PNG_MARK):
@@ -119,10 +119,10 @@ def _read(data: bytes) -> Header:
         return _other(data, "BMP", _bmp_size(data))
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return _other(data, "WebP", _webp_size(data))
-    raise PictureError(_what_else(data))
+    raise ImageError(_what_else(data))
 
 
-def _other(data: bytes, kind: PictureFormat, size: tuple[int, int]) -> Header:
+def _other(data: bytes, kind: ImageFormat, size: tuple[int, int]) -> Header:
     # A WebP's orientation comes from its EXIF chunk.
     at = data.find(b"EXIF", 12) if kind == "WebP" else -1
     exif = data[at + 8 : at + 8 + _number(data, at + 4, 4)] if at > 0 else b""
@@ -135,7 +135,7 @@ def _jpeg(data: bytes) -> Header:
     for _ in range(_MOST_PIECES):
         found = _MARKER.search(data, at)
         if found is None:
-            raise PictureError(_CUT)
+            raise ImageError(_CUT)
         marker = found[1][0]
         if marker == _END_OF_IMAGE:
             kept.append(data[at : found.end()])
@@ -143,7 +143,7 @@ def _jpeg(data: bytes) -> Header:
         length = _number(data, found.end(), 2, "big")
         end = found.end() + length
         if end > len(data):
-            raise PictureError(_CUT)
+            raise ImageError(_CUT)
         body = data[found.end() + 2 : end]
         if marker in _FRAMES:
             size = (_number(body, 3, 2, "big"), _number(body, 1, 2, "big"))
@@ -151,8 +151,8 @@ def _jpeg(data: bytes) -> Header:
         elif marker == _START_OF_SCAN:
             scans += 1
             if scans > _MOST_SCANS:
-                msg = f"the picture has more than {_MOST_SCANS} scans: save it anew"
-                raise PictureError(msg)
+                msg = f"the image has more than {_MOST_SCANS} scans: save it anew"
+                raise ImageError(msg)
         elif marker == _APP1 and body.startswith(b"Exif\0\0"):
             turn = orientation(body)
         # What lies before the marker is the data of the scan before it.
@@ -161,7 +161,7 @@ def _jpeg(data: bytes) -> Header:
             kept.append(data[found.start() : end])
         at = end
     else:
-        raise PictureError(_TOO_MANY)
+        raise ImageError(_TOO_MANY)
     return Header(format="JPEG", size=size, orientation=turn, plain=plain, bare=b"".join(kept))
 
 
@@ -176,12 +176,12 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         length, kind = _number(data, at, 4, "big"), data[at + 4 : at + 8]
         end = at + 12 + length
         if end > len(data):
-            raise PictureError(_CUT)
+            raise ImageError(_CUT)
         yield kind, data[at:end]
         if kind == b"IEND":
             return
         at = end
-    raise PictureError(_TOO_MANY)
+    raise ImageError(_TOO_MANY)
 
 
 def _png(data: bytes) -> Header:
@@ -189,7 +189,7 @@ def _png(data: bytes) -> Header:
     kinds: set[bytes] = set()
     for kind, chunk in _png_chunks(data):
         if not kinds and kind != b"IHDR":
-            raise PictureError(_BROKEN)
+            raise ImageError(_BROKEN)
         kinds.add(kind)
         if kind == b"eXIf":
             turn = orientation(chunk[8:-4])
@@ -246,7 +246,7 @@ def refuse_bomb(header: Header) -> None:
     decoder here minds take gigabytes in a server.
 
     Raises:
-        PictureError: It is one.
+        ImageError: It is one.
     """
     if header.format != "PNG":
         return
@@ -261,7 +261,7 @@ def refuse_bomb(header: Header) -> None:
             f"its data unpack to more than its {width} x {height} pixels, which would go off in a "
             "server: save it anew"
         )
-        raise PictureError(msg)
+        raise ImageError(msg)
 
 
 def png_pixels_are_all(bare: bytes) -> bool:
@@ -305,7 +305,7 @@ def _webp_size(data: bytes) -> tuple[int, int]:
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     if kind == b"VP8 ":
         return _number(data, 26, 2) & 0x3FFF, _number(data, 28, 2) & 0x3FFF
-    raise PictureError(_BROKEN)
+    raise ImageError(_BROKEN)
 
 
 def orientation(exif: bytes) -> int:
@@ -338,15 +338,15 @@ def _what_else(data: bytes) -> str:
     if b"<svg" in start[:1024].lower():
         return "this is an SVG drawing, which no server draws: convert it to PNG"
     if start[:1] == b"<":
-        return "this is HTML or XML and not a picture (a saved error page?): fetch the picture anew"
+        return "this is HTML or XML and not an image (a saved error page?): fetch the image anew"
     for mark, what in _OTHERS:
         if data.startswith(mark):
             return f"this is {what}: {_CONVERT}"
     if data[4:8] == b"ftyp":
-        return f"this is a HEIC or AVIF picture or a video, which servers refuse: {_CONVERT}"
+        return f"this is a HEIC or AVIF image or a video, which servers refuse: {_CONVERT}"
     if _is_text(data[:1024]):
-        return "this is text and not a picture: fetch the picture, or remove the file"
-    return f"this is no JPEG, PNG, WebP, GIF or BMP picture: {_CONVERT}, or remove the file"
+        return "this is text and not an image: fetch the image, or remove the file"
+    return f"this is no JPEG, PNG, WebP, GIF or BMP image: {_CONVERT}, or remove the file"
 
 
 def _is_text(start: bytes) -> bool:

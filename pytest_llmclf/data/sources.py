@@ -1,6 +1,6 @@
 """Readers of datasets: a folder a class, labels in file names, or a manifest. Nothing is judged.
 
-Each reader says where every picture and label came from, so that the checks can name the place.
+Each reader says where every image and label came from, so that the checks can name the place.
 The readers themselves are in `data`; here is chosen among them.
 """
 
@@ -54,7 +54,7 @@ class Description:
 
 
 def read_description(root: Path) -> Description:
-    """Read ``dataset.toml`` beside the pictures; an absent one says nothing.
+    """Read ``dataset.toml`` beside the images; an absent one says nothing.
 
     Raises:
         DatasetError: Not TOML, an unknown key, or a value of the wrong type.
@@ -108,7 +108,7 @@ def part_of(source: Path, split: str) -> Path:
 def read_source(
     source: Path | Given, options: SourceOptions, labels: Collection[str] = ()
 ) -> tuple[Path, Found]:
-    """Find the pictures and labels of `source`, and the folder that their ids count from.
+    """Find the images and labels of `source`, and the folder that their ids count from.
 
     Args:
         source: A manifest, or a folder: with a manifest in it, with a folder a class, or flat

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.data.image import PictureLimits, Seen, see
+from pytest_llmclf.data.image import ImageLimits, Seen, see
 from pytest_llmclf.errors import nearest, some_of
 from pytest_llmclf.files import require_plain
 from pytest_llmclf.prompting.label_text import normalise
@@ -30,7 +30,7 @@ _SHOWN: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class CheckedImage:
     """An entry and what its file is.
 
     Attributes:
@@ -146,7 +146,7 @@ def _and_more(using: Sequence[Entry]) -> str:
         return ""
     if _at(using[0]):
         return f", and {count} more {noun(count, 'line says', 'lines say')} so"
-    return f", and {count} more {noun(count, 'picture has', 'pictures have')} it"
+    return f", and {count} more {noun(count, 'image has', 'images have')} it"
 
 
 def _id_problem(name: str) -> str | None:
@@ -169,27 +169,27 @@ def _id_problem(name: str) -> str | None:
     return None
 
 
-def open_pictures(
+def open_images(
     root: Path,
     entries: Iterable[Entry],
-    limits: PictureLimits,
+    limits: ImageLimits,
     links: Sequence[Path] = (),
     *,
     verify: bool,
-) -> tuple[list[Picture], list[str]]:
-    """Read every file once: its digest, and whether it is a sound picture.
+) -> tuple[list[CheckedImage], list[str]]:
+    """Read every file once: its digest, and whether it is a sound image.
 
     Args:
         root: Folder that the ids count from.
         entries: Those that are `openable`.
         limits: What is decoded at all.
         links: Folders elsewhere that links may lead into.
-        verify: Whether to decode the pictures; without, no case has a `problem`.
+        verify: Whether to decode the images; without, no case has a `problem`.
 
     Returns:
         The cases, and the problems of files that cannot be cases.
     """
-    pictures, problems = [], []
+    images, problems = [], []
     roots = [os.path.realpath(each) for each in (root, *links)]
     # Resolving every file would look up each folder above it again.
     inside = cache(lambda folder: any(map(Path(os.path.realpath(folder)).is_relative_to, roots)))
@@ -212,8 +212,8 @@ def open_pictures(
             tags=entry.tags,
             problem=seen.problem,
         )
-        pictures.append(Picture(entry=entry, case=case, seen=seen))
-    return pictures, problems
+        images.append(CheckedImage(entry=entry, case=case, seen=seen))
+    return images, problems
 
 
 def _file_problem(path: Path, inside: Callable[[Path], bool]) -> str | None:
@@ -228,7 +228,7 @@ def _file_problem(path: Path, inside: Callable[[Path], bool]) -> str | None:
     if os.path.isfile(path):  # noqa: PTH113
         return None
     if os.path.exists(path):  # noqa: PTH110
-        return f"{path} is not a file: name the picture itself"
+        return f"{path} is not a file: name the image itself"
     try:
         names = sorted(item.name for item in path.parent.iterdir())
     except OSError:
@@ -247,7 +247,7 @@ def _digest_problem(promised: str, sha256: str) -> str | None:
     return None
 
 
-def _read(path: Path, limits: PictureLimits, *, verify: bool) -> tuple[str, Seen]:
+def _read(path: Path, limits: ImageLimits, *, verify: bool) -> tuple[str, Seen]:
     """Hex digest of a file, empty if it cannot be read; and what is seen in it."""
     try:
         with require_plain(path).open("rb") as file:
@@ -266,53 +266,53 @@ def _read(path: Path, limits: PictureLimits, *, verify: bool) -> tuple[str, Seen
     return hashlib.sha256(data).hexdigest(), see(data, limits) if verify else Seen()
 
 
-def nothing_to_see(pictures: Sequence[Picture]) -> Iterator[str]:
+def nothing_to_see(images: Sequence[CheckedImage]) -> Iterator[str]:
     """Warnings about images of one colour as they are sent.
 
     Where all images of a dataset are of one colour, that colour may be what is asked for.
     """
-    hidden = [it.case.id for it in pictures if it.seen.hidden]
+    hidden = [it.case.id for it in images if it.seen.hidden]
     if hidden:
         yield (
             f"{_counted(hidden)} white on transparency, which is put on white, so that nothing is "
             f"seen: {_first(hidden)}; put them on another ground"
         )
-    plain = [it.case.id for it in pictures if it.seen.colour is not None and not it.seen.hidden]
-    if plain and len(plain) + len(hidden) < len(pictures):
+    plain = [it.case.id for it in images if it.seen.colour is not None and not it.seen.hidden]
+    if plain and len(plain) + len(hidden) < len(images):
         yield (
             f"{_counted(plain)} of one colour as sent: {_first(plain)}; look whether they are whole"
         )
 
 
 def _counted(ids: Sequence[str]) -> str:
-    return f"{len(ids)} {noun(len(ids), 'picture is', 'pictures are')}"
+    return f"{len(ids)} {noun(len(ids), 'image is', 'images are')}"
 
 
 def _first(ids: Sequence[str]) -> str:
     return ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")  # noqa: PLR2004
 
 
-def twins(pictures: Sequence[Picture]) -> tuple[list[str], list[str]]:
+def twins(images: Sequence[CheckedImage]) -> tuple[list[str], list[str]]:
     """Files with the same content: problems where the labels differ, warnings where they agree."""
-    by_digest: dict[str, list[Picture]] = {}
-    for picture in pictures:
-        if picture.case.sha256:
-            by_digest.setdefault(picture.case.sha256, []).append(picture)
+    by_digest: dict[str, list[CheckedImage]] = {}
+    for image in images:
+        if image.case.sha256:
+            by_digest.setdefault(image.case.sha256, []).append(image)
     problems, warnings = [], []
     for same in by_digest.values():
         first = same[0]
         other = next((it for it in same if it.case.label != first.case.label), None)
         if other is not None:
             problems.append(
-                f"{_at(other.entry)}{_named(other)} is the same picture as "
+                f"{_at(other.entry)}{_named(other)} is the same image as "
                 f"{_named(first, place=bool(_at(first.entry)))}: keep the right one"
             )
         elif len(same) > 1:
             names = _first([it.case.id for it in same])
-            warnings.append(f"the same picture {len(same)} times, and counted as often: {names}")
+            warnings.append(f"the same image {len(same)} times, and counted as often: {names}")
     return problems, warnings
 
 
-def _named(picture: Picture, *, place: bool = False) -> str:
-    where = f", {picture.entry.place}" if place else ""
-    return f"{picture.case.id} (label {picture.case.label!r}{where})"
+def _named(image: CheckedImage, *, place: bool = False) -> str:
+    where = f", {image.entry.place}" if place else ""
+    return f"{image.case.id} (label {image.case.label!r}{where})"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmclf.gates.gate import Gate
-    from pytest_llmclf.gates.reading import Reading
+    from pytest_llmclf.gates.reading import JudgedThreshold
     from pytest_llmclf.gates.threshold import Threshold
     from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.metrics.report import Report
@@ -100,7 +100,7 @@ def _members(threshold: Threshold, cases: Sequence[Case]) -> list[Case]:
 
 def _why_not(
     asked: Threshold,
-    reading: Reading,
+    reading: JudgedThreshold,
     best: Report,
     sizes: Counter[str],
     certainty: Certainty | None,

@@ -45,7 +45,7 @@ class Gate:
         expression: One or more thresholds, separated by commas, perhaps ``with 95% confidence``.
         model: Shell-style pattern that the model must match, such as ``ollama:llava*`` or
             ``micro-llava``; default: every model.
-        images: ``bundled`` and ``imported`` limit it to the pictures that come with the project
+        images: ``bundled`` and ``imported`` limit it to the images that come with the project
             or to a full imported data set.
         because: Where the number comes from, for people.
         own: Metrics that are not in the table, by name; an evaluation tells its gates its own.

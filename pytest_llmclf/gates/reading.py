@@ -68,7 +68,7 @@ class Certainty:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class JudgedThreshold:
     """What one threshold came to.
 
     Attributes:
@@ -92,7 +92,7 @@ class Reading:
 
 def read_gate(
     thresholds: Sequence[Threshold], report: Report, certainty: Certainty | None
-) -> tuple[tuple[Reading, ...], ...]:
+) -> tuple[tuple[JudgedThreshold, ...], ...]:
     """Judge all thresholds of a gate together, ``recall[*]`` as one a class.
 
     Args:
@@ -113,7 +113,7 @@ def read_gate(
     return tuple(tuple(next(rest) for _ in readings) for readings in found)
 
 
-def settled(readings: Sequence[Reading], error: float) -> list[Reading]:
+def settled(readings: Sequence[JudgedThreshold], error: float) -> list[JudgedThreshold]:
     """The readings of a gate, where those that pass may be called so though others do not.
 
     All or none need no correction. Of some only those are left that Holm's method finds, so that
@@ -138,19 +138,21 @@ def settled(readings: Sequence[Reading], error: float) -> list[Reading]:
     return found
 
 
-def _unpaid(one: Reading) -> Reading:
+def _unpaid(one: JudgedThreshold) -> JudgedThreshold:
     """What would pass, and does not since its error was spent on an earlier look."""
     if one.word != "PASS":
         return one
     return replace(one, word="INCONCLUSIVE", undecided="sample")
 
 
-def _doubt(one: Reading) -> float:
+def _doubt(one: JudgedThreshold) -> float:
     """The doubt of what passes by itself; what does not cannot be among the chosen."""
     return 1.0 if one.doubt is None or one.word != "PASS" else one.doubt
 
 
-def read(asked: Threshold, report: Report, certainty: Certainty | None) -> tuple[Reading, ...]:
+def read(
+    asked: Threshold, report: Report, certainty: Certainty | None
+) -> tuple[JudgedThreshold, ...]:
     """Judge a threshold, ``recall[*]`` as one a class.
 
     Args:
@@ -166,18 +168,18 @@ def read(asked: Threshold, report: Report, certainty: Certainty | None) -> tuple
 
 def _read(
     threshold: Threshold, measure: Measure, report: Report, certainty: Certainty | None
-) -> Reading:
+) -> JudgedThreshold:
     value = measure.value
     if value is None:
-        return Reading(
+        return JudgedThreshold(
             threshold=threshold, word="INCONCLUSIVE", measure=measure, undecided="undefined"
         )
     if certainty is None:
         word: VerdictWord = "PASS" if threshold.holds(value) else "FAIL"
-        return Reading(threshold=threshold, word=word, measure=measure)
+        return JudgedThreshold(threshold=threshold, word=word, measure=measure)
     found = evidence_of(threshold, report, measure)
     word = sure_word(threshold, found, certainty)
-    return Reading(
+    return JudgedThreshold(
         threshold=threshold,
         word=word,
         measure=measure,
@@ -206,8 +208,11 @@ def sure_word(threshold: Threshold, found: Evidence, certainty: Certainty) -> Ve
 
 
 def told(
-    asked: Threshold, readings: Sequence[Reading], report: Report, certainty: Certainty | None
-) -> Iterator[tuple[Reading, str]]:
+    asked: Threshold,
+    readings: Sequence[JudgedThreshold],
+    report: Report,
+    certainty: Certainty | None,
+) -> Iterator[tuple[JudgedThreshold, str]]:
     """One line a verdict, each with a reading that has its word.
 
     Of ``recall[*]`` every class that fails has a line of its own. The classes that pass share one,
@@ -216,7 +221,7 @@ def told(
     if asked.label != EVERY:
         yield from ((one, _line(one, report, certainty)) for one in readings)
         return
-    groups: defaultdict[tuple[str, str], list[Reading]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str], list[JudgedThreshold]] = defaultdict(list)
     for one in readings:
         groups[one.word, one.undecided or ""].append(one)
     order = ("FAIL", "INCONCLUSIVE", "PASS")
@@ -234,14 +239,14 @@ def asked_for(threshold: Threshold, certainty: Certainty | None) -> str:
     return f"{threshold.text} with {plain(round(100 * certainty.confidence, 10))}% confidence"
 
 
-def _line(one: Reading, report: Report, certainty: Certainty | None) -> str:
+def _line(one: JudgedThreshold, report: Report, certainty: Certainty | None) -> str:
     asked = asked_for(one.threshold, certainty)
     return f"{asked}: {_found(one, report, certainty)}"
 
 
 def _joint_line(
     asked: Threshold,
-    group: Sequence[Reading],
+    group: Sequence[JudgedThreshold],
     total: int,
     report: Report,
     certainty: Certainty | None,
@@ -260,7 +265,7 @@ def _joint_line(
     return f"{head}, {which} {worst.threshold.subject} {_found(worst, report, certainty)}"
 
 
-def _found(one: Reading, report: Report, certainty: Certainty | None) -> str:
+def _found(one: JudgedThreshold, report: Report, certainty: Certainty | None) -> str:
     value = one.measure.value
     if value is None:
         return f"undefined {population(report)}{_why_undefined(one, report)}"
@@ -273,7 +278,7 @@ def _found(one: Reading, report: Report, certainty: Certainty | None) -> str:
     return f"{shown}, {_interval(one, report, certainty)}{_open(one, report, certainty)}"
 
 
-def _open(one: Reading, report: Report, certainty: Certainty) -> str:
+def _open(one: JudgedThreshold, report: Report, certainty: Certainty) -> str:
     """Why it is open and what would decide it; of a later look, what that does to a verdict."""
     if certainty.spent and one.word == "FAIL":
         return f"; {certainty.spent}; of several looks one fails wrongly more often"
@@ -284,7 +289,7 @@ def _open(one: Reading, report: Report, certainty: Certainty) -> str:
     return f": too few to tell; {_remedy(one, report, certainty)}"
 
 
-def _interval(one: Reading, report: Report, certainty: Certainty) -> str:
+def _interval(one: JudgedThreshold, report: Report, certainty: Certainty) -> str:
     found = evidence_of(one.threshold, report, one.measure)
     ends = [_passing(one, certainty), certainty.failing]
     if not one.threshold.upwards:
@@ -312,11 +317,11 @@ def _drawn(threshold: Threshold, found: Evidence, report: Report) -> str:
     return f" ({'; '.join(said)})" if said else ""
 
 
-def _passing(one: Reading, certainty: Certainty) -> float:
+def _passing(one: JudgedThreshold, certainty: Certainty) -> float:
     return certainty.passing if one.passing is None else one.passing
 
 
-def _remedy(one: Reading, report: Report, certainty: Certainty) -> str:
+def _remedy(one: JudgedThreshold, report: Report, certainty: Certainty) -> str:
     threshold, found = one.threshold, evidence_of(one.threshold, report, one.measure)
     alphas = (_passing(one, certainty), certainty.failing)
     low, high = alphas if threshold.upwards else alphas[::-1]
@@ -362,7 +367,7 @@ def _left_out(threshold: Threshold, report: Report) -> str:
     return f" ({without})" if without else ""
 
 
-def _why_undefined(one: Reading, report: Report) -> str:
+def _why_undefined(one: JudgedThreshold, report: Report) -> str:
     threshold, part, why = one.threshold, one.threshold.part(report), one.measure.why
     if not part.ledger.answered:
         return ": no answered image has these tags"

@@ -1,6 +1,6 @@
 """Which images are one piece of evidence about other images: copies, and those of one group.
 
-Frames of a scene, pictures of a patient, copies of a file are right or wrong together. On these
+Frames of a scene, images of a patient, copies of a file are right or wrong together. On these
 very images that changes nothing. What is said of other images must not take them for independent.
 """
 

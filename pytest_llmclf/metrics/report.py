@@ -88,7 +88,7 @@ class DatasetFacts:
         content_hash: Digest over ids, labels and bytes of its cases.
         labels: The classes, in order.
         licence: Licence note; may be empty.
-        imported: Whether it is the full imported set rather than the bundled pictures.
+        imported: Whether it is the full imported set rather than the bundled images.
         cases_in_dataset: Images it has, asked about or not.
         class_sizes: Likewise of each label; empty where that is not known.
         path: Its folder relative to the project's, in POSIX form; empty if it is outside.

@@ -1,1 +1,1 @@
-"""Who answers: the models that pictures are put to, each behind `base.Backend`."""
+"""Who answers: the models that images are put to, each behind `base.Backend`."""

@@ -49,7 +49,7 @@ class _Window:
     waited_s: float = 0.0
 
 
-class Governor:
+class ConcurrencyLimiter:
     """Watches one server and says how many requests it should have; one thread at a time.
 
     It has no clock and no threads of its own: the caller tells when requests are sent and when

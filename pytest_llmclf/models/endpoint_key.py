@@ -48,14 +48,14 @@ def way_to(spec: ModelSpec, modelfile: Modelfile, ollama_hosts: Sequence[str] = 
     return _digest([str(spec), modelfile.digest(), "".join(hosts.split())])
 
 
-def mended(way: str) -> str:
+def mended(endpoint_key: str) -> str:
     """The endpoint key of today for one of an earlier version, which held addresses as text."""
     try:
-        parts = json.loads(way)
+        parts = json.loads(endpoint_key)
     except (ValueError, RecursionError):
-        return way
+        return endpoint_key
     if not (isinstance(parts, list) and parts and all(isinstance(part, str) for part in parts)):
-        return way
+        return endpoint_key
     return _digest(parts)
 
 

@@ -1,6 +1,6 @@
 """Several servers as one backend: work goes to whichever is free, and the dead are left out.
 
-How much each server can use is learnt by a `Governor` of its own. A server that cannot be reached
+How much each server can use is learnt by a `ConcurrencyLimiter` each. One that cannot be reached
 is dropped, its request goes to another one at once, and from time to time it is asked whether it
 is back. All servers must have the same model; a single server is a pool of one.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_llmclf import errors
-from pytest_llmclf.models.concurrency import Governor
+from pytest_llmclf.models.concurrency import ConcurrencyLimiter
 from pytest_llmclf.models.http.client import ConnectionBroken
 from pytest_llmclf.values.request import BASE_DIGEST
 
@@ -69,7 +69,7 @@ class _Place:
 
     netloc: str
     member: Member
-    governor: Governor = field(default_factory=Governor)
+    limiter: ConcurrencyLimiter = field(default_factory=ConcurrencyLimiter)
     lost: errors.BackendError | None = None
     doubt: errors.BackendError | None = None
     lost_at: float = 0.0
@@ -83,7 +83,7 @@ class _Place:
     @property
     def load(self) -> float:
         """Share of what it can use that it has."""
-        return self.governor.in_flight / self.governor.limit
+        return self.limiter.in_flight / self.limiter.limit
 
 
 class Pool:
@@ -110,7 +110,7 @@ class Pool:
     def in_flight(self) -> int:
         """What all servers that are there can use together."""
         with self._lock:
-            return max(1, sum(place.governor.limit for place in self._places if not place.lost))
+            return max(1, sum(place.limiter.limit for place in self._places if not place.lost))
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -143,21 +143,21 @@ class Pool:
         self.identify()
         tried: list[_Place] = []
         while True:
-            place, governor = self._chosen(tried)
+            place, limiter = self._chosen(tried)
             tried.append(place)
             try:
                 answer = place.member.ask(request)
             except errors.BackendError as error:
-                if not self._move_on(place, governor, error, tried):
+                if not self._move_on(place, limiter, error, tried):
                     raise
             except BaseException:
                 with self._lock:
-                    governor.failed(self._clock())
+                    limiter.failed(self._clock())
                 raise
             else:
                 with self._lock:
                     place.refusals = 0
-                    governor.answered(self._clock())
+                    limiter.answered(self._clock())
                 return answer
 
     def look(self) -> bool:
@@ -184,7 +184,7 @@ class Pool:
     def _move_on(
         self,
         place: _Place,
-        governor: Governor,
+        limiter: ConcurrencyLimiter,
         error: errors.BackendError,
         tried: Sequence[_Place],
     ) -> bool:
@@ -194,9 +194,9 @@ class Pool:
             now = self._clock()
             if busy:
                 place.refusals += 1
-                governor.refused(now)
+                limiter.refused(now)
             else:
-                governor.failed(now)
+                limiter.failed(now)
             gone = isinstance(error, _LEFT_OUT) or place.refusals >= REFUSALS
             if len(self._places) == 1:
                 # Whether to wait for it is the engine's to decide, see `look`.
@@ -205,11 +205,11 @@ class Pool:
             if not gone:
                 return False
             # What was sent before it came back says nothing of it now.
-            if place.lost is None and place.governor is governor:
+            if place.lost is None and place.limiter is limiter:
                 self._drop(place, error, now)
             return any(other not in tried and other.lost is None for other in self._places)
 
-    def _chosen(self, tried: Sequence[_Place]) -> tuple[_Place, Governor]:
+    def _chosen(self, tried: Sequence[_Place]) -> tuple[_Place, ConcurrencyLimiter]:
         """The freest server that is there, with one more request noted.
 
         Raises:
@@ -221,8 +221,8 @@ class Pool:
             if not there:
                 raise self._last_error()
             place = min(there, key=lambda place: place.load)
-            place.governor.sent(self._clock())
-            return place, place.governor
+            place.limiter.sent(self._clock())
+            return place, place.limiter
 
     def _last_error(self) -> errors.BackendError:
         lost = [place for place in self._places if place.lost is not None and not place.refused]
@@ -247,7 +247,11 @@ class Pool:
                 place.looking = False
                 if error is None:
                     place.lost = None
-                    place.governor, place.pause_s, place.refusals = Governor(), FIRST_PAUSE_S, 0
+                    place.limiter, place.pause_s, place.refusals = (
+                        ConcurrencyLimiter(),
+                        FIRST_PAUSE_S,
+                        0,
+                    )
                     self._note(f"{place.netloc} answers again")
                     continue
                 place.pause_s = min(LONGEST_PAUSE_S, 2 * place.pause_s)
@@ -272,7 +276,7 @@ class Pool:
             if error is None:
                 if place.lost is not None:
                     away_s = now - place.lost_at
-                    place.governor, place.refusals = Governor(), 0
+                    place.limiter, place.refusals = ConcurrencyLimiter(), 0
                     self._note(f"{place.netloc} was away for {away_s:.1f} s and was waited for")
                 place.lost = place.doubt = None
                 return

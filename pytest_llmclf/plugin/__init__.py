@@ -108,7 +108,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     ours.results.expect(session.items)
     try:
-        check_gate_names(config, [name.evaluation for name in ours.assignments])
+        check_gate_names(config, [name.evaluation for name in ours.tasks])
     except pytest.UsageError as error:
         ours.results.absences.refused = str(error)
         raise

@@ -71,7 +71,7 @@ def skip_of(
     raised = call.excinfo.value
     reason = str(getattr(report, "wasxfail", "") or getattr(raised, "msg", None) or raised)
     reason = reason.removeprefix("[NOTRUN] ")
-    return {**job.assignment.key._asdict(), "case": job.case.id, "reason": reason}
+    return {**job.task.key._asdict(), "case": job.case.id, "reason": reason}
 
 
 def skip_note(skipped: Mapping[str, str]) -> list[str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmclf.plugin.session import EvaluationSession
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.case import Case
 
 PLUGIN: Final = "pytest_llmclf.plugin"
@@ -33,27 +33,27 @@ def parametrize(metafunc: pytest.Metafunc, session: EvaluationSession) -> None:
     if images is not None:
         _need(metafunc, "outcome")
         jobs = [
-            Job(assignment=assignment, case=case)
-            for assignment in session.assign(images, metafunc.definition.path)
-            for case in _in_order(assignment, session.settings.seed)
+            Job(task=task, case=case)
+            for task in session.assign(images, metafunc.definition.path)
+            for case in _in_order(task, session.settings.seed)
         ]
-        ids = [ItemId(image_id(job.case.id, job.assignment.model)) for job in jobs]
+        ids = [ItemId(image_id(job.case.id, job.task.model)) for job in jobs]
         metafunc.parametrize("outcome", jobs, ids=_any(ids), indirect=True)
     elif gate is not None:
         _need(metafunc, "report")
-        assignments = session.assign(gate, metafunc.definition.path)
+        tasks = session.assign(gate, metafunc.definition.path)
         session.gated.add(gate.title)
-        models = [ItemId(model_id(assignment.model)) for assignment in assignments]
-        metafunc.parametrize("report", assignments, ids=_any(models), indirect=True)
+        models = [ItemId(model_id(task.model)) for task in tasks]
+        metafunc.parametrize("report", tasks, ids=_any(models), indirect=True)
 
 
-def _in_order(assignment: Assignment, seed: int) -> Sequence[Case]:
+def _in_order(task: Task, seed: int) -> Sequence[Case]:
     """The cases as they will be asked about: in a random order, the same one everywhere.
 
     In the order of their folders the answers so far would be those of the first classes, and what
     befalls a server half way would look like a weakness of the classes that come then.
     """
-    by_id = {case.id: case for case in assignment.dataset.cases}
+    by_id = {case.id: case for case in task.dataset.cases}
     return [by_id[id_] for id_ in seeded_order(list(by_id), seed)]
 
 

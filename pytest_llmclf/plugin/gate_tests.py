@@ -11,7 +11,7 @@ from pytest_llmclf.gates.gate import GateFailed, GateInconclusive
 from pytest_llmclf.metrics.population import population
 from pytest_llmclf.metrics.report import Verdict
 from pytest_llmclf.plugin.carried import REPORT_ATTRIBUTE
-from pytest_llmclf.plugin.items import assignment_of, is_gate
+from pytest_llmclf.plugin.items import is_gate, task_of
 from pytest_llmclf.plugin.run_verdicts import fails, is_incomplete, verdict_lines, verdicts_on
 from pytest_llmclf.plugin.session import session_of
 from pytest_llmclf.plugin.stopped_report import guarded
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.metrics.report import Report, Undecided, VerdictWord
     from pytest_llmclf.plugin.snapshots import NoBaseline, StoppedBaseline
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
 
 
 @dataclass(slots=True)
@@ -50,9 +50,9 @@ GATE_KEY = pytest.StashKey[GateTest]()
 _STOPPING: Final = ("FAIL", "INCONCLUSIVE")
 
 
-def open_report(item: pytest.Item, assignment: Assignment) -> Report:
+def open_report(item: pytest.Item, task: Task) -> Report:
     """The report of a gate test, made when its test begins; what that is given of it."""
-    report = session_of(item.config).results.report(assignment)
+    report = session_of(item.config).results.report(task)
     item.stash[GATE_KEY] = GateTest(report)
     return guarded(report)
 
@@ -113,7 +113,7 @@ def _judge_declared(item: pytest.Function) -> None:
     if report.ledger.all_skipped:
         pytest.skip(str(report.ledger.why_none))
     answers = results.begin_gate(report.task, item.nodeid)
-    gates = assignment_of(item).gates
+    gates = task_of(item).gates
     # An evaluation without gates leaves its verdict to the test's own asserts.
     verdicts = [each for each in verdicts_on(report, gates) if gates or each.word in _STOPPING]
     if answers:
@@ -146,7 +146,7 @@ def _conclude(item: pytest.Function, own: BaseException | None) -> None:
 def note_verdict(item: pytest.Item, call: pytest.CallInfo[None], result: pytest.TestReport) -> None:
     """Note what a gate test came to, its own asserts and its baseline included."""
     if result.when == "setup" and result.skipped and is_gate(item):
-        session_of(item.config).results.of(assignment_of(item).key).gate_skipped = True
+        session_of(item.config).results.of(task_of(item).key).gate_skipped = True
     gate = item.stash.get(GATE_KEY, None)
     if result.when != "call" or gate is None or gate.declared is None:
         return
@@ -190,7 +190,7 @@ def _note_own(item: pytest.Item, *, allowed: bool) -> None:
     if _is_failure(own) and broken is None and not isinstance(own, GateInconclusive):
         first = str(own).strip().splitlines()[:1]
         _add(item, "FAIL", first[0] if first else repr(own))
-    if own is None and not allowed and not declared and not assignment_of(item).gates:
+    if own is None and not allowed and not declared and not task_of(item).gates:
         _add(item, "PASS", f"{item.name} {population(gate.report)}")
 
 

@@ -33,8 +33,8 @@ _SHOWN = {
 def fetch(item: pytest.Item, job: Job) -> Outcome:
     """The outcome of an image's job; waits until it is there."""
     session = session_of(item.config)
-    if session.is_decided(job.assignment):
-        found: tuple[Outcome, ...] = (job.assignment.not_needed(job.case),)
+    if session.is_decided(job.task):
+        found: tuple[Outcome, ...] = (job.task.not_needed(job.case),)
     else:
         askings = _askings(job, session.settings.repeats)
         session.engine.expect(askings)
@@ -51,7 +51,7 @@ def announce(config: pytest.Config, items: list[pytest.Item]) -> None:
     jobs = [job for job in map(job_of, items) if job is not None]
     if jobs:
         session = session_of(config)
-        wanted = [job for job in jobs if not session.is_decided(job.assignment)]
+        wanted = [job for job in jobs if not session.is_decided(job.task)]
         session.engine.expect(
             asking for job in wanted for asking in _askings(job, session.settings.repeats)
         )
@@ -66,7 +66,7 @@ def _not_set_up(job: Job, call: pytest.CallInfo[None]) -> Outcome:
     """The outcome of an image whose test broke before its answer was there."""
     raised = None if call.excinfo is None else call.excinfo.value
     lines = str(raised).strip().splitlines() or [""]
-    return job.assignment.not_set_up(job.case, f"{type(raised).__name__}: {lines[0]}")
+    return job.task.not_set_up(job.case, f"{type(raised).__name__}: {lines[0]}")
 
 
 def _askings(job: Job, times: int) -> list[Job]:
@@ -113,17 +113,17 @@ def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
     item.stash.setdefault(OUTCOMES_KEY, ())
     del item.stash[OUTCOMES_KEY]  # pytest keeps every item until the end
     session = session_of(item.config)
-    identity = session.engine.identity(job.assignment)
+    identity = session.engine.identity(job.task)
     carried = {
         "outcome": outcome.to_json(),
         "repeats": [asking.to_json() for asking in repeats],
         "identity": None if identity is None else identity.to_json(),
-        "notices": session.engine.notices(job.assignment),
+        "notices": session.engine.notices(job.task),
         "store": session.store_notice,
         "finding": False,
     }
     setattr(report, REPORT_ATTRIBUTE, carried)
-    if early := session.engine.headroom(job.assignment):
+    if early := session.engine.headroom(job.task):
         setattr(report, EARLY_ATTRIBUTE, list(early))
     raised = None if call.excinfo is None else call.excinfo.value
     # Where the test itself is marked as one that fails, its author's reason stands.

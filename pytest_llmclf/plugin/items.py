@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_llmclf.runner.evaluation import Evaluation
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
 
 MODEL_MARK: Final = "|"
 """Stands between image and model in a test id. The xdist controller knows by it, from ids alone,
@@ -52,9 +52,9 @@ def job_of(item: pytest.Item) -> Job | None:
     return job if isinstance(job, Job) else None
 
 
-def assignment_of(gate: pytest.Item) -> Assignment:
-    """The assignment whose report a gate test judges."""
-    return cast("Assignment", gate.callspec.params["report"])  # type: ignore[attr-defined]
+def task_of(gate: pytest.Item) -> Task:
+    """The task whose report a gate test judges."""
+    return cast("Task", gate.callspec.params["report"])  # type: ignore[attr-defined]
 
 
 def image_id(case: str, model: str) -> str:

@@ -160,7 +160,7 @@ def start_live_line(config: pytest.Config) -> None:
     # Another reporter, such as pytest-sugar's, draws lines of its own.
     if type(reporter) is not pytest.TerminalReporter or not wanted(config, reporter):
         return
-    tasks = {name: session.results.of(name) for name in session.assignments}
+    tasks = {name: session.results.of(name) for name in session.tasks}
     totals = {name: len(task.cases) for name, task in tasks.items()}
     if any(totals.values()):
         seed = session.settings.seed

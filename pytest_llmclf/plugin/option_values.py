@@ -167,7 +167,7 @@ def read_settings(config: pytest.Config) -> Settings:
         tolerance=_chosen(config, "tolerance", parse_tolerance),
         margin=_chosen(config, "margin", parse_margin),
         page=_path(config, "html"),
-        picture_bytes=0 if option.llmclf_no_pictures else round(option.llmclf_picture_budget * 1e6),
+        image_bytes=0 if option.llmclf_no_images else round(option.llmclf_image_budget * 1e6),
         summary=_path(config, "summary"),
         parquet=option.llmclf_parquet,
         think=_chosen(config, "think", parse_think),

@@ -37,7 +37,7 @@ def _add_questions(add: Callable[..., None]) -> None:
     )  # fmt: skip
     add(
         "--llmclf-sample", type=at_least(int, 1), metavar="N",
-        help="ask only N pictures a class, chosen by --llmclf-seed",
+        help="ask only N images a class, chosen by --llmclf-seed",
     )  # fmt: skip
     add(
         "--llmclf-seed", type=int, metavar="SEED",
@@ -82,7 +82,7 @@ def _add_judging(add: Callable[..., None]) -> None:
     )  # fmt: skip
     add(
         "--llmclf-tolerance", metavar="LOSS",
-        help="largest net loss against the committed predictions that passes: pictures (3) or a "
+        help="largest net loss against the committed predictions that passes: images (3) or a "
         "share (2%%); a significant one never does (also: ini llmclf_tolerance)",
     )  # fmt: skip
     add(
@@ -92,7 +92,7 @@ def _add_judging(add: Callable[..., None]) -> None:
     )  # fmt: skip
     add(
         "--llmclf-strict", action="store_true",
-        help="a misclassified or unparsed picture fails its test",
+        help="a misclassified or unparsed image fails its test",
     )  # fmt: skip
 
 
@@ -119,13 +119,13 @@ def _add_written(add: Callable[..., None]) -> None:
         help="where to write the page for a browser (default: page.html in the run's folder)",
     )  # fmt: skip
     add(
-        "--llmclf-no-pictures", action="store_true",
-        help="leave the pictures out of the page",
+        "--llmclf-no-images", action="store_true",
+        help="leave the images out of the page",
     )  # fmt: skip
     add(
-        "--llmclf-picture-budget", type=at_least(float, 0.1),
+        "--llmclf-image-budget", type=at_least(float, 0.1),
         metavar="MB", default=11.0,
-        help="megabytes of the page that pictures may take (default: %(default)s)",
+        help="megabytes of the page that images may take (default: %(default)s)",
     )  # fmt: skip
     add(
         "--llmclf-summary", metavar="PATH",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.plugin.carried import outcome_on
 from pytest_llmclf.plugin.session import session_if_any
-from pytest_llmclf.reporting.html.thumbnails import PictureBudget, Thumbnail, thumbnails
+from pytest_llmclf.reporting.html.thumbnails import ImageBudget, Thumbnail, thumbnails
 from pytest_llmclf.values.outcome import TaskName
 
 if TYPE_CHECKING:
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     import pytest
 
-BUDGET: Final = PictureBudget(total_bytes=24_000, largest_side=240)
-"""Of one picture."""
+BUDGET: Final = ImageBudget(total_bytes=24_000, largest_side=240)
+"""Of one image."""
 EXTRAS: Final = "extras"
 """Where pytest-html looks for what belongs to a test."""
 
 
 class HtmlThumbnails:
-    """Puts a small picture on the report of each image, under the name that pytest-html reads.
+    """Puts a thumbnail on the report of each image, under the name that pytest-html reads.
 
     Args:
         config: pytest's.
@@ -37,7 +37,7 @@ class HtmlThumbnails:
         return bool(config.getoption("htmlpath", None)) and config.pluginmanager.hasplugin("html")
 
     def add(self, report: pytest.TestReport) -> None:
-        """Add the picture of the image that a report tells of, if any."""
+        """Add the thumbnail of the image that a report tells of, if any."""
         outcome = outcome_on(report)
         if outcome is None:
             return
@@ -48,7 +48,7 @@ class HtmlThumbnails:
         made = thumbnails({sha256: path}, BUDGET)[sha256]
         if isinstance(made, Thumbnail):
             media_type, content = made.uri.removeprefix("data:").split(";base64,")
-            picture = {
+            image = {
                 "name": "Image",
                 "format_type": "image",
                 "content": content,
@@ -56,12 +56,12 @@ class HtmlThumbnails:
                 "extension": media_type.removeprefix("image/"),
             }
             # setattr: pytest itself knows no such attribute.
-            setattr(report, EXTRAS, [*getattr(report, EXTRAS, ()), picture])
+            setattr(report, EXTRAS, [*getattr(report, EXTRAS, ()), image])
 
-    def _path(self, task: TaskName, case: str) -> Path | None:
-        if task not in self._paths:
+    def _path(self, name: TaskName, case: str) -> Path | None:
+        if name not in self._paths:
             session = session_if_any(self._config)
-            assignment = None if session is None else session.assignments.get(task)
-            cases = () if assignment is None else assignment.dataset.cases
-            self._paths[task] = {each.id: each.path for each in cases}
-        return self._paths[task].get(case)
+            task = None if session is None else session.tasks.get(name)
+            cases = () if task is None else task.dataset.cases
+            self._paths[name] = {each.id: each.path for each in cases}
+        return self._paths[name].get(case)

@@ -126,7 +126,7 @@ class Reporter:
             results.absences.stop(session.shouldfail or session.shouldstop)
         if not results.absences.began:
             return
-        reports = results.reports(ours.assignments.values())
+        reports = results.reports(ours.tasks.values())
         if (
             self._fails_without_test(ours, reports)
             or any(report.ledger.never_green for report in reports)
@@ -152,7 +152,7 @@ class Reporter:
                 "for the first"
             )
         try:
-            gates = {name: task.gates for name, task in session.assignments.items()}
+            gates = {name: task.gates for name, task in session.tasks.items()}
             note_looks(path, looks_of(reports, gates))
         except OSError as error:
             self._troubles.append(

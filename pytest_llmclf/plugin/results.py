@@ -12,7 +12,7 @@ from pytest_llmclf.gates.looks import earlier_looks
 from pytest_llmclf.metrics.report import DatasetFacts, Verdict, build, unheard
 from pytest_llmclf.plugin.absences import Absences, skip_note
 from pytest_llmclf.plugin.carried import REPORT_ATTRIBUTE, outcome_on
-from pytest_llmclf.plugin.items import assignment_of, is_gate, job_of
+from pytest_llmclf.plugin.items import is_gate, job_of, task_of
 from pytest_llmclf.prompting.readers import READ_BY, STRICT, reader_name
 from pytest_llmclf.runner.settings import path_in_project
 from pytest_llmclf.values.outcome import Outcome, TaskName
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.data.dataset import Dataset
-    from pytest_llmclf.gates.sequential.watch import Watch
+    from pytest_llmclf.gates.sequential.watch import SequentialMonitor
     from pytest_llmclf.metrics.report import Look, Report
     from pytest_llmclf.runner.settings import Settings
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.case import Case
 
 
@@ -66,7 +66,7 @@ class TaskResults:
     outcomes: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     order: tuple[str, ...] = ()
-    watch: Watch | None = None
+    watch: SequentialMonitor | None = None
     decided: bool = False
     judged: list[str] = field(default_factory=list)
     digest: str | None = None
@@ -170,16 +170,16 @@ class SessionResults:
         jobs = {}
         for item in items:
             if is_gate(item):
-                self.of(assignment_of(item).key).gate_selected = True
+                self.of(task_of(item).key).gate_selected = True
             job = job_of(item)
             if job is not None:
-                task = self.of(job.assignment.key)
-                task.cases[job.case.id] = job.case
-                task.tests[job.case.id] = item.nodeid
-                jobs[job.assignment.key] = job.assignment
+                known = self.of(job.task.key)
+                known.cases[job.case.id] = job.case
+                known.tests[job.case.id] = item.nodeid
+                jobs[job.task.key] = job.task
         if self._settings.stop_early is not None:
-            for assignment in jobs.values():
-                self._watch(assignment, items)
+            for task in jobs.values():
+                self._watch(task, items)
         self._latest = time.monotonic()
 
     @property
@@ -190,7 +190,7 @@ class SessionResults:
     @property
     def comparisons(self) -> dict[TaskName, Comparison]:
         """Those with the committed predictions."""
-        compared = ((name, task.comparison) for name, task in self._tasks.items())
+        compared = ((name, known.comparison) for name, known in self._tasks.items())
         return {name: found for name, found in compared if found is not None}
 
     def begin_gate(self, name: TaskName, test: str) -> bool:
@@ -210,30 +210,30 @@ class SessionResults:
         """Note what a gate test came to; gates without a test have an empty node id."""
         self._verdicts.setdefault(test, []).extend(verdicts)
 
-    def _watch(self, assignment: Assignment, items: list[pytest.Item]) -> None:
+    def _watch(self, task: Task, items: list[pytest.Item]) -> None:
         """Look out for the moment when the gates of a task are decided."""
-        from pytest_llmclf.gates.sequential.watch import Watch
+        from pytest_llmclf.gates.sequential.watch import SequentialMonitor
         from pytest_llmclf.plugin.snapshots import question_of
 
-        settings, task = self._settings, self.of(assignment.key)
+        settings, known = self._settings, self.of(task.key)
         # Never the order of the items: `--failed-first` and the like put the worst first.
-        task.order = seeded_order(list(task.cases), settings.seed)
-        report = self.report(assignment)
+        known.order = seeded_order(list(known.cases), settings.seed)
+        report = self.report(task)
         compared = [
             question_of(item, report, settings)
             for item in items
-            if is_gate(item) and assignment_of(item) is assignment
+            if is_gate(item) and task_of(item) is task
         ]
-        task.watch = Watch(
-            assignment.gates,
-            assignment.labels.names,
-            [task.cases[id_] for id_ in task.order],
-            model=assignment.model,
-            imported=assignment.dataset.imported,
+        known.watch = SequentialMonitor(
+            task.gates,
+            task.labels.names,
+            [known.cases[id_] for id_ in known.order],
+            model=task.model,
+            imported=task.dataset.imported,
             error=settings.stop_early or 0.0,
-            group=assignment.evaluation.group or "",
+            group=task.evaluation.group or "",
             paired=[one for one in compared if one is not None],
-            whole=assignment.whole,
+            whole=task.whole,
         )
 
     def note(self, report: pytest.TestReport) -> Outcome | None:
@@ -246,29 +246,29 @@ class SessionResults:
         if whole is None:
             return None
         outcome = Outcome.from_json(whole)
-        task = self.of(outcome.task)
-        outcome = task.of_one_model(outcome)
+        known = self.of(outcome.task)
+        outcome = known.of_one_model(outcome)
         # A case that ran twice (a rerun, a retry by another plugin) ends as it ended last.
-        repeats = map(task.of_one_model, map(Outcome.from_json, carried["repeats"]))
-        task.outcomes[outcome.case] = (outcome, *repeats)
+        repeats = map(known.of_one_model, map(Outcome.from_json, carried["repeats"]))
+        known.outcomes[outcome.case] = (outcome, *repeats)
         # A task begins where the outcome before its first one came in.
-        if task.ended is None:
-            task.began = self._latest
-        task.ended = self._latest = time.monotonic()
-        if carried["identity"] is not None and task.identity is None:
-            task.identity = ModelIdentity.from_json(carried["identity"])
-        task.notices.update(dict.fromkeys(carried["notices"]))
+        if known.ended is None:
+            known.began = self._latest
+        known.ended = self._latest = time.monotonic()
+        if carried["identity"] is not None and known.identity is None:
+            known.identity = ModelIdentity.from_json(carried["identity"])
+        known.notices.update(dict.fromkeys(carried["notices"]))
         if carried["store"] is not None:
             self.store_notices[carried["store"]] = None
-        self._see(task.watch, outcome)
+        self._see(known.watch, outcome)
         return outcome
 
     def _note_skipped(self, skipped: Mapping[str, str]) -> None:
         """Note a test that was skipped; see `skip_of`."""
-        task = self.of(TaskName(skipped["evaluation"], skipped["model"]))
-        task.skipped[skipped["case"]] = skipped["reason"]
+        known = self.of(TaskName(skipped["evaluation"], skipped["model"]))
+        known.skipped[skipped["case"]] = skipped["reason"]
 
-    def _see(self, watch: Watch | None, outcome: Outcome) -> None:
+    def _see(self, watch: SequentialMonitor | None, outcome: Outcome) -> None:
         if watch is None or outcome.kind == "not_needed":
             return
         before = watch.decided
@@ -278,68 +278,68 @@ class SessionResults:
 
     def image_file(self, evaluation: str, case: str) -> Path | None:
         """The image's file of a collected case; ``None`` for a case of another machine."""
-        for name, task in self._tasks.items():
-            if name.evaluation == evaluation and case in task.cases:
-                return task.cases[case].path
+        for name, known in self._tasks.items():
+            if name.evaluation == evaluation and case in known.cases:
+                return known.cases[case].path
         return None
 
-    def report(self, assignment: Assignment) -> PublicReport:
+    def report(self, task: Task) -> PublicReport:
         """What is known of a task by now; a case not heard of counts as lost or not run."""
-        name, task = assignment.key, self.of(assignment.key)
-        skipped = task.skipped_for_good()
+        name, known = task.key, self.of(task.key)
+        skipped = known.skipped_for_good()
         missing = [
-            unheard(*name, case, self.absences.kind(task.tests[id_]))
-            for id_, case in task.cases.items()
-            if id_ not in skipped and id_ not in task.outcomes
+            unheard(*name, case, self.absences.kind(known.tests[id_]))
+            for id_, case in known.cases.items()
+            if id_ not in skipped and id_ not in known.outcomes
         ]
         report = build(
             evaluation=name.evaluation,
             model=name.model,
-            dataset=self._facts(assignment),
-            outcomes=[*chain.from_iterable(task.outcomes.values()), *missing],
-            identity=task.identity,
-            deselected=assignment.whole - len(task.cases),
+            dataset=self._facts(task),
+            outcomes=[*chain.from_iterable(known.outcomes.values()), *missing],
+            identity=known.identity,
+            deselected=task.whole - len(known.cases),
             skipped=len(skipped),
-            duration_s=None if task.ended is None else task.ended - task.began,
-            notes=self._notes(assignment, skipped),
-            modelfile_digest=assignment.modelfile.digest(),
-            instructions=assignment.instructions.prose,
-            full_instructions=assignment.instructions,
+            duration_s=None if known.ended is None else known.ended - known.began,
+            notes=self._notes(task, skipped),
+            modelfile_digest=task.modelfile.digest(),
+            instructions=task.instructions.prose,
+            full_instructions=task.instructions,
             tool=tool_version(),
-            order=tuple(id_ for id_ in task.order if id_ not in skipped),
+            order=tuple(id_ for id_ in known.order if id_ not in skipped),
             stop_error=self._settings.stop_early,
-            group=assignment.evaluation.group or "",
-            stop_rule=task.watch.rule if task.watch is not None and task.watch.decided else None,
+            group=task.evaluation.group or "",
+            stop_rule=known.watch.rule if known.watch is not None and known.watch.decided else None,
         )
         looks = earlier_looks(self._looks(), report)
-        own = tuple(assignment.evaluation.own_metrics.values())
-        found = public(replace(report, looks=looks, judged=task.judged, own_metrics=own))
+        own = tuple(task.evaluation.own_metrics.values())
+        found = public(replace(report, looks=looks, judged=known.judged, own_metrics=own))
         # What was worked out of the same report before need not be worked out again.
-        if task.report is None or task.report != found:
-            task.report = found
-        return task.report
+        if known.report is None or known.report != found:
+            known.report = found
+        return known.report
 
-    def _notes(self, assignment: Assignment, skipped: Mapping[str, str]) -> tuple[str, ...]:
+    def _notes(self, task: Task, skipped: Mapping[str, str]) -> tuple[str, ...]:
         """What people must know of a task besides its numbers, a line each."""
         return (
-            *assignment.dataset.warnings,
+            *task.dataset.warnings,
             *skip_note(skipped),
-            *_reader_note(assignment),
-            *filter(None, [assignment.caveat]),
-            *self.of(assignment.key).notices,
-            *self._unexpected(assignment.key),
+            *_reader_note(task),
+            *filter(None, [task.caveat]),
+            *self.of(task.key).notices,
+            *self._unexpected(task.key),
         )
 
-    def _facts(self, assignment: Assignment) -> DatasetFacts:
-        dataset = assignment.dataset
+    def _facts(self, task: Task) -> DatasetFacts:
+        dataset = task.dataset
         return DatasetFacts(
             name=dataset.name,
             content_hash=self._content_hash(dataset),
-            labels=assignment.labels.names,
+            labels=task.labels.names,
             licence=dataset.licence,
             imported=dataset.imported,
-            cases_in_dataset=assignment.whole,
-            class_sizes=assignment.class_sizes,
+            cases_in_dataset=task.whole,
+            class_sizes=task.class_sizes,
             path=path_in_project(dataset.root, self._settings.root),
         )
 
@@ -351,26 +351,26 @@ class SessionResults:
 
     def notices(self) -> tuple[str, ...]:
         """What people should know of servers, once each."""
-        notices = (task.notices for task in self._tasks.values())
+        notices = (known.notices for known in self._tasks.values())
         return tuple(dict.fromkeys(chain.from_iterable(notices)))
 
     def _unexpected(self, name: TaskName) -> list[str]:
         """Models that workers put an evaluation to, and that were not to be asked here."""
         return [
-            f"workers put {len(task.outcomes)} {noun(len(task.outcomes), 'image')} to "
+            f"workers put {len(known.outcomes)} {noun(len(known.outcomes), 'image')} to "
             f"{other.model}, which is not in this run: name the model for all of them, "
             "--llmclf-model"
-            for other, task in self._tasks.items()
-            if other.evaluation == name.evaluation and task.outcomes and not task.cases
+            for other, known in self._tasks.items()
+            if other.evaluation == name.evaluation and known.outcomes and not known.cases
         ]
 
-    def reports(self, assignments: Iterable[Assignment]) -> list[Report]:
+    def reports(self, tasks: Iterable[Task]) -> list[Report]:
         """One report a task of which at least one image was to run, in order."""
-        tasks = ((self.of(assignment.key), assignment) for assignment in assignments)
-        return [self.report(one) for task, one in tasks if task.cases or task.outcomes]
+        paired = ((self.of(task.key), task) for task in tasks)
+        return [self.report(one) for known, one in paired if known.cases or known.outcomes]
 
 
-def _reader_note(assignment: Assignment) -> tuple[str, ...]:
+def _reader_note(task: Task) -> tuple[str, ...]:
     """Who read the answers, where it is not the strict reader."""
-    name = reader_name(assignment.evaluation.reader)
+    name = reader_name(task.evaluation.reader)
     return () if name == STRICT else (f"{READ_BY}{name}, not by the strict reader",)

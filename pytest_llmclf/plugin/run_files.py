@@ -63,19 +63,19 @@ def write_run_page(
     """
     from pytest_llmclf.reporting.html.document import write_page
     from pytest_llmclf.reporting.html.page import page_of
-    from pytest_llmclf.reporting.html.thumbnails import PictureBudget
+    from pytest_llmclf.reporting.html.thumbnails import ImageBudget
 
-    assignments = session.assignments.values()
-    budget = session.settings.picture_bytes
+    tasks = session.tasks.values()
+    budget = session.settings.image_bytes
     page = page_of(
         reports,
         session.results.verdicts,
         baselines=session.results.comparisons,
-        gates={assignment.evaluation.title: assignment.gates for assignment in assignments},
+        gates={task.evaluation.title: task.gates for task in tasks},
         settings=_settings(session),
         environment=environment(),
-        pictures=session.results.image_file,
-        budget=PictureBudget(total_bytes=budget) if budget else PictureBudget(none=True),
+        images=session.results.image_file,
+        budget=ImageBudget(total_bytes=budget) if budget else ImageBudget(none=True),
     )
     return write_page(session.settings.page or folder / PAGE, page, progress)
 

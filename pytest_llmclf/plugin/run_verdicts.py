@@ -114,7 +114,7 @@ def judge_untested(reports: Iterable[Report], session: EvaluationSession) -> lis
         if task.gate is not None or report.ledger.all_skipped:
             continue
         meant = report.evaluation not in session.gated or task.awaits_gate
-        known = session.assignments.get(report.task)
+        known = session.tasks.get(report.task)
         gates = known.gates if known is not None and meant else ()
         verdicts = verdicts_on(report, gates)
         found += [each for each in verdicts if gates or each.word == "FAIL"]

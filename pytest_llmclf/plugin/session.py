@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.plan import Choice
     from pytest_llmclf.runner.scheduler import Engine
     from pytest_llmclf.runner.settings import Settings
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.outcome import TaskName
 
 SESSION_KEY = pytest.StashKey["EvaluationSession"]()
@@ -64,7 +64,7 @@ class EvaluationSession:
         settings: What the user said.
         id: The same for all processes of one pytest session.
         worker: Whether this process runs tests for another.
-        assignments: By name, in order of collection.
+        tasks: By name, in order of collection.
         results: What was collected, and what came of it.
         gated: Evaluations that have a gate test, selected or not.
         on_wait: Is told while a test waits for how many seconds a server has been waited for;
@@ -77,19 +77,19 @@ class EvaluationSession:
         self.settings = settings
         self.id = run
         self.worker = worker
-        self.assignments: dict[TaskName, Assignment] = {}
+        self.tasks: dict[TaskName, Task] = {}
         self.results = SessionResults(settings, self._earlier_looks, self._decide)
         self.gated: set[str] = set()
         self.on_wait: Callable[[float | None], None] | None = None
-        self._by_evaluation: dict[str, tuple[Evaluation, tuple[Assignment, ...]]] = {}
+        self._by_evaluation: dict[str, tuple[Evaluation, tuple[Task, ...]]] = {}
         self._store: AnswerStore | None = None
         self._looks: tuple[Look, ...] | None = None
         self._connections: Connections | None = None
         self._engine: Engine | None = None
         self._recorder: Recorder | None = None
 
-    def assign(self, evaluation: Evaluation, declared_in: Path) -> tuple[Assignment, ...]:
-        """The assignments of an evaluation, loaded once.
+    def assign(self, evaluation: Evaluation, declared_in: Path) -> tuple[Task, ...]:
+        """The tasks of an evaluation, loaded once.
 
         Raises:
             LlmclfError: What it names cannot be loaded.
@@ -105,17 +105,17 @@ class EvaluationSession:
                 f"two evaluations are called {evaluation.title!r}; "
                 "give one of them another name: Evaluation(name=...)"
             )
-        assignments = assign(
+        tasks = assign(
             evaluation,
             self.settings,
             declared_in,
             self._choose,
-            verify_pictures=not self.worker,
+            verify_images=not self.worker,
             meant=partial(_meant, evaluation.title),
         )
-        self._by_evaluation[evaluation.title] = (evaluation, assignments)
-        self.assignments.update((assignment.key, assignment) for assignment in assignments)
-        return assignments
+        self._by_evaluation[evaluation.title] = (evaluation, tasks)
+        self.tasks.update((task.key, task) for task in tasks)
+        return tasks
 
     @property
     def store(self) -> AnswerStore:
@@ -152,7 +152,7 @@ class EvaluationSession:
                 store=self.store,
                 policy=self.settings.asking,
                 recorder=self._recorder,
-                way=self._way,
+                endpoint_key=self._way,
                 run=self.id,
                 on_wait=self._waits,
             )
@@ -161,21 +161,21 @@ class EvaluationSession:
     def _decide(self, name: TaskName) -> None:
         """Note, for all processes of the run, that a task needs no further answers."""
         self.store.agree(self.id, _decision(name), "decided", "")
-        self._stop_task(self.assignments[name])
+        self._stop_task(self.tasks[name])
 
-    def is_decided(self, assignment: Assignment) -> bool:
+    def is_decided(self, task: Task) -> bool:
         """Whether the gates of a task are decided, so that the rest is not needed."""
         if self.settings.stop_early is None:
             return False
-        name, task = assignment.key, self.results.of(assignment.key)
-        if self.worker and not task.decided and self.store.agreed(self.id, _decision(name)):
-            self._stop_task(assignment)
-        return task.decided
+        name, known = task.key, self.results.of(task.key)
+        if self.worker and not known.decided and self.store.agreed(self.id, _decision(name)):
+            self._stop_task(task)
+        return known.decided
 
-    def _stop_task(self, assignment: Assignment) -> None:
-        self.results.of(assignment.key).decided = True
+    def _stop_task(self, task: Task) -> None:
+        self.results.of(task.key).decided = True
         if self._engine is not None:
-            self._engine.drop(assignment)
+            self._engine.drop(task)
 
     @property
     def store_notice(self) -> str | None:
@@ -218,19 +218,19 @@ class EvaluationSession:
         except SettingsError as error:
             raise pytest.UsageError(f"--llmclf-record: {error}") from error
 
-    def _way(self, assignment: Assignment) -> str | None:
+    def _way(self, task: Task) -> str | None:
         from pytest_llmclf.models.endpoint_key import way_to
 
         hosts = self._connect_settings().ollama_hosts
-        return way_to(assignment.spec, assignment.modelfile, hosts)
+        return way_to(task.spec, task.modelfile, hosts)
 
-    def _connect(self, assignment: Assignment) -> Backend:
-        if assignment.recorded:
+    def _connect(self, task: Task) -> Backend:
+        if task.recorded:
             from pytest_llmclf.models.recording import ReplayBackend
 
-            spec = assignment.spec
-            return ReplayBackend(spec.file, spec.name, assignment.instructions)
-        return self._connected.connect(assignment.spec, assignment.modelfile)
+            spec = task.spec
+            return ReplayBackend(spec.file, spec.name, task.instructions)
+        return self._connected.connect(task.spec, task.modelfile)
 
     @property
     def _connected(self) -> Connections:

@@ -23,35 +23,35 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.plugin.session import EvaluationSession
     from pytest_llmclf.reporting.style import Line
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
 
 _MOST_PROBLEMS = 5
 
 
 def announcement(session: EvaluationSession) -> list[str]:
-    """A line an evaluation and model, then what is odd about the pictures and the gates."""
+    """A line an evaluation and model, then what is odd about the images and the gates."""
     said = []
     reasons = []
-    for assignment in session.assignments.values():
-        images = len(session.results.of(assignment.key).cases)
+    for task in session.tasks.values():
+        images = len(session.results.of(task.key).cases)
         if not images:
             continue  # nothing of it was selected, so nothing is asked and nothing judged
-        asked = _asked(assignment, images)
-        said.append(f"llmclf: {assignment.evaluation.title}: {asked} -> {assignment.spec}")
-        if assignment.reason and assignment.reason not in reasons:
-            reasons.append(assignment.reason)
-        doubt = assignment.unfit or assignment.caveat
-        said += [f"llmclf: {assignment.evaluation.title}: {doubt}"] if doubt else []
-        room = _room(assignment)
-        said += [f"llmclf: {assignment.evaluation.title}: {room}"] if room else []
-        said += [f"llmclf: warning: {warning}" for warning in assignment.dataset.warnings]
-        bad = [f"{case.id}: {case.problem}" for case in assignment.dataset.cases if case.problem]
+        asked = _asked(task, images)
+        said.append(f"llmclf: {task.evaluation.title}: {asked} -> {task.spec}")
+        if task.reason and task.reason not in reasons:
+            reasons.append(task.reason)
+        doubt = task.unfit or task.caveat
+        said += [f"llmclf: {task.evaluation.title}: {doubt}"] if doubt else []
+        room = _room(task)
+        said += [f"llmclf: {task.evaluation.title}: {room}"] if room else []
+        said += [f"llmclf: warning: {warning}" for warning in task.dataset.warnings]
+        bad = [f"{case.id}: {case.problem}" for case in task.dataset.cases if case.problem]
         kinds = by_kind(bad)
         said += [f"llmclf: cannot be asked about: {kind}" for kind in kinds[:_MOST_PROBLEMS]]
         if len(kinds) > _MOST_PROBLEMS:
             more = plural(len(kinds) - _MOST_PROBLEMS, "more kind")
             said.append(f"llmclf: and {more} of problem with images")
-        said += [f"llmclf: {line}" for line in _about_gates(assignment, session)]
+        said += [f"llmclf: {line}" for line in _about_gates(task, session)]
     said += [f"llmclf: {reason}" for reason in reasons]
     remote = session.settings.allow_remote
     if remote:
@@ -63,30 +63,28 @@ def announcement(session: EvaluationSession) -> list[str]:
     return [Style().safe(line) for line in said]
 
 
-def _room(assignment: Assignment) -> str | None:
+def _room(task: Task) -> str | None:
     """Whether the label list may be too long for the context, before anything is asked."""
     from pytest_llmclf.runner.headroom import context_sent, doubtful_room
 
-    told = assignment.instructions
-    return doubtful_room([told.prose, told.prompt], context_sent(assignment))
+    told = task.instructions
+    return doubtful_room([told.prose, told.prompt], context_sent(task))
 
 
-def _about_gates(assignment: Assignment, session: EvaluationSession) -> Iterator[str]:
-    """What is known of an assignment's gates before the first question."""
+def _about_gates(task: Task, session: EvaluationSession) -> Iterator[str]:
+    """What is known of a task's gates before the first question."""
     gates = [
-        gate
-        for gate in assignment.gates
-        if gate.applies(assignment.model, imported=assignment.dataset.imported)
+        gate for gate in task.gates if gate.applies(task.model, imported=task.dataset.imported)
     ]
-    title, labels = assignment.evaluation.title, assignment.labels.names
-    task = session.results.of(assignment.key)
-    cases = list(task.cases.values())
+    title, labels = task.evaluation.title, task.labels.names
+    name = session.results.of(task.key)
+    cases = list(name.cases.values())
     for gate in gates:
-        for reason in undecidable(gate, labels, cases, assignment.evaluation.group or ""):
+        for reason in undecidable(gate, labels, cases, task.evaluation.group or ""):
             yield f"{title}: cannot be shown: {reason}"
     if session.settings.stop_early is not None and not gates:
         yield f"{title}: all images are asked about: no gate is declared that could be decided"
-    for obstacle in task.obstacles:
+    for obstacle in name.obstacles:
         yield f"{title}: all images are asked about: {obstacle}"
 
 
@@ -106,7 +104,7 @@ def print_reports(
     """
     config, results = reporter.config, session.results
     style = style_of(config)
-    reports = results.reports(session.assignments.values())
+    reports = results.reports(session.tasks.values())
     brief = config.get_verbosity() < 0
     if reports:
         reporter.write_sep("=", "evaluations")
@@ -135,10 +133,10 @@ def _unjudged(reports: Sequence[Report], session: EvaluationSession) -> Iterator
     for report in reports:
         if report.task in judged:
             continue
-        task = session.results.of(report.task)
+        name = session.results.of(report.task)
         nothing = report.ledger.why_none if report.ledger.all_skipped else None
         incomplete = None if nothing else report.ledger.why_incomplete()
-        awaited = not nothing and task.awaits_gate and task.gate is None
+        awaited = not nothing and name.awaits_gate and name.gate is None
         why = nothing or incomplete or ("its test did not run" if awaited else "none was selected")
         yield Verdict(
             word="INCONCLUSIVE" if incomplete or awaited else "UNGATED",
@@ -166,10 +164,10 @@ def _print(reporter: pytest.TerminalReporter, printed: Iterable[Line]) -> None:
         reporter.write_line("")
 
 
-def _asked(assignment: Assignment, images: int) -> str:
-    part = f" of {assignment.whole}" if images < assignment.whole else ""
-    pictures = noun(assignment.whole, "picture")
-    return f"{images}{part} {pictures}, {plural(len(assignment.labels.names), 'class', 'classes')}"
+def _asked(task: Task, images: int) -> str:
+    part = f" of {task.whole}" if images < task.whole else ""
+    counted = noun(task.whole, "image")
+    return f"{images}{part} {counted}, {plural(len(task.labels.names), 'class', 'classes')}"
 
 
 def _near(path: Path) -> str:

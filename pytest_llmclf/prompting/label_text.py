@@ -20,7 +20,7 @@ def listed(text: str) -> frozenset[str]:
 FUNCTION_WORDS: Final = listed(
     # articles, pronouns, copulas
     "a an the i this that it its it's that's this's there there's here here's i is are "
-    # what a picture does, and where
+    # what an image does, and where
     "see shows show shown showing depicts depicted depicting displays displayed displaying "
     "features featuring contains represents of in"
 )

@@ -2,7 +2,7 @@
 
 The counts are those of an experiment with LLaVA 1.5 7B; ``python -m pytest_llmclf.reference``
 prints its tables to six digits. Only the counts are known: the cases of these reports are
-stand-ins, one an image, without picture and answer.
+stand-ins, one an image, without image and answer.
 """
 
 from __future__ import annotations

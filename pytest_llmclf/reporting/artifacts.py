@@ -99,7 +99,7 @@ def write_run(
         "environment": dict(environment),
         "reports": [
             {**report_json(report), "confusion_svg": f"{name}.svg"}
-            for report, name in zip(reports, picture_names(reports), strict=True)
+            for report, name in zip(reports, image_names(reports), strict=True)
         ],
         "gates": [asdict(verdict) for verdict in verdicts],
         "baselines": [
@@ -146,7 +146,7 @@ def write_reports(
         with beside(path) as draft:
             write_parquet(draft, reports).replace(path)
         written.append(path)
-    for report, name in zip(reports, picture_names(reports), strict=True):
+    for report, name in zip(reports, image_names(reports), strict=True):
         written.append(_write(folder / f"{name}.svg", confusion_svg(report)))
     return tuple(written)
 
@@ -249,7 +249,7 @@ def report_json(report: Report) -> dict[str, Any]:
     }
 
 
-def picture_names(reports: Iterable[Report]) -> tuple[str, ...]:
+def image_names(reports: Iterable[Report]) -> tuple[str, ...]:
     """One file name a report, without ending: no sign that a file system minds, no two alike."""
     names: list[str] = []
     for report in reports:

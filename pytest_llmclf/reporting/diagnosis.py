@@ -57,7 +57,7 @@ _THINK_OFF: Final = "turn thinking off with think=False in the evaluation or --l
 _UNPARSED: Final = {
     "refusal": (
         "refuse or cannot tell",
-        "say in the SYSTEM text that one label must be chosen, and what the pictures show",
+        "say in the SYSTEM text that one label must be chosen, and what the images show",
     ),
     "several-labels": (
         "name several labels",
@@ -69,7 +69,7 @@ _UNPARSED: Final = {
     ),
     "empty": (
         "are empty",
-        "check that the model's template takes pictures, and raise num_ctx in the Modelfile",
+        "check that the model's template takes images, and raise num_ctx in the Modelfile",
     ),
     "cut-off-in-thinking": (
         "are only thinking, cut off at the token limit",
@@ -171,7 +171,7 @@ def _no_better(finding: NoBetter) -> str:
         if finding.avoided:
             remedy = (
                 f"images of {_names(finding.avoided)} are called so less often than others: check "
-                "that labels and pictures belong together"
+                "that labels and images belong together"
             )
         return f"Worse than guessing: {counts}; {remedy}."
     head = f"Not shown to be right more often than {than}"

@@ -15,10 +15,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from pytest_llmclf.data.image import MEDIA_TYPES, SentPicture
+from pytest_llmclf.data.image import MEDIA_TYPES, SentImage
 from pytest_llmclf.errors import StoreError
 from pytest_llmclf.runner.answer_cache_file import SQLITE_ERRORS, file_of, open_database, set_aside
-from pytest_llmclf.runner.locks import Claims
+from pytest_llmclf.runner.locks import QuestionLocks
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.request import ModelIdentity
 
@@ -31,7 +31,7 @@ _ANSWER = "INTO answers (digest, model, created, answer) VALUES (?, ?, ?, ?)"
 _INSERT = f"INSERT OR IGNORE {_ANSWER}"
 _REPLACE = f"INSERT OR REPLACE {_ANSWER}"
 # A row that is there already and is wrong would send every run the long way.
-_INSERT_PICTURE = (
+_INSERT_IMAGE = (
     "INSERT OR REPLACE INTO pictures (source, sent, media_type, created) VALUES (?, ?, ?, ?)"
 )
 _REMEMBER = "INSERT OR REPLACE INTO models (way, identity, seen) VALUES (?, ?, ?)"
@@ -85,7 +85,9 @@ class AnswerStore:
         self._unreadable: set[str] = set()
         self._connection, self.notice = open_database(path)
         # Next to a store that had to be kept in memory there may be none to write to.
-        self._claims = Claims(None if path is None else path.with_name(f"{path.name}.claims"))
+        self._claims = QuestionLocks(
+            None if path is None else path.with_name(f"{path.name}.claims")
+        )
         self._file = None if path is None else file_of(path)
 
     def __enter__(self) -> Self:
@@ -126,7 +128,7 @@ class AnswerStore:
         *,
         replace: bool = False,
         fresh_in: str = "",
-        picture: tuple[str, SentPicture] | None = None,
+        image: tuple[str, SentImage] | None = None,
     ) -> None:
         """Keep an answer; the first one to arrive stays unless it is to be replaced.
 
@@ -139,8 +141,8 @@ class AnswerStore:
             answer: What was answered.
             replace: Whether an older answer is replaced.
             fresh_in: A run that asks anew; an older answer is replaced.
-            picture: What the request's picture was made from, and what was sent; see
-                `sent_picture`.
+            image: What the request's image was made from, and what was sent; see
+                `sent_image`.
         """
         now = time.time()
         row = (digest, identity.spec, now, json.dumps(answer.to_json()))
@@ -148,14 +150,14 @@ class AnswerStore:
         writes: list[tuple[str, tuple[object, ...]]] = [
             (_REPLACE if replace or fresh_in else _INSERT, row)
         ]
-        if picture is not None:
-            writes.append((_INSERT_PICTURE, _picture_row(*picture, now)))
+        if image is not None:
+            writes.append((_INSERT_IMAGE, _image_row(*image, now)))
         if fresh_in:
             writes.append((_CHOOSE, (fresh_in, f"{_ASKED}{digest}", "asked", "")))
         self._write(writes, "some answers are not being kept")
 
-    def sent_picture(self, source: str) -> SentPicture | None:
-        """What a picture is sent as, so that a request's digest needs no decoding.
+    def sent_image(self, source: str) -> SentImage | None:
+        """What an image is sent as, so that a request's digest needs no decoding.
 
         Args:
             source: Digest of the file's bytes, and everything that decides what is made of them.
@@ -166,37 +168,39 @@ class AnswerStore:
             return None
         sha256, media_type = row
         known = _SHA256.fullmatch(sha256) and media_type in MEDIA_TYPES
-        return SentPicture(sha256=sha256, media_type=media_type) if known else None
+        return SentImage(sha256=sha256, media_type=media_type) if known else None
 
-    def keep_picture(self, source: str, sent: SentPicture) -> None:
-        """Keep what a picture is sent as; see `sent_picture`."""
-        row = _picture_row(source, sent, time.time())
-        self._write([(_INSERT_PICTURE, row)], "some answers are not being kept")
+    def keep_image(self, source: str, sent: SentImage) -> None:
+        """Keep what an image is sent as; see `sent_image`."""
+        row = _image_row(source, sent, time.time())
+        self._write([(_INSERT_IMAGE, row)], "some answers are not being kept")
 
-    def remember(self, way: str, identity: ModelIdentity) -> None:
+    def remember(self, endpoint_key: str, identity: ModelIdentity) -> None:
         """Keep who answered.
 
         Args:
-            way: Everything that determines who answers, without asking anybody.
+            endpoint_key: Everything that determines who answers, without asking anybody.
             identity: Who that was.
         """
-        row = (way, json.dumps(identity.to_json()), time.time())
+        row = (endpoint_key, json.dumps(identity.to_json()), time.time())
         self._write([(_REMEMBER, row)], "not all is kept")
 
-    def remembered(self, way: str) -> tuple[ModelIdentity, float] | None:
+    def remembered(self, endpoint_key: str) -> tuple[ModelIdentity, float] | None:
         """Who answered when it was last known, and when that was, in seconds since the epoch."""
         query = "SELECT identity, seen FROM models WHERE way = ?"
         # An earlier version kept what stands behind the sign alone.
-        row = self._found(query, way) or self._found(query, way.rpartition("@")[2])
+        row = self._found(query, endpoint_key) or self._found(
+            query, endpoint_key.rpartition("@")[2]
+        )
         return None if row is None else _identified(row)
 
-    def remembered_elsewhere(self, way: str) -> tuple[tuple[ModelIdentity, float], ...]:
+    def remembered_elsewhere(self, endpoint_key: str) -> tuple[tuple[ModelIdentity, float], ...]:
         """Who answered for the same model at other addresses, and when; the latest first.
 
         Args:
-            way: As for `remember`; what stands before its ``@`` is the model.
+            endpoint_key: As for `remember`; what stands before its ``@`` is the model.
         """
-        model, mark, _ = way.partition("@")
+        model, mark, _ = endpoint_key.partition("@")
         if not mark:
             return ()
         query = (
@@ -208,7 +212,7 @@ class AnswerStore:
             except sqlite3.Error as error:
                 self._note(error, _ANEW)
                 return ()
-        found = [_identified(row[1:]) for row in rows if row[0] != way]
+        found = [_identified(row[1:]) for row in rows if row[0] != endpoint_key]
         return tuple(entry for entry in found if entry is not None)
 
     def claim(self, digest: str) -> bool:
@@ -399,5 +403,5 @@ def _moment(value: object) -> float:
     return moment
 
 
-def _picture_row(source: str, sent: SentPicture, now: float) -> tuple[object, ...]:
+def _image_row(source: str, sent: SentImage, now: float) -> tuple[object, ...]:
     return source, sent.sha256, sent.media_type, now

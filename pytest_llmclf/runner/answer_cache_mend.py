@@ -70,9 +70,9 @@ def _is_text(value: object) -> bool:
 def _mend_endpoints(connection: sqlite3.Connection) -> int:
     changed = 0
     rows = connection.execute("SELECT CAST(way AS BLOB), way, identity, seen FROM models")
-    for raw, way, identity, seen in rows.fetchall():
-        found = mended(way) if _is_text(way) else ""
-        if found == way:
+    for raw, endpoint_key, identity, seen in rows.fetchall():
+        found = mended(endpoint_key) if _is_text(endpoint_key) else ""
+        if found == endpoint_key:
             continue
         changed += 1
         connection.execute("DELETE FROM models WHERE CAST(way AS BLOB) = ?", (raw,))

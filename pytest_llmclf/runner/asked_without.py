@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.outcome import TaskName
 
@@ -28,30 +28,30 @@ _OTHERWISE: Final = "the server's own setting is in force, which may give other 
 
 
 class AskedWithout:
-    """What the answers of each assignment were asked without, and unasked thinking. Thread-safe."""
+    """What the answers of each task were asked without, and unasked thinking. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._words: dict[TaskName, dict[str, None]] = {}
         self._thinking: dict[TaskName, None] = {}
 
-    def note(self, assignment: Assignment, answer: Answer) -> None:
+    def note(self, task: Task, answer: Answer) -> None:
         """Note what an answer was asked without, and whether it thought though it need not."""
         if answer.thought and "think" not in answer.asked_without:
-            unasked = not assignment.instructions.think
-            if unasked and assignment.key not in self._thinking:
+            unasked = not task.instructions.think
+            if unasked and task.key not in self._thinking:
                 with self._lock:
-                    self._thinking[assignment.key] = None
+                    self._thinking[task.key] = None
         if answer.asked_without:
             with self._lock:
-                words = self._words.setdefault(assignment.key, {})
+                words = self._words.setdefault(task.key, {})
                 words.update(dict.fromkeys(answer.asked_without))
 
-    def notices(self, assignment: Assignment | None = None) -> tuple[str, ...]:
-        """A sentence a word, on an assignment or on all."""
+    def notices(self, task: Task | None = None) -> tuple[str, ...]:
+        """A sentence a word, on a task or on all."""
         with self._lock:
             known = dict.fromkeys((*self._words, *self._thinking))
-            keys = list(known) if assignment is None else [assignment.key]
+            keys = list(known) if task is None else [task.key]
             told = [(key.model, word) for key in keys for word in self._words.get(key, ())]
             thinking = [key for key in keys if key in self._thinking]
         sentences = [without_sentence(model, word) for model, word in dict.fromkeys(told)]

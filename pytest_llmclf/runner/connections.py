@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.models.base import Backend
     from pytest_llmclf.runner.answer_cache import AnswerStore
     from pytest_llmclf.runner.job import AskingPolicy
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.outcome import TaskName
     from pytest_llmclf.values.request import ModelIdentity
 
@@ -27,7 +27,7 @@ _MOST_PLACES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
+class ModelConnection:
     """A model that was reached, or why it was not.
 
     Attributes:
@@ -46,15 +46,15 @@ class Contact:
     notice: str = ""
 
 
-class Contacts:
+class ModelConnections:
     """The models that an engine reached. Thread-safe.
 
     Args:
-        connect: Makes the backend of an assignment.
+        connect: Makes the backend of a task.
         store: Remembers who answered.
         policy: How often and how patiently a server is tried.
         stopping: Ends every wait.
-        way: Everything that determines who answers an assignment, without asking anybody;
+        endpoint_key: Everything that determines who answers a task, without asking anybody;
             ``None`` where that cannot be told: then nothing is remembered of it.
         run: The same for all processes of a run.
     """
@@ -62,61 +62,61 @@ class Contacts:
     def __init__(
         self,
         *,
-        connect: Callable[[Assignment], Backend],
+        connect: Callable[[Task], Backend],
         store: AnswerStore,
         policy: AskingPolicy,
         stopping: threading.Event,
-        way: Callable[[Assignment], str | None],
+        endpoint_key: Callable[[Task], str | None],
         run: str,
     ) -> None:
         self._connect = connect
         self._store = store
         self._policy = policy
         self._stopping = stopping
-        self._way = way
+        self._way = endpoint_key
         self._run = run
         self._waiting: dict[TaskName, Patience] = {}
         self._lock = threading.Lock()
         self._locks: dict[TaskName, threading.Lock] = {}
-        self._contacts: dict[TaskName, Contact] = {}
+        self._contacts: dict[TaskName, ModelConnection] = {}
 
-    def known(self, assignment: Assignment) -> Contact | None:
-        """What came of reaching an assignment's model; ``None`` if nobody tried."""
-        return self._contacts.get(assignment.key)
+    def known(self, task: Task) -> ModelConnection | None:
+        """What came of reaching a task's model; ``None`` if nobody tried."""
+        return self._contacts.get(task.key)
 
-    def reach(self, assignment: Assignment) -> Contact:
+    def reach(self, task: Task) -> ModelConnection:
         """Find out who answers.
 
         A server that can be reached is asked. Where it cannot, and the store remembers who
         answered when it last could, that will do for answers which are known already.
         """
-        contact = self._contacts.get(assignment.key)
-        if contact is None:
-            with self._lock_of(assignment):
-                contact = self._contacts.get(assignment.key) or self._first(assignment)
-                self._contacts[assignment.key] = contact
-        return contact
+        connection = self._contacts.get(task.key)
+        if connection is None:
+            with self._lock_of(task):
+                connection = self._contacts.get(task.key) or self._first(task)
+                self._contacts[task.key] = connection
+        return connection
 
-    def demand(self, assignment: Assignment) -> Contact:
+    def demand(self, task: Task) -> ModelConnection:
         """Someone to ask; a server that was not reached at first is tried patiently now."""
-        contact = self.reach(assignment)
-        if contact.final:
-            return contact
-        with self._lock_of(assignment):
-            contact = self._contacts[assignment.key]
-            if not contact.final:
-                contact = self._contacts[assignment.key] = self._second(assignment, contact)
-        return contact
+        connection = self.reach(task)
+        if connection.final:
+            return connection
+        with self._lock_of(task):
+            connection = self._contacts[task.key]
+            if not connection.final:
+                connection = self._contacts[task.key] = self._second(task, connection)
+        return connection
 
-    def notices(self, assignment: Assignment | None = None) -> tuple[str, ...]:
-        """What people should know of the model of an assignment and its servers, or of all."""
+    def notices(self, task: Task | None = None) -> tuple[str, ...]:
+        """What people should know of the model of a task and its servers, or of all."""
         found: list[str] = []
-        contacts = list(self._contacts.values())
-        if assignment is not None:
-            contacts = [one for one in (self.known(assignment),) if one is not None]
-        for contact in contacts:
-            told = () if contact.backend is None else contact.backend.notices
-            found += [notice for notice in (contact.notice, *told) if notice]
+        connections = list(self._contacts.values())
+        if task is not None:
+            connections = [one for one in (self.known(task),) if one is not None]
+        for connection in connections:
+            told = () if connection.backend is None else connection.backend.notices
+            found += [notice for notice in (connection.notice, *told) if notice]
         return tuple(dict.fromkeys(found))
 
     @property
@@ -127,67 +127,71 @@ class Contacts:
 
     def close(self) -> None:
         """Let go of every backend."""
-        for contact in list(self._contacts.values()):
-            if contact.backend is not None:
-                contact.backend.close()
+        for connection in list(self._contacts.values()):
+            if connection.backend is not None:
+                connection.backend.close()
 
-    def _lock_of(self, assignment: Assignment) -> threading.Lock:
+    def _lock_of(self, task: Task) -> threading.Lock:
         with self._lock:
-            return self._locks.setdefault(assignment.key, threading.Lock())
+            return self._locks.setdefault(task.key, threading.Lock())
 
-    def _first(self, assignment: Assignment) -> Contact:
-        if assignment.unfit is not None:
-            return Contact(failure=assignment.unfit)
-        way = None if assignment.recorded else self._way(assignment)
+    def _first(self, task: Task) -> ModelConnection:
+        if task.unfit is not None:
+            return ModelConnection(failure=task.unfit)
+        endpoint_key = None if task.recorded else self._way(task)
         # Asking anew is not served by what is known.
-        remembered = way if not self._policy.fresh else None
-        contact = self._tried(assignment, remembered)
-        if way is not None and contact.backend is not None and contact.identity is not None:
-            before = self._store.remembered(way)
-            self._store.remember(way, contact.identity)
+        remembered = endpoint_key if not self._policy.fresh else None
+        connection = self._tried(task, remembered)
+        if (
+            endpoint_key is not None
+            and connection.backend is not None
+            and connection.identity is not None
+        ):
+            before = self._store.remembered(endpoint_key)
+            self._store.remember(endpoint_key, connection.identity)
             if before is not None and not self._policy.fresh:
-                return replace(contact, notice=_changed(assignment, contact.identity, *before))
+                return replace(connection, notice=_changed(task, connection.identity, *before))
             if not self._policy.fresh:
-                elsewhere = self._store.remembered_elsewhere(way)
-                return replace(contact, notice=_not_used(assignment, contact.identity, elsewhere))
-        return contact
+                elsewhere = self._store.remembered_elsewhere(endpoint_key)
+                return replace(connection, notice=_not_used(task, connection.identity, elsewhere))
+        return connection
 
-    def _second(self, assignment: Assignment, before: Contact) -> Contact:
-        contact = self._tried(assignment, None)
-        if contact.backend is None or contact.identity is None or before.identity is None:
-            return replace(before, failure=contact.failure, final=True)
-        if _answering(contact.identity) != _answering(before.identity):
-            contact.backend.close()
+    def _second(self, task: Task, before: ModelConnection) -> ModelConnection:
+        connection = self._tried(task, None)
+        if connection.backend is None or connection.identity is None or before.identity is None:
+            return replace(before, failure=connection.failure, final=True)
+        if _answering(connection.identity) != _answering(before.identity):
+            connection.backend.close()
             changed = ServerFailed(
-                f"{assignment.spec} was not reached at first and is another model now, "
-                f"{_short(contact.identity)}; known answers are those of "
+                f"{task.spec} was not reached at first and is another model now, "
+                f"{_short(connection.identity)}; known answers are those of "
                 f"{_short(before.identity)}",
                 remedy="run again",
             )
             return replace(before, failure=changed, final=True)
-        return contact
+        return connection
 
-    def _tried(self, assignment: Assignment, remembered: str | None) -> Contact:
+    def _tried(self, task: Task, remembered: str | None) -> ModelConnection:
         """Reach the model, or find it in the store after the first failure."""
         attempt = 0
-        place = f"reached: {assignment.spec.backend} {assignment.spec.address}"
+        place = f"reached: {task.spec.backend} {task.spec.address}"
         patience = Patience(self._policy, self._stopping)
         while True:
             attempt += 1
             backend = None
             try:
-                backend = self._connect(assignment)
-                contact = Contact(backend=backend, identity=backend.identify())
+                backend = self._connect(task)
+                connection = ModelConnection(backend=backend, identity=backend.identify())
             except BackendError as error:
                 if backend is not None:
                     backend.close()
                 failure = error
             except SettingsError as error:  # such as a recording that is not there
-                return Contact(failure=BackendError(str(error)))
+                return ModelConnection(failure=BackendError(str(error)))
             else:
-                self._waiting.pop(assignment.key, None)
+                self._waiting.pop(task.key, None)
                 self._store.agree(self._run, place, "reached", "")
-                return contact
+                return connection
             # An address of something else does not become the right one by waiting.
             passing = failure.retryable and not isinstance(failure, BadAnswer)
             # A server that was there in this run, for another evaluation or another process, is
@@ -195,58 +199,64 @@ class Contacts:
             before = passing and self._store.agreed(self._run, place) is not None
             known = None
             if remembered is not None and passing:
-                known = self._remembered(assignment, remembered, failure)
+                known = self._remembered(task, remembered, failure)
             if known is not None:
                 return known
             again = self._policy.may_retry(attempt, retryable=passing)
             if before:
                 patience.note_trouble()
-                self._waiting[assignment.key] = patience
+                self._waiting[task.key] = patience
                 again = again or (patience.trouble_s or 0.0) < self._policy.away_s
             if not again or self._stopping.is_set():
-                self._waiting.pop(assignment.key, None)
-                return Contact(failure=self._with_what_is_known(failure, remembered))
+                self._waiting.pop(task.key, None)
+                return ModelConnection(failure=self._with_what_is_known(failure, remembered))
             draw = random.random()  # noqa: S311 - jitter
             pause = self._policy.pause_after_s(failure, attempt, draw)
             self._stopping.wait(min(pause, LONGEST_LOOK_S) if before else pause)
 
-    def _with_what_is_known(self, error: BackendError, way: str | None) -> BackendError:
+    def _with_what_is_known(self, error: BackendError, endpoint_key: str | None) -> BackendError:
         """Why nobody answers, and from where answers are known that are not used for it."""
-        elsewhere = self._store.remembered_elsewhere(way) if way and error.retryable else ()
-        if not elsewhere or self._store.remembered(way or "") is not None:
+        elsewhere = (
+            self._store.remembered_elsewhere(endpoint_key)
+            if endpoint_key and error.retryable
+            else ()
+        )
+        if not elsewhere or self._store.remembered(endpoint_key or "") is not None:
             return error
         return type(error)(
             f"{error.message}; answers are known from {_places(elsewhere)}",
             remedy=f"{error.remedy}; or name that address if its model is the one that is meant",
         )
 
-    def _remembered(self, assignment: Assignment, way: str, error: BackendError) -> Contact | None:
-        found = self._store.remembered(way)
+    def _remembered(
+        self, task: Task, endpoint_key: str, error: BackendError
+    ) -> ModelConnection | None:
+        found = self._store.remembered(endpoint_key)
         at = ""
         if found is None:
-            found = _only_one(self._store.remembered_elsewhere(way))
+            found = _only_one(self._store.remembered_elsewhere(endpoint_key))
             if found is None:
                 return None
             at = f" at {found[0].details.get(ADDRESS, 'another address')}"
         identity, seen = found
         date = _date(seen)
         notice = (
-            f"{assignment.spec} was not reached ({error.message}): known answers of "
+            f"{task.spec} was not reached ({error.message}): known answers of "
             f"{_short(identity)}{at} of {date} were used"
         )
         details = {**identity.details, "reached": f"not in this run; last on {date}{at}"}
-        return Contact(
+        return ModelConnection(
             identity=replace(identity, details=details), failure=error, final=False, notice=notice
         )
 
 
-def _changed(assignment: Assignment, now: ModelIdentity, before: ModelIdentity, seen: float) -> str:
+def _changed(task: Task, now: ModelIdentity, before: ModelIdentity, seen: float) -> str:
     """That another model or server answers than in the last run; empty if it is the same."""
     if _answering(now) == _answering(before):
         return ""
     what = "server" if now.digest == before.digest else "model"
     return (
-        f"{assignment.spec}: another {what} than on {_date(seen)} answers, {_short(now)} instead "
+        f"{task.spec}: another {what} than on {_date(seen)} answers, {_short(now)} instead "
         f"of {_short(before)}: the answers of that one are kept and not used here, and every image "
         "whose answer by this one is not known is asked about"
     )
@@ -265,7 +275,7 @@ def _only_one(
 
 
 def _not_used(
-    assignment: Assignment,
+    task: Task,
     now: ModelIdentity,
     elsewhere: Sequence[tuple[ModelIdentity, float]],
 ) -> str:
@@ -275,9 +285,7 @@ def _not_used(
     why = "another model or server answers here"
     if NAME_ONLY in now.details:
         why = "the server tells no digest, so it may be another model (if not, name that address)"
-    return (
-        f"{assignment.spec}: answers are known from {_places(elsewhere)} and not used here: {why}"
-    )
+    return f"{task.spec}: answers are known from {_places(elsewhere)} and not used here: {why}"
 
 
 def _places(elsewhere: Sequence[tuple[ModelIdentity, float]]) -> str:

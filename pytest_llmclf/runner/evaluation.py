@@ -43,7 +43,7 @@ class Evaluation:
             function that gives (path or bytes, label) or (path or bytes, label, tags) of each
             image, or a list of those.
         modelfile: Name of a file under ``modelfiles/`` without its ending, or a path.
-        prompt: The question about each picture; the label list is added to it.
+        prompt: The question about each image; the label list is added to it.
         name: How reports call it; default: the dataset's name.
         labels: Labels with synonyms and descriptions, or plain names; default: the dataset's.
         pattern: For a flat folder: regular expression with a group ``label`` for file names.

@@ -16,7 +16,7 @@ from pytest_llmclf.errors import ContextTooSmall
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.outcome import TaskName
 
@@ -59,7 +59,7 @@ def doubtful_room(texts: Sequence[str], context: int | None) -> str | None:
 
 @dataclass(slots=True)
 class _First:
-    """The first answers of one assignment."""
+    """The first answers of one task."""
 
     answers: int = 0
     cut: int = 0
@@ -68,14 +68,14 @@ class _First:
 
 
 class Headroom:
-    """What the first answers of each assignment tell of room for tokens. Thread-safe."""
+    """What the first answers of each task tell of room for tokens. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._first: dict[TaskName, _First] = {}
         self._notices: dict[TaskName, dict[str, str]] = {}
 
-    def require_whole(self, assignment: Assignment, answer: Answer) -> None:
+    def require_whole(self, task: Task, answer: Answer) -> None:
         """Refuse an answer to a question that its server cut without saying so.
 
         Such a question fills the context to the last token. More context is not asked for in its
@@ -85,7 +85,7 @@ class Headroom:
         Raises:
             ContextTooSmall: The question fills the whole context.
         """
-        context, read = context_sent(assignment), answer.prompt_tokens
+        context, read = context_sent(task), answer.prompt_tokens
         if context and read == context:
             raise ContextTooSmall(
                 f"the question takes up the whole context, {read} of {context} tokens: what did "
@@ -94,13 +94,13 @@ class Headroom:
                 "or shorten the prompt",
             )
 
-    def note(self, assignment: Assignment, answer: Answer) -> None:
+    def note(self, task: Task, answer: Answer) -> None:
         """Note an answer; only the first ones say something."""
-        key = assignment.key
+        key = task.key
         first = self._first.get(key)
         if first is not None and first.answers >= FIRST:
             return
-        options, context = assignment.instructions.options, context_sent(assignment)
+        options, context = task.instructions.options, context_sent(task)
         with self._lock:
             first = self._first.setdefault(key, _First())
             if first.answers >= FIRST:
@@ -116,10 +116,10 @@ class Headroom:
             if first.answers == first.cut == FIRST:
                 notices["cut"] = _all_cut(key.model, first, options)
 
-    def notices(self, assignment: Assignment | None = None) -> tuple[str, ...]:
-        """What is to be said of an assignment, or of all."""
+    def notices(self, task: Task | None = None) -> tuple[str, ...]:
+        """What is to be said of a task, or of all."""
         with self._lock:
-            keys = list(self._notices) if assignment is None else [assignment.key]
+            keys = list(self._notices) if task is None else [task.key]
             return tuple(text for key in keys for text in self._notices.get(key, {}).values())
 
 
@@ -128,15 +128,15 @@ def enough(tokens: int) -> int:
     return -(-tokens // _STEP) * _STEP
 
 
-def context_sent(assignment: Assignment) -> int | None:
+def context_sent(task: Task) -> int | None:
     """The context that the server is told to have.
 
     A server of OpenAI's protocol is told of none: it was started with its own, and ``num_ctx`` of
     a Modelfile that is written for Ollama says nothing about it.
     """
-    if assignment.spec.backend == "openai":
+    if task.spec.backend == "openai":
         return None
-    return _count(assignment.instructions.options, "num_ctx")
+    return _count(task.instructions.options, "num_ctx")
 
 
 def _little_room(

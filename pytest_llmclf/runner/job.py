@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_llmclf.errors import BackendError
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.case import Case
     from pytest_llmclf.values.request import ModelIdentity
@@ -49,19 +49,19 @@ class AnswerRecorder(Protocol):
 class Job:
     """One case to put to one model, for the first time or once more."""
 
-    assignment: Assignment
+    task: Task
     case: Case
     repeat: int = 0
 
     def __repr__(self) -> str:
         """Short: other reporters write the parameters of every test into their files."""
         again = f", repeat={self.repeat}" if self.repeat else ""
-        return f"Job({self.case.id!r}, {self.assignment.model!r}{again})"
+        return f"Job({self.case.id!r}, {self.task.model!r}{again})"
 
     @property
     def key(self) -> JobKey:
         """Evaluation, model, case and repeat."""
-        return (*self.assignment.key, self.case.id, self.repeat)
+        return (*self.task.key, self.case.id, self.repeat)
 
     def again(self, repeat: int) -> Job:
         """The same question once more."""

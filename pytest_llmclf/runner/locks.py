@@ -28,7 +28,7 @@ _TAKEN = frozenset({errno.EACCES, errno.EAGAIN, errno.EDEADLK})
 _LAST_PLACE = 0x7FFF_FFFE
 
 
-class Claims:
+class QuestionLocks:
     """The claims of this process on questions. Thread-safe.
 
     Two questions may have one place in the file; then one waits for the other in vain for a

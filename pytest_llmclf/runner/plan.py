@@ -1,4 +1,4 @@
-"""From an evaluation to its assignments: what is loaded and who is asked."""
+"""From an evaluation to its tasks: what is loaded and who is asked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.data.given import Given, kept_under, read_given
-from pytest_llmclf.data.image import PictureLimits
+from pytest_llmclf.data.image import ImageLimits
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.gates.gate import addressed_to, check_gates
 from pytest_llmclf.metrics.clusters import check_group
@@ -19,7 +19,7 @@ from pytest_llmclf.prompting import modelfile as modelfiles
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.prompt import compose
 from pytest_llmclf.runner.settings import project_root
-from pytest_llmclf.runner.task import Assignment, instruct
+from pytest_llmclf.runner.task import Task, instruct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,17 +56,17 @@ def assign(
     declared_in: Path,
     choose: Callable[[Evaluation, Modelfile, ModelSpec], Choice],
     *,
-    verify_pictures: bool,
+    verify_images: bool,
     meant: Callable[[ModelSpec, Instructions], Sequence[ModelSpec]] | None = None,
-) -> tuple[Assignment, ...]:
+) -> tuple[Task, ...]:
     """Load what an evaluation names and pair it with each model of the run.
 
     Args:
         evaluation: What is asked.
-        settings: Who is asked, and how many pictures.
+        settings: Who is asked, and how many images.
         declared_in: The file that declares the evaluation.
         choose: Settles which model a wanted one (perhaps ``auto``) means here.
-        verify_pictures: Whether every picture is decoded now, so that a bad one is known before
+        verify_images: Whether every image is decoded now, so that a bad one is known before
             the first question.
         meant: The models that a wanted one stands for, such as all those of a recording that
             answered these very questions; default: itself alone.
@@ -82,11 +82,11 @@ def assign(
         source_of(evaluation, root, settings),
         name=evaluation.title,
         labels=evaluation.label_names,
-        verify_pictures=verify_pictures,
+        verify_images=verify_images,
         options=evaluation.source_options(settings.allow_links),
     )
     if not whole.cases:
-        raise DatasetError(f"{whole.root}: no pictures; put some in, one folder a class")
+        raise DatasetError(f"{whole.root}: no images; put some in, one folder a class")
     if evaluation.group is not None:
         check_group(whole.cases, evaluation.group, f"Evaluation({evaluation.title!r})")
     gates = gates_for(evaluation, settings)
@@ -108,7 +108,7 @@ def assign(
                 modelfile,
                 choose(evaluation, modelfile, wanted),
                 whole=whole,
-                verified=verify_pictures,
+                verified=verify_images,
                 gates=gates,
                 think=settings.think,
             )
@@ -128,7 +128,7 @@ def pair(
     verified: bool = False,
     gates: tuple[Gate, ...] = (),
     think: Think | None = None,
-) -> Assignment:
+) -> Task:
     """An evaluation put to a model.
 
     Args:
@@ -145,7 +145,7 @@ def pair(
     whole = whole or dataset
     unfit, caveat = fitness(choice.spec, labels, modelfile)
     sizes = Counter(case.label for case in whole.cases)
-    return Assignment(
+    return Task(
         evaluation=evaluation,
         dataset=dataset,
         labels=labels,
@@ -155,7 +155,7 @@ def pair(
         reason=choice.reason,
         whole=len(whole.cases),
         class_sizes=tuple(sizes[name] for name in labels.names),
-        limits=PictureLimits(),
+        limits=ImageLimits(),
         verified=verified,
         gates=gates,
         unfit=unfit,
@@ -234,15 +234,14 @@ def gates_for(evaluation: Evaluation, settings: Settings) -> tuple[Gate, ...]:
     return (*evaluation.given_gates, *(gate.knowing(evaluation.own_metrics) for gate in added))
 
 
-def _distinct(assignments: Sequence[Assignment]) -> tuple[Assignment, ...]:
+def _distinct(tasks: Sequence[Task]) -> tuple[Task, ...]:
     """One a model; two ways to reach a model of one name cannot be told apart in a report."""
-    found: dict[str, Assignment] = {}
-    for assignment in assignments:
-        other = found.setdefault(assignment.model, assignment)
-        if other.spec != assignment.spec:
+    found: dict[str, Task] = {}
+    for task in tasks:
+        other = found.setdefault(task.model, task)
+        if other.spec != task.spec:
             raise SettingsError(
-                f"{other.spec} and {assignment.spec} are both called {assignment.model}; "
-                "ask them in two runs"
+                f"{other.spec} and {task.spec} are both called {task.model}; ask them in two runs"
             )
     return tuple(found.values())
 

@@ -31,9 +31,9 @@ class Settings:
         root: pytest's root folder.
         home: Folder of the answer store, the runs and imported datasets.
         models: Who is asked, in order.
-        sample: Pictures a class, or ``None`` for all.
+        sample: Images a class, or ``None`` for all.
         seed: Seed of the order of images, and of the sample.
-        strict: Whether a misclassified or unparsed picture fails its test.
+        strict: Whether a misclassified or unparsed image fails its test.
         record: Recording to write, or ``None``.
         allow_remote: Hosts outside this machine that images may be sent to.
         allow_clear_key: Hosts outside this machine that keys may be sent to unencrypted.
@@ -53,7 +53,7 @@ class Settings:
         margin: Smallest loss of accuracy against them that is not fine, on images like these;
             ``None``: the comparison is tested for a loss instead.
         page: Where the page for a browser goes; ``None``: into the run's folder.
-        picture_bytes: How much of the page pictures may take; 0: it has none.
+        image_bytes: How much of the page images may take; 0: it has none.
         summary: Where the summary in Markdown goes besides the run's folder, or ``None``.
         parquet: Whether outcomes are written as Parquet, too.
         think: What is said about thinking instead of what evaluations say; ``None``: nothing.
@@ -78,7 +78,7 @@ class Settings:
     tolerance: Tolerance | None = None
     margin: Margin | None = None
     page: Path | None = None
-    picture_bytes: int = 11_000_000
+    image_bytes: int = 11_000_000
     summary: Path | None = None
     parquet: bool = False
     allow_clear_key: frozenset[str] = frozenset()

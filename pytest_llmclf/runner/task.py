@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmclf.data.image import PictureLimits, SentPicture, prepare
-from pytest_llmclf.errors import BackendError, PictureError
+from pytest_llmclf.data.image import ImageLimits, SentImage, prepare
+from pytest_llmclf.errors import BackendError, ImageError
 from pytest_llmclf.files import require_plain
 from pytest_llmclf.prompting.label_probabilities import class_probabilities
 from pytest_llmclf.prompting.prompt import Instructions, answer_schema, compose
@@ -62,7 +62,7 @@ def instruct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class Task:
     """One evaluation put to one model.
 
     Attributes:
@@ -76,8 +76,8 @@ class Assignment:
         reason: Why this model, in one line; empty when it was demanded.
         whole: Cases in the dataset before sampling.
         class_sizes: Those of each label.
-        limits: How large a picture may be.
-        verified: Whether every picture was decoded when the dataset was loaded.
+        limits: How large an image may be.
+        verified: Whether every image was decoded when the dataset was loaded.
         gates: Those of the evaluation, then those that the run adds.
         unfit: Why nobody needs to be asked: whatever is answered, it cannot be right.
         caveat: What people should know of model and labels; empty for nothing.
@@ -92,7 +92,7 @@ class Assignment:
     model: str
     reason: str = ""
     whole: int
-    limits: PictureLimits
+    limits: ImageLimits
     verified: bool
     gates: tuple[Gate, ...] = ()
     class_sizes: tuple[int, ...] = ()
@@ -104,7 +104,7 @@ class Assignment:
         """Short: other reporters write the parameters of every test into their files."""
         title = self.evaluation.title
         cases = f"{len(self.dataset.cases)} {noun(len(self.dataset.cases), 'case')}"
-        return f"Assignment({title!r}, {self.model!r}, {cases})"
+        return f"Task({title!r}, {self.model!r}, {cases})"
 
     @property
     def key(self) -> TaskName:
@@ -131,27 +131,27 @@ class Assignment:
         }
 
     def request(self, case: Case, repeat: int = 0) -> Request:
-        """What is sent for a case; reads and prepares the picture.
+        """What is sent for a case; reads and prepares the image.
 
         Raises:
-            PictureError: The picture cannot be sent; the message names file and remedy.
+            ImageError: The image cannot be sent; the message names file and remedy.
         """
         prepared = self._prepared(case)
         sha256 = "" if prepared.changes else case.sha256
-        sent = SentPicture(sha256=sha256, media_type=prepared.media_type)
+        sent = SentImage(sha256=sha256, media_type=prepared.media_type)
         return self._request(prepared.data, sent, repeat)
 
-    def outline(self, case: Case, sent: SentPicture, repeat: int = 0) -> Request:
-        """What `request` gives, but without the picture: for its digest alone.
+    def outline(self, case: Case, sent: SentImage, repeat: int = 0) -> Request:
+        """What `request` gives, but without the image: for its digest alone.
 
         Raises:
-            PictureError: It is known that the picture cannot be sent.
+            ImageError: It is known that the image cannot be sent.
         """
         if case.problem is not None:
-            raise PictureError(f"{case.path}: {case.problem}")
+            raise ImageError(f"{case.path}: {case.problem}")
         return self._request(b"", sent, repeat)
 
-    def _request(self, image: bytes, sent: SentPicture, repeat: int) -> Request:
+    def _request(self, image: bytes, sent: SentImage, repeat: int) -> Request:
         told = self.instructions
         return Request(
             system=told.system,
@@ -169,19 +169,19 @@ class Assignment:
 
     def _prepared(self, case: Case) -> Prepared:
         if case.problem is not None:
-            raise PictureError(f"{case.path}: {case.problem}")
+            raise ImageError(f"{case.path}: {case.problem}")
         try:
             data = require_plain(case.path).read_bytes()
         except OSError as error:
-            raise PictureError(
+            raise ImageError(
                 f"{case.path}: cannot be read ({error}); restore the file or drop the case"
             ) from error
         if hashlib.sha256(data).hexdigest() != case.sha256:
-            raise PictureError(f"{case.path}: the file changed since it was collected; run again")
+            raise ImageError(f"{case.path}: the file changed since it was collected; run again")
         try:
             return prepare(data, self.limits, checked=self.verified)
-        except PictureError as error:
-            raise PictureError(f"{case.path}: {error}") from error
+        except ImageError as error:
+            raise ImageError(f"{case.path}: {error}") from error
 
     def judge(
         self,
@@ -238,7 +238,7 @@ class Assignment:
     def no_answer(
         self,
         case: Case,
-        error: BackendError | PictureError,
+        error: BackendError | ImageError,
         *,
         model_digest: str = "",
         request_digest: str = "",
@@ -254,7 +254,7 @@ class Assignment:
             sha256=case.sha256,
             expected=case.label,
             kind="error",
-            reason=error.kind if isinstance(error, BackendError) else "picture",
+            reason=error.kind if isinstance(error, BackendError) else "image",
             message=str(error),
             tags=case.tags,
             request_digest=request_digest,

@@ -27,7 +27,7 @@ _LONGEST_IDLE_S = 30.0
 
 
 @dataclass(order=True, slots=True, kw_only=True)
-class Taken:
+class WorkItem:
     """A job that a thread has in hand, or that is held since someone else asks its question.
 
     Attributes:
@@ -45,7 +45,7 @@ class Taken:
     pause_s: float = field(default=_FIRST_LOOK_S, compare=False)
 
 
-class Lane:
+class ModelQueue:
     """The queue of one model, and what is known of its health; guarded by the engine's lock.
 
     Only `set_limit` and what begins with ``note`` take that lock themselves.
@@ -69,7 +69,7 @@ class Lane:
         lock: threading.RLock,
         *,
         ahead: int | None,
-        start: Callable[[Lane], bool],
+        start: Callable[[ModelQueue], bool],
         patience: Patience,
     ) -> None:
         self.spec = spec
@@ -87,7 +87,7 @@ class Lane:
         self._failures = 0
         self._answered = False
         self._pending: OrderedDict[JobKey, Job] = OrderedDict()
-        self._held: list[Taken] = []
+        self._held: list[WorkItem] = []
         # In hand or held, or answered and not yet collected by its test.
         self._ahead = 0
         self._in_hand = 0
@@ -176,7 +176,7 @@ class Lane:
                     )
                 )
 
-    def next(self, stopping: threading.Event) -> Taken | None:
+    def next(self, stopping: threading.Event) -> WorkItem | None:
         """Take a job in hand, and wait for one that may be taken; ``None`` when it is over."""
         while not stopping.is_set():
             taken = self._take() if self._in_hand < self._limit else None
@@ -191,7 +191,7 @@ class Lane:
                 self._idle -= 1
         return None
 
-    def done(self, taken: Taken, *, held: bool) -> None:
+    def done(self, taken: WorkItem, *, held: bool) -> None:
         """Lay a job down, answered or to be looked at again after a while."""
         self._in_hand -= 1
         if held:
@@ -201,12 +201,12 @@ class Lane:
             taken.pause_s = min(_LONGEST_LOOK_S, taken.pause_s * _LOOK_GROWTH)
             heapq.heappush(self._held, taken)
 
-    def _take(self) -> Taken | None:
+    def _take(self) -> WorkItem | None:
         if self._held and self._held[0].due <= time.monotonic():
             return heapq.heappop(self._held)
         # Beyond the bound only what a test is waiting for at this moment.
         bound = self._limit if self._most_ahead is None else self._most_ahead
         if self._pending and (self._ahead < bound or next(iter(self._pending)) in self.wanted):
             self._ahead += 1
-            return Taken(job=self._pending.popitem(last=False)[1])
+            return WorkItem(job=self._pending.popitem(last=False)[1])
         return None

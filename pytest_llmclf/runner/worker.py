@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.data.image import SentPicture, preparation
+from pytest_llmclf.data.image import SentImage, preparation
 from pytest_llmclf.errors import (
     BackendError,
-    PictureError,
+    ImageError,
     ServerFailed,
     ServerOverloaded,
     ServerUnreachable,
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.models.base import Backend
     from pytest_llmclf.runner.answer_cache import AnswerStore
-    from pytest_llmclf.runner.connections import Contacts
+    from pytest_llmclf.runner.connections import ModelConnections
     from pytest_llmclf.runner.job import AnswerRecorder, AskingPolicy, Job
     from pytest_llmclf.runner.patience import Found
-    from pytest_llmclf.runner.work_queue import Lane, Taken
+    from pytest_llmclf.runner.work_queue import ModelQueue, WorkItem
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.outcome import Outcome
     from pytest_llmclf.values.request import ModelIdentity, Request
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 STOPPED = "not asked: the run was stopped"
 
 
-class Asker:
+class Worker:
     """Turns one job after the other into its outcome. Thread-safe.
 
     Args:
         store: Known answers; every new one is put there.
         policy: How to ask.
-        contacts: Who can be asked.
+        connections: Who can be asked.
         stopping: Ends every wait.
         recorder: Keeps a copy of each answer.
         run: The same for all processes of a run.
@@ -57,14 +57,14 @@ class Asker:
         *,
         store: AnswerStore,
         policy: AskingPolicy,
-        contacts: Contacts,
+        connections: ModelConnections,
         stopping: threading.Event,
         recorder: AnswerRecorder | None,
         run: str,
     ) -> None:
         self._store = store
         self._policy = policy
-        self._contacts = contacts
+        self._contacts = connections
         self._stopping = stopping
         self._recorder = recorder
         self.asked_without = AskedWithout()
@@ -72,13 +72,13 @@ class Asker:
         # Answers of an earlier run do not count for one that asks anew.
         self._fresh_in = run if policy.fresh else ""
 
-    def answer(self, lane: Lane, taken: Taken) -> Outcome | None:
+    def answer(self, queue: ModelQueue, taken: WorkItem) -> Outcome | None:
         """The outcome of a job; ``None`` while someone else asks the same question."""
         job, case = taken.job, taken.job.case
         try:
-            return self._answered(lane, taken)
+            return self._answered(queue, taken)
         except _Unanswered as unanswered:
-            return job.assignment.no_answer(
+            return job.task.no_answer(
                 case,
                 unanswered.error,
                 model_digest=unanswered.identity.digest,
@@ -86,27 +86,27 @@ class Asker:
                 attempts=unanswered.attempts,
                 repeat=job.repeat,
             )
-        except (PictureError, BackendError) as error:
-            return job.assignment.no_answer(case, error, repeat=job.repeat)
+        except (ImageError, BackendError) as error:
+            return job.task.no_answer(case, error, repeat=job.repeat)
         except (MemoryError, OSError) as error:
             if not is_lack(error):
                 raise
             lacking = BackendError(
                 "there was not enough memory to ask about it", remedy="lower --llmclf-in-flight"
             )
-            return job.assignment.no_answer(case, lacking, repeat=job.repeat)
+            return job.task.no_answer(case, lacking, repeat=job.repeat)
 
-    def _answered(self, lane: Lane, taken: Taken) -> Outcome | None:
-        job, assignment = taken.job, taken.job.assignment
+    def _answered(self, queue: ModelQueue, taken: WorkItem) -> Outcome | None:
+        job, task = taken.job, taken.job.task
         if job.case.problem is not None:
-            raise PictureError(f"{job.case.path}: {job.case.problem}")
-        contact = self._contacts.reach(assignment)
-        if contact.identity is None:
-            raise contact.failure or ServerFailed(f"{assignment.spec}: not connected")
-        identity = contact.identity
+            raise ImageError(f"{job.case.path}: {job.case.problem}")
+        connection = self._contacts.reach(task)
+        if connection.identity is None:
+            raise connection.failure or ServerFailed(f"{task.spec}: not connected")
+        identity = connection.identity
         # A recording is played back as it is: neither helped out by the store nor put into it.
-        if assignment.recorded:
-            return self._asked(lane, taken, identity, None)
+        if task.recorded:
+            return self._asked(queue, taken, identity, None)
         request, answer = self._request_or_answer(taken, identity)
         if answer is None:
             # One process at a time asks a question, and whoever comes too late finds the answer.
@@ -116,68 +116,68 @@ class Asker:
             if not claimed and patient:
                 return None
             try:
-                return self._found_or_asked(lane, taken, identity, request)
+                return self._found_or_asked(queue, taken, identity, request)
             finally:
                 if claimed:
                     self._store.release(digest)
         return self._judged(taken, identity, request, answer, attempts=0)
 
     def _found_or_asked(
-        self, lane: Lane, taken: Taken, identity: ModelIdentity, request: Request | None
+        self, queue: ModelQueue, taken: WorkItem, identity: ModelIdentity, request: Request | None
     ) -> Outcome | None:
         """What somebody else was answered meanwhile, or what is answered now."""
         job, digest = taken.job, taken.digest
         answer = self._store.get(digest, fresh_in=self._fresh_in)
         if answer is not None:
             if request is not None:
-                self._store.keep_picture(_source(job), _sent(request))
+                self._store.keep_image(_source(job), _sent(request))
             return self._judged(taken, identity, request, answer, attempts=0)
         if request is None:
-            request = job.assignment.request(job.case, job.repeat)
+            request = job.task.request(job.case, job.repeat)
             taken.digest = request.digest(identity)
         if taken.digest != digest:
             # What the store said of the image was wrong: it is corrected, and the question, which
             # is another one then, claimed anew.
-            self._store.keep_picture(_source(job), _sent(request))
+            self._store.keep_image(_source(job), _sent(request))
             return None
-        return self._asked(lane, taken, identity, request)
+        return self._asked(queue, taken, identity, request)
 
     def _request_or_answer(
-        self, taken: Taken, identity: ModelIdentity
+        self, taken: WorkItem, identity: ModelIdentity
     ) -> tuple[Request | None, Answer | None]:
-        """The request where its picture is new to the store, else the stored answer, if any."""
+        """The request where its image is new to the store, else the stored answer, if any."""
         job, store = taken.job, self._store
         if not taken.digest:
-            sent = store.sent_picture(_source(job))
+            sent = store.sent_image(_source(job))
             if sent is None:
-                request = job.assignment.request(job.case, job.repeat)
+                request = job.task.request(job.case, job.repeat)
                 taken.digest = request.digest(identity)
                 return request, None
-            taken.digest = job.assignment.outline(job.case, sent, job.repeat).digest(identity)
+            taken.digest = job.task.outline(job.case, sent, job.repeat).digest(identity)
         return None, store.get(taken.digest, fresh_in=self._fresh_in)
 
     def _asked(
-        self, lane: Lane, taken: Taken, identity: ModelIdentity, request: Request | None
+        self, queue: ModelQueue, taken: WorkItem, identity: ModelIdentity, request: Request | None
     ) -> Outcome:
         """Ask, and keep the answer."""
-        job, assignment = taken.job, taken.job.assignment
+        job, task = taken.job, taken.job.task
         if request is None:
-            request = assignment.request(job.case, job.repeat)
+            request = task.request(job.case, job.repeat)
             taken.digest = request.digest(identity)
-        answer, attempts = self._ask(lane, job, identity, request)
-        if not assignment.recorded:
+        answer, attempts = self._ask(queue, job, identity, request)
+        if not task.recorded:
             self._store.put(
                 taken.digest,
                 identity,
                 answer,
                 fresh_in=self._fresh_in,
-                picture=(_source(job), _sent(request)),
+                image=(_source(job), _sent(request)),
             )
         return self._judged(taken, identity, request, answer, attempts=attempts)
 
     def _judged(
         self,
-        taken: Taken,
+        taken: WorkItem,
         identity: ModelIdentity,
         request: Request | None,
         answer: Answer,
@@ -185,14 +185,14 @@ class Asker:
         attempts: int,
     ) -> Outcome:
         """What an answer means; one that took no attempt was known."""
-        job, assignment = taken.job, taken.job.assignment
-        self.asked_without.note(assignment, answer)
-        self.headroom.note(assignment, answer)
+        job, task = taken.job, taken.job.task
+        self.asked_without.note(task, answer)
+        self.headroom.note(task, answer)
         if self._recorder is not None:
-            request = request or assignment.request(job.case, job.repeat)
-            self._recorder.introduce(identity, assignment.evaluation.title, assignment.facts)
+            request = request or task.request(job.case, job.repeat)
+            self._recorder.introduce(identity, task.evaluation.title, task.facts)
             self._recorder.record(taken.digest, request.summary(), identity, answer)
-        return assignment.judge(
+        return task.judge(
             job.case,
             answer,
             model_digest=identity.digest,
@@ -203,42 +203,42 @@ class Asker:
         )
 
     def _ask(
-        self, lane: Lane, job: Job, identity: ModelIdentity, request: Request
+        self, queue: ModelQueue, job: Job, identity: ModelIdentity, request: Request
     ) -> tuple[Answer, int]:
         """Ask until there is an answer or no hope; says how many attempts it took."""
-        contact = self._contacts.demand(job.assignment)
-        if contact.backend is None:
-            error = contact.failure or ServerFailed(f"{job.assignment.spec}: not connected")
+        connection = self._contacts.demand(job.task)
+        if connection.backend is None:
+            error = connection.failure or ServerFailed(f"{job.task.spec}: not connected")
             raise _Unanswered(error, identity, 0)
-        backend = contact.backend
+        backend = connection.backend
         limit = self._policy.in_flight
-        lane.set_limit(limit or backend.in_flight)
+        queue.set_limit(limit or backend.in_flight)
         now = time.monotonic()
         question = _Question(began=now, deadline=now + self._policy.budget_s)
         while True:
-            if lane.given_up is not None:
-                raise _Unanswered(lane.given_up, identity, question.asked)
+            if queue.given_up is not None:
+                raise _Unanswered(queue.given_up, identity, question.asked)
             if self._stopping.is_set():
                 raise _Unanswered(ServerFailed(STOPPED), identity, question.asked)
             question.asked += 1
             try:
                 answer = backend.ask(request)
-                self.headroom.require_whole(job.assignment, answer)
+                self.headroom.require_whole(job.task, answer)
             except BackendError as error:
-                lane.set_limit(limit or backend.in_flight)
-                last = self._troubled(lane, backend, question, error)
+                queue.set_limit(limit or backend.in_flight)
+                last = self._troubled(queue, backend, question, error)
                 if last is not None:
                     raise _Unanswered(last, identity, question.asked) from error
             else:
-                lane.note_answer(limit or backend.in_flight)
+                queue.note_answer(limit or backend.in_flight)
                 return answer, question.asked
 
     def _troubled(
-        self, lane: Lane, backend: Backend, question: _Question, error: BackendError
+        self, queue: ModelQueue, backend: Backend, question: _Question, error: BackendError
     ) -> BackendError | None:
         """Wait until a question can be asked again; the last word on it where that is no use."""
         failed = time.monotonic()
-        found = self._waited(lane, backend, error)
+        found = self._waited(queue, backend, error)
         if found == "back":
             # What was in flight when the server went may be what ended it: that counts.
             question.attempts += not isinstance(error, ServerUnreachable)
@@ -246,27 +246,27 @@ class Asker:
             if question.attempts < self._policy.attempts:
                 return None
         elif found == "away":
-            return lane.give_up(_gone_too_long(error, self._policy.away_s))
+            return queue.give_up(_gone_too_long(error, self._policy.away_s))
         elif found == "there":
             busy = isinstance(error, ServerOverloaded) and self._policy.away_s > 0
             question.attempts += not busy
             draw = random.random()  # noqa: S311 - jitter
             pause = self._policy.pause_after_s(error, question.asked, draw)
-            again = lane.patience.may_retry(error, question.attempts, question.began)
+            again = queue.patience.may_retry(error, question.attempts, question.began)
             if again and failed + pause < question.deadline and not self._stopping.is_set():
                 self._stopping.wait(pause)
                 return None
-            lane.note_failure(error, self._policy.give_up_after)
+            queue.note_failure(error, self._policy.give_up_after)
         return error
 
-    def _waited(self, lane: Lane, backend: Backend, error: BackendError) -> Found:
+    def _waited(self, queue: ModelQueue, backend: Backend, error: BackendError) -> Found:
         """Wait for a server that is away, if it is."""
         if not error.retryable:
             return "there"
-        lane.patience.note_trouble()
+        queue.patience.note_trouble()
         look = getattr(backend, "look", None)
         # Whoever must not wait does not look either.
-        return "there" if look is None or not self._policy.away_s else lane.patience.wait(look)
+        return "there" if look is None or not self._policy.away_s else queue.patience.wait(look)
 
 
 def _gone_too_long(error: BackendError, away_s: float) -> BackendError:
@@ -306,9 +306,9 @@ class _Unanswered(Exception):
 
 
 def _source(job: Job) -> str:
-    """A picture's bytes, and all that decides what they are sent as."""
-    return f"{job.case.sha256} {preparation(job.assignment.limits)}"
+    """An image's bytes, and all that decides what they are sent as."""
+    return f"{job.case.sha256} {preparation(job.task.limits)}"
 
 
-def _sent(request: Request) -> SentPicture:
-    return SentPicture(sha256=request.picture_sha256(), media_type=request.media_type)
+def _sent(request: Request) -> SentImage:
+    return SentImage(sha256=request.image_sha256(), media_type=request.media_type)

@@ -74,7 +74,7 @@ class Answer:
         thinking_tokens: How many of `answer_tokens` went into thinking; ``None`` where the server
             does not say.
         finish: Why it ended.
-        prompt_tokens: Tokens read, pictures included; ``None`` where the server does not say.
+        prompt_tokens: Tokens read, images included; ``None`` where the server does not say.
         answer_tokens: Tokens written, thinking included; ``None`` where the server does not say.
         server_s: Seconds that the server says it spent, waiting in its queue included.
         load_s: Seconds of that spent on loading the model.

@@ -1,4 +1,4 @@
-"""One picture and what it is said to show."""
+"""One image and what it is said to show."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Case:
         sha256: Hex digest of the file's bytes.
         label: Name of the class it is said to show.
         tags: Slices it belongs to, such as ``{"style": "photo"}``.
-        problem: Why the picture cannot be asked about (unreadable, cut, ...), with the
+        problem: Why the image cannot be asked about (unreadable, cut, ...), with the
             remedy; ``None`` for a sound one. Such a case is never sent and ends as `error`.
     """
 

@@ -68,12 +68,12 @@ class Outcome:
         model: Model as people write it, such as ``ollama:llava:7b``.
         model_digest: `ModelIdentity.digest` of whoever answered; empty if nobody was reached.
         case: `Case.id`.
-        sha256: Digest of the picture's file.
+        sha256: Digest of the image's file.
         expected: The case's label.
         kind: How it ended.
         predicted: The label named; only for `correct` and `misclassified`.
         reason: For `unparsed` an `UnparsedReason`, for `error` a `BackendError.kind`,
-            ``picture``, or ``setup`` where its test broke; else ``None``.
+            ``image``, or ``setup`` where its test broke; else ``None``.
         message: For `error` the message with its remedy; else empty.
         answer: What the model said; ``None`` where it said nothing.
         tags: `Case.tags`.

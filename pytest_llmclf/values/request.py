@@ -121,13 +121,13 @@ class ModelIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One question about one picture.
+    """One question about one image.
 
     Attributes:
         system: System text, or ``None``.
         examples: Earlier turns from the Modelfile's MESSAGE lines, as (role, text).
         prompt: The user's text.
-        image: Bytes of the picture as sent (already upright, RGB, of bounded size).
+        image: Bytes of the image as sent (already upright, RGB, of bounded size).
         media_type: MIME type of `image`.
         known_sha256: Hex sha256 of `image` where it is known beforehand, or empty.
         options: Sampling options under Ollama's names (``temperature``, ``seed``,
@@ -151,8 +151,8 @@ class Request:
     known_sha256: str = ""
     think: Think | None = None
 
-    def picture_sha256(self) -> str:
-        """Hex sha256 of the picture as sent."""
+    def image_sha256(self) -> str:
+        """Hex sha256 of the image as sent."""
         return self.known_sha256 or hashlib.sha256(self.image).hexdigest()
 
     def told_think(self, identity: ModelIdentity) -> Think | None:
@@ -169,12 +169,12 @@ class Request:
         return self.think
 
     def summary(self) -> dict[str, Any]:
-        """What is asked, as JSON built-ins, the picture as the sha256 of its bytes."""
+        """What is asked, as JSON built-ins, the image as the sha256 of its bytes."""
         return {
             "system": self.system,
             "examples": [list(example) for example in self.examples],
             "prompt": self.prompt,
-            "image": self.picture_sha256(),
+            "image": self.image_sha256(),
             "media_type": self.media_type,
             "options": dict(self.options),
             "answer_schema": None if self.answer_schema is None else dict(self.answer_schema),

@@ -86,7 +86,7 @@ def opened(browser: Browser, trouble: list[str]) -> Iterator[Callable[..., Tab]]
             ),
         )
         tab.goto(path.as_uri() + state)
-        tab.wait_for_selector("html[data-pictures=ready]", state="attached")
+        tab.wait_for_selector("html[data-images=ready]", state="attached")
         return tab
 
     yield open_

@@ -10,7 +10,7 @@ import pytest
 from pytest_llmclf.reporting.html.document import write_page
 from pytest_llmclf.reporting.html.page import page_of
 from pytest_llmclf.values.outcome import Outcome
-from tests.pages import LABELS, answers, built, outcome, pictures
+from tests.pages import LABELS, answers, built, images, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ SPILLS = """() => [...document.querySelectorAll("button, th, td, dd, dt, li, h2,
 
 
 def found(tab: Tab) -> int:
-    """How many pictures fit the filters, as the page tells it."""
+    """How many images fit the filters, as the page tells it."""
     match = re.match(r"[\d,]+", tab.inner_text("#found"))
     assert match is not None
     return int(match[0].replace(",", ""))
@@ -44,8 +44,8 @@ def cell(row: int | None, column: int | None) -> str:
     return f".matrix {head}{wanted}"
 
 
-def test_a_cell_shows_its_pictures(opened: Open, demo_page: Path) -> None:
-    """Choosing a cell leaves exactly the pictures that it counts."""
+def test_a_cell_shows_its_images(opened: Open, demo_page: Path) -> None:
+    """Choosing a cell leaves exactly the images that it counts."""
     tab = opened(demo_page)
     assert found(tab) == 60
     for column in range(len(LABELS)):
@@ -55,7 +55,7 @@ def test_a_cell_shows_its_pictures(opened: Open, demo_page: Path) -> None:
         tab.click(cell(0, column))
         assert found(tab) == count
         assert tab.locator(".matrix [aria-selected=true]").count() == 1
-    assert tab.evaluate("document.activeElement.id") == "pictures-head"
+    assert tab.evaluate("document.activeElement.id") == "images-head"
 
 
 def test_heads_show_a_class_and_an_answer(opened: Open, demo_page: Path) -> None:
@@ -71,7 +71,7 @@ def test_heads_show_a_class_and_an_answer(opened: Open, demo_page: Path) -> None
 
 
 def test_filters_combine(opened: Open, demo_page: Path) -> None:
-    """Class, slice, outcome and search each leave fewer pictures, and all hold at once."""
+    """Class, slice, outcome and search each leave fewer images, and all hold at once."""
     tab = opened(demo_page)
     tab.select_option("#filter-expected", label="dog")
     tab.select_option("#filter-tag-0", label="photo (30)")
@@ -91,7 +91,7 @@ def test_filters_combine(opened: Open, demo_page: Path) -> None:
     assert all("dog" in text for text in cards.all_inner_texts())
     tab.fill("#search", "no such thing")
     assert found(tab) == 0
-    assert "No picture fits" in tab.inner_text(".found")
+    assert "No image fits" in tab.inner_text(".found")
 
 
 def test_state_survives_reload_and_travels(opened: Open, demo_page: Path) -> None:
@@ -103,12 +103,12 @@ def test_state_survives_reload_and_travels(opened: Open, demo_page: Path) -> Non
     tab.fill("#search", "cat")
     tab.select_option("#filter-sort", "slow")
     tab.click(".switch:not([aria-pressed=true])")
-    before = tab.inner_text("#pictures"), tab.inner_text("#confusion table")
+    before = tab.inner_text("#images"), tab.inner_text("#confusion table")
     other = opened(demo_page, tab.url.partition("#")[1] + tab.url.partition("#")[2])
     tab.reload()
-    tab.wait_for_selector("html[data-pictures=ready]", state="attached")
+    tab.wait_for_selector("html[data-images=ready]", state="attached")
     for one in (tab, other):
-        assert (one.inner_text("#pictures"), one.inner_text("#confusion table")) == before
+        assert (one.inner_text("#images"), one.inner_text("#confusion table")) == before
         assert one.input_value("#search") == "cat"
         assert one.input_value("#filter-sort") == "slow"
 
@@ -131,7 +131,7 @@ def test_back_undoes_a_choice(opened: Open, demo_page: Path) -> None:
     [
         "#report=99&expected=x",
         "#compare=7&flip=broken&finding=3",
-        "#picture=nope&tag.x=y&sort=z",
+        "#image=nope&tag.x=y&sort=z",
         "#%E0%A4%A",
         "#predicted=9&outcome=a,b",
     ],
@@ -141,13 +141,13 @@ def test_a_broken_address_is_no_broken_page(opened: Open, demo_page: Path, state
     assert opened(demo_page, state).inner_text("#verdict-head") == "pets on ollama:llava:7b"
 
 
-def test_a_picture_tells_everything(opened: Open, demo_page: Path) -> None:
+def test_a_image_tells_everything(opened: Open, demo_page: Path) -> None:
     """The dialog has the answer, probabilities, digests and what the other model said."""
-    tab = opened(demo_page, "#report=1&picture=dog%2F005-dog.png")
+    tab = opened(demo_page, "#report=1&image=dog%2F005-dog.png")
     text = tab.inner_text("dialog[open]")
     for wanted in (
         "dog/005-dog.png", "Answer", "Probabilities", "Side by side", "pets · ollama:llava:7b",
-        "Asked again", "Duration", "style", "ab" * 32, "Picture SHA-256",
+        "Asked again", "Duration", "style", "ab" * 32, "Image SHA-256",
     ):  # fmt: skip
         assert wanted in text
     image = tab.locator("dialog img")
@@ -155,7 +155,7 @@ def test_a_picture_tells_everything(opened: Open, demo_page: Path) -> None:
     assert tab.evaluate("document.querySelector('dialog img').naturalWidth") > 48
     tab.keyboard.press("Escape")
     assert tab.locator("dialog[open]").count() == 0
-    assert "picture=" not in tab.url
+    assert "image=" not in tab.url
 
 
 def drawn(tab: Tab) -> None:
@@ -164,7 +164,7 @@ def drawn(tab: Tab) -> None:
 
 
 def test_keys_reach_everything(opened: Open, demo_page: Path) -> None:
-    """Arrow keys walk the matrix and the pictures, Enter opens, arrows step, Escape returns."""
+    """Arrow keys walk the matrix and the images, Enter opens, arrows step, Escape returns."""
     tab = opened(demo_page)
     tab.focus(".matrix [tabindex='0']")
     for key in ("Home", "ArrowUp", "ArrowRight", "ArrowDown", "ArrowRight"):
@@ -196,7 +196,7 @@ def test_keys_reach_everything(opened: Open, demo_page: Path) -> None:
     assert second in tab.evaluate("document.activeElement.textContent")
 
 
-def test_compared_pictures_stand_first(opened: Open, demo_page: Path) -> None:
+def test_compared_images_stand_first(opened: Open, demo_page: Path) -> None:
     """Compare mode shows what broke, then what was fixed, with both answers."""
     tab = opened(demo_page)
     broken = int(tab.locator(".pair .flip-broken .count").first.inner_text())
@@ -223,8 +223,8 @@ def test_per_cent_of_the_row(opened: Open, demo_page: Path) -> None:
     assert tab.evaluate("document.activeElement.textContent") == "% of row"
 
 
-def test_pictures_that_are_missing_say_why(opened: Open, demo_page: Path) -> None:
-    """A picture whose file changed is not shown; its place says so."""
+def test_images_that_are_missing_say_why(opened: Open, demo_page: Path) -> None:
+    """An image whose file changed is not shown; its place says so."""
     tab = opened(demo_page, "#search=001-cow")
     assert tab.inner_text(".card .missing") == "its file has changed since the run"
 
@@ -233,7 +233,7 @@ WIDTHS = (360, 480, 768, 1024, 1280, 1600)
 
 
 @pytest.mark.parametrize(
-    "state", ["", "#report=2", "#report=1&compare=1", "#picture=dog%2F005-dog.png"]
+    "state", ["", "#report=2", "#report=1&compare=1", "#image=dog%2F005-dog.png"]
 )
 def test_it_fits_every_width(opened: Open, demo_page: Path, state: str) -> None:
     """Nothing sticks out of the page or of its box, from a phone to a wide screen."""
@@ -280,7 +280,7 @@ CONTRASTS = """() => {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read(opened: Open, demo_page: Path, scheme: str) -> None:
     """All text, the heat map's included, has the contrast that WCAG 2.2 asks for (AA, 4.5)."""
-    for state in ("", "#report=1&compare=1&outcome=correct", "#picture=dog%2F005-dog.png"):
+    for state in ("", "#report=1&compare=1&outcome=correct", "#image=dog%2F005-dog.png"):
         tab = opened(demo_page, state, scheme=scheme)
         assert tab.evaluate(CONTRASTS) == []
 
@@ -293,7 +293,7 @@ def test_dark_and_light_differ(opened: Open, demo_page: Path) -> None:
 
 
 def test_it_says_what_things_are(opened: Open, demo_page: Path) -> None:
-    """Landmarks, heads with a scope, names for every control and texts for every picture."""
+    """Landmarks, heads with a scope, names for every control and texts for every image."""
     tab = opened(demo_page)
     nameless = """() => [...document.querySelectorAll("button, select, input, img, svg, dialog")]
       .filter((node) => node.checkVisibility())
@@ -302,7 +302,7 @@ def test_it_says_what_things_are(opened: Open, demo_page: Path) -> None:
     assert tab.evaluate(nameless) == []
     for landmark in ("banner", "main", "navigation", "search"):
         assert tab.get_by_role(landmark).count() == 1
-    for name in ("Confusion matrix", "Classes", "Charts", "Facts", "Pictures"):
+    for name in ("Confusion matrix", "Classes", "Charts", "Facts", "Images"):
         assert tab.get_by_role("region", name=name, exact=True).count() >= 1
     assert tab.locator("table:not(.matrix) thead th:not([scope])").count() == 0
     assert tab.get_attribute("#found", "aria-live") == "polite"
@@ -311,8 +311,8 @@ def test_it_says_what_things_are(opened: Open, demo_page: Path) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_printing_lists_pictures(opened: Open, demo_page: Path) -> None:
-    """On paper the first 60 pictures are listed, in order, without controls."""
+def test_printing_lists_images(opened: Open, demo_page: Path) -> None:
+    """On paper the first 60 images are listed, in order, without controls."""
     tab = opened(demo_page, scheme="dark")
     tab.emulate_media(media="print")
     tab.evaluate("window.dispatchEvent(new Event('beforeprint'))")
@@ -322,7 +322,7 @@ def test_printing_lists_pictures(opened: Open, demo_page: Path) -> None:
     assert tab.pdf().startswith(b"%PDF")
 
 
-def test_ten_thousand_pictures_stay_a_screenful(opened: Open, tmp_path: Path) -> None:
+def test_ten_thousand_images_stay_a_screenful(opened: Open, tmp_path: Path) -> None:
     """Only what is in sight exists as elements, wherever one is in the list."""
     many = [
         outcome(f"{LABELS[place % 3]}/{place:05}.png", LABELS[place % 3], LABELS[place % 2])
@@ -410,7 +410,7 @@ def opened_plain(opened: Open, folder: Path, page: Any) -> Tab:
 
 def test_answers_of_runs_stand_side_by_side(opened: Open, tmp_path: Path) -> None:
     """Two models' answers to the same image are shown next to each other."""
-    files = pictures(tmp_path, 12)
+    files = images(tmp_path, 12)
     reports = [built(answers(files, seed, model=f"m:{seed}")) for seed in (1, 2, 3)]
     tab = opened_plain(opened, tmp_path, page_of(reports))
     tab.locator(".card button").first.click()

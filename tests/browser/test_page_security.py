@@ -35,7 +35,7 @@ ELEMENTS = """() => {
 
 
 OPEN = """(id) => {
-  location.hash = new URLSearchParams({ picture: JSON.stringify(id).slice(1, -1) });
+  location.hash = new URLSearchParams({ image: JSON.stringify(id).slice(1, -1) });
 }"""
 
 
@@ -54,7 +54,7 @@ def elements(tab: Tab) -> set[str]:
 
 def test_hostile_texts_are_texts(opened: Open, page: Path, demo_page: Path) -> None:
     """A page full of hostile texts has no element that a harmless one has not, and runs nothing."""
-    known = elements(opened(demo_page)) | elements(opened(demo_page, "#picture=dog%2F005-dog.png"))
+    known = elements(opened(demo_page)) | elements(opened(demo_page, "#image=dog%2F005-dog.png"))
     tab = opened(page)
     assert elements(tab) <= known
     for case in json.loads(tab.text_content("#data") or "")["sections"][0]["cases"]["id"]:
@@ -85,7 +85,7 @@ def test_hostile_filters_survive_a_reload(opened: Open, page: Path) -> None:
         tab.fill("#search", text)
         before = tab.inner_text("#found")
         tab.reload()
-        tab.wait_for_selector("html[data-pictures=ready]", state="attached")
+        tab.wait_for_selector("html[data-images=ready]", state="attached")
         assert tab.input_value("#search") == text
         assert tab.inner_text("#found") == before
 
@@ -93,7 +93,7 @@ def test_hostile_filters_survive_a_reload(opened: Open, page: Path) -> None:
 def test_large_answers_do_not_slow_the_page(opened: Open, page: Path) -> None:
     """A megabyte of answer is cut in the file, and shown as text with its length."""
     assert page.stat().st_size < 500_000
-    tab = opened(page, "#picture=x0")
+    tab = opened(page, "#image=x0")
     assert "1,000,000 characters" in tab.inner_text("dialog")
     assert tab.inner_text("dialog .raw").startswith("<script>")
 

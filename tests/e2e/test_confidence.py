@@ -48,7 +48,7 @@ def backend() -> Iterator[Backend]:
 def asked(
     backend: Backend, dataset: str, question: str, mode: AnswerMode
 ) -> list[tuple[str, ClassProbabilities]]:
-    """What was expected and how sure the answer was, for one picture a class."""
+    """What was expected and how sure the answer was, for one image a class."""
     folders = sorted(path for path in (FIXTURES / dataset).iterdir() if path.is_dir())
     labels = LabelSet.of(folder.name for folder in folders)
     found = []

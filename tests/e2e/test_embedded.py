@@ -27,7 +27,7 @@ EVALUATION = """
 from pytest_llmclf import Evaluation
 
 digits = Evaluation(
-    dataset="digits", modelfile="digits", prompt="Which digit is in this picture?",
+    dataset="digits", modelfile="digits", prompt="Which digit is in this image?",
     answer="enum", top_logprobs=3,
 )
 
@@ -46,7 +46,7 @@ def _why_not() -> str | None:
         find_llama_server()
     except RuntimeMissing as error:
         return str(error)
-    return None if FIXTURES.is_dir() else f"there are no pictures in {FIXTURES.name}"
+    return None if FIXTURES.is_dir() else f"there are no images in {FIXTURES.name}"
 
 
 _REASON = _why_not()
@@ -88,7 +88,7 @@ class Digits:
 
 @pytest.fixture
 def digits(tmp_path: Path) -> Callable[[int], Digits]:
-    """Make a project with so many pictures a digit."""
+    """Make a project with so many images a digit."""
 
     def make(each: int) -> Digits:
         for digit in DIGITS:
@@ -160,7 +160,7 @@ def test_forced_answers_are_always_labels(digits: Callable[[int], Digits]) -> No
 
 
 def test_the_same_question_has_the_same_answer(digits: Callable[[int], Digits]) -> None:
-    """Asked anew at temperature 0, every picture gets the label that it got before."""
+    """Asked anew at temperature 0, every image gets the label that it got before."""
     project = digits(2)
     assert project.run().returncode == 0
     first = {outcome["case"]: outcome["predicted"] for outcome in project.outcomes()}
@@ -194,7 +194,7 @@ def pytest_runtest_logreport(report):
 
 @needs_proc
 def test_a_killed_server_is_started_again(digits: Callable[[int], Digits]) -> None:
-    """After kill -9 of llama-server in the middle no picture is without an answer."""
+    """After kill -9 of llama-server in the middle no image is without an answer."""
     project = digits(30)
     (project.root / "conftest.py").write_text(KILLER)
     result = project.run("--llmclf-in-flight=1")

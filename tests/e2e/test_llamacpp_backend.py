@@ -68,7 +68,7 @@ def backend() -> Iterator[Backend]:
 
 
 def test_it_answers(backend: Backend) -> None:
-    """A question about a picture of a digit gets an answer with counts and times."""
+    """A question about an image of a digit gets an answer with counts and times."""
     answer = backend.ask(REQUEST)
     assert answer.text == "7"
     assert answer.finish == "stop"
@@ -116,12 +116,12 @@ def test_an_answer_at_the_limit_says_so(backend: Backend) -> None:
 @pytest.mark.parametrize(
     ("request_", "kind"),
     [
-        (replace(REQUEST, image=b"no picture"), errors.PictureRejected),
+        (replace(REQUEST, image=b"no image"), errors.ImageRejected),
         (replace(REQUEST, prompt="word " * 3000), errors.ContextTooSmall),
         (replace(REQUEST, answer_schema={"type": "nonsense"}), errors.RequestRejected),
         (replace(REQUEST, options={"temperature": "hot"}), errors.RequestRejected),
     ],
-    ids=["picture", "context", "schema", "option"],
+    ids=["image", "context", "schema", "option"],
 )
 def test_a_real_error_has_its_type(
     backend: Backend, request_: Request, kind: type[errors.BackendError]

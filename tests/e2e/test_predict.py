@@ -15,13 +15,13 @@ import pytest
 
 from benchmarks.stub_ollama import StubOllama
 from pytest_llmclf.runner.answer_cache import AnswerStore
-from tests.unit.scripted import picture
+from tests.unit.scripted import image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PICTURES = 200
+IMAGES = 200
 EVALUATION = """
 from pytest_llmclf import Evaluation
 
@@ -42,7 +42,7 @@ needs_ray = pytest.mark.skipif(
 
 
 class Pets:
-    """A project of pictures and the server that knows them."""
+    """A project of images and the server that knows them."""
 
     def __init__(self, root: Path, stub: StubOllama) -> None:
         self.root = root
@@ -53,14 +53,14 @@ class Pets:
         (root / "evals/test_pets.py").write_text(EVALUATION)
         (root / "modelfiles/pets.Modelfile").write_text("FROM llava:7b\nSYSTEM Be brief.\n")
         lines = ["path,label"]
-        for number in range(1, PICTURES + 1):
-            (root / f"fixtures/pets/{number}.png").write_bytes(picture(number))
+        for number in range(1, IMAGES + 1):
+            (root / f"fixtures/pets/{number}.png").write_bytes(image(number))
             lines.append(f"{number}.png,{'cat' if number % 2 else 'dog'}")
         self.manifest.write_text("\n".join(lines) + "\n")
 
     @property
     def manifest(self) -> Path:
-        """All pictures."""
+        """All images."""
         return self.root / "fixtures/pets/manifest.csv"
 
     @property
@@ -129,29 +129,29 @@ def test_pytest_finds_every_answer(pets: Pets) -> None:
     assert (code, out.splitlines()[0].startswith("50 rows: 50 asked")) == (0, True), err
     code, out, err = ended(pets.predict())
     assert code == 0, err
-    assert f"{PICTURES} rows: {PICTURES - 50} asked" in out
+    assert f"{IMAGES} rows: {IMAGES - 50} asked" in out
     assert "50 known, 0 failed" in out
-    assert pets.judged() == (0, PICTURES)
-    assert pets.chats() == PICTURES
+    assert pets.judged() == (0, IMAGES)
+    assert pets.chats() == IMAGES
 
 
 def test_what_failed_is_listed_and_asked_again(pets: Pets) -> None:
-    """Bad rows, bad pictures and refused questions cost nothing else, and exit code 1."""
+    """Bad rows, bad images and refused questions cost nothing else, and exit code 1."""
     lines = pets.manifest.read_text().splitlines()
     with (pets.root / "fixtures/pets/other.csv").open("w") as file:
         file.write("\n".join([*lines, "none.png,cat", "cut.png,dog", "1.png"]) + "\n")
-    (pets.root / "fixtures/pets/cut.png").write_bytes(picture(7)[:40])
+    (pets.root / "fixtures/pets/cut.png").write_bytes(image(7)[:40])
     pets.stub.fault("500", count=2)
     call = ("--manifest", "fixtures/pets/other.csv", "--attempts", "1", "--in-flight", "1")
     code, out, err = ended(pets.predict(*call))
     assert code == 1, err
-    assert f"{PICTURES - 2} asked" in out
+    assert f"{IMAGES - 2} asked" in out
     kinds = [failure["kind"] for failure in pets.failures]
-    assert sorted(kinds) == ["picture", "row", "row", "server-failed", "server-failed"]
+    assert sorted(kinds) == ["image", "row", "row", "server-failed", "server-failed"]
     code, out, _ = ended(pets.predict(*call))
     assert (code, len(pets.failures)) == (1, 3)
     assert "2 asked" in out
-    assert f"{PICTURES - 2} known, 3 failed" in out
+    assert f"{IMAGES - 2} known, 3 failed" in out
 
 
 def test_a_dead_server_ends_it(pets: Pets) -> None:
@@ -161,14 +161,14 @@ def test_a_dead_server_ends_it(pets: Pets) -> None:
     code, out, err = ended(pets.predict("--manifest", str(pets.manifest), "--attempts", "1"))
     assert code == 1
     assert "in a row" in err
-    assert int(out.split(" rows:")[0]) < PICTURES
+    assert int(out.split(" rows:")[0]) < IMAGES
 
 
 def test_a_server_that_is_away_is_waited_for(pets: Pets) -> None:
     """With a single attempt, which an outage of a second would use up: what waits is no attempt."""
     running = pets.predict("--attempts", "1", "--in-flight", "2")
     deadline = time.monotonic() + 60
-    while pets.kept() < PICTURES // 4:
+    while pets.kept() < IMAGES // 4:
         assert running.poll() is None, running.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -176,7 +176,7 @@ def test_a_server_that_is_away_is_waited_for(pets: Pets) -> None:
     time.sleep(1)
     pets.stub.start()
     _, out, err = ended(running)
-    assert f"{PICTURES} rows" in out
+    assert f"{IMAGES} rows" in out
     assert len(pets.failures) <= 2, "what was in flight"
     assert f"{pets.stub.netloc} was away for" in err
 
@@ -198,7 +198,7 @@ def test_known_answers_need_no_server(pets: Pets, engine: str) -> None:
     pets.stub.kill()
     code, out, err = ended(pets.predict("--engine", engine))
     assert code == 0, err
-    assert out.startswith(f"{PICTURES} rows: 0 asked, {PICTURES} known, 0 failed")
+    assert out.startswith(f"{IMAGES} rows: 0 asked, {IMAGES} known, 0 failed")
     assert "ollama:llava:7b was not reached" in err
 
 
@@ -209,7 +209,7 @@ def test_a_lost_server_is_told_of(pets: Pets) -> None:
         servers = f"{pets.stub.netloc},{other.netloc}"
         code, out, err = ended(pets.predict("--servers", servers))
     assert code == 0, err
-    assert f"{PICTURES} asked" in out
+    assert f"{IMAGES} asked" in out
     assert err.count(f"{other.netloc} was dropped") == 1
 
 
@@ -219,7 +219,7 @@ def test_interrupted(pets: Pets, engine: str) -> None:
     """Ctrl-C ends it as shells have it; what is kept is said, and not asked about again."""
     running = pets.predict("--engine", engine)
     deadline = time.monotonic() + 120
-    while pets.kept() < PICTURES // 4:
+    while pets.kept() < IMAGES // 4:
         assert running.poll() is None, running.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -233,7 +233,7 @@ def test_interrupted(pets: Pets, engine: str) -> None:
         assert before["kept"] == before["chats"]
     code, _, err = ended(pets.predict("--engine", engine))
     assert code == 0, err
-    assert pets.chats() - before["chats"] == PICTURES - before["kept"]
+    assert pets.chats() - before["chats"] == IMAGES - before["kept"]
 
 
 @pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=needs_ray)])
@@ -242,7 +242,7 @@ def test_killed_and_called_again(pets: Pets, engine: str) -> None:
     call = ("--engine", engine)
     running = pets.predict(*call)
     deadline = time.monotonic() + 120
-    while pets.kept() < PICTURES // 4:
+    while pets.kept() < IMAGES // 4:
         assert running.poll() is None, running.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -252,8 +252,8 @@ def test_killed_and_called_again(pets: Pets, engine: str) -> None:
     before = settled(pets)
     code, out, err = ended(pets.predict(*call))
     assert code == 0, err
-    assert pets.chats() - before["chats"] == PICTURES - before["kept"], out
-    assert pets.judged() == (0, PICTURES)
+    assert pets.chats() - before["chats"] == IMAGES - before["kept"], out
+    assert pets.judged() == (0, IMAGES)
 
 
 def settled(pets: Pets) -> dict[str, int]:

@@ -17,7 +17,7 @@ import pytest
 from pytest_llmclf.cli.main import main
 from pytest_llmclf.errors import BackendError
 from pytest_llmclf.models.http.address import Address
-from pytest_llmclf.models.http.client import Wire
+from pytest_llmclf.models.http.client import HttpClient
 from pytest_llmclf.models.llamacpp.llama_binary import find_llama_server, library_environment
 from pytest_llmclf.models.llamacpp.llamacpp import embedded_pair
 
@@ -52,7 +52,7 @@ EVALUATION = """
 from pytest_llmclf import Evaluation
 
 digits = Evaluation(
-    dataset="digits", modelfile="digits", prompt="Which digit is in this picture?",
+    dataset="digits", modelfile="digits", prompt="Which digit is in this image?",
     labels=list("0123456789"), top_logprobs=3,
 )
 
@@ -81,19 +81,19 @@ def running(template: Path) -> Iterator[Address]:
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
     )
     address = Address(host="127.0.0.1", port=port, path="/v1")
-    wire = Wire(Address(host="127.0.0.1", port=port), where="llama-server", keep=False)
+    client = HttpClient(Address(host="127.0.0.1", port=port), where="llama-server", keep=False)
     try:
         for _ in range(600):
             assert process.poll() is None, "llama-server ended while starting"
             try:
-                if wire.request("GET", "/health", timeout_s=5).ok:
+                if client.request("GET", "/health", timeout_s=5).ok:
                     break
             except BackendError:  # not listening yet
                 pass
             time.sleep(0.05)
         yield address
     finally:
-        wire.close()
+        client.close()
         process.terminate()
         process.wait(10)
 

@@ -25,5 +25,5 @@ def stub() -> Iterator[StubOllama]:
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> Project:
-    """Sixty pictures."""
+    """Sixty images."""
     return Project(pytester.path, pytester=pytester)

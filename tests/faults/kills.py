@@ -45,7 +45,7 @@ class Cost:
         asked: Questions that the next run asked.
         repeated: Questions of the next run that the server had answered to the killed one.
         again: Questions of the next run whose answer was on disk; anything but 0 is a defect.
-        complete: Whether the next run has one answer to every picture.
+        complete: Whether the next run has one answer to every image.
         text: What the next run printed.
     """
 

@@ -68,7 +68,7 @@ class Ended:
 
 
 def png(number: int) -> bytes:
-    """A small picture that no other number has."""
+    """A thumbnail that no other number has."""
     width = height = 8
     row = b"\x00" + bytes((number >> 16 & 255, number >> 8 & 255, number & 255)) * width
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -77,11 +77,11 @@ def png(number: int) -> bytes:
 
 
 class Project:
-    """One evaluation of so many pictures.
+    """One evaluation of so many images.
 
     Attributes:
         root: Its folder.
-        images: How many pictures it has.
+        images: How many images it has.
         model: Who is asked.
     """
 
@@ -123,7 +123,7 @@ class Project:
         """Arguments of a run; later ones win."""
         names = (*SPARE_PLUGINS, *OTHER_REPORTERS)
         spare = [arg for name in names for arg in ("-p", f"no:{name}")]
-        ours = [f"--llmclf-model={self.model}", "--llmclf-run=run", "--llmclf-no-pictures"]
+        ours = [f"--llmclf-model={self.model}", "--llmclf-run=run", "--llmclf-no-images"]
         return [sys.executable, "-m", "pytest", *spare, f"--rootdir={self.root}", *ours, *args]
 
     def start(
@@ -211,7 +211,7 @@ class Project:
         return {row[0] for row in rows}
 
     def all_answered(self) -> bool:
-        """Whether the last run has exactly one answer to every picture, and nothing else."""
+        """Whether the last run has exactly one answer to every image, and nothing else."""
         cases = [outcome["case"] for outcome in self.outcomes()]
         kinds = {outcome["kind"] for outcome in self.outcomes()}
         once = len(cases) == len(set(cases)) == self.images == self.ledger()["collected"]

@@ -23,13 +23,13 @@ NO_WAIT = "--llmclf-server-wait=0"
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> Project:
-    """Twenty-four pictures."""
+    """Twenty-four images."""
     return Project(pytester.path, IMAGES, pytester=pytester)
 
 
 @pytest.mark.parametrize("mode", PASSING)
 def test_a_fault_that_passes_is_healed(project: Project, stub: StubOllama, mode: str) -> None:
-    """Asked once, its picture is an error and no gate passes; asked again, it is answered.
+    """Asked once, its image is an error and no gate passes; asked again, it is answered.
 
     The second run asks only for what the first one could not get, and meets the fault once more.
     """
@@ -49,7 +49,7 @@ def test_a_fault_that_passes_is_healed(project: Project, stub: StubOllama, mode:
 
 
 def test_a_redirect_is_not_followed(project: Project, stub: StubOllama) -> None:
-    """It is an error at once: the picture is not sent elsewhere, nor sent again."""
+    """It is an error at once: the image is not sent elsewhere, nor sent again."""
     stub.fault("redirect", count=1)
     run = project.run(stub.netloc)
     assert run.code == pytest.ExitCode.TESTS_FAILED, run.text
@@ -58,7 +58,7 @@ def test_a_redirect_is_not_followed(project: Project, stub: StubOllama) -> None:
 
 
 def assert_one_error(project: Project, stub: StubOllama, run: Ended) -> None:
-    """One picture has no answer, all others have, and people are told why."""
+    """One image has no answer, all others have, and people are told why."""
     assert project.gates() == ["INCONCLUSIVE"]
     ledger = project.ledger()
     assert (ledger["collected"], ledger["error"]) == (IMAGES, 1)
@@ -74,7 +74,7 @@ def assert_one_error(project: Project, stub: StubOllama, run: Ended) -> None:
 def test_a_server_that_never_recovers_is_given_up(
     project: Project, stub: StubOllama, mode: str
 ) -> None:
-    """Every picture is an error once, most of them without being asked; no gate passes."""
+    """Every image is an error once, most of them without being asked; no gate passes."""
     stub.fault(mode, count=10_000)
     run = project.run(stub.netloc, SOON, "--llmclf-attempts=2", "--llmclf-in-flight=4", NO_WAIT)
     assert run.code == pytest.ExitCode.TESTS_FAILED, run.text

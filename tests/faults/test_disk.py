@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def test_a_full_disk_costs_only_the_cache(
     project: Project, stub: StubOllama, processes: tuple[str, ...]
 ) -> None:
-    """All pictures are judged, people are told, and the next run asks only what was not kept."""
+    """All images are judged, people are told, and the next run asks only what was not kept."""
     home = project.store.parent
     with small_disk(home, 160):
         run = project.run(stub.netloc, *processes)
@@ -209,7 +209,7 @@ def test_a_jump_of_the_clock_costs_nothing(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of Unix")
 def test_a_limit_on_files_costs_only_the_cache(project: Project, stub: StubOllama) -> None:
-    """Where no file may grow, pictures are judged all the same and the exit code stays."""
+    """Where no file may grow, images are judged all the same and the exit code stays."""
     import resource
 
     def limit() -> None:

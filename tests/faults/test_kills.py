@@ -50,7 +50,7 @@ def test_killed_under_xdist_nothing_is_lost(
 def test_a_server_killed_and_started_again_costs_nothing(
     project: Project, stub: StubOllama
 ) -> None:
-    """Questions wait for it to come back, and every picture is answered once."""
+    """Questions wait for it to come back, and every image is answered once."""
     process = project.start(stub.netloc)
     wait_for(lambda: stub.stats()["answered"] >= 15, "answers")
     stub.kill()

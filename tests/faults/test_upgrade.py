@@ -46,10 +46,10 @@ def earlier(project: Project, netloc: str, *, odd: int = 0) -> None:
     """Put the answers of a run into a file of the earlier version; `odd` of them broke off."""
     digests = sorted(project.stored())
     with closing(sqlite3.connect(project.store)) as new:
-        pictures = new.execute("SELECT * FROM pictures").fetchall()
+        images = new.execute("SELECT * FROM pictures").fetchall()
         (identity,) = new.execute("SELECT identity FROM models").fetchone()
     modelfile = load(project.root / "modelfiles" / "signs.Modelfile")
-    way = json.dumps(["ollama:llava:7b", modelfile.digest(), f"{USER}@{netloc}"])
+    endpoint_key = json.dumps(["ollama:llava:7b", modelfile.digest(), f"{USER}@{netloc}"])
     for path in project.store.parent.glob("answers.sqlite*"):
         path.unlink()
     with closing(sqlite3.connect(project.store)) as old:
@@ -58,8 +58,8 @@ def earlier(project: Project, netloc: str, *, odd: int = 0) -> None:
             broken = {"text": "", "finish": "other", "answer_tokens": None} if number < odd else {}
             row = (digest, "ollama:llava:7b", 1.79e9, json.dumps({**ANSWER, **broken}))
             old.execute("INSERT INTO answers VALUES (?, ?, ?, ?)", row)
-        old.executemany("INSERT INTO pictures VALUES (?, ?, ?, ?)", pictures)
-        old.execute("INSERT INTO models VALUES (?, ?, ?)", (way, identity, 1.79e9))
+        old.executemany("INSERT INTO pictures VALUES (?, ?, ?, ?)", images)
+        old.execute("INSERT INTO models VALUES (?, ?, ?)", (endpoint_key, identity, 1.79e9))
         old.commit()
 
 

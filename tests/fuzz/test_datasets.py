@@ -23,7 +23,7 @@ from pytest_llmclf.data import dataset
 from pytest_llmclf.data.archives.archive import opened
 from pytest_llmclf.data.archives.member import ArchiveLimits
 from pytest_llmclf.data.sources import read_description
-from pytest_llmclf.errors import DatasetError, ModelfileError, PictureError
+from pytest_llmclf.errors import DatasetError, ImageError, ModelfileError
 from pytest_llmclf.prompting import modelfile
 from tests.fuzz.effort import assert_says, effort
 
@@ -53,14 +53,14 @@ def scratch() -> Path:
 
 
 def png(side: int) -> bytes:
-    """A picture."""
+    """An image."""
     buffer = io.BytesIO()
     Image.new("RGB", (side, 1), (side, 0, 0)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def pets() -> Path:
-    """A folder with two pictures."""
+    """A folder with two images."""
     folder = scratch() / "pets"
     if not folder.exists():
         folder.mkdir()
@@ -70,12 +70,12 @@ def pets() -> Path:
 
 
 def load(name: str, content: bytes) -> dataset.Dataset | None:
-    """Read a manifest beside two pictures; nothing if it is refused."""
+    """Read a manifest beside two images; nothing if it is refused."""
     folder = pets()
     path = folder / name
     path.write_bytes(content)
     try:
-        found = dataset.load(path, verify_pictures=False)
+        found = dataset.load(path, verify_images=False)
     except DatasetError as error:
         assert_says(error)
         assert "pets" in str(error)
@@ -270,7 +270,7 @@ def read_all(name: str, content: bytes) -> list[tuple[str, int]]:
             for member in archive.members:
                 try:
                     read.append((member.name, len(archive.read(member))))
-                except PictureError as error:
+                except ImageError as error:
                     assert_says(error)
     except DatasetError as error:
         assert_says(error)
@@ -356,7 +356,7 @@ def test_archive_of_any_bytes(start: bytes, content: bytes) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_pipes_are_never_opened(tmp_path: Path) -> None:
-    """A named pipe among the pictures is a problem, and not a wait for ever."""
+    """A named pipe among the images is a problem, and not a wait for ever."""
     for label in ("cat", "dog"):
         (tmp_path / label).mkdir()
         (tmp_path / label / "1.png").write_bytes(png(len(label) + ord(label[0])))

@@ -91,7 +91,7 @@ TOLD = Instructions(
 
 @cache
 def summary() -> str:
-    """``run.json`` of a sound run of two pictures."""
+    """``run.json`` of a sound run of two images."""
     report = build(
         evaluation="pets",
         model="ollama:llava",

@@ -1,4 +1,4 @@
-"""Pictures of any bytes: sent whole and small, or refused; never a crash, a bomb or half of one."""
+"""Images of any bytes: sent whole and small, or refused; never a crash, a bomb or half of one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pytest_llmclf.data.image import PictureLimits, check, prepare
+from pytest_llmclf.data.image import ImageLimits, check, prepare
 from pytest_llmclf.data.image_header import orientation, read_header
-from pytest_llmclf.errors import PictureError
+from pytest_llmclf.errors import ImageError
 from tests.fuzz.effort import assert_says, effort
 from tests.png import MARK, chunk
 
-LIMITS = PictureLimits(max_side=32, max_pixels=40_000, max_bytes=200_000)
+LIMITS = ImageLimits(max_side=32, max_pixels=40_000, max_bytes=200_000)
 EXIF = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
 
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -46,8 +46,8 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 @cache
-def picture(kind: str) -> bytes:
-    """A sound picture of a kind."""
+def image(kind: str) -> bytes:
+    """A sound image of a kind."""
     mode, form, options = KINDS[kind]
     base = Image.frombytes("RGB", (40, 24), bytes(n * 7 % 251 for n in range(40 * 24 * 3)))
     image = base.convert("L").convert(mode) if mode == "I;16" else base.convert(mode)
@@ -60,10 +60,10 @@ def picture(kind: str) -> bytes:
 
 
 def assert_handled(data: bytes) -> None:
-    """It is prepared as a small whole picture that needs nothing more, or refused in words."""
+    """It is prepared as a small whole image that needs nothing more, or refused in words."""
     try:
         ready = prepare(data, LIMITS)
-    except PictureError as error:
+    except ImageError as error:
         assert_says(error)
         assert check(data, LIMITS) is not None
         return
@@ -81,15 +81,15 @@ def assert_handled(data: bytes) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_whole(kind: str) -> None:
-    """A picture of each kind is sound, metadata of junk or not."""
-    assert check(picture(kind), LIMITS) is None
-    assert_handled(picture(kind))
+    """An image of each kind is sound, metadata of junk or not."""
+    assert check(image(kind), LIMITS) is None
+    assert_handled(image(kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_cut_anywhere(kind: str) -> None:
     """Cut after any byte, it is refused, or whole all the same (what is missing was no pixel)."""
-    data = picture(kind)
+    data = image(kind)
     step = max(1, len(data) // 60)
     for length in {*range(0, len(data), step), *range(min(80, len(data))), len(data) - 1}:
         assert_handled(data[:length])
@@ -119,8 +119,8 @@ def changed(data: bytes, how: list[tuple[int, str, bytes]]) -> bytes:
 @effort(900)
 @given(st.sampled_from(sorted(KINDS)), changes)
 def test_damaged(kind: str, how: list[tuple[int, str, bytes]]) -> None:
-    """Damage anywhere gives a picture or a refusal."""
-    assert_handled(changed(picture(kind), how))
+    """Damage anywhere gives an image or a refusal."""
+    assert_handled(changed(image(kind), how))
 
 
 @effort(300)
@@ -133,7 +133,7 @@ def test_damaged(kind: str, how: list[tuple[int, str, bytes]]) -> None:
 def test_damaged_headers(kind: str, at: int, number: int, form: str) -> None:
     """Sizes in the header may be anything; nothing of that size is ever made."""
     how = struct.pack(form, number & (0xFFFF if form[1] == "H" else 0xFFFFFFFF))
-    assert_handled(changed(picture(kind), [(at, "over", how)]))
+    assert_handled(changed(image(kind), [(at, "over", how)]))
 
 
 def png(width: int, height: int, depth: int, colour: int, *more: bytes) -> bytes:
@@ -177,7 +177,7 @@ def test_png_of_any_chunks(  # noqa: PLR0917 -- hypothesis gives them by place
     st.binary(max_size=120),
 )  # fmt: skip
 def test_any_bytes(start: bytes, rest: bytes) -> None:
-    """Whatever begins like a picture is one, or is refused."""
+    """Whatever begins like an image is one, or is refused."""
     assert_handled(start + rest)
 
 
@@ -186,7 +186,7 @@ def test_any_bytes(start: bytes, rest: bytes) -> None:
 @example(b"II*\0\x08\0\0\0\xff\xff" + b"\0" * 10)
 @example(b"MM\0*\xff\xff\xff\xff")
 def test_any_exif(block: bytes) -> None:
-    """An EXIF block turns a picture in one of eight ways or not at all."""
+    """An EXIF block turns an image in one of eight ways or not at all."""
     assert 1 <= orientation(block) <= 8
 
 
@@ -195,10 +195,10 @@ def test_many_scans() -> None:
 
     A few hundred kilobytes would otherwise keep a processor busy for hours.
     """
-    data = picture("JPEG, progressive")
+    data = image("JPEG, progressive")
     last = data.rindex(b"\xff\xda")
     scans = data[:last] + data[last:-2] * 2000 + b"\xff\xd9"
-    with pytest.raises(PictureError, match="scans"):
+    with pytest.raises(ImageError, match="scans"):
         read_header(scans)
 
 

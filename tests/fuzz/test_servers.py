@@ -34,7 +34,7 @@ TIMEOUT_S = 5.0
 PETS = LabelSet.of(("cat", "dog"))
 PLAIN = parse("FROM llava\n", "pets.Modelfile")
 QUESTION = Request(
-    system=None, prompt="Which?", image=b"picture", media_type="image/png", top_logprobs=2
+    system=None, prompt="Which?", image=b"image", media_type="image/png", top_logprobs=2
 )
 RUNNING: list[RawServer] = []
 

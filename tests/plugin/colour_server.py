@@ -1,7 +1,7 @@
-"""An OpenAI-compatible server that really looks at the picture and says its colour.
+"""An OpenAI-compatible server that really looks at the image and says its colour.
 
 It listens on 127.0.0.1 alone, decodes what it is sent, and counts every question. `odd` makes it
-misbehave for single pictures or whole colours.
+misbehave for single images or whole colours.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COLOURS = {
     "yellow": (230, 220, 20),
 }
 SMALLEST = 8
-"""Width of the picture with number 0; number n is n wider, so that no two are the same."""
+"""Width of the image with number 0; number n is n wider, so that no two are the same."""
 
 THOUGHT = "Is it red, green or blue? Let me see"
 """What it thinks first where it is told to think."""
@@ -40,15 +40,15 @@ MODELS = ("colours", "colour-blind")
 
 
 def png(colour: str, number: int) -> bytes:
-    """The picture with this number."""
+    """The image with this number."""
     buffer = io.BytesIO()
     Image.new("RGB", (SMALLEST + number, SMALLEST), COLOURS[colour]).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def seen(picture: bytes) -> tuple[str, int]:
-    """Colour and number of a picture."""
-    with Image.open(io.BytesIO(picture)) as image:
+def seen(data: bytes) -> tuple[str, int]:
+    """Colour and number of an image."""
+    with Image.open(io.BytesIO(data)) as image:
         found = image.convert("RGB").getpixel((0, 0))
         number = image.width - SMALLEST
     assert isinstance(found, tuple)
@@ -84,10 +84,10 @@ class ColourServer:
     """Runs in threads of this process.
 
     Attributes:
-        odd: By ``red/3`` (one picture), ``red`` (a colour) or ``*``.
-        asked: How often each picture was asked about, answered or not.
-        prompts: Every text that came with a picture.
-        bodies: Every request, without its picture.
+        odd: By ``red/3`` (one image), ``red`` (a colour) or ``*``.
+        asked: How often each image was asked about, answered or not.
+        prompts: Every text that came with an image.
+        bodies: Every request, without its image.
         refuses: Fields that it does not take; it names the first one that it meets.
     """
 
@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200 if known else 404, {"object": "list", "data": models})
 
     def do_POST(self) -> None:
-        """Look at the picture and say its colour."""
+        """Look at the image and say its colour."""
         colours = self.server.colours
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path != "/v1/chat/completions":
@@ -199,8 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, {"error": {"message": missing, "code": "model_not_found"}})
             return
         parts = list(_parts(body))
-        picture = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url")
-        colour, number = seen(base64.b64decode(picture.partition(",")[2]))
+        data = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url")
+        colour, number = seen(base64.b64decode(data.partition(",")[2]))
         with colours.lock:
             colours.prompts += [part["text"] for part in parts if part["type"] == "text"]
             colours.bodies.append({**body, "messages": body["messages"][:-1]})

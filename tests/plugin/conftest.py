@@ -50,8 +50,8 @@ class Colours:
         self.root: Path = pytester.path
         self.server = server
 
-    def pictures(self, each: int = 3, colours: tuple[str, ...] = ("red", "green", "blue")) -> None:
-        """Write so many pictures a colour."""
+    def images(self, each: int = 3, colours: tuple[str, ...] = ("red", "green", "blue")) -> None:
+        """Write so many images a colour."""
         for colour in colours:
             folder = self.root / "fixtures" / "colours" / colour
             folder.mkdir(parents=True, exist_ok=True)
@@ -133,8 +133,8 @@ def server() -> Iterator[ColourServer]:
 
 @pytest.fixture
 def colours(pytester: pytest.Pytester, server: ColourServer) -> Colours:
-    """Nine pictures of three colours, an evaluation with a gate, and a server."""
+    """Nine images of three colours, an evaluation with a gate, and a server."""
     project = Colours(pytester, server)
-    project.pictures()
+    project.images()
     project.evaluation()
     return project

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def outcomes(colours: Colours) -> dict[str, str]:
-    """Kind by picture of the last run, from its CSV."""
+    """Kind by image of the last run, from its CSV."""
     with (colours.root / "run" / "outcomes.csv").open(newline="", encoding="utf-8") as file:
         return {row["case"]: row["kind"] for row in csv.DictReader(file)}
 
 
-def test_every_picture_is_asked_once(colours: Colours) -> None:
-    """Nine pictures are nine questions, each with the prompt and the labels."""
+def test_every_image_is_asked_once(colours: Colours) -> None:
+    """Nine images are nine questions, each with the prompt and the labels."""
     assert colours.run().ret == pytest.ExitCode.OK
     assert set(colours.server.asked.values()) == {1}
     assert colours.server.questions == 9
@@ -71,7 +71,7 @@ def test_another_prompt_is_another_question(colours: Colours) -> None:
     "odd", [Odd(status=503, times=1), Odd(drops=True, times=1), Odd(status=429, times=1)]
 )
 def test_trouble_that_passes_is_asked_again(colours: Colours, odd: Odd) -> None:
-    """Overload and cut connections cost another question, not the picture."""
+    """Overload and cut connections cost another question, not the image."""
     colours.server.odd = {"red/0": odd}
     assert colours.run().ret == pytest.ExitCode.OK
     assert colours.server.asked["red/0"] == 2
@@ -79,7 +79,7 @@ def test_trouble_that_passes_is_asked_again(colours: Colours, odd: Odd) -> None:
 
 
 def test_what_the_server_refuses_is_not_asked_again(colours: Colours) -> None:
-    """A 4xx is an error at once, and no other picture suffers."""
+    """A 4xx is an error at once, and no other image suffers."""
     colours.server.odd = {"red/0": Odd(status=400)}
     colours.run()
     assert colours.server.asked["red/0"] == 1
@@ -88,7 +88,7 @@ def test_what_the_server_refuses_is_not_asked_again(colours: Colours) -> None:
 
 
 def test_attempts_are_an_option(colours: Colours) -> None:
-    """--llmclf-attempts bounds the questions for one picture."""
+    """--llmclf-attempts bounds the questions for one image."""
     colours.server.odd = {"red/0": Odd(status=500)}
     colours.run("--llmclf-attempts=2")
     assert colours.server.asked["red/0"] == 2
@@ -122,21 +122,21 @@ def test_a_slow_answer_is_an_error_in_time(colours: Colours) -> None:
 
 
 def test_a_server_that_is_not_there_is_said_once(colours: Colours) -> None:
-    """Nothing is judged: every picture is an error, the gate INCONCLUSIVE, the run red."""
+    """Nothing is judged: every image is an error, the gate INCONCLUSIVE, the run red."""
     colours.server.stop()
     result = colours.run("--llmclf-attempts=2")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert colours.ledger() == {"collected": 9, "error": 9}
     assert [gate["word"] for gate in colours.summary()["gates"]] == ["INCONCLUSIVE"]
     section = result.stdout.str().partition("= evaluations =")[2].partition("short test summary")[0]
-    # In the list of causes, once for all pictures, and in the gate's verdict.
+    # In the list of causes, once for all images, and in the gate's verdict.
     assert section.count("nothing answers at") == 2
     assert result.duration < 5
 
 
 def test_a_server_that_dies_is_inconclusive(colours: Colours) -> None:
     """What was answered is kept and shown; the rest are errors; the next run asks only those."""
-    colours.pictures(each=10)
+    colours.images(each=10)
     colours.server.die_after = 12
     result = colours.run("--llmclf-attempts=1", "--llmclf-in-flight=1")
     assert result.ret == pytest.ExitCode.TESTS_FAILED

@@ -1,4 +1,4 @@
-"""Committed predictions: written, compared pairwise, and never from part of the pictures."""
+"""Committed predictions: written, compared pairwise, and never from part of the images."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ALL = 3 * EACH
 
 @pytest.fixture
 def committed(colours: Colours) -> Colours:
-    """Twelve pictures, all right but one, and their predictions committed."""
-    colours.pictures(each=EACH)
+    """Twelve images, all right but one, and their predictions committed."""
+    colours.images(each=EACH)
     colours.evaluation(
         "accuracy >= 0", arguments=", baseline", body="assert report.predictions == baseline"
     )
@@ -49,15 +49,15 @@ def verdict(colours: Colours) -> tuple[str, str]:
 
 
 def test_predictions_are_one_reviewable_file(committed: Colours) -> None:
-    """--snapshot-update writes one text file a gate and model, one line a picture."""
+    """--snapshot-update writes one text file a gate and model, one line an image."""
     (path,) = files(committed)
     lines = path.read_text("utf-8").splitlines()
     assert path.parent.parent.name == "__predictions__"
     assert lines[0] == "# predictions, format 1"
-    pictures = [line for line in lines if not line.startswith("#")]
-    assert len(pictures) == ALL
-    assert "x blue/0.png  blue -> red" in pictures
-    assert "  red/0.png  red -> red" in pictures
+    images = [line for line in lines if not line.startswith("#")]
+    assert len(images) == ALL
+    assert "x blue/0.png  blue -> red" in images
+    assert "  red/0.png  red -> red" in images
 
 
 def test_the_same_predictions_pass(committed: Colours) -> None:
@@ -93,7 +93,7 @@ def test_a_comparison_is_worked_out_once_a_gate(
 
 
 def test_worse_predictions_fail_with_a_list(committed: Colours) -> None:
-    """Six pictures broken and none fixed is more than chance; each has a line, with the remedy."""
+    """Six images broken and none fixed is more than chance; each has a line, with the remedy."""
     for case in ("red/0", "red/1", "red/2", "green/0", "green/1", "green/2"):
         committed.server.odd[case] = Odd(says="blue")
     result = run(committed, "-vv")
@@ -111,8 +111,8 @@ def test_worse_predictions_fail_with_a_list(committed: Colours) -> None:
     )
 
 
-def test_a_picture_set_that_changed_is_named(committed: Colours) -> None:
-    """New and missing pictures stand below the refusal; nothing is guessed about the rest."""
+def test_a_image_set_that_changed_is_named(committed: Colours) -> None:
+    """New and missing images stand below the refusal; nothing is guessed about the rest."""
     folder = committed.root / "fixtures" / "colours" / "red"
     (folder / "0.png").rename(folder / "7.png")
     result = run(committed, "-vv")
@@ -163,7 +163,7 @@ def test_a_stated_tolerance_fails_what_chance_explains(committed: Colours) -> No
 
 
 def test_flips_are_held_against_the_models_own(committed: Colours) -> None:
-    """With repeats the verdict says how many pictures flip by themselves."""
+    """With repeats the verdict says how many images flip by themselves."""
     committed.server.odd |= {case: Odd(says="blue", times=1) for case in ("red/0", "green/0")}
     committed.server.odd["red/1"] = Odd(says="blue")
     assert run(committed, "--llmclf-repeats=3").ret == pytest.ExitCode.OK
@@ -179,9 +179,9 @@ def test_better_predictions_pass(committed: Colours) -> None:
     assert "0 broken, 1 fixed" in verdict(committed)[1]
 
 
-def test_another_set_of_pictures_is_refused(committed: Colours) -> None:
-    """A picture more is another image set: the numbers cannot be held against each other."""
-    committed.pictures(each=EACH + 1)
+def test_another_set_of_images_is_refused(committed: Colours) -> None:
+    """An image more is another image set: the numbers cannot be held against each other."""
+    committed.images(each=EACH + 1)
     result = run(committed)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     shown = result.stdout.str()
@@ -191,7 +191,7 @@ def test_another_set_of_pictures_is_refused(committed: Colours) -> None:
     assert run(committed).ret == pytest.ExitCode.OK
 
 
-def test_part_of_the_pictures_is_compared_with_its_part(committed: Colours) -> None:
+def test_part_of_the_images_is_compared_with_its_part(committed: Colours) -> None:
     """A deliberate subset misses nothing, and a regression within it is still found."""
     gate = ("-k", "red/ or green/ or test_gate")
     assert run(committed, *gate).ret == pytest.ExitCode.OK
@@ -204,7 +204,7 @@ def test_part_of_the_pictures_is_compared_with_its_part(committed: Colours) -> N
     assert "8 broken" in verdict(committed)[1]
 
 
-def test_part_of_the_pictures_is_never_committed(committed: Colours) -> None:
+def test_part_of_the_images_is_never_committed(committed: Colours) -> None:
     """--snapshot-update over a subset is refused, and the file stays."""
     (path,) = files(committed)
     before = path.read_bytes()
@@ -217,7 +217,7 @@ def test_part_of_the_pictures_is_never_committed(committed: Colours) -> None:
 
 
 def test_a_broken_run_is_never_committed(committed: Colours) -> None:
-    """--snapshot-update with an error among the pictures is INCONCLUSIVE; the file stays."""
+    """--snapshot-update with an error among the images is INCONCLUSIVE; the file stays."""
     (path,) = files(committed)
     before = path.read_bytes()
     committed.server.odd["red/3"] = Odd(status=400)
@@ -301,17 +301,17 @@ def test_only_predictions_are_compared(colours: Colours) -> None:
     assert "report.predictions" in result.stdout.str()
 
 
-def test_imported_pictures_have_predictions_of_their_own(colours: Colours) -> None:
-    """Those of the bundled pictures are neither compared with nor written over."""
+def test_imported_images_have_predictions_of_their_own(colours: Colours) -> None:
+    """Those of the bundled images are neither compared with nor written over."""
     colours.evaluation(arguments=", baseline", body="assert report.predictions == baseline")
     assert colours.run("--snapshot-update").ret == pytest.ExitCode.OK
     (bundled,) = colours.root.glob("__predictions__/**/*.txt")
     before = bundled.read_bytes()
-    shelf = colours.root / ".llmclf" / "datasets"
-    shelf.mkdir(parents=True)
-    (colours.root / "fixtures" / "colours").rename(shelf / "colours")
-    (shelf / "colours" / "dataset.toml").write_text("imported = true\n")
-    (shelf / "colours" / "red" / "2.png").unlink()
+    dataset_directory = colours.root / ".llmclf" / "datasets"
+    dataset_directory.mkdir(parents=True)
+    (colours.root / "fixtures" / "colours").rename(dataset_directory / "colours")
+    (dataset_directory / "colours" / "dataset.toml").write_text("imported = true\n")
+    (dataset_directory / "colours" / "red" / "2.png").unlink()
     assert colours.run("--snapshot-update").ret == pytest.ExitCode.OK
     (imported,) = set(colours.root.glob("__predictions__/**/*.txt")) - {bundled}
     assert imported.parent.name == "imported"

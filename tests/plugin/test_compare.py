@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def test_two_runs_are_compared(colours: Colours) -> None:
-    """A run leaves all that the comparison needs: eight pictures got worse, and it says which."""
-    colours.pictures(each=4)
+    """A run leaves all that the comparison needs: eight images got worse, and it says which."""
+    colours.images(each=4)
     colours.run("--llmclf-fresh", "--llmclf-run=.llmclf/runs/1-first")
     colours.server.odd = {"red": Odd(says="blue"), "green": Odd(says="blue")}
     colours.run("--llmclf-fresh", "--llmclf-run=.llmclf/runs/2-second")

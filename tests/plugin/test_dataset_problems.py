@@ -1,4 +1,4 @@
-"""Bad pictures and bad datasets: said before anything is asked, and never dropped."""
+"""Bad images and bad datasets: said before anything is asked, and never dropped."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("processes", [(), ("-n2",)])
-def test_a_bad_picture_is_reported_and_not_dropped(
+def test_a_bad_image_is_reported_and_not_dropped(
     colours: Colours, processes: tuple[str, ...]
 ) -> None:
-    """A cut picture is an error with its file, no question is asked, no gate passes."""
+    """A cut image is an error with its file, no question is asked, no gate passes."""
     path = colours.root / "fixtures" / "colours" / "red" / "1.png"
     path.write_bytes(path.read_bytes()[:-20])
     result = colours.run(*processes)
@@ -24,12 +24,12 @@ def test_a_bad_picture_is_reported_and_not_dropped(
     assert colours.ledger() == {"collected": 9, "correct": 8, "error": 1}
     assert colours.server.questions == 8
     result.stdout.fnmatch_lines(["llmclf: cannot be asked about: *1.png*"])
-    result.stdout.fnmatch_lines(["*images without an answer*", "*picture*", "*1.png*"])
+    result.stdout.fnmatch_lines(["*images without an answer*", "*image*", "*1.png*"])
     assert [gate["word"] for gate in colours.summary()["gates"]] == ["INCONCLUSIVE"]
 
 
-def test_an_empty_file_is_a_bad_picture(colours: Colours) -> None:
-    """A file without bytes is one of the pictures, as an error."""
+def test_an_empty_file_is_a_bad_image(colours: Colours) -> None:
+    """A file without bytes is one of the images, as an error."""
     (colours.root / "fixtures" / "colours" / "red" / "1.png").write_bytes(b"")
     assert colours.run().ret == pytest.ExitCode.TESTS_FAILED
     assert colours.ledger() == {"collected": 9, "correct": 8, "error": 1}
@@ -49,7 +49,7 @@ def test_bad_images_of_a_kind_are_one_line(colours: Colours) -> None:
 
 
 def test_every_problem_of_a_dataset_is_listed(colours: Colours) -> None:
-    """One message has the same picture under two labels and a label that is none."""
+    """One message has the same image under two labels and a label that is none."""
     folder = colours.root / "fixtures" / "colours"
     (folder / "green" / "twin.png").write_bytes(png("red", 0))
     (folder / "blue" / "twin.png").write_bytes(png("red", 1))
@@ -101,7 +101,7 @@ def test_a_modelfile_that_does_not_parse_stops_collection(colours: Colours) -> N
 
 
 def test_an_empty_dataset_is_never_green(colours: Colours) -> None:
-    """No pictures at all is an error of collection, not a passing gate."""
+    """No images at all is an error of collection, not a passing gate."""
     for path in (colours.root / "fixtures" / "colours").rglob("*.png"):
         path.unlink()
     assert colours.run().ret == pytest.ExitCode.INTERRUPTED

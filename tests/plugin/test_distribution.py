@@ -30,7 +30,7 @@ WAYS = {
 
 
 @pytest.fixture(params=WAYS.values(), ids=list(WAYS))
-def way(request: pytest.FixtureRequest) -> tuple[str, ...]:
+def endpoint_key(request: pytest.FixtureRequest) -> tuple[str, ...]:
     """How tests are spread over processes."""
     args: tuple[str, ...] = request.param
     return args
@@ -45,8 +45,8 @@ def short_way(request: pytest.FixtureRequest) -> tuple[str, ...]:
 
 @pytest.fixture
 def spread(colours: Colours) -> Colours:
-    """Eighteen pictures, one misclassified, one unparsed."""
-    colours.pictures(each=EACH)
+    """Eighteen images, one misclassified, one unparsed."""
+    colours.images(each=EACH)
     colours.server.odd = {"red/0": Odd(says="blue"), "green/5": Odd(says="Hm.")}
     return colours
 
@@ -56,9 +56,9 @@ def gate_words(colours: Colours) -> list[str]:
     return [gate["word"] for gate in colours.summary()["gates"]]
 
 
-def test_every_way_has_the_same_report(spread: Colours, way: tuple[str, ...]) -> None:
+def test_every_way_has_the_same_report(spread: Colours, endpoint_key: tuple[str, ...]) -> None:
     """Ledger, confusion, accuracy and verdict do not depend on the processes."""
-    result = spread.run(*way)
+    result = spread.run(*endpoint_key)
     assert result.ret == pytest.ExitCode.OK
     assert result.parseoutcomes() == {"passed": 17, "misclassified": 1, "unparsed": 1}
     report = spread.written()
@@ -84,7 +84,7 @@ def test_every_way_has_the_same_report(spread: Colours, way: tuple[str, ...]) ->
     ]
     assert set(spread.server.asked.values()) == {1}
     result.stdout.fnmatch_lines(["*gates*", "*PASS*"])
-    assert result.stdout.str().count("llmclf: colours: 18 pictures, 3 classes") == 1
+    assert result.stdout.str().count("llmclf: colours: 18 images, 3 classes") == 1
 
 
 def test_a_failing_gate_is_red_every_way(spread: Colours, short_way: tuple[str, ...]) -> None:
@@ -107,19 +107,19 @@ def test_a_subset_says_so_every_way(spread: Colours, short_way: tuple[str, ...])
 
 
 def test_a_gate_alone_is_red_every_way(spread: Colours, short_way: tuple[str, ...]) -> None:
-    """Zero pictures never give a green gate, nor a green run."""
+    """Zero images never give a green gate, nor a green run."""
     result = spread.run(*short_way, "-k", "test_gate")
     assert result.ret != pytest.ExitCode.OK
     assert spread.server.questions == 0
 
 
 @pytest.mark.parametrize("way", [("-x",), ("--maxfail=2", "-n2")], ids=" ".join)
-def test_stopping_early_is_never_green(spread: Colours, way: tuple[str, ...]) -> None:
+def test_stopping_early_is_never_green(spread: Colours, endpoint_key: tuple[str, ...]) -> None:
     """What was not run is said to be so, and no gate passes."""
     spread.server.odd["blue/0"] = spread.server.odd["blue/1"] = Odd(status=400)
-    # Late enough for the stop to come first, however the pictures are spread.
+    # Late enough for the stop to come first, however the images are spread.
     spread.server.odd["green"] = spread.server.odd["red"] = Odd(waits_s=0.4)
-    result = spread.run(*way)
+    result = spread.run(*endpoint_key)
     assert result.ret not in (pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR)
     ledger: dict[str, Any] = spread.written()["ledger"]
     assert ledger["not_run"] >= 1
@@ -145,7 +145,7 @@ def pytest_runtest_call(item):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("dist", ["load", "worksteal"])
 def test_a_killed_worker_is_never_green(spread: Colours, dist: str) -> None:
-    """Its picture is lost, all others are there, and the gate is INCONCLUSIVE."""
+    """Its image is lost, all others are there, and the gate is INCONCLUSIVE."""
     (spread.root / "conftest.py").write_text(KILLER)
     result = spread.run("-n2", f"--dist={dist}")
     if dist == "worksteal" and result.ret == pytest.ExitCode.INTERNAL_ERROR:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def mixed(colours: Colours) -> Colours:
-    """One misclassified, one unparsed and one failing picture among nine."""
+    """One misclassified, one unparsed and one failing image among nine."""
     colours.server.odd = {
         "red/0": Odd(says="blue"),
         "green/1": Odd(says="I am not sure"),
@@ -29,7 +29,7 @@ def mixed(colours: Colours) -> Colours:
 
 @pytest.fixture
 def findings(colours: Colours) -> Colours:
-    """One misclassified and one unparsed picture; the rest is right."""
+    """One misclassified and one unparsed image; the rest is right."""
     colours.server.odd = {"red/0": Odd(says="blue"), "green/1": Odd(says="I am not sure")}
     return colours
 
@@ -63,11 +63,11 @@ def test_quiet_runs_show_no_tables(mixed: Colours) -> None:
     result = mixed.run("-q")
     result.stdout.fnmatch_lines([f"{letters()}*", "gates", "*INCONCLUSIVE*"])
     result.stdout.no_fnmatch_line("*precision*")
-    result.stdout.no_fnmatch_line("llmclf: colours: 9 pictures*")
+    result.stdout.no_fnmatch_line("llmclf: colours: 9 images*")
 
 
 def test_verbose_runs_show_what_was_expected_and_said(mixed: Colours) -> None:
-    """With -v each picture's line has its word, both labels and the answer."""
+    """With -v each image's line has its word, both labels and the answer."""
     result = mixed.run("-v")
     # In whatever order the images come.
     result.stdout.fnmatch_lines_random(
@@ -94,7 +94,7 @@ def test_no_width_hides_what_was_said(
 
 
 def test_a_wrong_image_is_a_finding_not_a_failure(findings: Colours) -> None:
-    """Misclassified and unparsed pictures leave the session green when the gate passes."""
+    """Misclassified and unparsed images leave the session green when the gate passes."""
     result = findings.run()
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["*9 images: 7 correct, 1 misclassified, 1 unparsed, 0 errors*"])
@@ -102,7 +102,7 @@ def test_a_wrong_image_is_a_finding_not_a_failure(findings: Colours) -> None:
 
 
 def test_strict_makes_findings_failures(findings: Colours) -> None:
-    """--llmclf-strict fails the picture's test, with the answer as its only explanation."""
+    """--llmclf-strict fails the image's test, with the answer as its only explanation."""
     result = findings.run("--llmclf-strict")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert result.parseoutcomes() == {"failed": 2, "passed": 8}

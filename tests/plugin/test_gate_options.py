@@ -78,7 +78,7 @@ def test_a_slip_is_known_under_xdist_too(colours: Colours) -> None:
     assert colours.server.questions == 0
 
 
-def test_too_few_pictures_are_known_before_anybody_is_asked(colours: Colours) -> None:
+def test_too_few_images_are_known_before_anybody_is_asked(colours: Colours) -> None:
     """At collection: how many would be needed at least."""
     colours.evaluation(CONFIDENT)
     result = colours.run("--collect-only")
@@ -110,7 +110,7 @@ def test_undecided_may_be_allowed(colours: Colours, said: str) -> None:
 
 
 def test_a_failed_gate_is_never_allowed(colours: Colours) -> None:
-    """Allowing the undecided does not allow FAIL, nor pictures without an answer."""
+    """Allowing the undecided does not allow FAIL, nor images without an answer."""
     colours.evaluation("accuracy >= 0.95")
     colours.server.odd = {"red/0": Odd(says="blue")}
     assert colours.run("--llmclf-inconclusive", "allow").ret == pytest.ExitCode.TESTS_FAILED
@@ -124,9 +124,9 @@ def test_a_failed_gate_is_never_allowed(colours: Colours) -> None:
     result.assert_outcomes(passed=8, failed=1)
 
 
-def test_enough_pictures_decide(colours: Colours) -> None:
+def test_enough_images_decide(colours: Colours) -> None:
     """29 right of 29 show 90% with 95% confidence."""
-    colours.pictures(10)
+    colours.images(10)
     colours.evaluation(CONFIDENT)
     assert colours.run().ret == pytest.ExitCode.OK
     assert words(colours) == ["PASS"]
@@ -145,7 +145,7 @@ def test_an_assert_may_ask_for_confidence(colours: Colours) -> None:
 
 
 def test_a_tolerance_is_a_net_loss_that_passes(colours: Colours) -> None:
-    """One picture lost passes a tolerance of one and fails one of none."""
+    """One image lost passes a tolerance of one and fails one of none."""
     colours.evaluation(arguments=", baseline", body="assert report.predictions == baseline")
     colours.run("--snapshot-update")
     colours.server.odd = {"red/0": Odd(says="blue")}
@@ -169,7 +169,7 @@ def test_confidence_that_is_not_there_is_said_and_not_invented(colours: Colours)
     assert colours.written()["calibration"] is None
 
 
-def test_two_models_are_compared_picture_by_picture(colours: Colours) -> None:
+def test_two_models_are_compared_image_by_image(colours: Colours) -> None:
     """Without being asked for, below the reports."""
     blind = colours.server.spec.replace("colours", "colour-blind", 1)
     result = colours.run("--llmclf-model", blind)

@@ -21,7 +21,7 @@ def verdicts(colours: Colours) -> list[str]:
 
 @pytest.fixture
 def wrong(colours: Colours) -> Colours:
-    """Two of nine pictures are misclassified."""
+    """Two of nine images are misclassified."""
     colours.server.odd = {"red/0": Odd(says="blue"), "red/1": Odd(says="blue")}
     return colours
 
@@ -58,7 +58,7 @@ def test_a_gate_may_be_an_assert(wrong: Colours) -> None:
 
 
 def test_an_assert_is_not_asked_where_nothing_can_be_said(wrong: Colours) -> None:
-    """With an error among the pictures even an assert that would hold does not pass."""
+    """With an error among the images even an assert that would hold does not pass."""
     wrong.server.odd["green/0"] = Odd(status=400)
     wrong.evaluation("", body="assert report.accuracy >= 0.1")
     assert wrong.run().ret == pytest.ExitCode.TESTS_FAILED
@@ -79,7 +79,7 @@ def test_an_error_never_lowers_accuracy_to_a_fail(colours: Colours) -> None:
 
 def test_an_unparsed_answer_counts_against_accuracy(colours: Colours) -> None:
     """Not naming a label is as wrong as naming another one."""
-    colours.server.odd = {"red": Odd(says="What a nice picture!")}
+    colours.server.odd = {"red": Odd(says="What a nice image!")}
     colours.evaluation("accuracy >= 0.9")
     colours.run()
     assert verdicts(colours) == ["FAIL accuracy >= 0.9: 0.6667 (6/9) on these 9 images"]
@@ -115,7 +115,7 @@ def test_a_gate_stands_beside_ordinary_tests(colours: Colours) -> None:
 
 
 def test_an_evaluation_that_breaks_is_lost_not_green(colours: Colours) -> None:
-    """A defect in the picture's test fails it; the outcome is still on record."""
+    """A defect in the image's test fails it; the outcome is still on record."""
     path = colours.root / "test_colours.py"
     path.write_text(path.read_text().replace("outcome.check()", "raise ValueError('a defect')"))
     result = colours.run()

@@ -39,7 +39,7 @@ def test_an_error_beside_an_answer_is_asked_again_and_never_stored(
     colours: Colours, gateway: RawServer
 ) -> None:
     """The first attempt of a question breaks, the second is the answer."""
-    colours.pictures(each=1)
+    colours.images(each=1)
     replies = [answers(BROKEN), answers(SOUND)]
     gateway.replies = {"/chat/completions": [*replies * 9, answers(SOUND)]}
     spec = f"openai:colours@http://127.0.0.1:{gateway.port}/v1"
@@ -73,7 +73,7 @@ def test_what_no_image_can_change_is_asked_once(
     colours: Colours, gateway: RawServer, status: int, body: object, says: str
 ) -> None:
     """A model without sight, and a door that is shut: no thousand requests come to the same."""
-    colours.pictures(each=40)
+    colours.images(each=40)
     gateway.replies = {"/chat/completions": answers(body, status)}
     spec = f"openai:colours@http://127.0.0.1:{gateway.port}/v1"
     result = colours.run("--llmclf-in-flight", "4", model=spec)

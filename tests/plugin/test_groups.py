@@ -25,7 +25,7 @@ def manifest(folder: Path, scene_of: dict[str, str]) -> None:
 
 def scenes(colours: Colours, *, size: int = 10, dataset: str = "colours", group: str = "") -> None:
     """Sixty images in scenes of `size`, and an evaluation that says so."""
-    colours.pictures(EACH)
+    colours.images(EACH)
     paths = [f"{colour}/{n}.png" for colour in list(COLOURS)[:3] for n in range(EACH)]
     scene_of = {path: f"s{place // size}" for place, path in enumerate(paths)}
     manifest(colours.root / "fixtures" / "colours", scene_of)
@@ -157,7 +157,7 @@ def test_a_sample_says_which_mix_it_is_of(colours: Colours) -> None:
     (colours.root / "fixtures" / "colours" / "manifest.csv").unlink()
     colours.run("--llmclf-sample", "4")
     assert verdict(colours)[1].endswith("of images like these: too few to tell; " + _more(colours))
-    colours.pictures(2 * EACH, ("blue",))
+    colours.images(2 * EACH, ("blue",))
     result = colours.run("--llmclf-sample", "4")
     assert "(4 images a class, 20 to 40 in the whole dataset)" in verdict(colours)[1]
     result.stdout.fnmatch_lines(["*classes: 4 images a class, 20 to 40 in the whole dataset*"])

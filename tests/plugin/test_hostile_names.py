@@ -1,4 +1,4 @@
-"""Files, labels and tags of any name: every picture once, nothing runs, nothing is garbled."""
+"""Files, labels and tags of any name: every image once, nothing runs, nothing is garbled."""
 
 # ruff: noqa: RUF001 -- look-alikes are what is tested
 
@@ -68,7 +68,7 @@ class Scripts(HTMLParser):
 
 
 def make(colours: Colours) -> list[str]:
-    """Write the pictures and a manifest of them; the ids."""
+    """Write the images and a manifest of them; the ids."""
     folder = colours.root / "fixtures" / "colours"
     import shutil
 
@@ -97,7 +97,7 @@ def garbled(text: str) -> set[str]:
 @posix
 @pytest.mark.parametrize("processes", [(), ("-n2",)])
 def test_all_of_them_in_one_run(colours: Colours, processes: tuple[str, ...]) -> None:
-    """Each picture is asked about once, has an id of its own, and is in every file, whole."""
+    """Each image is asked about once, has an id of its own, and is in every file, whole."""
     ids = make(colours)
     arguments = (*processes, "-v", "--color=no", "--junitxml=j.xml", "--html=x.html")
     colours.reporters = True
@@ -124,7 +124,7 @@ def test_all_of_them_in_one_run(colours: Colours, processes: tuple[str, ...]) ->
 
 
 def in_table(path: Path, ids: list[str]) -> None:
-    """The table has every picture, and nothing in it is a formula."""
+    """The table has every image, and nothing in it is a formula."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert sorted(row["case"].removeprefix("'") for row in rows) == sorted(ids)
@@ -158,7 +158,7 @@ def in_page(path: Path) -> None:
 
 def read_back(run: Path, out: Path) -> None:
     """The folder is read by the commands, and what they write is the same."""
-    assert main.main(["report", str(run), "--out", str(out), "--quiet", "--no-pictures"]) == 0
+    assert main.main(["report", str(run), "--out", str(out), "--quiet", "--no-images"]) == 0
     assert (out / "outcomes.jsonl").read_bytes() == (run / "outcomes.jsonl").read_bytes()
     assert (out / "outcomes.csv").read_bytes() == (run / "outcomes.csv").read_bytes()
     assert main.main(["compare", str(run), str(out)]) == 0

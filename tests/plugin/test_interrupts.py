@@ -25,8 +25,8 @@ ALL = 3 * EACH
 
 @pytest.fixture
 def slow(colours: Colours) -> Iterator[Colours]:
-    """Sixty pictures that take a while each."""
-    colours.pictures(each=EACH)
+    """Sixty images that take a while each."""
+    colours.images(each=EACH)
     colours.server.odd = {"*": Odd(waits_s=0.08)}
     yield colours
     colours.server.stop()

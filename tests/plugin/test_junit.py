@@ -135,19 +135,19 @@ def html(project: Colours, *args: str) -> tuple[str, list[dict[str, object]]]:
 
 @pytest.mark.parametrize("args", [(), ("-n2",)], ids=["-n0", "-n2"])
 def test_pytest_html_gets_thumbnails_and_safe_ids(colours: Colours, args: tuple[str, ...]) -> None:
-    """Every image has its picture on the page, and no label becomes markup."""
+    """Every image has its image on the page, and no label becomes markup."""
     pytest.importorskip("pytest_html")
     hostile(colours)
     text, tests = html(colours, "--self-contained-html", *args)
-    pictures = [
+    images = [
         extra["content"]
         for test in tests
         for extra in test["extras"]  # type: ignore[attr-defined]
         if extra["format_type"] == "image"
     ]
-    assert len(pictures) == 10
-    assert all(content.startswith("data:image/") for content in pictures)
-    assert base64.b64decode(pictures[0].split(",")[1])
+    assert len(images) == 10
+    assert all(content.startswith("data:image/") for content in images)
+    assert base64.b64decode(images[0].split(",")[1])
     assert "<img src=x" not in text
     assert not any("<img" in str(test["resultsTableRow"]) for test in tests)
 

@@ -43,7 +43,7 @@ def test_more_images_are_a_second_look(colours: Colours, *, declared: bool) -> N
     assert "one look at about" in said(colours)[1] or "too few" in said(colours)[1]
     assert colours.run(allow).ret == pytest.ExitCode.OK
     assert "look 2" not in said(colours)[1]
-    colours.pictures(each=10)
+    colours.images(each=10)
     assert colours.run(allow, "-n2").ret == pytest.ExitCode.OK
     word, text = said(colours)
     assert word == "INCONCLUSIVE"
@@ -57,13 +57,13 @@ def test_more_images_are_a_second_look(colours: Colours, *, declared: bool) -> N
 
 def test_a_stopped_run_that_does_not_pass_is_a_look(colours: Colours) -> None:
     """Adding images until a run that may stop early passes is looking again."""
-    colours.pictures(each=20)
+    colours.images(each=20)
     colours.evaluation("accuracy >= 0.85 with 95% confidence")
     colours.server.odd = {f"red/{number}": Odd(says="blue") for number in range(6)}
     colours.run("--llmclf-stop-early")
     assert said(colours)[0] == "INCONCLUSIVE"
     assert colours.ledger()["not_needed"]
-    colours.pictures(each=60)
+    colours.images(each=60)
     colours.run()
     word, text = said(colours)
     assert word == "INCONCLUSIVE"

@@ -1,4 +1,4 @@
-"""Which model is asked, and where pictures may go."""
+"""Which model is asked, and where images may go."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_command_line_goes_before_the_environment_before_the_ini(
 
 
 def test_several_models_in_one_run(colours: Colours) -> None:
-    """Each has its pictures, its report, and its gate."""
+    """Each has its images, its report, and its gate."""
     result = colours.run("--llmclf-model", blind(colours))
     assert result.ret == pytest.ExitCode.OK
     assert result.parseoutcomes() == {"passed": 17, "misclassified": 3}
@@ -102,7 +102,7 @@ def test_an_option_that_makes_no_sense_is_a_usage_error(
     pytest.LineMatcher(text.splitlines()).fnmatch_lines([message])
 
 
-def test_no_picture_leaves_this_machine(colours: Colours, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_image_leaves_this_machine(colours: Colours, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address elsewhere is refused with the remedy, and no connection is even tried."""
     tried: list[object] = []
     connect = socket.socket.connect
@@ -129,9 +129,9 @@ def test_an_allowed_host_is_said_in_the_header(colours: Colours) -> None:
 
 
 def test_the_header_says_who_is_asked(colours: Colours) -> None:
-    """One line an evaluation and model, before the first picture."""
+    """One line an evaluation and model, before the first image."""
     colours.run().stdout.fnmatch_lines(
-        [f"llmclf: colours: 9 pictures, 3 classes -> {colours.server.spec}", "test_colours.py *"]
+        [f"llmclf: colours: 9 images, 3 classes -> {colours.server.spec}", "test_colours.py *"]
     )
 
 

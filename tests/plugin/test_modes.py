@@ -135,7 +135,7 @@ class Combination:
 
     def run(self) -> int:
         """Prepare what the modes need, run once, and return the exit code."""
-        self.colours.pictures(EACH)
+        self.colours.images(EACH)
         if "group" in self.names:
             folder = self.colours.root / "fixtures" / "colours"
             manifest(folder, {case: f"s{place // 2}" for place, case in enumerate(IMAGES)})

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import Colours
 
 NINE = exchange("105")
-"""A recorded answer to a picture: the digit 9."""
+"""A recorded answer to an image: the digit 9."""
 
 
 @pytest.fixture
 def ollama(colours: Colours, monkeypatch: pytest.MonkeyPatch) -> Iterator[OllamaReplay]:
-    """A server that has the Modelfile's model, and pictures named for the digits it answers."""
+    """A server that has the Modelfile's model, and images named for the digits it answers."""
     folder = colours.root / "fixtures" / "colours"
     shutil.rmtree(folder)
-    colours.pictures(each=2, colours=("red", "blue"))
+    colours.images(each=2, colours=("red", "blue"))
     (folder / "red").rename(folder / "9")
     (folder / "blue").rename(folder / "1")
     colours.evaluation(gate="accuracy >= 0.5")
@@ -38,13 +38,13 @@ def ollama(colours: Colours, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ollama
 
 @pytest.mark.parametrize("model", ["auto", "ollama", "ollama:micro-llava"])
 def test_a_run_through_ollama(colours: Colours, ollama: OllamaReplay, model: str) -> None:
-    """The model is derived once under a name of its own, asked for each picture, and reported."""
+    """The model is derived once under a name of its own, asked for each image, and reported."""
     for _ in range(4):
         ollama.force(NINE)
     result = colours.run(model=model)
     result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines(
-        ["*colours: 4 pictures, 2 classes -> ollama:micro-llava", "*2 misclassified in *"]
+        ["*colours: 4 images, 2 classes -> ollama:micro-llava", "*2 misclassified in *"]
     )
     assert colours.ledger() == {"collected": 4, "correct": 2, "misclassified": 2}
     (derived,) = set(ollama.models) - {"micro-llava:latest"}

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import Colours
 
 Stubs = tuple[StubOllama, StubOllama]
-PICTURES = 120
+IMAGES = 120
 BOUND_S = 30.0
 
 
 @pytest.fixture
 def stubs(colours: Colours, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubs]:
-    """Two servers with two slots each, and pictures to keep them busy for three seconds."""
-    colours.pictures(each=PICTURES // 3)
+    """Two servers with two slots each, and images to keep them busy for three seconds."""
+    colours.images(each=IMAGES // 3)
     colours.evaluation(gate="accuracy >= 0")
     labels = ("red", "green", "blue")
     with (
@@ -67,13 +67,13 @@ def test_both_servers_work(colours: Colours, stubs: Stubs) -> None:
     result = colours.run(model="ollama:llava")
     assert "misclassified" in result.stdout.str()
     answered = [stub.stats()["answered"] for stub in stubs]
-    assert sum(answered) == PICTURES
-    assert min(answered) > PICTURES // 4
-    assert colours.ledger()["collected"] == PICTURES
+    assert sum(answered) == IMAGES
+    assert min(answered) > IMAGES // 4
+    assert colours.ledger()["collected"] == IMAGES
 
 
 def test_a_killed_server_costs_no_answer(colours: Colours, stubs: Stubs) -> None:
-    """The other one does the rest, every picture has an answer, and it is said."""
+    """The other one does the rest, every image has an answer, and it is said."""
     one, other = stubs
 
     def kill() -> None:
@@ -83,10 +83,10 @@ def test_a_killed_server_costs_no_answer(colours: Colours, stubs: Stubs) -> None
     with meanwhile(kill):
         result = colours.run(model="ollama:llava")
     ledger = colours.ledger()
-    assert ledger["collected"] == PICTURES
+    assert ledger["collected"] == IMAGES
     assert set(ledger) <= {"collected", "correct", "misclassified"}
     assert f"{one.netloc} was dropped" in " ".join(result.stdout.str().split())
-    assert other.stats()["answered"] > PICTURES // 2
+    assert other.stats()["answered"] > IMAGES // 2
 
 
 def test_a_server_that_is_back_is_used_again(colours: Colours, stubs: Stubs) -> None:
@@ -106,7 +106,7 @@ def test_a_server_that_is_back_is_used_again(colours: Colours, stubs: Stubs) -> 
 
 
 def test_a_model_removed_during_the_run_is_derived_anew(colours: Colours, stubs: Stubs) -> None:
-    """No picture goes without its answer, and the run says what happened."""
+    """No image goes without its answer, and the run says what happened."""
     one, _ = stubs
 
     def remove() -> None:
@@ -116,7 +116,7 @@ def test_a_model_removed_during_the_run_is_derived_anew(colours: Colours, stubs:
     with meanwhile(remove):
         result = colours.run(model="ollama:llava")
     assert "misclassified" in result.stdout.str()
-    assert sum(stub.stats()["answered"] for stub in stubs) == PICTURES
+    assert sum(stub.stats()["answered"] for stub in stubs) == IMAGES
     assert "error" not in colours.ledger()
     assert f"{one.netloc} lost llmclf-" in " ".join(result.stdout.str().split())
 
@@ -134,5 +134,5 @@ def test_a_dead_pool_ends_the_run(colours: Colours, stubs: Stubs) -> None:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "INCONCLUSIVE" in result.stdout.str()
     ledger = colours.ledger()
-    assert ledger["collected"] == PICTURES
-    assert ledger["error"] > PICTURES // 2
+    assert ledger["collected"] == IMAGES
+    assert ledger["error"] > IMAGES // 2

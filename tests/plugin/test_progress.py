@@ -26,7 +26,7 @@ from pytest_llmclf.plugin import live_line
 
 live_line.SOON_S = live_line.EVERY_S = 0.0
 """
-"""A conftest that shows the line from the first picture on, however fast the machine is."""
+"""A conftest that shows the line from the first image on, however fast the machine is."""
 EARLY = ("-n2", "--llmclf-stop-early", "--llmclf-stop-error=0.01")
 """One wrong image in 37 is the last one too often for this error to end the run before it."""
 unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
@@ -34,8 +34,8 @@ unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo
 
 @pytest.fixture
 def many(colours: Colours) -> Colours:
-    """Three dozen pictures, and a line that does not wait for a long run."""
-    colours.pictures(12)
+    """Three dozen images, and a line that does not wait for a long run."""
+    colours.images(12)
     (colours.root / "conftest.py").write_text(AT_ONCE)
     return colours
 
@@ -122,7 +122,7 @@ def test_a_pipe_sees_none(many: Colours) -> None:
 @unix
 def test_a_long_run_sees_it_after_a_while(colours: Colours) -> None:
     """Nothing has to be set for it: after a second it is there."""
-    colours.pictures(12)
+    colours.images(12)
     colours.server.odd = {"*": Odd(waits_s=0.045)}  # one after the other: 1.6 s
     assert LIVE.search(shown(colours, "--llmclf-in-flight=1")[0])
 

@@ -17,7 +17,7 @@ def test_the_evaluation_of_the_readme(colours: Colours) -> None:
     (modelfile,) = re.findall(r"^```\n(FROM .*?)^```$", README, re.MULTILINE | re.DOTALL)
     (evaluation,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     assert len([line for line in evaluation.splitlines() if line.strip()]) <= 14
-    colours.pictures(each=8)
+    colours.images(each=8)
     (colours.root / "fixtures" / "colours").rename(colours.root / "fixtures" / "pets")
     (colours.root / "modelfiles" / "pets.Modelfile").write_text(modelfile, encoding="utf-8")
     (colours.root / "test_colours.py").unlink()

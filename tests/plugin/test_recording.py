@@ -51,8 +51,8 @@ def test_a_changed_prompt_is_refused(recorded: Colours) -> None:
     assert "--llmclf-record" in text
 
 
-def test_a_changed_picture_is_refused(recorded: Colours) -> None:
-    """Only the picture with other bytes is an error."""
+def test_a_changed_image_is_refused(recorded: Colours) -> None:
+    """Only the image with other bytes is an error."""
     (recorded.root / "fixtures" / "colours" / "green" / "1.png").write_bytes(png("green", 77))
     result = replay(recorded)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -77,7 +77,7 @@ def test_known_answers_are_recorded_too(colours: Colours) -> None:
 
 
 def test_workers_share_one_recording(colours: Colours) -> None:
-    """Several processes write one file, each picture once and no line torn."""
+    """Several processes write one file, each image once and no line torn."""
     assert colours.run("-n2", "--llmclf-record=record.jsonl").ret == pytest.ExitCode.OK
     lines = (colours.root / "record.jsonl").read_text("utf-8").splitlines()
     kinds = [json.loads(line).get("type") for line in lines]
@@ -87,7 +87,7 @@ def test_workers_share_one_recording(colours: Colours) -> None:
 
 
 def test_a_recording_that_is_not_there_is_said(colours: Colours) -> None:
-    """No traceback a picture: one message with the file and the remedy, and no green gate."""
+    """No traceback an image: one message with the file and the remedy, and no green gate."""
     result = colours.run(model="replay:missing.jsonl")
     assert result.ret != pytest.ExitCode.OK
     text = result.stdout.str() + result.stderr.str()

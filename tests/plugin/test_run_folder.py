@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def mixed(colours: Colours) -> Colours:
-    """A finished run with one picture of each bad kind."""
+    """A finished run with one image of each bad kind."""
     colours.server.odd = {
         "red/0": Odd(says="blue"),
         "green/1": Odd(says="I am not sure"),
@@ -42,7 +42,7 @@ def test_a_run_leaves_its_files(mixed: Colours) -> None:
 
 
 def test_outcomes_are_complete(mixed: Colours) -> None:
-    """JSON lines and CSV have every picture once, with the same kinds."""
+    """JSON lines and CSV have every image once, with the same kinds."""
     text = (mixed.root / "run" / "outcomes.jsonl").read_text("utf-8")
     lines = [json.loads(line) for line in text.splitlines()]
     kinds = {line["case"]: line["kind"] for line in lines}
@@ -189,7 +189,7 @@ def test_a_dataset_by_path_is_found_again(
     assert main(["report", "run", "--quiet"]) == 0
     assert page.read_bytes() == before
     assert "is kept as it is: it has images" in capsys.readouterr().err
-    assert main(["report", "run", "--quiet", "--no-pictures"]) == 0
+    assert main(["report", "run", "--quiet", "--no-images"]) == 0
     assert b'"data:image/' not in page.read_bytes()
 
 

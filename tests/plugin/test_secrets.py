@@ -131,7 +131,7 @@ def test_a_server_that_repeats_its_key(colours: Colours, server_that_repeats: Ra
     # A good answer after each trouble, so that the server is not given up before the last one.
     troubles = [reply for trouble in TROUBLES.values() for reply in (trouble, TROUBLES["fine"])]
     server_that_repeats.replies = {"/chat/completions": troubles}
-    colours.pictures(each=8)
+    colours.images(each=8)
     colours.reporters = True
     # The address is in the environment: a command line is the user's own to show.
     address = f"{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{server_that_repeats.port}"

@@ -1,4 +1,4 @@
-"""Running part of the pictures, and gates that say so."""
+"""Running part of the images, and gates that say so."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def judged(colours: Colours) -> list[tuple[str, str]]:
 
 
 def test_a_sample_is_so_many_a_class(colours: Colours) -> None:
-    """--llmclf-sample asks N pictures a class, and header and gate say of how many."""
+    """--llmclf-sample asks N images a class, and header and gate say of how many."""
     result = colours.run("--llmclf-sample=2")
     asked = [case.partition("/")[0] for case in colours.server.asked]
     assert {colour: asked.count(colour) for colour in asked} == {"red": 2, "green": 2, "blue": 2}
-    result.stdout.fnmatch_lines(["llmclf: colours: 6 of 9 pictures, 3 classes -> *"])
+    result.stdout.fnmatch_lines(["llmclf: colours: 6 of 9 images, 3 classes -> *"])
     assert judged(colours) == [
         ("PASS", "accuracy >= 0.6: 1.0000 (6/6) on 6 of 9 images, a subset of 2 a class"),
     ]
 
 
 def test_a_seed_chooses_and_repeats(colours: Colours) -> None:
-    """The same seed takes the same pictures; some other seed takes others."""
+    """The same seed takes the same images; some other seed takes others."""
     samples: dict[str, frozenset[str]] = {}
     for seed in ("1", "1", "2", "3", "4"):
         colours.server.asked.clear()
@@ -45,7 +45,7 @@ def test_nothing_is_said_of_what_was_deselected(colours: Colours) -> None:
     assert "cannot be shown" not in said
     assert "classes -> " not in said
     part = colours.run("-k", "red or test_gate").stdout
-    part.fnmatch_lines(["llmclf: colours: 3 of 9 pictures, 3 classes -> *"])
+    part.fnmatch_lines(["llmclf: colours: 3 of 9 images, 3 classes -> *"])
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,8 @@ def test_nothing_is_said_of_what_was_deselected(colours: Colours) -> None:
         ),
     ],
 )
-def test_pictures_are_chosen_like_tests(
-    colours: Colours, args: list[str], chosen: set[str]
-) -> None:
-    """-k, --deselect and node ids pick pictures; the gate calls what is left a subset."""
+def test_images_are_chosen_like_tests(colours: Colours, args: list[str], chosen: set[str]) -> None:
+    """-k, --deselect and node ids pick images; the gate calls what is left a subset."""
     result = colours.run(*args)
     assert result.ret == pytest.ExitCode.OK
     assert set(colours.server.asked) == chosen
@@ -81,14 +79,14 @@ def test_pictures_are_chosen_like_tests(
 
 
 def test_a_gate_alone_is_never_green(colours: Colours) -> None:
-    """Without any picture a gate says INCONCLUSIVE and fails."""
+    """Without any image a gate says INCONCLUSIVE and fails."""
     result = colours.run("-k", "test_gate")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*INCONCLUSIVE colours on *no image was collected*"])
     assert colours.server.questions == 0
 
 
-def test_pictures_without_their_gate_say_so(colours: Colours) -> None:
+def test_images_without_their_gate_say_so(colours: Colours) -> None:
     """A report that no gate looked at is not passed off as judged."""
     result = colours.run("-k", "test_image")
     assert result.ret == pytest.ExitCode.OK
@@ -96,7 +94,7 @@ def test_pictures_without_their_gate_say_so(colours: Colours) -> None:
 
 
 def test_collecting_asks_nobody(colours: Colours) -> None:
-    """--collect-only lists pictures and gates and sends nothing."""
+    """--collect-only lists images and gates and sends nothing."""
     result = colours.run("--collect-only", "-q")
     result.stdout.fnmatch_lines(["test_colours.py::test_image[[]blue/0.png|openai:colours[]]"])
     result.stdout.no_fnmatch_line("*= evaluations =*")
@@ -105,7 +103,7 @@ def test_collecting_asks_nobody(colours: Colours) -> None:
 
 
 def test_gates_run_last_whatever_the_order(colours: Colours) -> None:
-    """A gate that stands before its pictures, or is named first, still sees them all."""
+    """A gate that stands before its images, or is named first, still sees them all."""
     path = colours.root / "test_colours.py"
     text = path.read_text()
     images, gate = text.index("@colours.images"), text.index("@colours.gate")
@@ -131,7 +129,7 @@ def test_stopping_at_a_failure_is_never_green(colours: Colours) -> None:
 
 
 def test_stopping_does_not_stop_for_findings(colours: Colours) -> None:
-    """-x goes on after a misclassified picture: it is no failure."""
+    """-x goes on after a misclassified image: it is no failure."""
     colours.server.odd = {"blue/1": Odd(says="red")}
     assert colours.run("-x").ret == pytest.ExitCode.OK
     assert colours.ledger() == {"collected": 9, "correct": 8, "misclassified": 1}

@@ -17,19 +17,19 @@ STOP = "--llmclf-stop-early"
 
 @pytest.fixture
 def many(colours: Colours) -> Colours:
-    """120 pictures, all of which the server sees right."""
-    colours.pictures(EACH)
+    """120 images, all of which the server sees right."""
+    colours.images(EACH)
     colours.evaluation("accuracy >= 0.6")
     return colours
 
 
 def asked(colours: Colours) -> int:
-    """How many pictures the last run judged."""
+    """How many images the last run judged."""
     return EACH * 3 - colours.ledger().get("not_needed", 0)
 
 
-def test_the_rest_of_the_pictures_is_not_needed(many: Colours) -> None:
-    """A clear case is decided after few pictures, and everything says so."""
+def test_the_rest_of_the_images_is_not_needed(many: Colours) -> None:
+    """A clear case is decided after few images, and everything says so."""
     result = many.run(STOP)
     assert result.ret == pytest.ExitCode.OK
     judged = asked(many)
@@ -53,7 +53,7 @@ def test_a_model_that_is_bad_fails_early(many: Colours) -> None:
 
 
 def test_the_same_seed_gives_the_same_end(many: Colours) -> None:
-    """With and without workers the decision falls after the same pictures, whoever was fast."""
+    """With and without workers the decision falls after the same images, whoever was fast."""
     many.run(STOP)
     alone = many.summary()["gates"]
     many.run(STOP, "-n2", "--llmclf-fresh")
@@ -63,10 +63,10 @@ def test_the_same_seed_gives_the_same_end(many: Colours) -> None:
     assert many.written()["order"] != sorted(many.written()["order"])
 
 
-def test_a_gate_that_needs_every_picture_is_named_before_the_first_question(
+def test_a_gate_that_needs_every_image_is_named_before_the_first_question(
     many: Colours,
 ) -> None:
-    """F1 is not decided early: it is said at collection, and all pictures are asked."""
+    """F1 is not decided early: it is said at collection, and all images are asked."""
     many.evaluation("accuracy >= 0.6, f1[red] >= 0.5")
     result = many.run(STOP)
     result.stdout.fnmatch_lines(["llmclf: colours: all images are asked about: f1*"])
@@ -124,7 +124,7 @@ def test_every_gate_must_be_decided(many: Colours) -> None:
 
 
 def test_an_error_is_never_stopped_over(many: Colours) -> None:
-    """A picture without an answer among the first leaves nothing decided: INCONCLUSIVE."""
+    """An image without an answer among the first leaves nothing decided: INCONCLUSIVE."""
     many.run(STOP)
     first = many.written()["order"][0].removesuffix(".png")
     many.server.odd = {first: Odd(status=400)}
@@ -146,7 +146,7 @@ def test_two_models_are_stopped_apart(many: Colours) -> None:
 
 
 def test_the_share_of_wrong_decisions_can_be_chosen(many: Colours) -> None:
-    """A smaller error needs more pictures; without stopping the option is refused."""
+    """A smaller error needs more images; without stopping the option is refused."""
     many.run(STOP)
     usual = asked(many)
     many.run(STOP, "--llmclf-stop-error", "0.001")

@@ -20,7 +20,7 @@ COMPARED = {"arguments": ", baseline", "body": "assert report.predictions == bas
 @pytest.fixture
 def committed(colours: Colours) -> Colours:
     """120 images, all right, and their predictions committed; the gate is a clear case."""
-    colours.pictures(EACH)
+    colours.images(EACH)
     colours.evaluation("accuracy >= 0.3", **COMPARED)
     assert colours.run("--snapshot-update").ret == pytest.ExitCode.OK
     return colours
@@ -165,7 +165,7 @@ def test_models_are_decided_apart(committed: Colours) -> None:
 
 def test_failed_tests_first_do_not_bias_it(colours: Colours) -> None:
     """Whatever order the tests come in, decisions rest on the random order."""
-    colours.pictures(EACH)
+    colours.images(EACH)
     colours.evaluation("accuracy >= 0.3")
     colours.server.odd = {f"red/{n}": Odd(says="purple") for n in range(20)}
     colours.run(*STOP)

@@ -33,7 +33,7 @@ def test_a_limit_that_thinking_uses_up_is_told_early(
     colours: Colours, processes: tuple[str, ...]
 ) -> None:
     """Before the last image, once, and again in the report, which is red with the remedy."""
-    colours.pictures(8)
+    colours.images(8)
     limited(colours)
     result = colours.run(*processes)
     shown = result.stdout.lines

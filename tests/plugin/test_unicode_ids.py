@@ -104,11 +104,11 @@ def test_what_tests_are_given_has_a_short_repr(
     """Other reporters write it into their files, once a test."""
     colours.evaluation(arguments=", baseline", body="assert report.predictions == baseline")
     (colours.root / "conftest.py").write_text(WATCH)
-    colours.pictures(each=6)
+    colours.images(each=6)
     colours.server.odd["red/3"] = Odd(says="thought " * 900)
     colours.run(*processes, "--snapshot-update")
     reprs = (colours.root / "reprs.txt").read_text("utf-8").splitlines()
     assert len(reprs) == 2 * 18 + 2
     assert max(map(len, reprs)) < 250, max(reprs, key=len)[:400]
     kinds = {each.partition("(")[0] for each in reprs}
-    assert kinds >= {"Job", "Outcome", "Assignment", "Report"}
+    assert kinds >= {"Job", "Outcome", "Task", "Report"}

@@ -1,4 +1,4 @@
-"""A backend that follows a script, and an assignment of pictures to it."""
+"""A backend that follows a script, and a task of images to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from pytest_llmclf.data.dataset import Dataset
-from pytest_llmclf.data.image import PictureLimits
+from pytest_llmclf.data.image import ImageLimits
 from pytest_llmclf.models.spec import parse_spec
 from pytest_llmclf.prompting.labels import LabelSet
 from pytest_llmclf.prompting.modelfile import parse
@@ -20,7 +20,7 @@ from pytest_llmclf.runner.answer_cache import AnswerStore
 from pytest_llmclf.runner.evaluation import Evaluation
 from pytest_llmclf.runner.job import AskingPolicy, Job
 from pytest_llmclf.runner.scheduler import Engine
-from pytest_llmclf.runner.task import Assignment
+from pytest_llmclf.runner.task import Task
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.request import ModelIdentity
@@ -35,25 +35,25 @@ QUICK = AskingPolicy(in_flight=1, first_pause_s=0.001, longest_pause_s=0.002, aw
 """Retries without waiting."""
 
 
-def picture(number: int) -> bytes:
-    """A picture that is this wide."""
+def image(number: int) -> bytes:
+    """An image that is this wide."""
     buffer = io.BytesIO()
     Image.new("RGB", (number, 1), (number % 256, 0, 0)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def number_of(request: Request) -> int:
-    """Which picture a request is about."""
+    """Which image a request is about."""
     with Image.open(io.BytesIO(request.image)) as image:
         return image.width
 
 
 class Scripted:
-    """Answers ``cat`` unless its script has something else for a picture.
+    """Answers ``cat`` unless its script has something else for an image.
 
     Attributes:
-        asked: Pictures in the order in which they were asked about.
-        script: By picture: errors to raise one after the other, then an answer.
+        asked: Images in the order in which they were asked about.
+        script: By image: errors to raise one after the other, then an answer.
         gate: While it is not set, questions wait.
         identities: What `identify` raises before it answers.
         closed: How often it was closed.
@@ -106,7 +106,7 @@ class Scripted:
         self.closed += 1
 
     def times(self) -> Counter[int]:
-        """How often each picture was asked about."""
+        """How often each image was asked about."""
         with self._lock:
             return Counter(self.asked)
 
@@ -118,16 +118,16 @@ class Scripted:
             time.sleep(0.002)
 
 
-def assignment(folder: Path, count: int, *, model: str = "a", name: str = "pets") -> Assignment:
-    """An evaluation of so many pictures, all said to be cats, put to a model."""
+def task(folder: Path, count: int, *, model: str = "a", name: str = "pets") -> Task:
+    """An evaluation of so many images, all said to be cats, put to a model."""
     cases = []
     for number in range(1, count + 1):
         path = folder / f"{number}.png"
-        path.write_bytes(picture(number))
+        path.write_bytes(image(number))
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         cases.append(Case(id=path.name, root=folder, sha256=sha256, label="cat"))
     labels = ("cat", "dog")
-    return Assignment(
+    return Task(
         evaluation=Evaluation(dataset=name, modelfile="m", prompt="Which animal?", name=name),
         dataset=Dataset(name=name, root=folder, labels=labels, cases=tuple(cases)),
         labels=LabelSet.of(labels),
@@ -135,7 +135,7 @@ def assignment(folder: Path, count: int, *, model: str = "a", name: str = "pets"
         spec=parse_spec(f"openai:{model}@http://127.0.0.1:1/v1"),
         model=f"openai:{model}",
         whole=count,
-        limits=PictureLimits(),
+        limits=ImageLimits(),
         verified=False,
     )
 
@@ -144,13 +144,13 @@ OPENED: list[AnswerStore] = []
 """Stores of the running test, which `conftest` closes behind it."""
 
 
-def jobs(assigned: Assignment) -> list[Job]:
+def jobs(assigned: Task) -> list[Job]:
     """One job a case, in order."""
-    return [Job(assignment=assigned, case=case) for case in assigned.dataset.cases]
+    return [Job(task=assigned, case=case) for case in assigned.dataset.cases]
 
 
 def engine(
-    connect: Callable[[Assignment], Scripted] | Scripted,
+    connect: Callable[[Task], Scripted] | Scripted,
     *,
     policy: AskingPolicy = QUICK,
     store: AnswerStore | None = None,

@@ -21,7 +21,7 @@ from pytest_llmclf.data.archives.archive import opened
 from pytest_llmclf.data.archives.choosing import file_name
 from pytest_llmclf.data.archives.member import ArchiveLimits, safe_name
 from pytest_llmclf.data.entry import shown
-from pytest_llmclf.errors import DatasetError, PictureError
+from pytest_llmclf.errors import DatasetError, ImageError
 from tests.unit.commands.archives import tarred, unpacked, zipped
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ class TestBombs:
         """Concerns that file alone."""
         path = zipped(tmp_path / "a.zip", FILES)
         assert read(path, "a/1.png", file_bytes=10) == b"one"
-        with pytest.raises(PictureError, match="has 90000 bytes, more than the 10 allowed"):
+        with pytest.raises(ImageError, match="has 90000 bytes, more than the 10 allowed"):
             read(path, "a/2.png", file_bytes=10)
 
     def test_a_declaration_that_lies(self, tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ class TestBombs:
             start = data.index(mark) + at
             data[start : start + 4] = (100).to_bytes(4, "little")
         path.write_bytes(data)
-        with pytest.raises(PictureError, match="cannot be read from the archive"):
+        with pytest.raises(ImageError, match="cannot be read from the archive"):
             read(path, "a.png")
 
     def test_what_really_comes_is_counted(self, tmp_path: Path) -> None:
@@ -336,7 +336,7 @@ class TestBombs:
         folder = unpacked(tmp_path / "f", {"a.png": b"x"})
         with opened(folder, limits=ArchiveLimits(file_bytes=1000)) as archive:
             (folder / "a.png").write_bytes(bytes(2000))
-            with pytest.raises(PictureError, match="becomes more than"):
+            with pytest.raises(ImageError, match="becomes more than"):
                 archive.read(archive.members[0])
 
     def test_reading_more_than_all_that_is_allowed(self, tmp_path: Path) -> None:
@@ -367,7 +367,7 @@ class TestBombs:
         data[40 + damage] ^= 0xFF
         path.write_bytes(data)
         assert read(path, "b.png") == b"fine"
-        with pytest.raises(PictureError, match="cannot be read from the archive"):
+        with pytest.raises(ImageError, match="cannot be read from the archive"):
             read(path, "a.png")
 
 

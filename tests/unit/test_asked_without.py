@@ -9,7 +9,7 @@ import pytest
 from pytest_llmclf.runner.answer_cache import AnswerStore
 from pytest_llmclf.runner.asked_without import without_sentence
 from pytest_llmclf.values.answer import Answer
-from tests.unit.scripted import Scripted, assignment, engine, jobs, kinds
+from tests.unit.scripted import Scripted, engine, jobs, kinds, task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ class Particular(Scripted):
 
 def test_it_is_said_of_answers_and_of_known_answers(tmp_path: Path) -> None:
     """The second run asks nobody: the same questions have the same digests."""
-    assigned, backend = assignment(tmp_path, 3), Particular()
+    assigned, backend = task(tmp_path, 3), Particular()
     with AnswerStore(tmp_path / "answers.sqlite") as store:
         for _ in range(2):
             running = engine(backend, store=store)

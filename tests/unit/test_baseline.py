@@ -83,7 +83,7 @@ def test_the_same_is_identical() -> None:
 
 
 def test_every_change_is_told() -> None:
-    """Broken, fixed, and wrong in another way, each by its picture."""
+    """Broken, fixed, and wrong in another way, each by its image."""
     found = compare(text(["dog", "cat", "cow", "?"]), text(["cat", "dog", "dog", "dog"]))
     assert (found.broken, found.fixed) == (("0.png",), ("1.png",))
     assert found.changed == ("2.png", "3.png")
@@ -118,8 +118,8 @@ def test_turning_a_comparison_round_swaps_broken_and_fixed(said: list[str]) -> N
     assert not (there.loss_shown and back.loss_shown)
 
 
-def test_new_and_missing_pictures_are_told() -> None:
-    """Pictures on one side only are in no flip, and a subset misses none."""
+def test_new_and_missing_images_are_told() -> None:
+    """Images on one side only are in no flip, and a subset misses none."""
     more, fewer = text(["cat"] * 3), text(["cat"] * 2)
     assert compare(more, fewer).new == ("2.png",)
     assert compare(fewer, more).missing == ("2.png",)
@@ -153,7 +153,7 @@ def test_a_subset_is_of_another_image_set_on_purpose() -> None:
     assert compare(part, whole).refused is not None
 
 
-def test_a_subset_with_unknown_pictures_is_refused() -> None:
+def test_a_subset_with_unknown_images_is_refused() -> None:
     """They cannot come from the committed image set, and are named."""
     found = compare(text(["cat"] * 3, content="def"), text(["cat"] * 2), subset=True)
     assert found.refused is not None
@@ -206,13 +206,13 @@ def test_what_was_not_asked_is_not_compared() -> None:
 
 
 def test_a_run_that_stopped_early_needs_more_proof() -> None:
-    """Six of six flips for the worse are enough for a planned number of pictures, not for it."""
+    """Six of six flips for the worse are enough for a planned number of images, not for it."""
     assert compare(text(["dog"] * 6), text(["cat"] * 6)).loss_shown
     assert not compare(text(["dog"] * 6 + ["-"]), text(["cat"] * 7)).loss_shown
     assert compare(text(["dog"] * 9 + ["-"]), text(["cat"] * 10)).loss_shown
 
 
-def test_a_picture_without_an_answer_is_no_flip_and_no_pass() -> None:
+def test_a_image_without_an_answer_is_no_flip_and_no_pass() -> None:
     """Nobody knows whether it broke."""
     found = compare(text(["!", "cat"]), text(["cat", "cat"]))
     assert (found.broken, found.unanswered) == ((), ("0.png",))

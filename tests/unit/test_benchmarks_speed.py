@@ -12,7 +12,7 @@ import pytest
 from benchmarks.speed.child import RunFailed, run
 from benchmarks.speed.document import BEGIN, END, markdown, replaced
 from benchmarks.speed.peers import FLOOR, THIS
-from benchmarks.speed.picture import picture
+from benchmarks.speed.picture import image
 from benchmarks.speed.results import Row, load, save, table
 from benchmarks.speed.workload import LABELS, bundled, generated, part
 from benchmarks.stub_ollama.answers import label_of
@@ -70,24 +70,24 @@ def test_no_markers() -> None:
         replaced("text", "new")
 
 
-def test_picture() -> None:
-    """The picture is sound XML with a bar a contender, the quickest on top."""
-    root = ET.fromstring(picture([SLOW, FAST], "2 <cores>"))  # noqa: S314 - made right here
+def test_image() -> None:
+    """The image is sound XML with a bar a contender, the quickest on top."""
+    root = ET.fromstring(image([SLOW, FAST], "2 <cores>"))  # noqa: S314 - made right here
     bars = root.findall("{http://www.w3.org/2000/svg}rect")
     assert [bar.get("class") for bar in bars] == ["floor", "ours"]
 
 
 def test_generated(tmp_path: Path) -> None:
-    """Generated pictures load as a dataset, are sent as they are, and 4 of 5 labels are right."""
+    """Generated images load as a dataset, are sent as they are, and 4 of 5 labels are right."""
     whole = generated(tmp_path / "whole", 20)
     some = part(whole, tmp_path / "some", 10)
     dataset = load_dataset(some.folder / "fixtures" / "digits")
-    pictures = [case.path.read_bytes() for case in dataset.cases]
-    assert len(set(pictures)) == 10
-    assert all(prepare(data).data == data for data in pictures)
+    images = [case.path.read_bytes() for case in dataset.cases]
+    assert len(set(images)) == 10
+    assert all(prepare(data).data == data for data in images)
     right = [
         label_of(data, LABELS) == case.label
-        for data, case in zip(pictures, dataset.cases, strict=True)
+        for data, case in zip(images, dataset.cases, strict=True)
     ]
     assert sum(right) == 8
 

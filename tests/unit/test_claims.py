@@ -1,4 +1,4 @@
-"""Claims: one asker at a time, and none that outlives its process."""
+"""QuestionLocks: one asker at a time, and none that outlives its process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.runner.locks import Claims
+from pytest_llmclf.runner.locks import QuestionLocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 OTHER = """
 import pathlib, sys
-from pytest_llmclf.runner.locks import Claims
+from pytest_llmclf.runner.locks import QuestionLocks
 
-claims = Claims(pathlib.Path(sys.argv[1]))
+claims = QuestionLocks(pathlib.Path(sys.argv[1]))
 for line in sys.stdin:
     what, question = line.split()
     print(getattr(claims, what)(question), flush=True)
@@ -66,7 +66,7 @@ def other(path: Path) -> Iterator[Other]:
 
 def test_one_thread_at_a_time(path: Path) -> None:
     """What this process has taken it does not get again before it gives it back."""
-    for claims in (Claims(path), Claims(None)):
+    for claims in (QuestionLocks(path), QuestionLocks(None)):
         assert claims.take("a")
         assert not claims.take("a")
         assert claims.take("b")
@@ -77,7 +77,7 @@ def test_one_thread_at_a_time(path: Path) -> None:
 
 def test_one_process_at_a_time(path: Path, other: Other) -> None:
     """Another process gets what is free, and only that."""
-    claims = Claims(path)
+    claims = QuestionLocks(path)
     assert claims.take("a")
     assert other.does("take", "a") == "False"
     assert other.does("take", "b") == "True"
@@ -91,7 +91,7 @@ def test_one_process_at_a_time(path: Path, other: Other) -> None:
 
 def test_closing_gives_everything_back(path: Path, other: Other) -> None:
     """Closing twice is fine."""
-    claims = Claims(path)
+    claims = QuestionLocks(path)
     assert claims.take("a")
     claims.close()
     claims.close()
@@ -100,7 +100,7 @@ def test_closing_gives_everything_back(path: Path, other: Other) -> None:
 
 def test_a_killed_process_claims_nothing(path: Path, other: Other) -> None:
     """At once: nobody waits for a lease to end."""
-    claims = Claims(path)
+    claims = QuestionLocks(path)
     assert other.does("take", "a") == "True"
     assert not claims.take("a")
     other.end()
@@ -110,7 +110,7 @@ def test_a_killed_process_claims_nothing(path: Path, other: Other) -> None:
 
 def test_without_a_file_a_process_is_on_its_own(tmp_path: Path) -> None:
     """A folder that is not there costs no question, and threads still take turns."""
-    claims = Claims(tmp_path / "missing" / "claims")
+    claims = QuestionLocks(tmp_path / "missing" / "claims")
     assert claims.take("a")
     assert not claims.take("a")
     claims.release("a")
@@ -120,7 +120,7 @@ def test_without_a_file_a_process_is_on_its_own(tmp_path: Path) -> None:
 
 def test_nothing_is_written(path: Path) -> None:
     """The file is made when the first claim is taken, and stays empty."""
-    claims = Claims(path)
+    claims = QuestionLocks(path)
     assert not path.exists()
     claims.take("a")
     assert path.read_bytes() == b""

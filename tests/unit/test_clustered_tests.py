@@ -72,7 +72,7 @@ def test_the_p_value_is_that_of_turning_round_every_way(nets: list[int]) -> None
         abs(sum(sign * net for sign, net in zip(signs, nets, strict=True)))
         for signs in itertools.product((1, -1), repeat=len(nets))
     ]
-    share = sum(way >= abs(sum(nets)) for way in ways) / len(ways)
+    share = sum(endpoint_key >= abs(sum(nets)) for endpoint_key in ways) / len(ways)
     assert sign_flip(nets) == pytest.approx(share)
     assert sign_flip([-net for net in nets]) == pytest.approx(share)
 

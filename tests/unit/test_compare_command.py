@@ -31,7 +31,7 @@ MIXED = "x" + "+" * 19
 
 
 def report(signs: str, evaluation: str = "pets", model: str = "ollama:llava") -> Report:
-    """One picture a sign: right, wrong or unanswered."""
+    """One image a sign: right, wrong or unanswered."""
     kinds = {"+": "correct", "x": "misclassified", "!": "error"}
     outcomes = [
         replace(ended(f"{place:02}", kinds[sign]), evaluation=evaluation, model=model)  # type: ignore[arg-type]
@@ -84,7 +84,7 @@ def test_a_gain_is_no_loss(tmp_path: Path) -> None:
 def test_what_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both runs, the evaluation, its numbers and the pictures, without colours."""
+    """Both runs, the evaluation, its numbers and the images, without colours."""
     monkeypatch.setenv("COLUMNS", "500")
     first = write(tmp_path / "a", report(RIGHT))
     second = write(tmp_path / "b", report(WORSE))
@@ -379,17 +379,17 @@ def test_the_page_has_both_runs(tmp_path: Path) -> None:
     ]
 
 
-def test_the_page_shows_the_pictures_of_this_project(
+def test_the_page_shows_the_images_of_this_project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As far as it has the dataset, and unless they are not wanted."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LLMCLF_DATA", raising=False)
-    picture = tmp_path / "fixtures" / "pets" / "cat" / "1.png"
-    for path in (picture, picture.parent.parent / "dog" / "2.png"):
+    image = tmp_path / "fixtures" / "pets" / "cat" / "1.png"
+    for path in (image, image.parent.parent / "dog" / "2.png"):
         path.parent.mkdir(parents=True)
         path.write_bytes(png((len(path.parent.name), 1, ord(path.parent.name[0]))))
-    sha256 = hashlib.sha256(picture.read_bytes()).hexdigest()
+    sha256 = hashlib.sha256(image.read_bytes()).hexdigest()
     plain = report("+")
     outcomes = [replace(plain.outcomes[0], case="cat/1.png", sha256=sha256)]
     shown = build(evaluation="pets", model=plain.model, dataset=plain.dataset, outcomes=outcomes)
@@ -399,7 +399,7 @@ def test_the_page_shows_the_pictures_of_this_project(
     assert main(arguments) == 0
     assert data_of(tmp_path / "c.html")["without"] == [None]
     assert "data:image/" in Path("c.html").read_text("utf-8")
-    assert main([*arguments, "--no-pictures"]) == 0
+    assert main([*arguments, "--no-images"]) == 0
     assert "data:image/" not in Path("c.html").read_text("utf-8")
 
 

@@ -45,7 +45,7 @@ def report(
     hashed: bool = True,
     **more: Any,
 ) -> Report:
-    """A report with one picture a sign."""
+    """A report with one image a sign."""
     outcomes = [
         replace(
             ended(f"{place:02}.png", KINDS[sign]),
@@ -189,7 +189,7 @@ def test_turning_the_sides_round_swaps_broken_and_fixed(
     assert there.difference == (None if back.difference is None else -back.difference)
 
 
-def test_another_picture_under_the_same_name_is_refused() -> None:
+def test_another_image_under_the_same_name_is_refused() -> None:
     """Its content is another one, whatever the data set's digest says."""
     now = report("++")
     other = replace(now.outcomes[1], sha256="other")
@@ -197,7 +197,7 @@ def test_another_picture_under_the_same_name_is_refused() -> None:
     assert refused == "they are of different images: 01.png changed its content"
 
 
-def test_another_label_of_the_same_picture_is_refused() -> None:
+def test_another_label_of_the_same_image_is_refused() -> None:
     """With both labels."""
     now = report("xx")
     other = tuple(replace(each, expected="dog", kind="correct") for each in now.outcomes)

@@ -17,7 +17,7 @@ from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.values.answer import Answer, TokenLogprob
 from pytest_llmclf.values.outcome import Outcome
 from tests.ollama_replay.recordings import all_exchanges
-from tests.unit.scripted import assignment
+from tests.unit.scripted import task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -272,14 +272,18 @@ def test_a_model_that_lists_everything_is_read_exactly(
     """
     said = data.draw(st.sampled_from(sorted(weights)))
     total = sum(weights.values())
-    tokens, way = [], dict(weights)
+    tokens, endpoint_key = [], dict(weights)
     for place, letter in enumerate([*said, ""]):
         every: dict[str, float] = {}
-        for word, weight in way.items():
+        for word, weight in endpoint_key.items():
             every[word[place : place + 1]] = every.get(word[place : place + 1], 0) + weight
         here = sum(every.values())
         tokens.append(listed(letter, {key: value / here for key, value in every.items()}))
-        way = {word: weight for word, weight in way.items() if word[place : place + 1] == letter}
+        endpoint_key = {
+            word: weight
+            for word, weight in endpoint_key.items()
+            if word[place : place + 1] == letter
+        }
     found = class_probabilities(answered(*tokens), LabelSet.of(sorted(weights)))
     assert found is not None
     assert found.confidence == pytest.approx(weights[said] / total)
@@ -308,10 +312,10 @@ class Server:
         """One of its labels, every alternative listed, with or without the token that ends it."""
         found = []
         for place in range(len(self.tokens[said]) + 1):
-            way = self.tokens[said][:place]
+            endpoint_key = self.tokens[said][:place]
             here: dict[str, float] = {}
             for label, written in self.tokens.items():
-                if written[:place] == way:
+                if written[:place] == endpoint_key:
                     step = written[place] if place < len(written) else ""
                     here[step] = here.get(step, 0.0) + self.beliefs[label]
             chosen = self.tokens[said][place] if place < len(self.tokens[said]) else ""
@@ -399,7 +403,7 @@ def test_whatever_servers_send_the_numbers_are_probabilities(
 
 def test_an_outcome_carries_them(tmp_path: Path) -> None:
     """They are taken when the answer is judged, and read back from JSON."""
-    asked = assignment(tmp_path, 1)
+    asked = task(tmp_path, 1)
     said: dict[str, Any] = {
         "model_digest": "",
         "request_digest": "",

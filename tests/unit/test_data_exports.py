@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llmclf.data.dataset import load
 from pytest_llmclf.data.entry import SourceOptions
-from tests.unit.test_dataset import picture, problems, put
+from tests.unit.test_dataset import image, problems, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Three images."""
-    return put(tmp_path, {f"{name}.bmp": picture(n) for n, name in enumerate(("a", "b", "sub/c"))})
+    return put(tmp_path, {f"{name}.bmp": image(n) for n, name in enumerate(("a", "b", "sub/c"))})
 
 
 def written(folder: Path, data: object) -> Path:
@@ -91,7 +91,7 @@ class TestLabelStudio:
 
     def test_read(self, folder: Path) -> None:
         """From a local folder, an upload, or a path; skipped annotations do not count."""
-        put(folder, {"1f2e-b.bmp": picture(7)})
+        put(folder, {"1f2e-b.bmp": image(7)})
         tasks = [
             task(1, "/data/local-files/?d=a.bmp", "cat"),
             task(2, "/data/upload/3/1f2e-b.bmp", "dog"),

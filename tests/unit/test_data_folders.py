@@ -10,7 +10,7 @@ from pytest_llmclf.data.dataset import load
 from pytest_llmclf.data.entry import SourceOptions
 from pytest_llmclf.data.folders import split_kind
 from pytest_llmclf.errors import DatasetError
-from tests.unit.test_dataset import ids, pets, picture, problems, put
+from tests.unit.test_dataset import ids, image, pets, problems, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def tree(root: Path, *names: str) -> Path:
     """Images at these places, no two the same."""
-    return put(root, {name: picture(number) for number, name in enumerate(names)})
+    return put(root, {name: image(number) for number, name in enumerate(names)})
 
 
 def classes(*parts: str) -> list[str]:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from pytest_llmclf.data.dataset import load
 from pytest_llmclf.data.entry import SourceOptions
 from pytest_llmclf.data.image import Seen, check, prepare, see
-from tests.unit.test_dataset import ids, pets, picture, problems, put
+from tests.unit.test_dataset import ids, image, pets, problems, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,7 +107,7 @@ class TestWarnings:
         """Counted, with examples and what to do."""
         put(photos, {"cat/w.png": saved(drawn("RGBA", CLEAR, WHITE))})
         (warning,) = load(photos).warnings
-        assert warning.startswith("1 picture is white on transparency, which is put on white, so ")
+        assert warning.startswith("1 image is white on transparency, which is put on white, so ")
         assert warning.endswith("nothing is seen: cat/w.png; put them on another ground")
 
     def test_empty_images(self, photos: Path) -> None:
@@ -116,9 +116,9 @@ class TestWarnings:
             f"cat/w{n}.png": saved(Image.new("L", (9 + n, 9), 255)) for n in range(5)
         }
         (warning,) = load(put(photos, blank)).warnings
-        assert warning.startswith("5 pictures are of one colour as sent: cat/w0.png, cat/w1.png, ")
+        assert warning.startswith("5 images are of one colour as sent: cat/w0.png, cat/w1.png, ")
         assert warning.endswith("cat/w2.png, ...; look whether they are whole")
-        assert load(photos, verify_pictures=False).warnings == ()
+        assert load(photos, verify_images=False).warnings == ()
 
     def test_colours_may_be_the_classes(self, tmp_path: Path) -> None:
         """Where every image is of one colour, that is what is asked for."""
@@ -138,8 +138,8 @@ class TestLinks:
     def linked(self, tmp_path: Path) -> Path:
         """Two classes with a linked image, a linked folder in a class, and a linked class."""
         root = pets(tmp_path / "pets")
-        put(tmp_path, {"disk/x.bmp": picture(8), "disk/more/y.bmp": picture(9),
-                       "disk/bird/z.bmp": picture(10), "elsewhere/s.bmp": picture(11)})  # fmt: skip
+        put(tmp_path, {"disk/x.bmp": image(8), "disk/more/y.bmp": image(9),
+                       "disk/bird/z.bmp": image(10), "elsewhere/s.bmp": image(11)})  # fmt: skip
         (root / "cat" / "x.bmp").symlink_to(tmp_path / "disk" / "x.bmp")
         (root / "dog" / "more").symlink_to(tmp_path / "disk" / "more")
         (root / "bird").symlink_to(tmp_path / "disk" / "bird")

@@ -12,7 +12,7 @@ from pytest_llmclf.data.entry import SourceOptions
 from pytest_llmclf.data.label_cells import several_labels, whole_number, with_whole_numbers
 from pytest_llmclf.data.manifest_columns import LABEL_NAMES, PATH_NAMES
 from pytest_llmclf.errors import DatasetError
-from tests.unit.test_dataset import picture, problems, put
+from tests.unit.test_dataset import image, problems, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Three images without a label in their names."""
-    return put(tmp_path, {f"{name}.bmp": picture(n) for n, name in enumerate(("a", "b", "sub/c"))})
+    return put(tmp_path, {f"{name}.bmp": image(n) for n, name in enumerate(("a", "b", "sub/c"))})
 
 
 def labels(source: Path, **choices: object) -> dict[str, str]:
@@ -52,7 +52,7 @@ class TestImagefolder:
     def test_in_the_parts_of_a_split(self, tmp_path: Path) -> None:
         """Each part has its own; the root is refused with the path."""
         for number, part in enumerate(("train", "test")):
-            files = {f"{part}/{n}.bmp": picture(10 * number + n) for n in (1, 2)}
+            files = {f"{part}/{n}.bmp": image(10 * number + n) for n in (1, 2)}
             table = "file_name,label\n1.bmp,cat\n2.bmp,dog\n"
             put(tmp_path, {**files, f"{part}/metadata.csv": table})
         assert f"give the part to judge, {tmp_path / 'test'}" in problems(tmp_path)[0]
@@ -60,8 +60,8 @@ class TestImagefolder:
 
     def test_above_the_parts_of_a_split(self, folder: Path) -> None:
         """One table of all parts: read together and said, or one part by its folder."""
-        put(folder, {"train/1.bmp": picture(5), "train/2.bmp": picture(6), "test/1.bmp": picture(7),
-                     "test/2.bmp": picture(8)})  # fmt: skip
+        put(folder, {"train/1.bmp": image(5), "train/2.bmp": image(6), "test/1.bmp": image(7),
+                     "test/2.bmp": image(8)})  # fmt: skip
         rows = "train/1.bmp,cat\ntrain/2.bmp,dog\ntest/1.bmp,cat\ntest/2.bmp,dog\n"
         put(folder, {"metadata.csv": "file_name,label\n" + rows})
         assert len(labels(folder)) == 4
@@ -80,7 +80,7 @@ class TestImagefolder:
 
     def test_without_labels(self, tmp_path: Path) -> None:
         """Beside folders of classes it says other things; without folders it lacks a column."""
-        put(tmp_path, {"cat/1.bmp": picture(0), "dog/1.bmp": picture(1)})
+        put(tmp_path, {"cat/1.bmp": image(0), "dog/1.bmp": image(1)})
         put(tmp_path, {"metadata.csv": "file_name,licence\ncat/1.bmp,CC0\n"})
         dataset = load(tmp_path)
         assert dataset.labels == ("cat", "dog")
@@ -90,7 +90,7 @@ class TestImagefolder:
 
     def test_without_labels_or_folders(self, tmp_path: Path) -> None:
         """The message names the file, what was looked for and what there is."""
-        put(tmp_path, {"1.bmp": picture(0), "metadata.csv": "file_name,text\n1.bmp,x\n"})
+        put(tmp_path, {"1.bmp": image(0), "metadata.csv": "file_name,text\n1.bmp,x\n"})
         (problem,) = problems(tmp_path)
         assert problem.startswith("metadata.csv:1: no column 'label' (nor class, category, target,")
         assert "among file_name, text: add it, or rename" in problem

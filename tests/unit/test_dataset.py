@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_llmclf.data.dataset import LISTED_PROBLEMS, Dataset, load, locate, sample
 from pytest_llmclf.data.entry import natural_key
-from pytest_llmclf.data.image import PictureLimits
+from pytest_llmclf.data.image import ImageLimits
 from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.seeded import seeded_order
@@ -24,7 +24,7 @@ from pytest_llmclf.values.seeded import seeded_order
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
-def picture(number: int) -> bytes:
+def image(number: int) -> bytes:
     """A 24-bit BMP of one pixel, another one for each number."""
     header = b"BM" + (58).to_bytes(4, "little") + bytes(4) + (54).to_bytes(4, "little")
     info = b"".join(value.to_bytes(4, "little") for value in (40, 1, 1))
@@ -43,7 +43,7 @@ def put(root: Path, files: dict[str, bytes | str]) -> Path:
 def pets(root: Path) -> Path:
     """Two classes, a folder each."""
     names = ("cat/1.bmp", "cat/2.bmp", "cat/10.bmp", "dog/1.bmp", "dog/b/2.bmp")
-    return put(root, {name: picture(number) for number, name in enumerate(names)})
+    return put(root, {name: image(number) for number, name in enumerate(names)})
 
 
 def problems(source: Path, **options: object) -> list[str]:
@@ -72,7 +72,7 @@ class TestFolders:
         assert dataset.cases[2] == Case(
             id="cat/10.bmp",
             root=tmp_path / "pets",
-            sha256=hashlib.sha256(picture(2)).hexdigest(),
+            sha256=hashlib.sha256(image(2)).hexdigest(),
             label="cat",
         )
         assert dataset.cases[2].path == tmp_path / "pets" / "cat" / "10.bmp"
@@ -80,12 +80,12 @@ class TestFolders:
 
     def test_label_order(self, tmp_path: Path) -> None:
         """Labels are sorted naturally unless an order is given."""
-        put(tmp_path, {f"{label}/x.bmp": picture(label) for label in (10, 2, 1)})
+        put(tmp_path, {f"{label}/x.bmp": image(label) for label in (10, 2, 1)})
         assert load(tmp_path).labels == ("1", "2", "10")
         assert load(tmp_path, labels=["10", "1", "2"]).labels == ("10", "1", "2")
 
-    def test_what_is_no_picture(self, tmp_path: Path) -> None:
-        """What plainly is no picture is passed over; anything else stays, with its problem."""
+    def test_what_is_no_image(self, tmp_path: Path) -> None:
+        """What plainly is no image is passed over; anything else stays, with its problem."""
         pets(tmp_path)
         junk = ["Thumbs.db", ".DS_Store", "README", "LICENSE", "notes.txt", "translate.py", "a.csv"]
         put(tmp_path, {f"cat/{name}": "x" for name in junk})
@@ -93,35 +93,35 @@ class TestFolders:
         put(tmp_path, {"dog/what": "x", "dog/readme.png": "x", "dog/x.svg": "<svg>"})
         unsound = {case.id: case.problem for case in load(tmp_path).cases if case.problem}
         assert list(unsound) == ["dog/readme.png", "dog/what", "dog/x.svg"]
-        assert "this is text and not a picture: fetch" in (unsound["dog/what"] or "")
+        assert "this is text and not an image: fetch" in (unsound["dog/what"] or "")
         assert "SVG drawing" in (unsound["dog/x.svg"] or "")
 
     def test_empty_folder(self, tmp_path: Path) -> None:
-        """A folder without pictures is no label, and that is said."""
+        """A folder without images is no label, and that is said."""
         (pets(tmp_path) / "bird").mkdir()
         dataset = load(tmp_path)
         assert dataset.labels == ("cat", "dog")
-        assert dataset.warnings == ("bird/: no picture in this folder; it is no label",)
+        assert dataset.warnings == ("bird/: no image in this folder; it is no label",)
 
-    def test_class_without_pictures(self, tmp_path: Path) -> None:
-        """A label without pictures is said, not an error."""
+    def test_class_without_images(self, tmp_path: Path) -> None:
+        """A label without images is said, not an error."""
         dataset = load(pets(tmp_path), labels=["cat", "bird", "dog"])
         assert dataset.labels == ("cat", "bird", "dog")
-        assert dataset.warnings == ("no picture of 'bird': its recall is not measured",)
+        assert dataset.warnings == ("no image of 'bird': its recall is not measured",)
 
     def test_unknown_folder(self, tmp_path: Path) -> None:
-        """A folder that is no label is one problem, not one a picture."""
-        put(pets(tmp_path), {"dgo/1.bmp": picture(8), "dgo/2.bmp": picture(9)})
+        """A folder that is no label is one problem, not one an image."""
+        put(pets(tmp_path), {"dgo/1.bmp": image(8), "dgo/2.bmp": image(9)})
         assert problems(tmp_path, labels=["cat", "dog"]) == [
             (
-                "dgo/1.bmp: label 'dgo' is not one of [cat, dog], and 1 more picture has it: add "
+                "dgo/1.bmp: label 'dgo' is not one of [cat, dog], and 1 more image has it: add "
                 "it to labels in the evaluation, or mend the label; did you mean 'dog'?"
             )
         ]
 
-    def test_stray_picture(self, tmp_path: Path) -> None:
-        """A picture beside the class folders has no label."""
-        put(pets(tmp_path), {"x.bmp": picture(8)})
+    def test_stray_image(self, tmp_path: Path) -> None:
+        """An image beside the class folders has no label."""
+        put(pets(tmp_path), {"x.bmp": image(8)})
         assert problems(tmp_path) == [
             "x.bmp: lies beside the folders of the classes and so has no label: move it into one"
         ]
@@ -130,19 +130,19 @@ class TestFolders:
         """An empty folder is an error, never a dataset that passes."""
         assert problems(tmp_path) == [
             (
-                "no picture found: put them into a folder a class (cat/1.png), name them by their "
+                "no image found: put them into a folder a class (cat/1.png), name them by their "
                 "label (cat_1.png), or list them in manifest.csv with the columns path and label"
             )
         ]
 
     def test_one_label(self, tmp_path: Path) -> None:
         """One class is nothing to tell apart."""
-        put(tmp_path, {"cat/1.bmp": picture(0)})
+        put(tmp_path, {"cat/1.bmp": image(0)})
         assert "this one has 'cat'" in problems(tmp_path)[0]
 
     def test_labels_alike(self, tmp_path: Path) -> None:
         """Labels that a reader of answers cannot tell apart are refused."""
-        put(tmp_path, {"cat/1.bmp": picture(0), "cat./1.bmp": picture(1), "dog/1.bmp": picture(2)})
+        put(tmp_path, {"cat/1.bmp": image(0), "cat./1.bmp": image(1), "dog/1.bmp": image(2)})
         if sys.platform != "win32":  # which cannot hold such a folder
             assert problems(tmp_path) == [
                 "labels 'cat' and 'cat.' are the same to a reader of answers: rename one"
@@ -166,7 +166,7 @@ class TestNames:
 
     def test_default(self, tmp_path: Path) -> None:
         """What stands before the first underscore is the label."""
-        put(tmp_path, {"7_img_117.bmp": picture(0), "10_x.bmp": picture(1), "README.md": "x"})
+        put(tmp_path, {"7_img_117.bmp": image(0), "10_x.bmp": image(1), "README.md": "x"})
         dataset = load(tmp_path)
         assert [(case.id, case.label) for case in dataset.cases] == [
             ("7_img_117.bmp", "7"),
@@ -175,7 +175,7 @@ class TestNames:
 
     def test_pattern(self, tmp_path: Path) -> None:
         """A pattern reads the file's name, in subfolders too."""
-        put(tmp_path, {"a/img-cat.bmp": picture(0), "b/img-dog.bmp": picture(1)})
+        put(tmp_path, {"a/img-cat.bmp": image(0), "b/img-dog.bmp": image(1)})
         dataset = load(tmp_path, pattern=r"-(?P<label>\w+)\.")
         assert [(case.id, case.label) for case in dataset.cases] == [
             ("a/img-cat.bmp", "cat"),
@@ -183,8 +183,8 @@ class TestNames:
         ]
 
     def test_no_label(self, tmp_path: Path) -> None:
-        """A name that does not fit is a problem, not a missing picture."""
-        put(tmp_path, {"7_a.bmp": picture(0), "8_a.bmp": picture(1), "x.bmp": picture(2)})
+        """A name that does not fit is a problem, not a missing image."""
+        put(tmp_path, {"7_a.bmp": image(0), "8_a.bmp": image(1), "x.bmp": image(2)})
         (problem,) = problems(tmp_path)
         assert problem.startswith("x.bmp: no label in the file name by the pattern '^(?P<label>")
         assert "rename it" in problem
@@ -210,7 +210,7 @@ class TestManifests:
         pets(tmp_path)
         text = (
             "path, label,sha256,licence,source,style,note\n"
-            f'cat/2.bmp,cat,{hashlib.sha256(picture(1)).hexdigest().upper()},CC0,web,photo,"a, b"\n'
+            f'cat/2.bmp,cat,{hashlib.sha256(image(1)).hexdigest().upper()},CC0,web,photo,"a, b"\n'
             "\n"
             "./dog/1.bmp, dog ,,,,,\n"
         )
@@ -261,7 +261,7 @@ class TestManifests:
     def test_bad_rows(self, tmp_path: Path) -> None:
         """All problems of a manifest come at once, each with its line."""
         pets(tmp_path)
-        sha256 = hashlib.sha256(picture(4)).hexdigest()
+        sha256 = hashlib.sha256(image(4)).hexdigest()
         rows = [
             "cat/1.bmp,cat,",
             "cat/2.bmp,cta,",
@@ -292,7 +292,7 @@ class TestManifests:
             "manifest.csv:11: there is no file",
             "did you mean '1.bmp'?",
             "manifest.csv:12: ",
-            "is not a file: name the picture itself",
+            "is not a file: name the image itself",
             "manifest.csv:13: sha256 'ff' is not 64 hexadecimal digits: write ",
             "manifest.csv:14: the file is not the one of the manifest: sha256 ",
             f"{sha256[:12]}... instead of 000000000000...: restore the file, or correct the man",
@@ -329,7 +329,7 @@ class TestManifests:
         names = ["".join(chr(97 + int(digit)) for digit in f"{number:02}") for number in range(50)]
         rows = "".join(f"{name}.bmp,{name}\n" for name in names)
         files = {"manifest.csv": "path,label\n" + rows, "dataset.toml": 'labels = ["x", "y"]'}
-        put(tmp_path, files | {f"{name}.bmp": picture(place) for place, name in enumerate(names)})
+        put(tmp_path, files | {f"{name}.bmp": image(place) for place, name in enumerate(names)})
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("pytest_llmclf.data.dataset.by_kind", list)
             lines = problems(tmp_path)
@@ -355,7 +355,7 @@ class TestDescription:
     def test_pattern(self, tmp_path: Path) -> None:
         """Its pattern is used unless the call has one."""
         put(tmp_path, {"dataset.toml": "pattern = '^(?P<label>.)'"})
-        put(tmp_path, {"xa.bmp": picture(0), "yb.bmp": picture(1)})
+        put(tmp_path, {"xa.bmp": image(0), "yb.bmp": image(1)})
         assert load(tmp_path).labels == ("x", "y")
         assert load(tmp_path, pattern="^.(?P<label>.)").labels == ("a", "b")
 
@@ -388,12 +388,12 @@ class TestDescription:
             load(put(pets(tmp_path), {"dataset.toml": text}))
 
 
-class TestPictures:
+class TestImages:
     """The files themselves."""
 
-    def test_unsound_pictures_stay(self, tmp_path: Path) -> None:
-        """A picture that cannot be asked about is never dropped without a word."""
-        put(pets(tmp_path), {"cat/cut.bmp": picture(9)[:-2], "cat/none.bmp": b""})
+    def test_unsound_images_stay(self, tmp_path: Path) -> None:
+        """An image that cannot be asked about is never dropped without a word."""
+        put(pets(tmp_path), {"cat/cut.bmp": image(9)[:-2], "cat/none.bmp": b""})
         cases = {case.id: case for case in load(tmp_path).cases}
         assert "cut or damaged" in (cases["cat/cut.bmp"].problem or "")
         assert cases["cat/none.bmp"].problem == "the file is empty: fetch or save it anew"
@@ -401,8 +401,8 @@ class TestPictures:
 
     def test_without_verifying(self, tmp_path: Path) -> None:
         """Without decoding, nothing but the problems is missing: ids and hash are the same."""
-        put(pets(tmp_path), {"cat/cut.bmp": picture(9)[:-2]})
-        quick, full = load(tmp_path, verify_pictures=False), load(tmp_path)
+        put(pets(tmp_path), {"cat/cut.bmp": image(9)[:-2]})
+        quick, full = load(tmp_path, verify_images=False), load(tmp_path)
         assert quick.content_hash() == full.content_hash()
         assert ids(quick) == ids(full)
         assert not any(case.problem for case in quick.cases)
@@ -410,41 +410,41 @@ class TestPictures:
     def test_large_file(self, tmp_path: Path) -> None:
         """A file beyond the byte limit is hashed, but not held."""
         pets(tmp_path)
-        (case, *_) = load(tmp_path, limits=PictureLimits(max_bytes=57)).cases
-        assert case.sha256 == hashlib.sha256(picture(0)).hexdigest()
+        (case, *_) = load(tmp_path, limits=ImageLimits(max_bytes=57)).cases
+        assert case.sha256 == hashlib.sha256(image(0)).hexdigest()
         assert case.problem == "the file has 58 bytes, more than the 57 allowed: save it smaller"
 
     def test_twins_with_two_labels(self, tmp_path: Path) -> None:
-        """One picture under two labels is an error: one of them is wrong."""
-        put(pets(tmp_path), {"dog/x.bmp": picture(0)})
+        """One image under two labels is an error: one of them is wrong."""
+        put(pets(tmp_path), {"dog/x.bmp": image(0)})
         assert problems(tmp_path) == [
             (
-                "dog/x.bmp (label 'dog') is the same picture as cat/1.bmp (label 'cat'): "
+                "dog/x.bmp (label 'dog') is the same image as cat/1.bmp (label 'cat'): "
                 "keep the right one"
             )
         ]
 
     def test_twins_with_one_label(self, tmp_path: Path) -> None:
-        """One picture twice under one label is kept twice, and said."""
-        put(pets(tmp_path), {"cat/x.bmp": picture(0)})
+        """One image twice under one label is kept twice, and said."""
+        put(pets(tmp_path), {"cat/x.bmp": image(0)})
         dataset = load(tmp_path)
         assert len(dataset.cases) == 6
         assert dataset.warnings == (
-            "the same picture 2 times, and counted as often: cat/1.bmp, cat/x.bmp",
+            "the same image 2 times, and counted as often: cat/1.bmp, cat/x.bmp",
         )
 
     def test_many_twins(self, tmp_path: Path) -> None:
         """Three of them are named, and that there are more."""
-        put(pets(tmp_path), {"cat/x.bmp": picture(0), "cat/y.bmp": picture(0)})
+        put(pets(tmp_path), {"cat/x.bmp": image(0), "cat/y.bmp": image(0)})
         assert load(tmp_path).warnings[0].endswith(": cat/1.bmp, cat/x.bmp, cat/y.bmp")
-        put(tmp_path, {"cat/z.bmp": picture(0)})
+        put(tmp_path, {"cat/z.bmp": image(0)})
         assert load(tmp_path).warnings[0].endswith(": cat/1.bmp, cat/x.bmp, cat/y.bmp, ...")
 
     @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
     def test_links(self, tmp_path: Path) -> None:
         """A link may point within the dataset, not out of it, and linked folders are not lost."""
         root = pets(tmp_path / "pets")
-        put(tmp_path, {"outside/x.bmp": picture(8)})
+        put(tmp_path, {"outside/x.bmp": image(8)})
         (root / "cat" / "in.bmp").symlink_to(root / "cat" / "1.bmp")
         assert "cat/in.bmp" in ids(load(root))
         (root / "cat" / "out.bmp").symlink_to(tmp_path / "outside" / "x.bmp")
@@ -453,7 +453,7 @@ class TestPictures:
         assert file.startswith("cat/out.bmp: ")
         assert "is a link out of the dataset's folder: copy the file into it, or trust" in file
         assert file.endswith("--llmclf-allow-links")
-        assert folder.startswith("dog/more: a link to a folder, which is not followed: copy the p")
+        assert folder.startswith("dog/more: a link to a folder, which is not followed: copy the i")
 
     @pytest.mark.skipif(
         sys.platform == "win32" or os.geteuid() == 0, reason="everything is readable here"
@@ -525,7 +525,7 @@ class TestValue:
     @pytest.mark.parametrize("per_class", [0, -1])
     def test_empty_sample(self, per_class: int) -> None:
         """A sample of nothing is an error."""
-        with pytest.raises(DatasetError, match=f"sample of {per_class} pictures .*at least 1"):
+        with pytest.raises(DatasetError, match=f"sample of {per_class} images .*at least 1"):
             sample(made({"a": 1}), per_class, seed=0)
 
 
@@ -592,7 +592,7 @@ def test_natural_order_is_total(one: str, two: str) -> None:
     ],
 )
 def test_fixtures(name: str, labels: int) -> None:
-    """The datasets of this repository are sound, and each class has five pictures at least."""
+    """The datasets of this repository are sound, and each class has five images at least."""
     if not (FIXTURES / name).is_dir():
         pytest.skip("an installed copy has no fixtures")
     dataset = load(FIXTURES / name)

@@ -16,7 +16,7 @@ from pytest_llmclf.metrics.confusion import Confusion
 from pytest_llmclf.models.llamacpp.embedded import labels_unknown
 from pytest_llmclf.prompting.labels import LabelSet
 from tests.unit.ended import ended
-from tests.unit.test_dataset import pets, picture, problems, put
+from tests.unit.test_dataset import image, pets, problems, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,16 +43,16 @@ def test_shown() -> None:
 
 @odd_names
 @pytest.mark.parametrize("place", ["cat", "."])
-def test_odd_picture(tmp_path: Path, place: str) -> None:
-    """The name of a picture is shown escaped, in a class folder or beside it."""
-    put(pets(tmp_path), {f"{place}/{ODD}.bmp": picture(8)})
+def test_odd_image(tmp_path: Path, place: str) -> None:
+    """The name of an image is shown escaped, in a class folder or beside it."""
+    put(pets(tmp_path), {f"{place}/{ODD}.bmp": image(8)})
     assert f"{ESCAPED}.bmp" in said_about(tmp_path)
 
 
 @odd_names
 def test_odd_name_without_label(tmp_path: Path) -> None:
     """So is a flat name that the pattern does not fit."""
-    put(tmp_path, {f"{ODD}.bmp": picture(8), "x_1.bmp": picture(9)})
+    put(tmp_path, {f"{ODD}.bmp": image(8), "x_1.bmp": image(9)})
     assert f"{ESCAPED}.bmp: no label in the file name" in said_about(tmp_path)
 
 
@@ -77,7 +77,7 @@ def test_odd_folders_in_warnings_and_lists(tmp_path: Path) -> None:
     root = pets(tmp_path / "fixtures" / "pets")
     (root / ODD).mkdir()
     (tmp_path / "fixtures" / ODD).mkdir()
-    assert load(root).warnings == (f"{ESCAPED}/: no picture in this folder; it is no label",)
+    assert load(root).warnings == (f"{ESCAPED}/: no image in this folder; it is no label",)
     with pytest.raises(DatasetError) as caught:
         locate(f"./{ODD}", tmp_path, {})
     assert str(caught.value).isprintable()
@@ -97,12 +97,12 @@ def test_unknown_labels_of_a_manifest(tmp_path: Path) -> None:
 
 
 def test_twins_of_a_manifest(tmp_path: Path) -> None:
-    """Both lines of a picture with two labels are named."""
-    put(tmp_path, {"a.bmp": picture(0), "b.bmp": picture(0)})
+    """Both lines of an image with two labels are named."""
+    put(tmp_path, {"a.bmp": image(0), "b.bmp": image(0)})
     put(tmp_path, {"manifest.csv": "path,label\na.bmp,cat\nb.bmp,dog\n"})
     assert problems(tmp_path) == [
         (
-            "manifest.csv:3: b.bmp (label 'dog') is the same picture as "
+            "manifest.csv:3: b.bmp (label 'dog') is the same image as "
             "a.bmp (label 'cat', manifest.csv:2): keep the right one"
         )
     ]
@@ -116,7 +116,7 @@ def test_labels_as_one_text(tmp_path: Path) -> None:
 
 def test_problems_of_a_kind_are_one_line(tmp_path: Path) -> None:
     """A flat folder without labels in its names says so once, with examples, count and remedy."""
-    put(tmp_path, {f"{place:04d}.bmp": picture(place % 200) for place in range(300)})
+    put(tmp_path, {f"{place:04d}.bmp": image(place % 200) for place in range(300)})
     message = said_about(tmp_path)
     assert "300 problems" in message
     assert "0000.bmp, 0001.bmp, 0002.bmp and 297 more: no label in the file name" in message
@@ -144,9 +144,9 @@ def test_thousands_of_labels_are_not_listed(tmp_path: Path) -> None:
     """Messages about labels name twenty and a count, whatever is wrong."""
     many = [f"class {place}" for place in range(2000)]
     labels = LabelSet.of(many)
-    put(tmp_path, {"m.csv": "path,label\na.bmp,other\nb.bmp,class 1\n", "a.bmp": picture(1)})
-    put(tmp_path, {"b.bmp": picture(2), "toml/dataset.toml": f"labels = {json.dumps(many)}\n"})
-    put(tmp_path, {f"toml/{name}/1.bmp": picture(place) for place, name in enumerate(many[:3])})
+    put(tmp_path, {"m.csv": "path,label\na.bmp,other\nb.bmp,class 1\n", "a.bmp": image(1)})
+    put(tmp_path, {"b.bmp": image(2), "toml/dataset.toml": f"labels = {json.dumps(many)}\n"})
+    put(tmp_path, {f"toml/{name}/1.bmp": image(place) for place, name in enumerate(many[:3])})
     found: list[str] = [labels.unknown("clas 7")]
     for source, given in ((tmp_path / "m.csv", many), (tmp_path / "toml", many[1:])):
         with pytest.raises(DatasetError) as caught:

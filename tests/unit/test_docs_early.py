@@ -13,7 +13,7 @@ from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions
 from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.sequential.paired import PairedQuestion
-from pytest_llmclf.gates.sequential.watch import EARLY_ERROR, Watch
+from pytest_llmclf.gates.sequential.watch import EARLY_ERROR, SequentialMonitor
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.seeded import seeded_order
 from tests.unit.ended import ended
@@ -48,7 +48,7 @@ def test_committed_predictions_stop_a_run_as_the_page_says(
     for seed in (20, 1, 2):
         order = seeded_order(list(right), seed)
         cases = [Case(id=id_, root=Path(), sha256="", label=before[id_].expected) for id_ in order]
-        watch = Watch(
+        watch = SequentialMonitor(
             [Gate(gate)],
             sorted({one.expected for one in before.values()}),
             cases,

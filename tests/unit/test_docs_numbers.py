@@ -11,7 +11,7 @@ from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparis
 from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
-from pytest_llmclf.gates.sequential.watch import Watch
+from pytest_llmclf.gates.sequential.watch import SequentialMonitor
 from pytest_llmclf.metrics.report import DatasetFacts, build
 from pytest_llmclf.reporting.comparison import comparison_lines
 from pytest_llmclf.reporting.numbers import percent
@@ -78,7 +78,9 @@ def test_the_chess_example_stops_where_the_page_says(seed: int, images: int) -> 
         for id_ in seeded_order(list(before), seed)
     ]
     labels = sorted({one.expected for one in before.values()})
-    watch = Watch([Gate("accuracy >= 0.773")], labels, cases, "llamacpp:x", imported=False)
+    watch = SequentialMonitor(
+        [Gate("accuracy >= 0.773")], labels, cases, "llamacpp:x", imported=False
+    )
     for case in cases:
         one = before[case.id]
         watch.see(ended(case.id, "correct" if one.correct else "misclassified", case.label,

@@ -24,7 +24,7 @@ DOCS = sorted((ROOT / "docs").glob("*.md"))
 OPTIONS = (ROOT / "pytest_llmclf" / "plugin" / "options.py").read_text(encoding="utf-8")
 SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 FENCES = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PICTURE = re.compile(r"(?<![\w./-])[Pp]ictures?(?![\w/-]|\.\w)(?!`)")
+IMAGE = re.compile(r"(?<![\w./-])[Pp]ictures?(?![\w/-]|\.\w)(?!`)")
 """The word in running text, and not as a part of an option, a module or a file."""
 
 
@@ -77,7 +77,7 @@ def test_an_image_is_called_an_image(page: Path) -> None:
     if page.suffix == ".Modelfile":
         lines = [line for line in lines if line.startswith("#")]
     lines = [line for line in lines if not line.lstrip().startswith("prompt=")]
-    assert [line for line in lines if PICTURE.search(line)] == []
+    assert [line for line in lines if IMAGE.search(line)] == []
 
 
 def rows() -> dict[str, tuple[str, str]]:

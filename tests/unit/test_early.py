@@ -17,7 +17,7 @@ from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.sequential.question import Question, questions
 from pytest_llmclf.gates.sequential.threshold_progress import start
-from pytest_llmclf.gates.sequential.watch import Watch
+from pytest_llmclf.gates.sequential.watch import SequentialMonitor
 from pytest_llmclf.metrics import report as reports
 from pytest_llmclf.metrics.report import DatasetFacts
 from pytest_llmclf.values.case import Case
@@ -73,14 +73,18 @@ def case(one: Outcome) -> Case:
     return Case(id=one.case, root=Path(), sha256="", label=one.expected, tags=one.tags)
 
 
-def watch(gates: Sequence[str], outcomes: Sequence[Outcome], error: float = 0.05) -> Watch:
+def watch(
+    gates: Sequence[str], outcomes: Sequence[Outcome], error: float = 0.05
+) -> SequentialMonitor:
     """One that has seen nothing of these yet."""
     asked = [Gate(gate) for gate in gates]
     cases = [case(one) for one in outcomes]
-    return Watch(asked, LABELS, cases, "ollama:llava", imported=False, error=error)
+    return SequentialMonitor(asked, LABELS, cases, "ollama:llava", imported=False, error=error)
 
 
-def watched(gates: Sequence[str], outcomes: Sequence[Outcome], error: float = 0.05) -> Watch:
+def watched(
+    gates: Sequence[str], outcomes: Sequence[Outcome], error: float = 0.05
+) -> SequentialMonitor:
     """One that has seen these, in their order."""
     found = watch(gates, outcomes, error)
     for one in outcomes:
@@ -129,13 +133,17 @@ def wrong_shares(gate: str, images: int) -> list[float]:
                     if part <= 0:
                         continue
                     following = progress.after(found, number + 1)
-                    way = (following.hits, *(doubt.refuted for doubt in following.doubts))
-                    ahead[way] = following
-                    chances[way] += chance * part
-            ways = {way: (ahead[way], chances[way]) for way in ahead if ahead[way].word is None}
+                    endpoint_key = (following.hits, *(doubt.refuted for doubt in following.doubts))
+                    ahead[endpoint_key] = following
+                    chances[endpoint_key] += chance * part
+            ways = {
+                endpoint_key: (ahead[endpoint_key], chances[endpoint_key])
+                for endpoint_key in ahead
+                if ahead[endpoint_key].word is None
+            }
             wrong[total] += sum(
-                chances[way]
-                for way, progress in ahead.items()
+                chances[endpoint_key]
+                for endpoint_key, progress in ahead.items()
                 if progress.word not in (None, asked.regions.at(total))
             )
         assert not ways
@@ -248,7 +256,9 @@ def test_what_a_verdict_says() -> None:
     """Asked, found, after how many of which images, how it was decided and how sure that is."""
     asked = [Gate("accuracy>=0.75", because="as published")]
     outcomes = drawn(475, 500)
-    found = Watch(asked, LABELS, [case(one) for one in outcomes], "ollama:llava", imported=False)
+    found = SequentialMonitor(
+        asked, LABELS, [case(one) for one in outcomes], "ollama:llava", imported=False
+    )
     for one in outcomes:
         found.see(one)
     (verdict,) = found.verdicts
@@ -282,7 +292,9 @@ def test_what_verdicts_on_every_class_say() -> None:
     by_id = {one.case: one for one in outcomes}
     cases = [case(by_id[id_]) for id_ in order]
     labels = ("ant", "bee", "cat", "dog")
-    found = Watch([Gate("recall[*] >= 0.6")], labels, cases, "ollama:llava", imported=False)
+    found = SequentialMonitor(
+        [Gate("recall[*] >= 0.6")], labels, cases, "ollama:llava", imported=False
+    )
     for id_ in order[:200]:
         found.see(by_id[id_])
     assert [(verdict.word, verdict.text.partition(" after ")[0]) for verdict in found.verdicts] == [
@@ -327,7 +339,7 @@ def test_without_a_gate_nothing_is_decided() -> None:
     assert not watched([], outcomes).decided
     elsewhere = Gate("accuracy >= 0.1", model="ollama:other")
     cases = [case(one) for one in outcomes]
-    found = Watch([elsewhere], LABELS, cases, "ollama:llava", imported=False)
+    found = SequentialMonitor([elsewhere], LABELS, cases, "ollama:llava", imported=False)
     for one in outcomes:
         found.see(one)
     assert (found.decided, found.verdicts) == (False, ())

@@ -22,7 +22,7 @@ from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.sequential.paired import PairedQuestion, start_paired
-from pytest_llmclf.gates.sequential.watch import Watch
+from pytest_llmclf.gates.sequential.watch import SequentialMonitor
 from pytest_llmclf.metrics import report as reports
 from pytest_llmclf.metrics.report import DatasetFacts
 from pytest_llmclf.values.seeded import seeded_order
@@ -86,13 +86,19 @@ def wrong_shares(asked: PairedQuestion, error: float) -> dict[tuple[int, int], f
                         if left <= 0:
                             continue
                         following = progress.after(outcome, number + 1)
-                        way = (following.was_right, following.was_wrong)
-                        ahead[way] = following
-                        chances[way] += chance * left / (right + wrong - number)
+                        endpoint_key = (following.was_right, following.was_wrong)
+                        ahead[endpoint_key] = following
+                        chances[endpoint_key] += chance * left / (right + wrong - number)
                 share += sum(
-                    chances[way] for way, one in ahead.items() if one.word not in (None, word)
+                    chances[endpoint_key]
+                    for endpoint_key, one in ahead.items()
+                    if one.word not in (None, word)
                 )
-                ways = {way: (ahead[way], chances[way]) for way in ahead if not ahead[way].word}
+                ways = {
+                    endpoint_key: (ahead[endpoint_key], chances[endpoint_key])
+                    for endpoint_key in ahead
+                    if not ahead[endpoint_key].word
+                }
             assert not ways
             found[broken, fixed] = share
     return found
@@ -189,7 +195,7 @@ def _chess(broken: int, fixed: int) -> tuple[list[bool], list[bool]]:
 
 def _stopped(
     now: Sequence[bool], was: Sequence[bool], seed: int, *, tolerance: str | None = None
-) -> tuple[Report, Watch]:
+) -> tuple[Report, SequentialMonitor]:
     """A run that stops as soon as its gate and its comparison are decided."""
     outcomes = {outcome.case: outcome for outcome in _outcomes(now)}
     order = seeded_order(list(outcomes), seed)
@@ -198,7 +204,7 @@ def _stopped(
         _report(list(outcomes.values())), _text(was), subset=False, tolerance=allowed
     )
     assert isinstance(asked, PairedQuestion)
-    watch = Watch(
+    watch = SequentialMonitor(
         [Gate("accuracy >= 0.5")],
         LABELS,
         [case(outcomes[id_]) for id_ in order],
@@ -325,7 +331,7 @@ def test_the_order_of_arrival_never_matters() -> None:
     assert isinstance(asked, PairedQuestion)
     outcomes = {outcome.case: outcome for outcome in _outcomes(now)}
     cases = [case(outcomes[id_]) for id_ in report.order]
-    other = Watch(
+    other = SequentialMonitor(
         [Gate("accuracy >= 0.5")], LABELS, cases, "ollama:llava", imported=False, paired=[asked]
     )
     for id_ in seeded_order(list(outcomes), 5):

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_llmclf import errors
 from pytest_llmclf.runner.answer_cache import AnswerStore
-from tests.unit.scripted import QUICK, Scripted, assignment, engine, jobs, kinds
+from tests.unit.scripted import QUICK, Scripted, engine, jobs, kinds, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def _no_thread_is_left() -> Iterator[None]:
 def test_jobs_are_asked_in_their_order(tmp_path: Path) -> None:
     """With one request in flight the server sees the order of the tests."""
     backend = Scripted()
-    wanted = jobs(assignment(tmp_path, 12))
+    wanted = jobs(task(tmp_path, 12))
     running = engine(backend)
     running.expect(wanted)
     assert kinds(running, wanted) == ["correct"] * 12
@@ -42,7 +42,7 @@ def test_nothing_is_asked_before_the_first_test_waits(tmp_path: Path) -> None:
     """Announcing jobs alone asks nothing: a run that only collects sends nothing."""
     backend = Scripted()
     running = engine(backend)
-    running.expect(jobs(assignment(tmp_path, 3)))
+    running.expect(jobs(task(tmp_path, 3)))
     time.sleep(0.05)
     running.close()
     assert backend.asked == []
@@ -51,7 +51,7 @@ def test_nothing_is_asked_before_the_first_test_waits(tmp_path: Path) -> None:
 def test_whoever_waits_goes_first(tmp_path: Path) -> None:
     """A test out of order does not wait for everything announced before it."""
     backend = Scripted()
-    wanted = jobs(assignment(tmp_path, 30))
+    wanted = jobs(task(tmp_path, 30))
     running = engine(backend)
     running.expect(wanted)
     running.outcome(wanted[29])
@@ -62,7 +62,7 @@ def test_whoever_waits_goes_first(tmp_path: Path) -> None:
 def test_a_job_that_was_not_announced_is_asked(tmp_path: Path) -> None:
     """Waiting for a job is enough."""
     running = engine(Scripted())
-    (job,) = jobs(assignment(tmp_path, 1))
+    (job,) = jobs(task(tmp_path, 1))
     assert running.outcome(job).kind == "correct"
     running.close()
 
@@ -70,7 +70,7 @@ def test_a_job_that_was_not_announced_is_asked(tmp_path: Path) -> None:
 def test_asking_runs_ahead_of_the_tests(tmp_path: Path) -> None:
     """Once the first test has its outcome, the next answers are fetched, up to a bound."""
     backend = Scripted()
-    wanted = jobs(assignment(tmp_path, 20))
+    wanted = jobs(task(tmp_path, 20))
     running = engine(backend, policy=replace(QUICK, ahead=5))
     running.expect(wanted)
     running.outcome(wanted[0])
@@ -83,7 +83,7 @@ def test_asking_runs_ahead_of_the_tests(tmp_path: Path) -> None:
 def test_a_slow_answer_does_not_lift_the_bound(tmp_path: Path) -> None:
     """While a test waits, no more than the bound is in flight or waiting for its test."""
     backend = Scripted()
-    wanted = jobs(assignment(tmp_path, 20))
+    wanted = jobs(task(tmp_path, 20))
     running = engine(backend, policy=replace(QUICK, ahead=4, in_flight=10))
     running.expect(wanted)
     backend.gate.clear()
@@ -99,7 +99,7 @@ def test_a_slow_answer_does_not_lift_the_bound(tmp_path: Path) -> None:
 
 def test_the_bound_never_stops_a_waiting_test(tmp_path: Path) -> None:
     """Even a bound of one, and tests in reverse order, come to an end."""
-    wanted = jobs(assignment(tmp_path, 12))
+    wanted = jobs(task(tmp_path, 12))
     running = engine(Scripted(), policy=replace(QUICK, ahead=1, in_flight=3))
     running.expect(wanted)
     assert kinds(running, wanted[::-1]) == ["correct"] * 12
@@ -115,7 +115,7 @@ def test_several_are_in_flight(
 ) -> None:
     """As many as told, or as the backend can use."""
     backend = Scripted(in_flight=useful)
-    wanted = jobs(assignment(tmp_path, 16))
+    wanted = jobs(task(tmp_path, 16))
     running = engine(backend, policy=policy)
     running.expect(wanted)
     backend.gate.clear()
@@ -132,7 +132,7 @@ def test_several_are_in_flight(
 def test_answers_are_stored_as_they_arrive(tmp_path: Path) -> None:
     """Before any test has taken them, and for another process to see."""
     backend = Scripted()
-    wanted = jobs(assignment(tmp_path, 4))
+    wanted = jobs(task(tmp_path, 4))
     path = tmp_path / "answers.sqlite"
     running = engine(backend, store=AnswerStore(path))
     running.expect(wanted)
@@ -148,7 +148,7 @@ def test_answers_are_stored_as_they_arrive(tmp_path: Path) -> None:
 def test_known_answers_are_not_asked(tmp_path: Path) -> None:
     """A second engine over the same store asks nothing and says that it knew."""
     store = AnswerStore(tmp_path / "answers.sqlite")
-    wanted = jobs(assignment(tmp_path, 5))
+    wanted = jobs(task(tmp_path, 5))
     for engines in (1, 2):
         backend = Scripted()
         running = engine(backend, store=store)
@@ -163,7 +163,7 @@ def test_known_answers_are_not_asked(tmp_path: Path) -> None:
 def test_fresh_asks_and_replaces(tmp_path: Path) -> None:
     """Known answers are neither used nor kept."""
     store = AnswerStore(None)
-    (job,) = jobs(assignment(tmp_path, 1))
+    (job,) = jobs(task(tmp_path, 1))
     said = []
     for policy, script in ((QUICK, "cat"), (replace(QUICK, fresh=True), "dog"), (QUICK, "cat")):
         backend = Scripted()
@@ -176,11 +176,11 @@ def test_fresh_asks_and_replaces(tmp_path: Path) -> None:
 
 
 def test_errors_are_not_stored(tmp_path: Path) -> None:
-    """A picture without an answer is asked again by the next run."""
+    """An image without an answer is asked again by the next run."""
     store = AnswerStore(None)
     backend = Scripted()
     backend.script[1] = [errors.RequestRejected("no"), "cat"]
-    (job,) = jobs(assignment(tmp_path, 1))
+    (job,) = jobs(task(tmp_path, 1))
     for expected in ("error", "correct"):
         running = engine(backend, store=store)
         assert running.outcome(job).kind == expected
@@ -192,7 +192,7 @@ def test_errors_are_not_stored(tmp_path: Path) -> None:
 def test_closing_ends_everything(tmp_path: Path, in_flight: int) -> None:
     """Threads end though jobs are left, the backend is closed, and closing twice is fine."""
     backend = Scripted()
-    wanted = jobs(assignment(tmp_path, 50))
+    wanted = jobs(task(tmp_path, 50))
     running = engine(backend, policy=replace(QUICK, in_flight=in_flight, ahead=3))
     running.expect(wanted)
     running.outcome(wanted[0])
@@ -208,7 +208,7 @@ def test_closing_does_not_wait_out_a_pause(tmp_path: Path) -> None:
     """A long back-off ends at once when the run does."""
     backend = Scripted()
     backend.script[2] = [errors.ServerFailed("broken")]
-    wanted = jobs(assignment(tmp_path, 2))
+    wanted = jobs(task(tmp_path, 2))
     policy = replace(QUICK, first_pause_s=60.0, longest_pause_s=60.0)
     running = engine(backend, policy=policy)
     running.expect(wanted)
@@ -222,7 +222,7 @@ def test_closing_does_not_wait_out_a_pause(tmp_path: Path) -> None:
 def test_answers_in_flight_are_kept_when_the_run_ends(tmp_path: Path) -> None:
     """What the server is working on has a moment to arrive and be stored."""
     backend = Scripted()
-    wanted = jobs(assignment(tmp_path, 2))
+    wanted = jobs(task(tmp_path, 2))
     store = AnswerStore(None)
     running = engine(backend, store=store)
     running.expect(wanted)
@@ -234,11 +234,11 @@ def test_answers_in_flight_are_kept_when_the_run_ends(tmp_path: Path) -> None:
 
 
 def test_what_is_dropped_is_not_asked(tmp_path: Path) -> None:
-    """The rest of an assignment leaves the queue; another one on the same model goes on."""
+    """The rest of a task leaves the queue; another one on the same model goes on."""
     backend = Scripted()
-    one = assignment(tmp_path, 6)
+    one = task(tmp_path, 6)
     (tmp_path / "more").mkdir()
-    other = assignment(tmp_path / "more", 2, name="others")
+    other = task(tmp_path / "more", 2, name="others")
     running = engine(backend, policy=replace(QUICK, in_flight=1, ahead=None))
     wanted = jobs(one)
     running.expect([*wanted, *jobs(other)])
@@ -253,7 +253,7 @@ def test_what_is_dropped_is_not_asked(tmp_path: Path) -> None:
 def test_with_no_bound_of_its_own_no_more_is_ahead_than_in_flight(tmp_path: Path) -> None:
     """A run that may stop early has at most `in_flight` answers waiting for their tests."""
     backend = Scripted()
-    wanted = jobs(assignment(tmp_path, 20))
+    wanted = jobs(task(tmp_path, 20))
     running = engine(backend, policy=replace(QUICK, in_flight=3, ahead=None))
     running.expect(wanted)
     running.outcome(wanted[0])
@@ -266,7 +266,7 @@ def test_with_no_bound_of_its_own_no_more_is_ahead_than_in_flight(tmp_path: Path
 def test_a_repeat_is_another_question(tmp_path: Path) -> None:
     """It is asked anew, and its outcome says which asking it is of."""
     backend = Scripted()
-    first, *_ = jobs(assignment(tmp_path, 1))
+    first, *_ = jobs(task(tmp_path, 1))
     running = engine(backend)
     found = [running.outcome(first), running.outcome(first.again(1))]
     running.close()

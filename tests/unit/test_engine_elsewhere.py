@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf.values.request import ADDRESS, NAME_ONLY
-from tests.unit.scripted import Scripted, assignment, jobs
+from tests.unit.scripted import Scripted, jobs, task
 from tests.unit.test_engine_sharing import by_way, gone, store
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class Somewhere(Scripted):
 
 
 def answered_at(
-    store: AnswerStore, wanted: Sequence[Job], way: str, backend: Scripted
+    store: AnswerStore, wanted: Sequence[Job], endpoint_key: str, backend: Scripted
 ) -> tuple[list[str], tuple[str, ...]]:
     """What becomes of jobs by a way, and what is said of it."""
-    running = by_way(backend, store, way=way)
+    running = by_way(backend, store, endpoint_key=endpoint_key)
     found = [f"{one.kind} {one.message}".strip() for one in map(running.outcome, wanted)]
     notices = running.notices()
     running.close()
@@ -47,7 +47,7 @@ def answered_at(
 
 def test_only_the_address_differs(tmp_path: Path, store: AnswerStore) -> None:
     """Nobody answers at the new one, and everything is known of the one model elsewhere."""
-    wanted = jobs(assignment(tmp_path, 3))
+    wanted = jobs(task(tmp_path, 3))
     for place in ("a:1", "b:1"):
         answered_at(store, wanted, f"model@{place}", Somewhere(place))
     found, (notice,) = answered_at(store, wanted, "model@c:1", gone())
@@ -57,7 +57,7 @@ def test_only_the_address_differs(tmp_path: Path, store: AnswerStore) -> None:
 
 def test_another_modelfile_elsewhere_is_another_model(tmp_path: Path, store: AnswerStore) -> None:
     """What stands before the address differs."""
-    wanted = jobs(assignment(tmp_path, 1))
+    wanted = jobs(task(tmp_path, 1))
     answered_at(store, wanted, "model@a:1", Somewhere("a:1"))
     found, notices = answered_at(store, wanted, "other@c:1", gone())
     assert found == ["error no server (start it)"]
@@ -69,7 +69,7 @@ def test_what_may_be_another_model_is_told_and_not_used(
     tmp_path: Path, store: AnswerStore, *, named: bool
 ) -> None:
     """Names alone, or several models of one name: the message says what is known from where."""
-    wanted = jobs(assignment(tmp_path, 1))
+    wanted = jobs(task(tmp_path, 1))
     answered_at(store, wanted, "model@a:1", Somewhere("a:1", named=named))
     if not named:
         answered_at(store, wanted, "model@b:1", Somewhere("b:1", digest="other"))
@@ -89,7 +89,7 @@ def test_a_new_address_says_what_it_does_not_use(
     tmp_path: Path, store: AnswerStore, *, named: bool
 ) -> None:
     """Before anybody wonders why everything is asked again."""
-    wanted = jobs(assignment(tmp_path, 1))
+    wanted = jobs(task(tmp_path, 1))
     answered_at(store, wanted, "model@a:1", Somewhere("a:1", named=named))
     other = Somewhere("c:1", digest="other", named=named)
     found, (notice,) = answered_at(store, wanted, "model@c:1", other)
@@ -101,7 +101,7 @@ def test_a_new_address_says_what_it_does_not_use(
 
 def test_the_same_digest_at_a_new_address_needs_no_word(tmp_path: Path, store: AnswerStore) -> None:
     """It is the same model, and its answers are known."""
-    wanted = jobs(assignment(tmp_path, 2))
+    wanted = jobs(task(tmp_path, 2))
     answered_at(store, wanted, "model@a:1", Somewhere("a:1"))
     moved = Somewhere("c:1")
     assert answered_at(store, wanted, "model@c:1", moved) == (["correct"] * 2, ())
@@ -110,7 +110,7 @@ def test_the_same_digest_at_a_new_address_needs_no_word(tmp_path: Path, store: A
 
 def test_the_way_of_an_earlier_version_is_found(tmp_path: Path, store: AnswerStore) -> None:
     """It was kept without the model in front."""
-    wanted = jobs(assignment(tmp_path, 1))
+    wanted = jobs(task(tmp_path, 1))
     answered_at(store, wanted, "endpoint", Somewhere("a:1"))
     found, _ = answered_at(store, wanted, "model@endpoint", gone())
     assert found == ["correct"]

@@ -14,13 +14,13 @@ from pytest_llmclf.data.image import preparation
 from pytest_llmclf.runner.answer_cache import AnswerStore
 from pytest_llmclf.runner.job import AskingPolicy, Job
 from pytest_llmclf.runner.scheduler import Engine
-from tests.unit.scripted import QUICK, Scripted, assignment, engine, jobs, kinds
+from tests.unit.scripted import QUICK, Scripted, engine, jobs, kinds, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.outcome import Outcome
     from pytest_llmclf.values.request import Request
@@ -41,10 +41,16 @@ def store(tmp_path: Path) -> Iterator[AnswerStore]:
 
 
 def by_way(
-    backend: Scripted, store: AnswerStore, *, policy: AskingPolicy = QUICK, way: str = "there"
+    backend: Scripted,
+    store: AnswerStore,
+    *,
+    policy: AskingPolicy = QUICK,
+    endpoint_key: str = "there",
 ) -> Engine:
     """An engine that remembers who answered."""
-    return Engine(connect=lambda _: backend, store=store, policy=policy, way=lambda _: way)
+    return Engine(
+        connect=lambda _: backend, store=store, policy=policy, endpoint_key=lambda _: endpoint_key
+    )
 
 
 def gone() -> Scripted:
@@ -54,16 +60,16 @@ def gone() -> Scripted:
     return backend
 
 
-def renamed(assigned: Assignment, title: str) -> Assignment:
+def renamed(assigned: Task, title: str) -> Task:
     """Another evaluation of the same images with the same question."""
     return replace(assigned, evaluation=replace(assigned.evaluation, name=title))
 
 
 @pytest.mark.parametrize("fresh", [False, True])
 def test_the_same_question_is_asked_once(tmp_path: Path, *, fresh: bool) -> None:
-    """Two evaluations that ask the same of the same pictures, with as many in flight as can be."""
+    """Two evaluations that ask the same of the same images, with as many in flight as can be."""
     backend = Scripted()
-    one = assignment(tmp_path, 6)
+    one = task(tmp_path, 6)
     wanted = [*jobs(one), *jobs(renamed(one, "again"))]
     running = engine(backend, policy=replace(QUICK, in_flight=12, fresh=fresh))
     running.expect(wanted)
@@ -81,7 +87,7 @@ def test_two_engines_over_one_store_share_the_work(
 ) -> None:
     """Each question is asked by one of them; both have all outcomes."""
     backend = Scripted(in_flight=3)
-    assigned = assignment(tmp_path, 20)
+    assigned = task(tmp_path, 20)
     policy = replace(QUICK, in_flight=3, fresh=fresh)
     found: list[Outcome] = []
 
@@ -103,8 +109,8 @@ def test_two_engines_over_one_store_share_the_work(
 def test_other_questions_are_asked_meanwhile(tmp_path: Path, store: AnswerStore) -> None:
     """What someone else asks at the moment holds nothing up but its own test."""
     backend = Scripted()
-    wanted = jobs(assignment(tmp_path, 4))
-    taken = wanted[0].assignment.request(wanted[0].case).digest(backend.identify())
+    wanted = jobs(task(tmp_path, 4))
+    taken = wanted[0].task.request(wanted[0].case).digest(backend.identify())
     assert store.claim(taken)
     running = by_way(backend, store)
     running.expect(wanted)
@@ -122,8 +128,8 @@ def test_other_questions_are_asked_meanwhile(tmp_path: Path, store: AnswerStore)
 def test_nobody_is_waited_for_longer_than_the_budget(tmp_path: Path, store: AnswerStore) -> None:
     """A process that hangs with a claim in hand costs time, and no image."""
     backend = Scripted()
-    (job,) = jobs(assignment(tmp_path, 1))
-    assert store.claim(job.assignment.request(job.case).digest(backend.identify()))
+    (job,) = jobs(task(tmp_path, 1))
+    assert store.claim(job.task.request(job.case).digest(backend.identify()))
     running = by_way(backend, store, policy=replace(QUICK, budget_s=0.05))
     assert running.outcome(job).kind == "correct"
     running.close()
@@ -133,7 +139,7 @@ def test_a_question_that_failed_is_free_again(tmp_path: Path, store: AnswerStore
     """Whoever waited for it asks it."""
     backend = Scripted()
     backend.script[1] = [errors.RequestRejected("no"), "cat"]
-    one = assignment(tmp_path, 1)
+    one = task(tmp_path, 1)
     running = by_way(backend, store)
     assert kinds(running, [*jobs(one), *jobs(renamed(one, "again"))]) == ["error", "correct"]
     running.close()
@@ -142,7 +148,7 @@ def test_a_question_that_failed_is_free_again(tmp_path: Path, store: AnswerStore
 def test_a_repeat_waits_for_nobody(tmp_path: Path, store: AnswerStore) -> None:
     """It is another question."""
     backend = Scripted()
-    (job,) = jobs(assignment(tmp_path, 1))
+    (job,) = jobs(task(tmp_path, 1))
     running = by_way(backend, store)
     assert kinds(running, [job, job.again(1)]) == ["correct"] * 2
     running.close()
@@ -152,8 +158,8 @@ def test_a_repeat_waits_for_nobody(tmp_path: Path, store: AnswerStore) -> None:
 def test_closing_ends_a_wait_for_others(tmp_path: Path, store: AnswerStore) -> None:
     """A held job does not keep the run from ending."""
     backend = Scripted()
-    first, second = jobs(assignment(tmp_path, 2))
-    taken = first.assignment.request(first.case).digest(backend.identify())
+    first, second = jobs(task(tmp_path, 2))
+    taken = first.task.request(first.case).digest(backend.identify())
     assert store.claim(taken)
     running = by_way(backend, store)
     running.expect([first, second])
@@ -164,7 +170,7 @@ def test_closing_ends_a_wait_for_others(tmp_path: Path, store: AnswerStore) -> N
 
 def test_known_answers_need_no_server(tmp_path: Path, store: AnswerStore) -> None:
     """Everything is known of who answered; what is not known is an error with the remedy."""
-    assigned = assignment(tmp_path, 4)
+    assigned = task(tmp_path, 4)
     known, new = jobs(assigned)[:3], jobs(assigned)[3]
     first = by_way(Scripted(), store)
     assert kinds(first, known) == ["correct"] * 3
@@ -191,7 +197,7 @@ def test_known_answers_need_no_server(tmp_path: Path, store: AnswerStore) -> Non
 @pytest.mark.parametrize("why", ["another way", "fresh", "refused"])
 def test_who_answered_is_not_guessed(tmp_path: Path, store: AnswerStore, why: str) -> None:
     """Another way, asking anew, or a server that is there: nothing remembered is used."""
-    (job,) = jobs(assignment(tmp_path, 1))
+    (job,) = jobs(task(tmp_path, 1))
     first = by_way(Scripted(), store)
     first.outcome(job)
     first.close()
@@ -199,7 +205,9 @@ def test_who_answered_is_not_guessed(tmp_path: Path, store: AnswerStore, why: st
     if why == "refused":
         backend.identities = [errors.ModelMissing("no model")]
     policy = replace(QUICK, fresh=why == "fresh")
-    running = by_way(backend, store, policy=policy, way="else" if why == "another way" else "there")
+    running = by_way(
+        backend, store, policy=policy, endpoint_key="else" if why == "another way" else "there"
+    )
     assert running.outcome(job).kind == "error"
     assert running.notices() == ()
     running.close()
@@ -207,7 +215,7 @@ def test_who_answered_is_not_guessed(tmp_path: Path, store: AnswerStore, why: st
 
 def test_a_server_that_comes_later_is_asked(tmp_path: Path, store: AnswerStore) -> None:
     """It was not needed for the first images; for the next it is, and it is there."""
-    first, second = jobs(assignment(tmp_path, 2))
+    first, second = jobs(task(tmp_path, 2))
     before = by_way(Scripted(), store)
     before.outcome(first)
     before.close()
@@ -222,7 +230,7 @@ def test_a_server_that_comes_later_is_asked(tmp_path: Path, store: AnswerStore) 
 
 def test_another_model_that_comes_later_is_not_mixed_in(tmp_path: Path, store: AnswerStore) -> None:
     """Answers of two models never make one report."""
-    first, second = jobs(assignment(tmp_path, 2))
+    first, second = jobs(task(tmp_path, 2))
     before = by_way(Scripted(), store)
     before.outcome(first)
     before.close()
@@ -239,7 +247,7 @@ def test_another_model_that_comes_later_is_not_mixed_in(tmp_path: Path, store: A
 
 def test_a_model_that_was_made_anew_is_asked_anew(tmp_path: Path, store: AnswerStore) -> None:
     """A server that can be reached says who it is, whatever is remembered."""
-    (job,) = jobs(assignment(tmp_path, 1))
+    (job,) = jobs(task(tmp_path, 1))
     asked = []
     for digest in ("abc", "new"):
         backend = Scripted(digest=digest)
@@ -250,9 +258,9 @@ def test_a_model_that_was_made_anew_is_asked_anew(tmp_path: Path, store: AnswerS
     assert asked == [1, 1]
 
 
-def test_known_answers_need_no_picture(tmp_path: Path, store: AnswerStore) -> None:
+def test_known_answers_need_no_image(tmp_path: Path, store: AnswerStore) -> None:
     """What was sent is known by what it was made from: the file is not even opened."""
-    wanted = jobs(assignment(tmp_path, 3))
+    wanted = jobs(task(tmp_path, 3))
     for opened in (True, False):
         running = by_way(Scripted(), store)
         outcomes = [running.outcome(job) for job in wanted]
@@ -260,25 +268,25 @@ def test_known_answers_need_no_picture(tmp_path: Path, store: AnswerStore) -> No
         assert [outcome.cached for outcome in outcomes] == [not opened] * 3
         for job in wanted:
             job.case.path.unlink(missing_ok=True)
-    sources = [f"{job.case.sha256} {preparation(job.assignment.limits)}" for job in wanted]
-    assert all(store.sent_picture(source) is not None for source in sources)
+    sources = [f"{job.case.sha256} {preparation(job.task.limits)}" for job in wanted]
+    assert all(store.sent_image(source) is not None for source in sources)
 
 
-def test_a_known_picture_is_still_checked_before_it_is_sent(
+def test_a_known_image_is_still_checked_before_it_is_sent(
     tmp_path: Path, store: AnswerStore
 ) -> None:
-    """The answer is gone, the picture is another one now: it is not asked about."""
-    (job,) = jobs(assignment(tmp_path, 1))
+    """The answer is gone, the image is another one now: it is not asked about."""
+    (job,) = jobs(task(tmp_path, 1))
     running = by_way(Scripted(), store)
     running.outcome(job)
     running.close()
     job.case.path.write_bytes(b"else")
-    other = Job(assignment=job.assignment, case=job.case, repeat=1)
+    other = Job(task=job.task, case=job.case, repeat=1)
     backend = Scripted()
     running = by_way(backend, store)
     outcome = running.outcome(other)
     running.close()
-    assert (outcome.reason, backend.asked) == ("picture", [])
+    assert (outcome.reason, backend.asked) == ("image", [])
 
 
 class Learning(Scripted):
@@ -305,7 +313,7 @@ class Learning(Scripted):
 def test_as_many_are_asked_as_are_useful_by_now(tmp_path: Path) -> None:
     """The number is read anew with every answer: it grows and shrinks."""
     backend = Learning()
-    wanted = jobs(assignment(tmp_path, 45))
+    wanted = jobs(task(tmp_path, 45))
     running = engine(backend, policy=replace(QUICK, in_flight=None))
     running.expect(wanted)
     assert kinds(running, wanted) == ["correct"] * 45
@@ -316,10 +324,10 @@ def test_as_many_are_asked_as_are_useful_by_now(tmp_path: Path) -> None:
 
 
 def test_notices_of_backends_are_passed_on(tmp_path: Path) -> None:
-    """Once each, and by assignment."""
+    """Once each, and by task."""
     backend = Scripted()
     backend.notices = ("a server was dropped",)
-    assigned = assignment(tmp_path, 2)
+    assigned = task(tmp_path, 2)
     running = engine(backend)
     assert running.notices() == ()
     assert kinds(running, jobs(assigned)) == ["correct"] * 2

@@ -1,4 +1,4 @@
-"""Trouble while asking: retries, models given up, bad pictures, defects."""
+"""Trouble while asking: retries, models given up, bad images, defects."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from pytest_llmclf import errors
 from pytest_llmclf.runner import room, scheduler
 from pytest_llmclf.runner.job import AskingPolicy, Job
-from pytest_llmclf.runner.work_queue import Lane
-from tests.unit.scripted import QUICK, Scripted, assignment, engine, jobs, kinds, picture
+from pytest_llmclf.runner.work_queue import ModelQueue
+from tests.unit.scripted import QUICK, Scripted, engine, image, jobs, kinds, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
 
 RETRYABLE = [
     errors.ServerUnreachable,
@@ -49,17 +49,17 @@ def test_errors_that_may_pass_are_asked_again(
     backend = Scripted()
     backend.script[1] = [error("broken"), error("broken"), error("broken"), "cat"]
     running = engine(backend)
-    outcome = running.outcome(jobs(assignment(tmp_path, 1))[0])
+    outcome = running.outcome(jobs(task(tmp_path, 1))[0])
     running.close()
     assert (outcome.kind, outcome.attempts, outcome.cached) == ("correct", 4, False)
 
 
 def test_attempts_are_bounded(tmp_path: Path) -> None:
-    """An error that does not pass ends as this picture's error, with its kind and remedy."""
+    """An error that does not pass ends as this image's error, with its kind and remedy."""
     backend = Scripted()
     backend.script[1] = [errors.ServerOverloaded("busy", remedy="wait")]
     running = engine(backend, policy=replace(QUICK, attempts=3))
-    outcome = running.outcome(jobs(assignment(tmp_path, 1))[0])
+    outcome = running.outcome(jobs(task(tmp_path, 1))[0])
     running.close()
     assert backend.times()[1] == outcome.attempts == 3
     assert (outcome.kind, outcome.reason) == ("error", "server-overloaded")
@@ -68,15 +68,15 @@ def test_attempts_are_bounded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [errors.RequestRejected, errors.ContextTooSmall, errors.PictureRejected],
+    [errors.RequestRejected, errors.ContextTooSmall, errors.ImageRejected],
 )
 def test_errors_that_stay_are_not_asked_again(
     tmp_path: Path, error: type[errors.BackendError]
 ) -> None:
-    """What cannot succeed is asked once, and the next picture is asked as ever."""
+    """What cannot succeed is asked once, and the next image is asked as ever."""
     backend = Scripted()
     backend.script[1] = [error("no")]
-    wanted = jobs(assignment(tmp_path, 2))
+    wanted = jobs(task(tmp_path, 2))
     running = engine(backend)
     assert kinds(running, wanted) == ["error", "correct"]
     running.close()
@@ -91,7 +91,7 @@ def test_what_no_image_will_change_ends_the_model_at_once(
     backend = Scripted()
     backend.script[1] = [error("no")]
     running = engine(backend)
-    assert kinds(running, jobs(assignment(tmp_path, 3))) == ["error"] * 3
+    assert kinds(running, jobs(task(tmp_path, 3))) == ["error"] * 3
     running.close()
     assert backend.times() == {1: 1}
 
@@ -101,7 +101,7 @@ def test_an_account_that_is_used_up_on_the_way_ends_the_model(tmp_path: Path) ->
     backend = Scripted()
     backend.script[2] = [errors.QuotaUsedUp("no credit")]
     running = engine(backend)
-    wanted = jobs(assignment(tmp_path, 4))
+    wanted = jobs(task(tmp_path, 4))
     assert kinds(running, wanted) == ["correct", "error", "error", "error"]
     running.close()
     assert backend.times() == {1: 1, 2: 1}
@@ -114,7 +114,7 @@ def test_a_server_that_says_when_is_asked_then(tmp_path: Path) -> None:
     backend.script[1] = [busy, "cat"]
     running = engine(backend)
     began = time.monotonic()
-    assert kinds(running, jobs(assignment(tmp_path, 1))) == ["correct"]
+    assert kinds(running, jobs(task(tmp_path, 1))) == ["correct"]
     assert time.monotonic() - began >= 0.3
     running.close()
 
@@ -126,7 +126,7 @@ def test_pauses_grow(tmp_path: Path) -> None:
     policy = replace(QUICK, attempts=3, first_pause_s=0.08, longest_pause_s=1.0)
     running = engine(backend, policy=policy)
     began = time.monotonic()
-    running.outcome(jobs(assignment(tmp_path, 1))[0])
+    running.outcome(jobs(task(tmp_path, 1))[0])
     assert 0.12 <= time.monotonic() - began < 3
     running.close()
 
@@ -145,17 +145,17 @@ def test_a_budget_ends_the_attempts(tmp_path: Path) -> None:
     backend.script[1] = [errors.ServerFailed("broken")]
     policy = replace(QUICK, attempts=1000, first_pause_s=0.05, longest_pause_s=0.05, budget_s=0.2)
     running = engine(backend, policy=policy)
-    running.outcome(jobs(assignment(tmp_path, 1))[0])
+    running.outcome(jobs(task(tmp_path, 1))[0])
     running.close()
     assert 2 <= len(backend.asked) <= 10
 
 
 def test_a_model_is_given_up(tmp_path: Path) -> None:
-    """After so many lost pictures in a row the rest are errors without a question."""
+    """After so many lost images in a row the rest are errors without a question."""
     backend = Scripted()
     for number in range(3, 21):
         backend.script[number] = [errors.ServerUnreachable("gone", remedy="start it")]
-    wanted = jobs(assignment(tmp_path, 20))
+    wanted = jobs(task(tmp_path, 20))
     running = engine(backend, policy=replace(QUICK, attempts=2, give_up_after=3))
     running.expect(wanted)
     outcomes = [running.outcome(job) for job in wanted]
@@ -167,13 +167,13 @@ def test_a_model_is_given_up(tmp_path: Path) -> None:
 
 
 def test_an_answer_between_keeps_a_model(tmp_path: Path) -> None:
-    """Lost pictures that are not in a row, and errors that stay, give nothing up."""
+    """Lost images that are not in a row, and errors that stay, give nothing up."""
     backend = Scripted()
     for number in (1, 2, 4, 5, 7, 8):
         backend.script[number] = [errors.ServerFailed("broken")]
     for number in range(10, 16):
         backend.script[number] = [errors.RequestRejected("no")]
-    wanted = jobs(assignment(tmp_path, 16))
+    wanted = jobs(task(tmp_path, 16))
     running = engine(backend, policy=replace(QUICK, attempts=1, give_up_after=3))
     assert kinds(running, wanted).count("correct") == 4
     running.close()
@@ -185,7 +185,7 @@ def test_a_defect_reaches_the_waiting_test(tmp_path: Path, defect: BaseException
     """What is no trouble of the model is raised where it is waited for, and others go on."""
     backend = Scripted()
     backend.script[1] = [defect]
-    first, second = jobs(assignment(tmp_path, 2))
+    first, second = jobs(task(tmp_path, 2))
     running = engine(backend)
     with pytest.raises(type(defect)):
         running.outcome(first)
@@ -197,7 +197,7 @@ def test_several_models_do_not_wait_for_each_other(tmp_path: Path) -> None:
     """Each has its own requests in flight: one that hangs does not stop the other."""
     slow, quick = Scripted(digest="slow"), Scripted(digest="quick")
     slow.gate.clear()
-    first, second = (assignment(tmp_path, 5, model=model) for model in ("slow", "quick"))
+    first, second = (task(tmp_path, 5, model=model) for model in ("slow", "quick"))
     backends = {str(first.spec): slow, str(second.spec): quick}
     running = engine(lambda assigned: backends[str(assigned.spec)])
     running.expect([*jobs(first), *jobs(second)])
@@ -208,11 +208,11 @@ def test_several_models_do_not_wait_for_each_other(tmp_path: Path) -> None:
 
 
 def test_one_model_given_up_leaves_the_other(tmp_path: Path) -> None:
-    """A model that is not there costs its own pictures only."""
-    there = assignment(tmp_path, 3, model="there")
-    gone = assignment(tmp_path, 3, model="gone")
+    """A model that is not there costs its own images only."""
+    there = task(tmp_path, 3, model="there")
+    gone = task(tmp_path, 3, model="gone")
 
-    def connect(assigned: Assignment) -> Scripted:
+    def connect(assigned: Task) -> Scripted:
         if assigned is gone:
             raise errors.ModelMissing("no such model", remedy="pull it")
         return Scripted()
@@ -234,11 +234,11 @@ def test_contact_is_made_once_and_retried(tmp_path: Path) -> None:
     backend.identities = [errors.ServerUnreachable("starting")] * 2
     connected: list[Any] = []
 
-    def connect(assigned: Assignment) -> Scripted:
+    def connect(assigned: Task) -> Scripted:
         connected.append(assigned)
         return backend
 
-    wanted = jobs(assignment(tmp_path, 8))
+    wanted = jobs(task(tmp_path, 8))
     running = engine(connect, policy=replace(QUICK, in_flight=4))
     running.expect(wanted)
     assert kinds(running, wanted) == ["correct"] * 8
@@ -251,39 +251,39 @@ def test_the_address_of_something_else_is_said_at_once(tmp_path: Path) -> None:
     backend = Scripted()
     backend.identities = [errors.BadAnswer("a page")] * 2
     running = engine(backend)
-    outcome = running.outcome(jobs(assignment(tmp_path, 1))[0])
+    outcome = running.outcome(jobs(task(tmp_path, 1))[0])
     running.close()
     assert (outcome.kind, outcome.message) == ("error", "a page")
     assert len(backend.identities) == 1
 
 
-def test_settings_that_make_no_sense_are_an_error_a_picture(tmp_path: Path) -> None:
-    """A recording that is not there is said on the pictures, not raised into every test."""
+def test_settings_that_make_no_sense_are_an_error_a_image(tmp_path: Path) -> None:
+    """A recording that is not there is said on the images, not raised into every test."""
 
-    def connect(_: Assignment) -> Scripted:
+    def connect(_: Task) -> Scripted:
         raise errors.SettingsError("there is no recording; record one")
 
     running = engine(connect)
-    outcome = running.outcome(jobs(assignment(tmp_path, 1))[0])
+    outcome = running.outcome(jobs(task(tmp_path, 1))[0])
     running.close()
     assert (outcome.kind, outcome.message) == ("error", "there is no recording; record one")
 
 
 @pytest.mark.parametrize("trouble", ["cut", "gone", "noted"])
-def test_a_bad_picture_is_an_error_without_a_question(tmp_path: Path, trouble: str) -> None:
+def test_a_bad_image_is_an_error_without_a_question(tmp_path: Path, trouble: str) -> None:
     """Cut, missing or known to be bad: the outcome says which file, and nothing is sent."""
     backend = Scripted()
-    assigned = assignment(tmp_path, 2)
+    assigned = task(tmp_path, 2)
     bad, good = jobs(assigned)
     if trouble == "cut":
-        bad.case.path.write_bytes(picture(1)[:-15])
+        bad.case.path.write_bytes(image(1)[:-15])
     elif trouble == "gone":
         bad.case.path.unlink()
     else:
-        bad = Job(assignment=assigned, case=replace(bad.case, problem="1.png: it is bad"))
+        bad = Job(task=assigned, case=replace(bad.case, problem="1.png: it is bad"))
     running = engine(backend)
     outcome = running.outcome(bad)
-    assert (outcome.kind, outcome.reason, outcome.attempts) == ("error", "picture", 0)
+    assert (outcome.kind, outcome.reason, outcome.attempts) == ("error", "image", 0)
     assert "1.png" in outcome.message
     assert running.outcome(good).kind == "correct"
     running.close()
@@ -306,7 +306,7 @@ def test_threads_that_the_system_refuses(
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", refused)
-    wanted = jobs(assignment(tmp_path, 8))
+    wanted = jobs(task(tmp_path, 8))
     running = engine(Scripted(), policy=replace(QUICK, in_flight=4))
     running.expect(wanted)
     outcomes = [running.outcome(job) for job in wanted]
@@ -329,7 +329,7 @@ def test_a_thread_is_started_where_there_is_room_for_it(
         return len(asked) <= granted
 
     monkeypatch.setattr(scheduler, "has_room", has_room)
-    wanted = jobs(assignment(tmp_path, 8))
+    wanted = jobs(task(tmp_path, 8))
     running = engine(Scripted(), policy=replace(QUICK, in_flight=4))
     running.expect(wanted)
     outcomes = [running.outcome(job) for job in wanted]
@@ -348,17 +348,17 @@ def test_threads_that_die_are_not_waited_for(
     for dies_with in (0, 1):
         backend = Scripted()
         running = engine(backend, policy=replace(QUICK, in_flight=1))
-        take = Lane.next
+        take = ModelQueue.next
 
         def end(
-            lane: Lane, stopping: threading.Event, take: Any = take, most: int = dies_with
+            queue: ModelQueue, stopping: threading.Event, take: Any = take, most: int = dies_with
         ) -> Any:
             if len(backend.asked) >= most:  # noqa: B023 - called within this turn
                 raise SystemExit
-            return take(lane, stopping)
+            return take(queue, stopping)
 
-        monkeypatch.setattr(Lane, "next", end)
-        wanted = jobs(assignment(tmp_path, 3))
+        monkeypatch.setattr(ModelQueue, "next", end)
+        wanted = jobs(task(tmp_path, 3))
         outcomes = [running.outcome(job) for job in wanted]
         running.close()
         monkeypatch.undo()
@@ -373,17 +373,17 @@ def test_a_thread_that_dies_with_an_image_in_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Costs this image; another thread goes on."""
-    done = Lane.done
+    done = ModelQueue.done
     died: list[str] = []
 
-    def end(lane: Lane, taken: Any, *, held: bool) -> None:
+    def end(queue: ModelQueue, taken: Any, *, held: bool) -> None:
         if not died and threading.current_thread() is not threading.main_thread():
             died.append(taken.job.case.id)
             raise SystemExit
-        done(lane, taken, held=held)
+        done(queue, taken, held=held)
 
-    monkeypatch.setattr(Lane, "done", end)
-    wanted = jobs(assignment(tmp_path, 4))
+    monkeypatch.setattr(ModelQueue, "done", end)
+    wanted = jobs(task(tmp_path, 4))
     running = engine(Scripted(), policy=replace(QUICK, in_flight=2))
     running.expect(wanted)
     outcomes = [running.outcome(job) for job in wanted]
@@ -404,7 +404,7 @@ def test_memory_that_is_lacking_costs_its_image(tmp_path: Path, lack: BaseExcept
     """It is an error of its own, with a remedy, and no defect of the run."""
     backend = Scripted()
     backend.script[1] = [lack]
-    first, second = jobs(assignment(tmp_path, 2))
+    first, second = jobs(task(tmp_path, 2))
     running = engine(backend)
     outcome = running.outcome(first)
     assert (outcome.kind, running.outcome(second).kind) == ("error", "correct")

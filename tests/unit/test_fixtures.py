@@ -1,4 +1,4 @@
-"""The bundled pictures and the embedded model are what their papers say."""
+"""The bundled images and the embedded model are what their papers say."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def manifest(folder: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_picture_is_in_its_manifest(name: str) -> None:
-    """Files and manifest agree, digests included, and nothing is odd about the pictures."""
+def test_every_image_is_in_its_manifest(name: str) -> None:
+    """Files and manifest agree, digests included, and nothing is odd about the images."""
     loaded = dataset.load(FIXTURES / name, name=name)
     rows = {row["path"]: row for row in manifest(FIXTURES / name)}
     files = {
@@ -44,13 +44,13 @@ def test_every_picture_is_in_its_manifest(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_picture_has_a_licence_and_a_source(name: str) -> None:
-    """No picture is bundled without saying where it comes from."""
+def test_every_image_has_a_licence_and_a_source(name: str) -> None:
+    """No image is bundled without saying where it comes from."""
     rows = manifest(FIXTURES / name)
     assert all(row["licence"].strip() and row["source"].strip() for row in rows)
 
 
-def test_there_are_enough_pictures() -> None:
+def test_there_are_enough_images() -> None:
     """Fifty a digit, at least fifty a chess piece in two views, at least 120 animals."""
     counts = {name: Counter(row["label"] for row in manifest(FIXTURES / name)) for name in NAMES}
     assert set(counts["mnist"].values()) == {50}
@@ -60,7 +60,7 @@ def test_there_are_enough_pictures() -> None:
     assert len(counts["mnist"]) == len(counts["animals"]) == 10
 
 
-def test_no_picture_is_on_both_sides() -> None:
+def test_no_image_is_on_both_sides() -> None:
     """What the embedded model learned from is not what it is measured on."""
     fixtures = {row["sha256"] for name in NAMES for row in manifest(FIXTURES / name)}
     training = {

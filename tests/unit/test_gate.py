@@ -118,7 +118,7 @@ def test_a_slice_that_is_none_is_refused(expression: str, message: str) -> None:
     ],
 )
 def test_a_gate_is_for_some_models_and_images(model: str, images: Any, *, applies: bool) -> None:
-    """With or without the backend's name; bundled pictures are not the full set."""
+    """With or without the backend's name; bundled images are not the full set."""
     gate = Gate("accuracy >= 0.5", model=model, images=images)
     assert gate.applies("ollama:llava:7b", imported=False) is applies
 
@@ -177,14 +177,14 @@ def test_what_is_undefined_is_inconclusive() -> None:
 
 
 @given(kinds, st.sampled_from(["error", "lost"]))
-def test_one_picture_without_an_answer_decides_nothing(
+def test_one_image_without_an_answer_decides_nothing(
     found: list[OutcomeKind], trouble: OutcomeKind
 ) -> None:
-    """With an error or a lost picture every gate is INCONCLUSIVE, whatever the rest."""
+    """With an error or a lost image every gate is INCONCLUSIVE, whatever the rest."""
     assert words(of([*found, trouble]), "accuracy >= 0", "accuracy >= 1") == ["INCONCLUSIVE"]
 
 
-def test_no_picture_decides_nothing() -> None:
+def test_no_image_decides_nothing() -> None:
     """Zero images, or only such as were not needed, never pass."""
     assert words(of([]), "accuracy >= 0") == ["INCONCLUSIVE"]
     assert words(of(["not_needed"]), "accuracy >= 0") == ["INCONCLUSIVE"]
@@ -239,7 +239,7 @@ def test_nobody_has_set_a_gate() -> None:
 
 
 def test_a_gate_for_imported_images_leaves_bundled_ones_alone() -> None:
-    """The published number of a full data set says nothing about a few pictures."""
+    """The published number of a full data set says nothing about a few images."""
     gates = [Gate("accuracy >= 0.9", images="imported")]
     wrong = ["misclassified"]
     assert [verdict.word for verdict in judge(of(wrong), gates)] == ["UNGATED"]

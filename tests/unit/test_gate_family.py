@@ -17,7 +17,7 @@ from pytest_llmclf.gates.evidence import proportion
 from pytest_llmclf.gates.expression import parse
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
-from pytest_llmclf.gates.reading import Reading, settled
+from pytest_llmclf.gates.reading import JudgedThreshold, settled
 from pytest_llmclf.metrics import report as reports
 from pytest_llmclf.metrics.confusion import Confusion, Ratio
 from pytest_llmclf.values.seeded import seeded_order
@@ -51,10 +51,10 @@ def recalls(hits: Sequence[int], images: int) -> Report:
     return replace(empty, confusion=confusion, ledger=ledger)
 
 
-def read(doubt: float) -> Reading:
+def read(doubt: float) -> JudgedThreshold:
     """A threshold that passes by itself at 5%, or does not."""
     word, why = ("PASS", None) if doubt <= 0.05 else ("INCONCLUSIVE", "sample")
-    return Reading(
+    return JudgedThreshold(
         threshold=ASKED,
         word=word,  # type: ignore[arg-type]
         measure=Ratio(hits=1, total=1),

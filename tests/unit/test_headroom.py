@@ -14,12 +14,12 @@ from pytest_llmclf.prompting.modelfile import parse
 from pytest_llmclf.runner.answer_cache import AnswerStore
 from pytest_llmclf.runner.headroom import FIRST, doubtful_room, enough, question_tokens
 from pytest_llmclf.values.answer import Answer
-from tests.unit.scripted import QUICK, Scripted, assignment, engine, jobs, kinds
+from tests.unit.scripted import QUICK, Scripted, engine, jobs, kinds, task
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.request import Request
 
 PLAIN = Answer(text="cat", prompt_tokens=600, answer_tokens=2)
@@ -40,14 +40,14 @@ class Counting(Scripted):
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
-def told(folder: Path, *options: str) -> Assignment:
+def told(folder: Path, *options: str) -> Task:
     """Eight images and a Modelfile with these options."""
     text = "".join(f"PARAMETER {option}\n" for option in options)
     spec = parse_spec("ollama:a")
-    return replace(assignment(folder, 8), modelfile=parse(f"FROM llava\n{text}", "m"), spec=spec)
+    return replace(task(folder, 8), modelfile=parse(f"FROM llava\n{text}", "m"), spec=spec)
 
 
-def noticed(assigned: Assignment, *answers: Answer, known: Any = None) -> tuple[str, ...]:
+def noticed(assigned: Task, *answers: Answer, known: Any = None) -> tuple[str, ...]:
     """What a run says of its model in the end."""
     running = engine(Counting(*answers), store=known)
     kinds(running, jobs(assigned))
@@ -131,7 +131,7 @@ def test_images_that_are_all_too_large_are_not_all_asked_about(tmp_path: Path) -
         if first:
             backend.script[1] = [first]
         running = engine(backend)
-        ended = kinds(running, jobs(assignment(tmp_path, 8)))
+        ended = kinds(running, jobs(task(tmp_path, 8)))
         running.close()
         assert len(backend.asked) == asked
         assert ended.count("error") == (7 if first else 8)

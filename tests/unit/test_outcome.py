@@ -23,7 +23,7 @@ from pytest_llmclf.values.text import shorten
 
 
 def ended(kind: OutcomeKind, **more: Any) -> Outcome:
-    """An outcome of one picture."""
+    """An outcome of one image."""
     return Outcome(
         evaluation="pets",
         model="ollama:llava",

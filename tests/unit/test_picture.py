@@ -1,4 +1,4 @@
-"""Pictures are sent upright, RGB, on white, whole, and otherwise as they are."""
+"""Images are sent upright, RGB, on white, whole, and otherwise as they are."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pytest_llmclf.data.image import PictureLimits, Prepared, check, prepare
+from pytest_llmclf.data.image import ImageLimits, Prepared, check, prepare
 from pytest_llmclf.data.image_header import orientation, read_header
-from pytest_llmclf.errors import PictureError, SettingsError
+from pytest_llmclf.errors import ImageError, SettingsError
 from tests.png import MARK, chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LIMITS = PictureLimits()
+LIMITS = ImageLimits()
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
 
@@ -81,7 +81,7 @@ PLAIN: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("make", PLAIN.values(), ids=PLAIN.keys())
 @pytest.mark.parametrize("checked", [False, True])
-def test_plain_pictures_are_sent_byte_for_byte(make: Callable[[], bytes], *, checked: bool) -> None:
+def test_plain_images_are_sent_byte_for_byte(make: Callable[[], bytes], *, checked: bool) -> None:
     """An 8-bit grey or RGB JPEG or PNG of fitting size is not touched."""
     data = make()
     assert check(data, LIMITS) is None
@@ -174,7 +174,7 @@ def test_sixteen_bits_with_a_transparent_grey() -> None:
 
 @pytest.mark.parametrize(("colour", "width"), [(2, 6), (4, 4), (6, 8)])
 def test_sixteen_bits_of_other_kinds(colour: int, width: int) -> None:
-    """16-bit RGB and pictures with alpha come out as 8-bit RGB."""
+    """16-bit RGB and images with alpha come out as 8-bit RGB."""
     assert pixels(prepare(png(16, colour, (1, 1), b"\0" + b"\x80" * width))).mode == "RGB"
 
 
@@ -238,9 +238,9 @@ def test_first_frame(kind: str) -> None:
         assert prepared.changes[-1].startswith("first frame of ")
 
 
-def test_scaled_picture_keeps_its_shape() -> None:
+def test_scaled_image_keeps_its_shape() -> None:
     """The longest side is bounded and the shorter one is at least a pixel."""
-    limits = PictureLimits(max_side=50)
+    limits = ImageLimits(max_side=50)
     assert pixels(prepare(encoded(noise(size=(100, 60))), limits)).size == (50, 30)
     assert pixels(prepare(encoded(noise(size=(60, 100))), limits)).size == (30, 50)
     assert pixels(prepare(encoded(noise(size=(1000, 2))), limits)).size == (50, 1)
@@ -254,11 +254,11 @@ def test_written_png_is_exact(size: tuple[int, int]) -> None:
 
 
 def test_same_bytes_in_another_process() -> None:
-    """What is sent depends on the picture alone; digests and recordings rest on that."""
+    """What is sent depends on the image alone; digests and recordings rest on that."""
     data = encoded(Image.frombytes("RGBA", (256, 64), bytes(range(256)) * 256))
     code = (
         "import sys, hashlib; from pytest_llmclf.data.image import *;"
-        "data = prepare(sys.stdin.buffer.read(), PictureLimits(max_side=99)).data;"
+        "data = prepare(sys.stdin.buffer.read(), ImageLimits(max_side=99)).data;"
         "print(hashlib.sha256(data).hexdigest())"
     )
     run = subprocess.run(  # noqa: S603
@@ -272,7 +272,7 @@ def test_same_bytes_in_another_process() -> None:
 
 REFUSED: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "the file is empty: fetch or save it anew"),
-    "text": (b"hello, world", "this is text and not a picture: fetch the picture"),
+    "text": (b"hello, world", "this is text and not an image: fetch the image"),
     "text-cut-character": (b"a" * 1023 + "é".encode(), "this is text"),
     "svg": (
         b"<?xml version='1.0'?>\n<svg></svg>",
@@ -281,35 +281,35 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "svg-with-mark": (b"\xef\xbb\xbf<SVG>", "convert it to PNG"),
     "html": (
         b"<!DOCTYPE html><p>404",
-        "this is HTML or XML and not a picture (a saved error page?)",
+        "this is HTML or XML and not an image (a saved error page?)",
     ),
     "tiff": (
         b"II*\0" + bytes(20),
-        "a TIFF picture, which servers refuse: convert it to PNG or JPEG",
+        "a TIFF image, which servers refuse: convert it to PNG or JPEG",
     ),
-    "heic": (b"\0\0\0\x18ftypheic", "a HEIC or AVIF picture or a video"),
+    "heic": (b"\0\0\0\x18ftypheic", "a HEIC or AVIF image or a video"),
     "pdf": (b"%PDF-1.7", "a PDF document: convert"),
     "lfs": (b"version https://git-lfs.github.com/spec/v1\n", "run git lfs pull"),
     "zip": (b"PK\x03\x04", "a ZIP archive"),
-    "binary": (b"\0\1\2\3", "no JPEG, PNG, WebP, GIF or BMP picture: convert it"),
+    "binary": (b"\0\1\2\3", "no JPEG, PNG, WebP, GIF or BMP image: convert it"),
     "jpeg-begin": (b"\xff\xd8", "the file is cut: fetch or save it anew"),
     "png-begin": (b"\x89PNG\r\n\x1a\n", "the file is cut"),
     "gif-begin": (b"GIF89a", "the file is cut"),
     "bmp-begin": (b"BM", "the file is cut"),
     "webp-begin": (b"RIFF\0\0\0\0WEBP", "the file is damaged"),
     "png-order": (b"\x89PNG\r\n\x1a\n" + chunk(b"IDAT", b""), "the file is damaged"),
-    "jpeg-no-frame": (b"\xff\xd8\xff\xd9", "the picture is 0 x 0 pixels"),
-    "png-no-pixels": (png(8, 0, (0, 5), b""), "the picture is 0 x 5 pixels: fetch"),
+    "jpeg-no-frame": (b"\xff\xd8\xff\xd9", "the image is 0 x 0 pixels"),
+    "png-no-pixels": (png(8, 0, (0, 5), b""), "the image is 0 x 5 pixels: fetch"),
 }
 
 
 @pytest.mark.parametrize(("data", "said"), REFUSED.values(), ids=REFUSED.keys())
 def test_refused(data: bytes, said: str) -> None:
-    """What is no picture is told from a damaged one, with the remedy."""
+    """What is no image is told from a damaged one, with the remedy."""
     problem = check(data)
     assert problem is not None
     assert said in problem
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageError) as caught:
         prepare(data)
     assert str(caught.value) == problem
 
@@ -327,14 +327,14 @@ SOURCES = [
 @pytest.mark.parametrize(("kind", "options"), SOURCES, ids=str)
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
 def test_cut(kind: str, options: dict[str, Any], share: float) -> None:
-    """A cut picture is never sent, wherever the cut is; servers answer cut JPEGs as if whole."""
+    """A cut image is never sent, wherever the cut is; servers answer cut JPEGs as if whole."""
     whole = encoded(noise(size=(100, 80)), kind, **options)
     data = whole[: int(len(whole) * share)]
     problem = check(data)
     assert problem is not None
     assert "cut" in problem
     assert "fetch or save it anew" in problem
-    with pytest.raises(PictureError):
+    with pytest.raises(ImageError):
         prepare(data)
 
 
@@ -347,7 +347,7 @@ def test_jpeg_without_its_last_bytes() -> None:
 
 
 def test_thumbnail_does_not_hide_a_cut() -> None:
-    """The end mark of a thumbnail within the metadata is not that of the picture."""
+    """The end mark of a thumbnail within the metadata is not that of the image."""
     thumbnail = encoded(noise(size=(8, 8)), "JPEG")
     data = encoded(noise(), "JPEG", exif=b"Exif\0\0" + thumbnail)
     assert thumbnail in data
@@ -367,11 +367,11 @@ def test_bomb(kind: str) -> None:
     """The pixels of every format are counted before they are decoded."""
     data = encoded(noise(size=(300, 200)), kind)
     assert read_header(data).size == (300, 200)
-    problem = check(data, PictureLimits(max_pixels=59_999))
+    problem = check(data, ImageLimits(max_pixels=59_999))
     assert problem == (
-        "the picture is 300 x 200, more than the 59999 pixels that are decoded: save it smaller"
+        "the image is 300 x 200, more than the 59999 pixels that are decoded: save it smaller"
     )
-    assert check(data, PictureLimits(max_pixels=60_000)) is None
+    assert check(data, ImageLimits(max_pixels=60_000)) is None
 
 
 @pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exif": exif(1)}])
@@ -405,14 +405,14 @@ def test_real_bomb() -> None:
 def test_beyond_pillows_own_limit() -> None:
     """A limit above Pillow's own is obeyed without its warning."""
     data = png(1, 0, (10_000, 9_500), bytes(1251 * 9_500))
-    assert check(data, PictureLimits(max_pixels=100_000_000)) is None
+    assert check(data, ImageLimits(max_pixels=100_000_000)) is None
 
 
 def test_file_size() -> None:
     """Files beyond the byte limit are refused unread."""
     data = encoded(noise())
-    assert check(data, PictureLimits(max_bytes=len(data))) is None
-    assert check(b"x" * 11, PictureLimits(max_bytes=10)) == (
+    assert check(data, ImageLimits(max_bytes=len(data))) is None
+    assert check(b"x" * 11, ImageLimits(max_bytes=10)) == (
         "the file has 11 bytes, more than the 10 allowed: save it smaller"
     )
 
@@ -420,9 +420,9 @@ def test_file_size() -> None:
 @pytest.mark.parametrize("limit", ["max_side", "max_pixels", "max_bytes"])
 def test_limits(limit: str) -> None:
     """Limits under which nothing could be sent are refused, with name and value."""
-    PictureLimits(**{limit: 1})
+    ImageLimits(**{limit: 1})
     with pytest.raises(SettingsError, match=f"{limit} is 0, .*: give at least 1"):
-        PictureLimits(**{limit: 0})
+        ImageLimits(**{limit: 0})
 
 
 BASES = [encoded(noise(size=(9, 7)), kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP")]
@@ -444,14 +444,14 @@ def test_total(base: bytes, changes: list[tuple[int, int]]) -> None:
         pixels(prepare(damaged))
     else:
         assert ": " in problem
-        with pytest.raises(PictureError):
+        with pytest.raises(ImageError):
             prepare(damaged)
 
 
 @given(st.sampled_from([b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM"]), st.binary())
 @settings(deadline=None)
 def test_junk(start: bytes, rest: bytes) -> None:
-    """Any bytes are refused in words or are a picture."""
+    """Any bytes are refused in words or are an image."""
     assert check(start + rest) != ""
 
 

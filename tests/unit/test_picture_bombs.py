@@ -1,4 +1,4 @@
-"""Pictures that are small on disk and would go off in a decoder, here or in a server.
+"""Images that are small on disk and would go off in a decoder, here or in a server.
 
 Each is looked at in bounded time and memory: what would unpack to gigabytes is counted, not kept.
 """
@@ -67,7 +67,7 @@ def test_the_data_may_lie_in_many_chunks() -> None:
 
 @pytest.mark.parametrize("colour", [0, 2, 4, 6])
 @pytest.mark.parametrize("depth", [8, 16])
-def test_sound_pictures_of_every_kind_pass(colour: int, depth: int) -> None:
+def test_sound_images_of_every_kind_pass(colour: int, depth: int) -> None:
     """The bound is that of the pixels that there are."""
     channels = {0: 1, 2: 3, 4: 2, 6: 4}[colour]
     row = b"\0" + bytes(WIDTH * channels * depth // 8)
@@ -81,7 +81,7 @@ def test_interlaced_and_narrow_ones_pass(size: tuple[int, int], mode: str) -> No
     buffer = io.BytesIO()
     Image.new(mode, size).save(buffer, "PNG")
     assert check(buffer.getvalue()) is None
-    # Adam7 has up to 15 rows for 8; the pixels of all passes are those of the picture.
+    # Adam7 has up to 15 rows for 8; the pixels of all passes are those of the image.
     bits = {"1": 1, "L": 8, "P": 8, "RGB": 24, "RGBA": 32}[mode]
     width, height = size
     passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
@@ -96,7 +96,7 @@ def test_interlaced_and_narrow_ones_pass(size: tuple[int, int], mode: str) -> No
 
 @pytest.mark.parametrize("kind", ["iCCP", "zTXt", "iTXt"])
 def test_metadata_that_unpack_to_far_more_are_not_sent(kind: str) -> None:
-    """The picture is sound without them, so it is written anew without them."""
+    """The image is sound without them, so it is written anew without them."""
     packed = bomb(64 * MB)
     body = {
         "iCCP": b"icc\0\0" + packed,
@@ -120,7 +120,7 @@ def test_many_metadata_count_together() -> None:
 
 
 def test_ordinary_metadata_are_sent_as_they_are() -> None:
-    """A picture with a comment is the file that it was."""
+    """An image with a comment is the file that it was."""
     info = PngImagePlugin.PngInfo()
     info.add_text("Comment", "a cat", zip=True)
     info.add_itxt("Title", "a cat", "en", "Title", zip=True)

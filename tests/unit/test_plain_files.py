@@ -29,7 +29,7 @@ from pytest_llmclf.models.recording import Recorder
 from pytest_llmclf.plugin.github import write_summaries
 from pytest_llmclf.prompting import modelfile
 from pytest_llmclf.reporting.run_folder import read_run
-from tests.unit.scripted import assignment, picture
+from tests.unit.scripted import image, task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ def dataset_of(folder: Path) -> None:
     """A sound one of two images."""
     for number, label in enumerate(("cat", "dog"), 1):
         (folder / label).mkdir(parents=True)
-        (folder / label / "1.png").write_bytes(picture(number))
+        (folder / label / "1.png").write_bytes(image(number))
 
 
 @pytest.mark.parametrize("name", ["dataset.toml", "manifest.csv", "manifest.jsonl"])
@@ -146,7 +146,7 @@ def test_in_the_place_of_an_archive(tmp_path: Path, special: Callable[[Path], Pa
 
 def test_in_the_place_of_an_image_later(tmp_path: Path, special: Callable[[Path], Path]) -> None:
     """An image that was replaced after it was collected is an error of its own."""
-    assigned = assignment(tmp_path, 1)
+    assigned = task(tmp_path, 1)
     case = assigned.dataset.cases[0]
     case.path.unlink()
     special(case.path)

@@ -1,4 +1,4 @@
-"""From an evaluation to its assignments."""
+"""From an evaluation to its tasks."""
 
 from __future__ import annotations
 
@@ -15,38 +15,36 @@ from pytest_llmclf.runner.evaluation import Evaluation
 from pytest_llmclf.runner.job import AskingPolicy
 from pytest_llmclf.runner.plan import Choice, assign, called, locate_modelfile
 from pytest_llmclf.runner.settings import DEFAULT_SEED, Settings, project_root
-from tests.unit.scripted import picture
+from tests.unit.scripted import image
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.prompting.modelfile import Modelfile
-    from pytest_llmclf.runner.task import Assignment
+    from pytest_llmclf.runner.task import Task
 
 PETS = Evaluation(dataset="pets", modelfile="pets", prompt="Which animal?")
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Four pictures of two animals, a Modelfile, and a file that declares the evaluation."""
+    """Four images of two animals, a Modelfile, and a file that declares the evaluation."""
     number = 0
     for label in ("cat", "dog"):
         folder = tmp_path / "fixtures" / "pets" / label
         folder.mkdir(parents=True)
         for _ in range(2):
             number += 1
-            (folder / f"{number}.png").write_bytes(picture(number))
+            (folder / f"{number}.png").write_bytes(image(number))
     (tmp_path / "modelfiles").mkdir()
     (tmp_path / "modelfiles" / "pets.Modelfile").write_text('FROM llava\nSYSTEM "Look."\n')
     (tmp_path / "evals").mkdir()
     return tmp_path
 
 
-def planned(
-    project: Path, evaluation: Evaluation = PETS, **settings: Any
-) -> tuple[Assignment, ...]:
-    """The assignments; every wanted model means itself."""
+def planned(project: Path, evaluation: Evaluation = PETS, **settings: Any) -> tuple[Task, ...]:
+    """The tasks; every wanted model means itself."""
     known: dict[str, Any] = {
         "root": project,
         "home": project / ".llmclf",
@@ -66,12 +64,12 @@ def planned(
         Settings(**{**known, **settings}),
         project / "evals" / "test_pets.py",
         lambda _evaluation, _modelfile, wanted: Choice(spec=wanted, model=called(wanted)),
-        verify_pictures=True,
+        verify_images=True,
     )
 
 
-def test_an_evaluation_becomes_one_assignment_a_model(project: Path) -> None:
-    """In the order of the models, each with all pictures."""
+def test_an_evaluation_becomes_one_task_a_model(project: Path) -> None:
+    """In the order of the models, each with all images."""
     models = (parse_spec("ollama:llava"), parse_spec("micro-llava"))
     first, second = planned(project, models=models)
     assert first.key == ("pets", "ollama:llava")
@@ -94,19 +92,19 @@ def test_two_models_that_mean_the_same_are_one(project: Path) -> None:
         strict=False, record=None, allow_remote=frozenset(), asking=AskingPolicy(), timeout_s=1.0,
         pull=False, run_folder=None,
     )  # fmt: skip
-    found = assign(PETS, settings, project / "evals" / "t.py", choose, verify_pictures=False)
-    assert [assignment.key for assignment in found] == [first.key]
+    found = assign(PETS, settings, project / "evals" / "t.py", choose, verify_images=False)
+    assert [task.key for task in found] == [first.key]
 
 
 def test_a_sample_keeps_the_whole_in_mind(project: Path) -> None:
-    """Fewer pictures, and how many there are."""
+    """Fewer images, and how many there are."""
     (found,) = planned(project, sample=1)
     assert [case.label for case in found.dataset.cases] == ["cat", "dog"]
     assert found.whole == 4
 
 
 def test_a_request_has_everything(project: Path) -> None:
-    """System text, prompt with the labels, picture, and the evaluation's options on top."""
+    """System text, prompt with the labels, image, and the evaluation's options on top."""
     path = project / "modelfiles" / "pets.Modelfile"
     path.write_text('FROM llava\nSYSTEM "Look."\nPARAMETER temperature 0.5\nPARAMETER seed 3\n')
     evaluation = replace(PETS, options={"temperature": 0}, answer="enum", top_logprobs=2)
@@ -145,10 +143,10 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_an_empty_dataset_is_refused(project: Path) -> None:
-    """Zero pictures can judge nothing."""
+    """Zero images can judge nothing."""
     for path in (project / "fixtures").rglob("*.png"):
         path.unlink()
-    with pytest.raises(DatasetError, match="no picture"):
+    with pytest.raises(DatasetError, match="no image"):
         planned(project)
 
 

@@ -17,7 +17,7 @@ PACKAGE = Path(pytest_llmclf.__file__).parent
 NOUNS = (
     "answers|askings|cases|cells|changes|classes|columns|comparisons|confusions|datasets|decisions|"
     "entries|errors|evaluations|files|flips|gates|hosts|images|kinds|labels|lines|looks|minutes|"
-    "mistakes|models|outcomes|pairs|pictures|pixels|problems|questions|repeats|requests|rows|runs|"
+    "mistakes|models|outcomes|pairs|images|pixels|problems|questions|repeats|requests|rows|runs|"
     "scores|seconds|servers|sizes|stores|tags|tests|thresholds|tokens|values|workers|words"
 )
 ADJECTIVES = "damaged|different|finished|further|known|more|other|plain"

@@ -83,7 +83,7 @@ def test_a_text_is_identical_to_itself(found: list[Outcome]) -> None:
 
 @given(outcomes(), st.data())
 def test_a_change_is_seen_on_its_case(found: list[Outcome], data: st.DataObject) -> None:
-    """Losing one correct answer breaks that one picture and nothing else."""
+    """Losing one correct answer breaks that one image and nothing else."""
     right = [outcome for outcome in found if outcome.kind == "correct"]
     if not right:
         return

@@ -70,7 +70,7 @@ def test_the_plugin_is_named_as_its_module() -> None:
 
 
 def test_loading_the_plugin_loads_nothing_heavy() -> None:
-    """A fresh interpreter with pytest and this plugin has no client, no numbers, no pictures."""
+    """A fresh interpreter with pytest and this plugin has no client, no numbers, no images."""
     code = (
         "import sys, pytest\nimport pytest_llmclf.plugin\n"
         f"print([name for name in {(*HEAVY, 'syrupy', *OURS)!r} if name in sys.modules])"

@@ -26,7 +26,7 @@ NAMES = ("ollama:a", "ollama:b")
 def compared(
     broken: int = 0, fixed: int = 0, changed: int = 0, same: int = 0, wrong: int = 0
 ) -> Comparison:
-    """So many pictures of each kind."""
+    """So many images of each kind."""
     counts: dict[ChangeKind, int] = {"broken": broken, "fixed": fixed, "changed": changed}
     kinds = [kind for kind, count in counts.items() for _ in range(count)]
     said = {"broken": ("cat", "dog"), "fixed": ("dog", "cat"), "changed": ("dog", "cow")}
@@ -166,7 +166,7 @@ def test_json_has_every_number() -> None:
 
 
 def test_a_failed_baseline_lists_what_changed() -> None:
-    """Reason and remedy first, since pytest cuts long explanations; then one line a picture."""
+    """Reason and remedy first, since pytest cuts long explanations; then one line an image."""
     found = replace(compared(11, 1, same=3), missing=("m",), notes=("Modelfile a -> b",))
     lines = baseline_lines(found, "too bad")
     assert lines[0] == "too bad"
@@ -190,7 +190,7 @@ def test_a_refused_baseline_lists_new_and_missing_alone() -> None:
 
 
 def report(model: str, right: int) -> Report:
-    """Ten pictures of which so many are right."""
+    """Ten images of which so many are right."""
     outcomes = [
         replace(ended(f"{place}", "correct" if place < right else "misclassified"), model=model)
         for place in range(10)

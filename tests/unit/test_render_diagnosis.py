@@ -157,7 +157,7 @@ def test_a_model_that_sees_is_not_sent_away() -> None:
 
 
 def test_worse_than_guessing() -> None:
-    """Whether labels and pictures belong together is asked where images avoid their label."""
+    """Whether labels and images belong together is asked where images avoid their label."""
     found = dataclasses.replace(GUESS, correct=1, worse=True)
     assert finding_text(found).startswith("Worse than guessing: 1 of 20 right (5.0%)")
     assert "belong together" not in finding_text(found)

@@ -236,7 +236,7 @@ def test_a_folder_with_a_summary_is_whole(tmp_path: Path, monkeypatch: pytest.Mo
     assert not (tmp_path / "deep" / "run" / "run.json").exists()
 
 
-def test_names_of_pictures_are_safe_and_differ() -> None:
+def test_names_of_images_are_safe_and_differ() -> None:
     """A model's name cannot leave the folder, and equal names get a number."""
     reports = [
         built(model="ollama:../../etc/passwd"),
@@ -245,7 +245,7 @@ def test_names_of_pictures_are_safe_and_differ() -> None:
         built(model="Ollama llava"),
         built(model="x" * 300),
     ]
-    found = artifacts.picture_names(reports)
+    found = artifacts.image_names(reports)
     assert found[0] == "confusion-pets-ollama-..-..-etc-passwd"
     assert found[1:4] == (
         "confusion-pets-ollama-llava",

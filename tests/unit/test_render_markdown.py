@@ -168,7 +168,7 @@ def test_nothing_answered_is_said(found: Report) -> None:
 
 
 def compared(before: str, now: str, name: str = "pets", label: str = "dog") -> Compared:
-    """Two runs, one picture a sign: right, wrong (as `label`) or without an answer."""
+    """Two runs, one image a sign: right, wrong (as `label`) or without an answer."""
     facts = DatasetFacts(name="pets", content_hash="", labels=("cat", label))
     kinds = {"+": "correct", "x": "misclassified", "?": "unparsed", "!": "error"}
     sides = [
@@ -193,7 +193,7 @@ def compared(before: str, now: str, name: str = "pets", label: str = "dog") -> C
 
 
 def test_a_comparison_begins_with_what_it_comes_to() -> None:
-    """One row an evaluation, then sentences and the pictures that differ."""
+    """One row an evaluation, then sentences and the images that differ."""
     found = compared("+" * 9 + "xx", "x" * 8 + "++" + "?")
     lines = markdown_comparison([found], ("one", "t`wo"), notes=["x_y is in run A only"]).split(
         "\n"
@@ -209,7 +209,7 @@ def test_a_comparison_begins_with_what_it_comes_to() -> None:
     assert "<details><summary>Only B is right: 1 image</summary>" in lines
     assert "<details><summary>Wrong in different ways: 1 image</summary>" in lines
     assert "| `10` | `cat` | `dog` | `(unparsed: refusal)` |" in lines
-    # The pictures stand in the tables alone.
+    # The images stand in the tables alone.
     assert not [line for line in lines if line.startswith(("- only", "- and"))]
 
 

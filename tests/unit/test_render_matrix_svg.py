@@ -26,7 +26,7 @@ def drawn(report: Report) -> ET.Element:
 
 
 def texts(root: ET.Element) -> list[str]:
-    """Every text in the picture."""
+    """Every text in the image."""
     return [str(each.text) for each in root.iter(f"{SVG}text")]
 
 
@@ -40,7 +40,7 @@ def test_every_image_is_in_it() -> None:
 
 
 def test_it_can_be_read_aloud() -> None:
-    """Title and description say what the picture shows, and every cell what it is."""
+    """Title and description say what the image shows, and every cell what it is."""
     root = drawn(reference.published("mnist"))
     ids = str(root.get("aria-labelledby")).split()
     said = {each.get("id"): each.text for each in root if each.get("id")}
@@ -64,7 +64,7 @@ def test_no_label_breaks_out(label: str) -> None:
 
 @pytest.mark.parametrize("classes", [1, 2, 12, 60, 150])
 def test_any_number_of_classes_fits(classes: int) -> None:
-    """Cells lie inside the picture and do not overlap, however many there are."""
+    """Cells lie inside the image and do not overlap, however many there are."""
     labels = tuple(f"label {number}" for number in range(classes))
     outcomes = [ended(f"{label}.png", "correct", label) for label in labels]
     root = drawn(built(*outcomes, ended("u.png", "unparsed", labels[0]), labels=labels))

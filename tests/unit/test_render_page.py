@@ -20,7 +20,7 @@ from pytest_llmclf.reporting.html.document import embedded, embedded_pieces, pag
 from pytest_llmclf.reporting.html.page import Page, Pair, page_of, section
 from pytest_llmclf.reporting.html.page_data import page_json
 from pytest_llmclf.values.answer import Answer
-from tests.pages import HOSTILE, LABELS, answers, built, demo, hostile, outcome, pictures
+from tests.pages import HOSTILE, LABELS, answers, built, demo, hostile, images, outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,8 +74,8 @@ def page_html(page: Page) -> str:
 
 
 def shape(html: str) -> list[tuple[str, dict[str, str | None]]]:
-    """Its elements but for those that hold pictures."""
-    return [(tag, attrs) for tag, attrs in Parsed(html).tags if attrs.get("class") != "pictures"]
+    """Its elements but for those that hold images."""
+    return [(tag, attrs) for tag, attrs in Parsed(html).tags if attrs.get("class") != "images"]
 
 
 def test_elements_are_always_the_same(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_the_same_answer_stands_once() -> None:
 
 def test_numbers_are_those_of_the_report(tmp_path: Path) -> None:
     """Counts, scores and intervals are the report's, and what is unknown is null or a dash."""
-    found = built(answers(pictures(tmp_path, 30), 1))
+    found = built(answers(images(tmp_path, 30), 1))
     data = Parsed(page_html(page_of([found]))).data["sections"][0]
     cells = [[0] * len(found.confusion.labels) for _ in found.confusion.labels]
     for row, flat in zip(cells, data["confusion"]["cells"], strict=True):
@@ -188,7 +188,7 @@ def test_images_without_a_comparison_are_named(tmp_path: Path) -> None:
 
 def test_a_comparison_of_what_is_not_shown_is_refused(tmp_path: Path) -> None:
     """Both sides of a comparison are on the page."""
-    first, other = (built(answers(pictures(tmp_path, 6), seed)) for seed in (1, 2))
+    first, other = (built(answers(images(tmp_path, 6), seed)) for seed in (1, 2))
     pair = Pair(
         names=("A", "B"), what="runs", comparison=compare_reports(first, other), before=first,
         now=other,
@@ -256,8 +256,8 @@ def test_the_same_page_is_the_same_file(tmp_path: Path) -> None:
     assert page_html(page) == page_html(page)
 
 
-def test_pictures_that_cannot_be_shown_say_why(tmp_path: Path) -> None:
-    """A file that is gone or has changed leaves its reason in place of a picture."""
+def test_images_that_cannot_be_shown_say_why(tmp_path: Path) -> None:
+    """A file that is gone or has changed leaves its reason in place of an image."""
     data = Parsed(page_html(demo(tmp_path))).data
     reasons = [reason for reason in data["without"] if reason is not None]
     assert sorted(reasons) == [
@@ -266,8 +266,8 @@ def test_pictures_that_cannot_be_shown_say_why(tmp_path: Path) -> None:
     ]
 
 
-def test_importing_it_costs_no_picture_library() -> None:
-    """Pillow is loaded when the first picture is made, not before."""
+def test_importing_it_costs_no_image_library() -> None:
+    """Pillow is loaded when the first image is made, not before."""
     code = "import sys, pytest_llmclf.reporting.html.document; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
 

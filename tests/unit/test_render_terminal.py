@@ -81,14 +81,14 @@ def test_a_whole_report() -> None:
         ended("c.png", "unparsed", reason="refusal", answer=Answer(text="I can't\nsee")),
         ended("d.png", "correct", "dog"),
         duration_s=8.0,
-        notes=("Not the real pictures.",),
+        notes=("Not the real images.",),
     )
     assert texts(terminal.report_lines(found, Style())) == [
         "pets · ollama:llava",
         "  4 images: 2 correct, 1 misclassified, 1 unparsed, 0 errors",
         "  30.0 images/min in 8.0 s, 1 answer from the store",
         "  dataset pets, content abababababab",
-        "  Not the real pictures.",
+        "  Not the real images.",
         "",
         "                precision     recall   F1-score    support",
         "  cat               1.000      0.333      0.500          3",
@@ -278,8 +278,8 @@ def test_ids_stand_below_where_there_is_no_room_beside() -> None:
     ]
 
 
-def test_every_picture_on_demand() -> None:
-    """With `every` each picture that was not answered right is named once."""
+def test_every_image_on_demand() -> None:
+    """With `every` each image that was not answered right is named once."""
     found = everything(6, images=30)
     lines = texts(terminal.report_lines(found, Style(width=200, classes=None), every=True))
     wrong = [one for one in found.outcomes if one.kind in ("misclassified", "unparsed", "lost")]

@@ -50,7 +50,7 @@ def test_whatever_is_sent_changes_the_digest(field: str, value: Any) -> None:
 
 
 def test_a_digest_known_beforehand_is_the_same() -> None:
-    """Without the picture itself, too."""
+    """Without the image itself, too."""
     sha256 = hashlib.sha256(ASKED.image).hexdigest()
     outline = replace(ASKED, image=b"", known_sha256=sha256)
     assert outline.digest(WHO) == ASKED.digest(WHO)

@@ -19,7 +19,7 @@ import pytest
 from pytest_llmclf.runner.answer_cache import AnswerStore
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.request import ModelIdentity
-from tests.unit.scripted import Scripted, assignment, engine, jobs, kinds
+from tests.unit.scripted import Scripted, engine, jobs, kinds, task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ IDENTITY = ModelIdentity(backend="openai", name="scripted", digest="abc")
 NO_TEXT = "CAST(x'ff00fe' AS TEXT)"
 HEX = "'" + "0" * 64 + "'"
 ANSWERS = ("'{'", "'[]'", "'null'", "'{}'", "NULL", "17", "x'00ff'", NO_TEXT, "'[[[['")
-PICTURES = ("NULL", "''", "'none'", "x'00ff'", "3.5", NO_TEXT, HEX)
+IMAGES = ("NULL", "''", "'none'", "x'00ff'", "3.5", NO_TEXT, HEX)
 MODELS = ("'{'", "'[]'", "'{}'", "17", "x'00ff'", NO_TEXT)
 MOMENTS = ("'soon'", "1e300", "-1e300", "x'00'", "9e18")
 
@@ -48,7 +48,7 @@ def spoil(path: Path, table: str, column: str, value: str) -> None:
     ("table", "column", "value"),
     [
         *(("answers", "answer", value) for value in ANSWERS),
-        *(("pictures", "sent", value) for value in PICTURES),
+        *(("pictures", "sent", value) for value in IMAGES),
         ("pictures", "media_type", "'text/html'"),
         *(("models", "identity", value) for value in MODELS),
         *(("models", "seen", value) for value in MOMENTS),
@@ -58,7 +58,7 @@ def spoil(path: Path, table: str, column: str, value: str) -> None:
 def test_a_damaged_row_is_replaced(tmp_path: Path, table: str, column: str, value: str) -> None:
     """The run after the damage asks at most once an image, and the run after that nothing."""
     path = tmp_path / "answers.sqlite"
-    wanted = jobs(assignment(tmp_path, 3))
+    wanted = jobs(task(tmp_path, 3))
     for number, damaged in enumerate((False, True, False)):
         backend = Scripted()
         if damaged:
@@ -80,7 +80,7 @@ def test_a_wrong_digest_leaves_no_claim_behind(
 ) -> None:
     """Whoever asks next from another process would wait for it as long as a question may take."""
     path = tmp_path / "answers.sqlite"
-    (job,) = jobs(assignment(tmp_path, 1))
+    (job,) = jobs(task(tmp_path, 1))
     backend = Scripted()
     with AnswerStore(path) as store:
         running = engine(backend, store=store)

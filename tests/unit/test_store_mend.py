@@ -38,13 +38,13 @@ def test_no_password_is_in_a_new_one(
     """Nor does a changed password make another endpoint."""
     monkeypatch.setenv("OLLAMA_HOST", HOSTS if hosts == "environment" else "")
     given = tuple(HOSTS.split(",")) if hosts == "given" else ()
-    way = way_to(parse_spec("ollama:llava"), MODELFILE, given)
-    assert way is not None
+    endpoint_key = way_to(parse_spec("ollama:llava"), MODELFILE, given)
+    assert endpoint_key is not None
     with AnswerStore(tmp_path / "a.sqlite") as store:
-        store.remember(way, WHO)
+        store.remember(endpoint_key, WHO)
     assert PASSWORD.encode() not in b"".join(p.read_bytes() for p in tmp_path.iterdir())
     other = tuple(HOSTS.replace(PASSWORD, "another").split(","))
-    assert way_to(parse_spec("ollama:llava"), MODELFILE, other) == way
+    assert way_to(parse_spec("ollama:llava"), MODELFILE, other) == endpoint_key
 
 
 def test_old_rows_are_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,9 +58,9 @@ def test_old_rows_are_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     unmended(path)
     assert PASSWORD.encode() in path.read_bytes()
     monkeypatch.setenv("OLLAMA_HOST", HOSTS)
-    way = way_to(parse_spec("ollama:llava"), MODELFILE)
+    endpoint_key = way_to(parse_spec("ollama:llava"), MODELFILE)
     with AnswerStore(path) as store:
-        found = store.remembered(way or "")
+        found = store.remembered(endpoint_key or "")
         assert found is not None
         assert found[0] == WHO
         assert PASSWORD.encode() not in b"".join(p.read_bytes() for p in tmp_path.iterdir())

@@ -42,13 +42,13 @@ def stub(running: StubOllama) -> StubOllama:
     return running
 
 
-def expected(picture: bytes) -> str:
+def expected(image: bytes) -> str:
     """The documented rule."""
-    return LABELS[int.from_bytes(hashlib.sha256(picture).digest()[:8], "big") % 10]
+    return LABELS[int.from_bytes(hashlib.sha256(image).digest()[:8], "big") % 10]
 
 
-def chat(stub: StubOllama, picture: bytes = b"one", **more: Any) -> Any:
-    images = [base64.b64encode(picture).decode()]
+def chat(stub: StubOllama, image: bytes = b"one", **more: Any) -> Any:
+    images = [base64.b64encode(image).decode()]
     body = {
         "model": "llava:7b",
         "stream": False,
@@ -69,7 +69,7 @@ def post(stub: StubOllama, path: str, body: Any) -> Any:
 
 
 def test_client_asks_twice(stub: StubOllama) -> None:
-    """The official client gets the picture's label, whole, streamed, as JSON, with odds."""
+    """The official client gets the image's label, whole, streamed, as JSON, with odds."""
     client = ollama.Client(host=stub.url, trust_env=False)
     message = {"role": "user", "content": "?", "images": [b"one"]}
     schema = {"type": "object", "properties": {"label": {"enum": ["x"]}}}
@@ -110,7 +110,7 @@ def test_models_can_be_taken_away(stub: StubOllama) -> None:
 
 
 def test_openai(stub: StubOllama) -> None:
-    """The same picture gets the same label through OpenAI's protocol."""
+    """The same image gets the same label through OpenAI's protocol."""
     url = "data:image/png;base64," + base64.b64encode(b"one").decode()
     content = [{"type": "image_url", "image_url": {"url": url}}]
     body = {"model": "llava:7b", "messages": [{"role": "user", "content": content}]}
@@ -121,9 +121,9 @@ def test_openai(stub: StubOllama) -> None:
 
 def test_stats_count(stub: StubOllama) -> None:
     """Questions, different ones, repeated ones and slot time are counted exactly."""
-    pictures = [b"one", b"two", b"three", b"four", b"five", b"six"]
+    images = [b"one", b"two", b"three", b"four", b"five", b"six"]
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda picture: chat(stub, picture), pictures))
+        answers = list(pool.map(lambda image: chat(stub, image), images))
     chat(stub, b"one")
     stats = stub.stats()
     assert [status for status, _ in answers] == [200] * 6
@@ -148,9 +148,9 @@ def test_slots_are_a_queue(stub: StubOllama) -> None:
     assert chat(stub)[0] == 200
 
 
-def asked_and_left(stub: StubOllama, picture: bytes) -> socket.socket:
+def asked_and_left(stub: StubOllama, image: bytes) -> socket.socket:
     """A question whose answer nobody waits for."""
-    body = {"model": "llava:7b", "messages": [{"images": [base64.b64encode(picture).decode()]}]}
+    body = {"model": "llava:7b", "messages": [{"images": [base64.b64encode(image).decode()]}]}
     data = json.dumps(body).encode()
     connection = socket.create_connection(("127.0.0.1", stub.port), timeout=5)
     connection.sendall(b"POST /api/chat HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(data) + data)

@@ -1,4 +1,4 @@
-"""Make what the documentation shows: a recording of the terminal, and pictures of the page.
+"""Make what the documentation shows: a recording of the terminal, and images of the page.
 
     python tools/showcase/make.py
 
@@ -24,7 +24,7 @@ COMMAND = ("evals/", "--no-header", "--llmclf-model", "micro-llava")
 
 
 def main() -> None:
-    """Run, record, take the pictures; write nothing that names this machine."""
+    """Run, record, take the images; write nothing that names this machine."""
     with tempfile.TemporaryDirectory(prefix="llmclf-showcase-") as temporary:
         project = Path(temporary)
         for name in NEEDED:
@@ -32,11 +32,11 @@ def main() -> None:
         shutil.copy(ROOT / "pyproject.toml", project)
         text = record(project, COMMAND)
         (page,) = project.glob(".llmclf/runs/*/page.html")
-        told, pictures = take(page)
+        told, images = take(page)
         check_private(f"{text}\n{told}", (ROOT, project, Path.home()))
     (ROOT / "docs" / "terminal.txt").write_text(text, encoding="utf-8", newline="\n")
     print(f"docs/terminal.txt: {len(text.splitlines())} lines")
-    for name, content in pictures.items():
+    for name, content in images.items():
         path = ROOT / "docs" / "images" / f"{name}.png"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)

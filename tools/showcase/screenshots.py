@@ -1,4 +1,4 @@
-"""Take pictures of a run's page."""
+"""Take images of a run's page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_BYTES = 250_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """A picture to take.
+    """An image to take.
 
     Attributes:
         name: Of its file.
@@ -48,25 +48,25 @@ SHOTS = (
 
 
 def take(page: Path) -> tuple[str, dict[str, bytes]]:
-    """All pictures as PNG by name, and the text that the page shows.
+    """All images as PNG by name, and the text that the page shows.
 
     Raises:
-        SystemExit: A picture is too large to be committed.
+        SystemExit: An image is too large to be committed.
     """
     told = ""
-    pictures = {}
+    images = {}
     with sync_playwright() as playwright:
         browser = start(playwright)
         for shot in SHOTS:
             tab = opened(browser, page, shot)
             told += tab.inner_text("body") + str(tab.text_content("#data"))
-            pictures[shot.name] = compressed(tab.screenshot())
+            images[shot.name] = compressed(tab.screenshot())
             tab.context.close()
         browser.close()
-    for name, content in pictures.items():
+    for name, content in images.items():
         if len(content) > MOST_BYTES:
             raise SystemExit(f"{name}.png has {len(content):,} bytes, over {MOST_BYTES:,}")
-    return told, pictures
+    return told, images
 
 
 def start(playwright: Playwright) -> Browser:
@@ -87,7 +87,7 @@ def opened(browser: Browser, page: Path, shot: Shot) -> Page:
     )
     tab = context.new_page()
     tab.goto(page.as_uri())
-    tab.wait_for_selector("html[data-pictures=ready]", state="attached")
+    tab.wait_for_selector("html[data-images=ready]", state="attached")
     sections = tab.locator("#section-select option").all_inner_texts()
     (label,) = (text for text in sections if text.startswith(f"{shot.report} · "))
     tab.select_option("#section-select", label=label)

@@ -318,7 +318,7 @@ def _with_examples(
     a, b = pair.taken, pair.taken_for
     one_sided = pair.forth_shown and not pair.mutual
     ways = [(a, b)] if one_sided else [(a, b), (b, a)]
-    return replace(pair, cases=examples([mistakes[way] for way in ways]))
+    return replace(pair, cases=examples([mistakes[endpoint_key] for endpoint_key in ways]))
 
 
 def _mistakes_of(report: Report) -> Mapping[tuple[str, str], Sequence[str]]:

@@ -3,6 +3,6 @@
 archive, archive_zip, archive_tar   other people's archives: names and bytes, nothing is run
 member                              one file of an archive, and the limits of what is read
 layouts                             how the known data sets are laid out
-choosing                            which pictures are taken
+choosing                            which images are taken
 importer                            write them beside the others, all or nothing
 """

@@ -30,7 +30,7 @@ from pytest_llmclf.data.archives.member import (
     refusal,
 )
 from pytest_llmclf.data.entry import shown
-from pytest_llmclf.errors import DatasetError, PictureError
+from pytest_llmclf.errors import DatasetError, ImageError
 from pytest_llmclf.files import require_plain
 from pytest_llmclf.progress import Progress, silent
 
@@ -79,12 +79,12 @@ class Archive:
         """The bytes of one file.
 
         Raises:
-            PictureError: It is damaged or larger than allowed, which concerns this file alone.
+            ImageError: It is damaged or larger than allowed, which concerns this file alone.
             DatasetError: All that was read comes to more than allowed.
         """
         most = self._limits.file_bytes
         if member.size > most:
-            raise PictureError(f"has {member.size} bytes, more than the {most} allowed")
+            raise ImageError(f"has {member.size} bytes, more than the {most} allowed")
         pieces, size = [], 0
         try:
             with self._contents.open(member) as file:
@@ -92,10 +92,10 @@ class Archive:
                     size += len(piece)
                     self._take(len(piece))
                     if size > most:
-                        raise PictureError(f"becomes more than the {most} bytes allowed")
+                        raise ImageError(f"becomes more than the {most} bytes allowed")
                     pieces.append(piece)
         except _DAMAGE as error:
-            raise PictureError(f"cannot be read from the archive ({error})") from error
+            raise ImageError(f"cannot be read from the archive ({error})") from error
         return b"".join(pieces)
 
     def _take(self, count: int) -> None:

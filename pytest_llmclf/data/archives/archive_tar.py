@@ -62,7 +62,7 @@ def contents(
 ) -> Contents:
     """What a tar archive has in it.
 
-    One under gzip is unpacked into a temporary tar first, since pictures are read in any order
+    One under gzip is unpacked into a temporary tar first, since images are read in any order
     and gzip can only be read from its beginning.
 
     Args:

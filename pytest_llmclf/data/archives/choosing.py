@@ -1,4 +1,4 @@
-"""Which pictures of an archive are taken: sound ones, each once, as many a class as wanted."""
+"""Which images of an archive are taken: sound ones, each once, as many a class as wanted."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.data.archives.member import LeftOut
-from pytest_llmclf.data.image import PictureLimits, check
+from pytest_llmclf.data.image import ImageLimits, check
 from pytest_llmclf.data.image_header import read_header
-from pytest_llmclf.errors import PictureError
+from pytest_llmclf.errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ _LONGEST: Final = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenImage:
-    """One picture that is imported.
+    """One image that is imported.
 
     Attributes:
         id: Path in the dataset.
@@ -48,21 +48,21 @@ class ChosenImage:
 
 
 class Choosing:
-    """Takes sound pictures in an order that the seed gives, until there are enough of each class.
+    """Takes sound images in an order that the seed gives, until there are enough of each class.
 
     Args:
         archive: What is read.
-        classes: Its pictures by label.
-        folder: Where the pictures are written, one folder a label.
-        seed: Which pictures come first.
-        per_class: Pictures a class; ``None``: all.
+        classes: Its images by label.
+        folder: Where the images are written, one folder a label.
+        seed: Which images come first.
+        per_class: Images a class; ``None``: all.
 
     Attributes:
         taken: By sha256.
         left_out: What was looked at and not taken.
-        counts: Pictures taken, by label.
+        counts: Images taken, by label.
         per_class: As given.
-        short: Labels with fewer pictures than wanted, where a number was wanted.
+        short: Labels with fewer images than wanted, where a number was wanted.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Choosing:
         self.short: tuple[str, ...] = ()
         self._folder = folder
         self.per_class = per_class
-        self._limits = PictureLimits()
+        self._limits = ImageLimits()
         self._ambiguous: set[str] = set()
         self._names: set[str] = set()
         self._waiting = {
@@ -94,14 +94,14 @@ class Choosing:
         }
 
     def run(self, progress: Progress) -> None:
-        """Take until every class has enough, or no more pictures."""
+        """Take until every class has enough, or no more images."""
         total = sum(
             min(wanted, len(self.classes.members[label])) for label, wanted in self._wanted.items()
         )
-        # A picture that turns up under a second label is taken back, so one pass may not do.
+        # An image that turns up under a second label is taken back, so one pass may not do.
         while label := self._hungry():
             self._look_at(label, self._waiting[label].pop())
-            progress("pictures", self.counts.total(), total)
+            progress("images", self.counts.total(), total)
         self.short = tuple(
             label for label in self._wanted if self.counts[label] < (self.per_class or 0)
         )
@@ -120,7 +120,7 @@ class Choosing:
         try:
             data = self.archive.read(member)
             problem = check(data, self._limits)
-        except PictureError as error:
+        except ImageError as error:
             problem = str(error)
         if problem is not None:
             self.left_out.append(LeftOut(member.name, problem))
@@ -128,11 +128,11 @@ class Choosing:
         sha256 = hashlib.sha256(data).hexdigest()
         other = self.taken.get(sha256)
         if sha256 in self._ambiguous:
-            self.left_out.append(LeftOut(member.name, "is the same picture under several labels"))
+            self.left_out.append(LeftOut(member.name, "is the same image under several labels"))
         elif other is None:
             self._take(label, member, data, sha256)
         elif other.label == label:
-            self.left_out.append(LeftOut(member.name, f"is the same picture as {other.source}"))
+            self.left_out.append(LeftOut(member.name, f"is the same image as {other.source}"))
         else:
             self._take_back(other, member)
 
@@ -164,15 +164,15 @@ class Choosing:
         self.counts[other.label] -= 1
         (self._folder / other.id).unlink()
         self.left_out += [
-            LeftOut(member.name, f"is the same picture as {other.source}, of another label"),
-            LeftOut(other.source, f"is the same picture as {member.name}, of another label"),
+            LeftOut(member.name, f"is the same image as {other.source}, of another label"),
+            LeftOut(other.source, f"is the same image as {member.name}, of another label"),
         ]
 
 
 def file_name(stem: str) -> str:
     """`stem` as a name without ending that every file system takes and that leads nowhere."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", stem)[:_LONGEST].strip("._-")
-    return f"picture-{plain}".rstrip("-") if not plain or _RESERVED.match(plain) else plain
+    return f"image-{plain}".rstrip("-") if not plain or _RESERVED.match(plain) else plain
 
 
 def _ranked(members: Sequence[ArchiveMember], seed: int) -> list[ArchiveMember]:

@@ -43,11 +43,11 @@ class Imported:
     Attributes:
         folder: Where the dataset is.
         layout: What it is.
-        counts: Pictures by label.
+        counts: Images by label.
         left_out: What was looked at and not imported, with the reason.
-        renamed: Pictures whose ending did not fit their content and was corrected.
+        renamed: Images whose ending did not fit their content and was corrected.
         elsewhere: Files of the archive that lie in no folder of a class.
-        short: Labels with fewer pictures than wanted.
+        short: Labels with fewer images than wanted.
     """
 
     folder: Path
@@ -62,7 +62,7 @@ class Imported:
 def import_table(
     name: str,
     source: Path,
-    shelf: Path,
+    dataset_directory: Path,
     *,
     split: str = "",
     label_column: str = "",
@@ -76,7 +76,7 @@ def import_table(
     Args:
         name: What evaluations call the dataset.
         source: A file, or a folder of them.
-        shelf: Folder of imported datasets.
+        dataset_directory: Folder of imported datasets.
         split: The part of a split table; empty: the only one.
         label_column: Column of the label; empty: the one with a usual name.
         seed: As for `import_archive`.
@@ -97,14 +97,20 @@ def import_table(
             yield archive, classes, table_layout(name, source, tuple(classes.members))
 
     return _import(
-        name, shelf, opening, seed=seed, per_class=per_class, force=force, progress=progress
+        name,
+        dataset_directory,
+        opening,
+        seed=seed,
+        per_class=per_class,
+        force=force,
+        progress=progress,
     )
 
 
 def import_archive(
     layout: Layout,
     source: Path,
-    shelf: Path,
+    dataset_directory: Path,
     *,
     seed: int,
     per_class: int | None,
@@ -117,10 +123,10 @@ def import_archive(
     Args:
         layout: Which one.
         source: The archive, or the folder that it was unpacked to.
-        shelf: Folder of imported datasets.
-        seed: Which pictures are chosen depends on it and on their paths alone, so zip, tar and
+        dataset_directory: Folder of imported datasets.
+        seed: Which images are chosen depends on it and on their paths alone, so zip, tar and
             folder give the same ones.
-        per_class: Sound pictures a class; ``None``: all.
+        per_class: Sound images a class; ``None``: all.
         force: Whether a dataset of this name on the shelf is replaced.
         limits: What is read of an archive at all.
         progress: Told how far it is.
@@ -136,7 +142,7 @@ def import_archive(
 
     return _import(
         layout.dataset,
-        shelf,
+        dataset_directory,
         opening,
         seed=seed,
         per_class=per_class,
@@ -147,7 +153,7 @@ def import_archive(
 
 def _import(
     name: str,
-    shelf: Path,
+    dataset_directory: Path,
     opening: Callable[[Path], AbstractContextManager[tuple[Archive, Classes, Layout]]],
     *,
     seed: int,
@@ -156,14 +162,14 @@ def _import(
     progress: Progress,
 ) -> Imported:
     """Choose, check and write what `opening` gives, beside the shelf until all is well."""
-    target = shelf / name
+    target = dataset_directory / name
     if target.exists() and not force:
         raise DatasetError(shown(f"{target} is there already: say --force to replace it"))
     try:
-        shelf.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=shelf))
+        dataset_directory.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=dataset_directory))
     except OSError as error:
-        raise _unwritable(shelf, error) from error
+        raise _unwritable(dataset_directory, error) from error
     try:
         with opening(staging) as (archive, classes, layout):
             choosing = Choosing(archive, classes, staging, seed=seed, per_class=per_class)
@@ -171,7 +177,7 @@ def _import(
         made = _finish(layout, choosing, staging, target, seed)
         _put(staging, target)
     except OSError as error:
-        raise _unwritable(shelf, error) from error
+        raise _unwritable(dataset_directory, error) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return made
@@ -183,7 +189,7 @@ def _finish(layout: Layout, choosing: Choosing, staging: Path, target: Path, see
     if empty:
         raise DatasetError(
             shown(
-                f"{choosing.archive.place} has no sound picture of {', '.join(empty)} "
+                f"{choosing.archive.place} has no sound image of {', '.join(empty)} "
                 f"({len(choosing.left_out)} {noun(len(choosing.left_out), 'file')} cannot be used, "
                 f"the first: {_first(choosing.left_out)}): get the archive anew"
             )
@@ -206,12 +212,12 @@ def _finish(layout: Layout, choosing: Choosing, staging: Path, target: Path, see
         ]
         _write_csv(staging / LEFT_OUT, lines)
     chosen = "" if choosing.per_class is None else f", chosen with seed {seed}"
-    pictures = f"{len(taken)} {noun(len(taken), 'picture')}"
-    about = f"{pictures} of {layout.title}, imported by its user{chosen}."
+    images = f"{len(taken)} {noun(len(taken), 'image')}"
+    about = f"{images} of {layout.title}, imported by its user{chosen}."
     text = _description(layout, about)
     (staging / DESCRIPTION).write_text(text, encoding="utf-8", newline="\n")
-    # The sums and paths just written must be those of the files; the pictures were decoded before.
-    datasets.load(staging, name=layout.dataset, verify_pictures=False)
+    # The sums and paths just written must be those of the files; the images were decoded before.
+    datasets.load(staging, name=layout.dataset, verify_images=False)
     return Imported(
         folder=target,
         layout=layout,

@@ -23,13 +23,13 @@ class Layout:
 
     Attributes:
         kind: How the command line calls it.
-        dataset: How evaluations call it: the bundled pictures whose place it takes.
+        dataset: How evaluations call it: the bundled images whose place it takes.
         title: Its name, for people.
         folders: Folder of a class, in lower case, to its label.
         parents: Folders that those lie in, in lower case; the first one that is there is read.
-        per_class: Pictures a class that are taken unless told otherwise; ``None``: all.
+        per_class: Images a class that are taken unless told otherwise; ``None``: all.
         labels: In the order of reports.
-        licence: What is known of the rights in the pictures.
+        licence: What is known of the rights in the images.
     """
 
     kind: str
@@ -43,7 +43,7 @@ class Layout:
 
 
 _UNCLEAR = (
-    "not stated here: pictures collected from the web by the data set's publisher, whose page says "
+    "not stated here: images collected from the web by the data set's publisher, whose page says "
     "what is known; for your own use, not to be passed on"
 )
 _ANIMALS: Final = {
@@ -99,7 +99,7 @@ LAYOUTS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classes:
-    """The pictures of an archive by class.
+    """The images of an archive by class.
 
     Attributes:
         members: By label, in the order of the layout's labels.
@@ -171,7 +171,7 @@ def _place(name: str, parents: Sequence[str]) -> int:
 
 
 def _is_junk(root: str, name: str) -> bool:
-    """Whether a file is what systems and people leave beside pictures."""
+    """Whether a file is what systems and people leave beside images."""
     return is_left_over(name) or any(map(is_left_over_folder, filter(None, root.split("/"))))
 
 
@@ -188,7 +188,7 @@ def _lacks(archive: Archive, layout: Layout, lacking: Sequence[str]) -> str:
         there = sorted((folder for folder in folders if folder), key=natural_key)
         remedy = f"its folders are {', '.join(there[:12]) or 'none'}"
     return (
-        f"{archive.place} has no pictures in a folder {missing}, as {layout.title} has in "
+        f"{archive.place} has no images in a folder {missing}, as {layout.title} has in "
         f"{layout.parents[0]}/: {remedy}"
     )
 

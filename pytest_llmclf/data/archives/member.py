@@ -30,7 +30,7 @@ class ArchiveLimits:
         entries: Most files.
         file_bytes: Largest single file.
         total_bytes: Most bytes of all files together.
-        ratio: Most bytes that a byte of the archive may become. Pictures hardly shrink (about 1);
+        ratio: Most bytes that a byte of the archive may become. Images hardly shrink (about 1);
             a bomb is at 1000 and more. Archives that come to less than 16 MiB may exceed it.
     """
 

@@ -1,4 +1,4 @@
-"""What a run that stopped early says, from its report alone: the same as its `Watch` said."""
+"""What a run that stopped early says, from its report alone: as its `SequentialMonitor` did."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def judge_early(
 ) -> tuple[Verdict, ...]:
     """What all images of a run that stopped early would give: one verdict a threshold.
 
-    Looks at the images that the session's `Watch` looked at, so that it says what that said.
+    Looks at the images that the session's `SequentialMonitor` looked at, to say the same.
     Thresholds that were not among those which decided when to stop (`Report.stop_rule`) are only
     judged where the images not asked cannot change the verdict: the error that may be made is
     spent on the others.

@@ -28,7 +28,7 @@ EARLY_ERROR = 0.05
 _ANSWERED: Final = ("correct", "misclassified", "unparsed")
 
 
-class Watch:
+class SequentialMonitor:
     """Watches the answers of one evaluation and model and says when they are enough.
 
     The one thing here that changes: answers come one by one from a running session.

@@ -1,4 +1,4 @@
-"""Where a server listens, and whether pictures may go there.
+"""Where a server listens, and whether images may go there.
 
 Images leave this machine only when the user names the host. Everything that opens a connection
 takes an `Address` and passes `Address.require_allowed` first; what a name turns out to be when it

@@ -83,7 +83,7 @@ def wait_of(text: str) -> float | None:
     return max(0.0, moment - time.time())
 
 
-class Wire:
+class HttpClient:
     """Requests to one server. Thread-safe: each request has a connection for itself.
 
     Args:

@@ -81,8 +81,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         r"illegal base64|failed to (load|decode|process) (the )?image|invalid image"
         r"|image: unknown format|unsupported image|cannot identify image",
-        errors.PictureRejected,
-        "look at the picture; PNG and JPEG work everywhere",
+        errors.ImageRejected,
+        "look at the image; PNG and JPEG work everywhere",
     ),
     Rule(
         r"model .{1,200}? (not found|does not exist)|no such model|model_not_found"
@@ -174,7 +174,7 @@ _BY_STATUS: dict[int, tuple[type[errors.BackendError], str]] = {
     402: (errors.QuotaUsedUp, _CHARGE),
     403: (errors.RequestRejected, "check what the key, or this address, is allowed to ask"),
     408: (errors.RequestTimedOut, "allow more time: --llmclf-timeout"),
-    413: (errors.PictureRejected, "send a smaller picture"),
+    413: (errors.ImageRejected, "send a smaller image"),
     429: (errors.ServerOverloaded, "the request is sent again later"),
     503: (errors.ServerOverloaded, "the request is sent again later"),
     504: (errors.RequestTimedOut, "allow more time: --llmclf-timeout"),

@@ -18,7 +18,7 @@ from typing import IO, TypeVar
 
 from pytest_llmclf.errors import BackendError, RuntimeBroken, ServerFailed
 from pytest_llmclf.models.http.address import Address
-from pytest_llmclf.models.http.client import Wire
+from pytest_llmclf.models.http.client import HttpClient
 from pytest_llmclf.models.llamacpp.llama_binary import library_environment
 from pytest_llmclf.values.text import shorten
 
@@ -271,8 +271,8 @@ class LlamaServer:
     def _wait_until_ready(self, address: Address) -> str | None:
         """Wait for the model to be loaded; what went wrong, or ``None``."""
         deadline = time.monotonic() + self._start_timeout_s
-        wire = Wire(address, where=address.netloc, key=self.key, keep=False)
-        with contextlib.closing(wire):
+        client = HttpClient(address, where=address.netloc, key=self.key, keep=False)
+        with contextlib.closing(client):
             while time.monotonic() < deadline:
                 if not self._is_alive():
                     return "ended while starting"
@@ -281,8 +281,8 @@ class LlamaServer:
                 with contextlib.suppress(BackendError):  # not listening yet
                     # Health tells anybody that the model is loaded; properties want the key,
                     # which only our own child knows.
-                    if wire.request("GET", "/health", timeout_s=_HEALTH_S).ok:
-                        status, told = wire.json("GET", "/props", timeout_s=_HEALTH_S)
+                    if client.request("GET", "/health", timeout_s=_HEALTH_S).ok:
+                        status, told = client.json("GET", "/props", timeout_s=_HEALTH_S)
                         if status == _OK and isinstance(told, dict):
                             self.build = str(told.get("build_info", ""))
                             return None

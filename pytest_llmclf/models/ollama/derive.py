@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import ollama
 
     from pytest_llmclf.models.http.address import Address
-    from pytest_llmclf.models.http.client import Wire
+    from pytest_llmclf.models.http.client import HttpClient
     from pytest_llmclf.models.ollama.ollama_errors import Doing
     from pytest_llmclf.prompting.modelfile import Modelfile
 
@@ -80,7 +80,7 @@ class Deriver:
     """Derives one model on one server.
 
     Args:
-        wire: Connections to the server.
+        client: Connections to the server.
         address: The same server.
         modelfile: What to derive; its FROM is the base.
         version: The server's version, or empty if it told none.
@@ -92,7 +92,7 @@ class Deriver:
 
     def __init__(
         self,
-        wire: Wire,
+        client: HttpClient,
         *,
         address: Address,
         modelfile: Modelfile,
@@ -102,7 +102,7 @@ class Deriver:
         require_here: Callable[[str, Mapping[str, Any]], None],
     ) -> None:
         self._require_here = require_here
-        self._wire = wire
+        self._wire = client
         self._address = address
         self._modelfile = modelfile
         self._version = version

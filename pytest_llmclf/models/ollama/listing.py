@@ -1,4 +1,4 @@
-"""What an Ollama server has, for people: models with digests, and whether they take pictures."""
+"""What an Ollama server has, for people: models with digests, and whether they take images."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def list_models(
         allow_remote: Hosts other than this machine that may be connected to.
         allow_clear_key: Hosts that a key may be sent to unencrypted.
     """
-    wire = open_wire(address, allow_remote=allow_remote, allow_clear_key=allow_clear_key)
+    client = open_wire(address, allow_remote=allow_remote, allow_clear_key=allow_clear_key)
     try:
-        _, told = wire.json("GET", "/api/tags", timeout_s=timeout_s)
+        _, told = client.json("GET", "/api/tags", timeout_s=timeout_s)
         models = [_listed(entry) for entry in told["models"] or ()]
     except (BackendError, *payload.MISREAD):
         return ()
     finally:
-        wire.close()
+        client.close()
     own = (model for model in models if not model.name.startswith(PREFIX))
     return tuple(sorted(own, key=lambda model: model.name))
 

@@ -1,7 +1,7 @@
 """How the official Ollama client is opened: as our own connections are, for the same server.
 
 It follows no redirects and no stray proxies, looks at what a name leads to before it sends
-anything, and sends a key or password only where `wire` does.
+anything, and sends a key or password only where `client` does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
     from pytest_llmclf.models.http.address import Address
-    from pytest_llmclf.models.http.client import Wire
+    from pytest_llmclf.models.http.client import HttpClient
 
 
 _importing = threading.Lock()
@@ -41,11 +41,11 @@ def official() -> ModuleType:
     return ollama
 
 
-def client_settings(wire: Wire, address: Address, timeout_s: float) -> dict[str, Any]:
+def client_settings(client: HttpClient, address: Address, timeout_s: float) -> dict[str, Any]:
     """Keyword arguments of `httpx.Client`, and so of `ollama.Client`, for one server.
 
     Args:
-        wire: Our own connections to it, which have been used at least once.
+        client: Our own connections to it, which have been used at least once.
         address: The server.
         timeout_s: Longest wait for the next bytes; a pull may take as long as it goes on.
     """
@@ -56,8 +56,8 @@ def client_settings(wire: Wire, address: Address, timeout_s: float) -> dict[str,
     def authorize(request: httpx.Request) -> httpx.Request:
         # The client puts OLLAMA_API_KEY there by itself, whatever server it talks to.
         request.headers.pop("Authorization", None)
-        if wire.authorization:
-            request.headers["Authorization"] = wire.authorization
+        if client.authorization:
+            request.headers["Authorization"] = client.authorization
         return request
 
     def look(event: str, info: dict[str, Any]) -> None:
@@ -65,8 +65,8 @@ def client_settings(wire: Wire, address: Address, timeout_s: float) -> dict[str,
             stream = info["return_value"]
             ip = str(stream.get_extra_info("server_addr")[0])
             try:
-                wire.require_peer(ip)
-                wire.require_key_may_go(ip)
+                client.require_peer(ip)
+                client.require_key_may_go(ip)
             except BackendError:
                 stream.close()
                 raise
@@ -77,7 +77,7 @@ def client_settings(wire: Wire, address: Address, timeout_s: float) -> dict[str,
     return {
         "follow_redirects": False,
         "trust_env": False,
-        "proxy": None if wire.proxy is None else wire.proxy.url,
+        "proxy": None if client.proxy is None else client.proxy.url,
         "timeout": httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s)),
         "auth": authorize,
         "event_hooks": {"request": [watch]},

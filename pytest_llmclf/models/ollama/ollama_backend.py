@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from pytest_llmclf.models.http.address import Address
-    from pytest_llmclf.models.http.client import Wire
+    from pytest_llmclf.models.http.client import HttpClient
     from pytest_llmclf.prompting.modelfile import Modelfile
     from pytest_llmclf.values.request import Request
 
@@ -80,7 +80,7 @@ class OllamaBackend:
         self._timeout_s = timeout_s
         self._pull = pull
         self._lock = threading.Lock()
-        self._wire: Wire | None = None
+        self._wire: HttpClient | None = None
         self._ready: tuple[Derived, ModelIdentity] | None = None
         self._losses = 0
         self._refused: errors.RemoteRefused | None = None
@@ -119,10 +119,10 @@ class OllamaBackend:
         if self._refused is not None:
             raise self._refused
         while True:
-            wire, derived, identity = self._prepared()
+            client, derived, identity = self._prepared()
             think, without = self._thinking.field(request, identity)
             try:
-                answer = self._asked(wire, derived, request, think)
+                answer = self._asked(client, derived, request, think)
             except errors.CannotThink:
                 if not self._thinking.is_refused(think, request):
                     raise
@@ -130,11 +130,11 @@ class OllamaBackend:
                 if not self._made_good(derived, identity):
                     raise
             else:
-                self._look_at_base(wire, derived)
+                self._look_at_base(client, derived)
                 return replace(answer, asked_without=without) if without else answer
 
     def _asked(
-        self, wire: Wire, derived: Derived, request: Request, think: Mapping[str, Any]
+        self, client: HttpClient, derived: Derived, request: Request, think: Mapping[str, Any]
     ) -> Answer:
         content: dict[str, Any] = {
             "model": derived.name,
@@ -149,7 +149,7 @@ class OllamaBackend:
         if options := self._options(request):
             content["options"] = options
         started = time.perf_counter()
-        reply = wire.told("POST", "/api/chat", content, timeout_s=self._timeout_s)
+        reply = client.told("POST", "/api/chat", content, timeout_s=self._timeout_s)
         status, told = reply.status, reply.value
         wall_s = time.perf_counter() - started
         # An error may come with HTTP 200 as well; it is one of the server's then.
@@ -158,13 +158,13 @@ class OllamaBackend:
             error = ollama_errors.from_status(
                 _IN_ANSWER if broke else status, told, address=self._address, model=self._model
             )
-            raise reply.mark(wire.explained(error))
+            raise reply.mark(client.explained(error))
         where = f"Ollama at {self._address.netloc}"
         if isinstance(told, str):
             streamed = http_errors.error_in_stream(told, where=where, model=self._model)
             raise streamed or http_errors.not_json(told, where=where)
         self._look_where_it_ran(told)
-        return wire.redactor.answer(self._answer(told, wall_s))
+        return client.redactor.answer(self._answer(told, wall_s))
 
     def is_there(self, timeout_s: float) -> bool:
         """Whether the server answers at this moment; asks for its version only.
@@ -172,13 +172,13 @@ class OllamaBackend:
         Args:
             timeout_s: Longest wait for a connection, and for the answer.
         """
-        wire = self._open(timeout_s)
+        client = self._open(timeout_s)
         try:
-            return wire.request("GET", "/api/version", timeout_s=timeout_s).ok
+            return client.request("GET", "/api/version", timeout_s=timeout_s).ok
         except errors.BackendError:
             return False
         finally:
-            wire.close()
+            client.close()
 
     def forget(self) -> None:
         """Look again who answers before the next question: the server was started anew."""
@@ -188,17 +188,17 @@ class OllamaBackend:
     def close(self) -> None:
         """Close the connections; the derived model stays for the next run."""
         with self._lock:
-            wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.close()
+            client, self._wire = self._wire, None
+        if client is not None:
+            client.close()
 
-    def _look_at_base(self, wire: Wire, derived: Derived) -> None:
+    def _look_at_base(self, client: HttpClient, derived: Derived) -> None:
         if is_gguf(derived.base):
             return
 
         def current() -> str:
             try:
-                return self._deriver(wire, "").digest_of(derived.base)
+                return self._deriver(client, "").digest_of(derived.base)
             except errors.BackendError:  # whoever asks next will be told
                 return ""
 
@@ -217,9 +217,9 @@ class OllamaBackend:
                 return True  # another thread was faster
             if self._losses >= MOST_LOSSES:
                 return False
-            wire = self._wire = self._wire or self._open()
+            client = self._wire = self._wire or self._open()
             try:
-                derived, found = self._derived(wire)
+                derived, found = self._derived(client)
             except errors.BackendError as error:
                 self._losses += not error.retryable
                 raise
@@ -236,21 +236,21 @@ class OllamaBackend:
             )
             return True
 
-    def _prepared(self) -> tuple[Wire, Derived, ModelIdentity]:
+    def _prepared(self) -> tuple[HttpClient, Derived, ModelIdentity]:
         with self._lock:
-            wire = self._wire = self._wire or self._open()
+            client = self._wire = self._wire or self._open()
             if self._ready is None:
-                self._ready = self._derived(wire)
-            return wire, *self._ready
+                self._ready = self._derived(client)
+            return client, *self._ready
 
-    def _derived(self, wire: Wire) -> tuple[Derived, ModelIdentity]:
-        status = status_of(wire, self._address, self._timeout_s)
-        derived = self._deriver(wire, status.version).derive()
+    def _derived(self, client: HttpClient) -> tuple[Derived, ModelIdentity]:
+        status = status_of(client, self._address, self._timeout_s)
+        derived = self._deriver(client, status.version).derive()
         return derived, self._identity(derived, status.version)
 
-    def _deriver(self, wire: Wire, version: str) -> Deriver:
+    def _deriver(self, client: HttpClient, version: str) -> Deriver:
         return Deriver(
-            wire,
+            client,
             address=self._address,
             modelfile=self._modelfile,
             version=version,
@@ -259,7 +259,7 @@ class OllamaBackend:
             require_here=self._require_here,
         )
 
-    def _open(self, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> Wire:
+    def _open(self, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> HttpClient:
         return open_wire(
             self._address,
             allow_remote=self._allow_remote,
@@ -297,7 +297,7 @@ class OllamaBackend:
         )
 
     def _messages(self, request: Request) -> list[dict[str, Any]]:
-        """What the derived model does not hold already: the picture and the question.
+        """What the derived model does not hold already: the image and the question.
 
         A system text of the request's own goes in front and replaces the model's. Examples
         cannot be replaced, only added to, so they must be the Modelfile's.
@@ -310,11 +310,11 @@ class OllamaBackend:
                 f"{self._modelfile.source}, which {self._model} was derived from",
                 remedy="make the request and the backend from the same Modelfile",
             )
-        picture = base64.b64encode(request.image).decode()
+        image = base64.b64encode(request.image).decode()
         messages: list[dict[str, Any]] = []
         if request.system is not None and request.system != self._modelfile.system:
             messages.append({"role": "system", "content": request.system})
-        messages.append({"role": "user", "content": request.prompt, "images": [picture]})
+        messages.append({"role": "user", "content": request.prompt, "images": [image]})
         return messages
 
     def _options(self, request: Request) -> dict[str, Any]:

@@ -39,8 +39,8 @@ OLLAMA_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         r"illegal base64|failed to load image",
-        errors.PictureRejected,
-        "look at the picture; PNG, JPEG, WebP, GIF and BMP work",
+        errors.ImageRejected,
+        "look at the image; PNG, JPEG, WebP, GIF and BMP work",
     ),
     Rule(
         r"^model '[^']{1,300}' not found|model .{1,200}? not found, try pulling",

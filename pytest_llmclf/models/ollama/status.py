@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
-from pytest_llmclf.models.http import client as wires
+from pytest_llmclf.models.http import client as clients
 from pytest_llmclf.models.http import payload
 from pytest_llmclf.models.http.address import parse_address
-from pytest_llmclf.models.http.client import Wire
+from pytest_llmclf.models.http.client import HttpClient
 from pytest_llmclf.models.http.http_errors import unwrap
 from pytest_llmclf.models.ollama import ollama_errors
 from pytest_llmclf.models.ollama.derive import full_name, remote_host
@@ -65,7 +65,7 @@ def probe(
         allow_clear_key: Hosts that a key may be sent to unencrypted.
     """
     try:
-        wire = open_wire(
+        client = open_wire(
             address,
             allow_remote=allow_remote,
             allow_clear_key=allow_clear_key,
@@ -74,14 +74,14 @@ def probe(
     except errors.BackendError as error:
         return error
     try:
-        return status_of(wire, address, 4 * timeout_s)
+        return status_of(client, address, 4 * timeout_s)
     except errors.BackendError as error:
         return error
     finally:
-        wire.close()
+        client.close()
 
 
-def status_of(wire: Wire, address: Address, timeout_s: float) -> OllamaStatus:
+def status_of(client: HttpClient, address: Address, timeout_s: float) -> OllamaStatus:
     """Version and models of the server at the other end.
 
     Raises:
@@ -89,8 +89,8 @@ def status_of(wire: Wire, address: Address, timeout_s: float) -> OllamaStatus:
         BadAnswer: What answers is no Ollama.
         BackendError: There is no answer.
     """
-    version = _told(wire, address, "/api/version", timeout_s)
-    tags = _told(wire, address, "/api/tags", timeout_s)
+    version = _told(client, address, "/api/version", timeout_s)
+    tags = _told(client, address, "/api/tags", timeout_s)
     try:
         models = {full_name(str(model["name"])): model for model in tags["models"] or []}
         return OllamaStatus(
@@ -112,10 +112,10 @@ def open_wire(
     *,
     allow_remote: Collection[str] = (),
     allow_clear_key: Collection[str] = (),
-    connect_timeout_s: float = wires.CONNECT_TIMEOUT_S,
-) -> Wire:
+    connect_timeout_s: float = clients.CONNECT_TIMEOUT_S,
+) -> HttpClient:
     """Connections to an Ollama; the caller closes them."""
-    return Wire(
+    return HttpClient(
         address,
         where=f"Ollama at {address.netloc}",
         remedy=ollama_errors.START_REMEDY,
@@ -153,12 +153,12 @@ def require_here(name: str, host: str, address: Address, allow_remote: Collectio
         raise errors.RemoteRefused(f"{problem}: {error.message}", remedy=error.remedy) from None
 
 
-def _told(wire: Wire, address: Address, path: str, timeout_s: float) -> Any:
-    status, told = wire.json("GET", path, timeout_s=timeout_s)
+def _told(client: HttpClient, address: Address, path: str, timeout_s: float) -> Any:
+    status, told = client.json("GET", path, timeout_s=timeout_s)
     if status == _OK and isinstance(told, dict):
         return told
     if status in (401, 403) or status // 100 in (3, 5):
-        raise wire.explained(ollama_errors.from_status(status, told, address=address, model=""))
+        raise client.explained(ollama_errors.from_status(status, told, address=address, model=""))
     words = unwrap(told)
     shown = f": {shorten(words, _SHOWN)}" if words else ""
     raise _no_ollama(address, f"HTTP {status} for {path}{shown}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.errors import BackendError, RemoteRefused, ServerFailed
-from pytest_llmclf.models.http.client import Wire
+from pytest_llmclf.models.http.client import HttpClient
 from pytest_llmclf.models.ollama.derive import remote_host
 from pytest_llmclf.models.ollama.status import require_here
 
@@ -60,7 +60,7 @@ def require_not_passed_on(
     """
     if not address.path.endswith(_PREFIX):
         return ""
-    wire = Wire(
+    client = HttpClient(
         replace(address, path=address.path.removesuffix(_PREFIX)),
         where=f"the server at {address.netloc}",
         key=key,
@@ -68,16 +68,16 @@ def require_not_passed_on(
         allow_clear_key=allow_clear_key,
         keep=False,
     )
-    with contextlib.closing(wire):
+    with contextlib.closing(client):
         wait_s = min(timeout_s, _LOOK_S)
-        status, told = _asked(wire, "POST", "/api/show", {"model": model}, wait_s)
+        status, told = _asked(client, "POST", "/api/show", {"model": model}, wait_s)
         if status == _OK:
             if isinstance(told, dict):
                 require_here(model, remote_host(told), address, allow_remote)
             if not isinstance(told, dict) or "error" not in told:
                 return ""
         how = f"HTTP {status}" if status else str(told)
-        if owner == _OWNER or _is_ollama(wire, wait_s):
+        if owner == _OWNER or _is_ollama(client, wait_s):
             raise _silent(
                 model, address, how, lasting=status in range(_OK, _BROKEN) and status != _BUSY
             )
@@ -89,17 +89,19 @@ def require_not_passed_on(
     )
 
 
-def _is_ollama(wire: Wire, wait_s: float) -> bool:
-    status, told = _asked(wire, "GET", "/api/version", None, wait_s)
+def _is_ollama(client: HttpClient, wait_s: float) -> bool:
+    status, told = _asked(client, "GET", "/api/version", None, wait_s)
     if status == _OK and isinstance(told, dict) and isinstance(told.get("version"), str):
         return True
-    return _RUNNING in str(_asked(wire, "GET", "/", None, wait_s)[1])
+    return _RUNNING in str(_asked(client, "GET", "/", None, wait_s)[1])
 
 
-def _asked(wire: Wire, method: str, path: str, content: Any, wait_s: float) -> tuple[int, Any]:
+def _asked(
+    client: HttpClient, method: str, path: str, content: Any, wait_s: float
+) -> tuple[int, Any]:
     """Status and content of an answer, or 0 and why there is none."""
     try:
-        return wire.json(method, path, content, timeout_s=wait_s)
+        return client.json(method, path, content, timeout_s=wait_s)
     except RemoteRefused:
         raise
     except BackendError as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmclf import errors
 from pytest_llmclf.errors import some_of
 from pytest_llmclf.models.http import http_errors, payload
-from pytest_llmclf.models.http.client import JsonReply, Wire
+from pytest_llmclf.models.http.client import HttpClient, JsonReply
 from pytest_llmclf.models.openai import openai_errors
 from pytest_llmclf.models.openai.ollama_behind import require_not_passed_on
 from pytest_llmclf.models.openai.openai_request import chat_body, nothing_refused
@@ -97,7 +97,7 @@ class OpenAIBackend:
         self._notices: list[str] = []
         self._told: tuple[str, ...] = ()
         self._lock = threading.Lock()
-        self._wire: Wire | None = None
+        self._wire: HttpClient | None = None
         self._identity: ModelIdentity | None = None
 
     def __repr__(self) -> str:
@@ -210,18 +210,18 @@ class OpenAIBackend:
     def close(self) -> None:
         """Close the connections."""
         with self._lock:
-            wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.close()
+            client, self._wire = self._wire, None
+        if client is not None:
+            client.close()
 
     @property
     def _where(self) -> str:
         return f"the server at {self._address.netloc}"
 
-    def _opened(self) -> Wire:
+    def _opened(self) -> HttpClient:
         with self._lock:
             if self._wire is None:
-                self._wire = Wire(
+                self._wire = HttpClient(
                     self._address,
                     where=self._where,
                     key=self._key,

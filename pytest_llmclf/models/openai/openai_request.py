@@ -44,7 +44,7 @@ def chat_body(model: str, request: Request) -> dict[str, Any]:
     Options keep their names except ``num_predict``, which is ``max_tokens`` here; those that
     only say how a model is loaded are left out.
     """
-    picture = base64.b64encode(request.image).decode()
+    image = base64.b64encode(request.image).decode()
     messages: list[dict[str, Any]] = []
     if request.system is not None:
         messages.append({"role": "system", "content": request.system})
@@ -55,7 +55,7 @@ def chat_body(model: str, request: Request) -> dict[str, Any]:
             "content": [
                 {
                     "type": "image_url",
-                    "image_url": {"url": f"data:{request.media_type};base64,{picture}"},
+                    "image_url": {"url": f"data:{request.media_type};base64,{image}"},
                 },
                 {"type": "text", "text": request.prompt},
             ],

@@ -300,7 +300,7 @@ def _leads(left: Sequence[Token], *, determined: bool) -> bool:
     if all(word in SAYS or word in SCENE or is_sure(word) for word in last):
         verb_of_its_own = any(word in VERBS for word in last)
         return comma < 0 or verb_of_its_own or all(word in SAYS for word in words)
-    return _cued(words) or (determined and _pictures(last)) or _says_of_the_image(words, comma)
+    return _cued(words) or (determined and _images(last)) or _says_of_the_image(words, comma)
 
 
 def _cued(words: Sequence[str]) -> bool:
@@ -310,7 +310,7 @@ def _cued(words: Sequence[str]) -> bool:
     return any(tuple(words[-len(cue) :]) == cue for cue in CUES)
 
 
-def _pictures(words: Sequence[str]) -> bool:
+def _images(words: Sequence[str]) -> bool:
     """Whether a verb of any kind says what an image or a person in it has or does."""
     subject = [word for word in words if word not in DETERMINER]
     if not subject or len(subject) > _LONGEST_SAYING:

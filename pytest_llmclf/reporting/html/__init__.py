@@ -2,6 +2,6 @@
 
 page         what is on it
 cases, data  the same as JSON built-ins
-thumbnails   small pictures
+thumbnails   thumbnails
 document     the page itself: one HTML file
 """

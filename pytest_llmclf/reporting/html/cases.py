@@ -24,7 +24,7 @@ LONGEST: Final = 4000
 SHORTEST: Final = 300
 """Least characters of an answer that it holds, however many there are."""
 NONE: Final = -1
-"""Stands for no text, no class, no picture."""
+"""Stands for no text, no class, no image."""
 _ALL_ANSWERS: Final = 4_000_000
 """Characters of all answers together, unless there are so many that `SHORTEST` is more."""
 _LABELS: Final = 10
@@ -52,7 +52,7 @@ def longest_answer(answers: int) -> int:
 
 
 def case_columns(
-    report: Report, texts: Texts, longest: int, pictures: Mapping[str, int]
+    report: Report, texts: Texts, longest: int, images: Mapping[str, int]
 ) -> dict[str, Any]:
     """The outcomes, one column a property."""
     outcomes = report.outcomes
@@ -82,7 +82,7 @@ def case_columns(
         "confidence": [rounded(confidence(outcome)) for outcome in outcomes],
         "mass": [rounded(outcome.label_mass) for outcome in outcomes],
         "probabilities": [_probabilities(outcome, label) for outcome in outcomes],
-        "picture": [pictures.get(outcome.sha256, NONE) for outcome in outcomes],
+        "image": [images.get(outcome.sha256, NONE) for outcome in outcomes],
         "tags": [
             [tag, [texts.place(_tag(outcome, tag)) for outcome in outcomes]] for tag in report.tags
         ],

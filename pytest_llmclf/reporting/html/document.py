@@ -2,7 +2,7 @@
 
 Everything that comes from a model, a file name or a label travels as JSON in a script element that
 no browser runs, and reaches the page as text nodes alone. A Content-Security-Policy allows this
-page's own script and style by their SHA-256 and pictures out of the file, and nothing else; Trusted
+page's own script and style by their SHA-256 and images out of the file, and nothing else; Trusted
 Types forbid to make markup from text even to the page's own script.
 
 The charts are plain SVG that the page's script makes, element by element. A chart library would
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.files import write_pieces
 from pytest_llmclf.progress import Progress, silent
-from pytest_llmclf.reporting.html.page_data import page_json, pictured
+from pytest_llmclf.reporting.html.page_data import imaged, page_json
 from pytest_llmclf.reporting.html.thumbnails import Thumbnail, thumbnails
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _SCRIPTS: Final = (
 _COLUMNS: Final = 4
 """Levels down to the columns of cases: page, sections, section, cases."""
 _BATCH: Final = 250
-"""Pictures in one element: the page reads them piece by piece, once it stands."""
+"""Images in one element: the page reads them piece by piece, once it stands."""
 
 
 def write_page(path: Path, page: Page, progress: Progress = silent) -> Path:
@@ -67,7 +67,7 @@ def page_pieces(page: Page, progress: Progress = silent) -> Iterator[str]:
 
     What comes from outside is in it as ASCII.
     """
-    pictures = thumbnails(_Files(page), page.budget, progress=progress)
+    images = thumbnails(_Files(page), page.budget, progress=progress)
     style, script = _template("page.css"), _script()
     return _filled(
         _template("page.html"),
@@ -75,8 +75,8 @@ def page_pieces(page: Page, progress: Progress = silent) -> Iterator[str]:
             "policy": (_policy(style, script),),
             "style": (style,),
             "script": (script,),
-            "data": embedded_pieces(page_json(page, pictures), _COLUMNS),
-            "pictures": _picture_elements(list(pictures.values())),
+            "data": embedded_pieces(page_json(page, images), _COLUMNS),
+            "images": _image_elements(list(images.values())),
         },
     )
 
@@ -110,12 +110,12 @@ def embedded_pieces(value: object, depth: int) -> Iterator[str]:
 
 
 class _Files(Mapping[str, "Path"]):
-    """By their SHA-256 the pictures whose files are known; a path is made when it is asked for."""
+    """By their SHA-256 the images whose files are known; a path is made when it is asked for."""
 
     def __init__(self, page: Page) -> None:
-        self._find = page.pictures
+        self._find = page.images
         self._shown: dict[str, Outcome] = {}
-        for one in pictured(page.sections):
+        for one in imaged(page.sections):
             if one.sha256 and one.sha256 not in self._shown and self._file(one) is not None:
                 self._shown[one.sha256] = one
 
@@ -135,14 +135,14 @@ class _Files(Mapping[str, "Path"]):
         return self._find(outcome.evaluation, outcome.case)
 
 
-def _picture_elements(pictures: Sequence[Thumbnail | str]) -> Iterator[str]:
-    for start in range(0, len(pictures), _BATCH):
+def _image_elements(images: Sequence[Thumbnail | str]) -> Iterator[str]:
+    for start in range(0, len(images), _BATCH):
         entries = [
             [one.uri, one.width, one.height] if isinstance(one, Thumbnail) else None
-            for one in pictures[start : start + _BATCH]
+            for one in images[start : start + _BATCH]
         ]
         yield "\n" if start else ""
-        yield '<script type="application/json" class="pictures">'
+        yield '<script type="application/json" class="images">'
         yield f"{embedded(entries)}</script>"
 
 

@@ -10,7 +10,7 @@ from pytest_llmclf.analysis.comparison.models import compare_models
 from pytest_llmclf.analysis.consistency import stability
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.metrics.calibration.summary import calibration
-from pytest_llmclf.reporting.html.thumbnails import PictureBudget
+from pytest_llmclf.reporting.html.thumbnails import ImageBudget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report, Verdict
     from pytest_llmclf.values.outcome import TaskName
 
-    FindPicture = Callable[[str, str], Path | None]
+    FindImage = Callable[[str, str], Path | None]
 
 
-def no_picture(evaluation: str, case: str) -> Path | None:  # noqa: ARG001 - a `FindPicture`
-    """Knows the file of no picture."""
+def no_image(evaluation: str, case: str) -> Path | None:  # noqa: ARG001 - a `FindImage`
+    """Knows the file of no image."""
     return None
 
 
@@ -92,7 +92,7 @@ class Page:
         pairs: What is compared with what.
         settings: What was asked for, as JSON built-ins; must hold no secret.
         environment: What ran it, as JSON built-ins; must hold no secret.
-        pictures: Tells the file of a picture by evaluation and case id; ``None``: it has none.
+        images: Tells the file of an image by evaluation and case id; ``None``: it has none.
         budget: How much of the page they may take.
     """
 
@@ -101,8 +101,8 @@ class Page:
     pairs: tuple[Pair, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
-    pictures: FindPicture = no_picture
-    budget: PictureBudget = field(default_factory=PictureBudget)
+    images: FindImage = no_image
+    budget: ImageBudget = field(default_factory=ImageBudget)
 
     def __post_init__(self) -> None:
         """Refuse a comparison of what is not on the page."""
@@ -125,8 +125,8 @@ def page_of(
     gates: Mapping[str, Sequence[Gate]] | None = None,
     settings: Mapping[str, Any] | None = None,
     environment: Mapping[str, Any] | None = None,
-    pictures: FindPicture = no_picture,
-    budget: PictureBudget | None = None,
+    images: FindImage = no_image,
+    budget: ImageBudget | None = None,
 ) -> Page:
     """The page of a run: diagnosis, calibration, stability and models compared are worked out here.
 
@@ -138,7 +138,7 @@ def page_of(
         gates: By evaluation, those that a run that may stop early was watched with.
         settings: What was asked for; must hold no secret.
         environment: What ran it; must hold no secret.
-        pictures: Tells the file of a picture by evaluation and case id.
+        images: Tells the file of an image by evaluation and case id.
         budget: How much of the page they may take.
     """
     by_key = {report.task: report for report in reports}
@@ -177,8 +177,8 @@ def page_of(
         pairs=(*committed, *models),
         settings=settings or {},
         environment=environment or {},
-        pictures=pictures,
-        budget=budget or PictureBudget(),
+        images=images,
+        budget=budget or ImageBudget(),
     )
 
 

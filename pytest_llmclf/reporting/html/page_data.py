@@ -62,18 +62,18 @@ _VALUES: Final = 200
 """Most values of a tag that one can choose among; one with more is a name rather than a slice."""
 
 
-def page_json(page: Page, pictures: Mapping[str, Thumbnail | str]) -> dict[str, Any]:
-    """A page without its pictures.
+def page_json(page: Page, images: Mapping[str, Thumbnail | str]) -> dict[str, Any]:
+    """A page without its images.
 
     Args:
         page: What it shows.
-        pictures: By SHA-256 the pictures that it has, or why it lacks them; they are numbered in
+        images: By SHA-256 the images that it has, or why it lacks them; they are numbered in
             this order.
     """
     texts = Texts()
     answers = sum(len(section.report.outcomes) for section in page.sections)
     longest = longest_answer(answers)
-    places = {sha256: place for place, sha256 in enumerate(pictures)}
+    places = {sha256: place for place, sha256 in enumerate(images)}
     sections = [_section(section, texts, longest, places) for section in page.sections]
     order = {id(section.report): place for place, section in enumerate(page.sections)}
     return {
@@ -85,7 +85,7 @@ def page_json(page: Page, pictures: Mapping[str, Thumbnail | str]) -> dict[str, 
         "target": TARGET,
         "legend": LEGEND,
         "texts": list(texts.places),
-        "without": [None if isinstance(one, Thumbnail) else one for one in pictures.values()],
+        "without": [None if isinstance(one, Thumbnail) else one for one in images.values()],
     }
 
 
@@ -415,8 +415,8 @@ def _p(comparison: Comparison, p_value: float) -> str:
             return f"{numbers.p_value(p_value)} by a permutation test of {comparison.drawn}"
 
 
-def pictured(sections: Iterable[Section]) -> Sequence[Outcome]:
-    """Outcomes whose pictures a page shows: what went wrong before what went right."""
+def imaged(sections: Iterable[Section]) -> Sequence[Outcome]:
+    """Outcomes whose images a page shows: what went wrong before what went right."""
     outcomes = [outcome for section in sections for outcome in section.report.outcomes]
     return sorted(outcomes, key=lambda outcome: outcome.kind in {"correct", "not_needed"})
 

@@ -1,4 +1,4 @@
-"""Small pictures for a page, as large as its budget allows.
+"""Thumbnails for a page, as large as its budget allows.
 
 They are made of the pixels alone: whatever else a file carries (places, names, odd chunks) stays
 behind. A file that is not the one that was asked about, by its SHA-256, is not
@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.data.image import PictureLimits, check_size, prepare, upright
+from pytest_llmclf.data.image import ImageLimits, check_size, prepare, upright
 from pytest_llmclf.data.image_header import png_pixels_are_all, read_header
-from pytest_llmclf.errors import PictureError
+from pytest_llmclf.errors import ImageError
 from pytest_llmclf.files import require_plain
 from pytest_llmclf.progress import Progress, silent
 
@@ -34,27 +34,27 @@ if TYPE_CHECKING:
 
 _SMALLEST_SIDE: Final = 48
 _LOSSLESS_SIDE: Final = 96
-"""Up to this side a picture is kept to the pixel: digits and icons suffer most from blur."""
+"""Up to this side an image is kept to the pixel: digits and icons suffer most from blur."""
 _FEWEST_BYTES: Final = 900
-"""Below this a picture shows nothing: the budget then serves fewer of them."""
+"""Below this an image shows nothing: the budget then serves fewer of them."""
 _QUALITY: Final = 76
 _LOSSLESS_EFFORT: Final = 20
-"""What WebP calls the quality of a lossless picture; 76 takes four times as long for no byte."""
+"""What WebP calls the quality of a lossless image; 76 takes four times as long for no byte."""
 _LEAST_QUALITY: Final = 25
-"""For a picture that does not fit even at `_SMALLEST_SIDE`."""
+"""For an image that does not fit even at `_SMALLEST_SIDE`."""
 _BYTES_PER_PIXEL: Final = 0.11
 """First guess for a photo at `_QUALITY`; each is then measured."""
 _TRIES: Final = 4
 _BATCH: Final = 32
 _THREADS: Final = 8
 _MIME: Final = {"WEBP": "image/webp", "JPEG": "image/jpeg", "PNG": "image/png"}
-# Beyond `PictureError` for what cannot be shown: a file that is gone, or refused by the decoder.
+# Beyond `ImageError` for what cannot be shown: a file that is gone, or refused by the decoder.
 _TROUBLE: Final = (OSError, ValueError, SyntaxError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureBudget:
-    """How much of a page pictures may take.
+class ImageBudget:
+    """How much of a page images may take.
 
     Attributes:
         total_bytes: Bytes of all of them together, as they stand in the page.
@@ -70,18 +70,18 @@ class PictureBudget:
         """Refuse a budget that is none."""
         if self.total_bytes < 1:
             raise ValueError(
-                f"a picture budget of {self.total_bytes} bytes shows none: give more, or none=True"
+                f"an image budget of {self.total_bytes} bytes shows none: give more, or none=True"
             )
         if self.largest_side < _SMALLEST_SIDE:
             raise ValueError(
-                f"pictures of at most {self.largest_side} pixels show nothing: "
+                f"images of at most {self.largest_side} pixels show nothing: "
                 f"give {_SMALLEST_SIDE} or more"
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thumbnail:
-    """One small picture.
+    """One thumbnail.
 
     Attributes:
         uri: It, as a ``data:`` address.
@@ -96,25 +96,25 @@ class Thumbnail:
 
 def thumbnails(
     wanted: Mapping[str, Path],
-    budget: PictureBudget,
-    limits: PictureLimits | None = None,
+    budget: ImageBudget,
+    limits: ImageLimits | None = None,
     progress: Progress = silent,
 ) -> dict[str, Thumbnail | str]:
-    """A small picture for each file, or why there is none.
+    """A thumbnail for each file, or why there is none.
 
-    Each gets an even share of what is left of the budget, so that room which small pictures do not
+    Each gets an even share of what is left of the budget, so that room which thumbnails do not
     need goes to the later ones. The same files, budget and version of Pillow give the same result.
 
     Args:
-        wanted: By the SHA-256 of a picture's file, where it is; the most important ones first,
+        wanted: By the SHA-256 of an image's file, where it is; the most important ones first,
             since the last ones go without where the budget is too small for all.
         budget: How much they may take.
         limits: What is decoded at all.
         progress: Is told how far it is.
     """
     if budget.none:
-        return dict.fromkeys(wanted, "this page was made without pictures")
-    limits = limits or PictureLimits()
+        return dict.fromkeys(wanted, "this page was made without images")
+    limits = limits or ImageLimits()
     found: dict[str, Thumbnail | str] = {}
     left = budget.total_bytes
     digests = list(wanted)
@@ -132,9 +132,9 @@ def thumbnails(
             for (sha256, _), make in zip(room, makers, strict=True):
                 found[sha256] = made = make()
                 left -= len(made.uri) if isinstance(made, Thumbnail) else 0
-            progress("pictures for the page", len(found), len(digests))
+            progress("images for the page", len(found), len(digests))
             for sha256 in batch[len(room) :]:
-                found[sha256] = "the page's picture budget was used up by other pictures"
+                found[sha256] = "the page's image budget was used up by other images"
     return found
 
 
@@ -156,7 +156,7 @@ def _is_tiny(path: Path) -> bool:
 
 
 def _thumbnail(
-    entry: tuple[str, Path], *, share: int, budget: PictureBudget, limits: PictureLimits
+    entry: tuple[str, Path], *, share: int, budget: ImageBudget, limits: ImageLimits
 ) -> Thumbnail | str:
     sha256, path = entry
     try:
@@ -169,15 +169,13 @@ def _thumbnail(
         return _made(data, share=share, budget=budget, limits=limits)
     except FileNotFoundError:
         return "its file is not there any more"
-    except PictureError as error:
+    except ImageError as error:
         return f"it cannot be shown: {error}"
     except _TROUBLE as error:
         return f"it cannot be shown ({type(error).__name__})"
 
 
-def _made(
-    data: bytes, *, share: int, budget: PictureBudget, limits: PictureLimits
-) -> Thumbnail | str:
+def _made(data: bytes, *, share: int, budget: ImageBudget, limits: ImageLimits) -> Thumbnail | str:
     header = read_header(data)
     if (tiny := _as_it_is(header, share)) is not None:
         return tiny
@@ -196,8 +194,8 @@ def _as_it_is(header: Header, share: int) -> Thumbnail | None:
     return made if len(made.uri) <= most and png_pixels_are_all(header.bare) else None
 
 
-def _opened(data: bytes, header: Header, side: int, limits: PictureLimits) -> Image:
-    """The picture upright, RGB and at most `side` pixels long."""
+def _opened(data: bytes, header: Header, side: int, limits: ImageLimits) -> Image:
+    """The image upright, RGB and at most `side` pixels long."""
     from PIL import Image as PilImage
     from PIL import JpegImagePlugin, PngImagePlugin
 
@@ -209,7 +207,7 @@ def _opened(data: bytes, header: Header, side: int, limits: PictureLimits) -> Im
         return JpegImagePlugin.JpegImageFile(stream).convert("RGB")
     check_size(header.size, limits)
     image = JpegImagePlugin.JpegImageFile(io.BytesIO(header.bare))
-    # The decoder leaves out what a small picture does not need: many times faster, little memory.
+    # The decoder leaves out what a thumbnail does not need: many times faster, little memory.
     image.draft("RGB", (side, side))
     small = image.convert("RGB")
     small.thumbnail((side, side), PilImage.Resampling.BICUBIC)
@@ -231,7 +229,7 @@ def _fitted(image: Image, side: int, share: int, *, exact: bool) -> Thumbnail | 
             break
         # The size grows somewhat slower than the area.
         side = max(_SMALLEST_SIDE, int(side * 0.95 * (share / len(made.uri)) ** 0.55))
-    return "it does not fit into the page's picture budget"
+    return "it does not fit into the page's image budget"
 
 
 def _guess(size: tuple[int, int], share: int) -> int:

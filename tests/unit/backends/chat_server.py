@@ -32,7 +32,7 @@ def completion(**choice: Any) -> dict[str, Any]:
 
 
 class ChatServer(Served):
-    """Says the same of every picture, unless a test changes it.
+    """Says the same of every image, unless a test changes it.
 
     Attributes:
         answers: (status, body) by path; a body that is text or bytes is sent as it is. A

@@ -42,8 +42,8 @@ def connect_ollama(server: OllamaReplay) -> Iterator[Connect]:
 
 
 @pytest.fixture
-def picture() -> bytes:
-    """The picture of the recorded chats."""
+def image() -> bytes:
+    """The image of the recorded chats."""
     data: str = exchange("105").sent["messages"][0]["images"][0]
     return base64.b64decode(data)
 

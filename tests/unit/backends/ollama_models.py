@@ -18,11 +18,11 @@ Connect = Callable[..., OllamaBackend]
 """Make a backend from a Modelfile and settings."""
 
 
-def question(picture: bytes, **changes: Any) -> Request:
+def question(image: bytes, **changes: Any) -> Request:
     """The recorded question."""
     prompt = exchange("105").sent["messages"][0]["content"]
     options = MICRO.options()
     request = Request(
-        system=None, prompt=prompt, image=picture, media_type="image/png", options=options
+        system=None, prompt=prompt, image=image, media_type="image/png", options=options
     )
     return replace(request, **changes)

@@ -1,4 +1,4 @@
-"""Where pictures may go."""
+"""Where images may go."""
 
 from __future__ import annotations
 

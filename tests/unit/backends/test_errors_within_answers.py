@@ -83,12 +83,12 @@ def test_no_error_is_none(error: Any) -> None:
 
 
 @pytest.mark.parametrize("body", OLLAMA.values(), ids=OLLAMA)
-def test_ollama(server: OllamaReplay, connect_ollama: Connect, picture: bytes, body: Any) -> None:
+def test_ollama(server: OllamaReplay, connect_ollama: Connect, image: bytes, body: Any) -> None:
     """The same on Ollama; the message tells no status that HTTP does not have."""
     sound = exchange("105")
     server.force(replace(sound, body=body))
     with pytest.raises(errors.BackendError) as caught:
-        connect_ollama().ask(question(picture))
+        connect_ollama().ask(question(image))
     assert caught.value.retryable
     assert "HTTP 200" in str(caught.value)
 
@@ -99,13 +99,13 @@ REPEATS = ["7" * 31, " ha" * 30, "\n" * 40, '{"label": "' + "\\t" * 30, "cat, " 
 @pytest.mark.parametrize("text", REPEATS)
 @pytest.mark.parametrize("field", ["content", "thinking"])
 def test_a_model_that_repeats_itself_answered(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes, text: str, field: str
+    server: OllamaReplay, connect_ollama: Connect, image: bytes, text: str, field: str
 ) -> None:
     """The server gives up on it without ``done``: that is how this model answers."""
     sound = exchange("105")
     message = {"role": "assistant", "content": "", field: text}
     server.force(replace(sound, body={"message": message, "done": False}))
-    answer = connect_ollama().ask(question(picture))
+    answer = connect_ollama().ask(question(image))
     assert answer.finish == "other"
 
 

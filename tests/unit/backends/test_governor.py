@@ -7,22 +7,22 @@ import random
 
 import pytest
 
-from pytest_llmclf.models import concurrency as governors
-from pytest_llmclf.models.concurrency import LEAST, MOST, START, Governor
+from pytest_llmclf.models import concurrency as limiters
+from pytest_llmclf.models.concurrency import LEAST, MOST, START, ConcurrencyLimiter
 
 
 class Simulated:
-    """A server with so many slots and a queue, and a client that keeps to the governor.
+    """A server with so many slots and a queue, and a client that keeps to the concurrency limiter.
 
     Attributes:
-        governor: What is tested.
+        limiter: What is tested.
         now: Seconds since the beginning.
         busy_s: Seconds of slots that worked.
         limits: Each limit that there was.
     """
 
     def __init__(self, slots: int, service_s: float, *, spread: float, gap_s: float) -> None:
-        self.governor = Governor()
+        self.limiter = ConcurrencyLimiter()
         self.now = self.busy_s = 0.0
         self.limits = [START]
         self._slots = slots
@@ -40,14 +40,14 @@ class Simulated:
         while count:
             self.now, _, sending = heapq.heappop(self._events)
             if sending:
-                self.governor.sent(self.now)
+                self.limiter.sent(self.now)
                 self._waiting += 1
             else:
                 count -= 1
                 self._serving -= 1
-                self.governor.answered(self.now)
-                self.limits.append(self.governor.limit)
-                if self._asking > self.governor.limit:
+                self.limiter.answered(self.now)
+                self.limits.append(self.limiter.limit)
+                if self._asking > self.limiter.limit:
                     self._asking -= 1
                 else:
                     self._later(self._gap_s, sending=True)
@@ -56,7 +56,7 @@ class Simulated:
         return (self.busy_s - busy) / (self._slots * (self.now - began))
 
     def _grow(self) -> None:
-        while self._asking < self.governor.limit:
+        while self._asking < self.limiter.limit:
             self._asking += 1
             self._later(0.0, sending=True)
 
@@ -83,7 +83,7 @@ def test_a_server_is_kept_busy_with_few_more_than_it_can_use(
     server = Simulated(slots, service_s, spread=spread, gap_s=0.002)
     assert server.answer(500) > (0.8 if slots > START else 0.93)
     assert server.answer(2000) > 0.96
-    assert server.governor.limit <= max(16, 4 * slots)
+    assert server.limiter.limit <= max(16, 4 * slots)
     assert min(server.limits) >= LEAST
     assert max(server.limits) <= MOST
 
@@ -92,7 +92,7 @@ def test_a_slow_server_with_one_slot_soon_has_two() -> None:
     """Where an answer takes seconds, what is asked in vain is dear: less is tried first."""
     server = Simulated(1, 5.0, spread=0.0, gap_s=0.002)
     server.answer(70)
-    assert server.governor.limit == LEAST
+    assert server.limiter.limit == LEAST
     assert max(server.limits) == START
 
 
@@ -100,29 +100,29 @@ def test_a_large_server_gets_as_many_as_allowed() -> None:
     """The number has a bound of its own, whatever the server could do."""
     server = Simulated(1000, 0.02, spread=0.2, gap_s=0.0)
     server.answer(3000)
-    assert server.governor.limit == MOST
+    assert server.limiter.limit == MOST
 
 
 def test_a_client_that_is_the_bound_learns_nothing() -> None:
     """With two requests in flight where eight may be, eight stay the limit."""
-    governor = Governor()
-    governor.sent(0.0)
+    limiter = ConcurrencyLimiter()
+    limiter.sent(0.0)
     for number in range(1000):
-        governor.sent(number * 0.01)
-        governor.answered(number * 0.01 + 0.009)
-    assert (governor.limit, governor.in_flight) == (START, 1)
+        limiter.sent(number * 0.01)
+        limiter.answered(number * 0.01 + 0.009)
+    assert (limiter.limit, limiter.in_flight) == (START, 1)
 
 
 def test_refusals_halve_at_once() -> None:
     """A server that has too much to do gets half as many, down to one."""
-    governor = Governor()
+    limiter = ConcurrencyLimiter()
     limits = []
     for number in range(5):
-        governor.sent(float(number))
-        governor.refused(float(number))
-        limits.append(governor.limit)
+        limiter.sent(float(number))
+        limiter.refused(float(number))
+        limits.append(limiter.limit)
     assert limits == [4, 2, 1, 1, 1]
-    assert governor.in_flight == 0
+    assert limiter.in_flight == 0
 
 
 def test_it_rises_again_after_refusals() -> None:
@@ -130,18 +130,18 @@ def test_it_rises_again_after_refusals() -> None:
     server = Simulated(4, 0.02, spread=0.1, gap_s=0.002)
     server.answer(10)
     for _ in range(4):
-        server.governor.sent(server.now)
-        server.governor.refused(server.now)
-    assert server.governor.limit == 1
+        server.limiter.sent(server.now)
+        server.limiter.refused(server.now)
+    assert server.limiter.limit == 1
     server.answer(3000)
-    assert server.governor.limit >= 8
+    assert server.limiter.limit >= 8
 
 
 def test_a_failure_spoils_the_measure() -> None:
     """What failed quickly is not taken for speed."""
-    governor = Governor()
+    limiter = ConcurrencyLimiter()
     for number in range(500):
-        governor.sent(number * 0.001)
-        governor.failed(number * 0.001)
-    assert (governor.limit, governor.in_flight) == (START, 0)
-    assert governors.FASTER > 1 > governors.AS_FAST
+        limiter.sent(number * 0.001)
+        limiter.failed(number * 0.001)
+    assert (limiter.limit, limiter.in_flight) == (START, 0)
+    assert limiters.FASTER > 1 > limiters.AS_FAST

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llmclf.errors import AccessRefused, BackendError, RemoteRefused
 from pytest_llmclf.models.http.address import Address
-from pytest_llmclf.models.http.client import Wire
+from pytest_llmclf.models.http.client import HttpClient
 from pytest_llmclf.models.ollama.listing import list_models
 from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
 from pytest_llmclf.models.ollama.status import probe
@@ -84,9 +84,9 @@ def test_what_the_message_advises_works(allowed: str) -> None:
     """Naming the name, or the address that it leads to, lets the request through."""
     with RawReplies(http(b"{}")) as server:
         address = Address(host="localhost", port=server.address.port)
-        wire = Wire(address, where="it", allow_remote={allowed})
-        assert wire.request("GET", "/", timeout_s=2).ok
-        wire.close()
+        client = HttpClient(address, where="it", allow_remote={allowed})
+        assert client.request("GET", "/", timeout_s=2).ok
+        client.close()
 
 
 def test_the_official_client_is_held_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,12 +94,12 @@ def test_the_official_client_is_held_to_it(monkeypatch: pytest.MonkeyPatch) -> N
     with OllamaReplay() as server:
         address = Address(host="localhost", port=server.address.port)
         backend = OllamaBackend(modelfile=MICRO, address=address, timeout_s=2)
-        looked = Wire.require_peer
+        looked = HttpClient.require_peer
 
-        def rebound(wire: Wire, ip: str) -> None:
-            looked(wire, ELSEWHERE if server.sent("/api/tags") else ip)
+        def rebound(client: HttpClient, ip: str) -> None:
+            looked(client, ELSEWHERE if server.sent("/api/tags") else ip)
 
-        monkeypatch.setattr(Wire, "require_peer", rebound)
+        monkeypatch.setattr(HttpClient, "require_peer", rebound)
         # Our own connection is kept; only what is opened from here on leads elsewhere.
         with pytest.raises(RemoteRefused, match=ELSEWHERE):
             backend.identify()
@@ -119,13 +119,13 @@ PATHS = {"/api/version", "/api/tags", "/api/create", "/api/show", "/api/chat"}
 
 
 def test_the_key_of_ollama_goes_with_every_request(
-    monkeypatch: pytest.MonkeyPatch, picture: bytes
+    monkeypatch: pytest.MonkeyPatch, image: bytes
 ) -> None:
     """With the chat as with ``create``, to a server on this machine."""
     monkeypatch.setenv("OLLAMA_API_KEY", KEY)
     with OllamaReplay() as server:
         backend = OllamaBackend(modelfile=MICRO, address=server.address, timeout_s=2)
-        backend.ask(question(picture))
+        backend.ask(question(image))
         backend.close()
     assert sent_keys(server) == {path: {f"Bearer {KEY}"} for path in PATHS}
 

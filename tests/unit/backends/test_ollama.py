@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 def test_a_model_is_derived_and_asked(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes
+    server: OllamaReplay, connect_ollama: Connect, image: bytes
 ) -> None:
     """Create, show and chat in turn; the recorded answer comes back whole."""
     backend = connect_ollama()
-    answer = backend.ask(question(picture))
+    answer = backend.ask(question(image))
     recorded = exchange("106").body  # the later of two equal recorded requests is as good
     assert (answer.text, answer.finish) == (recorded["message"]["content"], "stop")
     assert answer.prompt_tokens == recorded["prompt_eval_count"]
@@ -58,24 +58,24 @@ def test_identity_is_the_derived_models(connect_ollama: Connect) -> None:
 
 
 def test_only_differing_options_are_sent(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes
+    server: OllamaReplay, connect_ollama: Connect, image: bytes
 ) -> None:
     """Options that the derived model has stay out; others override it."""
     server.force(exchange("106"))
     options = {"num_predict": 4, "temperature": 0.5, "seed": 1}
-    connect_ollama().ask(question(picture, options=options))
+    connect_ollama().ask(question(image, options=options))
     (sent,) = server.sent("/api/chat")
     assert sent["options"] == options
 
 
 def test_a_grammar_and_log_probabilities_are_asked_for(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes
+    server: OllamaReplay, connect_ollama: Connect, image: bytes
 ) -> None:
     """The recorded request with `format` and log-probabilities is made, and its answer read."""
     wanted = exchange("126").sent
     answer = connect_ollama(replace(MICRO, parameters=())).ask(
         question(
-            picture,
+            image,
             prompt=wanted["messages"][0]["content"],
             options=wanted.get("options", {}),
             answer_schema=wanted["format"],
@@ -93,31 +93,31 @@ def test_a_grammar_and_log_probabilities_are_asked_for(
 
 
 def test_a_model_that_repeats_itself_gave_an_answer(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes
+    server: OllamaReplay, connect_ollama: Connect, image: bytes
 ) -> None:
     """`done: false` without counts (301) is how the model answers, not an error."""
     server.force(exchange("301"))
-    answer = connect_ollama().ask(question(picture))
+    answer = connect_ollama().ask(question(image))
     assert answer.finish == "other"
     assert answer.text.startswith('" ha ha')
     assert (answer.prompt_tokens, answer.server_s, answer.logprobs) == (None, None, None)
 
 
 def test_an_answer_at_the_limit_says_so(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes
+    server: OllamaReplay, connect_ollama: Connect, image: bytes
 ) -> None:
     """`done_reason: length` (027) is told apart from an end of its own."""
     server.force(exchange("027"))
-    assert connect_ollama().ask(question(picture)).finish == "length"
+    assert connect_ollama().ask(question(image)).finish == "length"
 
 
 def test_loading_is_not_an_answer(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes
+    server: OllamaReplay, connect_ollama: Connect, image: bytes
 ) -> None:
     """`done_reason: load` (044) carries no answer to a question."""
     server.force(exchange("044"))
     with pytest.raises(errors.BadAnswer, match="'load'"):
-        connect_ollama().ask(question(picture))
+        connect_ollama().ask(question(image))
 
 
 CHAT_ERRORS = list(
@@ -127,14 +127,14 @@ CHAT_ERRORS = list(
 
 @pytest.mark.parametrize("number", [item.file[:3] for item in CHAT_ERRORS])
 def test_every_recorded_chat_error_arrives_typed(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes, number: str
+    server: OllamaReplay, connect_ollama: Connect, image: bytes, number: str
 ) -> None:
     """The error of a real server, over HTTP and through the client, has its type."""
     error = next(i for i in CHAT_ERRORS if i.file.startswith(number) and i.failed)
     for _ in range(1 + MOST_LOSSES):  # after a lost model it is asked once more
         server.force(error)
     with pytest.raises(EXPECTED[number]):
-        connect_ollama().ask(question(picture))
+        connect_ollama().ask(question(image))
 
 
 @pytest.mark.parametrize(
@@ -145,84 +145,80 @@ def test_every_recorded_chat_error_arrives_typed(
 def test_another_protocol_is_a_bad_answer(
     server: OllamaReplay,
     connect_ollama: Connect,
-    picture: bytes,
+    image: bytes,
     body: Any,
     content_type: str,
 ) -> None:
     """HTTP 200 with something else in it is not taken for an answer."""
     server.force(replace(exchange("106"), body=body, content_type=content_type))
     with pytest.raises(errors.BadAnswer):
-        connect_ollama().ask(question(picture))
+        connect_ollama().ask(question(image))
 
 
 def test_an_error_that_is_no_object_is_still_typed(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes
+    server: OllamaReplay, connect_ollama: Connect, image: bytes
 ) -> None:
     """The client fails over an error body that is a JSON list; that too is one of our errors."""
     server.force(replace(exchange("055"), body=["oops"]))
     with pytest.raises(errors.BackendError):
-        connect_ollama().ask(question(picture))
+        connect_ollama().ask(question(image))
 
 
 def test_a_cut_connection_may_be_tried_again(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes
+    server: OllamaReplay, connect_ollama: Connect, image: bytes
 ) -> None:
     """A connection that breaks before the answer is the server's failure."""
     server.force("drop")
     with pytest.raises(errors.ServerFailed) as caught:
-        connect_ollama().ask(question(picture))
+        connect_ollama().ask(question(image))
     assert caught.value.retryable
 
 
-def test_silence_is_a_time_out(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes
-) -> None:
+def test_silence_is_a_time_out(server: OllamaReplay, connect_ollama: Connect, image: bytes) -> None:
     """A server that says nothing is waited for only so long."""
     backend = connect_ollama(timeout_s=0.3)
     backend.identify()
     server.force("silence")
     started = time.monotonic()
     with pytest.raises(errors.RequestTimedOut):
-        backend.ask(question(picture))
+        backend.ask(question(image))
     assert time.monotonic() - started < 2.5
 
 
 def test_a_redirect_is_not_followed(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes
+    server: OllamaReplay, connect_ollama: Connect, image: bytes
 ) -> None:
-    """A server on this machine cannot send the picture elsewhere."""
+    """A server on this machine cannot send the image elsewhere."""
     server.force(replace(exchange("106"), status=307, body=""))
     with pytest.raises(errors.RemoteRefused, match="final address"):
-        connect_ollama().ask(question(picture))
+        connect_ollama().ask(question(image))
 
 
 def test_another_system_text_goes_in_front(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes
+    server: OllamaReplay, connect_ollama: Connect, image: bytes
 ) -> None:
     """A request's own system text replaces the derived model's."""
     server.force(exchange("106"))
-    connect_ollama(replace(MICRO, system="One.")).ask(question(picture, system="Two."))
+    connect_ollama(replace(MICRO, system="One.")).ask(question(image, system="Two."))
     (sent,) = server.sent("/api/chat")
     assert sent["messages"][0] == {"role": "system", "content": "Two."}
 
 
-def test_other_examples_than_the_models_are_refused(
-    connect_ollama: Connect, picture: bytes
-) -> None:
+def test_other_examples_than_the_models_are_refused(connect_ollama: Connect, image: bytes) -> None:
     """Examples live in the derived model: a request with others would be asked wrongly."""
     backend = connect_ollama()
     with pytest.raises(errors.RequestRejected, match="same Modelfile"):
-        backend.ask(question(picture, examples=(("user", "Hi"), ("assistant", "7"))))
+        backend.ask(question(image, examples=(("user", "Hi"), ("assistant", "7"))))
 
 
-def test_a_dead_server_says_how_to_start_it(picture: bytes) -> None:
+def test_a_dead_server_says_how_to_start_it(image: bytes) -> None:
     """Nothing listens: retryable, with the command in the message."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = Address(host="127.0.0.1", port=unused.getsockname()[1])
         backend = OllamaBackend(modelfile=MICRO, address=address)
         with pytest.raises(errors.ServerUnreachable, match="ollama serve") as caught:
-            backend.ask(question(picture))
+            backend.ask(question(image))
         assert caught.value.retryable
         backend.close()
         backend.close()
@@ -238,12 +234,12 @@ def test_another_machine_is_refused() -> None:
 
 
 def test_a_proxy_of_the_environment_is_not_used(
-    connect_ollama: Connect, picture: bytes, monkeypatch: pytest.MonkeyPatch
+    connect_ollama: Connect, image: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`HTTP_PROXY` points nowhere, and the picture arrives all the same."""
+    """`HTTP_PROXY` points nowhere, and the image arrives all the same."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    assert connect_ollama().ask(question(picture)).text
+    assert connect_ollama().ask(question(image)).text
 
 
 def test_a_probe_tells_version_and_models(server: OllamaReplay) -> None:

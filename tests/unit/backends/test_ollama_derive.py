@@ -179,12 +179,12 @@ def test_a_missing_model_says_what_to_run(connect_ollama: Connect) -> None:
         connect_ollama(model="llava:7b").identify()
 
 
-def test_pulling_happens_when_told(picture: bytes) -> None:
+def test_pulling_happens_when_told(image: bytes) -> None:
     """With permission the base is pulled, then derived from and asked."""
     with OllamaReplay(models=(), pullable=("micro-llava",)) as server:
         backend = OllamaBackend(modelfile=MICRO, address=server.address, pull=True)
         try:
-            assert backend.ask(question(picture)).text
+            assert backend.ask(question(image)).text
         finally:
             backend.close()
         assert server.sent("/api/pull")
@@ -245,13 +245,13 @@ def test_a_required_version_is_required(server: OllamaReplay, connect_ollama: Co
 
 
 def test_many_threads_derive_once(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes
+    server: OllamaReplay, connect_ollama: Connect, image: bytes
 ) -> None:
     """Threads that start together wait for one derivation."""
     backend = connect_ollama()
     texts: list[str] = []
     threads = [
-        threading.Thread(target=lambda: texts.append(backend.ask(question(picture)).text))
+        threading.Thread(target=lambda: texts.append(backend.ask(question(image)).text))
         for _ in range(8)
     ]
     for thread in threads:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 MODELFILE = parse("FROM llava:7b\nSYSTEM Be brief.\n", "pets.Modelfile")
 
 
-def question(picture: bytes = b"one") -> Request:
+def question(image: bytes = b"one") -> Request:
     """One that the Modelfile's model takes."""
     return Request(
-        system=MODELFILE.system, prompt="?", image=picture, media_type="image/png", options={}
+        system=MODELFILE.system, prompt="?", image=image, media_type="image/png", options={}
     )
 
 

@@ -52,14 +52,14 @@ def connect(chat: ChatServer) -> Iterator[Callable[..., OpenAIBackend]]:
 
 
 def test_a_request_is_sent_whole(chat: ChatServer, connect: Callable[..., OpenAIBackend]) -> None:
-    """System text, examples, picture and question go in this order, options under their names."""
+    """System text, examples, image and question go in this order, options under their names."""
     connect().ask(REQUEST)
     (arrived,) = chat.arrived
     body = arrived.body
     assert arrived.path == "/v1/chat/completions"
     assert [m["role"] for m in body["messages"]] == ["system", "user", "assistant", "user"]
-    picture, text = body["messages"][-1]["content"]
-    encoded = picture["image_url"]["url"].removeprefix("data:image/png;base64,")
+    image, text = body["messages"][-1]["content"]
+    encoded = image["image_url"]["url"].removeprefix("data:image/png;base64,")
     assert base64.b64decode(encoded) == REQUEST.image
     assert text == {"type": "text", "text": "Which digit?"}
     assert {k: v for k, v in body.items() if k != "messages"} == {
@@ -159,7 +159,7 @@ def test_another_protocol_is_a_bad_answer(
         (404, {"error": {"message": "The model `x` does not exist"}}, errors.ModelMissing),
         (400, {"error": {"message": "image input is not supported - hint: if this is unexpected, "
                                     "you may need to provide the mmproj"}}, errors.ModelCannotSee),
-        (400, {"error": {"message": "Failed to load image or audio file"}}, errors.PictureRejected),
+        (400, {"error": {"message": "Failed to load image or audio file"}}, errors.ImageRejected),
         (400, {"error": {"message": "This model's maximum context length is 4096 tokens"}},
          errors.ContextTooSmall),
         (400, {"detail": "bad"}, errors.RequestRejected),
@@ -350,7 +350,7 @@ def test_a_password_of_the_address_is_sent_and_not_shown(
 def test_the_key_does_not_follow_a_redirect(
     chat: ChatServer, connect: Callable[..., OpenAIBackend], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A redirect is an error: neither picture nor key goes anywhere else."""
+    """A redirect is an error: neither image nor key goes anywhere else."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     chat.answers["/v1/chat/completions"] = (302, "")
     with pytest.raises(errors.RemoteRefused):

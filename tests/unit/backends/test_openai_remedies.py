@@ -149,7 +149,7 @@ def test_a_model_without_eyes_is_named(
     "words",
     ["unsupported image format", "image type is not supported", "does not support image format X"],
 )
-def test_a_picture_of_a_wrong_kind_blames_no_model(
+def test_a_image_of_a_wrong_kind_blames_no_model(
     chat: ChatServer, backend: OpenAIBackend, words: str
 ) -> None:
     """A model that sees may still not take this file."""

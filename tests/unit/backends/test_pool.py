@@ -247,11 +247,11 @@ def test_refusals_in_a_row_drop_a_server() -> None:
 
 
 def test_an_error_of_the_question_stays_with_it() -> None:
-    """A picture that cannot be read is no fault of the server, and not asked about again."""
+    """An image that cannot be read is no fault of the server, and not asked about again."""
     one, other = Server("one"), Server("other")
     made = pool(one, other)
-    one.failure = errors.PictureRejected("no picture")
-    with pytest.raises(errors.PictureRejected):
+    one.failure = errors.ImageRejected("no image")
+    with pytest.raises(errors.ImageRejected):
         made.ask(QUESTION)
     assert (other.asked, made.notices) == (0, ())
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf import errors
-from pytest_llmclf.models.http.client import Wire
+from pytest_llmclf.models.http.client import HttpClient
 from pytest_llmclf.models.http.redact import _MOST_READ, HIDDEN, LONGEST, Redactor
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
 from pytest_llmclf.values.answer import Answer, TokenLogprob
@@ -222,9 +222,9 @@ def test_keys_of_the_environment_are_hidden_whoever_is_asked(
     """A server may know the key of another one."""
     monkeypatch.setenv("OLLAMA_API_KEY", KEY)
     with RawReplies(http(json.dumps({"said": [KEY, {KEY: 1}]}).encode())) as server:
-        wire = Wire(server.address, where="it")
-        assert wire.json("GET", "/", timeout_s=2)[1] == {"said": [HIDDEN, {HIDDEN: 1}]}
-        wire.close()
+        client = HttpClient(server.address, where="it")
+        assert client.json("GET", "/", timeout_s=2)[1] == {"said": [HIDDEN, {HIDDEN: 1}]}
+        client.close()
 
 
 @given(st.recursive(st.text() | st.integers() | st.none() | st.booleans(), st.lists, max_leaves=9))

@@ -1,4 +1,4 @@
-"""Pictures go to the address given: not where a server points, nor through a stray proxy."""
+"""Images go to the address given: not where a server points, nor through a stray proxy."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.served import Served
 if TYPE_CHECKING:
     from pytest_llmclf.values.answer import Answer
 
-PICTURE = b"\x89PNG a picture that nobody else may see"
-QUESTION = Request(system=None, prompt="Which?", image=PICTURE, media_type="image/png")
+IMAGE = b"\x89PNG an image that nobody else may see"
+QUESTION = Request(system=None, prompt="Which?", image=IMAGE, media_type="image/png")
 STATUSES = (301, 302, 303, 307, 308)
 PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 COMPLETION = {"choices": [{"message": {"content": "7"}, "finish_reason": "stop"}]}
@@ -130,7 +130,7 @@ def test_looking_does_not_follow_either() -> None:
 
 
 def test_a_chat_that_is_redirected_midway() -> None:
-    """A server that was sound until the picture came, and then points elsewhere."""
+    """A server that was sound until the image came, and then points elsewhere."""
     with CountingServer() as other, OllamaReplay() as server:
         modelfile = parse("FROM micro-llava\n", "m.Modelfile")
         backend = OllamaBackend(modelfile=modelfile, address=server.address, timeout_s=5)
@@ -166,7 +166,7 @@ def test_proxies_are_not_used_for_this_machine(host: str, monkeypatch: pytest.Mo
 def test_other_machines_are_asked_only_when_allowed(
     ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither they nor the proxy on the way to them hear anything of a picture."""
+    """Neither they nor the proxy on the way to them hear anything of an image."""
     with CountingServer() as proxy:
         for name in PROXIES:
             monkeypatch.setenv(name, proxy.address.url)

@@ -47,12 +47,12 @@ def settings_for(server: OllamaReplay, *allowed: str) -> ConnectSettings:
 
 @pytest.mark.parametrize("host", [*HOSTS, *ODD_HOSTS])
 def test_no_image_goes_there(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes, host: str
+    server: OllamaReplay, connect_ollama: Connect, image: bytes, host: str
 ) -> None:
     """Nothing is derived, and no chat is sent: neither asked directly nor through a pool."""
     server.run_elsewhere("micro-llava", host)
     with pytest.raises(RemoteRefused, match="is run by"):
-        connect_ollama().ask(question(picture))
+        connect_ollama().ask(question(image))
     connections = Connections(settings_for(server))
     with pytest.raises(RemoteRefused, match="is run by"):
         connections.connect(parse_spec("ollama:micro-llava"), MICRO)
@@ -154,14 +154,14 @@ def test_the_message_has_the_option_that_allows_it(cloud: OllamaReplay) -> None:
 
 
 def test_a_model_that_only_its_facts_give_away(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes
+    server: OllamaReplay, connect_ollama: Connect, image: bytes
 ) -> None:
     """A list that leaves it out is not believed: ``show`` is looked at before the first image."""
     server.run_elsewhere("micro-llava")
     tag = server._tag
     server._tag = lambda model: tag(replace(model, remote={}))  # type: ignore[method-assign]
     with pytest.raises(RemoteRefused, match=r"ollama\.com"):
-        connect_ollama().ask(question(picture))
+        connect_ollama().ask(question(image))
     assert server.sent("/api/chat") == []
 
 
@@ -169,7 +169,7 @@ def test_a_model_that_only_its_facts_give_away(
     "marks", [{"remote_host": "https://x.example"}, {"remote_model": "m"}, {"remote_host": 7}]
 )
 def test_a_model_that_only_its_answer_gives_away(
-    server: OllamaReplay, connect_ollama: Connect, picture: bytes, marks: dict[str, object]
+    server: OllamaReplay, connect_ollama: Connect, image: bytes, marks: dict[str, object]
 ) -> None:
     """Its answer is no answer, and no second image is sent, whoever asks."""
     backend = connect_ollama()
@@ -177,7 +177,7 @@ def test_a_model_that_only_its_answer_gives_away(
     server.force(replace(sound, body={**sound.body, **marks}))
     for _ in range(3):
         with pytest.raises(RemoteRefused):
-            backend.ask(question(picture))
+            backend.ask(question(image))
     assert len(server.sent("/api/chat")) == 1
 
 
@@ -208,11 +208,11 @@ def test_the_doctor_shows_it(cloud: OllamaReplay) -> None:
 
 
 def test_describe_refuses_it(
-    cloud: OllamaReplay, picture: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: OllamaReplay, image: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A single image is as private as a thousand."""
     monkeypatch.setenv("OLLAMA_HOST", cloud.address.url)
-    (tmp_path / "7.png").write_bytes(picture)
+    (tmp_path / "7.png").write_bytes(image)
     with pytest.raises(RemoteRefused, match=r"ollama\.com"):
         call(describe, "describe", str(tmp_path / "7.png"), "--model", "ollama:micro-llava")
     assert cloud.sent("/api/chat") == []

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LLAVA = ModelIdentity(backend="ollama", name="llava", digest="d1" * 32, server="ollama 0.33.0")
 SMALL = ModelIdentity(backend="llamacpp", name="micro-llava", digest="e2" * 32)
 REQUEST = Request(
-    system="One word.", prompt="Which digit?", image=b"picture", media_type="image/png",
+    system="One word.", prompt="Which digit?", image=b"image", media_type="image/png",
     options={"temperature": 0, "stop": ["x"]}, examples=(("user", "Hi"),),
 )  # fmt: skip
 ANSWER = Answer(
@@ -116,7 +116,7 @@ def test_every_field_of_a_request_is_summarised() -> None:
 
 
 def test_the_nearest_recording_explains(tmp_path: Path) -> None:
-    """Of several recorded requests the one with the same picture is compared."""
+    """Of several recorded requests the one with the same image is compared."""
     path = tmp_path / "run.jsonl"
     _write(path, LLAVA, request=replace(REQUEST, image=b"other", repeat=0))
     _write(path, LLAVA, request=replace(REQUEST, prompt="Which figure?"))

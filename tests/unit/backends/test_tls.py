@@ -13,7 +13,7 @@ import pytest
 
 from pytest_llmclf.errors import BackendError, RequestRejected
 from pytest_llmclf.models.http.address import Address, parse_address
-from pytest_llmclf.models.http.client import ConnectionBroken, Wire
+from pytest_llmclf.models.http.client import ConnectionBroken, HttpClient
 from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
 from tests.ollama_replay import OllamaReplay
@@ -66,11 +66,11 @@ def test_a_certificate_that_is_trusted(chat: ChatServer, host: str) -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-def test_ollama_and_its_official_client(picture: bytes) -> None:
+def test_ollama_and_its_official_client(image: bytes) -> None:
     """Both ways to it trust the same authorities."""
     with OllamaReplay().encrypt("here") as server:
         backend = OllamaBackend(modelfile=MICRO, address=server.address, timeout_s=2)
-        assert backend.ask(question(picture)).text
+        assert backend.ask(question(image)).text
         backend.close()
         assert server.sent("/api/create")
 
@@ -132,12 +132,12 @@ def test_a_server_that_breaks_is_not_taken_for_one() -> None:
     """It is looked at once, and what broke is told as ever; one that answered is not looked at."""
     for first in ((), (http(b"{}"),)):
         with RawReplies(*first, b"", b"", b"") as server:
-            wire = Wire(server.address, where="it", keep=False)
+            client = HttpClient(server.address, where="it", keep=False)
             for _ in first:
-                assert wire.request("GET", "/", timeout_s=2).ok
+                assert client.request("GET", "/", timeout_s=2).ok
             with pytest.raises(ConnectionBroken):
-                wire.request("GET", "/", timeout_s=2)
-            wire.close()
+                client.request("GET", "/", timeout_s=2)
+            client.close()
 
 
 def test_tls_where_plain_http_is_spoken() -> None:
@@ -161,8 +161,10 @@ def test_a_key_goes_to_other_machines_over_tls_alone(
         with ChatServer() as chat:
             if scheme == "https":
                 chat.encrypt("here")
-            wire = Wire(chat.address, where="it", key=KEY, allow_remote={"127.0.0.1", "192.0.2.7"})
-            assert wire.request("GET", "/models", timeout_s=2).ok
-            wire.close()
+            client = HttpClient(
+                chat.address, where="it", key=KEY, allow_remote={"127.0.0.1", "192.0.2.7"}
+            )
+            assert client.request("GET", "/models", timeout_s=2).ok
+            client.close()
             found[scheme] = chat.arrived[0].headers.get("Authorization")
     assert found == {"https": f"Bearer {KEY}", "http": None}

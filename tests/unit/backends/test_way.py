@@ -53,10 +53,10 @@ def test_files_may_have_changed(spec: ModelSpec, more: dict[str, tuple[str, ...]
     assert way_to(spec, replace(MODELFILE, **more)) is None  # type: ignore[arg-type]
 
 
-def model_of(way: str | None) -> str:
+def model_of(endpoint_key: str | None) -> str:
     """The part before the address."""
-    assert way is not None
-    return way.partition("@")[0]
+    assert endpoint_key is not None
+    return endpoint_key.partition("@")[0]
 
 
 @pytest.mark.parametrize("name", ["llava", "org/llava@v1", "a@b"])
@@ -64,11 +64,11 @@ def test_the_model_is_the_same_at_every_address(name: str) -> None:
     """And another one with another name or Modelfile."""
     hosts = (["a:1"], ["b:2"], ["a:1", "http://me:secret@b:2"])
     ways = [way_to(OLLAMA, MODELFILE, given) for given in hosts]
-    assert len({model_of(way) for way in ways}) == 1
+    assert len({model_of(endpoint_key) for endpoint_key in ways}) == 1
     assert len(set(ways)) == 3
     urls = ("http://a:1/v1", "https://b/v1?api-version=1", "http://me:secret@c:3/v1")
     servers = [way_to(parse_spec(f"openai:{name}@{url}"), MODELFILE) for url in urls]
-    assert len({model_of(way) for way in servers}) == 1
+    assert len({model_of(endpoint_key) for endpoint_key in servers}) == 1
     assert len(set(servers)) == 3
     others = [
         way_to(OPENAI, replace(MODELFILE, system="Be long.")),
@@ -77,5 +77,5 @@ def test_the_model_is_the_same_at_every_address(name: str) -> None:
         servers[0] if name != "llava" else None,
         way_to(OPENAI, MODELFILE),
     ]
-    known = [way for way in others if way is not None]
-    assert len({model_of(way) for way in known}) == len(known)
+    known = [endpoint_key for endpoint_key in others if endpoint_key is not None]
+    assert len({model_of(endpoint_key) for endpoint_key in known}) == len(known)

@@ -10,9 +10,9 @@ import time
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.models.http import client as wires
+from pytest_llmclf.models.http import client as clients
 from pytest_llmclf.models.http.address import Address, parse_address
-from pytest_llmclf.models.http.client import ConnectionBroken, Wire
+from pytest_llmclf.models.http.client import ConnectionBroken, HttpClient
 from pytest_llmclf.models.http.proxy import proxy_for
 from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
@@ -37,23 +37,23 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.lower(), raising=False)
 
 
-def wire_to(server: RawReplies, *, keep: bool = True) -> Wire:
+def wire_to(server: RawReplies, *, keep: bool = True) -> HttpClient:
     """Connections to a server of the test."""
-    return Wire(server.address, where="the stub", keep=keep)
+    return HttpClient(server.address, where="the stub", keep=keep)
 
 
-def get(wire: Wire, timeout_s: float = 5.0) -> bytes:
+def get(client: HttpClient, timeout_s: float = 5.0) -> bytes:
     """One request and its body."""
-    return wire.request("GET", "/x", timeout_s=timeout_s).body
+    return client.request("GET", "/x", timeout_s=timeout_s).body
 
 
 def test_a_connection_is_used_again() -> None:
     """Several requests in turn share one connection, whole and in chunks."""
     whole = CHUNKED + b"2\r\nhi\r\n0\r\n\r\n"
     with RawReplies(http(b"one"), whole, http(b""), http(b"two")) as server:
-        wire = wire_to(server)
-        assert [get(wire) for _ in range(4)] == [b"one", b"hi", b"", b"two"]
-        wire.close()
+        client = wire_to(server)
+        assert [get(client) for _ in range(4)] == [b"one", b"hi", b"", b"two"]
+        client.close()
         assert server.connections == 1
         assert server.requests[0].startswith(b"GET /v1/x HTTP/1.1\r\nHost: 127.0.0.1:")
 
@@ -61,20 +61,20 @@ def test_a_connection_is_used_again() -> None:
 def test_a_connection_that_ended_meanwhile_is_replaced() -> None:
     """A server may close what is idle: the next request does not see it."""
     with RawReplies(http(b"a"), ends=True) as server:
-        wire = wire_to(server)
+        client = wire_to(server)
         for _ in range(3):
-            assert get(wire) == b"a"
+            assert get(client) == b"a"
             time.sleep(0.1)  # the end has arrived
-        wire.close()
+        client.close()
         assert server.connections == 3
 
 
 def test_connections_can_be_given_up_at_once() -> None:
     """For servers that keep a thread for each idle connection."""
     with RawReplies(http(b"a")) as server:
-        wire = wire_to(server, keep=False)
-        assert get(wire) + get(wire) == b"aa"
-        wire.close()
+        client = wire_to(server, keep=False)
+        assert get(client) + get(client) == b"aa"
+        client.close()
         assert server.connections == 2
         assert b"Connection: close" in server.requests[0]
 
@@ -88,10 +88,10 @@ def test_connections_can_be_given_up_at_once() -> None:
 def test_a_cut_answer_is_a_broken_connection(reply: bytes) -> None:
     """Whatever is missing, the same question may be asked again."""
     with RawReplies(reply, ends=True) as server:
-        wire = wire_to(server)
+        client = wire_to(server)
         with pytest.raises(ConnectionBroken) as caught:
-            get(wire)
-        wire.close()
+            get(client)
+        client.close()
     assert caught.value.retryable
 
 
@@ -101,22 +101,22 @@ def test_a_cut_answer_is_a_broken_connection(reply: bytes) -> None:
 def test_what_is_not_http_is_a_bad_answer(reply: bytes) -> None:
     """Another protocol at the port is said to be one."""
     with RawReplies(reply, ends=True) as server:
-        wire = wire_to(server)
+        client = wire_to(server)
         with pytest.raises(errors.BadAnswer, match="not its protocol"):
-            get(wire)
-        wire.close()
+            get(client)
+        client.close()
 
 
 def test_an_answer_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server cannot fill the memory; the connection is not used again."""
-    monkeypatch.setattr(wires, "LARGEST_ANSWER", 100)
+    monkeypatch.setattr(clients, "LARGEST_ANSWER", 100)
     with RawReplies(http(b"x" * 100), http(b"x" * 300), http(b"a")) as server:
-        wire = wire_to(server)
-        assert len(get(wire)) == 100
+        client = wire_to(server)
+        assert len(get(client)) == 100
         with pytest.raises(errors.BadAnswer, match="more than"):
-            get(wire)
-        assert get(wire) == b"a"
-        wire.close()
+            get(client)
+        assert get(client) == b"a"
+        client.close()
         assert server.connections == 2
 
 
@@ -145,10 +145,10 @@ def test_a_dripping_server_times_out(kind: str, beginning: str) -> None:
 def test_silence_ends() -> None:
     """A server that says nothing is waited for as long as allowed."""
     with RawReplies(SILENCE) as server:
-        wire = wire_to(server)
+        client = wire_to(server)
         with pytest.raises(errors.RequestTimedOut):
-            get(wire, timeout_s=0.2)
-        wire.close()
+            get(client, timeout_s=0.2)
+        client.close()
 
 
 def test_closing_ends_whoever_waits() -> None:
@@ -157,17 +157,17 @@ def test_closing_ends_whoever_waits() -> None:
 
     def ask() -> None:
         try:
-            get(wire, timeout_s=30)
+            get(client, timeout_s=30)
         except errors.BackendError as error:
             failures.append(error)
 
     with RawReplies(SILENCE) as server:
-        wire = wire_to(server)
+        client = wire_to(server)
         waiting = threading.Thread(target=ask)
         waiting.start()
         server.wait_for(1)
-        wire.close()
-        wire.close()
+        client.close()
+        client.close()
         waiting.join(5)
     assert isinstance(failures[0], ConnectionBroken)
 
@@ -177,16 +177,16 @@ def test_nobody_there_is_told_apart() -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         address = Address(host="127.0.0.1", port=held.getsockname()[1])
-        wire = Wire(address, where="the stub", remedy="start it")
+        client = HttpClient(address, where="the stub", remedy="start it")
         with pytest.raises(errors.ServerUnreachable, match=r"at the stub.*start it"):
-            get(wire)
-        wire.close()
+            get(client)
+        client.close()
 
 
 def test_a_key_cannot_add_a_header() -> None:
     """A line end in a secret is refused, and the secret not repeated."""
     with pytest.raises(errors.RequestRejected) as caught:
-        Wire(parse_address("localhost"), where="it", key="a\r\nX: 1")
+        HttpClient(parse_address("localhost"), where="it", key="a\r\nX: 1")
     assert "Bearer" not in str(caught.value)
 
 
@@ -194,9 +194,9 @@ def test_user_and_password_go_to_the_server() -> None:
     """Those of the URL are sent as basic authentication."""
     with RawReplies(http(b"")) as server:
         url = f"http://me:pa%20ss@127.0.0.1:{server.address.port}"
-        wire = Wire(parse_address(url), where="it")
-        get(wire)
-        wire.close()
+        client = HttpClient(parse_address(url), where="it")
+        get(client)
+        client.close()
         assert base64.b64encode(b"me:pa ss") in server.requests[0]
 
 
@@ -204,10 +204,10 @@ def test_a_proxy_is_for_other_machines_only(monkeypatch: pytest.MonkeyPatch) -> 
     """Loopback is reached directly; another host through the proxy, unless it is excepted."""
     with RawReplies(http(b"from the proxy")) as proxy, RawReplies(http(b"direct")) as server:
         monkeypatch.setenv("HTTP_PROXY", f"http://u:p@127.0.0.1:{proxy.address.port}")
-        wire = wire_to(server)
-        assert get(wire) == b"direct"
-        wire.close()
-        remote = Wire(parse_address("http://gpu.example:99"), where="it")
+        client = wire_to(server)
+        assert get(client) == b"direct"
+        client.close()
+        remote = HttpClient(parse_address("http://gpu.example:99"), where="it")
         assert get(remote) == b"from the proxy"
         remote.close()
         assert proxy.requests[0].startswith(b"GET http://gpu.example:99/x HTTP/1.1\r\nHost: gpu.")
@@ -220,17 +220,17 @@ def test_an_encrypted_server_is_reached_through_a_tunnel(monkeypatch: pytest.Mon
     """The proxy is told the host only; one that refuses is named, without its password."""
     with RawReplies(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://u:secret@127.0.0.1:{proxy.address.port}")
-        wire = Wire(parse_address("https://gpu.example"), where="it")
+        client = HttpClient(parse_address("https://gpu.example"), where="it")
         with pytest.raises(errors.ServerUnreachable, match="through the proxy") as caught:
-            get(wire)
-        wire.close()
+            get(client)
+        client.close()
         assert proxy.requests[0].startswith(b"CONNECT gpu.example:443 HTTP/1.")
         assert "secret" not in str(caught.value)
 
 
 def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Going around it would send pictures where they should not go."""
+    """Going around it would send images where they should not go."""
     monkeypatch.setenv("ALL_PROXY", "socks5://u:secret@127.0.0.1:1080")
     with pytest.raises(errors.SettingsError, match="NO_PROXY") as caught:
-        Wire(parse_address("http://gpu.example:99"), where="it")
+        HttpClient(parse_address("http://gpu.example:99"), where="it")
     assert "secret" not in str(caught.value)

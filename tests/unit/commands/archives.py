@@ -1,4 +1,4 @@
-"""Archives in the layouts of the real ones, made of real pictures."""
+"""Archives in the layouts of the real ones, made of real images."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ ITALIAN = {
 BOMB_TRAP = "raise SystemExit('this must never run')\n"
 
 
-def picture(number: int, kind: str = "PNG") -> bytes:
-    """A small picture, of another size for each number, so that no format makes two the same."""
+def image(number: int, kind: str = "PNG") -> bytes:
+    """A thumbnail, of another size for each number, so that no format makes two the same."""
     buffer = io.BytesIO()
     Image.new("RGB", (8 + number % 97, 8 + number // 97), (70, 90, 110)).save(buffer, kind)
     return buffer.getvalue()
 
 
 def animals(each: int = 3) -> dict[str, bytes]:
-    """Animals-10 of so many fixture pictures a class, with the script that lies beside it."""
+    """Animals-10 of so many fixture images a class, with the script that lies beside it."""
     files = {"translate.py": BOMB_TRAP.encode()}
     for english, italian in ITALIAN.items():
         for number, path in enumerate(sorted((FIXTURES / "animals" / english).iterdir())[:each]):
@@ -40,9 +40,9 @@ def animals(each: int = 3) -> dict[str, bytes]:
 
 
 def small_animals(each: int) -> dict[str, bytes]:
-    """Animals-10 of so many tiny pictures a class."""
+    """Animals-10 of so many tiny images a class."""
     return {
-        f"raw-img/{folder}/{number}.png": picture(1000 * place + number)
+        f"raw-img/{folder}/{number}.png": image(1000 * place + number)
         for place, folder in enumerate(sorted(ITALIAN.values()))
         for number in range(each)
     }
@@ -53,10 +53,10 @@ def digits(each: int = 3) -> dict[str, bytes]:
     files = {}
     for digit in range(10):
         for number in range(each):
-            data = picture(100 * digit + number, "JPEG")
+            data = image(100 * digit + number, "JPEG")
             files[f"trainingSet/trainingSet/{digit}/img_{number}.jpg"] = data
-        files[f"trainingSample/trainingSample/{digit}/img_0.jpg"] = picture(100 * digit, "JPEG")
-        files[f"testSet/testSet/img_{digit}.jpg"] = picture(5000 + digit, "JPEG")
+        files[f"trainingSample/trainingSample/{digit}/img_0.jpg"] = image(100 * digit, "JPEG")
+        files[f"testSet/testSet/img_{digit}.jpg"] = image(5000 + digit, "JPEG")
     return files
 
 
@@ -67,9 +67,9 @@ def chessmen(each: int = 4) -> dict[str, bytes]:
         for number in range(each):
             kind = ("PNG", "JPEG", "GIF")[number % 3]
             name = f"Chessman-image-dataset/Chess/{piece}/{number:08}.jpg"
-            files[name] = picture(100 * place + number, kind)
-    files["Chessman-image-dataset/Chess/King/00000077.gif"] = picture(9000, "GIF")[:40]
-    files["Chessman-image-dataset/Chess/Rook/00000078.jpg"] = picture(9001, "JPEG")[:-30]
+            files[name] = image(100 * place + number, kind)
+    files["Chessman-image-dataset/Chess/King/00000077.gif"] = image(9000, "GIF")[:40]
+    files["Chessman-image-dataset/Chess/Rook/00000078.jpg"] = image(9001, "JPEG")[:-30]
     return files
 
 

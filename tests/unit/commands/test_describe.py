@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf.cli import describe
-from pytest_llmclf.errors import PictureError, RemoteRefused, ServerUnreachable, SettingsError
+from pytest_llmclf.errors import ImageError, RemoteRefused, ServerUnreachable, SettingsError
 from tests.plugin.colour_server import THOUGHT, Odd, png
 from tests.unit.commands.command import call
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def red(tmp_path: Path) -> Path:
-    """A red picture."""
+    """A red image."""
     (tmp_path / "red.png").write_bytes(png("red", 0))
     return tmp_path / "red.png"
 
@@ -69,22 +69,22 @@ def test_an_empty_answer(
 @pytest.mark.parametrize(
     ("content", "says"), [(b"", "empty"), (b"<svg/>", "SVG"), (png("red", 0)[:-15], "cut")]
 )
-def test_no_picture(tmp_path: Path, server: ColourServer, content: bytes, says: str) -> None:
+def test_no_image(tmp_path: Path, server: ColourServer, content: bytes, says: str) -> None:
     """Is found before a model is asked."""
     path = tmp_path / "x.png"
     path.write_bytes(content)
-    with pytest.raises(PictureError, match=says):
+    with pytest.raises(ImageError, match=says):
         call(describe, "describe", str(path), "--model", server.spec)
     assert server.questions == 0
 
 
 def test_no_file(tmp_path: Path) -> None:
     """Says the path."""
-    with pytest.raises(PictureError, match=r"none\.png cannot be read"):
+    with pytest.raises(ImageError, match=r"none\.png cannot be read"):
         call(describe, "describe", str(tmp_path / "none.png"))
 
 
-def test_pictures_stay_on_this_machine(red: Path) -> None:
+def test_images_stay_on_this_machine(red: Path) -> None:
     """Unless the host is named, by the option that the message names."""
     elsewhere = "openai:x@http://192.0.2.1:9/v1"
     with pytest.raises(RemoteRefused, match="--llmclf-allow-remote") as caught:

@@ -40,7 +40,7 @@ def nowhere(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class TestSight:
-    """Known pictures."""
+    """Known images."""
 
     def test_a_model_that_sees(
         self, server: ColourServer, capsys: pytest.CaptureFixture[str]
@@ -55,7 +55,7 @@ class TestSight:
     def test_a_model_that_does_not(
         self, server: ColourServer, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """Says the same of every picture; that is a problem."""
+        """Says the same of every image; that is a problem."""
         server.odd["*"] = Odd(says="I think it is red.")
         code, found = examined(capsys, "--model", server.spec)
         assert code == 1
@@ -100,7 +100,7 @@ class TestSight:
     ) -> None:
         """As an evaluation reads them."""
         for colour in ("red", "green", "blue"):
-            server.odd[colour] = Odd(says=f"The colour in the picture is **{colour}**.")
+            server.odd[colour] = Odd(says=f"The colour in the image is **{colour}**.")
         assert examined(capsys, "--model", server.spec)[0] == 0
 
     def test_a_server_that_fails(
@@ -181,7 +181,7 @@ class TestOllama:
             code, found = examined(capsys, "--model", "ollama:smol")
         assert code == 1
         assert "0.33.0" in found["ollama"]["found"]
-        assert "none takes pictures" in found["ollama"]["advice"]
+        assert "none takes images" in found["ollama"]["advice"]
         assert f"smol:latest, text only, digest {digest[:12]}" in found["  model"]["found"]
         assert "does not see" in found["ollama:smol"]["found"]
 

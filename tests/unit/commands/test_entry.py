@@ -50,7 +50,7 @@ def test_import_and_its_refusals(tmp_path: Path) -> None:
 
 
 def test_the_help_is_quick(tmp_path: Path) -> None:
-    """No picture library, client or numbers are loaded for it."""
+    """No image library, client or numbers are loaded for it."""
     result = llmclf("import", "--help", cwd=tmp_path, PYTHONPROFILEIMPORTTIME="1")
     loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
     assert "pytest_llmclf.cli.import_" in loaded

@@ -20,7 +20,7 @@ from tests.unit.commands.archives import (
     animals,
     chessmen,
     digits,
-    picture,
+    image,
     small_animals,
     tarred,
     unpacked,
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def brought(kind: str, source: Path, shelf: Path, **options: object) -> Imported:
+def brought(kind: str, source: Path, dataset_directory: Path, **options: object) -> Imported:
     """An import with the usual choices."""
     layout = layout_of(kind)
     given = {"seed": 20, "per_class": layout.per_class, **options}
-    return import_archive(layout, source, shelf, **given)  # type: ignore[arg-type]
+    return import_archive(layout, source, dataset_directory, **given)  # type: ignore[arg-type]
 
 
 def manifest(folder: Path) -> list[dict[str, str]]:
@@ -69,7 +69,7 @@ class TestLayouts:
         """Italian folders become the bundled dataset's labels; files get their contents' ending."""
         made = brought("animals10", zipped(tmp_path / "a.zip", animals()), tmp_path / "shelf")
         found = datasets.load(made.folder)
-        bundled = datasets.load(ROOT / "fixtures" / "animals", verify_pictures=False)
+        bundled = datasets.load(ROOT / "fixtures" / "animals", verify_images=False)
         assert (found.name, found.labels, found.imported) == ("animals", bundled.labels, True)
         assert made.counts == dict.fromkeys(bundled.labels, 3)
         assert made.renamed == sum(case.id.endswith(".png") for case in found.cases) > 0
@@ -114,7 +114,7 @@ class TestLayouts:
 
     @pytest.mark.parametrize("deeper", ["", "archive/", "a/b/c/"])
     def test_packed_again_deeper(self, tmp_path: Path, deeper: str) -> None:
-        """How deep the publisher's folders lie does not matter, nor which pictures it gives."""
+        """How deep the publisher's folders lie does not matter, nor which images it gives."""
         files = {f"{deeper}{name}": data for name, data in small_animals(4).items()}
         made = brought(
             "animals10", zipped(tmp_path / "a.zip", files), tmp_path / "shelf", per_class=2
@@ -126,12 +126,12 @@ class TestLayouts:
     def test_labels_are_the_bundled_ones(self, layout: object) -> None:
         """So that the project's evaluations take the imported set without a change."""
         assert hasattr(layout, "dataset")
-        bundled = datasets.load(ROOT / "fixtures" / layout.dataset, verify_pictures=False)
+        bundled = datasets.load(ROOT / "fixtures" / layout.dataset, verify_images=False)
         assert layout_of(layout.kind).labels == bundled.labels  # type: ignore[attr-defined]
 
 
 class TestChoice:
-    """Which pictures are taken."""
+    """Which images are taken."""
 
     @pytest.mark.parametrize(
         "packed",
@@ -168,7 +168,7 @@ class TestChoice:
         assert one != other
         assert one < more
 
-    def test_a_broken_picture_is_replaced(self, tmp_path: Path) -> None:
+    def test_a_broken_image_is_replaced(self, tmp_path: Path) -> None:
         """By the next one of its class, and the others stay chosen."""
         files = small_animals(8)
         whole = brought("animals10", zipped(tmp_path / "w.zip", files), tmp_path / "w", per_class=3)
@@ -181,7 +181,7 @@ class TestChoice:
         assert before - now == {victim["path"]}
         assert list(left_out(made.folder)) == [name]
 
-    def test_the_same_picture_twice(self, tmp_path: Path) -> None:
+    def test_the_same_image_twice(self, tmp_path: Path) -> None:
         """Counts once; under two labels it does not count at all, and both are listed."""
         files = small_animals(4)
         files["raw-img/cane/0.png"] = files["raw-img/cane/1.png"]
@@ -193,11 +193,11 @@ class TestChoice:
         on_disk = {path.stem for path in (made.folder / "cat").iterdir()}
         assert on_disk == {"0", "1", "3"}
 
-    def test_a_third_copy_of_an_ambiguous_picture(self, tmp_path: Path) -> None:
+    def test_a_third_copy_of_an_ambiguous_image(self, tmp_path: Path) -> None:
         """Stays out, too."""
         files = small_animals(4)
         for folder in ("cane", "gatto", "mucca"):
-            files[f"raw-img/{folder}/9.png"] = picture(60_000)
+            files[f"raw-img/{folder}/9.png"] = image(60_000)
         made = brought("animals10", zipped(tmp_path / "a.zip", files), tmp_path / "s")
         assert len(made.left_out) == 3
         assert set(made.counts.values()) == {4}
@@ -206,39 +206,41 @@ class TestChoice:
 class TestAllOrNothing:
     """An import that fails leaves the shelf as it was."""
 
-    def check(self, shelf: Path, source: Path, says: str, **options: object) -> None:
-        before = everything(shelf) if shelf.exists() else {}
+    def check(self, dataset_directory: Path, source: Path, says: str, **options: object) -> None:
+        before = everything(dataset_directory) if dataset_directory.exists() else {}
         with pytest.raises(DatasetError, match=says):
-            brought("animals10", source, shelf, **options)
-        assert (everything(shelf) if shelf.exists() else {}) == before
-        assert not [item.name for item in shelf.glob(".*")]
+            brought("animals10", source, dataset_directory, **options)
+        assert (everything(dataset_directory) if dataset_directory.exists() else {}) == before
+        assert not [item.name for item in dataset_directory.glob(".*")]
 
     def test_there_already(self, tmp_path: Path) -> None:
         """Refused, unless it is to be replaced; then it is, as a whole."""
-        shelf = tmp_path / "shelf"
+        dataset_directory = tmp_path / "shelf"
         first = zipped(tmp_path / "a.zip", small_animals(3))
-        brought("animals10", first, shelf)
-        self.check(shelf, first, "--force")
-        made = brought("animals10", zipped(tmp_path / "b.zip", small_animals(2)), shelf, force=True)
+        brought("animals10", first, dataset_directory)
+        self.check(dataset_directory, first, "--force")
+        made = brought(
+            "animals10", zipped(tmp_path / "b.zip", small_animals(2)), dataset_directory, force=True
+        )
         assert len(manifest(made.folder)) == 20
-        assert [item.name for item in shelf.iterdir()] == ["animals"]
+        assert [item.name for item in dataset_directory.iterdir()] == ["animals"]
 
     def test_a_failing_replacement_keeps_the_old_one(self, tmp_path: Path) -> None:
-        """Also where it fails after many pictures were written."""
-        shelf = tmp_path / "shelf"
-        brought("animals10", zipped(tmp_path / "a.zip", small_animals(3)), shelf)
+        """Also where it fails after many images were written."""
+        dataset_directory = tmp_path / "shelf"
+        brought("animals10", zipped(tmp_path / "a.zip", small_animals(3)), dataset_directory)
         files = {
-            name: b"no picture" if "scoiattolo" in name else data
+            name: b"no image" if "scoiattolo" in name else data
             for name, data in small_animals(3).items()
         }
         bad = zipped(tmp_path / "b.zip", files)
-        self.check(shelf, bad, "no sound picture of squirrel", force=True)
+        self.check(dataset_directory, bad, "no sound image of squirrel", force=True)
 
     def test_interrupted(self, tmp_path: Path) -> None:
         """Ctrl-C in the middle leaves what was there, and no half import."""
-        shelf = tmp_path / "shelf"
-        brought("animals10", zipped(tmp_path / "a.zip", small_animals(3)), shelf)
-        before = everything(shelf)
+        dataset_directory = tmp_path / "shelf"
+        brought("animals10", zipped(tmp_path / "a.zip", small_animals(3)), dataset_directory)
+        before = everything(dataset_directory)
 
         def interrupt(what: str, done: int, total: int) -> None:  # noqa: ARG001 - as it is called
             if done == 12:
@@ -248,12 +250,12 @@ class TestAllOrNothing:
             brought(
                 "animals10",
                 zipped(tmp_path / "b.zip", small_animals(4)),
-                shelf,
+                dataset_directory,
                 force=True,
                 progress=interrupt,
             )
-        assert everything(shelf) == before
-        assert [item.name for item in shelf.iterdir()] == ["animals"]
+        assert everything(dataset_directory) == before
+        assert [item.name for item in dataset_directory.iterdir()] == ["animals"]
 
     def test_a_class_is_missing(self, tmp_path: Path) -> None:
         """Said with the folder's name."""
@@ -287,11 +289,11 @@ class TestCommand:
     ) -> None:
         """Counts, what was left out and what to do next; and keeps the home out of git."""
         files = small_animals(4)
-        files["raw-img/cane/\x1b[2J\u202e.png"] = b"no picture"
+        files["raw-img/cane/\x1b[2J\u202e.png"] = b"no image"
         source = zipped(tmp_path / "a.zip", files)
         assert call(import_, "import", "animals10", str(source), "--all") == 0
         said = capsys.readouterr()
-        assert "animals: 40 pictures of Animals-10, 10 classes" in said.out
+        assert "animals: 40 images of Animals-10, 10 classes" in said.out
         assert "1 left out" in said.out
         assert "\\x1b[2J\\u202e.png" in said.out
         assert "\x1b" not in said.out
@@ -306,10 +308,10 @@ class TestCommand:
         """Says how evaluations are told."""
         source = zipped(tmp_path / "a.zip", small_animals(2))
         call(import_, "import", "animals10", str(source), "--home", str(tmp_path / "h"))
-        shelf = tmp_path / "h" / "datasets"
-        assert f"LLMCLF_DATA={shelf}" in capsys.readouterr().out
-        given = {"LLMCLF_DATA": str(shelf)}
-        assert datasets.locate("animals", project, given) == shelf / "animals"
+        dataset_directory = tmp_path / "h" / "datasets"
+        assert f"LLMCLF_DATA={dataset_directory}" in capsys.readouterr().out
+        given = {"LLMCLF_DATA": str(dataset_directory)}
+        assert datasets.locate("animals", project, given) == dataset_directory / "animals"
 
     def test_the_shelf_of_the_environment(
         self, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -336,7 +338,7 @@ class TestCommand:
 def test_evaluations_use_the_imported_set(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The project's own evaluation of animals, untouched, collects the imported pictures."""
+    """The project's own evaluation of animals, untouched, collects the imported images."""
     for folder in ("modelfiles", "evals"):
         shutil.rmtree(project / folder, ignore_errors=True)
         shutil.copytree(ROOT / folder, project / folder)

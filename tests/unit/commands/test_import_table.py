@@ -176,7 +176,7 @@ class TestCommand:
         monkeypatch.chdir(tmp_path)
         pq.write_table(table(["a", "b", "a"]), "x.parquet")
         assert main(["import", "parquet", "x.parquet", "--name", "pets"]) == 0
-        assert "3 pictures of x.parquet, 2 classes" in capsys.readouterr().out
+        assert "3 images of x.parquet, 2 classes" in capsys.readouterr().out
         found = datasets.load(datasets.locate("pets", tmp_path, {}))
         assert found.labels == ("a", "b")
 

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Two pictures each of three colours, outside of the project."""
+def images(tmp_path: Path) -> Path:
+    """Two images each of three colours, outside of the project."""
     for colour in ("red", "green", "blue"):
         for number in range(2):
-            place = tmp_path / "my pictures" / colour / f"{number}.png"
+            place = tmp_path / "my images" / colour / f"{number}.png"
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(png(colour, number))
-    return tmp_path / "my pictures"
+    return tmp_path / "my images"
 
 
 def run_pytest(project: Path, evaluation: str, model: str) -> subprocess.CompletedProcess[str]:
@@ -49,16 +49,16 @@ def run_pytest(project: Path, evaluation: str, model: str) -> subprocess.Complet
 @pytest.mark.parametrize("copy", [False, True], ids=["by path", "copied"])
 def test_what_is_written_runs(
     project: Path,
-    pictures: Path,
+    images: Path,
     server: ColourServer,
     copy: bool,  # noqa: FBT001 - a parameter of pytest's
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A few lines of plain pytest that ask about every picture, judge a gate and pass."""
-    assert call(new, "new", "my-colours", str(pictures), *(["--copy"] if copy else [])) == 0
+    """A few lines of plain pytest that ask about every image, judge a gate and pass."""
+    assert call(new, "new", "my-colours", str(images), *(["--copy"] if copy else [])) == 0
     said = capsys.readouterr().out
     command = "pytest evals/test_my_colours.py --llmclf-model ollama:llava"
-    assert "6 pictures, 3 classes: blue, green, red" in said
+    assert "6 images, 3 classes: blue, green, red" in said
     assert f"Next: {command}" in said
     result = run_pytest(project, "evals/test_my_colours.py", server.spec)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -72,34 +72,34 @@ def test_what_is_written_runs(
     assert len([line for line in lines if line.strip()]) <= 16
 
 
-def test_texts_are_written_as_given(project: Path, pictures: Path) -> None:
+def test_texts_are_written_as_given(project: Path, images: Path) -> None:
     """Prompts, gates and paths with any signs come through unchanged."""
     prompt = 'Which "colour"?\\ \N{GRINNING FACE} {braces}\n\ttwo lines'
     gate = "accuracy >= 0.5, recall[red] >= 0.25"
-    call(new, "new", "class", str(pictures), "--prompt", prompt, "--gate", gate)
+    call(new, "new", "class", str(images), "--prompt", prompt, "--gate", gate)
     tree = ast.parse((project / "evals" / "test_class_.py").read_text("utf-8"))
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    assert {prompt, gate, pictures.as_posix(), "class"} <= texts
+    assert {prompt, gate, images.as_posix(), "class"} <= texts
 
 
 @pytest.mark.parametrize(
     ("place", "written"),
     [("fixtures/pets", "pets"), ("pets", "./pets"), ("data/pets", "./data/pets")],
 )
-def test_pictures_in_the_project_are_named_from_its_root(
-    project: Path, pictures: Path, place: str, written: str
+def test_images_in_the_project_are_named_from_its_root(
+    project: Path, images: Path, place: str, written: str
 ) -> None:
     """So that it can be moved; those in fixtures/ by name alone."""
     (project / place).parent.mkdir(exist_ok=True)
-    pictures.rename(project / place)
+    images.rename(project / place)
     call(new, "new", "pets", place)
     assert f'dataset="{written}"' in (project / "evals" / "test_pets.py").read_text("utf-8")
 
 
-def test_the_modelfile(project: Path, pictures: Path) -> None:
+def test_the_modelfile(project: Path, images: Path) -> None:
     """Names no label, asks for the model given, and has room for the longest label."""
-    (pictures / "red").rename(pictures / ("reddish " * 8 + "red"))
-    call(new, "new", "pets", str(pictures), "--from", "qwen2.5vl:7b")
+    (images / "red").rename(images / ("reddish " * 8 + "red"))
+    call(new, "new", "pets", str(images), "--from", "qwen2.5vl:7b")
     written = modelfile.load(project / "modelfiles" / "pets.Modelfile")
     assert written.from_ == "qwen2.5vl:7b"
     assert written.options()["num_predict"] == 67 + 16
@@ -108,18 +108,18 @@ def test_the_modelfile(project: Path, pictures: Path) -> None:
 
 
 def test_the_context_holds_the_list_of_labels(
-    project: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+    project: Path, images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also of hundreds, of which twenty are named; few labels leave it as it is."""
-    call(new, "new", "pets", str(pictures))
+    call(new, "new", "pets", str(images))
     few = modelfile.load(project / "modelfiles" / "pets.Modelfile").options()
     assert (few["num_ctx"], few["num_predict"]) == (4096, 24)
     for number in range(300):
-        folder = pictures / f"some kind of a thing {number:03}"
+        folder = images / f"some kind of a thing {number:03}"
         folder.mkdir()
         (folder / "a.png").write_bytes(png("yellow", number))
     capsys.readouterr()
-    call(new, "new", "many", str(pictures))
+    call(new, "new", "many", str(images))
     said = " ".join(capsys.readouterr().out.split())
     assert "303 classes: blue, green, red, some kind of a thing 000" in said
     assert "some kind of a thing 016 and 283 more" in said
@@ -139,56 +139,56 @@ class TestRefusals:
             call(new, "new", *arguments)
         assert sorted(project.rglob("*")) == before
 
-    def test_a_file_is_there_already(self, project: Path, pictures: Path) -> None:
-        """Neither of the two is overwritten, nor copied pictures."""
-        call(new, "new", "pets", str(pictures), "--copy")
-        self.check(project, "there already", "pets", str(pictures))
+    def test_a_file_is_there_already(self, project: Path, images: Path) -> None:
+        """Neither of the two is overwritten, nor copied images."""
+        call(new, "new", "pets", str(images), "--copy")
+        self.check(project, "there already", "pets", str(images))
         (project / "modelfiles" / "pets.Modelfile").unlink()
-        self.check(project, "test_pets.py is there already", "pets", str(pictures))
+        self.check(project, "test_pets.py is there already", "pets", str(images))
         (project / "evals" / "test_pets.py").unlink()
-        self.check(project, "fixtures.pets is there already", "pets", str(pictures), "--copy")
+        self.check(project, "fixtures.pets is there already", "pets", str(images), "--copy")
 
     @pytest.mark.parametrize("name", ["", "7up", "a b", "../x", "a/b", "é", "x" * 70, "-x-"])
-    def test_names(self, project: Path, pictures: Path, name: str) -> None:
+    def test_names(self, project: Path, images: Path, name: str) -> None:
         """That are none."""
         with pytest.raises((SettingsError, SystemExit)):
-            call(new, "new", name, str(pictures))
+            call(new, "new", name, str(images))
         assert not (project / "evals").exists()
 
-    def test_no_pictures(self, project: Path, tmp_path: Path) -> None:
+    def test_no_images(self, project: Path, tmp_path: Path) -> None:
         """An empty folder, none at all, or one class alone."""
         (tmp_path / "empty").mkdir()
-        self.check(project, "no picture found", "pets", str(tmp_path / "empty"))
+        self.check(project, "no image found", "pets", str(tmp_path / "empty"))
         self.check(project, "there is no dataset", "pets", str(tmp_path / "none"))
 
-    def test_a_single_class(self, project: Path, pictures: Path) -> None:
+    def test_a_single_class(self, project: Path, images: Path) -> None:
         """Leaves nothing to choose from."""
         for colour in ("red", "green"):
-            shutil.rmtree(pictures / colour)
-        self.check(project, "at least two labels", "pets", str(pictures))
+            shutil.rmtree(images / colour)
+        self.check(project, "at least two labels", "pets", str(images))
 
     @pytest.mark.parametrize(
         ("gate", "says"),
         [("accuracy > much", "accuracy > much"), ("recall[rad] >= 0.5", "'red'")],
     )
-    def test_gates(self, project: Path, pictures: Path, gate: str, says: str) -> None:
-        """That make no sense for these pictures."""
-        self.check(project, says, "pets", str(pictures), "--gate", gate)
+    def test_gates(self, project: Path, images: Path, gate: str, says: str) -> None:
+        """That make no sense for these images."""
+        self.check(project, says, "pets", str(images), "--gate", gate)
 
     @pytest.mark.parametrize("base", ["", "llava\nSYSTEM x", "a b"])
-    def test_models(self, project: Path, pictures: Path, base: str) -> None:
+    def test_models(self, project: Path, images: Path, base: str) -> None:
         """That would write something else into the Modelfile."""
-        self.check(project, "no model's name", "pets", str(pictures), "--from", base)
+        self.check(project, "no model's name", "pets", str(images), "--from", base)
 
 
-def test_a_broken_picture_is_said(
-    project: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+def test_a_broken_image_is_said(
+    project: Path, images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The evaluation is written: that one picture ends as an error; those of a kind are one."""
-    (pictures / "red" / "9.png").write_bytes(png("red", 1)[:-20])
+    """The evaluation is written: that one image ends as an error; those of a kind are one."""
+    (images / "red" / "9.png").write_bytes(png("red", 1)[:-20])
     for number in range(30):
-        (pictures / "red" / f"empty{number}.png").write_bytes(b"")
-    call(new, "new", "pets", str(pictures))
+        (images / "red" / f"empty{number}.png").write_bytes(b"")
+    call(new, "new", "pets", str(images))
     said = " ".join(capsys.readouterr().out.split())
     assert "31 cannot be sent:" in said
     assert "red/9.png: " in said

@@ -70,7 +70,7 @@ def test_the_page_shows_the_committed_predictions_again(tmp_path: Path) -> None:
         environment={},
         baselines={report.task: comparison},
     )
-    call(command, "report", "latest", "--home", str(tmp_path / "home"), "--no-pictures")
+    call(command, "report", "latest", "--home", str(tmp_path / "home"), "--no-images")
     assert '["b","broken","cat","dog"]' in (run / "page.html").read_text("utf-8")
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pytest_llmclf.batch import kept
-from pytest_llmclf.batch.batch_task import Task, plan
+from pytest_llmclf.batch.batch_task import BatchTask, plan
 from pytest_llmclf.batch.declared import read_evaluation
 from pytest_llmclf.batch.kept import Keeper, KeptStore
 from pytest_llmclf.batch.on_ray import _require_allowed
 from pytest_llmclf.batch.rows import Row, RowProblem, case_of, read_rows
 from pytest_llmclf.batch.tally import IN_VAIN, TOLD, Batch, Failure, FailureFile, Tally
 from pytest_llmclf.data.dataset import load
-from pytest_llmclf.data.image import SentPicture
+from pytest_llmclf.data.image import SentImage
 from pytest_llmclf.errors import DatasetError, LlmclfError, RemoteRefused, SettingsError
 from pytest_llmclf.models.reach import ConnectSettings
 from pytest_llmclf.models.spec import parse_spec
@@ -25,7 +25,7 @@ from pytest_llmclf.runner.job import AskingPolicy
 from pytest_llmclf.runner.plan import Choice, assign, called
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.request import ModelIdentity
-from tests.unit.scripted import picture
+from tests.unit.scripted import image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ def project(root: Path, *, more: str = "", manifest: str = "") -> Path:
         (root / folder).mkdir(parents=True, exist_ok=True)
     (root / "modelfiles/pets.Modelfile").write_text("FROM llava:7b\nSYSTEM Be brief.\n")
     for number in (1, 2, 10):
-        (root / f"fixtures/pets/{number}.png").write_bytes(picture(number))
+        (root / f"fixtures/pets/{number}.png").write_bytes(image(number))
     lines = manifest or "path,label\n1.png,dog\n2.png,cat\n10.png,ant\n"
     (root / "fixtures/pets/manifest.csv").write_text(lines, encoding="utf-8")
     declared = root / "evals/test_pets.py"
@@ -54,7 +54,7 @@ def project(root: Path, *, more: str = "", manifest: str = "") -> Path:
     return declared
 
 
-def task_of(declared: Path, **changes: Any) -> Task:
+def task_of(declared: Path, **changes: Any) -> BatchTask:
     """What `llmclf predict` makes of it."""
     evaluation, path = read_evaluation(str(declared))
     given = {
@@ -120,36 +120,36 @@ class TestTask:
         """Every request has the digest that a pytest run computes, whoever names the labels."""
         declared = project(tmp_path, more=more)
         (tmp_path / "fixtures/pets/dataset.toml").write_text(toml)
-        task = task_of(declared)
+        batch_task = task_of(declared)
         evaluation, path = read_evaluation(str(declared))
         settings = SimpleNamespace(
             root=tmp_path,
-            models=(task.assignment.spec,),
+            models=(batch_task.task.spec,),
             sample=None,
             gates=(),
             allow_links=(),
             think=None,
         )
-        (assignment,) = assign(
+        (task,) = assign(
             evaluation,
             cast("Settings", settings),
             path,
             lambda _, __, spec: Choice(spec=spec, model=called(spec)),
-            verify_pictures=True,
+            verify_images=True,
         )
-        ours = {row.id: case_of(task, row) for row in read_rows(task)}
+        ours = {row.id: case_of(batch_task, row) for row in read_rows(batch_task)}
         assert len(ours) == 3
-        for case in assignment.dataset.cases:
-            asked = task.assignment.request(ours[case.id])
-            assert asked.digest(IDENTITY) == assignment.request(case).digest(IDENTITY)
+        for case in task.dataset.cases:
+            asked = batch_task.task.request(ours[case.id])
+            assert asked.digest(IDENTITY) == task.request(case).digest(IDENTITY)
 
     def test_another_manifest(self, tmp_path: Path) -> None:
-        """Its pictures are asked about with the labels of the evaluation's own dataset."""
+        """Its images are asked about with the labels of the evaluation's own dataset."""
         declared = project(tmp_path)
         (tmp_path / "more.jsonl").write_text('{"path": "fixtures/pets/2.png", "label": "cat"}\n')
-        task = task_of(declared, manifest=tmp_path / "more.jsonl")
-        assert task.assignment.labels.names == ("ant", "cat", "dog")
-        assert [row.id for row in read_rows(task)] == ["fixtures/pets/2.png"]
+        batch_task = task_of(declared, manifest=tmp_path / "more.jsonl")
+        assert batch_task.task.labels.names == ("ant", "cat", "dog")
+        assert [row.id for row in read_rows(batch_task)] == ["fixtures/pets/2.png"]
 
     @pytest.mark.parametrize(
         ("more", "toml", "said"),
@@ -176,7 +176,7 @@ class TestTask:
                 cast("Settings", settings),
                 path,
                 lambda _, __, spec: Choice(spec=spec, model=called(spec)),
-                verify_pictures=True,
+                verify_images=True,
             )
         assert type(ours.value) is type(theirs.value)
 
@@ -198,12 +198,12 @@ class TestRows:
         declared = project(tmp_path)
         lines = "path,label\n1.png,dog\n2.png\n10.png,cat\n"
         (tmp_path / "fixtures/pets/other.csv").write_text(lines)
-        task = task_of(declared, manifest=tmp_path / "fixtures/pets/other.csv")
-        rows = list(read_rows(task))
+        batch_task = task_of(declared, manifest=tmp_path / "fixtures/pets/other.csv")
+        rows = list(read_rows(batch_task))
         assert [row.id for row in rows] == ["1.png", "", "10.png"]
         assert rows[1].problem.startswith("other.csv:3: ")
         with pytest.raises(RowProblem, match=r"other\.csv:3"):
-            case_of(task, rows[1])
+            case_of(batch_task, rows[1])
 
     def test_a_file_that_breaks_off(self, tmp_path: Path) -> None:
         """What was read before a byte that is no text counts; the byte is a row with a problem."""
@@ -236,16 +236,16 @@ class TestRows:
             case_of(task_of(project(tmp_path)), row)
 
     def test_a_folder_a_class(self, tmp_path: Path) -> None:
-        """Without a manifest, pictures and labels are those that pytest finds."""
+        """Without a manifest, images and labels are those that pytest finds."""
         declared = project(tmp_path)
         (tmp_path / "fixtures/pets/manifest.csv").unlink()
         for number, label in ((1, "dog"), (2, "cat"), (10, "cat")):
             old = tmp_path / f"fixtures/pets/{number}.png"
             (tmp_path / "fixtures/pets" / label).mkdir(exist_ok=True)
             old.rename(old.parent / label / old.name)
-        task = task_of(declared)
+        batch_task = task_of(declared)
         whole = load(tmp_path / "fixtures/pets")
-        assert {case_of(task, row).sha256 for row in read_rows(task)} == {
+        assert {case_of(batch_task, row).sha256 for row in read_rows(batch_task)} == {
             case.sha256 for case in whole.cases
         }
 
@@ -259,8 +259,8 @@ class TestTally:
         assert Batch.from_text(batch.to_text()) == batch
 
     def test_hopeless(self) -> None:
-        """After so many questions without an answer, which bad pictures are not."""
-        bad = Failure(id="2.png", place="m.csv:3", kind="picture", message="cut")
+        """After so many questions without an answer, which bad images are not."""
+        bad = Failure(id="2.png", place="m.csv:3", kind="image", message="cut")
         tally = Tally().plus(Batch(failures=(self.FAILURE,) * (IN_VAIN - 1)))
         tally = tally.plus(Batch(failures=(bad,) * IN_VAIN, known=5))
         assert not tally.hopeless
@@ -297,19 +297,19 @@ class Handle:
 
 
 def test_what_is_flushed_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer put in a worker is in the keeper's file once `flush` is done, with its picture."""
+    """An answer put in a worker is in the keeper's file once `flush` is done, with its image."""
     monkeypatch.setattr(kept, "_result", lambda value: value)
     monkeypatch.setattr(kept, "FLUSH_S", 600.0)
     path = tmp_path / "answers.sqlite"
     keeper = Keeper(str(path))
     with keeper._store, KeptStore(Handle(keeper)) as store:
-        sent = SentPicture(sha256="5" * 64, media_type="image/png")
-        store.put("d", IDENTITY, Answer(text="cat"), picture=("source", sent))
-        store.keep_picture("other", sent)
+        sent = SentImage(sha256="5" * 64, media_type="image/png")
+        store.put("d", IDENTITY, Answer(text="cat"), image=("source", sent))
+        store.keep_image("other", sent)
         assert store.get("d") is None
         store.flush()
         assert store.get("d") == Answer(text="cat")
-        assert (store.sent_picture("source"), store.sent_picture("other")) == (sent, sent)
+        assert (store.sent_image("source"), store.sent_image("other")) == (sent, sent)
         store.put("last", IDENTITY, Answer(text="dog"))
         store.remember("way", IDENTITY)
         found = store.remembered("way")

@@ -13,7 +13,7 @@ from pytest_llmclf.prompting.label_probabilities import class_probabilities
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.readers import EXACT, read_label
 from pytest_llmclf.values.answer import Answer, TokenLogprob
-from tests.unit.test_dataset import picture, problems, put
+from tests.unit.test_dataset import image, problems, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ def test_without_it_they_are_refused(tmp_path: Path) -> None:
         LabelSet.of(["A", "a"])
     with pytest.raises(SettingsError, match="means both"):
         LabelSet(labels=(Label("A"), Label("A")), case_matters=True)
-    put(tmp_path, {"A/1.bmp": picture(0), "a/2.bmp": picture(1)})
+    put(tmp_path, {"A/1.bmp": image(0), "a/2.bmp": image(1)})
     if len(list(tmp_path.iterdir())) == 1:
         pytest.skip("one folder on this file system")
     (problem,) = problems(tmp_path)
@@ -76,7 +76,7 @@ def test_without_it_they_are_refused(tmp_path: Path) -> None:
     assert problem.endswith(': rename one, or say reader="exact"')
     options = SourceOptions(case_matters=True)
     assert load(tmp_path, options=options).labels == ("A", "a")
-    put(tmp_path, {"a/1.bmp": picture(2)})
+    put(tmp_path, {"a/1.bmp": image(2)})
     assert len(load(tmp_path, options=options).cases) == 3
-    put(tmp_path, {"a./1.bmp": picture(3)})
+    put(tmp_path, {"a./1.bmp": image(3)})
     assert "'a.' are the same to a reader" in problems(tmp_path, options=options)[0]

@@ -12,20 +12,20 @@ function showCharts() {
   const grid = el("div", { class: "charts" });
   refill(place, el("h2", { id: "charts-head", tabindex: -1 }, "Charts"), grid);
   const places = drawn.map((chart) => {
-    const picture = el("div", { class: "plot" });
+    const image = el("div", { class: "plot" });
     grid.append(
       el(
         "figure",
         {},
         el("figcaption", {}, el("h3", {}, chart.title), el("p", { class: "note" }, chart.text)),
-        picture,
+        image,
         chartTable(chart),
       ),
     );
-    return picture;
+    return image;
   });
   // Drawn for the width there is, so that letters keep their size; it is known once all are there.
-  const widths = places.map((picture) => Math.max(260, picture.clientWidth));
+  const widths = places.map((image) => Math.max(260, image.clientWidth));
   drawn.forEach((chart, key) => places[key].append(chart.draw(widths[key])));
 }
 
@@ -218,13 +218,13 @@ function path(section) {
     text:
       `Accuracy after each answer, in random order. ` +
       (spared
-        ? `Stopped after ${total - spared} of ${total} pictures: ${plural(spared, "picture was", "pictures were")} not needed.`
-        : `${points.length} of ${plural(total, "picture")} ${points.length === 1 ? "was" : "were"} answered.`),
+        ? `Stopped after ${total - spared} of ${total} images: ${plural(spared, "image was", "images were")} not needed.`
+        : `${points.length} of ${plural(total, "image")} ${points.length === 1 ? "was" : "were"} answered.`),
     heads: ["answers", "accuracy so far"],
     rows: points.filter((_, place) => place % step === step - 1 || place === points.length - 1).map(([count, value]) => [String(count), share(value)]),
     draw(width) {
       const ticks = round(total, 5).filter(Number.isInteger).map((value) => [value, String(value)]);
-      const { root, X, Y } = frame({ width, title, x: [0, total], y: [0, 1], xTicks: ticks, yTicks: shares(), xText: "pictures", yText: "accuracy so far" });
+      const { root, X, Y } = frame({ width, title, x: [0, total], y: [0, 1], xTicks: ticks, yTicks: shares(), xText: "images", yText: "accuracy so far" });
       if (spared) root.append(svg("rect", { class: "spared", x: X(total - spared), width: X(total) - X(total - spared), y: Y(1), height: Y(0) - Y(1) }));
       for (const bound of section.path.bounds) {
         root.append(svg("line", { class: "bound", x1: X(0), x2: X(total), y1: Y(bound), y2: Y(bound) }));

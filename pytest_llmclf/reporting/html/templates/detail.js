@@ -1,4 +1,4 @@
-// One picture with everything that is known of its answer.
+// One image with everything that is known of its answer.
 
 function openDetail(place) {
   const index = gallery.found.indexOf(place);
@@ -47,7 +47,7 @@ function detailOf(section, place) {
     el(
       "div",
       { class: "detail-body" },
-      el("div", { class: "detail-picture" }, detailPicture(section, place)),
+      el("div", { class: "detail-image" }, detailImage(section, place)),
       el(
         "div",
         { class: "detail-text" },
@@ -77,18 +77,18 @@ function detailHead(section, place) {
       index < 0
         ? null
         : [
-            button("←", "Previous picture", () => stepDetail(-1), index === 0),
+            button("←", "Previous image", () => stepDetail(-1), index === 0),
             el("span", { class: "note" }, `${index + 1} of ${gallery.found.length}`),
-            button("→", "Next picture", () => stepDetail(1), index === gallery.found.length - 1),
+            button("→", "Next image", () => stepDetail(1), index === gallery.found.length - 1),
           ],
       button("✕", "Close", () => byId("detail").close(), false),
     ),
   );
 }
 
-function detailPicture(section, place) {
-  const key = section.cases.picture[place];
-  if (key >= 0 && pictures[key]) return pictureOf(pictures[key], section, place, "large");
+function detailImage(section, place) {
+  const key = section.cases.image[place];
+  if (key >= 0 && images[key]) return imageOf(images[key], section, place, "large");
   return thumbOf(section, place);
 }
 
@@ -171,7 +171,7 @@ function probabilities(section, place) {
   ];
 }
 
-// What the other models, the other run or the committed predictions say to this picture.
+// What the other models, the other run or the committed predictions say to this image.
 function otherAnswers(section, place) {
   const id = section.cases.id[place];
   const own = data.sections.indexOf(section);
@@ -260,7 +260,7 @@ function detailFacts(section, place) {
     ["Tokens", tokens.map(([count, what]) => `${count} ${what}`).join(", ")],
     ["Asked", cases.answer[place] < 0 && !cases.attempts[place] ? "" : asked],
     ...cases.tags.map(([tag, values]) => [tag, textOf(values[place])]),
-    ["Picture SHA-256", cases.sha256[place]],
+    ["Image SHA-256", cases.sha256[place]],
     ["Request digest", cases.request[place]],
   ];
   return [el("h3", {}, "Facts"), definitions(facts)];

@@ -18,7 +18,7 @@ function filterForm(section) {
   });
   return el(
     "form",
-    { class: "filters", role: "search", "aria-label": "Pictures", onsubmit: (event) => event.preventDefault() },
+    { class: "filters", role: "search", "aria-label": "Images", onsubmit: (event) => event.preventDefault() },
     kindChips(cases),
     el("label", { class: "wide" }, el("span", {}, "Search"), search),
     select("Shown", "expected", [["-1", "any class"], ...classes], (value) => ({

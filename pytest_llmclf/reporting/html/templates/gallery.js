@@ -1,4 +1,4 @@
-// The pictures. Only the rows in sight exist as elements, so ten thousand pictures cost no more than
+// The images. Only the rows in sight exist as elements, so ten thousand images cost no more than
 // a screenful.
 
 const gallery = { found: [], columns: 1, height: 0, cards: new Map(), place: 0, all: false };
@@ -8,7 +8,7 @@ function showGallery() {
   const section = current();
   const list = el("ul", {
     id: "cards",
-    class: `cards ${hasPictures(section) ? "" : "bare"}`,
+    class: `cards ${hasImages(section) ? "" : "bare"}`,
     role: "list",
     onclick: (event) => {
       const card = event.target.closest("li");
@@ -17,11 +17,11 @@ function showGallery() {
     onkeydown: galleryKey,
   });
   refill(
-    byId("pictures"),
+    byId("images"),
     el(
       "div",
       { class: "head-row" },
-      el("h2", { id: "pictures-head", tabindex: -1 }, "Pictures"),
+      el("h2", { id: "images-head", tabindex: -1 }, "Images"),
       el(
         "button",
         { type: "button", class: "quiet", onclick: () => jumpTo("confusion") },
@@ -41,8 +41,8 @@ function showGallery() {
   updateGallery();
 }
 
-const hasPictures = (section) =>
-  section.cases.picture.some((place) => place >= 0 && data.without[place] === null);
+const hasImages = (section) =>
+  section.cases.image.some((place) => place >= 0 && data.without[place] === null);
 
 // After a change of what is wanted.
 function updateGallery() {
@@ -59,7 +59,7 @@ function tellFound() {
   const section = current();
   const total = section.cases.id.length;
   const count = gallery.found.length;
-  const words = [count === total ? plural(total, "picture") : `${count.toLocaleString("en")} of ${plural(total, "picture")}`];
+  const words = [count === total ? plural(total, "image") : `${count.toLocaleString("en")} of ${plural(total, "image")}`];
   if (state.finding >= 0) words.push("examples of a finding");
   if (state.expected >= 0) words.push(["shown: ", foreign(labelOf(section, state.expected))]);
   if (state.predicted !== "") {
@@ -83,14 +83,14 @@ function tellFound() {
           "Clear filters",
         )
       : null,
-    count === 0 ? el("p", { class: "empty" }, "No picture fits all of this.") : null,
+    count === 0 ? el("p", { class: "empty" }, "No image fits all of this.") : null,
   );
 }
 
 function clearFilters() {
   const { section, cells, pair, sort } = state;
   choose({ ...fresh(), section, cells, pair, sort });
-  byId("pictures-head").focus();
+  byId("images-head").focus();
 }
 
 // Rows and columns for the width there is.
@@ -223,16 +223,16 @@ function answerShort(section, place) {
 }
 
 function thumbOf(section, place) {
-  const key = section.cases.picture[place];
-  const found = key < 0 ? undefined : pictures[key];
-  if (found) return pictureOf(found, section, place, "thumb");
+  const key = section.cases.image[place];
+  const found = key < 0 ? undefined : images[key];
+  if (found) return imageOf(found, section, place, "thumb");
   const why = key < 0 ? "its file is not known" : data.without[key];
   const missing = el("span", { class: "thumb missing" }, why ?? "…");
   if (key >= 0 && why === null) missing.dataset.waiting = String(key);
   return missing;
 }
 
-function pictureOf([uri, width, height], section, place, className) {
+function imageOf([uri, width, height], section, place, className) {
   const small = Math.max(width, height) <= 96;
   const shown = name(labelOf(section, section.cases.expected[place]));
   const alt = `${name(section.cases.id[place])}, shows ${shown}`;
@@ -240,11 +240,11 @@ function pictureOf([uri, width, height], section, place, className) {
   return el("span", { class: className }, image);
 }
 
-// The pictures have been read since: put them where cards wait for them.
+// The images have been read since: put them where cards wait for them.
 function showWaiting() {
   for (const [index, card] of gallery.cards) {
     const waiting = card.querySelector("[data-waiting]");
-    if (waiting && pictures[Number(waiting.dataset.waiting)]) {
+    if (waiting && images[Number(waiting.dataset.waiting)]) {
       waiting.replaceWith(thumbOf(current(), gallery.found[index]));
     }
   }
@@ -274,7 +274,7 @@ function focusCard(index) {
   gallery.place = index;
   const row = Math.floor(index / gallery.columns) * gallery.height;
   const top = list.getBoundingClientRect().top + row;
-  const bar = byId("pictures").querySelector(".found").getBoundingClientRect().height + 70;
+  const bar = byId("images").querySelector(".found").getBoundingClientRect().height + 70;
   if (top < bar) window.scrollBy(0, top - bar);
   else if (top + gallery.height > window.innerHeight) {
     window.scrollBy(0, top + gallery.height - window.innerHeight);

@@ -7,7 +7,7 @@ const PARTS = [
   ["compare", "Compare"],
   ["charts", "Charts"],
   ["facts", "Facts"],
-  ["pictures", "Pictures"],
+  ["images", "Images"],
 ];
 
 // The only way in which the state changes.
@@ -21,7 +21,7 @@ function choose(changes, { replace = false, jump = false } = {}) {
     else history.pushState(null, "", goal);
   }
   redraw(before);
-  if (jump) jumpTo("pictures");
+  if (jump) jumpTo("images");
 }
 
 const WANTED = ["kinds", "expected", "predicted", "search", "tags", "finding", "pair", "flip", "sort"];
@@ -99,21 +99,21 @@ function showFacts() {
   );
 }
 
-// Pictures stand last in the file and are read piece by piece, so that a page with thousands of
+// Images stand last in the file and are read piece by piece, so that a page with thousands of
 // them answers from the start.
-function readPictures() {
+function readImages() {
   if (document.readyState === "loading") {
-    document.addEventListener("DOMContentLoaded", readPictures);
+    document.addEventListener("DOMContentLoaded", readImages);
     return;
   }
-  const elements = [...document.querySelectorAll("script.pictures")];
+  const elements = [...document.querySelectorAll("script.images")];
   const next = () => {
     const element = elements.shift();
     if (!element) {
-      document.documentElement.dataset.pictures = "ready";
+      document.documentElement.dataset.images = "ready";
       return;
     }
-    for (const picture of JSON.parse(element.textContent)) pictures.push(picture);
+    for (const image of JSON.parse(element.textContent)) images.push(image);
     element.remove();
     showWaiting();
     if (state.open >= 0 && byId("detail").querySelector("[data-waiting]")) showDetail();
@@ -150,7 +150,7 @@ function listen() {
   window.addEventListener("beforeprint", () => {
     gallery.all = true;
     const left = gallery.found.length - PRINTED;
-    refill(byId("print-note"), left > 0 ? `${plural(left, "more picture")} are not printed.` : "");
+    refill(byId("print-note"), left > 0 ? `${plural(left, "more image")} are not printed.` : "");
     inSight();
   });
   window.addEventListener("afterprint", () => {
@@ -166,7 +166,7 @@ function listen() {
   });
   byId("skip").addEventListener("click", (event) => {
     event.preventDefault();
-    jumpTo("pictures");
+    jumpTo("images");
   });
 }
 
@@ -185,15 +185,15 @@ function start() {
   listen();
   if (!data.sections.length) {
     refill(byId("verdict"), el("h2", { id: "verdict-head" }, "No evaluation was run"));
-    for (const id of ["confusion", "classes", "charts", "facts", "pictures"]) byId(id).hidden = true;
-    readPictures();
+    for (const id of ["confusion", "classes", "charts", "facts", "images"]) byId(id).hidden = true;
+    readImages();
     return;
   }
   state = restored(location.hash);
   showSection();
   if (state.open >= 0) showDetail();
   document.documentElement.dataset.page = "ready";
-  readPictures();
+  readImages();
 }
 
 start();

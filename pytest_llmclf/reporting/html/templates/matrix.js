@@ -120,7 +120,7 @@ function showMatrix() {
 }
 
 const MATRIX_HELP =
-  "Rows: what is shown. Columns: what was answered. Choose a cell or a name to see its pictures.";
+  "Rows: what is shown. Columns: what was answered. Choose a cell or a name to see its images.";
 
 function cellsSwitch() {
   const button = (key, text) =>

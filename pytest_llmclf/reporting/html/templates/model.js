@@ -1,7 +1,7 @@
-// What the page knows, what is chosen, and which pictures that leaves.
+// What the page knows, what is chosen, and which images that leaves.
 
 const data = JSON.parse(byId("data").textContent);
-const pictures = [];
+const images = [];
 
 const KINDS = {
   misclassified: { word: "misclassified", sign: "✕" },
@@ -62,7 +62,7 @@ for (const section of data.sections) {
 }
 for (const pair of data.pairs) {
   pair.byPlace = new Map();
-  pair.apart = new Set(pair.apart); // pictures that one side has no answer to
+  pair.apart = new Set(pair.apart); // images that one side has no answer to
   for (const [id, kind, was, now] of pair.changes) {
     const place = data.sections[pair.now].places.get(id);
     if (place !== undefined) pair.byPlace.set(place, { kind, was, now });
@@ -213,7 +213,7 @@ function address() {
   put("compare", state.pair, -1);
   put("flip", state.flip, "");
   put("sort", state.sort, "");
-  if (state.open >= 0) found.set("picture", packed(current().cases.id[state.open]));
+  if (state.open >= 0) found.set("image", packed(current().cases.id[state.open]));
   return `#${found}`;
 }
 
@@ -243,6 +243,6 @@ function restored(hash) {
   found.pair = pair >= 0 && data.pairs[pair].now === found.section ? pair : -1;
   found.flip = known("flip", [...Object.keys(FLIPS), "differ"]);
   found.sort = known("sort", Object.keys(SORTS));
-  found.open = section.places.get(unpacked(given.get("picture") ?? "")) ?? -1;
+  found.open = section.places.get(unpacked(given.get("image") ?? "")) ?? -1;
   return found;
 }

@@ -125,7 +125,7 @@ function showVerdict() {
   );
 }
 
-// Which model and which pictures, by the start of their digests.
+// Which model and which images, by the start of their digests.
 function identity(section) {
   const facts = new Map(section.facts);
   const short = (key) => facts.get(key)?.replace(/^sha256:/, "").slice(0, 12);
@@ -323,7 +323,7 @@ function showCompare() {
   place.hidden = !mine.length;
   refill(
     place,
-    el("h2", { id: "compare-head", tabindex: -1 }, "Compared, picture by picture"),
+    el("h2", { id: "compare-head", tabindex: -1 }, "Compared, image by image"),
     el("div", { class: "pairs" }, mine.map(({ pair, key }) => pairCard(pair, key))),
   );
 }

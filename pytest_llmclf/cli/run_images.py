@@ -1,4 +1,4 @@
-"""Where the pictures of a run's reports are, as far as this project has them."""
+"""Where the images of a run's reports are, as far as this project has them."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from pytest_llmclf.values.case import Case
 
 
-def dataset_pictures(reports: Sequence[Report]) -> Callable[[str, str], Path | None]:
-    """Tells the file of a picture by evaluation and case id, of datasets that this project has."""
+def dataset_images(reports: Sequence[Report]) -> Callable[[str, str], Path | None]:
+    """Tells the file of an image by evaluation and case id, of datasets that this project has."""
     from pytest_llmclf.data.dataset import load, locate
 
     root = project_root(Path.cwd())
     known: dict[str, dict[str, Case]] = {}
     for name in dict.fromkeys(report.dataset.name for report in reports):
         try:
-            dataset = load(locate(name, root), verify_pictures=False)
+            dataset = load(locate(name, root), verify_images=False)
         except DatasetError:
-            continue  # the page says of each picture that it is not there
+            continue  # the page says of each image that it is not there
         known[name] = {case.id: case for case in dataset.cases}
     cases = {report.evaluation: known.get(report.dataset.name, {}) for report in reports}
     folders = {report.evaluation: report.dataset.path for report in reports}
 
-    def picture(evaluation: str, case: str) -> Path | None:
+    def image(evaluation: str, case: str) -> Path | None:
         found = cases.get(evaluation, {}).get(case)
         return _within(root, folders.get(evaluation, ""), case) if found is None else found.path
 
-    return picture
+    return image
 
 
 def _within(root: Path, folder: str, case: str) -> Path | None:
