@@ -17,7 +17,7 @@ LabelFolder = Literal["first", "last"]
 """Which of the folders that an image lies in is its label: the outermost or the innermost one."""
 LABEL_FOLDERS: Final[tuple[str, ...]] = get_args(LabelFolder)
 _EXAMPLES: Final = 3
-_VALUES: Final = re.compile(r"'[^']*'|\S*/\S+|\d+")
+_VALUES: Final = re.compile(r"'[^']{0,300}'|/\S+|\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,7 @@ clothing is a ...". Not behind the verb, where they would be a part of the name.
 VERBS: Final = listed(
     "is are was be it's that's this's there's here's shows show depicts displays contains features "
     "represents indicates as corresponds has have looks stands sits lies means equals appears "
-    "appear seems seem uses"
+    "appear seems seem uses read reads"
 )
 """Words that part what a sentence speaks of from what it says of it."""
 

@@ -83,6 +83,22 @@ def test_what_no_image_can_change_is_asked_once(
     assert says in result.stdout.str()
 
 
+@pytest.mark.parametrize("model", ["auto", "ollama:llava"])
+def test_an_ollama_behind_a_shut_door_is_told_as_such(
+    colours: Colours, gateway: RawServer, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    """It is there, and wants a password or key: no other model is judged in its place."""
+    page = b"<html><head><title>401 Authorization Required</title></head></html>"
+    gateway.otherwise = http(page, 401)
+    monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{gateway.port}")
+    result = colours.run(model=model)
+    said = " ".join(result.stdout.str().split()) + result.stderr.str()
+    assert result.ret != pytest.ExitCode.OK
+    assert "needs a user and password or key" in said
+    assert "ollama serve" not in said
+    assert "micro-llava" not in said
+
+
 def test_a_recording_cannot_speak_to_the_runner(
     colours: Colours, monkeypatch: pytest.MonkeyPatch
 ) -> None:

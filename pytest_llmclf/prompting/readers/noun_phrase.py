@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.prompting.readers.sentence import Token
 
 _MOST_MODIFIERS: Final = 4
-_ENOUGH: Final = ("fits", "applies", "matches")
+_ENOUGH: Final = ("fits", "applies", "matches", "suits")
 _AROUND: Final = 3
 _HALF: Final = 50
 _SHORTEST_PARTICIPLE: Final = 4

@@ -233,6 +233,7 @@ def _in_conclusions(text: str, labels: LabelSet) -> str | None:
 
 def _clean(tokens: Sequence[Token], name: str, labels: LabelSet) -> bool:
     """Whether words behind an answer leave it standing: other labels are denied or compared."""
+    tokens = without_idioms(tokens)
     said = mentions(tokens, labels.spellings)
     for one in said:
         if one.status not in (_HARMLESS if one.label == name else _OTHERS):
@@ -296,7 +297,7 @@ def _asserted(text: str, labels: LabelSet) -> str | None:
     before = [token.word for token in without_idioms(tokens[begin : last.place])]
     doubts = DOUBTS - _POSSIBLE if _turned(before) else DOUBTS
     if not doubts.isdisjoint(before) and not any(
-        one.status in ("doubted", "compared", "conceded") and one.label != last.label
+        one.status not in ("asserted", "mentioned") and one.label != last.label
         for one in said
         if begin <= one.place < last.place
     ):

@@ -92,16 +92,16 @@ DOMAIN: Final = CARRIERS & listed(
     "animal digit number numeral letter piece chess image picture photo photograph drawing "
     "illustration class category label object"
 ) | listed(
-    "sign signs symbol character flower flowers blossom blossoms species breed type kind scan "
-    "x-ray case defect defects damage area areas region scene landscape terrain zone gesture "
-    "expression emotion vehicle fruit vegetable cloud clouds cell cells bird birds script "
-    "alphabet lesion document instrument weather sky plane garment item pieces animals letters "
-    "digits here there too itself specifically indeed overall face pose"
+    "hand field waste text light then sign signs symbol character flower flowers blossom blossoms "
+    "species breed type kind scan x-ray case defect defects damage area areas region scene "
+    "landscape terrain zone gesture expression emotion vehicle fruit vegetable cloud clouds cell "
+    "cells bird birds script alphabet lesion document instrument weather sky plane garment item "
+    "pieces animals letters digits here there too itself specifically indeed overall face pose"
 )
 """Nouns that may follow a label and say what it is one of ("stop sign"); and adverbs."""
 
 VERBS_BEHIND: Final = listed(
-    "is are was were has have had sits stands lies walks runs fits applies matches"
+    "is are was were has have had sits stands lies walks runs fits applies matches describes suits"
 )
 """Verbs of which a label may be the subject."""
 
@@ -196,14 +196,15 @@ SAID_BY: Final = listed("i we believe think would say can see that conclude")
 """Words by which the answer says that it says something."""
 
 PARTS: Final = listed(
-    "background foreground sky wall walls floor grass size heart head heads body tail ear ears "
-    "eye eyes nose leg legs paw paws wing wings petal petals stem leaves branch top bottom left "
-    "right side sides corner edge edges center centre middle rest other others owner rider lung "
-    "lungs silhouette bone bones rib ribs mediastinum diaphragm volume volumes contour contours "
-    "angle angles pleura trachea vessels skin fur coat hair beak face mouth teeth horn horns "
-    "feather feathers pattern texture length width height weight number price name title text "
-    "caption question prompt list first second third half most some neighbour neighbor next "
-    "previous upper lower nucleus granules border borders"
+    "quality resolution lighting exposure position positioning brightness contrast background "
+    "foreground sky wall walls floor grass size heart head heads body tail ear ears eye eyes nose "
+    "leg legs paw paws wing wings petal petals stem leaves branch top bottom left right side "
+    "sides corner edge edges center centre middle rest other others owner rider lung lungs "
+    "silhouette bone bones rib ribs mediastinum diaphragm volume volumes contour contours angle "
+    "angles pleura trachea vessels skin fur coat hair beak face mouth teeth horn horns feather "
+    "feathers pattern texture length width height weight number price name title text caption "
+    "question prompt list first second third half most some neighbour neighbor next previous "
+    "upper lower nucleus granules border borders"
 )
 """Subjects that are a part of what is asked about, or a property of it."""
 
@@ -211,11 +212,11 @@ CUES: Final = tuple(
     tuple(cue.split())
     for cue in (
         "playing", "made of", "made from", "affected by", "infected with", "infected by",
-        "signs of", "symptoms of", "under", "belongs to", "consists of", "diagnosed with",
-        "written in", "making it", "makes it", "match", "matches", "indicate", "indicates",
-        "typical of", "characteristic of", "features of", "points to", "point to", "it as",
-        "taken at", "taken during", "covered with", "covered in", "covered by", "filled with",
-        "full of",
+        "known as", "belong to", "text is in", "signs of", "symptoms of", "under", "belongs to",
+        "consists of", "diagnosed with", "written in", "making it", "makes it", "match",
+        "matches", "indicate", "indicates", "typical of", "characteristic of", "features of",
+        "points to", "point to", "it as", "taken at", "taken during", "covered with",
+        "covered in", "covered by", "filled with", "full of",
     )
 )  # fmt: skip
 """Last words before a label that say what the image is, whatever the subject."""
