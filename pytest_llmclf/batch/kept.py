@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,19 +25,7 @@ _LONGEST_S: Final = 600.0
 """Longest wait for the keeper, which every worker asks; what is dead is told at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Put:
-    """One answer on its way to the keeper; the arguments of `AnswerStore.put`."""
-
-    digest: str
-    identity: ModelIdentity
-    answer: Answer
-    replace: bool
-    fresh_in: str
-    image: tuple[str, SentImage] | None
-
-
-class Keeper:
+class Keeper(AnswerStore):
     """Has the store open; a Ray actor.
 
     Args:
@@ -46,38 +33,24 @@ class Keeper:
     """
 
     def __init__(self, path: str) -> None:
-        self._store = AnswerStore(Path(path))
+        super().__init__(Path(path))
 
-    def get(self, digest: str, fresh_in: str) -> Answer | None:
-        """The stored answer, or ``None``."""
-        return self._store.get(digest, fresh_in=fresh_in)
+    def put_all(
+        self,
+        answers: Sequence[tuple[tuple[Any, ...], dict[str, Any]]],
+        images: Sequence[tuple[str, SentImage]],
+    ) -> str | None:
+        """Keep answers and images; what people should know of the store, or ``None``.
 
-    def sent_image(self, source: str) -> SentImage | None:
-        """What an image is sent as, or ``None``."""
-        return self._store.sent_image(source)
-
-    def remember(self, endpoint_key: str, identity: ModelIdentity) -> None:
-        """Keep who answered; see `AnswerStore.remember`."""
-        self._store.remember(endpoint_key, identity)
-
-    def remembered(self, endpoint_key: str) -> tuple[ModelIdentity, float] | None:
-        """Who answered when it was last known; see `AnswerStore.remembered`."""
-        return self._store.remembered(endpoint_key)
-
-    def put(self, answers: Sequence[Put], images: Sequence[tuple[str, SentImage]]) -> str | None:
-        """Keep answers and images; what people should know of the store, or ``None``."""
-        for each in answers:
-            self._store.put(
-                each.digest,
-                each.identity,
-                each.answer,
-                replace=each.replace,
-                fresh_in=each.fresh_in,
-                image=each.image,
-            )
+        Args:
+            answers: The arguments of `put`, those with a name last.
+            images: The arguments of `keep_image`.
+        """
+        for given, named in answers:
+            self.put(*given, **named)
         for source, sent in images:
-            self._store.keep_image(source, sent)
-        return self._store.notice
+            self.keep_image(source, sent)
+        return self.notice
 
 
 class KeptStore(AnswerStore):
@@ -95,7 +68,7 @@ class KeptStore(AnswerStore):
         self._keeper = keeper
         self._adding = threading.Lock()
         self._sending = threading.Lock()
-        self._answers: list[Put] = []
+        self._answers: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
         self._images: list[tuple[str, SentImage]] = []
         self._ended = threading.Event()
         with suppress(RuntimeError, MemoryError):  # without a thread lots go when they are full
@@ -103,7 +76,7 @@ class KeptStore(AnswerStore):
 
     def get(self, digest: str, *, fresh_in: str = "") -> Answer | None:
         """The answer that the keeper has, or ``None``."""
-        answer: Answer | None = _result(self._keeper.get.remote(digest, fresh_in))
+        answer: Answer | None = _result(self._keeper.get.remote(digest, fresh_in=fresh_in))
         return answer
 
     def sent_image(self, source: str) -> SentImage | None:
@@ -127,27 +100,10 @@ class KeptStore(AnswerStore):
         with self._adding:
             self._images.append((source, sent))
 
-    def put(
-        self,
-        digest: str,
-        identity: ModelIdentity,
-        answer: Answer,
-        *,
-        replace: bool = False,
-        fresh_in: str = "",
-        image: tuple[str, SentImage] | None = None,
-    ) -> None:
-        """Hand an answer on, with the next lot."""
-        put = Put(
-            digest=digest,
-            identity=identity,
-            answer=answer,
-            replace=replace,
-            fresh_in=fresh_in,
-            image=image,
-        )
+    def put(self, *given: Any, **named: Any) -> None:
+        """Hand an answer on, with the next lot; takes what `AnswerStore.put` takes."""
         with self._adding:
-            self._answers.append(put)
+            self._answers.append((given, named))
 
     def flush(self) -> None:
         """Wait until every answer that was put is stored."""
@@ -157,7 +113,7 @@ class KeptStore(AnswerStore):
                 answers, self._answers = self._answers, []
                 images, self._images = self._images, []
             if answers or images:
-                self.notice = _result(self._keeper.put.remote(answers, images)) or self.notice
+                self.notice = _result(self._keeper.put_all.remote(answers, images)) or self.notice
 
     def close(self) -> None:
         """Hand on what is left."""

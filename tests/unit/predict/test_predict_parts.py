@@ -302,7 +302,7 @@ def test_what_is_flushed_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(kept, "FLUSH_S", 600.0)
     path = tmp_path / "answers.sqlite"
     keeper = Keeper(str(path))
-    with keeper._store, KeptStore(Handle(keeper)) as store:
+    with keeper, KeptStore(Handle(keeper)) as store:
         sent = SentImage(sha256="5" * 64, media_type="image/png")
         store.put("d", IDENTITY, Answer(text="cat"), image=("source", sent))
         store.keep_image("other", sent)
