@@ -134,6 +134,11 @@ class StoppedConfusion(Refusing, Confusion):
         return guarded_numbers(self.plain.sources, self.source.of(".sources"))
 
     @property
+    def rows(self) -> tuple[tuple[int, ...], ...]:
+        """The whole table: by actual class its counts, its unparsed answers, its errors."""
+        return guarded_numbers(self.plain.rows, self.source.of(".rows"))
+
+    @property
     def answered(self) -> int:
         """Images with an answer when the run stopped."""
         return guarded_numbers(self.plain.answered, self.source.of(".answered"))
