@@ -61,6 +61,7 @@ def pass_chance(images: int, bound: float, truth: float, alpha: float) -> float:
     return binomial_tail(passes_from(images, bound, alpha), images, truth)
 
 
+@lru_cache(maxsize=1024)  # classes of one size have few rates between them
 def images_to_pass(
     bound: float, truth: float, *, alpha: float, chance: float = CHANCE
 ) -> int | None:

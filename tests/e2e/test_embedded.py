@@ -142,7 +142,9 @@ def started() -> Iterator[list[subprocess.Popen[bytes]]]:
         process.wait(10)
 
 
-def test_forced_answers_are_always_labels(digits: Callable[[int], Digits]) -> None:
+def test_forced_answers_are_always_labels_and_the_same_ones(
+    digits: Callable[[int], Digits],
+) -> None:
     """Under a grammar every answer is one of the labels, with its log-probabilities."""
     project = digits(2)
     result = project.run()
@@ -157,12 +159,7 @@ def test_forced_answers_are_always_labels(digits: Callable[[int], Digits]) -> No
         assert tokens
         assert all(token["logprob"] <= 0 and len(token["top"]) <= 3 for token in tokens)
         assert outcome["answer"]["prompt_tokens"] > 0
-
-
-def test_the_same_question_has_the_same_answer(digits: Callable[[int], Digits]) -> None:
-    """Asked anew at temperature 0, every image gets the label that it got before."""
-    project = digits(2)
-    assert project.run().returncode == 0
+    # Asked anew at temperature 0, every image gets the label that it got before.
     first = {outcome["case"]: outcome["predicted"] for outcome in project.outcomes()}
     assert project.run("--llmclf-fresh", "--llmclf-in-flight=1").returncode == 0
     assert {outcome["case"]: outcome["predicted"] for outcome in project.outcomes()} == first

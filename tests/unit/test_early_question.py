@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,8 @@ from tests.unit.ended import ended
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.values.outcome import Outcome
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.values.outcome import Outcome, OutcomeKind
 
 LABELS = ("cat", "cow", "dog")
 
@@ -48,15 +50,26 @@ def why(gate: str, cases: Sequence[Case], labels: Sequence[str] = LABELS) -> str
     return found
 
 
-def judged(gate: str, outcomes: Sequence[Outcome], labels: Sequence[str] = LABELS) -> list[str]:
-    """The words that all images together get."""
-    report = reports.build(
+def reported(outcomes: Sequence[Outcome], labels: Sequence[str] = LABELS) -> Report:
+    """The report of all images."""
+    return reports.build(
         evaluation="pets",
         model="ollama:llava",
         dataset=DatasetFacts(name="pets", content_hash="", labels=tuple(labels)),
         outcomes=outcomes,
     )
-    return [verdict.word for verdict in judge(report, [Gate(gate)])]
+
+
+def judged(gate: str, outcomes: Sequence[Outcome], labels: Sequence[str] = LABELS) -> list[str]:
+    """The words that all images together get."""
+    return [verdict.word for verdict in judge(reported(outcomes, labels), [Gate(gate)])]
+
+
+@cache
+def cats(kind: OutcomeKind, total: int, images: int) -> tuple[list[Outcome], Report]:
+    """So many images of one kind, misclassified ones up to `images`, and their report."""
+    outcomes = [ended(f"{n}.png", kind if n < total else "misclassified") for n in range(images)]
+    return outcomes, reported(outcomes)
 
 
 BOUNDS = [
@@ -72,19 +85,19 @@ BOUNDS = [
 @pytest.mark.parametrize("sure", ["", " with 95% confidence", " with 60% confidence"])
 def test_every_total_has_its_verdict(bound: str, sure: str) -> None:
     """Each number of right images, or of unparsed ones, has the verdict of all images."""
+    kinds: dict[str, OutcomeKind] = {
+        "accuracy": "correct", "weighted_recall": "correct", "unparsed_rate": "unparsed"
+    }  # fmt: skip
     for images, step in ((1, 1), (10, 1), (60, 7)):
-        hits = [ended(f"{n}.png", "correct") for n in range(images)]
-        misses = [ended(f"{n}.png", "misclassified") for n in range(images)]
-        silent = [ended(f"{n}.png", "unparsed") for n in range(images)]
-        counts = {"accuracy": hits, "weighted_recall": hits, "unparsed_rate": silent}
-        for metric, counted in counts.items():
+        for metric, kind in kinds.items():
             gate = f"{metric} {bound}{sure}"
-            found = asked(gate, cases_of(*misses))
+            found = asked(gate, cases_of(*cats(kind, 0, images)[0]))
             assert found.total == images
             for total in range(0, images + 1, step):
-                outcomes = [*counted[:total], *misses[total:]]
+                outcomes, report = cats(kind, total, images)
                 assert sum(map(found.counts, outcomes)) == total
-                assert [found.regions.at(total)] == judged(gate, outcomes)
+                words = [verdict.word for verdict in judge(report, [Gate(gate)])]
+                assert [found.regions.at(total)] == words
 
 
 def test_several_thresholds_share_the_doubt_of_failing() -> None:
