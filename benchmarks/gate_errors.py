@@ -33,11 +33,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import binom
 
-from pytest_llmclf.gates.bounds import more_images
+from pytest_llmclf.gates.bounds import images_to_decide, more_images
 from pytest_llmclf.gates.evidence import evidence_of, proportion
 from pytest_llmclf.gates.expression import parse
 from pytest_llmclf.gates.reading import Certainty, read, settled
-from pytest_llmclf.gates.sample_size import images_to_decide
 from pytest_llmclf.gates.threshold import Threshold
 from pytest_llmclf.metrics.confusion import Confusion
 from pytest_llmclf.metrics.power import CHANCE, pass_chance

@@ -27,10 +27,9 @@ from typing import Final
 
 import numpy as np
 
-from pytest_llmclf.analysis.comparison.clustered_tests import clustered_difference, sign_flip
-from pytest_llmclf.analysis.comparison.paired_tests import mcnemar_exact
-from pytest_llmclf.gates.cluster_evidence import by_cluster
+from pytest_llmclf.gates.cluster_evidence import by_cluster, clustered_difference
 from pytest_llmclf.gates.evidence import proportion
+from pytest_llmclf.metrics.significance import mcnemar_exact, sign_flip
 
 FRAMES: Final = 10
 SCENES: Final = (10, 35, 100)

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import stats
 
 from pytest_llmclf.analysis.comparison.margin import ERROR
-from pytest_llmclf.analysis.comparison.paired_tests import difference_interval
+from pytest_llmclf.metrics.intervals import difference_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable

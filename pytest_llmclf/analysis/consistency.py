@@ -16,6 +16,7 @@ from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE
 from pytest_llmclf.analysis.comparison.prediction import prediction
 from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.report import once_a_report
+from pytest_llmclf.metrics.significance import at_least
 from pytest_llmclf.metrics.wording import p_value
 from pytest_llmclf.values.request import REPLAYED
 from pytest_llmclf.values.text import noun
@@ -347,26 +348,3 @@ def flips_beyond_noise(comparison: Comparison, stability: Stability) -> NoiseVer
         own_flips=float(own),
         p_value=at_least(differing, draws),
     )
-
-
-def at_least(least: int, draws: Iterable[tuple[int, int, float]]) -> float:
-    """Probability that independent draws add up to `least` or more.
-
-    Args:
-        least: The sum.
-        draws: One a draw: a number, another one, and the chance of the first; not negative.
-    """
-    if least <= 0:
-        return 1.0
-    # Place n holds the probability of the sum n so far; the last one that of `least` or more.
-    found = [1.0] + [0.0] * least
-    for one, other, chance in draws:
-        if (one, chance) == (0, 1) or (other, chance) == (0, 0):
-            continue
-        summed = [0.0] * (least + 1)
-        for place, probability in enumerate(found):
-            if probability:
-                summed[min(least, place + one)] += probability * chance
-                summed[min(least, place + other)] += probability * (1 - chance)
-        found = summed
-    return min(1.0, found[least])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.gates.reading import asked_for, unit_of
-from pytest_llmclf.gates.sample_size import accepted, images_for
 from pytest_llmclf.gates.threshold import EVERY
+from pytest_llmclf.metrics.calibration.coverage import accepted_of, answers_for
 from pytest_llmclf.metrics.metric import Share
 from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.power import (
@@ -112,6 +112,7 @@ def foresee_gate(
     several = classes or 1
     chosen = tuple(truths) or tuple(_between(threshold, step) for step in _STEPS)
     bound = _as_share(threshold, threshold.number)
+    accepted = [accepted_of(size, threshold.coverage) for size in sizes]
     rows = []
     for truth in chosen:
         rate = _as_share(threshold, truth)
@@ -128,15 +129,14 @@ def foresee_gate(
             Foreseen(
                 truth=truth,
                 images=tuple(
-                    None if one is None else images_for(one, threshold.coverage) for one in images
+                    None if one is None else answers_for(one, threshold.coverage) for one in images
                 ),
                 chances=tuple(
-                    pass_chance(accepted(size, threshold.coverage), bound, rate, alpha) ** several
-                    for size in sizes
+                    pass_chance(answers, bound, rate, alpha) ** several for answers in accepted
                 ),
             )
         )
-    least = [passes_from(accepted(size, threshold.coverage), bound, alpha) for size in sizes]
+    least = [passes_from(answers, bound, alpha) for answers in accepted]
     every = "images of each class" if threshold.label == EVERY else unit_of(threshold).rstrip(",")
     return Foresight(
         asked=asked_for(threshold, gate.certainty([""] * several)),
@@ -146,8 +146,8 @@ def foresee_gate(
         wanted=tuple(wanted),
         sizes=tuple(sizes),
         least=tuple(
-            None if one > accepted(size, threshold.coverage) else _shown_least(threshold, one, size)
-            for one, size in zip(least, sizes, strict=True)
+            None if one > answers else one if threshold.upwards else answers - one
+            for one, answers in zip(least, accepted, strict=True)
         ),
         least_of=_least_of(threshold),
         rows=tuple(rows),
@@ -250,10 +250,6 @@ def _as_share(threshold: Threshold, value: float) -> float:
         # Of images that show the class or are called so; see `gate.evidence`.
         value = value / (2 - value)
     return value if threshold.upwards else 1 - value
-
-
-def _shown_least(threshold: Threshold, least: int, size: int) -> int:
-    return least if threshold.upwards else accepted(size, threshold.coverage) - least
 
 
 def _least_of(threshold: Threshold) -> str:

@@ -7,7 +7,7 @@ is declared, so that a slip of the pen is known before any question is asked.
 gate, expression, threshold          what is asked: the value, its grammar, one metric and a number
 reading                              what each threshold comes to on a whole run
 evidence, cluster_evidence, bounds   how sure a metric is about images like these
-feasible, sample_size                what a number of images can show
+feasible                             what a number of images can show
 sequential                           deciding on a part of the images, in a random order
 judging                              the verdicts; the one module that knows both readings
 looks                                how often a gate was looked at

@@ -12,12 +12,13 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.gates.bounds import Evidence
 from pytest_llmclf.metrics.clusters import mean_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_llmclf.gates.bounds import Evidence
+    from pytest_llmclf.metrics.intervals import Interval
 
 Weighed = tuple[str, float, float]
 """An image's id, its weight if it is right (else 0), and its weight if it is wrong (else 0)."""
@@ -55,3 +56,38 @@ def by_cluster(plain: Evidence, images: Iterable[Weighed], clusters: Mapping[str
         lean=plain.lean * size,
         members=float(sizes.total()),
     )
+
+
+def clustered_difference(gains: Mapping[str, int], clusters: Mapping[str, str]) -> Evidence:
+    """Evidence of the share ``(1 + difference) / 2``, a cluster being one piece of it.
+
+    The difference is an average over images that are -1, 0 or 1. Beside the clusters seen there is
+    one that nobody saw, in which every image is a loss for the lower end and a gain for the upper
+    one (see `by_cluster`).
+
+    Args:
+        gains: By case, 1 where only the second side is right, -1 where only the first one is.
+        clusters: The cluster of each image that both answered.
+    """
+    images = [
+        (case, (1.0 + gains.get(case, 0)) / 2, (1.0 - gains.get(case, 0)) / 2) for case in clusters
+    ]
+    return by_cluster(Evidence(right=(), wrong=()), images, clusters)
+
+
+def clustered_interval(
+    gains: Mapping[str, int], clusters: Mapping[str, str], *, confidence: float = 0.95
+) -> Interval | None:
+    """Plausible differences of the two accuracies, second minus first, between -1 and 1.
+
+    ``None`` for a single cluster. Its ends are those of `clustered_difference`. A cluster that
+    nobody saw may well exist where the flips that were seen are spread thinly. So the interval is
+    wide for few clusters, and may hold 0 where `sign_flip` finds a difference.
+
+    Args:
+        gains: As for `clustered_difference`.
+        clusters: Likewise.
+        confidence: Two-sided confidence, between 0 and 1.
+    """
+    ends = clustered_difference(gains, clusters).interval(confidence)
+    return ends and replace(ends, low=2 * ends.low - 1, high=2 * ends.high - 1)

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 """Of every interval in a table."""
 _STEPS = 64
-_FEWEST = 2
-"""Clusters without which nothing is known of how they differ."""
 _ANSWERED: Final = ("correct", "misclassified", "unparsed")
 
 
@@ -164,10 +162,7 @@ def interval_of(
         if found.kind in _ANSWERED
     ]
     evidence = by_cluster(proportion(ratio.hits, ratio.total), images, report.clusters)
-    if evidence.clusters < _FEWEST:
-        return None
-    tail = (1 - CONFIDENCE) / 2
-    return Interval(low=evidence.low(tail), high=evidence.high(tail), confidence=CONFIDENCE)
+    return evidence.interval(CONFIDENCE)
 
 
 def proportion(hits: int, total: int) -> Evidence:

@@ -7,14 +7,15 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.gates.bounds import MOST_IMAGES, more_images
+from pytest_llmclf.gates.bounds import more_images
 from pytest_llmclf.gates.evidence import evidence_of
 from pytest_llmclf.gates.reading import Certainty, asked_for, read
-from pytest_llmclf.gates.sample_size import accepted, images_for
 from pytest_llmclf.gates.threshold import EVERY
 from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics.calibration.coverage import accepted_of, answers_for
 from pytest_llmclf.metrics.clusters import counted
 from pytest_llmclf.metrics.metric import Average, ImageMean, Share
+from pytest_llmclf.metrics.power import MOST_IMAGES
 from pytest_llmclf.values.outcome import Outcome
 from pytest_llmclf.values.text import noun
 
@@ -95,7 +96,7 @@ def _members(threshold: Threshold, cases: Sequence[Case]) -> list[Case]:
         case for case in cases if all(case.tags.get(tag) == value for tag, value in threshold.where)
     ]
     # As `coverage.accuracy_at_coverage` counts.
-    return found[: accepted(len(found), threshold.coverage)]
+    return found[: accepted_of(len(found), threshold.coverage)]
 
 
 def _why_not(
@@ -133,7 +134,7 @@ def _why_not(
         return text + "no number of images can"
     if more is None:
         return text + f"it needs more than {MOST_IMAGES:,}"
-    total = images_for(here + more, asked.coverage)
+    total = answers_for(here + more, asked.coverage)
     if evidence.members is not None:
         # Whole groups: half of one shows nothing.
         size = evidence.images / evidence.clusters

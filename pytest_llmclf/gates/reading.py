@@ -23,9 +23,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.errors import some_of
+from pytest_llmclf.gates.bounds import images_to_decide
 from pytest_llmclf.gates.evidence import evidence_of
-from pytest_llmclf.gates.sample_size import images_for, images_to_decide
 from pytest_llmclf.gates.threshold import EVERY, plain
+from pytest_llmclf.metrics.calibration.coverage import answers_for
 from pytest_llmclf.metrics.clusters import counted
 from pytest_llmclf.metrics.population import own_mix, population
 from pytest_llmclf.metrics.power import CHANCE, MOST_IMAGES
@@ -332,7 +333,7 @@ def _remedy(one: JudgedThreshold, report: Report, certainty: Certainty) -> str:
         return "if the rate stays, no number of images would decide it"
     if enough is None:
         return f"if the rate stays, it takes more than {MOST_IMAGES:,} {unit_of(threshold)}"
-    enough = images_for(enough, threshold.coverage)
+    enough = answers_for(enough, threshold.coverage)
     # Rounded up: so many are enough.
     unit = 10 ** max(0, len(str(enough)) - 2)
     about = -(-enough // unit) * unit

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.values.case import Case
 
+FEWEST_CLUSTERS = 2
+"""Without so many nothing is known of how they differ."""
 _NAMED = 3
 
 

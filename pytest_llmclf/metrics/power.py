@@ -9,10 +9,11 @@ independently, and none of it is simulated.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.metrics.intervals import beta_cdf
 from pytest_llmclf.metrics.significance import binomial_tail
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _REACH: Final = 9
 """Standard deviations outside of which a binomial probability is taken for nothing."""
 
 
+# A sum over numbers of flips asks for the same ones again and again.
+@lru_cache(maxsize=65536)
 def passes_from(images: int, bound: float, alpha: float) -> int:
     """The least number of right images that shows a rate of `bound`; ``images + 1`` if none does.
 
@@ -40,20 +43,9 @@ def passes_from(images: int, bound: float, alpha: float) -> int:
         bound: The rate to be shown, from 0 to 1.
         alpha: How often that may be claimed wrongly.
     """
-    return _passes_from(images, bound, alpha)
-
-
-# A sum over numbers of flips asks for the same ones again and again.
-@lru_cache(maxsize=65536)
-def _passes_from(images: int, bound: float, alpha: float) -> int:
-    few, enough = -1, images + 1
-    while enough - few > 1:
-        middle = (few + enough) // 2
-        if binomial_tail(middle, images, bound) <= alpha:
-            enough = middle
-        else:
-            few = middle
-    return enough
+    return bisect_left(
+        range(images + 1), x=True, key=lambda hits: binomial_tail(hits, images, bound) <= alpha
+    )
 
 
 def pass_chance(images: int, bound: float, truth: float, alpha: float) -> float:
@@ -86,14 +78,11 @@ def images_to_pass(
         # Between the least number of right images and one above the real number that takes its
         # place there is at most one: what holds for the latter holds however it is rounded.
         least = _real_least(images, bound, alpha) + 1
-        return least <= images and _real_tail(least, images, truth) >= chance
+        return least <= images and binomial_tail(least, images, truth) >= chance
 
-    enough = _first(always_enough)
-    if enough is None:
-        return None
-    while enough > 1 and pass_chance(enough - 1, bound, truth, alpha) >= chance:
-        enough -= 1
-    return enough
+    return _from_there_on(
+        least_number(always_enough), lambda n: pass_chance(n, bound, truth, alpha) >= chance
+    )
 
 
 def loss_chance(
@@ -128,13 +117,14 @@ def loss_chance(
         return 0.0
     reach = _REACH * math.sqrt(images * flipping * (1 - flipping)) + 1
     middle = images * flipping
+    low, high = max(0, int(middle - reach)), min(images, math.ceil(middle + reach))
+    tails = [binomial_tail(flips, images, flipping) for flips in range(low, high + 2)]
     total = []
-    for flips in range(max(0, int(middle - reach)), min(images, math.ceil(middle + reach)) + 1):
+    for flips, (more, beyond) in enumerate(pairwise(tails), low):
         least = passes_from(flips, 0.5, alpha / 2)
         if tolerance is not None:
             least = min(least, (flips + tolerance) // 2 + 1)
-        found = binomial_tail(least, flips, (loss + fixed) / flipping)
-        total.append(_binomial(flips, images, flipping) * found)
+        total.append((more - beyond) * binomial_tail(least, flips, (loss + fixed) / flipping))
     return min(1.0, math.fsum(total))
 
 
@@ -144,17 +134,24 @@ def images_for_loss(
     """The least number of images on which a loss is seen with this chance; see `loss_chance`."""
     if loss <= 0:
         return None
-    enough = _first(lambda n: loss_chance(n, loss, fixed=fixed, alpha=alpha) >= chance)
-    if enough is None:
-        return None
-    while enough > 1 and loss_chance(enough - 1, loss, fixed=fixed, alpha=alpha) >= chance:
-        enough -= 1
-    return enough
+
+    def enough(images: int) -> bool:
+        return loss_chance(images, loss, fixed=fixed, alpha=alpha) >= chance
+
+    return _from_there_on(least_number(enough), enough)
 
 
-def _first(holds: Callable[[int], bool]) -> int | None:
-    """The least number for which something holds that holds from some number on."""
-    few, enough = 0, 1
+def least_number(holds: Callable[[int], bool], *, few: int = 0, enough: int = 1) -> int | None:
+    """The least number for which something holds that holds from some number on.
+
+    Args:
+        holds: Whether it holds for a number.
+        few: A number for which it does not, or the least that there may be.
+        enough: Where to begin; doubled until it holds.
+
+    Returns:
+        ``None`` where it does not hold for any number up to `MOST_IMAGES`.
+    """
     while not holds(enough):
         few, enough = enough, 2 * enough
         if enough > MOST_IMAGES:
@@ -165,28 +162,20 @@ def _first(holds: Callable[[int], bool]) -> int | None:
     return enough
 
 
+def _from_there_on(enough: int | None, holds: Callable[[int], bool]) -> int | None:
+    """The least number from which on it holds, down from one that certainly is enough."""
+    while enough is not None and enough > 1 and holds(enough - 1):
+        enough -= 1
+    return enough
+
+
 def _real_least(images: int, bound: float, alpha: float) -> float:
     """`passes_from` as a real number, just not rounded up."""
     low, high = 0.0, images + 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if _real_tail(middle, images, bound) <= alpha:
+        if binomial_tail(middle, images, bound) <= alpha:
             high = middle
         else:
             low = middle
     return high
-
-
-def _real_tail(hits: float, images: int, rate: float) -> float:
-    """`binomial_tail` for a number of hits that need not be whole, by the same function."""
-    if hits <= 0:
-        return 1.0
-    return 0.0 if hits >= images + 1 else beta_cdf(rate, hits, images - hits + 1)
-
-
-def _binomial(hits: int, total: int, rate: float) -> float:
-    """Probability of exactly so many successes."""
-    if rate >= 1:
-        return float(hits == total)
-    ways = math.lgamma(total + 1) - math.lgamma(hits + 1) - math.lgamma(total - hits + 1)
-    return math.exp(ways + hits * math.log(rate) + (total - hits) * math.log1p(-rate))

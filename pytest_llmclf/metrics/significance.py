@@ -1,25 +1,30 @@
 """Exact tests for counts, and how many of them at once keep their promise.
 
 A p-value is how often luck alone would show at least as much. All tests here are exact: where the
-counts jump, the promise is kept with room to spare.
+counts jump, the promise is kept with room to spare. They take images to be drawn independently.
+SciPy computes the beta distribution, and is loaded with the first of them.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from heapq import heapify, heappop, heappush
+from functools import reduce
 from typing import TYPE_CHECKING, Final
-
-from pytest_llmclf.metrics.intervals import beta_cdf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_NEGLIGIBLE: Final = 1e-20
+    import numpy as np
+
+    Law = tuple[int, np.ndarray]
+    """The least value of a whole number, and how likely it is and each after it."""
+
+_NEGLIGIBLE: Final = 1e-300
+"""So unlikely values are left out: they cost time and tell nothing."""
 
 
-def binomial_tail(hits: int, total: int, rate: float) -> float:
+def binomial_tail(hits: float, total: float, rate: float) -> float:
     """Probability of at least `hits` successes in `total` independent trials of this `rate`.
 
     By the incomplete beta function, ``P(X >= k) = I_rate(k, n - k + 1)`` (DLMF 8.17.5). Also an
@@ -27,15 +32,17 @@ def binomial_tail(hits: int, total: int, rate: float) -> float:
     expected number on (Hoeffding, Annals of Mathematical Statistics 27, 1956, theorem 4).
 
     Args:
-        hits: Successes, a count; the tail begins here.
+        hits: Successes; the tail begins here. Between two counts that function goes on.
         total: Trials, a count.
         rate: Probability of a success, from 0 to 1.
     """
     if hits <= 0:
         return 1.0
-    if hits > total:
+    if hits >= total + 1:
         return 0.0
-    return beta_cdf(rate, hits, total - hits + 1)
+    from scipy.special import betainc
+
+    return float(betainc(hits, total - hits + 1, min(1.0, max(0.0, rate))))
 
 
 def binomial_two_sided(hits: int, total: int, rate: float) -> float:
@@ -43,6 +50,60 @@ def binomial_two_sided(hits: int, total: int, rate: float) -> float:
     above = binomial_tail(hits, total, rate)
     below = binomial_tail(total - hits, total, 1 - rate)
     return min(1.0, 2 * min(above, below))
+
+
+def mcnemar_exact(broken: int, fixed: int) -> float:
+    """Two-sided exact p-value of `broken` flips one way and `fixed` the other; 1 without flips.
+
+    McNemar (Psychometrika 12, 1947, 153-157) in its exact form: if nothing changed, each flip is
+    as likely either way, so the broken among all flips are Binomial(flips, 1/2).
+
+    Args:
+        broken: Images that only the first side got right.
+        fixed: Images that only the second side got right.
+    """
+    return min(1.0, 2 * binomial_tail(max(broken, fixed), broken + fixed, 0.5))
+
+
+def mcnemar_anytime(broken: int, fixed: int) -> float:
+    """Two-sided p-value that stays valid where looking at the answers decided when to stop.
+
+    ``(flips + 1) C(flips, broken) / 2^flips``: one over the likelihood ratio of a coin of unknown
+    bias (uniform prior) to a fair coin, which is a martingale under the fair coin, so it exceeds
+    20 at any time with a probability of at most 1/20 (Ville 1939; Robbins, Annals of Mathematical
+    Statistics 41, 1970, 1397-1409, section 2). It needs more flips than `mcnemar_exact`.
+    """
+    flips = broken + fixed
+    # Whole numbers until the last step: powers of two outgrow a float at 1,024 flips.
+    ways, all_ways = (flips + 1) * math.comb(flips, broken), 1 << flips
+    return 1.0 if ways >= all_ways else ways / all_ways
+
+
+def sign_flip(nets: Sequence[int]) -> float:
+    """Two-sided exact p-value of these net gains of clusters; 1 without any.
+
+    If it made no difference which side answered, every net gain would as likely be a loss. The
+    p-value is the share of all ways to turn them round whose sum is at least as far from 0 (Fisher,
+    The Design of Experiments, 1935, section 21). Where all are 1 or -1 it is `mcnemar_exact`.
+
+    Args:
+        nets: One a cluster, in images; those of 0 change nothing.
+    """
+    sizes = [abs(net) for net in nets if net]
+    observed = abs(sum(nets))
+    # Counted from where all are losses, every gain adds twice its size.
+    least = (sum(sizes) + observed) // 2
+    return min(1.0, 2 * at_least(least, ((size, 0, 0.5) for size in sizes)))
+
+
+def at_least(least: int, draws: Iterable[tuple[int, int, float]]) -> float:
+    """Probability that independent draws add up to `least` or more.
+
+    Args:
+        least: The sum.
+        draws: One a draw: a number, another one, and the chance of the first.
+    """
+    return _tail(least, ((_of_two(*draw), number) for draw, number in Counter(draws).items()))
 
 
 def fisher_greater(hits: int, total: int, other_hits: int, other_total: int) -> float:
@@ -57,21 +118,7 @@ def fisher_greater(hits: int, total: int, other_hits: int, other_total: int) -> 
         other_hits: Successes in the second group.
         other_total: Its size.
     """
-    together, everything = hits + other_hits, total + other_total
-    if hits <= max(0, together - other_total):
-        return 1.0
-    most = min(total, together)
-    term = math.exp(
-        _log_choose(together, hits)
-        + _log_choose(everything - together, total - hits)
-        - _log_choose(everything, total)
-    )
-    tail = term
-    for count in range(hits, most):
-        term *= (together - count) / (count + 1)
-        term *= (total - count) / (everything - together - total + count + 1)
-        tail += term
-    return min(1.0, tail)
+    return stratified_greater([(hits, total, other_hits, other_total)])
 
 
 def stratified_greater(strata: Iterable[tuple[int, int, int, int]]) -> float:
@@ -91,78 +138,62 @@ def stratified_greater(strata: Iterable[tuple[int, int, int, int]]) -> float:
     for hits, total, other_hits, other_total in strata:
         observed += hits
         alike[hits + other_hits, total, other_total] += 1
-    # Strata that are alike are summed by doubling, and the shortest sums first: the long sums are
-    # few then, however many strata there are.
-    sums = [
-        (least, tuple(chances))
-        for stratum, number in alike.items()
-        for least, chances in [_repeated(_hypergeometric(*stratum), number)]
-    ]
-    heap = [(len(chances), place, least, chances) for place, (least, chances) in enumerate(sums)]
-    heapify(heap)
-    while len(heap) > 1:
-        _, place, least, chances = heappop(heap)
-        _, _, other_least, others = heappop(heap)
-        least, chances = _summed((least, chances), (other_least, others))
-        heappush(heap, (len(chances), place, least, chances))
-    _, _, least, chances = heap[0] if heap else (1, 0, 0, (1.0,))
-    return min(1.0, math.fsum(chances[max(0, observed - least) :]))
+    return _tail(observed, ((_hypergeometric(*one), number) for one, number in alike.items()))
 
 
-_Chances = tuple[int, tuple[float, ...]]
-"""The least value that counts, and how likely it is and each after it."""
+def _tail(least: int, laws: Iterable[tuple[Law, int]]) -> float:
+    """Probability that independent whole numbers, so many of each law, sum to `least` or more."""
+    import numpy as np
+
+    nothing: Law = (0, np.ones(1))
+    start, chances = reduce(_plus, (_times(law, number) for law, number in laws), nothing)
+    return 1.0 if least <= start else min(1.0, float(chances[least - start :].sum()))
 
 
-def _hypergeometric(together: int, total: int, other_total: int) -> _Chances:
+def _times(law: Law, number: int) -> Law:
+    """The law of the sum of so many independent ones that are alike."""
+    if number == 1:
+        return law
+    half = _times(law, number // 2)
+    even = _plus(half, half)
+    return _plus(even, law) if number % 2 else even
+
+
+def _plus(one: Law, other: Law) -> Law:
+    """The law of the sum of two independent ones."""
+    import numpy as np
+
+    chances = np.convolve(one[1], other[1])
+    kept = np.flatnonzero(chances > _NEGLIGIBLE)
+    return one[0] + other[0] + int(kept[0]), chances[kept[0] : kept[-1] + 1]
+
+
+def _of_two(one: int, other: int, chance: float) -> Law:
+    """A number with this chance, else another one."""
+    import numpy as np
+
+    low = min(one, other)
+    chances = np.zeros(abs(one - other) + 1)
+    chances[one - low] += chance
+    chances[other - low] += 1 - chance
+    return low, chances
+
+
+def _hypergeometric(together: int, total: int, other_total: int) -> Law:
     """Of so many hits in both groups, those in the first one where the rates are equal."""
-    everything = total + other_total
-    low, high = max(0, together - other_total), min(total, together)
-    whole = _log_choose(everything, total)
-    return _kept(
-        low,
-        (
-            math.exp(
-                _log_choose(together, count)
-                + _log_choose(everything - together, total - count)
-                - whole
-            )
-            for count in range(low, high + 1)
-        ),
-    )
+    import numpy as np
 
-
-def _repeated(one: _Chances, number: int) -> _Chances:
-    """The sum of so many independent ones that are alike."""
-    found: _Chances = (0, (1.0,))
-    power = one
-    while number:
-        if number % 2:
-            found = _summed(found, power)
-        number //= 2
-        power = _summed(power, power) if number else power
-    return found
-
-
-def _summed(one: _Chances, other: _Chances) -> _Chances:
-    """The sum of two independent ones."""
-    (least, short), (other_least, long) = sorted((one, other), key=lambda each: len(each[1]))
-    if len(short) == 1 and short[0] == 1.0:
-        return least + other_least, long
-    found = [0.0] * (len(short) + len(long) - 1)
-    for start, chance in enumerate(short):
-        end = start + len(long)
-        found[start:end] = [
-            before + chance * step for before, step in zip(found[start:end], long, strict=True)
-        ]
-    return _kept(least + other_least, found)
-
-
-def _kept(least: int, chances: Iterable[float]) -> _Chances:
-    """Without both ends that are next to impossible, which cost time and tell nothing."""
-    found = list(chances)
-    first = next(place for place, chance in enumerate(found) if chance > _NEGLIGIBLE)
-    last = next(place for place in reversed(range(len(found))) if found[place] > _NEGLIGIBLE)
-    return least + first, tuple(found[first : last + 1])
+    rate = together / max(1, total + other_total)
+    # Beyond that less than 1e-300 is left (Bernstein's inequality; Hoeffding 1963, section 6).
+    reach = 40 * math.sqrt(total * rate * (1 - rate)) + 1000
+    low = max(0, together - other_total, math.floor(total * rate - reach))
+    high = min(total, together, math.ceil(total * rate + reach))
+    count = np.arange(low, high, dtype=float)
+    # How likely each is over the one before: no factorials, whose logarithms would lose digits.
+    ratios = (together - count) * (total - count) / (count + 1)
+    logs = np.cumsum(np.log(ratios / (other_total - together + count + 1)))
+    chances = np.exp(np.concatenate(([0.0], logs)) - max(0.0, logs.max(initial=0.0)))
+    return low, chances / chances.sum()
 
 
 def holm(p_values: Sequence[float], *, kinds: int = 1, unshown: int = 0) -> list[float]:
@@ -184,7 +215,3 @@ def holm(p_values: Sequence[float], *, kinds: int = 1, unshown: int = 0) -> list
         least = max(least, (hypotheses - rank) * p_values[place])
         adjusted[place] = min(1.0, kinds * least)
     return adjusted
-
-
-def _log_choose(total: int, chosen: int) -> float:
-    return math.lgamma(total + 1) - math.lgamma(chosen + 1) - math.lgamma(total - chosen + 1)

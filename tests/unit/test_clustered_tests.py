@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from pytest_llmclf.analysis.comparison import baseline
-from pytest_llmclf.analysis.comparison.clustered_tests import clustered_interval, sign_flip
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
-from pytest_llmclf.analysis.comparison.paired_tests import mcnemar_exact
 from pytest_llmclf.analysis.comparison.predictions_file import predictions_text
 from pytest_llmclf.analysis.comparison.runs import compare_all
 from pytest_llmclf.cli.compare_command import exit_code
+from pytest_llmclf.gates.cluster_evidence import clustered_interval
 from pytest_llmclf.metrics.intervals import exact_low
 from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.significance import mcnemar_exact, sign_flip
 from pytest_llmclf.reporting.artifacts import write_run
 from pytest_llmclf.reporting.comparison import comparison_json, comparison_lines
 from pytest_llmclf.reporting.run_folder import read_run

@@ -17,9 +17,9 @@ from pytest_llmclf.analysis.comparison.models import (
     pairs,
 )
 from pytest_llmclf.analysis.comparison.paired_comparison import Comparison, compare_reports
-from pytest_llmclf.analysis.comparison.paired_tests import mcnemar_exact
 from pytest_llmclf.metrics import report as reports
 from pytest_llmclf.metrics.report import DatasetFacts, Report, StopRule
+from pytest_llmclf.metrics.significance import mcnemar_exact
 from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.ended import ended
 

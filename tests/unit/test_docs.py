@@ -15,11 +15,6 @@ from scipy.stats import binom
 from pytest_llmclf import reference
 from pytest_llmclf.analysis.comparison.baseline import sensitivity
 from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
-from pytest_llmclf.analysis.comparison.paired_tests import (
-    difference_interval,
-    mcnemar_anytime,
-    mcnemar_exact,
-)
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.analysis.diagnosis.finding import Finding
 from pytest_llmclf.gates.expression import parse
@@ -29,9 +24,11 @@ from pytest_llmclf.gates.judging import judge, judgement
 from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
 from pytest_llmclf.metrics.calibration.scores import BINS
 from pytest_llmclf.metrics.calibration.summary import TARGET
+from pytest_llmclf.metrics.intervals import difference_interval
 from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.power import images_for_loss, images_to_pass, passes_from
 from pytest_llmclf.metrics.report import Report, VerdictWord, build
+from pytest_llmclf.metrics.significance import mcnemar_anytime, mcnemar_exact
 from pytest_llmclf.reporting.diagnosis import finding_text
 from pytest_llmclf.reporting.numbers import percent
 from pytest_llmclf.runner import settings

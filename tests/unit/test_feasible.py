@@ -43,7 +43,7 @@ def said(expression: str, *images: Case) -> tuple[str, ...]:
         ("accuracy >= 0.95", "50 images cannot show it even if all are right; it needs 59"),
         ("accuracy > 0.95", "50 images cannot show it even if all are right; it needs 59"),
         ("accuracy >= 1", "even if all are right; no number of images can"),
-        ("accuracy >= 0.9999999999", "even if all are right; it needs more than 1,000,000,000"),
+        ("accuracy >= 0.9999999999", "even if all are right; it needs more than 100,000,000"),
         ("accuracy <= 0.05", "50 images cannot show it even if none is right; it needs 59"),
         (
             "recall[dog] >= 0.8",

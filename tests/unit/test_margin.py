@@ -15,8 +15,8 @@ from pytest_llmclf.analysis.comparison.margin import (
     parse_margin,
 )
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
-from pytest_llmclf.analysis.comparison.paired_tests import difference_interval
 from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.metrics.intervals import difference_interval
 
 TWO = Margin(share=Fraction(2, 100))
 

@@ -13,11 +13,8 @@ from scipy import integrate, optimize
 from scipy.stats import beta, binomtest, multinomial
 from statsmodels.stats.contingency_tables import mcnemar
 
-from pytest_llmclf.analysis.comparison.paired_tests import (
-    difference_interval,
-    mcnemar_anytime,
-    mcnemar_exact,
-)
+from pytest_llmclf.metrics.intervals import difference_interval
+from pytest_llmclf.metrics.significance import mcnemar_anytime, mcnemar_exact
 
 GRID = [(broken, fixed) for broken in range(0, 41, 4) for fixed in range(0, 41, 5)]
 counts = st.integers(0, 60)

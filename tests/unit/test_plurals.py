@@ -63,7 +63,7 @@ ALLOWED = {
     "reporting/matrix.py": ("style.width",),
     "runner/headroom.py": ("FIRST", "most", "question", "context"),
     # Told to those who write code against it.
-    "analysis/comparison/paired_tests.py": ("total",),
+    "metrics/intervals.py": ("total",),
     "data/dataset.py": ("per_class",),
     "gates/judging.py": ("kind",),
     "gates/sequential/watch.py": ("len(self._places)",),

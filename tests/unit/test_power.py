@@ -12,7 +12,6 @@ from scipy.stats import binom, binomtest, multinomial
 
 from pytest_llmclf.analysis.comparison.baseline import LOSS, sensitivity
 from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE, Change, Comparison
-from pytest_llmclf.analysis.comparison.paired_tests import mcnemar_exact
 from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
 from pytest_llmclf.gates.evidence import proportion
 from pytest_llmclf.metrics.power import (
@@ -22,6 +21,7 @@ from pytest_llmclf.metrics.power import (
     pass_chance,
     passes_from,
 )
+from pytest_llmclf.metrics.significance import mcnemar_exact
 
 
 @settings(max_examples=60)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HEAVY = (
     "pandas", "sklearn", "PIL", "httpx", "ollama", "syrupy.extensions.single_file", "numpy",
-    "sqlite3",
+    "scipy", "sqlite3",
 )  # fmt: skip
 """syrupy itself is a plugin of its own; what this package takes from it must stay out."""
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from pytest_llmclf.gates.bounds import Evidence, more_images
+from pytest_llmclf.gates.bounds import Evidence, images_to_decide, more_images
 from pytest_llmclf.gates.evidence import evidence_of, proportion
 from pytest_llmclf.gates.expression import parse
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
-from pytest_llmclf.gates.sample_size import accepted, images_for, images_to_decide
+from pytest_llmclf.metrics.calibration.coverage import accepted_of, answers_for
 from tests.unit.test_evidence import counted
 
 
@@ -98,9 +98,11 @@ def test_a_verdict_names_no_fewer() -> None:
 
 
 @given(st.integers(1, 500), st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.8, 0.99, 1.0, None]))
-def test_the_least_number_of_which_so_many_are_accepted(count: int, coverage: float | None) -> None:
+def test_the_least_number_of_which_so_many_are_accepted_of(
+    count: int, coverage: float | None
+) -> None:
     """One image less accepts one answer less."""
-    images = images_for(count, coverage)
-    fewer, enough = (accepted(one, coverage) for one in (images - 1, images))
+    images = answers_for(count, coverage)
+    fewer, enough = (accepted_of(one, coverage) for one in (images - 1, images))
     assert fewer < count <= enough
-    assert all(a <= b for a, b in pairwise(accepted(n, coverage) for n in range(20)))
+    assert all(a <= b for a, b in pairwise(accepted_of(n, coverage) for n in range(20)))

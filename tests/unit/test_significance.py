@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import defaultdict
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -14,12 +16,17 @@ from statsmodels.stats.contingency_tables import StratifiedTable
 from statsmodels.stats.multitest import multipletests
 
 from pytest_llmclf.metrics.significance import (
+    at_least,
     binomial_tail,
     binomial_two_sided,
     fisher_greater,
     holm,
+    mcnemar_anytime,
+    mcnemar_exact,
+    sign_flip,
     stratified_greater,
 )
+from tests.unit.exact_tails import fair_tail, hypergeometric_tail, tail
 
 RATES = (0.001, 0.1, 0.5, 0.83, 0.999)
 
@@ -133,3 +140,98 @@ def test_strata_of_thousands_are_fast_and_certain() -> None:
     assert stratified_greater([(100, 100, 0, 100)] * 40) == 0
     assert stratified_greater([(0, 100, 100, 100)] * 40) == pytest.approx(1)
     assert math.isclose(stratified_greater([]), 1)
+
+
+RARE = st.sampled_from([0.0, 5e-324, 1e-300, 1e-100, 1e-9, 1e-3, 0.3, 0.5, 0.97, 1 - 1e-9, 1.0])
+
+
+@settings(deadline=None)
+@given(st.integers(1, 60), st.data(), RARE)
+def test_binomial_tail_is_exact(total: int, data: st.DataObject, rate: float) -> None:
+    """At any rate, 0, 1 and the smallest float included, by adding up decimals."""
+    hits = data.draw(st.integers(1, total))
+    assert binomial_tail(hits, total, rate) == pytest.approx(
+        float(tail(hits, total, rate)), rel=1e-12, abs=1e-300
+    )
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.sampled_from([10**5, 10**7, 10**9]), st.floats(0.01, 30))
+def test_binomial_tail_of_a_billion(hits: int, total: int, expected: float) -> None:
+    """Few among very many, and all but a few among very many."""
+    rate = expected / total
+    exact = tail(hits, total, rate)
+    assert binomial_tail(hits, total, rate) == pytest.approx(float(exact), rel=1e-7)
+    rest = binomial_tail(total - hits + 1, total, 1 - rate)
+    assert rest == pytest.approx(float(1 - exact), abs=1e-6)
+
+
+def test_a_rate_that_rounding_put_outside_is_its_end() -> None:
+    """A quotient of floats may come out a little above 1."""
+    assert binomial_tail(5, 5, 1 + 1e-15) == 1
+    assert binomial_tail(1, 5, -1e-18) == 0
+
+
+@settings(deadline=None)
+@given(st.integers(0, 900), st.integers(0, 900))
+def test_flips_are_counted_exactly(broken: int, fixed: int) -> None:
+    """Both tests of flips are quotients of whole numbers, to the last digits."""
+    flips = broken + fixed
+    exact = min(1.0, float(2 * fair_tail(min(broken, fixed), flips)))
+    assert mcnemar_exact(broken, fixed) == pytest.approx(exact, rel=1e-12, abs=1e-290)
+    assert mcnemar_exact(broken, fixed) == mcnemar_exact(fixed, broken)
+    anytime = Fraction((flips + 1) * math.comb(flips, broken), 2**flips)
+    assert mcnemar_anytime(broken, fixed) == min(1.0, float(anytime))
+
+
+def test_a_billion_flips_are_no_trouble() -> None:
+    """Near the middle the binomial distribution is the normal one."""
+    half, root = 5 * 10**8, math.sqrt(10**9) / 2
+    for far in (1.0, 1.96, 5.0):
+        heads = half + round(far * root)
+        found = mcnemar_exact(heads, 10**9 - heads)
+        assert found == pytest.approx(2 * scipy_stats.norm.sf(far), rel=1e-3)
+    assert mcnemar_exact(half, half) == 1
+
+
+@settings(deadline=None)
+@given(two_groups(400))
+def test_fisher_is_exact(table: tuple[int, int, int, int]) -> None:
+    """A quotient of whole numbers, however small."""
+    exact = float(hypergeometric_tail(*table))
+    assert fisher_greater(*table) == pytest.approx(exact, rel=1e-11, abs=1e-290)
+
+
+@pytest.mark.parametrize("total", [10, 10**6, 10**9])
+@pytest.mark.parametrize("other_total", [10, 5 * 10**8])
+@pytest.mark.parametrize(("hits", "other_hits"), [(0, 0), (1, 9), (5, 5), (10, 0), (0, 10)])
+def test_fisher_of_a_billion(total: int, other_total: int, hits: int, other_hits: int) -> None:
+    """A few hits in groups of any size."""
+    table = (hits, total, other_hits, other_total)
+    assert fisher_greater(*table) == pytest.approx(float(hypergeometric_tail(*table)), rel=1e-9)
+    misses = (total - hits, total, other_total - other_hits, other_total)
+    fewer = hypergeometric_tail(other_hits, other_total, hits, total)
+    assert fisher_greater(*misses) == pytest.approx(float(fewer), rel=1e-6)
+
+
+def test_no_group_and_no_draw_show_nothing() -> None:
+    """Without anything to count every p-value is 1."""
+    assert fisher_greater(0, 0, 0, 0) == fisher_greater(0, 5, 0, 0) == 1
+    assert sign_flip([]) == sign_flip([0, 0]) == at_least(0, []) == 1
+    assert at_least(1, []) == 0
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-50, 50), max_size=60))
+def test_sign_flips_are_counted_exactly(nets: list[int]) -> None:
+    """By whole numbers of ways, one for every sum."""
+    ways = {0: 1}
+    for net in nets:
+        turned: defaultdict[int, int] = defaultdict(int)
+        for total, number in ways.items():
+            turned[total + net] += number
+            turned[total - net] += number
+        ways = turned
+    least = abs(sum(nets))
+    far = sum(number for total, number in ways.items() if abs(total) >= least)
+    assert sign_flip(nets) == pytest.approx(float(Fraction(far, 2 ** len(nets))), rel=1e-12)

@@ -15,9 +15,10 @@ from scipy.stats import binom
 
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_predictions
 from pytest_llmclf.analysis.comparison.prediction import Prediction
-from pytest_llmclf.analysis.consistency import Stability, at_least, flips_beyond_noise, stability
+from pytest_llmclf.analysis.consistency import Stability, flips_beyond_noise, stability
 from pytest_llmclf.metrics import report as reports
 from pytest_llmclf.metrics.report import DatasetFacts, Report
+from pytest_llmclf.metrics.significance import at_least
 from pytest_llmclf.metrics.wording import p_value
 from tests.unit.ended import ended
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,14 +11,11 @@ from statsmodels.stats.proportion import proportion_confint
 
 from pytest_llmclf.metrics.intervals import (
     Interval,
-    beta_cdf,
-    beta_quantile,
     clopper_pearson,
     exact_high,
     exact_low,
-    score_high,
-    score_low,
 )
+from tests.unit.exact_tails import tail
 
 TOTALS = (1, 2, 3, 5, 10, 50, 465, 500, 10_000, 1_000_000)
 CONFIDENCES = (0.5, 0.8, 0.9, 0.95, 0.99, 0.9999)
@@ -44,15 +40,6 @@ def test_clopper_pearson_equals_statsmodels(confidence: float) -> None:
         assert found.high == pytest.approx(1.0 if hits == total else high, abs=1e-11)
 
 
-def test_beta_equals_scipy() -> None:
-    """The beta distribution and its quantiles are SciPy's."""
-    shapes = (0.5, 1, 2, 7.5, 100, 5_000)
-    for a, b, x in itertools.product(shapes, shapes, (0.0, 1e-9, 0.1, 0.5, 0.9, 1.0)):
-        assert beta_cdf(x, a, b) == pytest.approx(scipy_stats.beta.cdf(x, a, b), abs=1e-11)
-    for a, b, p in itertools.product(shapes, shapes, (0.0001, 0.025, 0.5, 0.975)):
-        assert beta_quantile(p, a, b) == pytest.approx(scipy_stats.beta.ppf(p, a, b), rel=1e-9)
-
-
 @pytest.mark.parametrize("total", [1, 5, 20])
 @pytest.mark.parametrize("rate", [0.05, 0.3, 0.5, 0.82])
 def test_clopper_pearson_covers_as_often_as_it_says(total: int, rate: float) -> None:
@@ -72,9 +59,6 @@ def test_an_interval_holds_its_estimate_and_mirrors(hits: int, total: int) -> No
     found, mirrored = clopper_pearson(hits, total), clopper_pearson(total - hits, total)
     assert 0 <= found.low <= hits / total <= found.high <= 1
     assert found.low == pytest.approx(1 - mirrored.high, abs=1e-12)
-    low, high = score_low(hits, total), score_high(hits, total)
-    assert 0 <= low <= hits / total <= high <= 1
-    assert low == pytest.approx(1 - score_high(total - hits, total), abs=1e-12)
 
 
 def test_nothing_seen_leaves_everything_possible() -> None:
@@ -117,20 +101,41 @@ def test_one_sided_ends_equal_scipy_and_statsmodels(alpha: float) -> None:
         mirrored = scipy_stats.binomtest(hits, total, alternative="less")
         high = mirrored.proportion_ci(1 - alpha, method="exact").high
         assert exact_high(hits, total, alpha=alpha) == pytest.approx(high, abs=1e-9)
-        low, high = proportion_confint(hits, total, 2 * alpha, method="wilson")
-        assert score_low(hits, total, alpha=alpha) == pytest.approx(low, abs=1e-12)
-        assert score_high(hits, total, alpha=alpha) == pytest.approx(high, abs=1e-12)
 
 
 @pytest.mark.parametrize("total", [5, 20, 50])
 def test_the_exact_end_errs_rarely_and_wilsons_too_often_near_one(total: int) -> None:
     """Added up over every count, at the rates where each errs most: verdicts use the exact one."""
-    worst = {exact_low: 0.0, score_low: 0.0}
-    for end in (exact_low, score_low):
-        lows = [end(hits, total, alpha=0.05) for hits in range(total + 1)]
-        for place, low in enumerate(lows[1:], start=1):
-            # A rate just below this end: it errs from this count on.
-            errs = scipy_stats.binom.sf(place - 1, total, low - 1e-9)
-            worst[end] = max(worst[end], errs)
-    assert worst[exact_low] == pytest.approx(0.05, abs=1e-6)
-    assert worst[score_low] > 0.1
+    counts = np.arange(total + 1)
+    exact = [exact_low(hits, total, alpha=0.05) for hits in range(total + 1)]
+    wilson, _ = proportion_confint(counts, total, 2 * 0.05, method="wilson")
+    # A rate just below an end: it errs from this count on.
+    worst = [
+        max(scipy_stats.binom.sf(counts[1:] - 1, total, np.array(lows)[1:] - 1e-9))
+        for lows in (exact, wilson)
+    ]
+    assert worst[0] == pytest.approx(0.05, abs=1e-6)
+    assert worst[1] > 0.1
+
+
+@given(
+    st.integers(1, 25),
+    st.sampled_from([25, 400, 10**6, 10**9]),
+    st.sampled_from([0.5, 0.05, 0.025, 1e-4, 1e-9]),
+)
+def test_the_exact_end_is_exact_for_any_number_of_images(
+    hits: int, total: int, alpha: float
+) -> None:
+    """At the lower end so many hits are as likely as stated, to nine digits; and of the misses."""
+    low = exact_low(hits, total, alpha=alpha)
+    below, above = (tail(hits, total, low * (1 + side * 1e-9)) for side in (-1, 1))
+    assert below <= alpha <= above
+    assert exact_high(total - hits, total, alpha=alpha) == 1 - low
+
+
+@given(st.integers(1, 60), st.data(), st.sampled_from([0.3, 0.05, 0.001]))
+def test_both_ends_are_exact_for_few_images(total: int, data: st.DataObject, alpha: float) -> None:
+    """For every count, by adding up whole numbers."""
+    hits = data.draw(st.integers(1, total))
+    low = exact_low(hits, total, alpha=alpha)
+    assert float(tail(hits, total, low)) == pytest.approx(alpha, rel=1e-9)

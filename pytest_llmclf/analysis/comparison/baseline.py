@@ -19,11 +19,11 @@ from pytest_llmclf.analysis.comparison.paired_comparison import (
     compare_predictions,
     relabelled,
 )
-from pytest_llmclf.analysis.comparison.paired_tests import mcnemar_exact
 from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions, predictions_text
 from pytest_llmclf.gates.sequential.paired import PairedQuestion
 from pytest_llmclf.gates.sequential.rejudging import Foretold, foretell
 from pytest_llmclf.metrics.power import loss_chance
+from pytest_llmclf.metrics.significance import mcnemar_exact
 from pytest_llmclf.values.provenance import compare_provenance
 from pytest_llmclf.values.text import noun
 

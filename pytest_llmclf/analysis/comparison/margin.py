@@ -3,7 +3,7 @@
 ``--llmclf-margin 2%`` says that a loss below two points of accuracy is fine. It passes where a loss
 of two points or more is excluded with 95% confidence, fails where such a loss is shown with 95%
 confidence, and is undecided otherwise. Both look at one end of the interval that the comparison
-has anyway (`paired.difference_interval`, for groups and copies `clustered.clustered_interval`), at
+has anyway (`difference_interval`, for groups and copies `clustered_interval`), at
 the one-sided level. ``benchmarks/non_inferiority.py`` computes how often that is wrong.
 
 ``llmclf compare --margin 2%`` asks the same of two runs, of all their evaluations at once.

@@ -7,15 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
-from pytest_llmclf.analysis.comparison.clustered_tests import clustered_interval, sign_flip
-from pytest_llmclf.analysis.comparison.paired_tests import (
-    difference_interval,
-    mcnemar_anytime,
-    mcnemar_exact,
-)
 from pytest_llmclf.analysis.comparison.prediction import prediction
+from pytest_llmclf.gates.cluster_evidence import clustered_interval
 from pytest_llmclf.metrics.clusters import counted
 from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.intervals import difference_interval
+from pytest_llmclf.metrics.significance import mcnemar_anytime, mcnemar_exact, sign_flip
 from pytest_llmclf.metrics.wording import p_value
 from pytest_llmclf.values.provenance import compare_provenance, short
 from pytest_llmclf.values.text import noun

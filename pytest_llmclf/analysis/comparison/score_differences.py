@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.gates.evidence import average_weights
-from pytest_llmclf.metrics.clusters import mean_size, sizes_of
+from pytest_llmclf.metrics.clusters import FEWEST_CLUSTERS, mean_size, sizes_of
 from pytest_llmclf.metrics.confusion import Confusion
 from pytest_llmclf.metrics.intervals import Interval
 from pytest_llmclf.metrics.metric import Average
@@ -43,7 +43,6 @@ _DRAWS: Final = 4000
 _FEWEST_DRAWS: Final = 1000
 _MOST_NUMBERS: Final = 20_000_000
 _SEED: Final = 20
-_FEWEST_CLUSTERS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +85,7 @@ def score_differences(
     answers = _answers(before, now, comparison)
     first, second = answers.scores
     ends: Sequence[tuple[float, float] | None] = [None] * len(answers.names)
-    if not comparison.not_asked and answers.clusters >= _FEWEST_CLUSTERS:
+    if not comparison.not_asked and answers.clusters >= FEWEST_CLUSTERS:
         ends = _ends(answers)
     return tuple(
         ScoreDifference(

@@ -99,10 +99,22 @@ def coverage_curve(report: Report) -> tuple[CoveragePoint, ...]:
 def at_coverage(curve: Sequence[CoveragePoint], coverage: float) -> Ratio:
     """`accuracy_at_coverage` on a curve."""
     answered = curve[0].coverage.total if curve else 0
-    # As written: 0.7 of 10 is 7, whatever the float says.
-    wanted = math.ceil(Fraction(str(coverage)) * answered)
+    wanted = accepted_of(answered, coverage)
     fitting = (point.accuracy for point in curve if point.coverage.hits >= wanted)
     return next(fitting, Ratio(hits=0, total=0))
+
+
+def accepted_of(answers: int, coverage: float | None) -> int:
+    """How many of so many answers a coverage accepts at least; all without one."""
+    # As written: 0.7 of 10 is 7, whatever the float says.
+    return answers if coverage is None else math.ceil(Fraction(str(coverage)) * answers)
+
+
+def answers_for(accepted: int, coverage: float | None) -> int:
+    """The least number of answers of which a coverage accepts so many."""
+    if coverage is None:
+        return accepted
+    return math.floor((accepted - 1) / Fraction(str(coverage))) + 1
 
 
 def at_accuracy(curve: Sequence[CoveragePoint], target: float) -> CoveragePoint | None:
