@@ -1,4 +1,4 @@
-"""Claims: one asker at a time, and none that outlives its process."""
+"""QuestionLocks: one asker at a time, and none that outlives its process."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 OTHER = """
 import pathlib, sys
-from pytest_llmclf.runner.locks import Claims
+from pytest_llmclf.runner.locks import QuestionLocks
 
-claims = Claims(pathlib.Path(sys.argv[1]))
+claims = QuestionLocks(pathlib.Path(sys.argv[1]))
 for line in sys.stdin:
     what, question = line.split()
     print(getattr(claims, what)(question), flush=True)
