@@ -18,6 +18,7 @@ from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.report import once_a_report
 from pytest_llmclf.metrics.significance import at_least
 from pytest_llmclf.metrics.wording import p_value
+from pytest_llmclf.values.outcome import ASKED
 from pytest_llmclf.values.request import REPLAYED
 from pytest_llmclf.values.text import noun
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 _SEEDS_SHOWN: Final = 5
 _VOTERS: Final = 3
-_NOT_ASKED: Final = frozenset(("not_needed", "not_run", "lost"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +250,7 @@ def stability(report: Report) -> Stability | None:
     askings = 1 + max(outcome.repeat for outcome in report.repeats)
     by_case: dict[str, dict[int, Outcome]] = {}
     for outcome in (*report.outcomes, *report.repeats):
-        if outcome.kind not in _NOT_ASKED:
+        if outcome.kind in ASKED:
             by_case.setdefault(outcome.case, {})[outcome.repeat] = outcome
     images = tuple(_image(case, found, askings) for case, found in sorted(by_case.items()))
     asked = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pytest_llmclf.gates.bounds import Evidence
 from pytest_llmclf.gates.cluster_evidence import by_cluster
@@ -13,6 +13,7 @@ from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.intervals import Interval, clopper_pearson
 from pytest_llmclf.metrics.metric import Average, ImageMean, Share
 from pytest_llmclf.metrics.report import once_a_report
+from pytest_llmclf.values.outcome import ANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 """Of every interval in a table."""
 _STEPS = 64
-_ANSWERED: Final = ("correct", "misclassified", "unparsed")
 
 
 def evidence_of(threshold: Threshold, report: Report, measure: Measure) -> Evidence:
@@ -115,7 +115,7 @@ def _denominator(threshold: Threshold, part: Report) -> Iterable[Outcome]:
 
 
 def _answered(part: Report) -> Iterator[Outcome]:
-    return (found for found in part.outcomes if found.kind in _ANSWERED)
+    return (found for found in part.outcomes if found.kind in ANSWERED)
 
 
 @once_a_report
@@ -159,7 +159,7 @@ def interval_of(
     images = [
         (found.case, float(found.kind == "correct"), float(found.kind != "correct"))
         for found in (report.outcomes if among is None else among)
-        if found.kind in _ANSWERED
+        if found.kind in ANSWERED
     ]
     evidence = by_cluster(proportion(ratio.hits, ratio.total), images, report.clusters)
     return evidence.interval(CONFIDENCE)

@@ -32,6 +32,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_llmclf.errors import some_of
+from pytest_llmclf.values.outcome import ASKED, NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -271,13 +272,12 @@ class Confusion:
         rest: Counter[str] = Counter()
         for outcome in outcomes:
             _known(outcome, place)
-            match outcome.kind:
-                case "correct" | "misclassified":
-                    pairs[outcome.expected, str(outcome.predicted)] += 1
-                case "unparsed" | "error":
-                    kinds[outcome.expected, outcome.kind] += 1
-                case "not_needed" | "not_run" | "lost":
-                    rest[outcome.kind] += 1
+            if outcome.kind in NAMED:
+                pairs[outcome.expected, str(outcome.predicted)] += 1
+            elif outcome.kind in ASKED:
+                kinds[outcome.expected, outcome.kind] += 1
+            else:
+                rest[outcome.kind] += 1
         return cls(
             labels=tuple(labels),
             counts=_square(place, pairs),
@@ -415,7 +415,7 @@ def _square(
 
 def _known(outcome: Outcome, labels: dict[str, int]) -> None:
     named = [outcome.expected]
-    if outcome.kind in {"correct", "misclassified"}:
+    if outcome.kind in NAMED:
         named.append(str(outcome.predicted))
         if (outcome.predicted == outcome.expected) != (outcome.kind == "correct"):
             raise ValueError(

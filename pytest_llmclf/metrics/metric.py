@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pytest_llmclf.values.outcome import ANSWERED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -71,7 +73,7 @@ class ImageMean:
     def values(self, report: Any) -> Iterator[tuple[Outcome, Any]]:
         """The images that it is the mean of, each with its number, unchecked."""
         for outcome in report.outcomes:
-            if outcome.kind in ("correct", "misclassified", "unparsed"):
+            if outcome.kind in ANSWERED:
                 value = self.function(outcome)
                 if value is not None:
                     yield outcome, value

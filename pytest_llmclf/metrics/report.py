@@ -13,7 +13,7 @@ from pytest_llmclf.metrics.case_counts import ledger_of
 from pytest_llmclf.metrics.clusters import clusters_of, one_each
 from pytest_llmclf.metrics.confusion import Confusion, Ratio
 from pytest_llmclf.metrics.wording import stop_note
-from pytest_llmclf.values.outcome import Outcome, TaskName
+from pytest_llmclf.values.outcome import ANSWERED, Outcome, TaskName
 from pytest_llmclf.values.provenance import MOST_LINES, Provenance
 from pytest_llmclf.values.text import noun
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.values.outcome import OutcomeKind
     from pytest_llmclf.values.request import ModelIdentity
 
-_ANSWERED = ("correct", "misclassified", "unparsed")
 VerdictWord = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNGATED"]
 """What a gate came to; UNGATED says that nobody has set one."""
 Undecided = Literal["incomplete", "undefined", "sample"]
@@ -347,13 +346,13 @@ class Report:
 
     def one_each(self) -> Report:
         """The report of one answered image a cluster; itself where every image is one by itself."""
-        answered = {found.case for found in self.outcomes if found.kind in _ANSWERED}
+        answered = {found.case for found in self.outcomes if found.kind in ANSWERED}
         chosen = one_each({case: self.clusters[case] for case in self.clusters if case in answered})
         if len(chosen) in (0, len(answered)):
             return self
         # What was not asked or not answered stays: that a run stopped early is never forgotten.
         outcomes = tuple(
-            found for found in self.outcomes if found.case in chosen or found.kind not in _ANSWERED
+            found for found in self.outcomes if found.case in chosen or found.kind not in ANSWERED
         )
         return replace(
             self,
@@ -404,7 +403,7 @@ def accuracy_by_tag(report: Report, name: str) -> dict[str, Ratio]:
     answered: Counter[str] = Counter()
     for outcome in report.outcomes:
         value = outcome.tags.get(name, "")
-        answered[value] += outcome.kind in _ANSWERED
+        answered[value] += outcome.kind in ANSWERED
         right[value] += outcome.kind == "correct"
     return {value: Ratio(hits=right[value], total=answered[value]) for value in sorted(answered)}
 

@@ -26,7 +26,7 @@ from pytest_llmclf.plugin.carried import outcome_on
 from pytest_llmclf.plugin.session import session_if_any
 from pytest_llmclf.plugin.terminal_summary import style_of
 from pytest_llmclf.reporting.live import Live, live_text
-from pytest_llmclf.values.outcome import TaskName
+from pytest_llmclf.values.outcome import ANSWERED, TaskName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
@@ -78,7 +78,7 @@ class TaskProgress:
     @property
     def answered(self) -> int:
         """Images with an answer."""
-        return self.kinds["correct"] + self.kinds["misclassified"] + self.kinds["unparsed"]
+        return sum(self.kinds[kind] for kind in ANSWERED)
 
     @property
     def correct(self) -> int:

@@ -9,6 +9,7 @@ from pytest_llmclf.api import PublicReport, public
 from pytest_llmclf.gates.stopped.counts import guarded_confusion, guarded_ledger, guarded_numbers
 from pytest_llmclf.gates.stopped.number import Source, StoppedTuple
 from pytest_llmclf.metrics.report import Confused, Report
+from pytest_llmclf.values.outcome import ANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +79,7 @@ class StoppedReport(PublicReport):
     def of_kind(self, kind: OutcomeKind) -> tuple[Outcome, ...]:
         """The outcomes that ended as `kind`; how many there are is not known of answers."""
         found = self.plain.of_kind(kind)
-        if kind in ("error", "not_needed", "lost"):
+        if kind not in ANSWERED:
             return found
         return self._listed(found, f"of_kind({kind!r})")
 

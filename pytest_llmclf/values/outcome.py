@@ -60,6 +60,48 @@ class ModelError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What is true of every image that ended in one way.
+
+    Attributes:
+        answered: Whether there is an answer, readable or not.
+        named: Whether the answer names a label.
+        asked: Whether the image was asked about, answered or not.
+        mark: Its sign in a file of predictions.
+        says: The middle of its line for people, with ``{0}`` for the outcome.
+        error: What its test raises; ``None``: nothing.
+    """
+
+    answered: bool = False
+    named: bool = False
+    asked: bool = True
+    mark: str
+    says: str
+    error: type[Exception] | None = ModelError
+
+
+ENDINGS: Final[dict[OutcomeKind, Ending]] = {
+    "correct": Ending(
+        answered=True, named=True, mark=" ", says="predicted {0.predicted}", error=None
+    ),
+    "misclassified": Ending(
+        answered=True, named=True, mark="x", says="predicted {0.predicted}", error=Misclassified
+    ),
+    "unparsed": Ending(answered=True, mark="?", says="no label ({0.reason})", error=Unparsed),
+    "error": Ending(mark="!", says="no answer: {0.message}"),
+    "not_needed": Ending(
+        asked=False, mark="-", says="not asked: the gates were already decided", error=None
+    ),
+    "not_run": Ending(asked=False, mark="!", says="not run: the session stopped before its end"),
+    "lost": Ending(asked=False, mark="!", says="lost: collected but never reported"),
+}
+"""Every way in which an image can end, and all that follows from it."""
+ANSWERED: Final = frozenset(kind for kind, ending in ENDINGS.items() if ending.answered)
+NAMED: Final = frozenset(kind for kind, ending in ENDINGS.items() if ending.named)
+ASKED: Final = frozenset(kind for kind, ending in ENDINGS.items() if ending.asked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How one case ended for one model.
 
@@ -125,15 +167,9 @@ class Outcome:
             Unparsed: The answer names no label, or several.
             ModelError: There is no answer.
         """
-        match self.kind:
-            case "correct" | "not_needed":
-                return
-            case "misclassified":
-                raise Misclassified(self.summary())
-            case "unparsed":
-                raise Unparsed(self.summary())
-            case "error" | "not_run" | "lost":
-                raise ModelError(self.summary())
+        error = ENDINGS[self.kind].error
+        if error is not None:
+            raise error(self.summary())
 
     def summary(self, width: int = 120) -> str:
         """One line: expected, predicted and what the model said, at most `width` of the answer."""
@@ -141,19 +177,8 @@ class Outcome:
         said = "" if answer is None else f", answered {shorten(answer.text, width)}"
         if answer is not None and answer.thinking and not answer.text.strip():
             said = f", answered nothing after thinking {shorten(answer.thinking, width)}"
-        match self.kind:
-            case "correct" | "misclassified":
-                return f"expected {self.expected}, predicted {self.predicted}{said}"
-            case "unparsed":
-                return f"expected {self.expected}, no label ({self.reason}){said}"
-            case "error":
-                return f"expected {self.expected}, no answer: {self.message}"
-            case "not_needed":
-                return f"expected {self.expected}, not asked: the gates were already decided"
-            case "not_run":
-                return f"expected {self.expected}, not run: the session stopped before its end"
-            case "lost":
-                return f"expected {self.expected}, lost: collected but never reported"
+        ending = ENDINGS[self.kind]
+        return f"expected {self.expected}, {ending.says.format(self)}{said * ending.answered}"
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pytest_llmclf
 from pytest_llmclf.values.answer import Answer, TokenLogprob
 from pytest_llmclf.values.outcome import (
+    ANSWERED,
+    ASKED,
+    ENDINGS,
+    NAMED,
     OUTCOME_KINDS,
     Misclassified,
     ModelError,
@@ -131,3 +138,42 @@ def test_json_has_every_field() -> None:
     said = Answer(text="cat", asked_without=("seed",), thinking="hm", thinking_tokens=1)
     for each in (ended("lost"), said, piece):
         assert list(each.to_json()) == [field.name for field in fields(each)]
+
+
+def test_ways_to_end_are_listed_once() -> None:
+    """Who needs some of them asks what is true of each; columns and pytest name theirs."""
+    named_columns = {"artifacts.py", "page_data.py", "matrix.py", "plots.py", "worst_classes.py"}
+    allowed = {"outcome.py", "image_tests.py", "absences.py", "metric.py", "answers.py"}
+    allowed |= {"counts.py"}
+    found = set()
+    for path in sorted(Path(pytest_llmclf.__file__).parent.rglob("*.py")):
+        text = path.read_text("utf-8")
+        if sum(f'"{kind}"' in text for kind in OUTCOME_KINDS) < 2:
+            continue
+        for node in ast.walk(ast.parse(text)):
+            parts: list[ast.expr | None] = []
+            match node:
+                case ast.Tuple() | ast.List() | ast.Set():
+                    parts = [*node.elts]
+                case ast.Dict():
+                    parts = node.keys
+                case ast.MatchOr():
+                    parts = [one.value for one in node.patterns if isinstance(one, ast.MatchValue)]
+            texts = {one.value for one in parts if isinstance(one, ast.Constant)}
+            if len(texts & set(OUTCOME_KINDS)) > 1:
+                found.add(path.name)
+    assert found == named_columns | allowed
+
+
+@pytest.mark.parametrize("kind", OUTCOME_KINDS)
+def test_what_is_true_of_a_way_to_end(kind: OutcomeKind) -> None:
+    """What names a label is an answer, an answer was asked for, and an error is none."""
+    ending = ENDINGS[kind]
+    assert ending.answered or not ending.named
+    assert ending.asked or not ending.answered
+    assert (kind in ANSWERED, kind in NAMED, kind in ASKED) == (
+        ending.answered,
+        ending.named,
+        ending.asked,
+    )
+    assert (ending.error is ModelError) == (kind in ("error", "not_run", "lost"))

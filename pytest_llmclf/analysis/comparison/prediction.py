@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.values.outcome import ANSWERED, ASKED, NAMED
+
 if TYPE_CHECKING:
     from pytest_llmclf.values.outcome import Outcome, OutcomeKind
 
@@ -33,7 +35,7 @@ class Prediction:
     @property
     def answered(self) -> bool:
         """Whether there is an answer, readable or not."""
-        return self.kind in ("correct", "misclassified", "unparsed")
+        return self.kind in ANSWERED
 
     @property
     def said(self) -> str:
@@ -45,10 +47,10 @@ class Prediction:
 
 def prediction(outcome: Outcome) -> Prediction:
     """What an outcome says."""
-    named = outcome.kind in ("correct", "misclassified")
+    named = outcome.kind in NAMED
     return Prediction(
         expected=outcome.expected,
         kind=outcome.kind,
         label=outcome.predicted if named else None,
-        reason=outcome.reason if outcome.kind in ("unparsed", "error") else None,
+        reason=outcome.reason if outcome.kind in ASKED and not named else None,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from pytest_llmclf.analysis.comparison.prediction import Prediction
+from pytest_llmclf.values.outcome import ASKED, ENDINGS, NAMED
 from pytest_llmclf.values.provenance import Provenance
 from pytest_llmclf.values.text import noun
 
@@ -18,20 +19,11 @@ if TYPE_CHECKING:
 PREDICTIONS_FORMAT = 1
 """Raised when the text of `predictions_text` changes for the same outcomes."""
 
-_MARKS: dict[OutcomeKind, str] = {
-    "correct": " ",
-    "misclassified": "x",
-    "unparsed": "?",
-    "error": "!",
-    "not_needed": "-",
-    "not_run": "!",
-    "lost": "!",
-}
 _UNKNOWN: Final = "unknown"
 _TEXT: Final = "# | "
 """Begins a line of the instructions, for a diff when they changed."""
 _NO_LABEL: Final = re.compile(
-    r"\((?P<kind>unparsed|error|not_needed|not_run|lost)(?:: (?P<reason>.+))?\)"
+    rf"\((?P<kind>{'|'.join(kind for kind in ENDINGS if kind not in NAMED)})(?:: (?P<reason>.+))?\)"
 )
 
 
@@ -80,14 +72,13 @@ def predictions_text(report: Report) -> str:
 
 
 def _prediction(outcome: Outcome) -> str:
-    match outcome.kind:
-        case "correct" | "misclassified":
-            said = _token(str(outcome.predicted))
-        case "unparsed" | "error":
-            said = f"({outcome.kind}: {_token(outcome.reason or 'unknown')})"
-        case "not_needed" | "not_run" | "lost":
-            said = f"({outcome.kind})"
-    mark = _MARKS[outcome.kind]
+    if outcome.kind in NAMED:
+        said = _token(str(outcome.predicted))
+    elif outcome.kind in ASKED:
+        said = f"({outcome.kind}: {_token(outcome.reason or 'unknown')})"
+    else:
+        said = f"({outcome.kind})"
+    mark = ENDINGS[outcome.kind].mark
     return f"{mark} {_token(outcome.case)}  {_token(outcome.expected)} -> {said}"
 
 
@@ -181,7 +172,7 @@ def _parse_line(line: str, number: int) -> tuple[str, Prediction]:
         case = _text(case)
     except ValueError as error:
         raise ValueError(f"line {number} is not a prediction: {line!r}") from error
-    if line[0] != _MARKS[found.kind]:
+    if line[0] != ENDINGS[found.kind].mark:
         raise ValueError(f"line {number} is marked {line[0]!r}, but says {found.kind}: {line!r}")
     return case, found
 

@@ -26,7 +26,7 @@ from pytest_llmclf.metrics.significance import (
     holm,
     stratified_greater,
 )
-from pytest_llmclf.values.outcome import NAMES_OTHER
+from pytest_llmclf.values.outcome import ANSWERED, NAMES_OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,7 +45,6 @@ UNPARSED: Final = (5, 2, 0.05)
 """Unparsed answers are spoken of from so many on, or from so many that are such a share."""
 
 _TEXTS: Final = 2
-_ANSWERED: Final = frozenset(("correct", "misclassified", "unparsed"))
 
 
 @once_a_report
@@ -73,7 +72,7 @@ def diagnose(report: Report) -> tuple[Finding, ...]:
 
 def _tested(report: Report) -> list[Finding]:
     """The findings that rest on a test."""
-    answered = [one for one in report.outcomes if one.kind in _ANSWERED]
+    answered = [one for one in report.outcomes if one.kind in ANSWERED]
     found: list[Finding] = []
     if not answered:
         return found
@@ -195,7 +194,7 @@ def _never_answered(report: Report, counts: AnswerCounts) -> Iterator[NeverAnswe
         return
     shown: defaultdict[str, list[str]] = defaultdict(list)
     for one in report.outcomes:
-        if one.kind in _ANSWERED:
+        if one.kind in ANSWERED:
             shown[one.expected].append(one.case)
     for label, images, p_value in zip(labels, counts.images, p_values, strict=True):
         if p_value <= LEVEL:

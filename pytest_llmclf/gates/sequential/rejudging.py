@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pytest_llmclf.gates.gate import Gate, verdict_on
 from pytest_llmclf.gates.sequential.paired import PairedQuestion, start_paired
@@ -13,6 +13,7 @@ from pytest_llmclf.gates.sequential.threshold_progress import start
 from pytest_llmclf.gates.sequential.verdict_lines import Told, of_paired
 from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
 from pytest_llmclf.values.case import Case
+from pytest_llmclf.values.outcome import ANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.values.outcome import Outcome
 
     _Key = tuple[Threshold, Certainty | None]
-
-_ANSWERED: Final = ("correct", "misclassified", "unparsed")
 
 
 def judge_early(
@@ -135,7 +134,7 @@ def _in_order(report: Report) -> list[Outcome] | None:
         return None
     found = []
     for id_ in report.order[: None if report.stop_rule is None else report.stop_rule.after]:
-        if outcomes[id_].kind not in _ANSWERED:
+        if outcomes[id_].kind not in ANSWERED:
             break
         found.append(outcomes[id_])
     return found

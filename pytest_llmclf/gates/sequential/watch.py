@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pytest_llmclf.gates.sequential.paired import PairedProgress, PairedQuestion, start_paired
 from pytest_llmclf.gates.sequential.question import Question, questions
 from pytest_llmclf.gates.sequential.threshold_progress import start
 from pytest_llmclf.gates.sequential.verdict_lines import Told
 from pytest_llmclf.metrics.report import StopRule, Verdict
+from pytest_llmclf.values.outcome import ANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 EARLY_ERROR = 0.05
 """How often any verdict of a run that stopped early may be wrong, unless told otherwise."""
-
-_ANSWERED: Final = ("correct", "misclassified", "unparsed")
 
 
 class SequentialMonitor:
@@ -130,7 +129,7 @@ class SequentialMonitor:
             self._waiting.setdefault(place, outcome)
         while not self.decided:
             following = self._waiting.get(self._asked)
-            if following is None or following.kind not in _ANSWERED:
+            if following is None or following.kind not in ANSWERED:
                 break
             del self._waiting[self._asked]
             self._asked += 1

@@ -12,6 +12,7 @@ from pytest_llmclf.metrics.case_counts import Ledger
 from pytest_llmclf.metrics.confusion import Averages, ClassScores, Confusion, Mean, Measure, Ratio
 from pytest_llmclf.metrics.own_metrics import Computed
 from pytest_llmclf.metrics.report import Confused
+from pytest_llmclf.values.outcome import ANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -273,7 +274,7 @@ def guarded_ledger(source: Source) -> Ledger:
     """The counts of a report; what was collected, left out, lost or not answered is a fact."""
     plain = source.report.ledger
     given = {one.name: getattr(plain, one.name) for one in fields(plain)}
-    for name in ("correct", "misclassified", "unparsed"):
+    for name in ANSWERED:
         given[name] = guarded_numbers(given[name], source.of(f".{name}"))
     return StoppedLedger(**given, plain=plain)
 

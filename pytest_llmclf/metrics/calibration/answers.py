@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.values.outcome import ANSWERED
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -115,8 +116,7 @@ def lacking(report: Report) -> str:
 
 def answers_of(report: Report) -> list[Outcome]:
     """The outcomes of a report that are answers, with a label or without one."""
-    kinds = ("correct", "misclassified", "unparsed")
-    return [outcome for outcome in report.outcomes if outcome.kind in kinds]
+    return [outcome for outcome in report.outcomes if outcome.kind in ANSWERED]
 
 
 def confidences(answers: Sequence[Outcome]) -> list[tuple[float, bool]]:

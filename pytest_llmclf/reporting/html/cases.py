@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.metrics.calibration.answers import confidence
 from pytest_llmclf.reporting import numbers
+from pytest_llmclf.values.outcome import NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,7 +97,7 @@ def _thinking(answer: Answer | None, texts: Texts, longest: int) -> int:
 
 
 def _predicted(outcome: Outcome, label: Mapping[str, int]) -> int:
-    named = outcome.kind in {"correct", "misclassified"}
+    named = outcome.kind in NAMED
     return label[str(outcome.predicted)] if named else NONE
 
 
