@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
-from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from pytest_llmclf.gates.stopped.number import Refusing, Source, StoppedNumber
 from pytest_llmclf.metrics.case_counts import Ledger
@@ -13,9 +12,6 @@ from pytest_llmclf.metrics.confusion import Averages, ClassScores, Confusion, Me
 from pytest_llmclf.metrics.own_metrics import Computed
 from pytest_llmclf.metrics.report import Confused
 from pytest_llmclf.values.outcome import ANSWERED
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _Numbers = TypeVar("_Numbers")
 
@@ -89,6 +85,23 @@ class StoppedComputed(_Stopped, Computed):
     source: Source
 
 
+class _Guarded:
+    """What a matrix has under the same name, with its numbers guarded.
+
+    Made when it is asked for, and kept: of a thousand classes the counts are a million numbers.
+    """
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, matrix: StoppedConfusion, _: type | None = None) -> Any:
+        found = guarded_numbers(
+            getattr(matrix.plain, self._name), matrix.source.of(f".{self._name}")
+        )
+        matrix.__dict__[self._name] = found
+        return found
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, init=False)
 class StoppedConfusion(Refusing, Confusion):
     """A confusion matrix of a run that stopped early; all counts are `StoppedNumber`.
@@ -113,56 +126,20 @@ class StoppedConfusion(Refusing, Confusion):
     def __hash__(self) -> int:
         return hash(self.plain)
 
-    # Made when they are asked for: of a thousand classes they are a million numbers.
-    @cached_property  # type: ignore[misc]
-    def counts(self) -> tuple[tuple[int, ...], ...]:
-        """Images, by actual and by predicted class."""
-        return guarded_numbers(self.plain.counts, self.source.of(".counts"))
-
-    @cached_property  # type: ignore[misc]
-    def unparsed(self) -> tuple[int, ...]:
-        """Answers without a label, by actual class."""
-        return guarded_numbers(self.plain.unparsed, self.source.of(".unparsed"))
-
-    @cached_property
-    def cells(self) -> tuple[Mapping[int, int], ...]:
-        """The counts that are not 0."""
-        return guarded_numbers(self.plain.cells, self.source.of(".cells"))
-
-    @cached_property
-    def sources(self) -> tuple[Mapping[int, int], ...]:
-        """The same by predicted class."""
-        return guarded_numbers(self.plain.sources, self.source.of(".sources"))
-
-    @property
-    def rows(self) -> tuple[tuple[int, ...], ...]:
-        """The whole table: by actual class its counts, its unparsed answers, its errors."""
-        return guarded_numbers(self.plain.rows, self.source.of(".rows"))
-
-    @property
-    def answered(self) -> int:
-        """Images with an answer when the run stopped."""
-        return guarded_numbers(self.plain.answered, self.source.of(".answered"))
-
-    @property
-    def correct(self) -> int:
-        """Images answered with their label."""
-        return guarded_numbers(self.plain.correct, self.source.of(".correct"))
-
-    @property
-    def accuracy(self) -> Ratio:
-        """Correct among the answered."""
-        return guarded_numbers(self.plain.accuracy, self.source.of(".accuracy"))
-
-    @property
-    def unparsed_rate(self) -> Ratio:
-        """Answers without a label among the answered."""
-        return guarded_numbers(self.plain.unparsed_rate, self.source.of(".unparsed_rate"))
-
-    @property
-    def error_rate(self) -> Ratio:
-        """Images without an answer among those asked about."""
-        return guarded_numbers(self.plain.error_rate, self.source.of(".error_rate"))
+    counts = _Guarded()
+    unparsed = _Guarded()
+    rows = _Guarded()
+    cells = _Guarded()
+    sources = _Guarded()
+    answered = _Guarded()
+    correct = _Guarded()
+    accuracy = _Guarded()
+    unparsed_rate = _Guarded()
+    error_rate = _Guarded()
+    micro = _Guarded()
+    macro = _Guarded()
+    weighted = _Guarded()
+    balanced_accuracy = _Guarded()
 
     @property
     def scores(self) -> tuple[ClassScores, ...]:
@@ -180,26 +157,6 @@ class StoppedConfusion(Refusing, Confusion):
 
     def _of_class(self, value: _Numbers, name: str, label: str) -> _Numbers:
         return guarded_numbers(value, self.source.of(f".{name}[{label!r}]"))
-
-    @property
-    def micro(self) -> Averages:
-        """Of all classes' counts added up."""
-        return guarded_numbers(self.plain.micro, self.source.of(".micro"))
-
-    @property
-    def macro(self) -> Averages:
-        """Every class that occurs weighs the same."""
-        return guarded_numbers(self.plain.macro, self.source.of(".macro"))
-
-    @property
-    def weighted(self) -> Averages:
-        """Every class weighs as its answered images."""
-        return guarded_numbers(self.plain.weighted, self.source.of(".weighted"))
-
-    @property
-    def balanced_accuracy(self) -> Mean:
-        """Mean recall over the classes with answered images."""
-        return guarded_numbers(self.plain.balanced_accuracy, self.source.of(".balanced_accuracy"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
