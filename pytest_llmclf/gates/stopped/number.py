@@ -96,6 +96,29 @@ class Refusing:
         raise NotImplementedError
 
 
+def _of_one(operation: Callable[[Any], Any]) -> Callable[[StoppedNumber], Any]:
+    """A method whose result is as little to be compared as the number."""
+
+    def method(self: StoppedNumber) -> Any:
+        return self._made(operation(_bare(self)))
+
+    return method
+
+
+def _of_two(
+    operation: Callable[[Any, Any], Any],
+) -> tuple[Callable[[StoppedNumber, Any], Any], Callable[[StoppedNumber, Any], Any]]:
+    """The methods of a number before and behind the sign of an operation."""
+
+    def before(self: StoppedNumber, other: Any) -> Any:
+        return self._made(operation(_bare(self), _bare(other)))
+
+    def behind(self: StoppedNumber, other: Any) -> Any:
+        return self._made(operation(_bare(other), _bare(self)))
+
+    return before, behind
+
+
 class StoppedNumber(Refusing):
     """A number of a report whose run stopped early.
 
@@ -144,71 +167,21 @@ class StoppedNumber(Refusing):
     def __round__(self, digits: int | None = None) -> Any:
         return self._made(round(self._plain, digits))
 
-    def __floor__(self) -> Any:
-        return self._made(math.floor(self._plain))
-
-    def __ceil__(self) -> Any:
-        return self._made(math.ceil(self._plain))
-
-    def __trunc__(self) -> Any:
-        return self._made(math.trunc(self._plain))
-
-    def __neg__(self) -> Any:
-        return self._made(-self._plain)
+    __floor__ = _of_one(math.floor)
+    __ceil__ = _of_one(math.ceil)
+    __trunc__ = _of_one(math.trunc)
+    __neg__ = _of_one(operator.neg)
+    __abs__ = _of_one(operator.abs)
+    __add__, __radd__ = _of_two(operator.add)
+    __sub__, __rsub__ = _of_two(operator.sub)
+    __mul__, __rmul__ = _of_two(operator.mul)
+    __truediv__, __rtruediv__ = _of_two(operator.truediv)
+    __floordiv__, __rfloordiv__ = _of_two(operator.floordiv)
+    __mod__, __rmod__ = _of_two(operator.mod)
+    __pow__, __rpow__ = _of_two(operator.pow)
 
     def __pos__(self) -> StoppedNumber:
         return self
-
-    def __abs__(self) -> Any:
-        return self._made(abs(self._plain))
-
-    def __add__(self, other: Any) -> Any:
-        return self._with(operator.add, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self._after(operator.add, other)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._with(operator.sub, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._after(operator.sub, other)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._with(operator.mul, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self._after(operator.mul, other)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._with(operator.truediv, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._after(operator.truediv, other)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return self._with(operator.floordiv, other)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return self._after(operator.floordiv, other)
-
-    def __mod__(self, other: Any) -> Any:
-        return self._with(operator.mod, other)
-
-    def __rmod__(self, other: Any) -> Any:
-        return self._after(operator.mod, other)
-
-    def __pow__(self, other: Any) -> Any:
-        return self._with(operator.pow, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return self._after(operator.pow, other)
-
-    def _with(self, operation: Callable[[Any, Any], Any], other: Any) -> Any:
-        return self._made(operation(self._plain, _bare(other)))
-
-    def _after(self, operation: Callable[[Any, Any], Any], other: Any) -> Any:
-        return self._made(operation(_bare(other), self._plain))
 
     def _made(self, result: Any) -> Any:
         return StoppedNumber(result, Source(report=self._source.report, name="a calculation"))
