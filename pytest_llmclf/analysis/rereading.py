@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.metrics.report import build
-from pytest_llmclf.prompting.label_probabilities import class_probabilities
+from pytest_llmclf.prompting.answer_meaning import with_answer
 from pytest_llmclf.prompting.labels import Label, LabelSet
-from pytest_llmclf.prompting.readers import EXACT, READ_BY, ReaderFailed, read_answer, reader_name
+from pytest_llmclf.prompting.readers import EXACT, READ_BY, reader_name
 
 if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.prompting.readers import ReaderFunction
-    from pytest_llmclf.values.outcome import Outcome, OutcomeKind
+    from pytest_llmclf.values.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,10 @@ def reread(report: Report, reader: str | ReaderFunction) -> Reread:
     full = report.full_instructions
     given = full.labels if full is not None else tuple(map(Label, report.dataset.labels))
     labels = LabelSet(labels=given, case_matters=reader == EXACT)
-    outcomes = [_reread(outcome, labels, reader) for outcome in (*report.outcomes, *report.repeats)]
+    outcomes = [
+        outcome if outcome.answer is None else with_answer(outcome, outcome.answer, labels, reader)
+        for outcome in (*report.outcomes, *report.repeats)
+    ]
     name = reader_name(reader)
     notes = [note for note in report.notes if not note.startswith(READ_BY)]
     notes.append(f"{READ_BY}{name}, after the run")
@@ -77,35 +80,4 @@ def reread(report: Report, reader: str | ReaderFunction) -> Reread:
             for old, new in pairs
             if (old.kind, old.predicted, old.reason) != (new.kind, new.predicted, new.reason)
         ),
-    )
-
-
-def _reread(outcome: Outcome, labels: LabelSet, reader: str | ReaderFunction) -> Outcome:
-    if outcome.answer is None:
-        return outcome
-    blank = replace(
-        outcome,
-        predicted=None,
-        reason=None,
-        message="",
-        probabilities=None,
-        label_mass=None,
-        shared_mass=None,
-    )
-    try:
-        found = read_answer(outcome.answer, labels, reader=reader)
-    except ReaderFailed as error:
-        return replace(blank, kind="error", reason=error.kind, message=str(error))
-    kind: OutcomeKind
-    if found.label is None:
-        return replace(blank, kind="unparsed", reason=found.reason)
-    kind = "correct" if found.label == outcome.expected else "misclassified"
-    sure = class_probabilities(outcome.answer, labels, found.label)
-    return replace(
-        blank,
-        kind=kind,
-        predicted=found.label,
-        probabilities=None if sure is None else dict(sure.probabilities),
-        label_mass=None if sure is None else sure.label_mass,
-        shared_mass=None if sure is None else sure.shared_mass,
     )

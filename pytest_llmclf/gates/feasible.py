@@ -16,7 +16,7 @@ from pytest_llmclf.metrics.calibration.coverage import accepted_of, answers_for
 from pytest_llmclf.metrics.clusters import counted
 from pytest_llmclf.metrics.metric import Average, ImageMean, Share
 from pytest_llmclf.metrics.power import MOST_IMAGES
-from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.outcome import Outcome, TaskName
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -153,16 +153,11 @@ def _best(threshold: Threshold, labels: Sequence[str], cases: Sequence[Case], gr
         model="",
         dataset=reports.DatasetFacts(name="", content_hash="", labels=tuple(labels)),
         outcomes=[
-            Outcome(
-                evaluation="",
-                model="",
-                model_digest="",
-                case=str(place),
-                sha256=case.sha256,
-                expected=case.label,
-                kind="correct" if right else "unparsed",
+            Outcome.of(
+                TaskName("", ""),
+                replace(case, id=str(place)),
+                "correct" if right else "unparsed",
                 predicted=case.label if right else None,
-                tags=case.tags,
             )
             for place, case in enumerate(cases)
         ],

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.confusion import Averages, Mean, Measure
     from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.prompting.prompt import Instructions
-    from pytest_llmclf.values.case import Case
     from pytest_llmclf.values.outcome import OutcomeKind
     from pytest_llmclf.values.request import ModelIdentity
 
@@ -516,23 +515,6 @@ def build(
         tool=tool,
         group=group,
         clusters=_clusters(first, group),
-    )
-
-
-def unheard(
-    evaluation: str, model: str, case: Case, kind: OutcomeKind = "lost", *, repeat: int = 0
-) -> Outcome:
-    """The outcome of a case that was collected and of which nothing was heard again."""
-    return Outcome(
-        evaluation=evaluation,
-        model=model,
-        model_digest="",
-        case=case.id,
-        sha256=case.sha256,
-        expected=case.label,
-        kind=kind,
-        tags=dict(case.tags),
-        repeat=repeat,
     )
 
 

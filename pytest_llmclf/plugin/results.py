@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.api import PublicReport, public
 from pytest_llmclf.gates.looks import earlier_looks
-from pytest_llmclf.metrics.report import DatasetFacts, Verdict, build, unheard
+from pytest_llmclf.metrics.report import DatasetFacts, Verdict, build
 from pytest_llmclf.plugin.absences import Absences, skip_note
 from pytest_llmclf.plugin.carried import REPORT_ATTRIBUTE, outcome_on
 from pytest_llmclf.plugin.items import is_gate, job_of, task_of
@@ -288,7 +288,7 @@ class SessionResults:
         name, known = task.key, self.of(task.key)
         skipped = known.skipped_for_good()
         missing = [
-            unheard(*name, case, self.absences.kind(known.tests[id_]))
+            Outcome.of(name, case, self.absences.kind(known.tests[id_]))
             for id_, case in known.cases.items()
             if id_ not in skipped and id_ not in known.outcomes
         ]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.data.image import ImageLimits, SentImage, prepare
 from pytest_llmclf.errors import BackendError, ImageError
 from pytest_llmclf.files import require_plain
-from pytest_llmclf.prompting.label_probabilities import class_probabilities
+from pytest_llmclf.prompting.answer_meaning import with_answer
 from pytest_llmclf.prompting.prompt import Instructions, answer_schema, compose
-from pytest_llmclf.prompting.readers import ReaderFailed, read_answer, reader_name
+from pytest_llmclf.prompting.readers import reader_name
 from pytest_llmclf.values.outcome import Outcome, TaskName
 from pytest_llmclf.values.provenance import tool_version
 from pytest_llmclf.values.request import Request
@@ -195,45 +195,17 @@ class Task:
         repeat: int = 0,
     ) -> Outcome:
         """What an answer means for a case; an error where the evaluation's own reader fails."""
-        try:
-            parsed = read_answer(answer, self.labels, reader=self.evaluation.reader)
-        except ReaderFailed as error:
-            failed = self.no_answer(
-                case,
-                error,
-                model_digest=model_digest,
-                request_digest=request_digest,
-                attempts=attempts,
-                repeat=repeat,
-            )
-            return replace(failed, answer=answer, cached=cached)
-        if parsed.label is None:
-            kind = "unparsed"
-        else:
-            kind = "correct" if parsed.label == case.label else "misclassified"
-        sure = (
-            None if parsed.label is None else class_probabilities(answer, self.labels, parsed.label)
-        )
-        return Outcome(
-            evaluation=self.evaluation.title,
-            model=self.model,
+        answered = Outcome.of(
+            self.key,
+            case,
+            "unparsed",
             model_digest=model_digest,
-            case=case.id,
-            sha256=case.sha256,
-            expected=case.label,
-            kind=kind,  # type: ignore[arg-type]
-            predicted=parsed.label,
-            reason=parsed.reason,
-            answer=answer,
-            tags=case.tags,
             request_digest=request_digest,
             cached=cached,
             attempts=attempts,
             repeat=repeat,
-            probabilities=None if sure is None else dict(sure.probabilities),
-            label_mass=None if sure is None else sure.label_mass,
-            shared_mass=None if sure is None else sure.shared_mass,
         )
+        return with_answer(answered, answer, self.labels, self.evaluation.reader)
 
     def no_answer(
         self,
@@ -246,17 +218,13 @@ class Task:
         repeat: int = 0,
     ) -> Outcome:
         """The outcome of a case that got no answer."""
-        return Outcome(
-            evaluation=self.evaluation.title,
-            model=self.model,
+        return Outcome.of(
+            self.key,
+            case,
+            "error",
             model_digest=model_digest,
-            case=case.id,
-            sha256=case.sha256,
-            expected=case.label,
-            kind="error",
             reason=error.kind if isinstance(error, BackendError) else "image",
             message=str(error),
-            tags=case.tags,
             request_digest=request_digest,
             attempts=attempts,
             repeat=repeat,
@@ -264,22 +232,9 @@ class Task:
 
     def not_set_up(self, case: Case, why: str) -> Outcome:
         """The outcome of a case whose test broke before its answer was there."""
-        return replace(
-            self.not_needed(case),
-            kind="error",
-            reason="setup",
-            message=f"its test could not be set up: {why}",
-        )
+        message = f"its test could not be set up: {why}"
+        return Outcome.of(self.key, case, "error", reason="setup", message=message)
 
     def not_needed(self, case: Case) -> Outcome:
         """The outcome of a case that was not asked about, its gates being decided."""
-        return Outcome(
-            evaluation=self.evaluation.title,
-            model=self.model,
-            model_digest="",
-            case=case.id,
-            sha256=case.sha256,
-            expected=case.label,
-            kind="not_needed",
-            tags=case.tags,
-        )
+        return Outcome.of(self.key, case, "not_needed")

@@ -11,6 +11,8 @@ from pytest_llmclf.values.text import shorten
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_llmclf.values.case import Case
+
 OutcomeKind = Literal[
     "correct", "misclassified", "unparsed", "error", "not_needed", "not_run", "lost"
 ]
@@ -148,6 +150,27 @@ class Outcome:
     probabilities: Mapping[str, float] | None = None
     label_mass: float | None = None
     shared_mass: float | None = None
+
+    @classmethod
+    def of(cls, task: TaskName, case: Case, kind: OutcomeKind, **more: Any) -> Outcome:
+        """How a case ended.
+
+        Args:
+            task: Which evaluation was put to which model.
+            case: The case.
+            kind: How it ended.
+            **more: Further attributes.
+        """
+        return cls(
+            evaluation=task.evaluation,
+            model=task.model,
+            case=case.id,
+            sha256=case.sha256,
+            expected=case.label,
+            kind=kind,
+            tags=case.tags,
+            **{"model_digest": "", **more},
+        )
 
     def __repr__(self) -> str:
         """Short, however much the model wrote or thought."""

@@ -17,7 +17,7 @@ from pytest_llmclf.metrics.case_counts import Ledger
 from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.report import Confused, DatasetFacts
 from pytest_llmclf.values.case import Case
-from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome
+from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome, TaskName
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def test_images_a_second() -> None:
 def test_a_lost_case_keeps_what_is_known() -> None:
     """The outcome of a case that was lost names its case, label and tags."""
     case = Case(id="a.png", root=Path(), sha256="5", label="cat", tags={"style": "photo"})
-    found = report.unheard("pets", "ollama:llava", case, repeat=2)
+    found = Outcome.of(TaskName("pets", "ollama:llava"), case, "lost", repeat=2)
     assert (found.case, found.expected, found.kind, found.repeat) == ("a.png", "cat", "lost", 2)
     assert found.tags == {"style": "photo"}
 
