@@ -104,7 +104,7 @@ class CountMartingale:
             # The claim holds whatever comes: all bets are lost, or there was nothing to bet on.
             return 0.0 if self.most >= self.images else -math.inf
         claimed = _log_orders(self.most - hits, left)
-        return _log_sum(
+        return log_sum(
             [
                 money + claimed - _log_orders(right - hits, left)
                 for right, money in self.bets
@@ -171,7 +171,7 @@ class WeightMartingale:
     @property
     def log(self) -> float:
         """Natural logarithm of the money."""
-        return math.inf if self.gained > self.most else _log_sum(self.logs)
+        return math.inf if self.gained > self.most else log_sum(self.logs)
 
 
 def _of_count(most: int, images: int) -> CountMartingale:
@@ -195,7 +195,7 @@ def _log_or_lost(factor: float) -> float:
     return math.log(factor) if factor > 0 else -math.inf
 
 
-def _log_sum(logs: list[float] | tuple[float, ...]) -> float:
+def log_sum(logs: list[float] | tuple[float, ...]) -> float:
     """Logarithm of the sum of what these are logarithms of."""
     top = max(logs, default=-math.inf)
     if math.isinf(top):

@@ -22,6 +22,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+from pytest_llmclf.gates.sequential.martingale import log_sum
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -108,8 +110,7 @@ class Kind:
         parts = [_log_beta(0.5 + hits, b + misses, 0.5, b) for b in (images, images / 10, 0.5)]
         if not hits:
             parts.append(0.0)
-        top = max(parts)
-        return top + math.log(math.fsum(math.exp(part - top) for part in parts) / _PRIORS)
+        return log_sum(parts) - math.log(_PRIORS)
 
 
 def _log_beta(a: float, b: float, prior_a: float, prior_b: float) -> float:
