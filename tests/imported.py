@@ -20,7 +20,7 @@ def load_everything() -> None:
     import them anew. A run whose conftest changes a module of the package needs a process of its
     own: the change would stay.
     """
-    for name in ("httpcore", "httpx", "numpy", "PIL.Image", "PIL.PngImagePlugin"):
+    for name in ("httpcore", "httpx", "numpy", "PIL.Image", "PIL.PngImagePlugin", "scipy.special"):
         importlib.import_module(name)
     for module in pkgutil.walk_packages(pytest_llmclf.__path__, "pytest_llmclf."):
         if not module.name.endswith("__main__"):

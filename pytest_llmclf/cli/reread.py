@@ -129,9 +129,12 @@ def _gates(texts: Sequence[str]) -> tuple[tuple[str, Gate], ...]:
     from pytest_llmclf.gates.gate import parse_addressed
 
     try:
-        return tuple(map(parse_addressed, texts))
+        found = tuple(map(parse_addressed, texts))
+        # The functions of an evaluation's own metrics are not in a run's folder.
+        _ = [gate.parsed for _, gate in found]
     except SettingsError as error:
         raise SettingsError(f"--gate: {error}") from error
+    return found
 
 
 def _judge(reports: Sequence[Report], gates: Sequence[tuple[str, Gate]]) -> list[Verdict]:

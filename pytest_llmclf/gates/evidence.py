@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 """Of every interval in a table."""
 _STEPS = 64
+"""From 0 to 1, that numbers of images are counted at; see `_mean`."""
 
 
 def evidence_of(threshold: Threshold, report: Report, measure: Measure) -> Evidence:

@@ -48,13 +48,22 @@ def connect(reach: Reach, factory: Callable[[Reach], Any]) -> ThirdParty:
     """
     name = reach.spec.backend
     made = _guarded(name, "be made", lambda: factory(reach), object)
-    sends_to = getattr(made, "sends_to", None)
-    if not isinstance(sends_to, str) or not sends_to.strip():
+    backend = ThirdParty(name, made)
+    try:
+        _require_allowed(name, made, reach)
+    except LlmclfError:
+        backend.close()
+        raise
+    return backend
+
+
+def _require_allowed(name: str, made: Any, reach: Reach) -> None:
+    said = _guarded(name, "say where it sends", lambda: getattr(made, "sends_to", None), object)
+    if not isinstance(said, str) or not said.strip():
         raise SettingsError(f"backend {name} {_NOT_SAID}")
-    if sends_to != THIS_MACHINE:
-        for address in parse_addresses(sends_to):
+    if said != THIS_MACHINE:
+        for address in parse_addresses(said):
             address.require_allowed(reach.settings.allow_remote)
-    return ThirdParty(name, made)
 
 
 class ThirdParty:
@@ -72,13 +81,16 @@ class ThirdParty:
     @property
     def in_flight(self) -> int:
         """What it says is worth having in flight; 1 where it says nothing that can be meant."""
-        found = getattr(self._made, "in_flight", 1)
-        return max(1, found) if isinstance(found, int) else 1
+        with contextlib.suppress(Exception):
+            return max(1, int(self._made.in_flight))
+        return 1
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What it says that people should know."""
-        return tuple(map(str, getattr(self._made, "notices", ())))
+        with contextlib.suppress(Exception):
+            return tuple(map(str, self._made.notices))
+        return ()
 
     def identify(self) -> ModelIdentity:
         """Who answers, under the backend's own name: no answer of it is taken for another's."""
@@ -100,7 +112,7 @@ def _guarded(name: str, what: str, work: Callable[[], object], kind: type[_Kind]
         found = work()
     except LlmclfError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BackendBroke(
             f"backend {name} cannot {what}: it raised {type(error).__name__}: {error}",
             remedy="mend the backend, or tell those who make it",

@@ -231,7 +231,11 @@ def gates_for(evaluation: Evaluation, settings: Settings) -> tuple[Gate, ...]:
         SettingsError: One of them names a metric that the evaluation does not have.
     """
     added = addressed_to(evaluation.title, settings.gates)
-    return (*evaluation.given_gates, *(gate.knowing(evaluation.own_metrics) for gate in added))
+    try:
+        known = [gate.knowing(evaluation.own_metrics) for gate in added]
+    except SettingsError as error:
+        raise SettingsError(f"Evaluation({evaluation.title!r}): {error}") from error
+    return (*evaluation.given_gates, *known)
 
 
 def _distinct(tasks: Sequence[Task]) -> tuple[Task, ...]:

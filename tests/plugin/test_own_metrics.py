@@ -67,7 +67,7 @@ def test_a_slip_is_refused_before_any_question(costly: Colours) -> None:
     assert result.ret != pytest.ExitCode.OK
     assert costly.server.questions == 0
     shown = result.stdout.str() + result.stderr.str()
-    assert "'cots' is not one of accuracy," in shown
+    assert "Evaluation('colours'): gate 'cots <= 1': 'cots' is not one of accuracy," in shown
     assert "did you mean 'cost'?" in shown
 
 

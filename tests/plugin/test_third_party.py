@@ -83,6 +83,7 @@ def test_it_needs_no_more_than_the_least(
     [
         ("raise ValueError('no')", "backend made cannot answer: it raised ValueError: no"),
         ("return 'red'", "backend made cannot answer: it gave back str, not Answer"),
+        ("raise SystemExit(2)", "backend made cannot answer: it raised SystemExit: 2"),
         ("return None", "backend made cannot answer: it gave back NoneType, not Answer"),
         ("raise BackendError('full', remedy='wait')", "full (wait)"),
     ],
@@ -102,6 +103,7 @@ def test_what_it_breaks_is_an_error_of_its_image(
     ("sends_to", "why"),
     [
         ("pass", "backend made does not say where it sends images: give it sends_to"),
+        ("sends_to = property(lambda self: 1 / 0)", "cannot say where it sends: it raised ZeroDiv"),
         ("sends_to = None", "backend made does not say where it sends images"),
         ('sends_to = "gpu.example"', "gpu.example:11434 is not on this machine, and images would"),
         ('sends_to = "127.0.0.1, https://gpu.example/v1"', "gpu.example:443 is not on this"),
@@ -122,6 +124,15 @@ def test_a_host_that_is_allowed_is_asked(
 ) -> None:
     """By the option that allows it for every other backend."""
     made("--llmclf-allow-remote=gpu.example", sends_to='sends_to = "https://gpu.example/v1"')
+    assert asked(colours) == 9
+
+
+@pytest.mark.parametrize("odd", ["'many'", "None", "-3", "property(lambda self: 1 / 0)"])
+def test_what_it_says_of_itself_may_be_anything(
+    colours: Colours, made: Callable[..., pytest.RunResult], odd: str
+) -> None:
+    """Numbers that cannot be meant count as one, and no notice as none."""
+    made(sends_to=f"{HERE}\n    in_flight = {odd}\n    notices = {odd}")
     assert asked(colours) == 9
 
 
