@@ -23,7 +23,13 @@ from pytest_llmclf.reporting.comparison import FEW, outcome_lines, score_lines, 
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines
 from pytest_llmclf.reporting.style import Style, cut
 from pytest_llmclf.reporting.terminal import clusters_text, mix_text, with_interval
-from pytest_llmclf.reporting.worst_classes import fitting, left_out, row_cells, tail_keys
+from pytest_llmclf.reporting.worst_classes import (
+    fitting,
+    left_out,
+    row_cells,
+    score_table,
+    tail_keys,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -268,24 +274,18 @@ def _confusions(report: Report) -> Iterator[str]:
 def _scores(report: Report) -> Iterator[str]:
     if not report.ledger.answered:
         return
-    scores = list(report.confusion.scores)
-    worst = sorted(scores, key=lambda one: (not one.occurs, one.f1.value or 0.0))
-    listed = set(worst[:MOST_CLASSES])
+    table = score_table(report, MOST_CLASSES)
     own = [f"{cell(name)} {numbers.score(one)}" for name, one in rows(report).items()]
     if own:
         yield from (" · ".join(own), "")
-    yield from _folded(f"Precision, recall and F1-score of {len(scores)} classes")
+    yield from _folded(f"Precision, recall and F1-score of {len(report.confusion.labels)} classes")
     yield from ("| class | precision | recall | F1-score | images |", "|---|--:|--:|--:|--:|")
-    for one in scores:
-        if one in listed:
-            figures = map(numbers.score, (one.precision, one.recall, one.f1))
-            yield f"| {cell(one.label)} | {' | '.join(figures)} | {one.support} |"
-    for name, average in (("macro avg", report.macro), ("weighted avg", report.weighted)):
-        figures = map(numbers.score, (average.precision, average.recall, average.f1))
-        yield f"| *{name}* | {' | '.join(figures)} | {average.support} |"
-    if len(listed) < len(scores):
-        rest = len(scores) - len(listed)
-        yield from ("", f"The classes with the lowest F1-score; {rest} more are not listed.")
+    for label, figures in table.classes:
+        yield f"| {cell(label)} | {' | '.join(figures)} |"
+    for name, figures in table.averages:
+        yield f"| *{name}* | {' | '.join(figures)} |"
+    if table.rest:
+        yield from ("", table.rest)
     yield from ("", "</details>", "")
 
 

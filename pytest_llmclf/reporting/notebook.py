@@ -15,7 +15,13 @@ from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.diagnosis import finding_text
 from pytest_llmclf.reporting.style import Style
 from pytest_llmclf.reporting.terminal import with_interval
-from pytest_llmclf.reporting.worst_classes import fitting, left_out, row_cells, tail_keys
+from pytest_llmclf.reporting.worst_classes import (
+    fitting,
+    left_out,
+    row_cells,
+    score_table,
+    tail_keys,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -73,24 +79,19 @@ def _findings(report: Report) -> Iterator[str]:
 
 
 def _scores(report: Report) -> Iterator[str]:
-    scores = report.confusion.scores
-    worst = sorted(scores, key=lambda one: (not one.occurs, one.f1.value or 0.0))
-    listed = set(worst[:MOST_CLASSES])
+    table = score_table(report, MOST_CLASSES)
     yield f"<table {_TABLE}>"
     yield _row("th", ("class", "precision", "recall", "F1-score", "images"))
-    for one in scores:
-        if one in listed:
-            figures = map(numbers.score, (one.precision, one.recall, one.f1))
-            yield _row("td", (_text(one.label), *figures, str(one.support)))
-    for name, average in (("macro avg", report.macro), ("weighted avg", report.weighted)):
-        figures = map(numbers.score, (average.precision, average.recall, average.f1))
-        yield _row("td", (f"<i>{name}</i>", *figures, str(average.support)))
+    for label, figures in table.classes:
+        yield _row("td", (_text(label), *figures))
+    for name, figures in table.averages:
+        yield _row("td", (f"<i>{name}</i>", *figures))
     yield "</table>"
     own = [f"{_text(name)} {numbers.score(one)}" for name, one in rows(report).items()]
     if own:
         yield f"<p>{' · '.join(own)}</p>"
-    if len(listed) < len(scores):
-        yield f"<p>The {MOST_CLASSES} of {len(scores)} classes with the lowest F1-score.</p>"
+    if table.rest:
+        yield f"<p>{table.rest}</p>"
 
 
 def _matrix(confusion: Confusion) -> Iterator[str]:

@@ -29,12 +29,13 @@ from pytest_llmclf.reporting.comparison import broken_lines, model_lines
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines
 from pytest_llmclf.reporting.stability_lines import stability_lines
 from pytest_llmclf.reporting.style import Line, cut, left, right, width
+from pytest_llmclf.reporting.worst_classes import score_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
-    from pytest_llmclf.metrics.confusion import ClassScores, Measure, Ratio
+    from pytest_llmclf.metrics.confusion import Measure, Ratio
     from pytest_llmclf.metrics.report import Confused, Report, Verdict, VerdictWord
     from pytest_llmclf.reporting.style import Mark, Style
     from pytest_llmclf.values.outcome import Outcome, OutcomeKind, TaskName
@@ -149,27 +150,19 @@ def score_lines(report: Report, style: Style) -> Iterator[Line]:
     name_width = min(_NAME, max(map(width, names)))
     heads = "".join(right(head, 11) for head in _COLUMNS)
     yield style.line((f"{_INDENT}{left('', name_width)}{heads}", "light"))
-    listed = _listed(confusion.scores, style.classes)
-    for score in listed:
-        name = left(style.name(score.label, name_width), name_width)
-        yield style.line(
-            f"{_INDENT}{name}",
-            _figures(style, score.precision, score.recall, score.f1),
-            right(str(score.support), 11),
-        )
-    if len(listed) < len(confusion.labels):
-        rest = len(confusion.labels) - len(listed)
-        text = f"The {len(listed)} classes with the lowest F1-score; {rest} more are not listed."
-        yield from (style.line((found, "light")) for found in style.wrapped(text, _INDENT))
+    table = score_table(report, style.classes, style.digits)
+    for label, figures in table.classes:
+        name = left(style.name(label, name_width), name_width)
+        yield style.line(f"{_INDENT}{name}", *(right(text, 11) for text in figures))
+    if table.rest:
+        yield from (style.line((found, "light")) for found in style.wrapped(table.rest, _INDENT))
     yield Line()
     accuracy = with_interval(report.accuracy, style, report)
     gap = " " * max(2, min(6, style.width - len(_INDENT) - name_width - width(accuracy)))
     yield style.line(f"{_INDENT}{left('accuracy', name_width)}{gap}", (accuracy, "bold"))
-    for name, average in (("macro avg", report.macro), ("weighted avg", report.weighted)):
+    for name, figures in table.averages:
         yield style.line(
-            f"{_INDENT}{left(name, name_width)}",
-            _figures(style, average.precision, average.recall, average.f1),
-            right(str(average.support), 11),
+            f"{_INDENT}{left(name, name_width)}", *(right(text, 11) for text in figures)
         )
     for name, measure in own.items():
         text, why = numbers.score(measure, style.digits), measure.why
@@ -362,21 +355,6 @@ def _source(report: Report) -> str:
 
 def _score(style: Style, measure: Measure) -> str:
     return numbers.score(measure, style.digits)
-
-
-def _figures(style: Style, *measures: Measure) -> str:
-    return "".join(right(_score(style, measure), 11) for measure in measures)
-
-
-def _listed(scores: Sequence[ClassScores], most: int | None) -> Sequence[ClassScores]:
-    """All, or the `most` with the lowest F1, in the labels' order."""
-    if most is None or len(scores) <= most:
-        return scores
-    order = sorted(
-        range(len(scores)),
-        key=lambda place: (not scores[place].occurs, scores[place].f1.value or 0.0, place),
-    )
-    return [scores[place] for place in sorted(order[:most])]
 
 
 def _pair(mistake: Confused, style: Style) -> str:

@@ -7,6 +7,7 @@ answered wrong, and hides as what.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,8 @@ from pytest_llmclf.reporting import numbers
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from pytest_llmclf.metrics.confusion import Confusion
+    from pytest_llmclf.metrics.confusion import Averages, ClassScores, Confusion
+    from pytest_llmclf.metrics.report import Report
 
 _AGAIN: Final = 2
 """Mistakes from which on two classes are confused rather than met by chance once."""
@@ -89,6 +91,44 @@ def row_cells(
         "error": confusion.error[index],
     }
     return cells + [tail[key] for key in tails]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreTable:
+    """Precision, recall, F1 and support as text; what terminal, Markdown and notebook show.
+
+    Attributes:
+        classes: By label, in the order of the labels; of many those with the lowest F1.
+        averages: By name.
+        rest: What is left out, in a sentence; empty for nothing.
+    """
+
+    classes: list[tuple[str, tuple[str, ...]]]
+    averages: list[tuple[str, tuple[str, ...]]]
+    rest: str
+
+
+def score_table(report: Report, most: int | None, digits: int = 3) -> ScoreTable:
+    """The scores of a report, of at most so many classes (``None``: all)."""
+    scores = report.confusion.scores
+    worst = sorted(scores, key=lambda one: (not one.occurs, one.f1.value or 0.0))
+    listed = set(scores if most is None else worst[:most])
+    rest = len(scores) - len(listed)
+
+    def figures(of: ClassScores | Averages) -> tuple[str, ...]:
+        ratios = (numbers.score(one, digits) for one in (of.precision, of.recall, of.f1))
+        return *ratios, str(of.support)
+
+    return ScoreTable(
+        classes=[(one.label, figures(one)) for one in scores if one in listed],
+        averages=[
+            ("macro avg", figures(report.macro)),
+            ("weighted avg", figures(report.weighted)),
+        ],
+        rest=f"The {len(listed)} classes with the lowest F1-score; {rest} more are not listed."
+        if rest
+        else "",
+    )
 
 
 def left_out(confusion: Confusion, shown: Collection[int]) -> str:

@@ -122,7 +122,7 @@ def test_many_classes_are_cut() -> None:
     """Of a hundred classes the forty worst are listed; the matrix has the twenty worst."""
     report = everything(100)
     text = markdown_summary([report])
-    assert "The classes with the lowest F1-score; 60 more are not listed." in text
+    assert "The 40 classes with the lowest F1-score; 60 more are not listed." in text
     matrix = text.split("<summary>Confusion matrix")[1].split("</details>")[0]
     rows = [line.split(" | ") for line in matrix.splitlines() if line.startswith("| ")]
     assert rows[0][-3:] == ["*others*", "*unparsed*", "*error* |"]
