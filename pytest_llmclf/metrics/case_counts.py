@@ -6,12 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.values.outcome import ANSWERED, ENDINGS
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.values.outcome import Outcome
+    from pytest_llmclf.values.outcome import Outcome, OutcomeKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +45,15 @@ class Ledger:
     deselected: int = 0
     skipped: int = 0
 
+    def ended(self, kind: OutcomeKind) -> int:
+        """Cases that ended so."""
+        number: int = getattr(self, kind)
+        return number
+
     @property
     def answered(self) -> int:
         """Cases with an answer, readable or not."""
-        return self.correct + self.misclassified + self.unparsed
+        return sum(map(self.ended, ANSWERED))
 
     @property
     def unread(self) -> bool:
@@ -67,7 +73,7 @@ class Ledger:
 
     @property
     def _accounted(self) -> int:
-        return self.answered + self.error + self.not_needed + self.not_run + self.lost
+        return sum(map(self.ended, ENDINGS))
 
     @property
     def why_none(self) -> str | None:
@@ -124,15 +130,6 @@ def ledger_of(
     """
     kinds = Counter(outcome.kind for outcome in outcomes)
     expected = len(outcomes) if collected is None else collected
-    return Ledger(
-        collected=expected,
-        correct=kinds["correct"],
-        misclassified=kinds["misclassified"],
-        unparsed=kinds["unparsed"],
-        error=kinds["error"],
-        not_needed=kinds["not_needed"],
-        lost=kinds["lost"] + max(0, expected - len(outcomes)),
-        not_run=kinds["not_run"],
-        deselected=deselected,
-        skipped=skipped,
-    )
+    kinds["lost"] += max(0, expected - len(outcomes))
+    counts = {str(kind): kinds[kind] for kind in ENDINGS}
+    return Ledger(collected=expected, deselected=deselected, skipped=skipped, **counts)

@@ -10,6 +10,7 @@ from decimal import ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.metrics import wording
+from pytest_llmclf.values.outcome import ENDINGS
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -113,17 +114,9 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 def ends(ledger: Ledger) -> str:
     """How the images ended, without zeros: ``500 images: 489 correct, 11 misclassified``."""
     parts = [
-        f"{count(number)} {word}"
-        for number, word in (
-            (ledger.correct, "correct"),
-            (ledger.misclassified, "misclassified"),
-            (ledger.unparsed, "unparsed"),
-            (ledger.error, "without an answer"),
-            (ledger.not_needed, "not needed"),
-            (ledger.not_run, "not run"),
-            (ledger.lost, "lost"),
-        )
-        if number
+        f"{count(number)} {ending.word}"
+        for kind, ending in ENDINGS.items()
+        if (number := ledger.ended(kind))
     ]
     return f"{plural(ledger.collected, 'image')}: {', '.join(parts) or 'none'}"
 

@@ -69,6 +69,7 @@ class Ending:
         answered: Whether there is an answer, readable or not.
         named: Whether the answer names a label.
         asked: Whether the image was asked about, answered or not.
+        word: How people are told how many ended so: "3 without an answer".
         mark: Its sign in a file of predictions.
         says: The middle of its line for people, with ``{0}`` for the outcome.
         error: What its test raises; ``None``: nothing.
@@ -77,6 +78,7 @@ class Ending:
     answered: bool = False
     named: bool = False
     asked: bool = True
+    word: str
     mark: str
     says: str
     error: type[Exception] | None = ModelError
@@ -84,18 +86,39 @@ class Ending:
 
 ENDINGS: Final[dict[OutcomeKind, Ending]] = {
     "correct": Ending(
-        answered=True, named=True, mark=" ", says="predicted {0.predicted}", error=None
+        answered=True,
+        named=True,
+        word="correct",
+        mark=" ",
+        says="predicted {0.predicted}",
+        error=None,
     ),
     "misclassified": Ending(
-        answered=True, named=True, mark="x", says="predicted {0.predicted}", error=Misclassified
+        answered=True,
+        named=True,
+        word="misclassified",
+        mark="x",
+        says="predicted {0.predicted}",
+        error=Misclassified,
     ),
-    "unparsed": Ending(answered=True, mark="?", says="no label ({0.reason})", error=Unparsed),
-    "error": Ending(mark="!", says="no answer: {0.message}"),
+    "unparsed": Ending(
+        answered=True, word="unparsed", mark="?", says="no label ({0.reason})", error=Unparsed
+    ),
+    "error": Ending(word="without an answer", mark="!", says="no answer: {0.message}"),
     "not_needed": Ending(
-        asked=False, mark="-", says="not asked: the gates were already decided", error=None
+        asked=False,
+        word="not needed",
+        mark="-",
+        says="not asked: the gates were already decided",
+        error=None,
     ),
-    "not_run": Ending(asked=False, mark="!", says="not run: the session stopped before its end"),
-    "lost": Ending(asked=False, mark="!", says="lost: collected but never reported"),
+    "not_run": Ending(
+        asked=False,
+        word="not run",
+        mark="!",
+        says="not run: the session stopped before its end",
+    ),
+    "lost": Ending(asked=False, word="lost", mark="!", says="lost: collected but never reported"),
 }
 """Every way in which an image can end, and all that follows from it."""
 ANSWERED: Final = frozenset(kind for kind, ending in ENDINGS.items() if ending.answered)

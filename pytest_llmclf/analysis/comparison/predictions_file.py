@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from pytest_llmclf.analysis.comparison.prediction import Prediction
-from pytest_llmclf.values.outcome import ASKED, ENDINGS, NAMED
+from pytest_llmclf.values.outcome import ANSWERED, ASKED, ENDINGS, NAMED
 from pytest_llmclf.values.provenance import Provenance
 from pytest_llmclf.values.text import noun
 
@@ -41,13 +41,9 @@ def predictions_text(report: Report) -> str:
         f"{ledger.collected} {noun(ledger.collected, 'image')}: {ledger.correct} correct, "
         f"{ledger.misclassified} misclassified, {ledger.unparsed} unparsed"
     )
-    for kind, number in (
-        ("error", ledger.error),
-        ("not needed", ledger.not_needed),
-        ("not run", ledger.not_run),
-        ("lost", ledger.lost),
-    ):
-        counts += f", {number} {kind}" if number else ""
+    for kind in ENDINGS:
+        number = 0 if kind in ANSWERED else ledger.ended(kind)
+        counts += f", {number} {kind.replace('_', ' ')}" if number else ""
     head = [
         f"# predictions, format {PREDICTIONS_FORMAT}",
         f"# evaluation: {_token(report.evaluation)}",
