@@ -71,6 +71,16 @@ def test_weights_that_differ_by_nothing_give_the_beta_distribution() -> None:
         assert general.doubt_at_most(bound) == pytest.approx(exact.doubt_at_most(bound), abs=1e-9)
 
 
+@pytest.mark.parametrize("images", [1, 100, 10_000, 10**6])
+@pytest.mark.parametrize("bound", [0.01, 0.3, 0.5, 0.7, 0.9, 0.99])
+def test_one_image_may_weigh_as_much_as_a_million(images: int, bound: float) -> None:
+    """A class of one image beside a large one, all right: the chance has a closed form."""
+    found = Evidence(right=((0.5 / images, images), (0.5, 1)), wrong=(), unseen_wrong=0.5)
+    odds = (1 - bound) / bound
+    exact = math.exp(-images * math.log1p(odds / images)) / (1 + odds)
+    assert found.doubt_at_least(bound) == pytest.approx(exact, rel=1e-6)
+
+
 @given(groups, groups, st.sampled_from([0.3, 0.05, 0.001]))
 def test_the_estimate_lies_between_the_ends_and_the_ends_have_their_doubt(
     right: tuple[tuple[float, float], ...], wrong: tuple[tuple[float, float], ...], alpha: float
