@@ -95,7 +95,7 @@ class ThirdParty:
     def identify(self) -> ModelIdentity:
         """Who answers, under the backend's own name: no answer of it is taken for another's."""
         found = _guarded(self._name, "say who answers", self._made.identify, ModelIdentity)
-        return replace(found, backend=self._name)
+        return replace(found, backend=self._name, server=found.server or self._name)
 
     def ask(self, request: Request) -> Answer:
         """Ask one question."""

@@ -74,7 +74,8 @@ def test_it_needs_no_more_than_the_least(
     """No notices, no in_flight; what `close` raises is no matter; the name is the registry's."""
     made()
     assert colours.ledger() == {"collected": 9, "correct": 3, "misclassified": 6}
-    assert colours.written()["identity"]["backend"] == "made"
+    identity = colours.written()["identity"]
+    assert (identity["backend"], identity["server"]) == ("made", "made")
     assert asked(colours) == 9
 
 
