@@ -288,14 +288,6 @@ class Confusion:
             not_run=rest["not_run"],
         )
 
-    @property
-    def rows(self) -> tuple[tuple[int, ...], ...]:
-        """The whole table: by actual class its counts, its unparsed answers, its errors."""
-        return tuple(
-            (*counts, unparsed, error)
-            for counts, unparsed, error in zip(self.counts, self.unparsed, self.error, strict=True)
-        )
-
     @cached_property
     def cells(self) -> tuple[Mapping[int, int], ...]:
         """The counts that are not 0: by actual class, images by place of the predicted class.

@@ -8,6 +8,7 @@ from pytest_llmclf.errors import need_extra
 from pytest_llmclf.metrics.wording import when_stopped
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.reporting.worst_classes import row_cells
 
 if TYPE_CHECKING:
     from sklearn.metrics import ConfusionMatrixDisplay
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = Style()
 _NAME: Final = 22
-_TAILS: Final = ("unparsed", "error")
 _MOST_NUMBERED: Final = 40
 """Most columns whose cells have their number in them."""
 
@@ -41,12 +41,13 @@ def confusion_display(report: Report, **options: Any) -> ConfusionMatrixDisplay:
 
     confusion = report.confusion
     size = len(confusion.labels)
-    rows = np.array(confusion.rows).reshape(size, size + len(_TAILS))
-    tails = [place for place in range(len(_TAILS)) if rows[:, size + place].any()]
-    names = [_drawable(label) for label in confusion.labels] + [_TAILS[place] for place in tails]
+    ends = {"unparsed": confusion.unparsed, "error": confusion.error}
+    tails = [name for name, images in ends.items() if any(images)]
+    names = [*map(_drawable, confusion.labels), *tails]
     # scikit-learn draws squares: below the classes there are as many rows, which are cut off.
     counts = np.zeros((len(names), len(names)), dtype=int)
-    counts[:size] = rows[:, [*range(size), *(size + place for place in tails)]]
+    for index in range(size):
+        counts[index] = row_cells(confusion, range(size), tails, index)
     if options.get("ax") is None:
         side = max(5.0, min(30.0, 2.5 + 0.45 * len(names)))
         options["ax"] = plt.subplots(figsize=(side + 1, side), layout="constrained")[1]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
-    from pytest_llmclf.metrics.confusion import Measure, Ratio
+    from pytest_llmclf.metrics.confusion import Ratio
     from pytest_llmclf.metrics.report import Confused, Report, Verdict, VerdictWord
     from pytest_llmclf.reporting.style import Mark, Style
     from pytest_llmclf.values.outcome import Outcome, OutcomeKind, TaskName
@@ -351,10 +351,6 @@ def _source(report: Report) -> str:
     if report.identity is not None and report.identity.server:
         parts.append(report.identity.server)
     return ", ".join(parts)
-
-
-def _score(style: Style, measure: Measure) -> str:
-    return numbers.score(measure, style.digits)
 
 
 def _pair(mistake: Confused, style: Style) -> str:

@@ -63,7 +63,9 @@ def test_it_has_every_count(name: str) -> None:
     """The numbers are those of the report, and the columns without images are left out."""
     report = reference.published(name)
     drawn = report.plot()
-    labels, table = list(report.confusion.labels), report.confusion.rows
+    labels, found = list(report.confusion.labels), report.confusion
+    ends = zip(found.counts, found.unparsed, found.error, strict=True)
+    table = [(*counts, *rest) for counts, *rest in ends]
     columns = [*zip(*table, strict=True)]
     used = [place for place, column in enumerate(columns) if place < len(labels) or any(column)]
     assert numbers(drawn) == [[row[place] for place in used] for row in table]

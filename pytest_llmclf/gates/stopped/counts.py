@@ -128,7 +128,6 @@ class StoppedConfusion(Refusing, Confusion):
 
     counts = _Guarded()
     unparsed = _Guarded()
-    rows = _Guarded()
     cells = _Guarded()
     sources = _Guarded()
     answered = _Guarded()
