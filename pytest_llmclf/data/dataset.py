@@ -118,7 +118,6 @@ def load(
     *,
     name: str | None = None,
     labels: Sequence[str] | None = None,
-    pattern: str | None = None,
     limits: ImageLimits | None = None,
     verify_images: bool = True,
     options: SourceOptions | None = None,
@@ -133,8 +132,6 @@ def load(
         name: Else that of ``dataset.toml``, else the folder's.
         labels: In order; ``dataset.toml`` goes first, and without both the labels found are
             sorted naturally.
-        pattern: Regular expression with a group ``label`` for file names; goes before that of
-            ``dataset.toml``.
         limits: What is decoded at all.
         verify_images: Whether to decode the images, which is most of the time; processes
             that only run what another one checked need not.
@@ -152,7 +149,7 @@ def load(
     description = Description()
     if not isinstance(source, Given):
         part, description = describe(source, options.split)
-    split, options = options.split, replace(options, pattern=pattern or options.pattern)
+    split = options.split
     options = settled(options, description, located=part != source)
     listed, disagreement = agreed_labels(description, labels)
     root, found = read_source(part, options, listed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.errors import SettingsError, nearest, some_of
+from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.prompting.label_text import as_written, normalise, words
 from pytest_llmclf.prompting.spellings import SpellingIndex, Words, index_spellings
 
@@ -83,35 +83,13 @@ class LabelSet:
         object.__setattr__(self, "_written", written)
 
     @classmethod
-    def of(
-        cls,
-        names: Iterable[str],
-        *,
-        synonyms: Mapping[str, Iterable[str]] | None = None,
-        descriptions: Mapping[str, str] | None = None,
-    ) -> LabelSet:
-        """Put a set together from names and what is said about some of them.
+    def of(cls, names: Iterable[str]) -> LabelSet:
+        """The labels of these names, without synonyms or descriptions.
 
         Raises:
-            SettingsError: As for the class, or a synonym or description is for no such label.
+            SettingsError: As for the class.
         """
-        names = tuple(names)
-        synonyms, descriptions = synonyms or {}, descriptions or {}
-        for what, given in (("synonyms", synonyms), ("descriptions", descriptions)):
-            for name in given:
-                if name not in names:
-                    msg = f"{what} are given for {unknown(name, names)}"
-                    raise SettingsError(msg)
-        return cls(
-            labels=tuple(
-                Label(
-                    name=name,
-                    synonyms=_synonyms(name, synonyms.get(name, ())),
-                    description=descriptions.get(name),
-                )
-                for name in names
-            )
-        )
+        return cls(labels=tuple(map(Label, names)))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,24 +104,6 @@ class LabelSet:
     def told_by_case(self) -> bool:
         """Whether two of them differ in upper and lower case alone."""
         return len({normalise(name) for name in self.names}) < len(self.labels)
-
-    def unknown(self, text: str) -> str:
-        """``'ct', which is not one of cat, dog; did you mean 'cat'?`` for messages."""
-        spellings = [s for label in self.labels for s in (label.name, *label.synonyms)]
-        return unknown(text, self.names, spellings)
-
-
-def unknown(text: str, names: Iterable[str], spellings: Iterable[str] = ()) -> str:
-    """``'ct', which is not one of cat, dog; did you mean 'cat'?`` for messages.
-
-    Args:
-        text: The word that is none of them.
-        names: All labels; the message lists the first twenty.
-        spellings: Further words that the hint may propose.
-    """
-    names = tuple(names)
-    hint = nearest(text, [*names, *spellings])
-    return f"{text!r}, which is not one of {some_of(names)}{hint}"
 
 
 def _synonyms(name: str, given: Iterable[str]) -> tuple[str, ...]:

@@ -137,7 +137,7 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
-def rate(per_second: float | None, noun: str = "images") -> str:
+def rate(per_second: float | None) -> str:
     """How fast: ``12.3 images/s``, ``480 images/s``, ``4.5 images/min``, ``20.0 images/h``."""
     value = _finite(per_second)
     if value is None or value < 0:
@@ -147,7 +147,7 @@ def rate(per_second: float | None, noun: str = "images") -> str:
         if scaled >= 1 or unit == "h":
             break
     shown = f"{scaled:.0f}" if scaled >= _EVERYDAY else f"{scaled:.1f}"
-    return f"{shown} {noun}/{unit}"
+    return f"{shown} images/{unit}"
 
 
 def _finite(number: Measure | float | None) -> float | None:

@@ -22,6 +22,7 @@ from PIL import Image
 from pytest_llmclf.data import dataset
 from pytest_llmclf.data.archives.archive import opened
 from pytest_llmclf.data.archives.member import ArchiveLimits
+from pytest_llmclf.data.entry import SourceOptions
 from pytest_llmclf.data.sources import read_description
 from pytest_llmclf.errors import DatasetError, ImageError, ModelfileError
 from pytest_llmclf.prompting import modelfile
@@ -199,7 +200,7 @@ def test_description(text: str) -> None:
 def test_pattern(pattern: str) -> None:
     """A regular expression that is none, or cannot be compiled, is said to be."""
     with pytest.raises(DatasetError, match="pattern") as caught:
-        dataset.load(pets(), pattern=pattern)
+        dataset.load(pets(), options=SourceOptions(pattern=pattern))
     assert_says(caught.value)
 
 

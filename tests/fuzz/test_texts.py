@@ -15,7 +15,7 @@ from pytest_llmclf.gates.gate import parse_addressed
 from pytest_llmclf.models.http.address import parse_addresses
 from pytest_llmclf.models.spec import parse_spec
 from pytest_llmclf.prompting import modelfile
-from pytest_llmclf.prompting.labels import LabelSet
+from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.readers import read_label
 from pytest_llmclf.values.outcome import UnparsedReason
 from tests.fuzz.effort import assert_says, effort
@@ -143,7 +143,12 @@ def test_tolerance(text: str) -> None:
         assert_says(error)
 
 
-PETS = LabelSet.of(("cat", "dog", "a", "1", "10", "Maine Coon"), synonyms={"cat": ("♔", "kitty")})
+PETS = LabelSet(
+    labels=(
+        Label("cat", synonyms=("♔", "kitty")),
+        *map(Label, ("dog", "a", "1", "10", "Maine Coon")),
+    )
+)
 answers = pieces(
     "cat", "dog", "Maine Coon", "10", "1", "not ", "a ", "It is a ", "{", "}", '"label"', ":", '"',
     "```", "```json\n", "\n", "[", "]", "null", "NaN", "1e999", "\\ud800", "\ud800", "**", "- ",

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-PETS = LabelSet.of(("cat", "dog", "bird"), synonyms={"dog": ("hound",)})
-DIGITS = LabelSet.of([str(number) for number in range(11)], synonyms={"7": ("seven",)})
+PETS = LabelSet(labels=(Label("cat"), Label("dog", synonyms=("hound",)), Label("bird")))
+DIGITS = LabelSet(
+    labels=tuple(Label(str(number), synonyms=("seven",) * (number == 7)) for number in range(11))
+)
 ANIMALS = LabelSet.of(("butterfly", "cat", "spider", "squirrel"))
 
 

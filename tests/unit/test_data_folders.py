@@ -131,7 +131,7 @@ class TestSplits:
         """With the labels in the file names, a pattern reads all parts and says so."""
         tree(tmp_path, "train/cat_1.bmp", "train/dog_1.bmp", "test/cat_2.bmp", "test/dog_2.bmp")
         pattern = r"^(?P<label>[a-z]+)_"
-        everything = load(tmp_path, pattern=pattern)
+        everything = load(tmp_path, options=SourceOptions(pattern=pattern))
         assert len(everything.cases) == 4
         assert any("are read together" in each for each in everything.warnings)
         assert read(tmp_path, split="test") == [("cat_2.bmp", "cat"), ("dog_2.bmp", "dog")]
@@ -244,7 +244,7 @@ class TestFileNames:
         (warning,) = dataset.warnings
         assert warning.startswith(f"{names[0]} and {names[1]} both get the label 'american'")
         pattern = warning.partition("pattern=r'")[2].partition("'")[0]
-        assert load(tmp_path, pattern=pattern).labels == (
+        assert load(tmp_path, options=SourceOptions(pattern=pattern)).labels == (
             "american_bulldog", "american_pit_bull_terrier", "pug",
         )  # fmt: skip
 

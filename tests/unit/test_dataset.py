@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.data.dataset import LISTED_PROBLEMS, Dataset, load, locate, sample
-from pytest_llmclf.data.entry import natural_key
+from pytest_llmclf.data.entry import SourceOptions, natural_key
 from pytest_llmclf.data.image import ImageLimits
 from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.values.case import Case
@@ -176,7 +176,7 @@ class TestNames:
     def test_pattern(self, tmp_path: Path) -> None:
         """A pattern reads the file's name, in subfolders too."""
         put(tmp_path, {"a/img-cat.bmp": image(0), "b/img-dog.bmp": image(1)})
-        dataset = load(tmp_path, pattern=r"-(?P<label>\w+)\.")
+        dataset = load(tmp_path, options=SourceOptions(pattern=r"-(?P<label>\w+)\."))
         assert [(case.id, case.label) for case in dataset.cases] == [
             ("a/img-cat.bmp", "cat"),
             ("b/img-dog.bmp", "dog"),
@@ -199,7 +199,7 @@ class TestNames:
     def test_bad_pattern(self, tmp_path: Path, pattern: str, said: str) -> None:
         """A pattern that cannot name a label is refused."""
         with pytest.raises(DatasetError, match=said):
-            load(tmp_path, pattern=pattern)
+            load(tmp_path, options=SourceOptions(pattern=pattern))
 
 
 class TestManifests:
@@ -357,7 +357,7 @@ class TestDescription:
         put(tmp_path, {"dataset.toml": "pattern = '^(?P<label>.)'"})
         put(tmp_path, {"xa.bmp": image(0), "yb.bmp": image(1)})
         assert load(tmp_path).labels == ("x", "y")
-        assert load(tmp_path, pattern="^.(?P<label>.)").labels == ("a", "b")
+        assert load(tmp_path, options=SourceOptions(pattern="^.(?P<label>.)")).labels == ("a", "b")
 
     def test_other_labels(self, tmp_path: Path) -> None:
         """Labels that contradict it are a problem."""

@@ -91,7 +91,7 @@ def test_beside_the_images(tmp_path: Path, special: Callable[[Path], Path], name
     """The dataset says which file is none, or does without."""
     dataset_of(tmp_path)
     special(tmp_path / name)
-    error = in_time(lambda: dataset.load(tmp_path, limits=None, pattern=None))
+    error = in_time(lambda: dataset.load(tmp_path, limits=None))
     if name == "dataset.toml":
         assert isinstance(error, LlmclfError)
         assert name in str(error)
@@ -103,7 +103,7 @@ def test_among_the_images(tmp_path: Path, special: Callable[[Path], Path]) -> No
     """It is a problem of that image."""
     dataset_of(tmp_path)
     place = special(tmp_path / "cat" / "2.png")
-    error = in_time(lambda: dataset.load(tmp_path, limits=None, pattern=None))
+    error = in_time(lambda: dataset.load(tmp_path, limits=None))
     if not place.is_dir():  # a folder in a class is gone into
         assert error is None or isinstance(error, LlmclfError)
 

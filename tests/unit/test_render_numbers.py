@@ -84,7 +84,6 @@ TABLE = [
     (numbers.rate(0.075), "4.5 images/min"),
     (numbers.rate(0.005), "18.0 images/h"),
     (numbers.rate(0.0), "0.0 images/h"),
-    (numbers.rate(2, "answers"), "2.0 answers/s"),
     (numbers.rate(None), "–"),
 ]
 
