@@ -46,15 +46,7 @@ def judge_early(
     answers = _in_order(report)
     if answers is None:
         return (verdict_on(report, "INCONCLUSIVE", _no_order(report), "incomplete"),)
-    cases = [_case(outcome) for outcome in report.outcomes]
-    found = questions(
-        gates,
-        dataset.labels,
-        cases,
-        report.model,
-        imported=dataset.imported,
-        group=report.group,
-    )
+    found = _questions(gates, report)
     obstacles = [one for one in found if isinstance(one, str)]
     if obstacles:
         return tuple(verdict_on(report, "INCONCLUSIVE", text, "sample") for text in obstacles)
@@ -62,7 +54,7 @@ def judge_early(
     error = _error(report) if error is None else error
     rule = report.stop_rule
     tests = len(asked) if rule is None else max(rule.tests, 1)
-    known = None if rule is None else _known(rule, report, cases)
+    known = None if rule is None else _known(rule, report)
     progress = [
         start(one, error / tests if known is None or _key(one) in known else 0.0) for one in asked
     ]
@@ -152,19 +144,23 @@ def _error(report: Report) -> float:
     return EARLY_ERROR if report.stop_error is None else report.stop_error
 
 
-def _known(rule: StopRule, report: Report, cases: Sequence[Case]) -> set[_Key]:
+def _known(rule: StopRule, report: Report) -> set[_Key]:
     """What decided when to stop."""
     gates = [Gate(expression).knowing(report.own_by_name) for expression in rule.gates]
-    dataset = report.dataset
-    found = questions(
+    found = _questions(gates, report)
+    return {_key(one) for one in found if isinstance(one, Question)}
+
+
+def _questions(gates: Sequence[Gate], report: Report) -> tuple[Question | str, ...]:
+    """What gates ask of the images of a report; see `question.questions`."""
+    return questions(
         gates,
-        dataset.labels,
-        cases,
+        report.dataset.labels,
+        [_case(outcome) for outcome in report.outcomes],
         report.model,
-        imported=dataset.imported,
+        imported=report.dataset.imported,
         group=report.group,
     )
-    return {_key(one) for one in found if isinstance(one, Question)}
 
 
 def _key(question: Question) -> _Key:
