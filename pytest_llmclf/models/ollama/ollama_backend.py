@@ -152,6 +152,7 @@ class OllamaBackend:
         reply = client.told("POST", "/api/chat", content, timeout_s=self._timeout_s)
         status, told = reply.status, reply.value
         wall_s = time.perf_counter() - started
+        self._look_where_it_ran(told)
         # An error may come with HTTP 200 as well; it is one of the server's then.
         broke = status == _OK and isinstance(told, dict) and bool(told.get("error"))
         if status != _OK or broke:
@@ -163,7 +164,6 @@ class OllamaBackend:
         if isinstance(told, str):
             streamed = http_errors.error_in_stream(told, where=where, model=self._model)
             raise streamed or http_errors.not_json(told, where=where)
-        self._look_where_it_ran(told)
         return client.redactor.answer(self._answer(told, wall_s))
 
     def is_there(self, timeout_s: float) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.errors import BackendError, RemoteRefused, ServerFailed
 from pytest_llmclf.models.http.client import HttpClient
-from pytest_llmclf.models.ollama.derive import remote_host
+from pytest_llmclf.models.ollama.derive import full_name, remote_host
 from pytest_llmclf.models.ollama.status import require_here
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def require_not_passed_on(
 ) -> str:
     """Refuse a model that an Ollama passes on: its own protocol says so, OpenAI's does not.
 
-    An Ollama that does not say where the model runs is refused, too: images may be passed on.
-    Whoever is no Ollama is asked: it has no such question. Where not even that can be told, the
-    returned notice says so.
+    Its facts of the model and its list are both looked at. An Ollama that does not say where the
+    model runs is refused, too: images may be passed on. Whoever is no Ollama is asked: it has no
+    such question. Where not even that can be told, the returned notice says so.
 
     Args:
         model: Its name on the server.
@@ -72,11 +72,18 @@ def require_not_passed_on(
         wait_s = min(timeout_s, _LOOK_S)
         status, told = _asked(client, "POST", "/api/show", {"model": model}, wait_s)
         if status == _OK:
-            if isinstance(told, dict):
-                require_here(model, remote_host(told), address, allow_remote)
-            if not isinstance(told, dict) or "error" not in told:
+            if not isinstance(told, dict):
                 return ""
-        how = f"HTTP {status}" if status else str(told)
+            require_here(model, remote_host(told), address, allow_remote)
+        place = "/api/show"
+        if status == _OK and "error" not in told:
+            place = "/api/tags"
+            status, told = _asked(client, "GET", place, None, wait_s)
+            if status == _OK and isinstance(told, dict) and "error" not in told:
+                for listed in _listed(told, model):
+                    require_here(model, remote_host(listed), address, allow_remote)
+                return ""
+        how = f"HTTP {status} for {place}" if status else f"{told} for {place}"
         if owner == _OWNER or _is_ollama(client, wait_s):
             raise _silent(
                 model, address, how, lasting=status in range(_OK, _BROKEN) and status != _BUSY
@@ -84,9 +91,23 @@ def require_not_passed_on(
     if status in _UNKNOWN or status == _OK:
         return ""
     return (
-        f"the server at {address.netloc} did not say whether it is an Ollama ({how} for "
-        f"/api/show), so it is not known whether it passes images on to another machine"
+        f"the server at {address.netloc} did not say whether it is an Ollama ({how}), "
+        f"so it is not known whether it passes images on to another machine"
     )
+
+
+def _listed(tags: dict[str, Any], model: str) -> list[dict[str, Any]]:
+    """What a list says of a model, under whichever of its names."""
+    models = tags.get("models")
+    entries = (
+        [each for each in models if isinstance(each, dict)] if isinstance(models, list) else []
+    )
+    wanted = full_name(model).casefold()
+    return [
+        each
+        for each in entries
+        if wanted in [full_name(str(each.get(key) or "")).casefold() for key in ("name", "model")]
+    ]
 
 
 def _is_ollama(client: HttpClient, wait_s: float) -> bool:
@@ -111,7 +132,8 @@ def _asked(
 def _silent(model: str, address: Address, how: str, *, lasting: bool) -> BackendError:
     kind = RemoteRefused if lasting else ServerFailed
     return kind(
-        f"Ollama at {address.netloc} does not say where {model} runs ({how} for /api/show), and "
+        f"Ollama at {address.netloc} does not say where {model} runs ({how}), and "
         "may pass images on to another machine",
-        remedy=f"let /api/show answer, or ask by its own protocol: --llmclf-model ollama:{model}",
+        remedy="let /api/show and /api/tags answer, or ask by its own protocol: "
+        f"--llmclf-model ollama:{model}",
     )

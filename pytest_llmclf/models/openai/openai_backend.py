@@ -14,6 +14,8 @@ from pytest_llmclf import errors
 from pytest_llmclf.errors import some_of
 from pytest_llmclf.models.http import http_errors, payload
 from pytest_llmclf.models.http.client import HttpClient, JsonReply
+from pytest_llmclf.models.ollama.derive import remote_host
+from pytest_llmclf.models.ollama.status import require_here
 from pytest_llmclf.models.openai import openai_errors
 from pytest_llmclf.models.openai.ollama_behind import require_not_passed_on
 from pytest_llmclf.models.openai.openai_request import chat_body, nothing_refused
@@ -99,6 +101,7 @@ class OpenAIBackend:
         self._lock = threading.Lock()
         self._wire: HttpClient | None = None
         self._identity: ModelIdentity | None = None
+        self._passed_on: errors.RemoteRefused | None = None
 
     def __repr__(self) -> str:
         """Name and address; never the key."""
@@ -167,7 +170,10 @@ class OpenAIBackend:
 
         Raises:
             BackendError: There is no answer.
+            RemoteRefused: Another machine gave an answer; no further question is sent.
         """
+        if self._passed_on is not None:
+            raise self._passed_on
         body = chat_body(self._model, request)
         silent = False
         while True:
@@ -177,6 +183,7 @@ class OpenAIBackend:
             started = time.perf_counter()
             told = self._send("POST", "chat/completions", sent)
             status, value = told.status, told.value
+            self._look_where_it_ran(value)
             # Each refusal leaves something out or tries another word, so this comes to an end.
             if self._thinking.tries_another_word(status, value, about) or self._refused.learn(
                 status, value, sent
@@ -236,6 +243,14 @@ class OpenAIBackend:
 
     def _send(self, method: str, path: str, content: Any = None) -> JsonReply:
         return self._opened().told(method, f"/{path}", content, timeout_s=self._timeout_s)
+
+    def _look_where_it_ran(self, value: Any) -> None:
+        """Refuse an answer that another machine gave, as an Ollama in between says."""
+        try:
+            require_here(self._model, remote_host(_dict(value)), self._address, self._allow_remote)
+        except errors.RemoteRefused as error:
+            self._passed_on = error
+            raise
 
     def _read(self, told: JsonReply, sent: Mapping[str, Any] | None = None) -> Any:
         """What was told; raises the error that it is instead."""

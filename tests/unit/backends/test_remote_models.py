@@ -18,7 +18,7 @@ from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
 from pytest_llmclf.models.reach import ConnectSettings
 from pytest_llmclf.models.spec import parse_spec
 from tests.ollama_replay import OllamaReplay, exchange
-from tests.unit.backends.chat_server import ChatServer
+from tests.unit.backends.chat_server import ChatServer, completion
 from tests.unit.backends.ollama_models import MICRO, question
 from tests.unit.commands.command import call
 
@@ -73,6 +73,65 @@ def test_nor_by_the_other_protocol(host: str) -> None:
         assert "/v1/chat/completions" not in [each.path for each in server.arrived]
 
 
+REMOTE = ({"remote_host": HOSTS[0]}, {"remote_model": "m"}, {"remote_host": ["x"]})
+
+
+@pytest.mark.parametrize("marks", REMOTE, ids=str)
+@pytest.mark.parametrize(
+    ("listed", "asked"),
+    [("llava:latest", "llava"), ("llava", "llava:latest"), ("LLaVA:latest", "llava"), ("x", "x")],
+)
+def test_nor_where_only_its_list_says_so(marks: dict[str, object], listed: str, asked: str) -> None:
+    """Whatever its facts are, and under whichever of its names it is listed or asked for."""
+    for key in ("name", "model"):
+        with ChatServer() as server:
+            entry = {"name": "other", key: listed, **marks}
+            server.answers |= {
+                "/api/show": (200, {"details": {}}),
+                "/api/tags": (200, {"models": [7, {"name": "here"}, entry]}),
+            }
+            backend = OpenAIBackend(model=asked, address=server.address)
+            with pytest.raises(RemoteRefused, match="is run by"):
+                backend.identify()
+            assert "/v1/chat/completions" not in [each.path for each in server.arrived]
+            backend.close()
+            allowed = OpenAIBackend(model="here", address=server.address)
+            assert allowed.identify().name == "here"
+            allowed.close()
+
+
+@pytest.mark.parametrize("told", [(404, "no"), (500, "x"), (200, {"error": "x"}), (200, [])])
+def test_nor_where_its_list_is_kept_back(told: tuple[int, Any]) -> None:
+    """As where its facts are: what runs elsewhere may stand there only."""
+    with ChatServer() as server:
+        server.answers |= {
+            **SIGNS["version"],
+            "/api/show": (200, {"details": {}}),
+            "/api/tags": told,
+        }
+        backend = OpenAIBackend(model="llava", address=server.address)
+        with pytest.raises(BackendError, match=f"HTTP {told[0]} for /api/tags"):
+            backend.identify()
+        backend.close()
+
+
+@pytest.mark.parametrize("status", [200, 400, 503])
+@pytest.mark.parametrize("marks", REMOTE, ids=str)
+def test_nor_a_second_one_where_only_its_answer_says_so(
+    image: bytes, marks: dict[str, object], status: int
+) -> None:
+    """Its answer, or its error, is none, and nothing further is sent by OpenAI's protocol."""
+    with ChatServer() as server:
+        server.answers["/v1/chat/completions"] = (status, {**completion(), **marks})
+        backend = OpenAIBackend(model="llava", address=server.address)
+        for _ in range(3):
+            with pytest.raises(RemoteRefused, match="is run by"):
+                backend.ask(question(image))
+        asked = [each for each in server.arrived if each.path == "/v1/chat/completions"]
+        assert len(asked) == 1
+        backend.close()
+
+
 def test_whoever_is_no_ollama_is_asked() -> None:
     """Servers that do not know the question, or answer it with something else."""
     for told in ((404, {"error": "no"}), (200, ["x"]), (200, "page"), (200, {"error": "what"})):
@@ -106,7 +165,7 @@ def test_an_ollama_that_does_not_say_where_a_model_runs(
             backend.identify()
         assert caught.value.retryable is (told in PASSING)
         assert "ollama:llava" in caught.value.remedy
-        server.answers["/api/show"] = (200, {"details": {}})
+        server.answers |= {"/api/show": (200, {"details": {}}), "/api/tags": (200, {"models": []})}
         assert backend.identify().name == "llava"
         backend.close()
         assert "/v1/chat/completions" not in [each.path for each in server.arrived]
