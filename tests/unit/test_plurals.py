@@ -44,14 +44,14 @@ ALLOWED = {
     "plugin/snapshots.py": ("ledger.collected",),
     "reporting/comparison.py": ("tests", "models", "len(compared)"),
     "reporting/diagnosis.py": ("finding.choices",),
-    "reporting/terminal.py": ("len(listed)", "'all' if every else 'most frequent'"),
-    "reporting/worst_classes.py": ("numbers.count(len(confusion.labels))",),
+    "reporting/terminal.py": ("'all' if every else 'most frequent'",),
+    "reporting/worst_classes.py": ("numbers.count(len(confusion.labels))", "len(listed)"),
     # Two labels at least: a dataset of one class is refused.
-    "reporting/markdown.py": ("len(scores)",),
+    "reporting/markdown.py": ("len(report.confusion.labels)",),
     "reporting/matrix_svg.py": ("len(report.confusion.labels)",),
-    "reporting/notebook.py": ("len(scores)",),
     "reporting/run_folder.py": ("len(dataset.class_sizes)", "len(dataset.labels)"),
-    # A share, a mean, or a range.
+    # A share, a mean, a rate, or a range.
+    "reporting/numbers.py": ("shown",),
     "metrics/population.py": ("_range(here)",),
     "reporting/calibration.py": ("numbers.fraction(best.coverage)",),
     "reporting/stability_lines.py": ("stability.mean_flips",),
