@@ -56,8 +56,10 @@ class RawServer:
                 connection.settimeout(5)
                 try:
                     self._answer(connection)
-                except OSError:
-                    continue  # the client has had enough
+                except (OSError, ValueError, IndexError):
+                    # The client has had enough, or is a stranger who looks for a server that had
+                    # this port before.
+                    continue
 
     def _answer(self, connection: socket.socket) -> None:
         with connection.makefile("rb") as file:
