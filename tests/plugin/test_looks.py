@@ -78,4 +78,4 @@ def test_damaged_looks_are_told(colours: Colours) -> None:
     assert path.exists()
     path.write_text("garbage\n")
     result = colours.run("--llmclf-inconclusive=allow")
-    assert "looks.jsonl: 1 damaged lines: earlier looks" in " ".join(result.stdout.str().split())
+    assert "looks.jsonl: 1 damaged line: earlier looks" in " ".join(result.stdout.str().split())
