@@ -13,6 +13,8 @@ from pytest_llmclf.metrics.calibration.coverage import accepted_of, answers_for
 from pytest_llmclf.metrics.metric import Share
 from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.power import (
+    MOST_COMPARED,
+    MOST_IMAGES,
     images_for_loss,
     images_to_pass,
     loss_chance,
@@ -158,6 +160,7 @@ def foresee_gate(
                 if several > 1
                 else []
             ),
+            *_not_found(rows, MOST_IMAGES),
         ),
     )
 
@@ -214,8 +217,15 @@ def foresee_baseline(
         notes=(
             _RULE,
             f"The table is for a change that {change}.",
+            *_not_found(rows, MOST_COMPARED),
         ),
     )
+
+
+def _not_found(rows: Sequence[Foreseen], most: int) -> list[str]:
+    if all(one is not None for row in rows for one in row.images):
+        return []
+    return [f"Where no number of images stands, more than {most:,} are needed, if any are enough."]
 
 
 def _one_trial(gate: Gate, classes: int | None) -> Threshold:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.project import add_command, described
+from pytest_llmclf.metrics.power import MOST_IMAGES
 from pytest_llmclf.runner.shared_options import at_least
 
 if TYPE_CHECKING:
     from pytest_llmclf.analysis.foresight import Foresight
 
 _BASELINE: Final = "baseline"
+_MOST_CLASSES: Final = 100_000
 _CHANCES: Final = (0.8, 0.9)
 _EPILOG = described(
     "plan",
@@ -71,13 +73,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument(
         "--classes",
-        type=at_least(int, 1),
+        type=at_least(int, 1, _MOST_CLASSES),
         metavar="N",
         help="for [*]: how many classes there are",
     )
     parser.add_argument(
         "--images",
-        type=at_least(int, 1),
+        type=at_least(int, 1, MOST_IMAGES),
         action="append",
         default=[],
         metavar="N",

@@ -11,26 +11,29 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.metrics.significance import binomial_tail
+from pytest_llmclf.metrics.significance import binomial_tail, binomial_tails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
 
 CHANCE: Final = 0.8
 """How likely a number of images shall answer the question, unless told otherwise: the usual power
 (Cohen, Statistical Power Analysis for the Behavioral Sciences, 2nd ed. 1988, section 2.4)."""
 MOST_IMAGES: Final = 10**8
 """More are not looked for."""
+MOST_COMPARED: Final = 10**6
+"""More are not looked for where predictions are compared: the sum grows with their root."""
 
+_HALF: Final = 0.5
 _HALVINGS: Final = 60
 _REACH: Final = 9
 """Standard deviations outside of which a binomial probability is taken for nothing."""
 
 
-# A sum over numbers of flips asks for the same ones again and again.
 @lru_cache(maxsize=65536)
 def passes_from(images: int, bound: float, alpha: float) -> int:
     """The least number of right images that shows a rate of `bound`; ``images + 1`` if none does.
@@ -80,9 +83,28 @@ def images_to_pass(
         least = _real_least(images, bound, alpha) + 1
         return least <= images and binomial_tail(least, images, truth) >= chance
 
-    return _from_there_on(
-        least_number(always_enough), lambda n: pass_chance(n, bound, truth, alpha) >= chance
-    )
+    # It may hold long after the least number that is looked for.
+    enough = least_number(always_enough, most=10 * MOST_IMAGES)
+
+    def holds(images: int) -> bool:
+        return pass_chance(images, bound, truth, alpha) >= chance
+
+    # From one image more to the next the wrong ones that are allowed, or the right ones that it
+    # takes, stay the same: the chance only falls as long as the former do, and only rises as long
+    # as the latter do. The ends of such stretches are looked at, and not every number in them.
+    while enough is not None and enough > 1 and holds(enough - 1):
+        right = passes_from(enough - 1, bound, alpha)
+        wrong = enough - 1 - right
+        if bound >= _HALF:
+            enough = bisect_left(
+                range(enough), x=True, key=lambda n: binomial_tail(n - wrong, n, bound) <= alpha
+            )
+        else:
+            begins = bisect_left(
+                range(enough), x=True, key=lambda n: binomial_tail(right - 1, n, bound) > alpha
+            )
+            enough = bisect_left(range(enough), x=True, lo=begins, key=holds)
+    return None if enough is None or enough > MOST_IMAGES else enough
 
 
 def loss_chance(
@@ -115,17 +137,31 @@ def loss_chance(
         raise ValueError(f"a loss of {loss} with {fixed} fixed is no share of all images")
     if flipping == 0:
         return 0.0
+    import numpy as np
+
     reach = _REACH * math.sqrt(images * flipping * (1 - flipping)) + 1
     middle = images * flipping
     low, high = max(0, int(middle - reach)), min(images, math.ceil(middle + reach))
-    tails = [binomial_tail(flips, images, flipping) for flips in range(low, high + 2)]
-    total = []
-    for flips, (more, beyond) in enumerate(pairwise(tails), low):
-        least = passes_from(flips, 0.5, alpha / 2)
-        if tolerance is not None:
-            least = min(least, (flips + tolerance) // 2 + 1)
-        total.append((more - beyond) * binomial_tail(least, flips, (loss + fixed) / flipping))
-    return min(1.0, math.fsum(total))
+    flips = np.arange(low, high + 1)
+    reached = binomial_tails(np.arange(low, high + 2), images, flipping)
+    least = _flips_to_fail(flips, alpha / 2)
+    if tolerance is not None:
+        least = np.minimum(least, (flips + tolerance) // 2 + 1)
+    seen = (reached[:-1] - reached[1:]) * binomial_tails(least, flips, (loss + fixed) / flipping)
+    return min(1.0, math.fsum(seen))
+
+
+def _flips_to_fail(flips: np.ndarray, alpha: float) -> np.ndarray:
+    """`passes_from` a half, for many numbers of flips: from about there on, step by step."""
+    import numpy as np
+    from scipy.special import ndtri
+
+    least = np.ceil(flips / 2 - ndtri(alpha) * np.sqrt(flips) / 2).clip(0, flips + 1).astype(int)
+    while (one_less := (least > 0) & (binomial_tails(least - 1, flips, 0.5) <= alpha)).any():
+        least -= one_less
+    while (one_more := binomial_tails(least, flips, 0.5) > alpha).any():
+        least += one_more
+    return least
 
 
 def images_for_loss(
@@ -138,34 +174,33 @@ def images_for_loss(
     def enough(images: int) -> bool:
         return loss_chance(images, loss, fixed=fixed, alpha=alpha) >= chance
 
-    return _from_there_on(least_number(enough), enough)
+    least = least_number(enough, most=MOST_COMPARED)
+    while least is not None and least > 1 and enough(least - 1):
+        least -= 1
+    return least
 
 
-def least_number(holds: Callable[[int], bool], *, few: int = 0, enough: int = 1) -> int | None:
+def least_number(
+    holds: Callable[[int], bool], *, few: int = 0, enough: int = 1, most: int = MOST_IMAGES
+) -> int | None:
     """The least number for which something holds that holds from some number on.
 
     Args:
         holds: Whether it holds for a number.
         few: A number for which it does not, or the least that there may be.
         enough: Where to begin; doubled until it holds.
+        most: No larger number is looked at.
 
     Returns:
-        ``None`` where it does not hold for any number up to `MOST_IMAGES`.
+        ``None`` where it does not hold for any number up to `most`.
     """
     while not holds(enough):
-        few, enough = enough, 2 * enough
-        if enough > MOST_IMAGES:
+        if enough >= most:
             return None
+        few, enough = enough, min(2 * enough, most)
     while enough - few > 1:
         middle = (few + enough) // 2
         few, enough = (few, middle) if holds(middle) else (middle, enough)
-    return enough
-
-
-def _from_there_on(enough: int | None, holds: Callable[[int], bool]) -> int | None:
-    """The least number from which on it holds, down from one that certainly is enough."""
-    while enough is not None and enough > 1 and holds(enough - 1):
-        enough -= 1
     return enough
 
 

@@ -45,6 +45,16 @@ def binomial_tail(hits: float, total: float, rate: float) -> float:
     return float(betainc(hits, total - hits + 1, min(1.0, max(0.0, rate))))
 
 
+def binomial_tails(hits: np.ndarray, totals: np.ndarray | int, rate: float) -> np.ndarray:
+    """`binomial_tail` for each of several counts, of one total or of as many."""
+    import numpy as np
+    from scipy.special import betainc
+
+    inside = np.clip(hits, 1, np.maximum(1, totals))
+    found = betainc(inside, totals - inside + 1, min(1.0, max(0.0, rate)))
+    return np.where(hits <= 0, 1.0, np.where(hits > totals, 0.0, found))
+
+
 def binomial_two_sided(hits: int, total: int, rate: float) -> float:
     """Twice the smaller of both binomial tails that contain `hits`, at most 1."""
     above = binomial_tail(hits, total, rate)

@@ -6,14 +6,19 @@ Declared at the start of every pytest run, so that nothing else is imported here
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+_SHOWN: Final = 40
 
-def at_least(kind: Callable[[str], Any], lowest: float) -> Callable[[str], Any]:
-    """What reads a number of some kind that is not below the lowest, for argparse."""
+
+def at_least(
+    kind: Callable[[str], Any], lowest: float, highest: float = math.inf
+) -> Callable[[str], Any]:
+    """What reads a number of some kind between a lowest and a highest, for argparse."""
 
     def parse(text: str) -> Any:
         try:
@@ -23,6 +28,8 @@ def at_least(kind: Callable[[str], Any], lowest: float) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(f"{text!r} is not a {what}") from None
         if not value >= lowest:
             raise argparse.ArgumentTypeError(f"{text} is below {lowest}")
+        if value > highest:
+            raise argparse.ArgumentTypeError(f"{text[:_SHOWN]} is above {highest:,}")
         return value
 
     return parse

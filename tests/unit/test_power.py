@@ -14,9 +14,12 @@ from pytest_llmclf.analysis.comparison.baseline import LOSS, sensitivity
 from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE, Change, Comparison
 from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
 from pytest_llmclf.gates.evidence import proportion
+from pytest_llmclf.metrics import power, significance
 from pytest_llmclf.metrics.power import (
+    MOST_IMAGES,
     images_for_loss,
     images_to_pass,
+    least_number,
     loss_chance,
     pass_chance,
     passes_from,
@@ -54,6 +57,65 @@ def test_the_least_number_from_which_on_every_one_is_enough(
     chances = binom.sf(binom.isf(alpha, images, bound), images, truth)
     assert found == images[chances < 0.8].max() + 1
     assert pass_chance(found, bound, truth, alpha) == pytest.approx(chances[found - 1])
+
+
+@pytest.mark.parametrize(
+    ("bound", "truth"),
+    [
+        (0.99999, 1.0),
+        (0.999999, 1.0),
+        (0.9, 0.9001),
+        (1e-5, 2e-5),
+        (0.01, 0.0101),
+        (0.9999, 0.99995),
+    ],
+)
+def test_a_number_of_millions_is_found_in_few_steps(
+    bound: float, truth: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is enough, and one less is not, by scipy; no number is tried one after the other."""
+    steps = 0
+    tail = significance.binomial_tail
+
+    def counted(hits: float, total: float, rate: float) -> float:
+        nonlocal steps
+        steps += 1
+        return tail(hits, total, rate)
+
+    monkeypatch.setattr(power, "binomial_tail", counted)
+    found = images_to_pass.__wrapped__(bound, truth, alpha=0.05)
+    assert found is not None
+    assert steps < 20_000
+    images = np.arange(found - 1, found + 2000)
+    below, *others = binom.sf(binom.isf(0.05, images, bound), images, truth)
+    assert below < 0.8 <= min(others)
+
+
+@settings(max_examples=30)
+@given(st.floats(0.001, 0.999), st.floats(0.1, 1.0), st.sampled_from([0.05, 0.001]))
+def test_no_number_below_is_passed_over(bound: float, share: float, alpha: float) -> None:
+    """Whatever the bound: the last number that is not enough, by scipy, is the one before it."""
+    truth = bound + share * (1 - bound)
+    found = images_to_pass(bound, truth, alpha=alpha)
+    assert found is not None
+    images = np.arange(1, found + 500)
+    chances = binom.sf(binom.isf(alpha, images, bound), images, truth)
+    too_few = images[chances < 0.8 - 1e-9]
+    assert abs(found - 1 - max(too_few, default=0)) <= (abs(chances[found - 1] - 0.8) < 1e-9)
+
+
+def test_the_search_goes_up_to_its_bound_and_no_further() -> None:
+    """What is found at the bound is told; beyond it nothing is looked at."""
+    for most in (1, 7, 64, 100):
+        seen: list[int] = []
+        assert least_number(lambda n: not seen.append(n) and n >= most, most=most) == most  # type: ignore[func-returns-value]  # noqa: B023
+        assert least_number(lambda n: n > most, most=most) is None  # noqa: B023
+        assert max(seen) == most
+    assert images_to_pass(0.999999999, 1.0, alpha=0.05) is None
+    # The next power of two is beyond it.
+    nearly = images_to_pass(1 - 3.2e-8, 1.0, alpha=0.05)
+    assert nearly == pytest.approx(math.log(0.05) / -3.2e-8, abs=2)
+    assert 2**26 < nearly < MOST_IMAGES
 
 
 def test_the_numbers_that_people_are_told() -> None:

@@ -162,3 +162,26 @@ def test_what_is_no_share_is_refused(
     with pytest.raises(SystemExit):
         call(planning, "plan", *arguments)
     assert "is not from 0 to" in capsys.readouterr().err or arguments == ["--truth", "x"]
+
+
+def test_a_dash_has_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not found is said to be more than was looked for, and else nothing of it."""
+    beyond = printed(capsys, f"accuracy >= 0.9 {SURE}", "--truth", "0.900001")
+    assert "Where no number of images stands, more than 100,000,000 are needed" in beyond
+    slow = printed(capsys, "baseline", "--loss", "0.01", "--fixed", "30")
+    assert "0.01 points – –" in slow
+    assert "Where no number of images stands, more than 1,000,000 are needed" in slow
+    for arguments in (["baseline"], [f"accuracy >= 0.9 {SURE}", "--truth", "0.93"]):
+        assert "no number of images stands" not in printed(capsys, *arguments)
+
+
+@pytest.mark.parametrize("option", ["--images", "--classes"])
+@pytest.mark.parametrize("number", ["1000000000", "9" * 30, "9" * 400])
+def test_numbers_beyond_all_sense_are_refused(
+    option: str, number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the option's name, before anything is computed."""
+    with pytest.raises(SystemExit) as caught:
+        call(planning, "plan", f"recall[*] >= 0.9 {SURE}", option, number)
+    assert caught.value.code == 2
+    assert f"argument {option}: {number[:40]} is above" in capsys.readouterr().err
