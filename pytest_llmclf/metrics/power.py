@@ -156,7 +156,9 @@ def _flips_to_fail(flips: np.ndarray, alpha: float) -> np.ndarray:
     import numpy as np
     from scipy.special import ndtri
 
-    least = np.ceil(flips / 2 - ndtri(alpha) * np.sqrt(flips) / 2).clip(0, flips + 1).astype(int)
+    least: np.ndarray = (
+        np.ceil(flips / 2 - ndtri(alpha) * np.sqrt(flips) / 2).clip(0, flips + 1).astype(int)
+    )
     while (one_less := (least > 0) & (binomial_tails(least - 1, flips, 0.5) <= alpha)).any():
         least -= one_less
     while (one_more := binomial_tails(least, flips, 0.5) > alpha).any():
