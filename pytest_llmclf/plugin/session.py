@@ -184,6 +184,11 @@ class EvaluationSession:
         told = [each.notice for each in kept if each is not None and each.notice is not None]
         return "; ".join(told) or None
 
+    def halt(self) -> None:
+        """Send no further question; whoever was asked may still answer."""
+        if self._engine is not None:
+            self._engine.halt()
+
     def stop_asking(self) -> None:
         """End requests and servers; what is known can still be read. May be called twice."""
         if self._engine is not None:

@@ -203,15 +203,16 @@ class ModelConnections:
             if known is not None:
                 return known
             again = self._policy.may_retry(attempt, retryable=passing)
+            patience.note_trouble()
             if before:
-                patience.note_trouble()
                 self._waiting[task.key] = patience
                 again = again or (patience.trouble_s or 0.0) < self._policy.away_s
             if not again or self._stopping.is_set():
                 self._waiting.pop(task.key, None)
                 return ModelConnection(failure=self._with_what_is_known(failure, remembered))
             draw = random.random()  # noqa: S311 - jitter
-            pause = self._policy.pause_after_s(failure, attempt, draw)
+            left = patience.left_s(failure)
+            pause = self._policy.pause_after_s(failure, attempt, draw, left)
             self._stopping.wait(min(pause, LONGEST_LOOK_S) if before else pause)
 
     def _with_what_is_known(self, error: BackendError, endpoint_key: str | None) -> BackendError:

@@ -107,14 +107,15 @@ class AskingPolicy:
         pause = min(self.longest_pause_s, self.first_pause_s * 2.0 ** (attempt - 1))
         return pause * (0.5 + 0.5 * draw)
 
-    def pause_after_s(self, error: BackendError, attempt: int, draw: float) -> float:
+    def pause_after_s(self, error: BackendError, attempt: int, draw: float, left_s: float) -> float:
         """`pause_s`, or longer where the server says for how long it wants to be left alone.
 
-        At most `LONGEST_RETRY_AFTER_S`; up to a tenth is added, so that those who were told the
-        same do not come back together.
+        At most `LONGEST_RETRY_AFTER_S`, and no longer than the server is waited for at all
+        (`left_s`); up to a tenth is added, so that those who were told the same do not come back
+        together.
         """
-        asked = min(error.retry_after_s or 0.0, LONGEST_RETRY_AFTER_S)
-        return max(self.pause_s(attempt, draw), asked * (1 + draw / 10))
+        asked = min(error.retry_after_s or 0.0, LONGEST_RETRY_AFTER_S) * (1 + draw / 10)
+        return max(self.pause_s(attempt, draw), min(asked, left_s))
 
     def may_retry(self, attempt: int, *, retryable: bool) -> bool:
         """Whether a question may be asked again after the given attempt failed."""

@@ -89,16 +89,22 @@ class Patience:
         policy = self._policy
         if policy.attempts <= 1 or not error.retryable:
             return False
+        if isinstance(error, ServerOverloaded) and policy.away_s:
+            return self.left_s(error) > 0
         spent = self.trouble_s or 0.0
         with self._lock:
             answered = self._answered
-        if isinstance(error, ServerOverloaded) and policy.away_s:
-            return spent < (policy.away_s if answered is not None else self._failing_s)
         if policy.may_retry(attempts, retryable=True):
             return True
         # Answers to others since then mean that it is this question that fails.
         others = answered is None or answered >= began
         return not others and spent < self._failing_s
+
+    def left_s(self, error: BackendError) -> float:
+        """Seconds for which a server in this trouble is still waited for; 0.0: none."""
+        busy_at_first = isinstance(error, ServerOverloaded) and self._answered is None
+        bound = self._failing_s if busy_at_first else self._policy.away_s
+        return max(0.0, bound - (self.trouble_s or 0.0))
 
     @property
     def _failing_s(self) -> float:

@@ -154,13 +154,17 @@ class Engine:
         """What the first answers tell of limits that are too low; it is among the notices, too."""
         return self._asker.headroom.notices(task)
 
-    def close(self, patience_s: float = 2.0) -> None:
-        """Stop asking. Answers in flight have `patience_s` seconds to arrive and be stored."""
+    def halt(self) -> None:
+        """Ask no more from here on; what is in flight still reaches the store."""
         self._stopping.set()
         with self._lock:
             self._arrived.notify_all()
             for queue in self._lanes.values():
                 queue.wake_all()
+
+    def close(self, patience_s: float = 2.0) -> None:
+        """Stop asking. Answers in flight have `patience_s` seconds to arrive and be stored."""
+        self.halt()
         deadline = time.monotonic() + patience_s
         for thread in list(self._threads):
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -243,6 +247,10 @@ class Engine:
                 if not self._arrived.wait(_EVERY_S):
                     self._bury()
                     self._on_wait(self._trouble_s())
+        except BaseException:
+            # Ctrl-C: until pytest has told of it, many more would be asked.
+            self.halt()
+            raise
         finally:
             queue.wanted.discard(key)
 

@@ -251,7 +251,8 @@ class Worker:
             busy = isinstance(error, ServerOverloaded) and self._policy.away_s > 0
             question.attempts += not busy
             draw = random.random()  # noqa: S311 - jitter
-            pause = self._policy.pause_after_s(error, question.asked, draw)
+            left = queue.patience.left_s(error)
+            pause = self._policy.pause_after_s(error, question.asked, draw, left)
             again = queue.patience.may_retry(error, question.attempts, question.began)
             if again and failed + pause < question.deadline and not self._stopping.is_set():
                 self._stopping.wait(pause)

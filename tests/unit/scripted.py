@@ -19,7 +19,7 @@ from pytest_llmclf.prompting.modelfile import parse
 from pytest_llmclf.runner.answer_cache import AnswerStore
 from pytest_llmclf.runner.evaluation import Evaluation
 from pytest_llmclf.runner.job import AskingPolicy, Job
-from pytest_llmclf.runner.scheduler import Engine
+from pytest_llmclf.runner.scheduler import Engine, unheard
 from pytest_llmclf.runner.task import Task
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.case import Case
@@ -154,6 +154,7 @@ def engine(
     *,
     policy: AskingPolicy = QUICK,
     store: AnswerStore | None = None,
+    on_wait: Callable[[float | None], None] = unheard,
 ) -> Engine:
     """An engine over a backend, or over whatever connects; answers in memory."""
     backend = connect
@@ -163,6 +164,7 @@ def engine(
         connect=(lambda _: backend) if isinstance(backend, Scripted) else backend,
         store=opened,
         policy=policy,
+        on_wait=on_wait,
     )
 
 

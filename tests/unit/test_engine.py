@@ -204,6 +204,29 @@ def test_closing_ends_everything(tmp_path: Path, in_flight: int) -> None:
     assert len(backend.asked) == asked < 50
 
 
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_nothing_is_asked_after_a_wait_was_broken_off(
+    tmp_path: Path, end: type[BaseException]
+) -> None:
+    """As by Ctrl-C: at once, and not when whoever waited comes to close the engine."""
+    backend = Scripted(in_flight=3)
+    wanted = jobs(task(tmp_path, 50))
+
+    def interrupt(_: float | None) -> None:
+        raise end
+
+    running = engine(backend, policy=replace(QUICK, in_flight=3), on_wait=interrupt)
+    running.expect(wanted)
+    backend.gate.clear()
+    with pytest.raises(end):
+        running.outcome(wanted[0])
+    asked = len(backend.asked)
+    backend.gate.set()
+    time.sleep(0.1)
+    assert len(backend.asked) == asked <= 3
+    running.close()
+
+
 def test_closing_does_not_wait_out_a_pause(tmp_path: Path) -> None:
     """A long back-off ends at once when the run does."""
     backend = Scripted()

@@ -112,10 +112,33 @@ def test_a_server_that_says_when_is_asked_then(tmp_path: Path) -> None:
     backend, busy = Scripted(), errors.ServerOverloaded("busy")
     busy.retry_after_s = 0.3
     backend.script[1] = [busy, "cat"]
-    running = engine(backend)
+    running = engine(backend, policy=replace(QUICK, away_s=60))
     began = time.monotonic()
     assert kinds(running, jobs(task(tmp_path, 1))) == ["correct"]
     assert time.monotonic() - began >= 0.3
+    running.close()
+
+
+@pytest.mark.parametrize("kind", [errors.ServerOverloaded, errors.ServerFailed])
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("away_s", [0.0, 0.3])
+def test_a_server_that_wants_to_be_left_alone_for_long_is_not_waited_for_longer(
+    tmp_path: Path,
+    kind: type[errors.BackendError],
+    known: bool,  # noqa: FBT001
+    away_s: float,
+) -> None:
+    """Than any server is: asked, or looked at before the first question, answered before or not."""
+    backend, busy = Scripted(), kind("busy")
+    busy.retry_after_s = 999_999_999.0
+    backend.identities = [busy, busy]
+    backend.script[1 + known] = [busy]
+    running = engine(backend, policy=replace(QUICK, away_s=away_s))
+    began = time.monotonic()
+    wanted = jobs(task(tmp_path, 1 + known))
+    assert kinds(running, wanted) == ["correct"] * known + ["error"]
+    # A pause as the server wants it takes a minute.
+    assert time.monotonic() - began < 20
     running.close()
 
 

@@ -104,18 +104,27 @@ def test_no_number_below_is_passed_over(bound: float, share: float, alpha: float
     assert abs(found - 1 - max(too_few, default=0)) <= (abs(chances[found - 1] - 0.8) < 1e-9)
 
 
-def test_the_search_goes_up_to_its_bound_and_no_further() -> None:
+@pytest.mark.parametrize("most", [1, 7, 64, 100])
+def test_the_search_goes_up_to_its_bound_and_no_further(most: int) -> None:
     """What is found at the bound is told; beyond it nothing is looked at."""
-    for most in (1, 7, 64, 100):
-        seen: list[int] = []
-        assert least_number(lambda n: not seen.append(n) and n >= most, most=most) == most  # type: ignore[func-returns-value]  # noqa: B023
-        assert least_number(lambda n: n > most, most=most) is None  # noqa: B023
-        assert max(seen) == most
-    assert images_to_pass(0.999999999, 1.0, alpha=0.05) is None
-    # The next power of two is beyond it.
+    seen: list[int] = []
+
+    def holds(number: int) -> bool:
+        seen.append(number)
+        return number >= most
+
+    assert least_number(holds, most=most) == most
+    assert least_number(lambda number: number > most, most=most) is None
+    assert max(seen) == most
+
+
+def test_nearly_as_many_as_are_looked_for() -> None:
+    """The next power of two is beyond the bound, and the number is found all the same."""
     nearly = images_to_pass(1 - 3.2e-8, 1.0, alpha=0.05)
+    assert nearly is not None
     assert nearly == pytest.approx(math.log(0.05) / -3.2e-8, abs=2)
     assert 2**26 < nearly < MOST_IMAGES
+    assert images_to_pass(0.999999999, 1.0, alpha=0.05) is None
 
 
 def test_the_numbers_that_people_are_told() -> None:

@@ -283,13 +283,15 @@ def test_a_server_that_says_when_is_left_alone(
     error = error_of(chat, backend, status, said("slow down"))
     assert error.retry_after_s == 9
     policy = AskingPolicy()
-    assert 9 <= policy.pause_after_s(error, 1, 0.5) < 10
+    assert 9 <= policy.pause_after_s(error, 1, 0.5, 300) < 10
     error.retry_after_s = 86400
-    assert 60 <= policy.pause_after_s(error, 1, 0.99) < 67
+    assert 60 <= policy.pause_after_s(error, 1, 0.99, 300) < 67
+    assert policy.pause_after_s(error, 1, 0.5, 3) == 3
+    assert policy.pause_after_s(error, 4, 0.5, 0) == policy.pause_s(4, 0.5)
     error.retry_after_s = 0
-    assert policy.pause_after_s(error, 3, 0.5) == policy.pause_s(3, 0.5)
+    assert policy.pause_after_s(error, 3, 0.5, 300) == policy.pause_s(3, 0.5)
     error.retry_after_s = None
-    assert policy.pause_after_s(error, 3, 0.5) == policy.pause_s(3, 0.5)
+    assert policy.pause_after_s(error, 3, 0.5, 300) == policy.pause_s(3, 0.5)
 
 
 def test_an_empty_answer_to_a_whole_question_is_not_filtered(
