@@ -10,6 +10,8 @@ from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.plugin.collection import parametrize
 from pytest_llmclf.plugin.distribution import DistributedGates
 from pytest_llmclf.plugin.earlier import folder_of, set_aside
+from pytest_llmclf.plugin.interrupts import NAME as INTERRUPTS
+from pytest_llmclf.plugin.interrupts import Interrupts
 from pytest_llmclf.plugin.option_values import read_settings
 from pytest_llmclf.plugin.pytest_private import is_worker, run_id_given
 from pytest_llmclf.plugin.reporter import Reporter
@@ -43,6 +45,7 @@ def start_session(config: pytest.Config) -> EvaluationSession:
     worker = is_worker(config)
     session = EvaluationSession(read_settings(config), _run_id(config), worker=worker)
     config.stash[SESSION_KEY] = session
+    config.pluginmanager.register(Interrupts(config, session.halt), INTERRUPTS)
     if not worker:
         gather_reports(config)
         set_aside(folder_of(config))

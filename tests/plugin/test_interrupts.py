@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,6 +63,106 @@ def test_ctrl_c_leaves_a_report(slow: Colours, processes: tuple[str, ...]) -> No
     assert slow.run().ret == pytest.ExitCode.OK
     assert slow.server.questions <= ALL + 4  # at most what was in flight is asked again
     assert slow.server.questions - asked < ALL
+
+
+@pytest.mark.parametrize(
+    ("processes", "gap_s"), [(("-n0",), 0.0), (("-n0",), 0.15), (("-n2",), 0.05)]
+)
+def test_two_close_together_are_one(
+    slow: Colours, processes: tuple[str, ...], gap_s: float
+) -> None:
+    """As a hasty user, or what started pytest, sends them: exit code 2 and the whole report."""
+    process = slow.start("--llmclf-in-flight=2", *processes)
+    slow.server.wait_for(9)
+    for _ in range(3):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(gap_s)
+    asked = slow.server.questions
+    text = ended(process)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, text
+    assert "Traceback" not in text
+    assert "incomplete: " in text
+    assert slow.written()["ledger"]["not_run"] >= 1
+    assert slow.server.questions <= asked + 4
+
+
+SLOW_END = """
+import pathlib, time
+from pytest_llmclf.plugin import {module}
+
+first = {module}.{name}
+
+def slow(*args, **options):
+    pathlib.Path("ending").touch()
+    time.sleep(2)
+    return first(*args, **options)
+
+{module}.{name} = slow
+"""
+ENDS = [
+    ("run_files", "write_run"),
+    ("run_files", "write_run_page"),
+    ("terminal_summary", "print_reports"),
+]
+
+
+def wait_for_end(slow: Colours, module: str, name: str, *args: str) -> subprocess.Popen[str]:
+    """Start a run, and wait until it does what comes at its end, two seconds long."""
+    (slow.root / "conftest.py").write_text(SLOW_END.format(module=module, name=name))
+    slow.server.odd = {}
+    process = slow.start(*args)
+    deadline = time.monotonic() + 30
+    while not (slow.root / "ending").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "processes"), [*((*end, ("-n0",)) for end in ENDS), (*ENDS[0], ("-n2",))]
+)
+def test_ctrl_c_at_the_end_costs_nothing(
+    slow: Colours, module: str, name: str, processes: tuple[str, ...]
+) -> None:
+    """While files and page are written, and the report is printed: all are, and exit code 2."""
+    process = wait_for_end(slow, module, name, *processes)
+    os.killpg(process.pid, signal.SIGINT)
+    text = ended(process)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, text
+    assert "Traceback" not in text
+    assert "the report is being finished" in text
+    assert slow.ledger() == {"collected": ALL, "correct": ALL}
+    assert (slow.root / "run" / "page.html").exists()
+    assert "60 images" in text
+
+
+def test_a_further_one_ends_at_once(slow: Colours) -> None:
+    """The folder has no ``run.json``, so that it counts as unfinished; the answers are kept."""
+    process = wait_for_end(slow, "run_files", "write_run")
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(1.2)
+    os.killpg(process.pid, signal.SIGINT)
+    text = ended(process)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, text
+    assert "Traceback" not in text
+    assert "ended at once" in text
+    assert not (slow.root / "run" / "run.json").exists()
+    (slow.root / "conftest.py").unlink()
+    assert slow.run().ret == pytest.ExitCode.OK
+    assert slow.server.questions == ALL
+
+
+def test_ctrl_c_is_left_as_it_was(colours: Colours) -> None:
+    """After a run in this process; a handler of somebody else is never replaced."""
+    colours.images(each=1)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        for handler in (signal.default_int_handler, lambda *_: None):
+            signal.signal(signal.SIGINT, handler)
+            assert colours.run().ret == pytest.ExitCode.OK
+            assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_killed_pytest_loses_no_answer(slow: Colours) -> None:
