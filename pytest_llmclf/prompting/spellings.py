@@ -17,6 +17,8 @@ Words = tuple[str, ...]
 _CAMEL: Final = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][^\W\d_A-Z])")
 # "7-5" and "1_000" are values, not two words.
 _JOINED: Final = re.compile(r"(?<=[^\W_])[_-]+(?=[^\W\d_])|(?<=[^\W\d_])[_-]+(?=[^\W_])")
+# What parts two words, and no two numbers.
+_BETWEEN: Final = re.compile(r"(?<=[^\W_])[ _/-](?=[^\W\d_])|(?<=[^\W\d_])[ _/-](?=[^\W_])")
 _SHORTEST_PLURAL: Final = 3
 _SHORTEST_JOINED: Final = 5
 _UNITS: Final = (
@@ -53,6 +55,7 @@ class SpellingIndex:
         loose: With other separators, or in the plural, where that means one label only and is no
             other label's own spelling.
         singular: The singular of a label that is a plural, likewise; for whole answers.
+        squeezed: Spellings without separators, likewise; for whole answers.
         hidden: Runs of letters and digits, to find labels inside of words ("cat/dog").
         longest: Words of the longest spelling.
     """
@@ -60,6 +63,7 @@ class SpellingIndex:
     exact: Mapping[Words, str]
     loose: Mapping[Words, str]
     singular: Mapping[Words, str]
+    squeezed: Mapping[str, str]
     hidden: Mapping[Words, str]
     longest: int
 
@@ -73,7 +77,7 @@ class SpellingIndex:
         if found is None:
             key = separated(text)
             found = self.exact.get(key) or self.loose.get(key) or self.singular.get(key)
-        return found
+        return found or self.squeezed.get(_squeezed(text))
 
 
 def index_spellings(exact: Mapping[Words, str], given: Iterable[tuple[str, str]]) -> SpellingIndex:
@@ -85,7 +89,11 @@ def index_spellings(exact: Mapping[Words, str], given: Iterable[tuple[str, str]]
     """
     loose: dict[Words, set[str]] = {}
     singular: dict[Words, set[str]] = {}
+    squeezed: dict[str, set[str]] = {}
+    given = list(given)
     for spelling, name in given:
+        squeezed.setdefault(_squeezed(spelling), set()).add(name)
+    for spelling, name in [*given, *_comma_parts(given)]:
         for source in {separated(spelling), words(normalise(spelling))}:
             loose.setdefault(source, set()).add(name)
             if len(source) > 1 and len(joined := "".join(source)) >= _SHORTEST_JOINED:
@@ -106,9 +114,38 @@ def index_spellings(exact: Mapping[Words, str], given: Iterable[tuple[str, str]]
             for key, names in singular.items()
             if len(names) == 1 and key not in exact and key not in loose
         },
+        squeezed={
+            key: min(names)
+            for key, names in squeezed.items()
+            if len(names) == 1 and len(key) >= _SHORTEST_JOINED
+        },
         hidden=hidden,
         longest=max(map(len, (*exact, *told_apart, *hidden)), default=0),
     )
+
+
+def _squeezed(text: str) -> str:
+    """`text` without what parts its words; two numbers stay two ("7-5" is not 75)."""
+    said = normalise(text)
+    return _BETWEEN.sub("", said) if said[:1].isalpha() else ""
+
+
+def _comma_parts(given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Names that a label lists ("Siamese cat, Siamese"), with the label's name.
+
+    Where two labels share a part, as "red, round" and "red, square" do, commas list no synonyms.
+    """
+    owners: dict[Words, set[str]] = {}
+    for spelling, name in given:
+        for part in (spelling, *spelling.split(",")):
+            owners.setdefault(separated(part), set()).add(name)
+    found: list[tuple[str, str]] = []
+    for spelling, name in given:
+        listed = [part.strip() for part in spelling.split(",")]
+        alone = all(owners[separated(part)] == {name} for part in listed)
+        if len(listed) > 1 and alone:
+            found.extend((part, name) for part in listed if any(map(str.isalpha, part)))
+    return found
 
 
 def _plurals(word: str) -> tuple[str, ...]:

@@ -33,7 +33,9 @@ MODULES = (
     "gates.expression", "models.http.tls",
 )  # fmt: skip
 """Those whose patterns are put to what servers, models, recordings, manifests or archives say."""
-BOUNDED = ("prompting.readers.strict", "prompting.readers.markup")
+BOUNDED = (
+    "prompting.readers.strict", "prompting.readers.markup", "prompting.readers.other_languages",
+)  # fmt: skip
 """Those whose own patterns repeat nothing without a bound."""
 SHORT = {"data.file_names._NUMBERED"}
 """Put to names of files, which end after 255 signs."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_llmclf.prompting.label_text import (
     BEFORE_LABEL,
+    BEHIND_LABEL,
     CARRIERS,
     CONTRASTS,
     NEGATIVE,
@@ -24,7 +25,9 @@ from pytest_llmclf.prompting.readers.word_lists import (
     ATTACHES,
     AUXILIARY,
     BESIDE,
+    BINS,
     CERTAIN,
+    CLASSES,
     COLOUR,
     COLOURED,
     COLOURS,
@@ -36,8 +39,11 @@ from pytest_llmclf.prompting.readers.word_lists import (
     DETERMINER,
     DOUBTS,
     EXISTS,
+    FAVOURS,
+    HAS_WHAT,
     IMAGES,
     INTRODUCES,
+    JUDGES,
     LACKS,
     LEADS_IN,
     OPENS_ANYWHERE,
@@ -48,6 +54,8 @@ from pytest_llmclf.prompting.readers.word_lists import (
     SAID_BY,
     SAYS,
     SCENE,
+    SIGNS_OF,
+    SORTED_INTO,
     SUBJECT_NOUNS,
     SUBJECT_PRONOUNS,
 )
@@ -144,6 +152,8 @@ def _opens(tokens: Sequence[Token], start: int, place: int, stop: int) -> bool:
         return tokens[place - 1].word not in ("nothing", "anything", "even")
     if word == "and":
         return behind in SUBJECT_PRONOUNS
+    if behind in SIGNS_OF and (word == "without" or (word == "no" and tokens[place - 1].breaks)):
+        return True
     if not tokens[place - 1].breaks or (word == "no" and not tokens[place].breaks):
         return False
     return (word in OPENS_BEHIND_COMMA and place + 1 < stop) or (
@@ -218,13 +228,35 @@ def _status(left: Sequence[Token], label: Sequence[Token], right: Sequence[Token
     if begin is not None and _contrasted(before[:begin]):
         return "denied"
     denials = LACKS if own.isdisjoint(NEGATIVE) else LACKS - NEGATIVE - {"not", "cannot"}
+    if _not_excluded(behind):
+        return "doubted"
     if _denied(before, behind, denials, breaks=label[-1].breaks):
         return "denied"
+    if _imagined(before, behind):
+        return "compared"
     doubted = not DOUBTS.isdisjoint({*before, *behind} - own)
     thought = _thought(before, doubted=doubted)
     if thought is not None or begin is None:
         return thought or "mentioned"
     return "asserted" if _asserts(left, begin, label, right) else "mentioned"
+
+
+def _imagined(before: Sequence[str], behind: Sequence[str]) -> bool:
+    """Whether a clause says what another label would be like ("a square would have ...")."""
+    if before[:1] == ["if"] and before[2:3] == ["were"]:
+        return True
+    if set(before) - DETERMINER - BEFORE_LABEL or behind[:1] != ["would"]:
+        return False
+    rest = [word for word in behind[1:] if word not in ("not", "also", "typically", "usually")]
+    if rest[:1] == ["be"]:
+        return len(rest) > 1 and FAVOURS.isdisjoint(rest)
+    return len(rest) > 1 and rest[0] in HAS_WHAT
+
+
+def _not_excluded(behind: Sequence[str]) -> bool:
+    """Whether a label is said not to be excluded, by which it stays possible."""
+    at = next((at for at, word in enumerate(behind) if word in ("excluded", "ruled")), 0)
+    return any(word in ("not", "cannot") or "n't" in word for word in behind[:at])
 
 
 def _thought(before: Sequence[str], *, doubted: bool) -> Status | None:
@@ -242,6 +274,11 @@ def _asserts(
 ) -> bool:
     """Whether a clause says of the image what a noun phrase names that begins at `begin`."""
     determined = begin < len(left) and left[begin].word in DETERMINER
+    words = [token.word for token in left[:begin]]
+    if label[0].word in JUDGES and _cued(words) and not PARTS.isdisjoint(words):
+        return False
+    if _sorted_into(words):
+        return not right or label[-1].breaks or right[0].word in BINS | BEHIND_LABEL
     if not _leads(left[:begin], determined=determined):
         return False
     if not right or label[-1].breaks:
@@ -303,10 +340,21 @@ def _leads(left: Sequence[Token], *, determined: bool) -> bool:
     return _cued(words) or (determined and _images(last)) or _says_of_the_image(words, comma)
 
 
+def _sorted_into(words: Sequence[str]) -> bool:
+    """Whether the last words say where what is asked about goes ("should go in")."""
+    for cue in SORTED_INTO:
+        if tuple(words[-len(cue) :]) == cue:
+            subject = [word for word in words[: -len(cue)] if word not in SAID_BY]
+            return all(word in SUBJECT_PRONOUNS | SUBJECT_NOUNS | DETERMINER for word in subject)
+    return False
+
+
 def _cued(words: Sequence[str]) -> bool:
     """Whether the last words say of what the image is, whatever the subject ("made of")."""
     if words[-2:-1] == ["the"] and words[-1] in _SPELLED:
         return BESIDE.isdisjoint(words)
+    if words[-3:-2] == ["the"] and words[-2] in CLASSES and words[-1] == "of":
+        words = words[:-3]
     return any(tuple(words[-len(cue) :]) == cue for cue in CUES)
 
 

@@ -30,6 +30,19 @@ _TAG: Final = re.compile(
     r"<(answer|label|class|output|final_answer|result|conclusion)>(.{0,400}?)</\1>",
     re.IGNORECASE | re.DOTALL,
 )
+_FIELD: Final = re.compile(
+    r"<(\w{1,30})(?:\s[^<>]{0,100})?>\s{0,20}([^<>]{1,200}?)\s{0,20}</\1\s?>"
+)
+_ANY_TAG: Final = re.compile(r"</?\w{1,30}(?:\s[^<>]{0,100})?/?>|<\?xml[^<>]{0,100}>")
+# At the end of a line: what the model says of its own sureness.
+_SURENESS: Final = re.compile(
+    r"[ \t,;(\[*_-]{0,9}(?:\b(?:my |overall |estimated )?(?:confidence|certainty|probability)"
+    r"(?: level| score| rating)?[*_]{0,3}(?:\s?[:=]| is| of|\s)[*_]{0,3}\s{0,3}"
+    r"\d{1,3}(?:[.,]\d{1,6})?(?:\s?%|\s?/\s?\d{1,3}| percent| out of \d{1,3})?"
+    r"|(?<![\d.,])\d{1,3}(?:\s?/\s?| out of )\d{1,3} (?:confiden(?:t|ce)|sure|certain(?:ty)?))"
+    r"[ \t.)\]*_]{0,9}$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _ESCAPE: Final = re.compile(r"\\(?=[_*`#~>().!-])")
 _EMPHASIS: Final = re.compile(r"</?(?:b|i|em|strong|u|p|span|code|mark)>|<br ?/?>", re.IGNORECASE)
 _FENCE: Final = "```"
@@ -61,6 +74,19 @@ def declared(text: str) -> tuple[str, ...]:
     r"""What stands in ``\boxed{}`` or in a tag such as ``<answer>``, in order; usually nothing."""
     found = [_TEXT_IN_BOX.sub(r"\1", match[1]) for match in _BOXED.finditer(text)]
     return tuple(part.strip() for part in (*found, *(match[2] for match in _TAG.finditer(text))))
+
+
+def xml_fields(text: str) -> tuple[tuple[tuple[str, str], ...], str]:
+    """The tags of an answer that hold text alone, with it, and what stands outside of them."""
+    if "</" not in text:
+        return (), text
+    fields = tuple((match[1], match[2]) for match in _FIELD.finditer(text))
+    return fields, _ANY_TAG.sub(" ", _FIELD.sub(" ", text))
+
+
+def without_sureness(text: str) -> str:
+    """`text` without what its lines end with of how sure the model is ("Confidence: 8/10")."""
+    return _SURENESS.sub("", text)
 
 
 def unfenced(text: str) -> str:

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.prompting.label_text import BEFORE_LABEL, BEHIND_LABEL, CARRIERS, FUNCTION_WORDS
 from pytest_llmclf.prompting.readers.word_lists import (
+    CHEST,
     DETERMINER,
     DOMAIN,
     NO_MODIFIER,
+    NOT_AHEAD,
     NOT_THERE,
     NOUNS_AS_PARTICIPLES,
     OTHER_NAMES,
     OTHER_THING,
+    SHOWN,
+    UNITS,
     VERBS_BEHIND,
 )
 
@@ -95,16 +99,36 @@ def ends_the_phrase(right: Sequence[Token], label: set[str], *, determined: bool
         # "1 1" may be eleven.
         return not (following.isdecimal() and following in label)
     if following in VERBS_BEHIND:
-        behind = right[1].word if len(right) > 1 else ""
-        return behind not in NOT_THERE if behind else following in _ENOUGH
+        return _is_there(right, determined=determined)
     if following == "of":
         # "a photo of ..." is a photo; "a bishop of ..." may be another thing.
-        return not label.isdisjoint(CARRIERS)
-    if following in DOMAIN and len(right) > 1 and not right[0].breaks:
+        several = len(label) > 1 and len(right) > 1 and right[1].word in DETERMINER
+        return several or not label.isdisjoint(CARRIERS)
+    chest = following == "chest" and len(right) > 1 and right[1].word in CHEST
+    if chest or (following in DOMAIN and len(right) > 1 and not right[0].breaks):
         return ends_the_phrase(right[1:], label, determined=True)
     if following == "and":
         return len(right) > 1 and right[1].word in DETERMINER | {"it", "there"}
-    return _goes_on(right, determined=determined)
+    return _is_said_of_signs(right, label) or _goes_on(right, determined=determined)
+
+
+def _is_there(right: Sequence[Token], *, determined: bool) -> bool:
+    """Whether a verb behind a label says that the image shows it."""
+    verb, behind = right[0].word, right[1].word if len(right) > 1 else ""
+    if not determined and verb in ("is", "are") and behind.endswith("ed"):
+        # "Glass is collected on Tuesdays" says nothing of an image.
+        return behind in SHOWN
+    return behind not in NOT_THERE if behind else verb in _ENOUGH
+
+
+def _is_said_of_signs(right: Sequence[Token], label: set[str]) -> bool:
+    """Whether a unit or "ahead" follows that the sign says itself ("speed limit 50 km/h")."""
+    rest = right[1:] if right[0].word in UNITS and len(label) > 1 else ()
+    if right[0].word == "ahead" and label.isdisjoint(NOT_AHEAD):
+        rest = right[1:]
+    elif not rest and not (right[0].word in UNITS and len(label) > 1):
+        return False
+    return not rest or right[0].breaks or rest[0].word in DOMAIN | BEHIND_LABEL
 
 
 def _goes_on(right: Sequence[Token], *, determined: bool) -> bool:

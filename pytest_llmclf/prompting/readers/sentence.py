@@ -19,6 +19,7 @@ from pytest_llmclf.prompting.label_text import (
     FUNCTION_WORDS,
     NUMBER_WORDS,
     fold,
+    listed,
     parts,
     trim,
 )
@@ -35,6 +36,24 @@ _CLOSERS: Final = "\"'`*_~)]}>\u2019\u201d\u00bb"
 _ENDS: Final = (".", "!", "?", ";", "\u2026", "\u3002", "\uff01", "\uff1f")
 _BREAKS: Final = (",", ":", "\u3001", "\uff0c")
 _SIGNS: Final = "-+#*|/=~>\u2022\u2013\u2014\u2192"
+_INTERJECTIONS: Final = listed("ok okay right good fine great well sure yes clear perfect alright")
+_PROMISES: Final = tuple(
+    tuple(words.split())
+    for words in (
+        "i will", "i'll", "let me", "let us", "let's", "i am going to", "i'm going to",
+        "we will", "we'll", "i shall", "i can help", "i can do", "i can try", "now i will",
+        "so i will", "first i will", "now let me",
+        "so let me", "first let me", "now i'll", "first i'll", "i would be happy", "i am ready",
+        "i'm ready", "i am happy", "i'm happy", "please", "i need to", "i have to", "i understand",
+        "give me",
+    )
+)  # fmt: skip
+_BEGINS_WITH: Final = listed(
+    "look analyze analyse examine inspect check take think start begin classify identify try help "
+    "do describe see go ready happy send upload provide share moment second wait tell understand "
+    "consider study work proceed"
+)
+_PROMISE: Final = 8
 _NAMING: Final = ("a", "an", "is", "it's", "that's")
 _FILLERS: Final = ("a", "an", "the", "of")
 _DASHES: Final = frozenset(
@@ -179,6 +198,8 @@ def _means_little(pieces: tuple[str, ...]) -> bool:
 def _standing(tokens: Sequence[Token], at: int, stop: int) -> Standing:
     """Whether a label of one word is named where it stands."""
     word = tokens[at].word
+    if word in _INTERJECTIONS and _only_agrees(tokens, at):
+        return "nothing"
     if is_number(word):
         return _number_standing(tokens, at)
     function = word in FUNCTION_WORDS or word in DETERMINERS
@@ -196,6 +217,15 @@ def _standing(tokens: Sequence[Token], at: int, stop: int) -> Standing:
         announced = before in ANNOUNCES - {"is"} and behind not in CARRIERS - FUNCTION_WORDS
         return "named" if begins or announced else "nothing"
     return "named" if begins or _is_called(tokens, at) else "mentioned"
+
+
+def _only_agrees(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a word only agrees to begin ("Ok, I will look at the image")."""
+    if (at and not tokens[at - 1].ends) or not (tokens[at].breaks or tokens[at].ends):
+        return False
+    following = [token.word for token in tokens[at + 1 : at + 1 + _PROMISE]]
+    begins = any(tuple(following[: len(one)]) == one for one in _PROMISES)
+    return begins and not _BEGINS_WITH.isdisjoint(following)
 
 
 def _is_called(tokens: Sequence[Token], at: int) -> bool:

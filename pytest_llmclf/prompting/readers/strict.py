@@ -3,10 +3,12 @@ r"""The strict reader, which is the default: nothing is guessed.
 An answer is read by the first of these rules that applies; an answer that none of them reads is
 `unparsed`, with a reason:
 
-1. It is JSON: its one value, or that of ``label``, ``class`` or ``answer``, is the answer.
+1. It is JSON: its one value, or that of ``label``, ``class`` or ``answer``, is the answer; else the
+   only label among its values, or among those of XML tags (`readers/json_answer.py`).
 2. The whole answer is a label or a synonym. Blank, ``_``, ``-`` and a capital inside of a word are
    one separator, and a plural is its singular, where that makes no two labels equal.
-   So is a label behind a word of another language, in brackets or behind a colon or dash.
+   So is a label behind a word of another language, in brackets or behind a colon or dash, or the
+   only one in quotes in its sentence. Names that a label lists with commas are synonyms.
 3. It declares its answer: ``\boxed{...}``, ``<answer>...</answer>``, or lines such as
    ``Answer: ...``; all that it declares is the same label.
 4. It begins with a label, alone on its line or before a comma, colon, dash or bracket, and the
@@ -42,15 +44,24 @@ from pytest_llmclf.prompting.label_text import (
     parts,
 )
 from pytest_llmclf.prompting.readers.clauses import Mention, mentions, sentences, without_idioms
-from pytest_llmclf.prompting.readers.json_answer import json_values
+from pytest_llmclf.prompting.readers.counted import counted
+from pytest_llmclf.prompting.readers.json_answer import json_fields, json_values, one_label
 from pytest_llmclf.prompting.readers.markup import (
     declared,
     unfenced,
     without_control_tokens,
     without_emphasis,
+    without_sureness,
+    xml_fields,
 )
+from pytest_llmclf.prompting.readers.other_languages import denies_elsewhere, quoted, translated
 from pytest_llmclf.prompting.readers.reader import LONGEST_ANSWER, LabelOrReason
-from pytest_llmclf.prompting.readers.sentence import Token, hidden_labels, labels_in, tokenise
+from pytest_llmclf.prompting.readers.sentence import (
+    Token,
+    hidden_labels,
+    labels_in,
+    tokenise,
+)
 from pytest_llmclf.prompting.readers.word_lists import CONCLUDES, DOUBTS
 
 if TYPE_CHECKING:
@@ -77,19 +88,10 @@ _CONCLUSION: Final = re.compile(
 _SEES_NOTHING: Final = re.compile(
     r"(?:can't|cannot|can not|unable to|not able to) (?:see|view|access|open|process|analy[sz]e)"
     r" (?:any |the |this |your |an? )?(?:images?|pictures?|photos?|files?|attachments?)\b"
-    r"|\bno (?:image|picture|photo|file|attachment) (?:was|is|has|attached|provided|given)\b"
+    r"|\bno (?:image|picture|photo|file|attachment)(?:[.!,]| (?:was|is|has|attached|provided|given"
+    r"|here|to|visible|available|in (?:your|this|the|our)|that)\b)"
 )
 _SENTENCE: Final = re.compile(r"[.!?;\n]{1,9}(?:\s|$)|\n")
-_TRANSLATED: Final = re.compile(
-    r"(?P<before>[^():\n]{1,60}?)(?:\s?\((?P<inside>[^()\n]{1,60})\)|(?:\s?[:\uff1a=]|\s(?:[-\u2013\u2014\u2192]|[-=]>)\s)(?P<behind>[^:\n]{1,60}))"
-)
-_ENGLISH: Final = listed(
-    "the of is are this it its with and like similar options labels choices classes "
-    "possible family relative kind type costume toy"
-)
-_NOT_ELSEWHERE: Final = listed(
-    "nicht kein keine keinen nein ne pas non nie niet geen inte ikke nem não sin"
-)
 _WRONG: Final = listed("wrong incorrect false previous other")
 _POSSIBLE: Final = frozenset(("might", "may", "could"))
 _SORRY: Final = re.compile(r"sorry,? (?=i mean|it's|it is|that's|make that)")
@@ -97,6 +99,16 @@ _HARMLESS: Final = ("asserted", "mentioned", "compared", "conceded")
 """What may be said again of the answer's own label."""
 _OTHERS: Final = ("denied", "compared", "conceded")
 """What may be said of other labels behind an answer."""
+_MOST_REASONING: Final = 8
+"""Words of reasoning from which on a label in the last line is its conclusion."""
+_SPEAKS_OF_LABELS: Final = listed(
+    "label labels option options choice choices class classes category categories candidate "
+    "candidates answer answers list following below neither none fit fits "
+    "wrong incorrect excluded rejected discarded ruled possible"
+)
+"""Words of a sentence that may speak of the label below it."""
+_BEHIND_INTERJECTION: Final = 9
+"""Words that tell whether "Ok, ..." is an answer."""
 _LEAST_REASONING: Final = 5
 """Words of a sentence that can reason about labels before an answer in the last line."""
 _CORRECTS: Final = frozenset(
@@ -125,25 +137,40 @@ def read_strictly(text: str, labels: LabelSet, finish: Finish = "stop") -> Label
         return _parsed(_in_text(body, labels, cut=cut), body, labels, cut=cut)
     named = {_in_text(value, labels, cut=False) for value in values}
     name = named.pop() if len(named) == 1 else None
+    if not any(values):
+        name = one_label(json_fields(body), labels.spellings.whole)
     return _parsed(name, "\n".join(values) if values else body, labels, cut=False)
 
 
 def _in_text(text: str, labels: LabelSet, *, cut: bool) -> str | None:
     """Rules 2 to 5."""
+    text = without_sureness(text)
     if not cut:
         name = labels.spellings.whole(text) or labels.spellings.whole(_without_signs(text))
         if name is not None:
             return name
     boxes = declared(text)
+    fields, outside = xml_fields(text)
+    if fields and not mentions(tokenise(outside), labels.spellings):
+        name = one_label(fields, labels.spellings.whole)
+        if name is not None and not _takes_back(tokenise(outside), name, labels):
+            return name
     if boxes:
         return _agreed(_declared_label(box, labels) for box in boxes)
-    if _SEES_NOTHING.search(fold(text)):
+    if _SEES_NOTHING.search(fold(text)) or denies_elsewhere(text):
         return None
     name = _at_the_beginning(text, labels, cut=cut)
     if name is None:
         name = _in_answer_lines(text, labels, cut=cut)
     if name is None and not cut:
-        name = _translated(text, labels) or _in_conclusions(text, labels) or _asserted(text, labels)
+        name = (
+            translated(text, labels)
+            or _in_conclusions(text, labels)
+            or _asserted(text, labels)
+            or _in_last_line(text, labels)
+            or quoted(text, labels)
+            or counted(text, labels)
+        )
     return name
 
 
@@ -180,7 +207,8 @@ def _at_the_beginning(text: str, labels: LabelSet, *, cut: bool) -> str | None:
     if cut:
         return None
     tokens = tokenise(text)
-    first = next(iter(labels_in(tokens[: labels.spellings.longest], labels.spellings)), None)
+    head = tokens[: labels.spellings.longest + _BEHIND_INTERJECTION]
+    first = next(iter(labels_in(head, labels.spellings)), None)
     if first is None or first.start or first.standing != "named":
         return None
     last = tokens[first.stop - 1]
@@ -247,11 +275,13 @@ def _takes_back(tokens: Sequence[Token], name: str, labels: LabelSet) -> bool:
 
     "With no mane" denies nothing, nor does "no" behind "no"; "It is not." does.
     """
-    own = {
-        place
-        for one in labels_in(tokens, labels.spellings)
-        for place in range(one.start, one.stop)
-        if one.label == name
+    found = labels_in(tokens, labels.spellings)
+    own = {place for one in found for place in range(one.start, one.stop) if one.label == name}
+    # "No dog." takes no cat back.
+    own |= {
+        one.start - 1
+        for one in found
+        if one.label != name and one.start and tokens[one.start - 1].word in DENIES
     }
     words = {
         part
@@ -332,12 +362,17 @@ def _stands(last: Mention, said: Sequence[Mention], tokens: Sequence[Token]) -> 
             return False
         if one.status == "mentioned" and last.bare and _words(one.sentence) < _LEAST_REASONING:
             return False
-    if not last.bare or not last.sentence[0]:
-        return True
+    return not last.bare or not last.sentence[0] or _is_reasoned(last, tokens)
+
+
+def _is_reasoned(last: Mention, tokens: Sequence[Token]) -> bool:
+    """Whether the sentence before a bare label does not deny it."""
     # "Not that" above a label is about it; a longer line is a reason of its own.
     start = next(begin for begin, end in sentences(tokens) if end == last.sentence[0])
     words = {token.word for token in tokens[start : last.sentence[0]]}
-    return len(words) >= _LEAST_REASONING or words.isdisjoint(DENIES)
+    if words.isdisjoint(DENIES):
+        return True
+    return len(words) >= _LEAST_REASONING and words.isdisjoint(_SPEAKS_OF_LABELS)
 
 
 def _words(sentence: tuple[int, int]) -> int:
@@ -352,22 +387,27 @@ def _corrects(one: Mention, last: Mention, tokens: Sequence[Token]) -> bool:
     return any(tokens[place].word in words for place in range(last.place - 1, one.place, -1))
 
 
-def _translated(text: str, labels: LabelSet) -> str | None:
-    """Rule 2 for another language: the label behind a word of it, in brackets or behind a colon."""
-    match = _TRANSLATED.fullmatch(fold(text).strip(" *_`.!"))
-    if match is None:
+def _in_last_line(text: str, labels: LabelSet) -> str | None:
+    """Rule 3, last line: the label that it is, behind reasoning that asserts no other one."""
+    *above, last = text.strip().splitlines() or [""]
+    reasoning = "\n".join(above).rstrip()
+    name = labels.spellings.whole(last)
+    if name is None or REFUSAL.search(_SORRY.sub("", fold(reasoning))):
         return None
-    before = set(parts(match["before"]))
-    if (
-        REFUSAL.search(fold(text))
-        or before & _ENGLISH
-        or before & DOUBTS
-        or before & (TAKES_BACK | _NOT_ELSEWHERE)
-    ):
+    if not reasoning.rstrip(" *_`\"')").endswith((".", "!")):
         return None
-    if labels_in(tokenise(match["before"]), labels.spellings):
+    tokens = tokenise(reasoning)
+    *_, (begin, end) = sentences(tokens)
+    closing = {token.word for token in tokens[begin:end]}
+    if len(tokens) < _MOST_REASONING or not closing.isdisjoint(_SPEAKS_OF_LABELS):
         return None
-    return labels.spellings.whole(match["inside"] or match["behind"])
+    if any(labels.spellings.whole(line) for line in above if line.strip()):
+        return None
+    for one in mentions(tokens, labels.spellings):
+        same = one.label == name
+        if one.status == "denied" if same else one.status == "asserted":
+            return None
+    return name
 
 
 def _hidden_fit(last: Mention, tokens: Sequence[Token], labels: LabelSet) -> bool:

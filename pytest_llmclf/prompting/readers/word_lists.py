@@ -96,9 +96,29 @@ DOMAIN: Final = CARRIERS & listed(
     "species breed type kind scan x-ray case defect defects damage area areas region scene "
     "landscape terrain zone gesture expression emotion vehicle fruit vegetable cloud clouds cell "
     "cells bird birds script alphabet lesion document instrument weather sky plane garment item "
+    "radiograph radiography mri ct study exam examination "
     "pieces animals letters digits here there too itself specifically indeed overall face pose"
 )
 """Nouns that may follow a label and say what it is one of ("stop sign"); and adverbs."""
+
+CHEST: Final = listed("x-ray xray x-rays radiograph film ct scan image radiography study")
+"""Words behind "chest" with which it is no furniture."""
+
+SIGNS_OF: Final = listed("evidence sign signs indication indications trace traces finding findings")
+"""Words behind "no" that begin what was looked for and is missing."""
+
+UNITS: Final = listed("km/h kmh kph mph")
+"""Units behind the number that ends a label of several words."""
+
+NOT_AHEAD: Final = listed("stop yield give")
+"""Signs that another sign announces with "ahead"."""
+
+SHOWN: Final = listed(
+    "visible shown seen depicted present displayed pictured captured drawn written photographed "
+    "represented detected identified recognizable recognisable evident apparent clearly here "
+    "there in on at seated centred centered located positioned placed perched parked"
+)
+"""Words behind "is" that say that the image shows what is before it."""
 
 VERBS_BEHIND: Final = listed(
     "is are was were has have had sits stands lies walks runs fits applies matches describes suits"
@@ -141,11 +161,34 @@ CONCEDES: Final = listed("although though while whilst despite whereas even")
 CONCEDED: Final = listed("initially thought glance sight")
 """Words by which a clause says what was thought first."""
 
+HAS_WHAT: Final = listed("have has had show display lack appear look be need")
+"""Verbs behind "would" that say what another label would be like."""
+
+FAVOURS: Final = listed(
+    "better best more most likely possible my the a an correct right appropriate suitable also too"
+)
+"""Words behind "would be" that speak for a label."""
+
 COMPARES: Final = listed(
     "like unlike similar resembles resemble resembling resembled reminiscent than related "
     "confused mistaken mistake reminds remind"
 )
 """Words behind which a label is what something is like, and not what it is."""
+
+MEASURES: Final = listed(
+    "confidence probability probabilities score scores certainty count counts index id rank "
+    "percent percentage version likelihood prob logprob page year width height size"
+)
+"""Names of values that measure, and are not the answer."""
+
+NOT_ASKED: Final = listed(
+    "alternative alternatives second other others runner rejected discarded negative wrong "
+    "incorrect false background nearby beside surroundings candidate candidates option options "
+    "choices possible labels classes categories list example examples previous question prompt "
+    "differential allowed input error blurry quality ambiguous uncertain needs secondary also "
+    "valid visible color colour reason reasoning explanation note notes comment"
+)
+"""Words of a value's name that make it another thing than the answer."""
 
 DOUBTS: Final = (HEDGES - COMPARES - {"looks"}) | listed(
     "maybe perhaps possibly possible might unsure uncertain unclear unlikely questionable "
@@ -164,7 +207,7 @@ CERTAIN: Final = (
     ("no", "question"), ("nothing", "but"), ("none", "other", "than"), ("not", "only"),
     ("nothing", "else"),
     *(("if", "i", "had", "to", verb) for verb in ("choose", "pick", "select", "decide")),
-    *(("most", "likely", noun) for noun in ("answer", "label", "class", "category", "match")),
+    ("most", "likely"), ("most", "probably"),
 )  # fmt: skip
 """Phrases that deny or doubt in form only."""
 
@@ -216,10 +259,44 @@ CUES: Final = tuple(
         "consists of", "diagnosed with", "written in", "making it", "makes it", "match",
         "matches", "indicate", "indicates", "typical of", "characteristic of", "features of",
         "points to", "point to", "it as", "taken at", "taken during", "covered with",
-        "covered in", "covered by", "filled with", "full of",
+        "covered in", "covered by", "filled with", "full of", "consistent with",
+        "compatible with", "in keeping with", "indicative of", "diagnostic of", "stands for",
+        "falls into", "qualifies as", "make this", "makes this", "make that", "makes that",
+        "make it", "making this",
     )
 )  # fmt: skip
 """Last words before a label that say what the image is, whatever the subject."""
+
+SORTED_INTO: Final = tuple(
+    tuple(cue.split())
+    for cue in (
+        "should go in",
+        "should go into",
+        "goes in",
+        "goes into",
+        "belongs in",
+        "belongs into",
+        "should be put in",
+        "should be put into",
+        "should be placed in",
+        "should be thrown into",
+        "must go in",
+        "must go into",
+        "should be sorted into",
+        "is sorted into",
+        "has to go in",
+    )
+)
+"""Last words before a label into which what is asked about is sorted."""
+
+BINS: Final = listed("bin bins container recycling box bag")
+"""What waste is sorted into; the word before it is the label."""
+
+CLASSES: Final = listed("class category suit type kind group set")
+"""Nouns that "of" joins to a label that they are a class for ("belongs to the suit of ...")."""
+
+JUDGES: Final = listed("normal ok okay good healthy fine clean clear intact")
+"""Labels that are said of a part as well, of which the image is not one yet."""
 
 INTRODUCES: Final = listed("of among in from on based looking out given")
 """First words of a phrase before a comma that names grounds or place."""

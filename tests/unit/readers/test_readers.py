@@ -29,7 +29,12 @@ SETS = {
 }
 ANSWERS: list[dict[str, Any]] = [
     json.loads(line)
-    for name in ("answers.jsonl", "answers_fresh.jsonl", "answers_phrasings.jsonl")
+    for name in (
+        "answers.jsonl",
+        "answers_fresh.jsonl",
+        "answers_phrasings.jsonl",
+        "answers_unseen.jsonl",
+    )
     for line in (HERE / name).read_text("utf-8").splitlines()
 ]
 KINDS = sorted({line["kind"] for line in ANSWERS})
