@@ -30,7 +30,7 @@ WAYS = {
 
 
 @pytest.fixture(params=WAYS.values(), ids=list(WAYS))
-def endpoint_key(request: pytest.FixtureRequest) -> tuple[str, ...]:
+def options(request: pytest.FixtureRequest) -> tuple[str, ...]:
     """How tests are spread over processes."""
     args: tuple[str, ...] = request.param
     return args
@@ -56,9 +56,9 @@ def gate_words(colours: Colours) -> list[str]:
     return [gate["word"] for gate in colours.summary()["gates"]]
 
 
-def test_every_way_has_the_same_report(spread: Colours, endpoint_key: tuple[str, ...]) -> None:
+def test_every_way_has_the_same_report(spread: Colours, options: tuple[str, ...]) -> None:
     """Ledger, confusion, accuracy and verdict do not depend on the processes."""
-    result = spread.run(*endpoint_key)
+    result = spread.run(*options)
     assert result.ret == pytest.ExitCode.OK
     assert result.parseoutcomes() == {"passed": 17, "misclassified": 1, "unparsed": 1}
     report = spread.written()
@@ -113,13 +113,13 @@ def test_a_gate_alone_is_red_every_way(spread: Colours, short_way: tuple[str, ..
     assert spread.server.questions == 0
 
 
-@pytest.mark.parametrize("way", [("-x",), ("--maxfail=2", "-n2")], ids=" ".join)
-def test_stopping_early_is_never_green(spread: Colours, endpoint_key: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("options", [("-x",), ("--maxfail=2", "-n2")], ids=" ".join)
+def test_stopping_early_is_never_green(spread: Colours, options: tuple[str, ...]) -> None:
     """What was not run is said to be so, and no gate passes."""
     spread.server.odd["blue/0"] = spread.server.odd["blue/1"] = Odd(status=400)
     # Late enough for the stop to come first, however the images are spread.
     spread.server.odd["green"] = spread.server.odd["red"] = Odd(waits_s=0.4)
-    result = spread.run(*endpoint_key)
+    result = spread.run(*options)
     assert result.ret not in (pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR)
     ledger: dict[str, Any] = spread.written()["ledger"]
     assert ledger["not_run"] >= 1

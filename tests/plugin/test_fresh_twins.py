@@ -25,11 +25,11 @@ def twins(colours: Colours) -> Colours:
     return colours
 
 
-@pytest.mark.parametrize("way", [(), ("-n2",)], ids=["alone", "n2"])
-def test_twins_are_asked_about_once_a_run(twins: Colours, endpoint_key: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["alone", "n2"])
+def test_twins_are_asked_about_once_a_run(twins: Colours, options: tuple[str, ...]) -> None:
     """Whichever processes they are spread over; the run after it asks nothing."""
-    twins.run(*endpoint_key, "--llmclf-fresh")
+    twins.run(*options, "--llmclf-fresh")
     assert twins.ledger() == {"collected": 2 * IMAGES, "correct": 2 * IMAGES}
     assert twins.server.questions == 2 * IMAGES
-    twins.run(*endpoint_key)
+    twins.run(*options)
     assert twins.server.questions == 2 * IMAGES

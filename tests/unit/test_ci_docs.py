@@ -15,13 +15,16 @@ import yaml
 
 from pytest_llmclf.gates.gate import parse_addressed
 from pytest_llmclf.models.spec import parse_spec
+from pytest_llmclf.runner.shared_options import SHARED_OPTIONS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 BESIDE = tuple(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG"))
 PAGES = (README, *BESIDE, *sorted((ROOT / "docs").glob("*.md")))
 TEXT = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
-OPTIONS = (ROOT / "pytest_llmclf" / "plugin" / "options.py").read_text(encoding="utf-8")
+OPTIONS = (ROOT / "pytest_llmclf" / "plugin" / "options.py").read_text(encoding="utf-8") + "".join(
+    f'"--llmclf-{name}" "llmclf_{name.replace("-", "_")}"' for name in SHARED_OPTIONS
+)
 WORKFLOWS = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 

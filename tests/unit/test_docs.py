@@ -32,13 +32,16 @@ from pytest_llmclf.metrics.significance import mcnemar_anytime, mcnemar_exact
 from pytest_llmclf.reporting.diagnosis import finding_text
 from pytest_llmclf.reporting.numbers import percent
 from pytest_llmclf.runner import settings
+from pytest_llmclf.runner.shared_options import SHARED_OPTIONS
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.outcome import Outcome
 from pytest_llmclf.values.seeded import seeded_order
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
-OPTIONS = (ROOT / "pytest_llmclf" / "plugin" / "options.py").read_text(encoding="utf-8")
+OPTIONS = (ROOT / "pytest_llmclf" / "plugin" / "options.py").read_text(encoding="utf-8") + "".join(
+    f'"--llmclf-{name}" "llmclf_{name.replace("-", "_")}"' for name in SHARED_OPTIONS
+)
 
 FENCES = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROSE = " ".join(FENCES.sub("", PAGE).split())
