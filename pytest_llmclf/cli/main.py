@@ -35,6 +35,8 @@ INTERRUPTED = 130
 PIPE_CLOSED = 141
 """Exit code where whoever read the output stopped reading: as shells have it for SIGPIPE."""
 
+_UNWRITTEN = "the output could not be written"
+
 _COMMANDS = (
     doctor,
     import_,
@@ -52,6 +54,31 @@ _COMMANDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code."""
+    if sys.stderr is None:  # closed; the next file that is opened would be taken for it
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
+    if sys.stdout is None:
+        return _trouble("standard output is closed")
+    try:
+        code = _called(arguments)
+        sys.stdout.flush()
+    except SystemExit:  # help, or a usage error, is told
+        if _let_go():
+            return _trouble(_UNWRITTEN)
+        raise
+    except BrokenPipeError:
+        _let_go()
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        _let_go()
+        return INTERRUPTED
+    except OSError as error:
+        # Files have names, and streams have none.
+        what = f"{_UNWRITTEN}: " if error.filename is None else ""
+        return _trouble(f"{what}{error}")
+    return code
+
+
+def _called(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="llmclf", description="What belongs to pytest-llmclf, but to no pytest run."
     )
@@ -61,17 +88,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     run = cast("Callable[[argparse.Namespace], int]", chosen.run)
     try:
-        code = run(chosen)
-        sys.stdout.flush()
+        return run(chosen)
     except LlmclfError as error:
-        sys.stderr.write(f"llmclf: {_told(error, chosen)}\n")
-        return TROUBLE
-    except BrokenPipeError:
-        _let_go_of_the_pipe()
-        return PIPE_CLOSED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return code
+        return _trouble(_told(error, chosen))
+
+
+def _trouble(why: str) -> int:
+    """Say why a command could not do what it was asked for, where that can be written."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"llmclf: {why}\n")
+        sys.stderr.flush()
+    _let_go()
+    return TROUBLE
 
 
 def _told(error: LlmclfError, chosen: argparse.Namespace) -> str:
@@ -81,13 +109,21 @@ def _told(error: LlmclfError, chosen: argparse.Namespace) -> str:
     return str(type(error)(error.message, remedy=own_options(error.remedy, chosen)))
 
 
-def _let_go_of_the_pipe() -> None:
-    """Write to nowhere from here on: whoever read has enough, such as ``| head``."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def _let_go() -> bool:
+    """Write to nowhere where nothing can be written; whether that is so of standard output.
+
+    Whoever read may have enough, such as ``| head``, or the disk may be full. Python would try once
+    more at its end, and fail with an exit code of its own.
+    """
+    failed = []
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-            continue
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            failed.append(stream)
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+    return sys.stdout in failed

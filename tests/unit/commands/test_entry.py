@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests.unit.commands.archives import chessmen, small_animals, zipped
 from tests.unit.commands.command import llmclf
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 COMMANDS = ("doctor", "import", "new", "describe", "cache")
 
@@ -55,3 +55,54 @@ def test_the_help_is_quick(tmp_path: Path) -> None:
     loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
     assert "pytest_llmclf.cli.import_" in loaded
     assert not loaded & {"PIL", "httpx", "ollama", "numpy", "pandas", "sklearn", "pytest"}
+
+
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+STREAMS = [">&-", "2>&-", ">&- 2>&-", *(pytest.param(each, marks=FULL) for each in (
+    ">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full"
+))]  # fmt: skip
+# Unbuffered, argparse itself goes on where help cannot be written.
+CALLS = ["plan", "cache", "--help", "plan --help", "report nope", "frob", "compare a b"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of Unix")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("streams", STREAMS)
+def test_streams_that_are_closed_or_full(streams: str, unbuffered: str, tmp_path: Path) -> None:
+    """Exit code 2 where what was asked for cannot be written, and one line where that can be."""
+    for arguments in CALLS if not unbuffered else ("plan", "report nope"):
+        command = f'exec "$0" -m pytest_llmclf {arguments} {streams}'
+        done = subprocess.run(  # noqa: S603 - our own interpreter
+            ["/bin/sh", "-c", command, sys.executable],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+        fails = arguments.startswith(("report", "frob", "compare")) or not streams.startswith("2")
+        assert done.returncode == (2 if fails else 0), (arguments, done.stderr)
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
+        assert bool(done.stderr) == (fails and "2>" not in streams)
+        if streams == ">/dev/full" and arguments in CALLS[:4]:
+            assert done.stderr.startswith("llmclf: the output could not be written")
+            assert done.stderr.count("\n") == 1
+
+
+def test_a_reader_that_has_enough(tmp_path: Path) -> None:
+    """As ``| head`` has: exit code 141, and nothing said."""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_llmclf", "plan"],
+        cwd=tmp_path,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
