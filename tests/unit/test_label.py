@@ -25,6 +25,7 @@ from pytest_llmclf.prompting.label_text import (
 )
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.readers import LONGEST_ANSWER, LabelOrReason, read_label
+from pytest_llmclf.prompting.readers.word_lists import DOMAIN
 
 if TYPE_CHECKING:
     from pytest_llmclf.values.answer import Finish
@@ -327,7 +328,7 @@ class TestWordLists:
 OUTSIDE = st.text(st.characters(categories=["L"]), min_size=1, max_size=8).filter(
     lambda text: (
         len(said := words(normalise(text))) == 1
-        and said[0] not in CARRIERS
+        and said[0] not in CARRIERS | DOMAIN
         and ANIMALS.find(text) is None
     )
 )

@@ -93,7 +93,7 @@ DOMAIN: Final = CARRIERS & listed(
     "illustration class category label object"
 ) | listed(
     "hand field waste text light then sign signs symbol character flower flowers blossom blossoms "
-    "species breed type kind scan x-ray case defect defects damage area areas region scene "
+    "species breed type kind scan x-ray defect defects damage area areas region scene "
     "landscape terrain zone gesture expression emotion vehicle fruit vegetable cloud clouds cell "
     "cells bird birds script alphabet lesion document instrument weather sky plane garment item "
     "radiograph radiography mri ct study exam examination "
