@@ -33,9 +33,10 @@ def change_lines(
         for text in style.wrapped(sentence, indent):
             yield style.line((text, "yellow") if diff or _differs(sentence, change) else text)
         for line in clipped(diff, MOST):
-            # A long line of a prompt is broken like any text, and keeps its mark.
+            # A long line of a prompt is broken like any text, and each part keeps its sign.
             mark: Mark = _MARKS.get(line[:1], "light")
-            yield from (style.line((text, mark)) for text in style.wrapped(line, f"{indent}  "))
+            parts = style.wrapped(line[1:], f"{indent}  {style.safe(line[:1])}")
+            yield from (style.line((text, mark)) for text in parts)
 
 
 def _differs(sentence: str, change: ProvenanceChange) -> bool:

@@ -131,12 +131,17 @@ class Style:
         return cut(self.safe(text), columns)
 
     def wrapped(self, text: str, indent: str = "") -> Iterator[str]:
-        """`text` made safe and broken into lines of `width` columns, between words where it can."""
+        """`text` made safe and broken into lines of `width` columns, between words where it can.
+
+        Blanks that it begins with stay: they mean something in a diff and in a list.
+        """
         room = max(10, self.width - len(indent))
-        current = ""
-        for word in self.safe(text).split(" "):
-            joined = f"{current} {word}" if current else word
-            if current and width(joined) > room:
+        safe = self.safe(text)
+        words = safe.lstrip(" ")
+        current = safe[: len(safe) - len(words)][: room // 2]
+        for place, word in enumerate(words.split(" ")):
+            joined = f"{current}{word}" if not place else f"{current} {word}" if current else word
+            if place and current and width(joined) > room:
                 yield indent + current
                 joined = word
             while width(joined) > room:

@@ -240,6 +240,25 @@ def test_a_long_diff_is_cut_where_people_read() -> None:
     assert any("more lines)" in line for line in lines)
 
 
+@pytest.mark.parametrize("columns", [24, 80])
+def test_a_line_that_stayed_never_looks_removed(columns: int) -> None:
+    """Every line of a diff has its sign in one column, also where it is broken."""
+    long = " - ".join(["word"] * 12)
+    before = replace(WHOLE, system=f"Labels:\n- cat\n  - {long}\n- cow")
+    now = replace(before, system=f"Labels:\n- Kat\n  - {long}\n- cow")
+    (difference,) = changed(result(told=before), result(told=now)).differing
+    style = Style(width=columns)
+    found = changed(result(told=before), result(told=now))
+    shown = [line.text for line in change_lines(found, style, "")]
+    signed = [line for line in shown if line.startswith("  ")]
+    by_sign = {sign: [line[3:].strip() for line in signed if line[2] == sign] for sign in "-+ "}
+    assert by_sign["-"][-1] == "- cat"
+    assert by_sign["+"][-1] == "- Kat"
+    assert by_sign[" "][-1] == "- cow"
+    if columns > len(long) + 10:
+        assert signed == [f"  {line}".rstrip() for line in difference.diff]
+
+
 @given(st.lists(st.sampled_from(["a", "b", ""]), max_size=3000))
 def test_long_instructions_are_compared_soon(lines: list[str]) -> None:
     """A prompt of thousands of equal lines holds nothing up, and is not called the same."""

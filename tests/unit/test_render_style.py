@@ -91,6 +91,15 @@ def test_wrapped_lines_fit() -> None:
     assert list(Style(width=12).wrapped("one two three", "  ")) == ["  one two", "  three"]
 
 
+def test_blanks_at_the_start_stay() -> None:
+    """They are the sign of a diff's line that stayed; a line that is broken has them once."""
+    assert list(Style(width=20).wrapped("  - cat", "  ")) == ["    - cat"]
+    assert list(Style(width=12).wrapped(" one two three")) == [" one two", "three"]
+    assert list(Style(width=10).wrapped("  abcdefghijkl")) == ["  abcdefgh", "ijkl"]
+    assert list(Style(width=10).wrapped(" " * 30 + "a")) == [" " * 5 + "a"]
+    assert list(Style(width=10).wrapped("   ")) == ["   "]
+
+
 def test_colour_is_dropped_where_unwanted() -> None:
     """Markup is for pytest's writer, and plain lines have none."""
     parts: tuple[Part, ...] = ("plain ", ("red", "red"), ("both", ("green", "bold")))
