@@ -15,7 +15,7 @@
         ├── ServerFailed           other 5xx, connection cut          (retried)
         ├── BadAnswer              an answer that is not the protocol's (retried)
         ├── ModelMissing           the server does not have the model
-        ├── LabelsUnknown          a model that was trained on other labels only
+        ├── LabelsUnknown          a model that was not trained on all of the labels
         ├── ModelCannotSee         a text-only model was sent an image
         ├── ImageRejected        the server cannot read the image
         ├── ContextTooSmall        prompt and image exceed the context
@@ -192,7 +192,7 @@ class ModelCannotSee(BackendError):
 
 
 class LabelsUnknown(BackendError):
-    """The model was trained on other labels than those that are asked for, and on nothing else."""
+    """The model was not trained on all of the labels that are asked for, and knows no others."""
 
     kind = "labels-unknown"
     of_model = True

@@ -325,7 +325,6 @@ class SessionResults:
             *task.dataset.warnings,
             *skip_note(skipped),
             *_reader_note(task),
-            *filter(None, [task.caveat]),
             *self.of(task.key).notices,
             *self._unexpected(task.key),
         )

@@ -40,8 +40,7 @@ def announcement(session: EvaluationSession) -> list[str]:
         said.append(f"llmclf: {task.evaluation.title}: {asked} -> {task.spec}")
         if task.reason and task.reason not in reasons:
             reasons.append(task.reason)
-        doubt = task.unfit or task.caveat
-        said += [f"llmclf: {task.evaluation.title}: {doubt}"] if doubt else []
+        said += [f"llmclf: {task.evaluation.title}: {task.unfit}"] if task.unfit else []
         room = _room(task)
         said += [f"llmclf: {task.evaluation.title}: {room}"] if room else []
         said += [f"llmclf: warning: {warning}" for warning in task.dataset.warnings]

@@ -13,7 +13,7 @@ from pytest_llmclf.data.image import ImageLimits
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.gates.gate import addressed_to, check_gates
 from pytest_llmclf.metrics.clusters import check_group
-from pytest_llmclf.models.llamacpp.embedded import knows_some, labels_unknown, unknown_to_embedded
+from pytest_llmclf.models.llamacpp.embedded import labels_unknown, unknown_to_embedded
 from pytest_llmclf.models.spec import names_file
 from pytest_llmclf.prompting import modelfile as modelfiles
 from pytest_llmclf.prompting.labels import Label, LabelSet
@@ -143,7 +143,6 @@ def pair(
         think: What the run says about thinking instead of the evaluation; ``None``: nothing.
     """
     whole = whole or dataset
-    unfit, caveat = fitness(choice.spec, labels, modelfile)
     sizes = Counter(case.label for case in whole.cases)
     return Task(
         evaluation=evaluation,
@@ -158,8 +157,7 @@ def pair(
         limits=ImageLimits(),
         verified=verified,
         gates=gates,
-        unfit=unfit,
-        caveat=caveat,
+        unfit=unfitness(choice.spec, labels, modelfile),
         think=think,
     )
 
@@ -194,17 +192,18 @@ def modelfile_of(evaluation: Evaluation, root: Path) -> Modelfile:
     return modelfiles.load(locate_modelfile(str(evaluation.modelfile), root))
 
 
-def fitness(
-    spec: ModelSpec, labels: LabelSet, modelfile: Modelfile
-) -> tuple[BackendError | None, str]:
-    """Why a model cannot know any of the labels, if it cannot, and else what it does not know."""
+def unfitness(spec: ModelSpec, labels: LabelSet, modelfile: Modelfile) -> BackendError | None:
+    """Why a model's answers measure nothing: it cannot know all of the labels.
+
+    Where it is asked all the same, gates on the labels that it cannot know would be judged by
+    answers that cannot be right, and those on the others by fewer ways to be wrong.
+    """
     unknown = unknown_to_embedded(spec, labels)
     if not unknown:
-        return None, ""
-    if len(unknown) < len(labels.names):
-        return None, knows_some(unknown)
+        return None
     base = modelfile.from_
-    return labels_unknown(labels, f"ollama:{'llava' if names_file(base) else base}"), ""
+    wanted = f"ollama:{'llava' if names_file(base) else base}"
+    return labels_unknown(labels, unknown, wanted)
 
 
 def source_of(evaluation: Evaluation, root: Path, settings: Settings) -> Path | Given:

@@ -79,8 +79,7 @@ class Task:
         limits: How large an image may be.
         verified: Whether every image was decoded when the dataset was loaded.
         gates: Those of the evaluation, then those that the run adds.
-        unfit: Why nobody needs to be asked: whatever is answered, it cannot be right.
-        caveat: What people should know of model and labels; empty for nothing.
+        unfit: Why nobody needs to be asked: the answers would measure nothing.
         think: What the run says about thinking instead of the evaluation; ``None``: nothing.
     """
 
@@ -97,7 +96,6 @@ class Task:
     gates: tuple[Gate, ...] = ()
     class_sizes: tuple[int, ...] = ()
     unfit: BackendError | None = None
-    caveat: str = ""
     think: Think | None = None
 
     def __repr__(self) -> str:

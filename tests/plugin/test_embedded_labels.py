@@ -74,16 +74,24 @@ def test_of_other_models_nothing_is_known(spec: str) -> None:
     assert unknown_to_embedded(parse_spec(spec), LabelSet.of(("yes", "no"))) == ()
 
 
-def test_a_label_that_it_does_not_know_is_a_caveat(
-    colours: Colours, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("args", [(), ("-n2",), ("--llmclf-stop-early",), ("-k", "cat")], ids=str)
+def test_one_label_that_it_does_not_know_measures_nothing(
+    colours: Colours, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
 ) -> None:
-    """It is asked all the same: the others it may tell apart."""
+    """No gate is judged, not even one on a label that it knows or one that wants little."""
     for old, new in (("red", "cat"), ("green", "dog"), ("blue", "zebra")):
         folder = colours.root / "fixtures" / "colours"
         (folder / old).rename(folder / new)
+    colours.evaluation("recall[zebra] <= 0.5, recall[cat] >= 0.0")
     monkeypatch.setenv("LLMCLF_LLAMA_SERVER", "/nowhere/llama-server")
-    result = colours.run("--llmclf-attempts=1", model="micro-llava")
-    header = result.stdout.str().partition("test_colours.py")[0]
-    assert "does not know zebra, so it cannot be right" in " ".join(header.split())
-    assert any("does not know zebra" in note for note in colours.written()["notes"])
-    assert "knows none" not in result.stdout.str()
+    result = colours.run(*args, model="micro-llava")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    text = result.stdout.str()
+    if "-n2" not in args:
+        header = " ".join(text.partition("test_colours.py")[0].split())
+        assert "does not know the label zebra, only those of" in header
+        assert "--llmclf-model ollama:llava" in header
+    assert "knows none" not in text
+    assert "labels-unknown" in text
+    assert {gate["word"] for gate in colours.summary()["gates"]} <= {"INCONCLUSIVE"}
+    assert colours.ledger()["error"] == colours.ledger()["collected"]

@@ -157,7 +157,7 @@ def test_thousands_of_labels_are_not_listed(tmp_path: Path) -> None:
     found.append(str(refused.value))
     with pytest.raises(ValueError, match="is none of the labels") as none:
         Confusion.from_outcomes(many, [ended("a", "correct", "nothing")])
-    found += [str(none.value), str(labels_unknown(labels, "ollama:llava"))]
+    found += [str(none.value), str(labels_unknown(labels, labels.names, "ollama:llava"))]
     for message in found:
         assert "more" in message
         assert len(message) < 1000

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.errors import LabelsUnknown, some_of
 from pytest_llmclf.models.spec import EMBEDDED
 from pytest_llmclf.prompting.labels import LabelSet
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,26 +51,20 @@ def unknown_to_embedded(spec: ModelSpec, labels: LabelSet) -> tuple[str, ...]:
     )
 
 
-def labels_unknown(labels: LabelSet, wanted: str) -> LabelsUnknown:
-    """That the embedded model knows none of the labels, and who to ask instead.
+def labels_unknown(labels: LabelSet, unknown: Sequence[str], wanted: str) -> LabelsUnknown:
+    """Which labels the embedded model does not know, and who to ask instead.
 
     Args:
-        labels: The labels.
+        labels: All labels.
+        unknown: Those that it does not know, as `unknown_to_embedded` has them.
         wanted: A model that the Modelfile names, as it is written on the command line.
     """
     known = "; ".join(
         f"{name} ({some_of(task.names, _SHOWN)})" for name, task in embedded_tasks().items()
     )
+    lacking = "knows none of" if len(unknown) == len(labels.names) else "does not know"
     return LabelsUnknown(
-        f"{EMBEDDED}, the embedded model, knows none of the labels "
-        f"{some_of(labels.names, _SHOWN)}, only those of {known}",
+        f"{EMBEDDED}, the embedded model, {lacking} the {noun(len(unknown), 'label')} "
+        f"{some_of(unknown, _SHOWN)}, only those of {known}",
         remedy=f"choose a model that sees everyday images, such as --llmclf-model {wanted}",
-    )
-
-
-def knows_some(unknown: Sequence[str]) -> str:
-    """That the embedded model knows some of the labels only."""
-    return (
-        f"{EMBEDDED}, the embedded model, does not know {some_of(unknown, _SHOWN)}, so it cannot "
-        "be right where these are expected: choose another model with --llmclf-model"
     )
