@@ -224,16 +224,21 @@ def test_a_model_that_only_its_facts_give_away(
     assert server.sent("/api/chat") == []
 
 
+@pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize(
     "marks", [{"remote_host": "https://x.example"}, {"remote_model": "m"}, {"remote_host": 7}]
 )
 def test_a_model_that_only_its_answer_gives_away(
-    server: OllamaReplay, connect_ollama: Connect, image: bytes, marks: dict[str, object]
+    server: OllamaReplay,
+    connect_ollama: Connect,
+    image: bytes,
+    marks: dict[str, object],
+    status: int,
 ) -> None:
-    """Its answer is no answer, and no second image is sent, whoever asks."""
+    """Its answer, or its error, is no answer, and no second image is sent, whoever asks."""
     backend = connect_ollama()
     sound = exchange("105")
-    server.force(replace(sound, body={**sound.body, **marks}))
+    server.force(replace(sound, status=status, body={**sound.body, **marks}))
     for _ in range(3):
         with pytest.raises(RemoteRefused):
             backend.ask(question(image))
