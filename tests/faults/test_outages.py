@@ -123,9 +123,9 @@ def test_another_evaluation_waits_too(project: Project, stub: StubOllama) -> Non
 
 SLOW_SECOND = """
 import pathlib, time
-from pytest_llmclf.runner.connections import Contacts
+from pytest_llmclf.runner.connections import ModelConnections
 
-first, go = Contacts._first, pathlib.Path(__file__).with_name("go")
+first, go = ModelConnections._first, pathlib.Path(__file__).with_name("go")
 
 
 def slow(self, task):
@@ -135,7 +135,7 @@ def slow(self, task):
     return first(self, task)
 
 
-Contacts._first = slow
+ModelConnections._first = slow
 """
 """The second evaluation is reached when the test says so."""
 
