@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_llmclf.metrics.calibration.answers import confidence
+from pytest_llmclf.plugin.carried import REPORT_ATTRIBUTE
 from pytest_llmclf.plugin.items import image_id
 from pytest_llmclf.plugin.pytest_private import junit_xml
 from pytest_llmclf.plugin.run_verdicts import fails
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_llmclf.metrics.report import Verdict, VerdictWord
-    from pytest_llmclf.plugin.pytest_private import JUnitXml
     from pytest_llmclf.runner.settings import Inconclusive
     from pytest_llmclf.values.outcome import Outcome, TaskName
 
@@ -99,19 +99,30 @@ def gate_properties(verdicts: Iterable[Verdict]) -> Properties:
 def add_gates_without_test(
     config: pytest.Config, verdicts: Iterable[Verdict], choice: Inconclusive
 ) -> None:
-    """Give JUnit XML a test case for each gate that no test was written for."""
-    xml = junit_xml(config)
-    if xml is None:
-        return
+    """Tell JUnit XML and pytest's summary of the gates that no test was written for.
+
+    JUnit XML gets a test case a task. The summary counts and names what fails the run or is
+    undecided: no run may end red with a last line in which nothing failed.
+    """
     by_task: dict[TaskName, list[Verdict]] = {}
     for verdict in verdicts:
         by_task.setdefault(verdict.task, []).append(verdict)
+    xml = junit_xml(config)
+    terminal: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
     for task, found in by_task.items():
-        _add_case(xml, image_id(*task), found, choice)
+        report = _gate_report(image_id(*task), found, choice)
+        if xml is not None:
+            xml.pytest_runtest_logreport(report)
+            xml.pytest_runtest_logreport(_end_of(report, found))
+        if terminal is not None and not report.passed:
+            category = "failed" if report.failed else "inconclusive"
+            terminal.stats.setdefault(category, []).append(report)
 
 
-def _add_case(xml: JUnitXml, name: str, verdicts: list[Verdict], choice: Inconclusive) -> None:
-    said = "\n".join(f"{verdict.word} {verdict.text}" for verdict in verdicts)
+def _gate_report(name: str, verdicts: list[Verdict], choice: Inconclusive) -> pytest.TestReport:
+    """What a test of the gates would have come to; what fails stands first."""
+    ordered = sorted(verdicts, key=lambda verdict: _WORST.index(verdict.word))
+    said = "\n".join(f"{verdict.word} {verdict.text}" for verdict in ordered)
     failed = any(fails(verdict, choice) for verdict in verdicts)
     undecided = any(verdict.word == "INCONCLUSIVE" for verdict in verdicts)
     report = pytest.TestReport(
@@ -122,9 +133,14 @@ def _add_case(xml: JUnitXml, name: str, verdicts: list[Verdict], choice: Inconcl
         longrepr=said if failed else None,
         when="call",
     )
+    setattr(report, REPORT_ATTRIBUTE, {"verdict": ordered[0].word})
     if undecided and not failed:
         report.wasxfail = said
-    end = pytest.TestReport(
+    return report
+
+
+def _end_of(report: pytest.TestReport, verdicts: list[Verdict]) -> pytest.TestReport:
+    return pytest.TestReport(
         nodeid=report.nodeid,
         location=report.location,
         keywords={},
@@ -133,5 +149,3 @@ def _add_case(xml: JUnitXml, name: str, verdicts: list[Verdict], choice: Inconcl
         when="teardown",
         user_properties=gate_properties(verdicts),
     )
-    xml.pytest_runtest_logreport(report)
-    xml.pytest_runtest_logreport(end)

@@ -162,6 +162,44 @@ def test_declared_gates_need_no_test_of_their_own(colours: Colours) -> None:
     assert said.startswith("PASS accuracy >= 0.6")
 
 
+@pytest.mark.parametrize(
+    "args", [(), ("-n2",), ("-q",), ("-v",), ("--llmclf-stop-early",)], ids=str
+)
+@pytest.mark.parametrize(
+    ("gate", "allow", "shown"),
+    [("accuracy <= 0.6, recall[red] >= 0.5", (), "FAIL"),
+     ("accuracy >= 0.9 with 95% confidence", (), "INCONCLUSIVE"),
+     ("accuracy >= 0.9 with 95% confidence", ("--llmclf-inconclusive=allow",), "")],
+)  # fmt: skip
+def test_a_gate_without_a_test_is_counted_and_named_in_the_summary(
+    colours: Colours, args: tuple[str, ...], gate: str, allow: tuple[str, ...], shown: str
+) -> None:
+    """A red run has something failed in its last line, and a line that names it."""
+    colours.evaluation(gate)
+    path = colours.root / "test_colours.py"
+    path.write_text(path.read_text().partition("@colours.gate")[0])
+    result = colours.run(*args, *allow)
+    counts = result.parseoutcomes()
+    assert counts.get("failed", 0) == bool(shown)
+    assert counts.get("inconclusive", 0) == (not shown)
+    test = "llmclf::gates[colours|openai:colours]"
+    named = [line for line in result.outlines if test in line]
+    assert bool(named) == bool(shown)
+    if shown:
+        first = gate.partition(",")[0]
+        assert named[0].startswith(f"{shown} {test} - {shown} {first}")
+
+
+def test_gates_of_several_models_without_a_test_are_counted_each(colours: Colours) -> None:
+    """One line a model."""
+    colours.evaluation("accuracy <= 0.6")
+    path = colours.root / "test_colours.py"
+    path.write_text(path.read_text().partition("@colours.gate")[0])
+    other = colours.server.spec.replace("colours", "other")
+    result = colours.run("--llmclf-model", other)
+    assert result.parseoutcomes()["failed"] == 2
+
+
 SECOND = """
 @colours.gate
 def test_second(report):
