@@ -75,8 +75,9 @@ def test_image(outcome):
 
 
 @{identifier}.gate
-def test_gate(report):
-    """The gates are judged here; asserts on the report may follow, or a baseline."""
+def test_gate(report, baseline):
+    """The gates are judged here; no image may get worse than the committed predictions."""
+    assert report.predictions == baseline
 '''
 _EPILOG = described(
     "new",
@@ -309,5 +310,7 @@ def _lines(
         for text in style.wrapped(warning):
             yield style.line((text, "yellow"))
     command = f"pytest {new[1].relative_to(root).as_posix()} --llmclf-model ollama:{base}"
-    yield style.line("Next: ", (style.safe(command), "bold"))
+    yield style.line("Next: ", (style.safe(f"{command} --snapshot-update"), "bold"))
+    yield style.line("It writes the baseline, to be committed beside the evaluation; from then on:")
+    yield style.line("      ", (style.safe(command), "bold"))
     yield style.line("The gate is a guess until you know what you need: change it there.")

@@ -34,13 +34,15 @@ def images(tmp_path: Path) -> Path:
     return tmp_path / "my images"
 
 
-def run_pytest(project: Path, evaluation: str, model: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(
+    project: Path, evaluation: str, model: str, *more: str
+) -> subprocess.CompletedProcess[str]:
     """Run an evaluation in a process of its own."""
     spare = [arg for name in ("cacheprovider", "xdist") for arg in ("-p", f"no:{name}")]
     return subprocess.run(  # noqa: S603 - our own interpreter
         [
             sys.executable, "-m", "pytest", *spare, f"--rootdir={project}",
-            "--llmclf-run", "run", "--llmclf-model", model, evaluation,
+            "--llmclf-run", "run", "--llmclf-model", model, evaluation, *more,
         ],
         cwd=project, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
@@ -59,17 +61,27 @@ def test_what_is_written_runs(
     said = capsys.readouterr().out
     command = "pytest evals/test_my_colours.py --llmclf-model ollama:llava"
     assert "6 images, 3 classes: blue, green, red" in said
-    assert f"Next: {command}" in said
+    assert f"Next: {command} --snapshot-update\n" in said
+    assert f" {command}\n" in said
+    first = run_pytest(project, "evals/test_my_colours.py", server.spec)
+    assert first.returncode == 1
+    shown = " ".join(first.stdout.split())
+    assert "no predictions are committed for this model; to write them: pytest evals/" in shown
+    assert "--snapshot-update (then commit __predictions__)" in shown
+    assert "Traceback" not in first.stdout
+    written = run_pytest(project, "evals/test_my_colours.py", server.spec, "--snapshot-update")
+    assert written.returncode == 0, written.stdout + written.stderr
     result = run_pytest(project, "evals/test_my_colours.py", server.spec)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "PASS  my-colours" in result.stdout
+    assert "baseline: 6 predictions as committed" in result.stdout
     assert "7 passed" in result.stdout
     summary = json.loads((project / "run" / "run.json").read_text("utf-8"))
     assert summary["reports"][0]["ledger"]["correct"] == 6
     copied = project / "fixtures" / "my-colours" / "red" / "0.png"
     assert copied.is_file() == copy
     lines = (project / "evals" / "test_my_colours.py").read_text("utf-8").splitlines()
-    assert len([line for line in lines if line.strip()]) <= 16
+    assert len([line for line in lines if line.strip()]) <= 17
 
 
 def test_texts_are_written_as_given(project: Path, images: Path) -> None:
