@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import pytest_llmclf
+from pytest_llmclf import reference
+from pytest_llmclf.api import public
 from pytest_llmclf.cli import main
 from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
 from pytest_llmclf.models.registry import GROUP
@@ -143,13 +145,21 @@ def snippets(*languages: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("page", "text"), snippets("python"))
-def test_python_on_a_page_is_python(page: str, text: str) -> None:
-    """It compiles, and what declares something does so without an error."""
+def test_python_on_a_page_is_python(
+    page: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It compiles, and runs without an error; the file that it says it writes is there."""
+    monkeypatch.chdir(tmp_path)
+    if ".plot()" in text:
+        pytest.importorskip("matplotlib").use("agg")
     code = compile(text, page, "exec")
     names = {name: getattr(pytest_llmclf, name) for name in pytest_llmclf.__all__}
     declared = pytest_llmclf.Evaluation(dataset="pets", modelfile="pets", prompt="Which?")
     if "read_run(" not in text:  # which needs a run
-        exec(code, {**names, "pets": declared})  # noqa: S102 - our own page
+        known = {**names, "pets": declared, "report": public(reference.published("mnist"))}
+        exec(code, known)  # noqa: S102 - our own page
+    for name in re.findall(r'savefig\("([^"]+)"', text):
+        assert (tmp_path / name).stat().st_size > 1000
 
 
 def parser() -> argparse.ArgumentParser:
