@@ -11,7 +11,7 @@ from pytest_llmclf.gates.feasible import undecidable
 from pytest_llmclf.metrics.report import Verdict
 from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.reporting.style import Style
-from pytest_llmclf.reporting.terminal import gate_lines, lines
+from pytest_llmclf.reporting.terminal import brief_lines, lines
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def print_reports(
     every = config.get_verbosity() > 1
     _print(
         reporter,
-        gate_lines(verdicts, style)
+        brief_lines(reports, verdicts, style)
         if brief
         else lines(reports, verdicts, style, every=every, baselines=results.comparisons),
     )
@@ -120,9 +120,9 @@ def print_reports(
     noticed = results.notices() if brief else ()
     for line in dict.fromkeys((*own, *results.store_notices, *noticed, *troubles)):
         reporter.write_line(style.safe(f"llmclf: {line}"), yellow=True)
-    if not brief:
-        for what, path in zip(("files of this run", "page for a browser"), written, strict=False):
-            reporter.write_line(style.safe(f"llmclf: {what}: {_near(path)}"))
+    places = list(zip(("files of this run", "page for a browser"), written, strict=False))
+    for what, path in places[-1:] if brief else places:
+        reporter.write_line(style.safe(f"llmclf: {what}: {_near(path)}"))
     return verdicts
 
 

@@ -273,6 +273,19 @@ def slice_lines(report: Report, tag: str, style: Style) -> Iterator[Line]:
         yield style.line((f"{_INDENT}  {text}", "light"))
 
 
+def brief_lines(
+    reports: Iterable[Report], verdicts: Sequence[Verdict], style: Style
+) -> Iterator[Line]:
+    """For quiet runs: the accuracy of every report that has one, a line each, and the gates."""
+    for report in reports:
+        if not report.confusion.answered:
+            continue
+        text = f"{report.evaluation} · {report.model}: accuracy "
+        text += with_interval(report.accuracy, style, report)
+        yield from (style.line(found) for found in style.wrapped(text))
+    yield from gate_lines(verdicts, style)
+
+
 def gate_lines(verdicts: Sequence[Verdict], style: Style) -> Iterator[Line]:
     """One verdict a line, long ones wrapped under themselves."""
     if not verdicts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,9 +60,17 @@ def test_every_kind_is_counted_in_the_last_line(mixed: Colours) -> None:
 
 
 def test_quiet_runs_show_no_tables(mixed: Colours) -> None:
-    """With -q the gates are said, and nothing else."""
+    """With -q accuracy, gates and the page are said, and nothing else, also with workers."""
     result = mixed.run("-q")
-    result.stdout.fnmatch_lines([f"{letters()}*", "gates", "*INCONCLUSIVE*"])
+    said = [
+        "colours · openai:colours: accuracy 0.750 (6/8), 95% interval *",
+        "gates",
+        "*INCONCLUSIVE*",
+        f"llmclf: page for a browser: {Path('run', 'page.html')}",
+    ]
+    result.stdout.fnmatch_lines([f"{letters()}*", *said])
+    result.stdout.no_fnmatch_line("*files of this run*")
+    mixed.run("-q", "-n2").stdout.fnmatch_lines(said)
     result.stdout.no_fnmatch_line("*precision*")
     result.stdout.no_fnmatch_line("llmclf: colours: 9 images*")
 
