@@ -28,7 +28,7 @@ from pytest_llmclf.gates.evidence import evidence_of
 from pytest_llmclf.gates.threshold import EVERY, plain
 from pytest_llmclf.metrics.calibration.coverage import answers_for
 from pytest_llmclf.metrics.clusters import counted
-from pytest_llmclf.metrics.population import own_mix, population
+from pytest_llmclf.metrics.population import having, own_mix, population
 from pytest_llmclf.metrics.power import CHANCE, MOST_IMAGES
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ def _joint_line(
         classes += f" ({some_of((str(one.threshold.label) for one in group), _NAMED)})"
     head = f"{asked_for(asked, certainty)}: {classes}"
     if first.undecided == "undefined":
-        return f"{head}: undefined {population(report)}"
+        return f"{head}: undefined {population(report, asked.where)}"
     values = [one.measure.value or 0.0 for one in group]
     extreme = min(values) if asked.upwards else max(values)
     worst = group[values.index(extreme)]
@@ -269,13 +269,13 @@ def _joint_line(
 def _found(one: JudgedThreshold, report: Report, certainty: Certainty | None) -> str:
     value = one.measure.value
     if value is None:
-        return f"undefined {population(report)}{_why_undefined(one, report)}"
+        return f"undefined {population(report, one.threshold.where)}{_why_undefined(one, report)}"
     hits, total = getattr(one.measure, "hits", None), getattr(one.measure, "total", None)
     # Four decimals: 0.9996 must not be shown as the 1.000 that it failed to reach.
     shown = f"{value:.4f}" + (f" ({hits}/{total})" if hits is not None else "")
     shown += _left_out(one.threshold, report)
     if certainty is None:
-        return f"{shown} {population(report)}"
+        return f"{shown} {population(report, one.threshold.where)}"
     return f"{shown}, {_interval(one, report, certainty)}{_open(one, report, certainty)}"
 
 
@@ -345,8 +345,7 @@ def _remedy(one: JudgedThreshold, report: Report, certainty: Certainty) -> str:
 
 def unit_of(threshold: Threshold) -> str:
     """What there must be enough of."""
-    with_tags = " and ".join(f"{tag}={value}" for tag, value in threshold.where)
-    sliced = f" with {with_tags}" if with_tags else ""
+    sliced = having(threshold.where)
     match threshold.spec.kind if threshold.label is not None else None:
         case "recall":
             return f"images of {threshold.label}{sliced}"

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.metrics.wording import images_of
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,11 +14,16 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
 
 
-def population(report: Report) -> str:
+def population(report: Report, tags: Sequence[tuple[str, str]] = ()) -> str:
     """Which images a verdict about these images is about: ``on these 500 images``.
 
     Of a part that is ``on 100 of 500 images, a subset of 10 a class`` or ``, a subset``: however it
-    was chosen, by ``--llmclf-sample`` or by ``-k``.
+    was chosen, by ``--llmclf-sample`` or by ``-k``. Of those with some tags alone it is
+    ``on these 90 images with style=photo, of 500 images``.
+
+    Args:
+        report: Of all images of the run.
+        tags: What the judged images have in common, by name and value.
     """
     ledger, whole = report.ledger, report.dataset.cases_in_dataset
     these = "" if ledger.collected < whole else "these "
@@ -25,7 +31,15 @@ def population(report: Report) -> str:
     each = _each_class(report)
     if each is not None:
         of = of.replace("a subset", f"a subset of {each} a class")
+    if tags:
+        part = report.where(dict(tags)).ledger.collected
+        return f"on these {part} {noun(part, 'image')}{having(tags)}, of {of}"
     return f"on {these}{of}"
+
+
+def having(tags: Sequence[tuple[str, str]]) -> str:
+    """Such as `` with camera=phone and light=dim``, to stand behind "images"; often empty."""
+    return f" with {' and '.join(f'{tag}={value}' for tag, value in tags)}" if tags else ""
 
 
 def own_mix(report: Report) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING
 
@@ -103,3 +104,27 @@ def test_a_run_folder_keeps_it(tmp_path: Path) -> None:
         (tmp_path / "run.json").write_text(json.dumps(data))
         with pytest.raises(RunFolderError):
             read_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "judged"), [("accuracy{light=dim} >= 0.5", 9), ("accuracy >= 0.5", 20)]
+)
+@pytest.mark.parametrize(
+    ("sizes", "of"), [((10, 10), "20 images"), ((20, 300), "20 of 320 images")]
+)
+def test_a_gate_on_a_tag_counts_the_images_with_the_tag(
+    text: str, judged: int, sizes: tuple[int, int], of: str
+) -> None:
+    """The count behind a ratio is its denominator; the whole run follows, sampled or not."""
+    whole = report(10, 10, sizes)
+    tagged = [
+        dataclasses.replace(one, tags={"light": "dim" if number < 9 else "day"})
+        for number, one in enumerate(whole.outcomes)
+    ]
+    made = build(evaluation="pets", model="ollama:llava", dataset=whole.dataset, outcomes=tagged)
+    (verdict,) = judge(made, [Gate(text)])
+    assert f"({judged}/{judged}) on " in verdict.text
+    tags = " with light=dim, of " in verdict.text
+    assert tags is (judged == 9)
+    assert f"on these 9 images with light=dim, of {of}" in verdict.text or not tags
+    assert of in verdict.text
