@@ -122,7 +122,12 @@ def _judge_declared(item: pytest.Function) -> None:
         verdicts = [each for each in verdicts if each.undecided == "incomplete"]
     gate.declared = tuple(verdicts)
     if is_incomplete(verdicts) and item.config.getoption("update_snapshots", default=False):
-        raise GateInconclusive(verdict_lines(verdicts), verdicts)
+        refused = (
+            "--snapshot-update was not performed: predictions that lack answers are not written"
+        )
+        lines = [verdict_lines(verdicts)]
+        lines += [refused] if "baseline" in item.fixturenames else []
+        raise GateInconclusive("\n".join(lines), verdicts)
 
 
 def _conclude(item: pytest.Function, own: BaseException | None) -> None:

@@ -53,6 +53,7 @@ class BaselineTerms:
         tolerance: Largest net loss that passes, if one is stated.
         stability: How much the model differs from itself, if it was asked more than once.
         lacking: What to say where no predictions are committed.
+        advice: What to do where a change is meant.
         stopped: The report of a run that stopped early.
         clusters: By case, which images are one piece of evidence.
         group: Tag whose values those are.
@@ -64,6 +65,7 @@ class BaselineTerms:
     tolerance: Tolerance | None = None
     stability: Stability | None = None
     lacking: str = ""
+    advice: str = ""
     stopped: Report | None = None
     clusters: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
@@ -142,7 +144,7 @@ class PredictionsExtension(SingleFileSnapshotExtension):
             yield self.terms.lacking
             return
         found = self.judged(serialized_data, snapshot_data)
-        yield from baseline_lines(found.comparison, found.why_failed)
+        yield from baseline_lines(found.comparison, found.why_failed, self.terms.advice)
         yield from _noise(found.comparison, self.terms)
 
     def discover_snapshots(self, **_: Any) -> SnapshotCollections:
@@ -259,7 +261,8 @@ def open_baseline(
         tolerance=settings.tolerance,
         # How many images flip by themselves is known of all images or not at all.
         stability=None if stopped else stability(report),
-        lacking=_lacking(item),
+        lacking=_lacking(item, report),
+        advice=_advice(report),
         stopped=report if stopped else None,
         clusters=report.clusters,
         group=report.group,
@@ -308,15 +311,30 @@ def _is_part(report: Report) -> bool:
     return report.ledger.collected < report.dataset.cases_in_dataset
 
 
-def _lacking(item: pytest.Item) -> str:
+def _advice(report: Report) -> str:
+    """How new predictions are committed, where this run may commit any at all."""
+    ledger = report.ledger
+    incomplete = ledger.why_incomplete()
+    if incomplete is not None:
+        return f"no new predictions can be committed: {incomplete}"
+    commit = "if this is right, commit new predictions with --snapshot-update"
+    if ledger.not_needed:
+        return f"{commit}, without --llmclf-stop-early"
+    return f"{commit}, on all images" if _is_part(report) else commit
+
+
+def _lacking(item: pytest.Item, report: Report) -> str:
+    none = "baseline: no predictions are committed for this model"
+    incomplete = report.ledger.why_incomplete()
+    if incomplete is not None:
+        return f"{none}, and none can be written: {incomplete}"
     here = item.config.invocation_params.dir
     file = item.path.relative_to(here) if item.path.is_relative_to(here) else item.path
     spec = str(item.callspec.params["report"].spec)  # type: ignore[attr-defined]
     # Not of `shlex`: these quotes are understood by every shell.
     words = (f'"{word}"' if " " in word else word for word in (str(file), "--llmclf-model", spec))
     return (
-        "baseline: no predictions are committed for this model; to write them: "
-        f"pytest {' '.join(words)} --snapshot-update (then commit {FOLDER})"
+        f"{none}; to write them: pytest {' '.join(words)} --snapshot-update (then commit {FOLDER})"
     )
 
 

@@ -367,12 +367,15 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def baseline_lines(comparison: Comparison, reason: str | None, most: int = MOST) -> list[str]:
+def baseline_lines(
+    comparison: Comparison, reason: str | None, advice: str, most: int = MOST
+) -> list[str]:
     """What changed against committed predictions, one line an image, with the remedy.
 
     Args:
         comparison: This run against what is committed.
         reason: Why it fails.
+        advice: What to do where the change is meant.
         most: Most images named in one list.
     """
     safe = Style().safe
@@ -381,7 +384,7 @@ def baseline_lines(comparison: Comparison, reason: str | None, most: int = MOST)
     if comparison.refused is None:
         # The remedy stands in front: pytest shows eight lines of an explanation unless -vv.
         lines.append(comparison.summary())
-        lines.append("if this is right, commit new predictions with --snapshot-update")
+        lines.append(advice)
         for kind in _LISTS:
             changes = comparison.of_kind(kind)
             lines += [f"{kind}: {len(changes)}"] if changes else []

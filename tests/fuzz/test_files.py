@@ -132,7 +132,7 @@ def handled(outcomes: bytes, told: bytes) -> bool:
         json.dumps(artifacts.report_json(report), allow_nan=False)
     for comparison in run.baselines.values():
         comparison.summary()
-        baseline_lines(comparison, None)
+        baseline_lines(comparison, None, "")
     return True
 
 

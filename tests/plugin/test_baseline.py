@@ -221,8 +221,10 @@ def test_a_broken_run_is_never_committed(committed: Colours) -> None:
     (path,) = files(committed)
     before = path.read_bytes()
     committed.server.odd["red/3"] = Odd(status=400)
-    assert run(committed, "--snapshot-update").ret == pytest.ExitCode.TESTS_FAILED
+    result = run(committed, "--snapshot-update")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert path.read_bytes() == before
+    result.stdout.fnmatch_lines(["*--snapshot-update was not performed: predictions that lack*"])
 
 
 def test_predictions_are_written_and_compared_under_xdist(committed: Colours) -> None:
@@ -261,6 +263,35 @@ def test_other_snapshots_leave_predictions_alone(committed: Colours) -> None:
         assert result.ret == pytest.ExitCode.OK
         assert len(files(committed)) == 2
         assert (committed.root / "__snapshots__" / "test_other.ambr").exists()
+
+
+@pytest.mark.parametrize("lost", [1, 3 * EACH])
+@pytest.mark.parametrize("have", [True, False])
+def test_nobody_is_told_to_commit_what_has_no_answer(
+    committed: Colours, lost: int, *, have: bool
+) -> None:
+    """An update would refuse, or commit nothing that anybody could hold a run against."""
+    every = [f"{name}/{n}" for name in ("red", "green", "blue") for n in range(EACH)]
+    committed.server.odd = dict.fromkeys(every[:lost], Odd(status=400))
+    if not have:
+        (path,) = files(committed)
+        path.unlink()
+    text = run(committed).stdout.str()
+    assert "if this is right" not in text
+    assert "to write them: pytest" not in text
+    assert "review the change and commit" not in text
+    assert ("no new predictions can be committed" in text) is have
+    assert ("none can be written" in text) is not have
+
+
+def test_what_a_run_may_not_commit_is_advised_of_all_images(committed: Colours) -> None:
+    """A part of the images says that the update needs all of them."""
+    every = [f"{name}/{n}" for name in ("red", "green") for n in range(EACH)]
+    committed.server.odd = dict.fromkeys(every, Odd(says="blue"))
+    assert "with --snapshot-update, on all images" in run(committed, "-k", "not blue/").stdout.str()
+    text = run(committed).stdout.str()
+    assert "commit new predictions with --snapshot-update" in text
+    assert "on all images" not in text
 
 
 def test_missing_predictions_are_demanded_of_a_gated_model(colours: Colours) -> None:

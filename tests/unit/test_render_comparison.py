@@ -168,7 +168,9 @@ def test_json_has_every_number() -> None:
 def test_a_failed_baseline_lists_what_changed() -> None:
     """Reason and remedy first, since pytest cuts long explanations; then one line an image."""
     found = replace(compared(11, 1, same=3), missing=("m",), notes=("Modelfile a -> b",))
-    lines = baseline_lines(found, "too bad")
+    lines = baseline_lines(
+        found, "too bad", "if this is right, commit new predictions with --snapshot-update"
+    )
     assert lines[0] == "too bad"
     assert lines[1] == found.summary()
     assert lines[2] == "if this is right, commit new predictions with --snapshot-update"
@@ -186,7 +188,11 @@ def test_a_failed_baseline_lists_what_changed() -> None:
 def test_a_refused_baseline_lists_new_and_missing_alone() -> None:
     """Flips between different image sets mean nothing."""
     found = replace(compared(3), refused="another set; do this", new=("n",))
-    assert baseline_lines(found, found.refused) == ["another set; do this", "new: 1", "  n"]
+    assert baseline_lines(found, found.refused, "commit it") == [
+        "another set; do this",
+        "new: 1",
+        "  n",
+    ]
 
 
 def report(model: str, right: int) -> Report:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 LOSS: Final = 0.03
 """True loss of accuracy of which a comparison that passed says how often it is seen."""
 _UPDATE = "review the change and commit new predictions with --snapshot-update"
+_ANSWERS_FIRST = "new predictions can be committed once every image has an answer"
 
 
 def compare(
@@ -65,7 +66,7 @@ def compare(
             cases=(),
             correct=0,
             changes=(),
-            refused=f"the committed predictions cannot be read: {error}; {_UPDATE}",
+            refused=f"the committed predictions cannot be read: {error}; {_remedy(now)}",
         )
     return compare_predictions(
         before.predictions,
@@ -267,21 +268,26 @@ def _share(chance: float) -> str:
     return f"{whole}%" if chance <= 0.99 else ">99%"  # noqa: PLR2004 - per cent
 
 
+def _remedy(now: PredictionsRecord) -> str:
+    answered = all(prediction.answered for prediction in now.predictions.values())
+    return _UPDATE if answered else _ANSWERS_FIRST
+
+
 def _why_refused(now: PredictionsRecord, before: PredictionsRecord, *, subset: bool) -> str | None:
     for what in ("format", "evaluation", "model"):
         if now.head.get(what) != before.head.get(what):
             return (
                 f"the committed predictions are of another {what} "
-                f"({before.head.get(what)} instead of {now.head.get(what)}); {_UPDATE}"
+                f"({before.head.get(what)} instead of {now.head.get(what)}); {_remedy(now)}"
             )
     labels = relabelled(before.predictions, now.predictions)
     if labels is not None:
-        return f"the committed predictions are of other labels: {labels}; {_UPDATE}"
+        return f"the committed predictions are of other labels: {labels}; {_remedy(now)}"
     # The digest of a sample is its own, so that its images can only be looked up by name.
     strangers = now.predictions.keys() - before.predictions.keys()
     if (subset and strangers) or _same_images(now, before, subset=subset) is False:
         return (
             f"the committed predictions are of another image set ({before.head.get('dataset')} "
-            f"instead of {now.head.get('dataset')}); {_UPDATE}"
+            f"instead of {now.head.get('dataset')}); {_remedy(now)}"
         )
     return None
