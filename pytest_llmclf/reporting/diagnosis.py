@@ -20,6 +20,7 @@ from pytest_llmclf.errors import some_of
 from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.wording import UNFORCED, WHEN_STOPPED, WITHHELD
 from pytest_llmclf.reporting import numbers
+from pytest_llmclf.values.outcome import NAMES_OTHER
 from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ _UNPARSED: Final = {
     ),
     "outside-the-list": (
         "name none of the labels",
-        'where one means a label, name it as its synonym; else force a label with answer="enum"',
+        'force a label with answer="enum" in the evaluation',
     ),
     "empty": (
         "are empty",
@@ -259,6 +260,10 @@ def _weak(finding: WeakSlice) -> str:
 def _unparsed(finding: UnparsedKind) -> str:
     what, remedy = _UNPARSED.get(finding.reason, (f"are {finding.reason}", "look at the answers"))
     remedy = UNFORCED if finding.unforced else remedy
+    if finding.meant and not finding.unforced and finding.reason in NAMES_OTHER:
+        pairs = (f"{shorten(text, _SAID)} for {_name(label)}" for text, label in finding.meant)
+        of = some_of(pairs, NAMED)
+        remedy = f"where a word means the label, name it as its synonym ({of}); else {remedy}"
     said = " and ".join(shorten(text, _SAID) for text in finding.texts if text.strip())
     share = numbers.percent(Ratio(hits=finding.count, total=finding.answered))
     such = f", such as {said}" if said else ""

@@ -337,6 +337,40 @@ def test_unparsed_answers_by_kind() -> None:
     assert (refusal.texts, refusal.cases) == (("I cannot tell",), ("0", "1"))
 
 
+def unread(said: list[tuple[str, str]]) -> UnparsedKind:
+    """The finding on answers that name no label, each with the class of its image."""
+    outcomes = [
+        ended(f"{n}", "unparsed", expected, reason="outside-the-list", answer=Answer(text=text))
+        for n, (expected, text) in enumerate(said)
+    ]
+    found: UnparsedKind = only(diagnose(built(outcomes, ("cat", "dog"))), UnparsedKind)
+    return found
+
+
+def test_the_examples_are_the_most_frequent_answers() -> None:
+    """Not those that happen to come first."""
+    found = unread([("cat", "elephant"), ("dog", "sheep"), ("cat", "sheep"), *[("dog", "it")] * 7])
+    assert found.texts == ("it", "sheep")
+
+
+@pytest.mark.parametrize(
+    ("cats", "dogs", "meant"),
+    [(5, 0, True), (4, 1, True), (0, 3, True), (3, 1, False), (2, 0, False), (5, 5, False)],
+)
+def test_a_word_is_called_a_synonym_only_where_it_was_said_of_one_class(
+    cats: int, dogs: int, *, meant: bool
+) -> None:
+    """A word that is said of every class means none of them."""
+    others = [("cat", f"other {number}") for number in range(5)]
+    found = unread([("cat", "feline")] * cats + [("dog", "feline")] * dogs + others)
+    expected = "cat" if cats > dogs else "dog"
+    assert found.meant == ((("feline", expected),) if meant else ())
+    text = finding_text(found)
+    assert ("name it as its synonym" in text) is meant
+    assert (f'feline" for "{expected}"' in text or f"feline for {expected}" in text) is meant
+    assert 'answer="enum"' in text
+
+
 def test_only_answers_count() -> None:
     """Errors, images lost and those not run change nothing."""
     run = reference.published("animals")

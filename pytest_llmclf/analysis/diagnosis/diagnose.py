@@ -29,7 +29,7 @@ from pytest_llmclf.metrics.significance import (
 from pytest_llmclf.values.outcome import ANSWERED, NAMES_OTHER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmclf.analysis.diagnosis.finding import Finding
     from pytest_llmclf.metrics.report import Report
@@ -45,6 +45,8 @@ UNPARSED: Final = (5, 2, 0.05)
 """Unparsed answers are spoken of from so many on, or from so many that are such a share."""
 
 _TEXTS: Final = 2
+_MEANT: Final = (3, 0.8)
+"""A text stands for a class if it was said so often, and of its images such a share of times."""
 
 
 @once_a_report
@@ -309,6 +311,15 @@ def _slices(tag: str, answered: Sequence[Outcome]) -> Iterator[_Slice]:
         )
 
 
+def _meant(said: Mapping[str, Counter[str]], texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Texts that were said of images of one class mostly, and that class."""
+    often, share = _MEANT
+    for text in texts:
+        label, count = said[text].most_common(1)[0]
+        if text.strip() and count >= often and count >= share * said[text].total():
+            yield text, label
+
+
 def _unparsed(report: Report) -> Iterator[UnparsedKind]:
     """Answers without a label by kind, most frequent first, unless they are a handful."""
     answered = report.ledger.answered
@@ -323,15 +334,19 @@ def _unparsed(report: Report) -> Iterator[UnparsedKind]:
         kinds[one.reason or "unknown"].append(one)
     for reason in sorted(kinds, key=lambda reason: (-len(kinds[reason]), reason)):
         found = kinds[reason]
-        texts = dict.fromkeys(
-            one.answer.text or one.answer.thinking for one in found if one.answer is not None
-        )
+        said: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for one in found:
+            if one.answer is not None:
+                said[one.answer.text or one.answer.thinking][one.expected] += 1
+        # Most frequent first, and of equals what came first.
+        texts = sorted(said, key=lambda text: -said[text].total())
         yield UnparsedKind(
             reason=reason,
             count=len(found),
             answered=answered,
             stopped=report.ledger.not_needed > 0,
-            texts=tuple(texts)[:_TEXTS],
+            texts=tuple(texts[:_TEXTS]),
+            meant=tuple(_meant(said, texts))[:_TEXTS],
             unforced=forced and reason in NAMES_OTHER,
             cases=examples([[one.case for one in found]]),
         )

@@ -220,7 +220,8 @@ class UnparsedKind:
         count: How many.
         answered: Of how many answers.
         stopped: Whether the run stopped early, so that it is of that moment.
-        texts: What the model said in some of them, each text once.
+        texts: What the model said most often, each text once, most frequent first.
+        meant: Texts that were said of one class mostly, each with that class.
         unforced: Whether the server was asked to force a label and let the model say another thing.
         p_value: ``None``: counted, not tested.
         cases: Examples.
@@ -232,6 +233,7 @@ class UnparsedKind:
     answered: int
     stopped: bool = False
     texts: tuple[str, ...]
+    meant: tuple[tuple[str, str], ...] = ()
     unforced: bool = False
     p_value: None = None
     cases: tuple[str, ...]
