@@ -7,13 +7,13 @@ hands a report to a test or a notebook makes it `public` first.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.metrics.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import pandas as pd
     from sklearn.metrics import ConfusionMatrixDisplay
@@ -95,14 +95,17 @@ def read_run(name: str | Path = "latest", runs: Path | None = None) -> RunFolder
     Args:
         name: A folder, the name of one in `runs`, the start of one name alone, ``latest`` or
             ``previous``.
-        runs: Where runs are kept; ``.llmclf/runs`` by default.
+        runs: Where runs are kept; by default ``.llmclf/runs`` of the project that the current
+            folder belongs to: the nearest one upwards with a folder ``modelfiles``.
 
     Raises:
         RunFolderError: There is no such run, or several; or it is unfinished, of another schema,
             or damaged.
     """
     from pytest_llmclf.reporting import run_folder
+    from pytest_llmclf.runner.settings import project_root
 
-    found = run_folder.read_run(run_folder.find_run(str(name), runs or run_folder.RUNS))
+    kept = runs or project_root(Path.cwd()) / run_folder.RUNS
+    found = run_folder.read_run(run_folder.find_run(str(name), kept))
     facts = {one.name: getattr(found, one.name) for one in fields(found)}
     return run_folder.RunFolder(**{**facts, "reports": tuple(map(public, found.reports))})

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.api import PublicReport, public, read_run
+from pytest_llmclf.cli.project import home_folder
 from pytest_llmclf.metrics.report import DatasetFacts, Report, StopRule, Verdict, build
 from pytest_llmclf.reporting import artifacts
 from pytest_llmclf.reporting.columns import SCHEMA
@@ -333,3 +334,17 @@ def test_without_a_run_there_is_no_latest(tmp_path: Path) -> None:
         find_run("latest", tmp_path / "runs")
     with pytest.raises(RunFolderError, match="holds no finished run"):
         find_run("x", tmp_path / "runs")
+
+
+@pytest.mark.parametrize("inside", [".", "evals", "evals/deep"])
+def test_the_runs_of_a_project_are_found_from_its_subfolders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    """By the rule of the command: the nearest folder upwards that has ``modelfiles/``."""
+    (tmp_path / "modelfiles").mkdir()
+    (tmp_path / "evals" / "deep").mkdir(parents=True)
+    kept = tmp_path / ".llmclf" / "runs" / "20260101-000000-abcdef"
+    _write(kept, whole())
+    monkeypatch.chdir(tmp_path / inside)
+    assert home_folder(None) / "runs" == kept.parent
+    assert read_run("latest").path == kept
