@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.data.entry import by_kind
 from pytest_llmclf.gates.feasible import undecidable
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.task import Task
 
 _MOST_PROBLEMS = 5
+
+_NONE_SELECTED: Final = "gates are judged only when their test is selected"
+"""Why gates were not judged that have a test: a selection such as ``-k cat`` left it out."""
+_NONE_DECLARED: Final = "the evaluation declares none, and no gate test was collected"
 
 
 def announcement(session: EvaluationSession) -> list[str]:
@@ -136,7 +140,8 @@ def _unjudged(reports: Sequence[Report], session: EvaluationSession) -> Iterator
         nothing = report.ledger.why_none if report.ledger.all_skipped else None
         incomplete = None if nothing else report.ledger.why_incomplete()
         awaited = not nothing and name.awaits_gate and name.gate is None
-        why = nothing or incomplete or ("its test did not run" if awaited else "none was selected")
+        left_out = _NONE_SELECTED if report.evaluation in session.gated else _NONE_DECLARED
+        why = nothing or incomplete or ("its test did not run" if awaited else left_out)
         yield Verdict(
             word="INCONCLUSIVE" if incomplete or awaited else "UNGATED",
             text=f"no gate was judged; {why}",

@@ -263,7 +263,8 @@ def test_a_skipped_gate_is_left_out_on_purpose(wrong: Colours) -> None:
     path.write_text("import pytest\n" + text)
     result = wrong.run()
     assert result.ret == pytest.ExitCode.OK
-    result.stdout.fnmatch_lines(["*UNGATED*no gate was judged*"])
+    text = " ".join(result.stdout.str().split())
+    assert "no gate was judged; " in text
 
 
 UNREAD = "FAIL no answer could be read: none of 9 names a label (9 {reason}); {remedy}"

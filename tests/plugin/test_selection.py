@@ -90,7 +90,8 @@ def test_images_without_their_gate_say_so(colours: Colours) -> None:
     """A report that no gate looked at is not passed off as judged."""
     result = colours.run("-k", "test_image")
     assert result.ret == pytest.ExitCode.OK
-    result.stdout.fnmatch_lines(["*UNGATED*no gate was judged*"])
+    text = " ".join(result.stdout.str().split())
+    assert "no gate was judged; gates are judged only when their test is selected" in text
 
 
 def test_collecting_asks_nobody(colours: Colours) -> None:
