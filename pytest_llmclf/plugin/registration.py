@@ -10,8 +10,10 @@ from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.plugin.collection import parametrize
 from pytest_llmclf.plugin.distribution import DistributedGates
 from pytest_llmclf.plugin.earlier import folder_of, set_aside
+from pytest_llmclf.plugin.import_errors import placed
 from pytest_llmclf.plugin.interrupts import NAME as INTERRUPTS
 from pytest_llmclf.plugin.interrupts import Interrupts
+from pytest_llmclf.plugin.items import evaluation_of
 from pytest_llmclf.plugin.option_values import read_settings
 from pytest_llmclf.plugin.pytest_private import is_worker, run_id_given
 from pytest_llmclf.plugin.reporter import Reporter
@@ -29,8 +31,16 @@ def collect(metafunc: pytest.Metafunc) -> None:
     """
     try:
         parametrize(metafunc, start_session(metafunc.config))
-    except (LlmclfError, pytest.UsageError) as error:
+    except pytest.UsageError as error:
         raise pytest.Collector.CollectError(str(error)) from error
+    except LlmclfError as error:
+        images, gate = evaluation_of(metafunc.function)
+        evaluation, text = images or gate, str(error)
+        if evaluation is not None:
+            text = placed(
+                error, evaluation, metafunc.function, metafunc.config.invocation_params.dir
+            )
+        raise pytest.Collector.CollectError(text) from error
 
 
 def start_session(config: pytest.Config) -> EvaluationSession:

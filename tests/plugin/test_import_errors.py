@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,3 +109,43 @@ def test_an_error_of_somebody_else_keeps_its_traceback(pytester: pytest.Pytester
     """This package does not know what it means."""
     pytester.makepyfile(test_other=f"{HEAD}declared(promt=1)\n")
     assert [line for line in collected(pytester) if line.startswith("E ") and "promt" in line]
+
+
+WRONG = {
+    "gates=['recall[kat] >= 0.5']": "kat",
+    "modelfile='pest'": "pest",
+    "dataset='pest'": "pest",
+    "labels=['cat']": "dog",
+    "group='scene'": "scene",
+}
+"""What is found to be wrong when the evaluation is loaded, and a word of what is told."""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)])
+def test_what_an_evaluation_names_is_told_in_the_same_form(
+    pytester: pytest.Pytester, workers: tuple[str, ...]
+) -> None:
+    """File, line and evaluation, whichever of its arguments is wrong; from a worker, too."""
+    content = next((Path(__file__).parents[2] / "fixtures").rglob("*.png")).read_bytes()
+    for label in ("cat", "dog"):
+        folder = pytester.path / "fixtures" / "pets" / label
+        folder.mkdir(parents=True)
+        (folder / "a.png").write_bytes(content + label.encode())
+    (pytester.path / "modelfiles").mkdir()
+    (pytester.path / "modelfiles" / "pets.Modelfile").write_text("FROM llava\n")
+    for number, argument in enumerate(WRONG):
+        given = {"dataset": "'pets'", "modelfile": "'pets'"}
+        name, _, value = argument.partition("=")
+        given[name] = value
+        words = ", ".join(f"{key}={text}" for key, text in given.items())
+        pytester.path.joinpath(f"test_{number}.py").write_text(
+            "from pytest_llmclf import Evaluation\n\n"
+            f"it = Evaluation(name='ev{number}', prompt='?', {words})\n\n\n"
+            "@it.images\ndef test_images(outcome):\n    pass\n"
+        )
+    found = pytester.runpytest_subprocess("--llmclf-model", "micro-llava", *workers)
+    for number, word in enumerate(WRONG.values()):
+        start = f"test_{number}.py:6: Evaluation('ev{number}'): "
+        (line,) = {line for line in found.outlines if line.startswith(start)}
+        assert word in line
+        assert line.count("Evaluation('ev") == 1
