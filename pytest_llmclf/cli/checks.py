@@ -19,6 +19,7 @@ from pytest_llmclf.errors import (
     SettingsError,
 )
 from pytest_llmclf.reporting.numbers import plural
+from pytest_llmclf.values.request import short_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,7 +183,7 @@ def _ollama_at(address: Address, settings: ConnectSettings) -> Iterator[Check]:
         yield Check(
             state="note" if model.remote else "ok",
             subject="  model",
-            found=f"{model.name}, {sight}, digest {model.digest[:12]}, "
+            found=f"{model.name}, {sight}, digest {short_digest(model.digest)}, "
             + (f"run by {model.remote}, not on this machine" if model.remote else size),
         )
     if len(models) > _LISTED:

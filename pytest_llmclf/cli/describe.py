@@ -122,8 +122,8 @@ def _about(model: Connected, style: Style) -> Iterator[Line]:
     if model.reason:
         yield from (style.line((text, "light")) for text in style.wrapped(model.reason))
     identity = model.identity
-    digest = identity.digest[:12]
-    for text in style.wrapped(f"{identity.spec}, digest {digest}, {identity.server}:"):
+    told = ", ".join(part for part in (identity.spec, identity.told) if part)
+    for text in style.wrapped(f"{told}:"):
         yield style.line((text, "light"))
 
 

@@ -56,14 +56,14 @@ class Shown:
         expected: What it shows.
         said: The answer.
         read: The label in it, or ``None``.
-        seconds: Until it came.
+        seconds: Until it came; ``None``: its backend does not tell.
         thought: Tokens of an answer with thinking before it; 0 where there was none.
     """
 
     expected: str
     said: str
     read: str | None
-    seconds: float
+    seconds: float | None
     thought: int = 0
 
 
@@ -126,7 +126,7 @@ def examine(model: Connected) -> list[Shown]:
                 said=answer.text,
                 thought=(answer.answer_tokens or tokens) if answer.thought else 0,
                 read=read_answer(answer, exam.labels).label,
-                seconds=answer.wall_s or 0.0,
+                seconds=answer.wall_s,
             )
         )
     return shown
@@ -135,44 +135,43 @@ def examine(model: Connected) -> list[Shown]:
 def judged(model: Connected, shown: Sequence[Shown]) -> Check:
     """What the answers mean."""
     answers = ", ".join(f"{each.expected}: {shorten(each.said, _SAID)}" for each in shown)
-    identity = model.identity
     # The first answer may have waited for the model to be loaded.
-    facts = (
-        f"digest {identity.digest[:12]}, {identity.server}, {min(s.seconds for s in shown):.2f} s "
-        "an image"
-    )
+    least = min((each.seconds for each in shown if each.seconds is not None), default=None)
+    took = "" if least is None else f"{least:.2f} s an image"
+    facts = [", ".join(part for part in (model.identity.told, took) if part)]
     name = model.spec
     thought = max(each.thought for each in shown)
     if thought:
-        facts += f"; thinks first, which took {plural(thought, 'token')} at most"
-        if not any(each.said.strip() for each in shown):
-            return Check(
-                state="problem",
-                subject=name,
-                found=f"gives no answer: all that it says is thinking; {facts}",
-                advice=_THINKS,
-            )
+        facts.append(f"thinks first, which took {plural(thought, 'token')} at most")
+    about = "".join(f"; {fact}" for fact in facts if fact)
+    if thought and not any(each.said.strip() for each in shown):
+        return Check(
+            state="problem",
+            subject=name,
+            found=f"gives no answer: all that it says is thinking{about}",
+            advice=_THINKS,
+        )
     wrong = [each for each in shown if each.read != each.expected]
     if not wrong:
         advice = f"num_predict must have room for that: PARAMETER num_predict {2 * thought}"
         return Check(
             state="note" if thought else "ok",
             subject=name,
-            found=f"sees ({answers}); {facts}",
+            found=f"sees ({answers}){about}",
             advice=advice if thought else "",
         )
     if len({each.read or each.said.strip() for each in shown}) == 1:
         return Check(
             state="problem",
             subject=name,
-            found=f"does not see: it answers the same to all images ({answers}); {facts}",
+            found=f"does not see: it answers the same to all images ({answers}){about}",
             advice="choose a model for images, or check that its projector (mmproj) is loaded",
         )
     return Check(
         state="note",
         subject=name,
         found=f"sees something, but was wrong on {len(wrong)} of "
-        f"{plural(len(shown), 'plain image')} ({answers}); {facts}",
+        f"{plural(len(shown), 'plain image')} ({answers}){about}",
         advice="expect little of it, or look at its prompt template",
     )
 

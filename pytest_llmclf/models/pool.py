@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_llmclf import errors
 from pytest_llmclf.models.concurrency import ConcurrencyLimiter
 from pytest_llmclf.models.http.client import ConnectionBroken
-from pytest_llmclf.values.request import BASE_DIGEST
+from pytest_llmclf.values.request import BASE_DIGEST, short_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -371,4 +371,5 @@ class Pool:
 
 def _short(identity: ModelIdentity) -> str:
     base = identity.details.get(BASE_DIGEST, "")
-    return f"base {base[:12]}, derived {identity.digest[:12]}" if base else identity.digest[:12]
+    own = short_digest(identity.digest)
+    return f"base {short_digest(base)}, derived {own}" if base else own

@@ -30,7 +30,7 @@ from pytest_llmclf.models.recording_file import (
     read_recording,
 )
 from pytest_llmclf.values.answer import Answer
-from pytest_llmclf.values.request import REPLAYED, ModelIdentity
+from pytest_llmclf.values.request import REPLAYED, ModelIdentity, short_digest
 from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ class ReplayBackend:
         if not differing and model not in self._searched:
             other = self._models[model]
             return (
-                f"the same question was recorded of {other.digest[:12]} "
+                f"the same question was recorded of {short_digest(other.digest)} "
                 f"({other.server or 'unknown server'}) alone, and answers of both cannot be mixed"
             )
         if not differing:
@@ -274,8 +274,8 @@ def _several(recording: Recording, best: str, fitting: int) -> str:
     played = recording.models[best]
     return (
         f"{recording.path} has answers of {fitting} digests or servers of {played.spec} to these "
-        f"questions: those of {played.digest[:12]} ({played.server or 'unknown server'}) are "
-        "played back"
+        f"questions: those of {short_digest(played.digest)} ({played.server or 'unknown server'}) "
+        "are played back"
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_llmclf.errors import SettingsError, some_of
 from pytest_llmclf.files import require_plain
 from pytest_llmclf.values.answer import Answer
-from pytest_llmclf.values.request import ModelIdentity
+from pytest_llmclf.values.request import ModelIdentity, bare_digest, short_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,10 +80,11 @@ class Recording:
             if not wanted
             or wanted in (identity.spec, identity.name)
             or identity.digest.startswith(wanted)
+            or bare_digest(identity.digest).startswith(wanted)
         ]
         if len({self.models[key].spec for key in fitting}) == 1:
             return tuple(fitting)
-        names = (f"{one.spec} ({one.digest[:12]})" for one in self.models.values())
+        names = (f"{one.spec} ({short_digest(one.digest)})" for one in self.models.values())
         has = some_of(names) or "no model"
         if not fitting:
             raise SettingsError(

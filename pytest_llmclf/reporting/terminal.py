@@ -30,6 +30,7 @@ from pytest_llmclf.reporting.diagnosis import diagnosis_lines
 from pytest_llmclf.reporting.stability_lines import stability_lines
 from pytest_llmclf.reporting.style import Line, cut, left, right, width
 from pytest_llmclf.reporting.worst_classes import score_table
+from pytest_llmclf.values.request import short_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -360,7 +361,7 @@ def _source(report: Report) -> str:
     if facts.content_hash:
         parts.append(f"content {facts.content_hash[:12]}")
     if report.identity is not None and report.identity.digest:
-        parts.append(f"model digest {report.identity.digest.removeprefix('sha256:')[:12]}")
+        parts.append(f"model digest {short_digest(report.identity.digest)}")
     if report.identity is not None and report.identity.server:
         parts.append(report.identity.server)
     return ", ".join(parts)

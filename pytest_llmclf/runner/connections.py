@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.errors import BackendError, BadAnswer, ServerFailed, SettingsError
 from pytest_llmclf.runner.patience import LONGEST_LOOK_S, Patience
-from pytest_llmclf.values.request import ADDRESS, NAME_ONLY
+from pytest_llmclf.values.request import ADDRESS, NAME_ONLY, short_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.values.outcome import TaskName
     from pytest_llmclf.values.request import ModelIdentity
 
-_SHORT_DIGEST = 19
 _MOST_PLACES = 3
 
 
@@ -308,5 +307,5 @@ def _answering(identity: ModelIdentity) -> tuple[str, str, str]:
 
 
 def _short(identity: ModelIdentity) -> str:
-    digest = identity.digest if ":" in identity.digest else f"sha256:{identity.digest}"
-    return f"{digest[:_SHORT_DIGEST]} ({identity.server})" if identity.server else digest
+    digest = f"digest {short_digest(identity.digest)}"
+    return f"{digest} ({identity.server})" if identity.server else digest

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pytest_llmclf.values.json_values import is_objects, is_text, is_texts, require
-from pytest_llmclf.values.request import NO_VERSION
+from pytest_llmclf.values.request import NO_VERSION, SHORT_DIGEST, bare_digest, short_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,6 @@ MOST_LINES: Final = 2000
 """Lines of instructions that are compared as text; whether they are the same, the digest tells."""
 
 _CONTEXT: Final = 2
-_SHORT: Final = 12
 _SHOWN_TEXT: Final = 200
 _TOOL: Final = "version of pytest-llmclf"
 
@@ -179,7 +178,9 @@ def compare_provenance(
 
     note("instructions", _instructions(before, now))
     if not (before.instructions and now.instructions) and before.modelfile and now.modelfile:
-        note("Modelfile", _plain("Modelfile", *map(short, (before.modelfile, now.modelfile))))
+        note(
+            "Modelfile", _plain("Modelfile", *map(short_digest, (before.modelfile, now.modelfile)))
+        )
     note("model", _model(before, now))
     note("server version", _server(before.server, now.server))
     if images is not False:  # then the comparison is refused, which names them
@@ -188,12 +189,6 @@ def compare_provenance(
     if tool != "same":  # seldom the cause of anything: said where it differs or may differ
         note(_TOOL, tool)
     return ProvenanceChange(differing=tuple(differing), same=tuple(same), unknown=tuple(unknown))
-
-
-def short(digest: str) -> str:
-    """A digest as people compare it: twelve digits behind its kind."""
-    kind, colon, rest = digest.rpartition(":")
-    return f"{kind}{colon}{rest[:_SHORT]}"
 
 
 def _plain(what: str, before: str, now: str) -> _Found:
@@ -210,22 +205,18 @@ def _model(before: Provenance, now: Provenance) -> _Found:
     """By the weights; two names are two models unless these say otherwise."""
     if before.weights and now.weights:
         # Earlier versions recorded the first twelve digits.
-        first, second = sorted((_bare(before.weights), _bare(now.weights)), key=len)
-        if len(first) >= _SHORT and second.startswith(first):
+        first, second = sorted((bare_digest(before.weights), bare_digest(now.weights)), key=len)
+        if len(first) >= SHORT_DIGEST and second.startswith(first):
             return "same"
         if before.model == now.model:
             return Difference(
                 what="model",
-                before=f"digest {short(before.weights)}",
-                now=f"digest {short(now.weights)}",
+                before=f"digest {short_digest(before.weights)}",
+                now=f"digest {short_digest(now.weights)}",
             )
     if before.model != now.model:
         return _plain("model", before.model, now.model)
     return "unknown"
-
-
-def _bare(digest: str) -> str:
-    return digest.rpartition(":")[2]
 
 
 def _server(before: str, now: str) -> _Found:
@@ -242,8 +233,8 @@ def _instructions(before: Provenance, now: Provenance) -> _Found:
         return "same"
     return Difference(
         what="instructions",
-        before=short(first),
-        now=short(second),
+        before=short_digest(first),
+        now=short_digest(second),
         diff=_unified(before.text, now.text),
     )
 

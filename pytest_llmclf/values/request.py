@@ -29,6 +29,8 @@ THINKS: Final = "thinking"
 """In the details of a model whose server says that it can think: what it can be told about that."""
 NO_VERSION: Final = ", version unknown"
 """Ends the name of a server that tells no version."""
+SHORT_DIGEST: Final = 12
+"""Digits of a digest that people are shown."""
 _UNTOLD: Final = "can think"
 """What stands under `THINKS` where the server does not list the values."""
 _IDENTITY_FITS: Final = {
@@ -42,6 +44,16 @@ def thinks_text(values: Iterable[object]) -> str:
     listed = list(values)
     words = (think_word(value) for value in (False, True, *LEVELS) if value in listed)
     return ", ".join(words) or _UNTOLD
+
+
+def bare_digest(digest: str) -> str:
+    """A digest without its kind (``sha256:``)."""
+    return digest.rpartition(":")[2]
+
+
+def short_digest(digest: str) -> str:
+    """A digest as people compare it: its first digits, without its kind."""
+    return bare_digest(digest)[:SHORT_DIGEST]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +79,15 @@ class ModelIdentity:
     def spec(self) -> str:
         """The model as written on the command line, such as ``ollama:llava:7b``."""
         return f"{self.backend}:{self.name}"
+
+    @property
+    def told(self) -> str:
+        """Digest and server as people read them, such as ``digest 8dd30f6b0cb1, ollama 0.33.0``.
+
+        What is not known is left out, so that it may be empty.
+        """
+        digest = f"digest {short_digest(self.digest)}" if self.digest else ""
+        return ", ".join(part for part in (digest, self.server) if part)
 
     @property
     def weights(self) -> str:

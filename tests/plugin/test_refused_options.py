@@ -85,7 +85,7 @@ def test_a_name_at_another_address_may_be_another_model(colours: Colours) -> Non
     result = colours.run("--llmclf-attempts=1", model="openai:colours@http://127.0.0.1:1/v1")
     assert colours.ledger() == {"collected": 9, "error": 9}
     text = " ".join(result.stdout.str().split())
-    assert f"answers are known from {where} (sha256:" in text
+    assert f"answers are known from {where} (digest " in text
     assert "name that address if its model is the one that is meant" in text
     colours.server.stop()
     assert colours.run("--llmclf-attempts=1").ret == pytest.ExitCode.OK

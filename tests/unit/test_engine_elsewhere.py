@@ -52,7 +52,7 @@ def test_only_the_address_differs(tmp_path: Path, store: AnswerStore) -> None:
         answered_at(store, wanted, f"model@{place}", Somewhere(place))
     found, (notice,) = answered_at(store, wanted, "model@c:1", gone())
     assert found == ["correct"] * 3
-    assert "not reached (no server): known answers of sha256:abc at b:1 of 20" in notice
+    assert "not reached (no server): known answers of digest abc at b:1 of 20" in notice
 
 
 def test_another_modelfile_elsewhere_is_another_model(tmp_path: Path, store: AnswerStore) -> None:
@@ -75,8 +75,8 @@ def test_what_may_be_another_model_is_told_and_not_used(
         answered_at(store, wanted, "model@b:1", Somewhere("b:1", digest="other"))
     (found,), notices = answered_at(store, wanted, "model@c:1", gone())
     assert found.startswith("error no server; answers are known from ")
-    assert "a:1 (sha256:abc, 20" in found
-    assert ("b:1 (sha256:other, 20" in found) is not named
+    assert "a:1 (digest abc, 20" in found
+    assert ("b:1 (digest other, 20" in found) is not named
     assert "name that address" in found
     assert notices == ()
     # By the address that it had, it is the one that the user says it is.
@@ -95,7 +95,7 @@ def test_a_new_address_says_what_it_does_not_use(
     found, (notice,) = answered_at(store, wanted, "model@c:1", other)
     assert found == ["correct"]
     assert other.asked == [1]
-    assert "answers are known from a:1 (sha256:abc, 20" in notice
+    assert "answers are known from a:1 (digest abc, 20" in notice
     assert ("tells no digest" in notice) is named
 
 

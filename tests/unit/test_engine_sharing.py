@@ -187,7 +187,7 @@ def test_known_answers_need_no_server(tmp_path: Path, store: AnswerStore) -> Non
     running.close()
     assert backend.asked == []
     assert notice.startswith("openai:a@http://127.0.0.1:1/v1 was not reached (no server): known ")
-    assert "sha256:abc of 20" in notice
+    assert "digest abc of 20" in notice
     assert identity is not None
     assert again is not None
     assert again.digest == identity.digest
@@ -241,7 +241,7 @@ def test_another_model_that_comes_later_is_not_mixed_in(tmp_path: Path, store: A
     outcome = running.outcome(second)
     running.close()
     assert outcome.kind == "error"
-    assert "is another model now, sha256:other" in outcome.message
+    assert "is another model now, digest other" in outcome.message
     assert backend.asked == []
 
 

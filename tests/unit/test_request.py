@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pytest_llmclf
 from pytest_llmclf.values.request import THINKS, ModelIdentity, Request, thinks_text
 
 WHO = ModelIdentity(backend="ollama", name="llava:7b", digest="sha256:1", server="ollama 1")
@@ -155,3 +158,31 @@ def test_an_identity_is_read_back() -> None:
     who = replace(WHO, details={"slots": "4"})
     assert ModelIdentity.from_json(who.to_json()) == who
     assert who.spec == "ollama:llava:7b"
+
+
+@pytest.mark.parametrize(
+    ("digest", "server", "told"),
+    [
+        ("sha256:75c29aaaaaaabbbbbbb", "", "digest 75c29aaaaaaa"),
+        ("75c29aaaaaaabbbbbbb", "ollama 0.33.0", "digest 75c29aaaaaaa, ollama 0.33.0"),
+        ("", "ollama 0.33.0", "ollama 0.33.0"),
+        ("", "", ""),
+    ],
+)
+def test_an_identity_is_told_without_empty_fields(digest: str, server: str, told: str) -> None:
+    """A short digest has no kind before it, and twelve digits of its own."""
+    assert ModelIdentity(backend="nearest", name="v1", digest=digest, server=server).told == told
+
+
+def test_short_digests_are_cut_in_one_place() -> None:
+    """Nobody else takes the first digits of a digest."""
+    package = Path(pytest_llmclf.__file__).parent
+    cut = [
+        f"{path.name}: {found[0]}"
+        for path in package.rglob("*.py")
+        for found in re.finditer(
+            r"\w*digest\w*\[:\s*(?:12|19|_?SHORT\w*)\]", path.read_text("utf-8")
+        )
+        if path.name not in ("request.py", "derive.py")  # `derive` makes a name, and shows nothing
+    ]
+    assert cut == []

@@ -14,7 +14,8 @@ from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.intervals import difference_interval
 from pytest_llmclf.metrics.significance import mcnemar_anytime, mcnemar_exact, sign_flip
 from pytest_llmclf.metrics.wording import p_value
-from pytest_llmclf.values.provenance import compare_provenance, short
+from pytest_llmclf.values.provenance import compare_provenance
+from pytest_llmclf.values.request import short_digest
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -427,7 +428,7 @@ def _why_refused(
     whole = not _partial(before) and not _partial(now)
     other_set = all(sets) and sets[0] != sets[1] and not _same_images(before, now)
     if strangers or (whole and other_set):
-        first, second = map(short, sets)
+        first, second = map(short_digest, sets)
         return f"they are of different image sets ({before.dataset.name} {first} and {second})"
     if not earlier.keys() & later.keys():
         return "they have no image in common"

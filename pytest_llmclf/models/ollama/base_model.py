@@ -11,6 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.values.request import short_digest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 FIRST_LOOK_S: Final = 0.5
 LONGEST_LOOK_S: Final = 10.0
 """Between two looks, each of which is one small request."""
-
-_SHORT: Final = 12
 
 
 class BaseWatch:
@@ -56,8 +56,8 @@ class BaseWatch:
             return ""
         sentence = (
             f"{derived.base} was replaced on {where} during the run "
-            f"({derived.base_digest[:_SHORT]} before, {digest[:_SHORT]} now): all answers of this "
-            f"run are those of the one before; the next run asks the new one"
+            f"({short_digest(derived.base_digest)} before, {short_digest(digest)} now): all "
+            f"answers of this run are those of the one before; the next run asks the new one"
         )
         with self._lock:
             if self._said == digest:

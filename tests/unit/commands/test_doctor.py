@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from pytest_llmclf.cli import checks, doctor
+from pytest_llmclf.cli.sight import Shown, judged
 from pytest_llmclf.errors import RuntimeMissing, SettingsError
 from pytest_llmclf.models.llamacpp.llama_binary import find_llama_server
 from pytest_llmclf.models.ollama.listing import list_models
 from pytest_llmclf.models.reach import ConnectSettings
+from pytest_llmclf.values.request import ModelIdentity
 from tests.ollama_replay import OllamaReplay, exchange
 from tests.plugin.colour_server import Odd
 from tests.unit.commands.command import call
@@ -21,6 +24,7 @@ from tests.unit.commands.command import call
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_llmclf.cli.single_image import Connected
     from tests.plugin.colour_server import ColourServer
 
 
@@ -308,3 +312,17 @@ def test_the_text(server: ColourServer, capsys: pytest.CaptureFixture[str]) -> N
     assert lines[at].startswith("  problem  openai:")
     advice = next(line for line in lines[at:] if line.startswith(" " * 13))
     assert advice.lstrip().startswith("choose a model")
+
+
+@pytest.mark.parametrize("seconds", [None, 0.25])
+def test_what_is_not_known_of_a_model_is_left_out(seconds: float | None) -> None:
+    """A backend of another package may tell neither its server nor how long an answer took."""
+    identity = ModelIdentity(backend="nearest", name="v1", digest="sha256:75c29aaaaaaabbb")
+    model = SimpleNamespace(identity=identity, spec="nearest:v1")
+    shown = [
+        Shown(expected=name, said=name, read=name, seconds=seconds) for name in ("red", "blue")
+    ]
+    found = judged(cast("Connected", model), shown).found
+    took = "" if seconds is None else ", 0.25 s an image"
+    assert found.startswith("sees (red")
+    assert found.endswith(f"; digest 75c29aaaaaaa{took}")
