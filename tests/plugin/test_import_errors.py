@@ -115,7 +115,7 @@ WRONG = {
     "gates=['recall[kat] >= 0.5']": "kat",
     "modelfile='pest'": "pest",
     "dataset='pest'": "pest",
-    "labels=['cat']": "dog",
+    "labels=['cat']": "cannot be judged",
     "group='scene'": "scene",
 }
 """What is found to be wrong when the evaluation is loaded, and a word of what is told."""
