@@ -253,3 +253,23 @@ def test_two_runs_are_compared_from_what_differs_on(
     assert not any("model changed" in line for line in lines)
     assert main(["compare", "--markdown", "-", str(first), str(second)]) == 0
     assert "- instructions changed:\n\n```diff\n" in capsys.readouterr().out
+
+
+def test_what_stayed_of_a_list_never_looks_removed(
+    committed: Colours, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the run, ``llmclf report`` and ``llmclf compare``: each line's sign is in one column."""
+    monkeypatch.chdir(committed.root)
+    system(committed, "- cat\n- cow")
+    committed.run("--snapshot-update", model=MODEL)
+    second = committed.root / "second"
+    system(committed, "- Kat\n- cow")
+    shown = [committed.run("--llmclf-run", str(second), model=MODEL).stdout.str()]
+    capsys.readouterr()
+    assert main(["report", str(second), "--out", str(committed.root / "out")]) == 0
+    shown.append(capsys.readouterr().out)
+    assert main(["compare", str(committed.root / "run"), str(second)]) == 0
+    shown.append(capsys.readouterr().out)
+    for text in shown:
+        found = re.search(r"^( *)-  - cat\n\1\+  - Kat\n\1   - cow$", text, re.MULTILINE)
+        assert found is not None, text
