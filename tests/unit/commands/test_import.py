@@ -67,7 +67,7 @@ class TestLayouts:
 
     def test_animals(self, tmp_path: Path) -> None:
         """Italian folders become the bundled dataset's labels; files get their contents' ending."""
-        made = brought("animals10", zipped(tmp_path / "a.zip", animals()), tmp_path / "shelf")
+        made = brought("animals10", zipped(tmp_path / "a.zip", animals()), tmp_path / "datasets")
         found = datasets.load(made.folder)
         bundled = datasets.load(ROOT / "fixtures" / "animals", verify_images=False)
         assert (found.name, found.labels, found.imported) == ("animals", bundled.labels, True)
@@ -80,7 +80,7 @@ class TestLayouts:
 
     def test_digits(self, tmp_path: Path) -> None:
         """The training set is read; its sample and the test set without labels are not."""
-        made = brought("mnist-jpg", zipped(tmp_path / "m.zip", digits(4)), tmp_path / "shelf")
+        made = brought("mnist-jpg", zipped(tmp_path / "m.zip", digits(4)), tmp_path / "datasets")
         assert made.counts == dict.fromkeys("0123456789", 4)
         assert made.elsewhere == 20
         assert {row["source"].split("/")[0] for row in manifest(made.folder)} == {
@@ -90,13 +90,13 @@ class TestLayouts:
     def test_the_sample_alone(self, tmp_path: Path) -> None:
         """Where only the sample was unpacked, it is what there is."""
         files = {name: data for name, data in digits().items() if "Set" not in name}
-        made = brought("mnist-jpg", unpacked(tmp_path / "m", files), tmp_path / "shelf")
+        made = brought("mnist-jpg", unpacked(tmp_path / "m", files), tmp_path / "datasets")
         assert sum(made.counts.values()) == 10
         assert len(made.short) == 10
 
     def test_chessmen(self, tmp_path: Path) -> None:
         """All of them but the broken ones, which are listed with the reason."""
-        made = brought("chessman", zipped(tmp_path / "c.zip", chessmen(6)), tmp_path / "shelf")
+        made = brought("chessman", zipped(tmp_path / "c.zip", chessmen(6)), tmp_path / "datasets")
         assert made.counts == dict.fromkeys(
             ("bishop", "king", "knight", "pawn", "queen", "rook"), 6
         )
@@ -109,7 +109,7 @@ class TestLayouts:
     def test_a_class_folder_given_as_the_top(self, tmp_path: Path) -> None:
         """The folder of the classes itself may be given."""
         folder = unpacked(tmp_path / "c", chessmen())
-        made = brought("chessman", folder / "Chessman-image-dataset" / "Chess", tmp_path / "shelf")
+        made = brought("chessman", folder / "Chessman-image-dataset" / "Chess", tmp_path / "datasets")
         assert sum(made.counts.values()) == 24
 
     @pytest.mark.parametrize("deeper", ["", "archive/", "a/b/c/"])
@@ -117,7 +117,7 @@ class TestLayouts:
         """How deep the publisher's folders lie does not matter, nor which images it gives."""
         files = {f"{deeper}{name}": data for name, data in small_animals(4).items()}
         made = brought(
-            "animals10", zipped(tmp_path / "a.zip", files), tmp_path / "shelf", per_class=2
+            "animals10", zipped(tmp_path / "a.zip", files), tmp_path / "datasets", per_class=2
         )
         chosen = [row["path"] for row in manifest(made.folder) if row["label"] == "cat"]
         assert chosen == ["cat/2.png", "cat/3.png"]
@@ -204,7 +204,7 @@ class TestChoice:
 
 
 class TestAllOrNothing:
-    """An import that fails leaves the shelf as it was."""
+    """An import that fails leaves the folder as it was."""
 
     def check(self, dataset_directory: Path, source: Path, says: str, **options: object) -> None:
         before = everything(dataset_directory) if dataset_directory.exists() else {}
@@ -215,7 +215,7 @@ class TestAllOrNothing:
 
     def test_there_already(self, tmp_path: Path) -> None:
         """Refused, unless it is to be replaced; then it is, as a whole."""
-        dataset_directory = tmp_path / "shelf"
+        dataset_directory = tmp_path / "datasets"
         first = zipped(tmp_path / "a.zip", small_animals(3))
         brought("animals10", first, dataset_directory)
         self.check(dataset_directory, first, "--force")
@@ -227,7 +227,7 @@ class TestAllOrNothing:
 
     def test_a_failing_replacement_keeps_the_old_one(self, tmp_path: Path) -> None:
         """Also where it fails after many images were written."""
-        dataset_directory = tmp_path / "shelf"
+        dataset_directory = tmp_path / "datasets"
         brought("animals10", zipped(tmp_path / "a.zip", small_animals(3)), dataset_directory)
         files = {
             name: b"no image" if "scoiattolo" in name else data
@@ -238,7 +238,7 @@ class TestAllOrNothing:
 
     def test_interrupted(self, tmp_path: Path) -> None:
         """Ctrl-C in the middle leaves what was there, and no half import."""
-        dataset_directory = tmp_path / "shelf"
+        dataset_directory = tmp_path / "datasets"
         brought("animals10", zipped(tmp_path / "a.zip", small_animals(3)), dataset_directory)
         before = everything(dataset_directory)
 
@@ -260,17 +260,17 @@ class TestAllOrNothing:
     def test_a_class_is_missing(self, tmp_path: Path) -> None:
         """Said with the folder's name."""
         files = {name: data for name, data in small_animals(2).items() if "ragno" not in name}
-        self.check(tmp_path / "shelf", zipped(tmp_path / "a.zip", files), "'ragno'")
+        self.check(tmp_path / "datasets", zipped(tmp_path / "a.zip", files), "'ragno'")
 
     def test_another_data_set(self, tmp_path: Path) -> None:
         """Recognised by its folders."""
         source = zipped(tmp_path / "a.zip", digits())
-        self.check(tmp_path / "shelf", source, "looks like MNIST as JPEG: llmclf import mnist-jpg")
+        self.check(tmp_path / "datasets", source, "looks like MNIST as JPEG: llmclf import mnist-jpg")
 
     def test_archives_in_an_archive(self, tmp_path: Path) -> None:
         """Are not opened; that is said."""
         source = zipped(tmp_path / "a.zip", {"raw-img.zip": b"PK\x03\x04"})
-        self.check(tmp_path / "shelf", source, "unpack them")
+        self.check(tmp_path / "datasets", source, "unpack them")
 
     @pytest.mark.skipif(sys.platform == "win32", reason="a file cannot stand for a folder there")
     def test_an_unwritable_shelf(self, tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ class TestAllOrNothing:
         (tmp_path / "file").write_text("")
         source = zipped(tmp_path / "a.zip", small_animals(2))
         with pytest.raises(DatasetError, match=r"cannot be written .* --home"):
-            brought("animals10", source, tmp_path / "file" / "shelf")
+            brought("animals10", source, tmp_path / "file" / "datasets")
 
 
 class TestCommand:

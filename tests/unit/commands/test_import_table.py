@@ -60,7 +60,7 @@ def saved(folder: Path, made: Any) -> Path:
 def brought(source: Path, tmp_path: Path, **options: Any) -> Imported:
     """The import."""
     given: dict[str, Any] = {"seed": 20, "per_class": None, **options}
-    return import_table("pets", source, tmp_path / "shelf", **given)
+    return import_table("pets", source, tmp_path / "datasets", **given)
 
 
 class TestTables:
@@ -79,7 +79,7 @@ class TestTables:
         else:
             pq.write_table(made, source)
         brought(source if kind != "folder" else tmp_path, tmp_path)
-        found = datasets.load(tmp_path / "shelf" / "pets")
+        found = datasets.load(tmp_path / "datasets" / "pets")
         assert (found.name, found.labels, found.imported) == ("pets", ("dog", "cat"), True)
         by_label = {
             label: {case.path.read_bytes() for case in found.cases if case.label == label}
@@ -101,7 +101,7 @@ class TestTables:
         pq.write_table(table(labels), tmp_path / "x.parquet")
         made = brought(tmp_path / "x.parquet", tmp_path)
         assert set(datasets.load(made.folder).labels) == set(expected)
-        assert [path.name for path in (tmp_path / "shelf").iterdir()] == ["pets"]
+        assert [path.name for path in (tmp_path / "datasets").iterdir()] == ["pets"]
 
     def test_what_is_left_out(self, tmp_path: Path) -> None:
         """Rows without a label or an image, broken and doubled ones are listed."""
@@ -130,7 +130,7 @@ class TestTables:
             with pytest.raises(DatasetError, match="several parts; say --split with one of test, "):
                 brought(place, tmp_path, force=True)
             brought(place, tmp_path, split="test", force=True)
-            found = datasets.load(tmp_path / "shelf" / "pets")
+            found = datasets.load(tmp_path / "datasets" / "pets")
             assert {case.path.read_bytes() for case in found.cases} == {png(10), png(11)}
 
     @pytest.mark.parametrize(
@@ -145,11 +145,11 @@ class TestTables:
         ],
     )
     def test_refused(self, tmp_path: Path, made: dict[str, Any], said: str) -> None:
-        """With the columns that there are, and nothing on the shelf."""
+        """With the columns that there are, and nothing in the folder of datasets."""
         pq.write_table(pa.table(made), tmp_path / "x.parquet")
         with pytest.raises(DatasetError, match=said):
             brought(tmp_path / "x.parquet", tmp_path)
-        assert list((tmp_path / "shelf").iterdir()) == []
+        assert list((tmp_path / "datasets").iterdir()) == []
 
     @pytest.mark.parametrize("name", ["x.parquet", "x.arrow"])
     def test_damaged(self, tmp_path: Path, name: str) -> None:
