@@ -109,7 +109,9 @@ class TestLayouts:
     def test_a_class_folder_given_as_the_top(self, tmp_path: Path) -> None:
         """The folder of the classes itself may be given."""
         folder = unpacked(tmp_path / "c", chessmen())
-        made = brought("chessman", folder / "Chessman-image-dataset" / "Chess", tmp_path / "datasets")
+        made = brought(
+            "chessman", folder / "Chessman-image-dataset" / "Chess", tmp_path / "datasets"
+        )
         assert sum(made.counts.values()) == 24
 
     @pytest.mark.parametrize("deeper", ["", "archive/", "a/b/c/"])
@@ -265,7 +267,9 @@ class TestAllOrNothing:
     def test_another_data_set(self, tmp_path: Path) -> None:
         """Recognised by its folders."""
         source = zipped(tmp_path / "a.zip", digits())
-        self.check(tmp_path / "datasets", source, "looks like MNIST as JPEG: llmclf import mnist-jpg")
+        self.check(
+            tmp_path / "datasets", source, "looks like MNIST as JPEG: llmclf import mnist-jpg"
+        )
 
     def test_archives_in_an_archive(self, tmp_path: Path) -> None:
         """Are not opened; that is said."""
