@@ -85,9 +85,7 @@ class AnswerStore:
         self._unreadable: set[str] = set()
         self._connection, self.notice = open_database(path)
         # Next to a store that had to be kept in memory there may be none to write to.
-        self._claims = QuestionLocks(
-            None if path is None else path.with_name(f"{path.name}.claims")
-        )
+        self._locks = QuestionLocks(None if path is None else path.with_name(f"{path.name}.claims"))
         self._file = None if path is None else file_of(path)
 
     def __enter__(self) -> Self:
@@ -220,11 +218,11 @@ class AnswerStore:
 
         The claim ends with `release`, or with the process.
         """
-        return self._claims.take(digest)
+        return self._locks.take(digest)
 
     def release(self, digest: str) -> None:
         """Give a claim back, whether the question was answered or not."""
-        self._claims.release(digest)
+        self._locks.release(digest)
 
     def agree(self, run: str, subject: str, choice: str, reason: str) -> tuple[str, str]:
         """Settle a choice once for all processes of a run.
@@ -272,7 +270,7 @@ class AnswerStore:
 
     def close(self) -> None:
         """Close the file, and set it aside if it turned out to be damaged; may be called twice."""
-        self._claims.close()
+        self._locks.close()
         with self._lock:
             self._closed = True
             self._connection.close()

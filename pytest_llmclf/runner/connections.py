@@ -77,11 +77,11 @@ class ModelConnections:
         self._waiting: dict[TaskName, Patience] = {}
         self._lock = threading.Lock()
         self._locks: dict[TaskName, threading.Lock] = {}
-        self._contacts: dict[TaskName, ModelConnection] = {}
+        self._connections: dict[TaskName, ModelConnection] = {}
 
     def known(self, task: Task) -> ModelConnection | None:
         """What came of reaching a task's model; ``None`` if nobody tried."""
-        return self._contacts.get(task.key)
+        return self._connections.get(task.key)
 
     def reach(self, task: Task) -> ModelConnection:
         """Find out who answers.
@@ -89,11 +89,11 @@ class ModelConnections:
         A server that can be reached is asked. Where it cannot, and the store remembers who
         answered when it last could, that will do for answers which are known already.
         """
-        connection = self._contacts.get(task.key)
+        connection = self._connections.get(task.key)
         if connection is None:
             with self._lock_of(task):
-                connection = self._contacts.get(task.key) or self._first(task)
-                self._contacts[task.key] = connection
+                connection = self._connections.get(task.key) or self._first(task)
+                self._connections[task.key] = connection
         return connection
 
     def demand(self, task: Task) -> ModelConnection:
@@ -102,15 +102,15 @@ class ModelConnections:
         if connection.final:
             return connection
         with self._lock_of(task):
-            connection = self._contacts[task.key]
+            connection = self._connections[task.key]
             if not connection.final:
-                connection = self._contacts[task.key] = self._second(task, connection)
+                connection = self._connections[task.key] = self._second(task, connection)
         return connection
 
     def notices(self, task: Task | None = None) -> tuple[str, ...]:
         """What people should know of the model of a task and its servers, or of all."""
         found: list[str] = []
-        connections = list(self._contacts.values())
+        connections = list(self._connections.values())
         if task is not None:
             connections = [one for one in (self.known(task),) if one is not None]
         for connection in connections:
@@ -126,7 +126,7 @@ class ModelConnections:
 
     def close(self) -> None:
         """Let go of every backend."""
-        for connection in list(self._contacts.values()):
+        for connection in list(self._connections.values()):
             if connection.backend is not None:
                 connection.backend.close()
 

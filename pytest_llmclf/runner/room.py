@@ -8,7 +8,9 @@ vain, and an interpreter that aborts. So it is looked at before.
 from __future__ import annotations
 
 import mmap
+import os
 import ssl
+import sys
 from errno import ENOMEM
 from typing import Final
 
@@ -18,6 +20,50 @@ report after it. Runs of 12 images had enough from 100 on; see `benchmarks/relia
 
 FURTHER_MIB: Final = 24
 """Room for each further one: its stack and a question."""
+
+
+NUMBERS_MIB: Final = 170
+"""Room for what a report calculates with, SciPy and its linear algebra, on one thread."""
+
+_PLENTY_MIB: Final = 1024
+_MANY_PROCESSES: Final = 4096
+_BLAS_THREADS: Final = "OPENBLAS_NUM_THREADS"
+
+
+def is_scarce() -> bool:
+    """Whether memory or threads are limited so that they might not do for a run."""
+    if not has_room(_PLENTY_MIB):
+        return True
+    if sys.platform == "win32":
+        return False
+    import resource
+
+    memory, processes = (
+        resource.getrlimit(limit)[0] for limit in (resource.RLIMIT_AS, resource.RLIMIT_NPROC)
+    )
+    return memory != resource.RLIM_INFINITY or 0 <= processes < _MANY_PROCESSES
+
+
+def load_numbers() -> bool:
+    """Load what the report will calculate with, while there is room; whether it is there.
+
+    Of a thread that it cannot start, OpenBLAS makes an interrupt of this process: it gets none
+    here. Nothing that is calculated here needs them.
+    """
+    if not has_room(NUMBERS_MIB):
+        return False
+    before = os.environ.get(_BLAS_THREADS)
+    os.environ[_BLAS_THREADS] = "1"
+    try:
+        import scipy.special  # noqa: F401 - the first report will find it loaded
+    except (ImportError, MemoryError, OSError):
+        return False
+    finally:
+        if before is None:
+            del os.environ[_BLAS_THREADS]
+        else:
+            os.environ[_BLAS_THREADS] = before
+    return True
 
 
 def has_room(mib: int) -> bool:

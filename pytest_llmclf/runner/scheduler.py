@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.errors import BackendError, ServerFailed
 from pytest_llmclf.runner.connections import ModelConnections
 from pytest_llmclf.runner.patience import Patience
-from pytest_llmclf.runner.room import FIRST_MIB, FURTHER_MIB, has_room
+from pytest_llmclf.runner.room import FIRST_MIB, FURTHER_MIB, has_room, is_scarce, load_numbers
 from pytest_llmclf.runner.work_queue import ModelQueue
 from pytest_llmclf.runner.worker import STOPPED, Worker
 
@@ -68,7 +68,7 @@ class Engine:
         self._policy = policy
         self._stopping = threading.Event()
         run = run or secrets.token_hex(8)
-        self._contacts = ModelConnections(
+        self._connections = ModelConnections(
             connect=connect,
             store=store,
             policy=policy,
@@ -76,10 +76,10 @@ class Engine:
             endpoint_key=endpoint_key,
             run=run,
         )
-        self._asker = Worker(
+        self._worker = Worker(
             store=store,
             policy=policy,
-            connections=self._contacts,
+            connections=self._connections,
             stopping=self._stopping,
             recorder=recorder,
             run=run,
@@ -87,7 +87,7 @@ class Engine:
         self._lock = threading.RLock()
         self._arrived = threading.Condition(self._lock)
         self._results: dict[JobKey, Outcome | BaseException | None] = {}
-        self._lanes: dict[str, ModelQueue] = {}
+        self._queues: dict[str, ModelQueue] = {}
         # What each thread has in hand, and for whom it works.
         self._threads: dict[threading.Thread, tuple[ModelQueue, WorkItem | None]] = {}
         self._started = False
@@ -99,8 +99,8 @@ class Engine:
                 key = job.key
                 if key not in self._results:
                     self._results[key] = None
-                    self._lane_of(job.task).add(job)
-            for queue in self._lanes.values():
+                    self._queue_of(job.task).add(job)
+            for queue in self._queues.values():
                 queue.wake_all()
 
     def outcome(self, job: Job) -> Outcome:
@@ -109,7 +109,7 @@ class Engine:
         with self._lock:
             if key not in self._results:
                 self.expect([job])
-            queue = self._lane_of(job.task)
+            queue = self._queue_of(job.task)
             if self._results[key] is None:
                 self._await(queue, key)
             found = self._results.pop(key)
@@ -128,7 +128,7 @@ class Engine:
         Jobs that a test is waiting for at this moment are left.
         """
         with self._lock:
-            queue = self._lanes.get(str(task.spec))
+            queue = self._queues.get(str(task.spec))
             if queue is None:
                 return
             ours = {key for key in self._results if key[:2] == task.key}
@@ -139,27 +139,27 @@ class Engine:
 
     def identity(self, task: Task) -> ModelIdentity | None:
         """Who answers, if that is known already."""
-        connection = self._contacts.known(task)
+        connection = self._connections.known(task)
         return None if connection is None else connection.identity
 
     def notices(self, task: Task | None = None) -> tuple[str, ...]:
         """What people should know of the server of a task, or of all; a sentence each."""
         return (
-            *self._contacts.notices(task),
-            *self._asker.asked_without.notices(task),
-            *self._asker.headroom.notices(task),
+            *self._connections.notices(task),
+            *self._worker.asked_without.notices(task),
+            *self._worker.headroom.notices(task),
         )
 
     def headroom(self, task: Task) -> tuple[str, ...]:
         """What the first answers tell of limits that are too low; it is among the notices, too."""
-        return self._asker.headroom.notices(task)
+        return self._worker.headroom.notices(task)
 
     def halt(self) -> None:
         """Ask no more from here on; what is in flight still reaches the store."""
         self._stopping.set()
         with self._lock:
             self._arrived.notify_all()
-            for queue in self._lanes.values():
+            for queue in self._queues.values():
                 queue.wake_all()
 
     def close(self, patience_s: float = 2.0) -> None:
@@ -168,17 +168,17 @@ class Engine:
         deadline = time.monotonic() + patience_s
         for thread in list(self._threads):
             thread.join(max(0.0, deadline - time.monotonic()))
-        self._contacts.close()
+        self._connections.close()
 
     # The lock is held from here to _trouble_s.
 
-    def _lane_of(self, task: Task) -> ModelQueue:
+    def _queue_of(self, task: Task) -> ModelQueue:
         spec = str(task.spec)
-        queue = self._lanes.get(spec)
+        queue = self._queues.get(spec)
         if queue is None:
             ahead = self._policy.ahead
             patience = Patience(self._policy, self._stopping)
-            queue = self._lanes[spec] = ModelQueue(
+            queue = self._queues[spec] = ModelQueue(
                 spec, self._lock, ahead=ahead, start=self._start, patience=patience
             )
         return queue
@@ -188,7 +188,7 @@ class Engine:
         if not self._started or self._stopping.is_set():
             return False
         # The start of a thread that dies of it before it runs is waited for in vain.
-        if not has_room(FURTHER_MIB if self._threads else FIRST_MIB):
+        if not (has_room(FURTHER_MIB) if self._threads else _has_room_for_a_run()):
             self._without_threads(queue, _LITTLE_MEMORY)
             return False
         thread = threading.Thread(
@@ -235,7 +235,7 @@ class Engine:
         """Wait until a job is answered, or until nobody is going to."""
         if not self._started:
             self._started = True
-            for other in self._lanes.values():
+            for other in self._queues.values():
                 other.wake_all()
         queue.urge(key)
         try:
@@ -256,8 +256,8 @@ class Engine:
 
     def _trouble_s(self) -> float | None:
         """For how long a server has been waited for; the longest of several."""
-        told = [queue.patience.trouble_s for queue in self._lanes.values() if not queue.given_up]
-        known = [seconds for seconds in (*told, self._contacts.trouble_s) if seconds is not None]
+        told = [queue.patience.trouble_s for queue in self._queues.values() if not queue.given_up]
+        known = [seconds for seconds in (*told, self._connections.trouble_s) if seconds is not None]
         return max(known, default=None)
 
     def _work(self, queue: ModelQueue) -> None:
@@ -269,7 +269,7 @@ class Engine:
                 return
             found: Outcome | BaseException | None
             try:
-                found = self._asker.answer(queue, taken)
+                found = self._worker.answer(queue, taken)
             except BaseException as error:  # noqa: BLE001 - a defect must reach the waiting test
                 found = error
             with self._lock:
@@ -281,3 +281,8 @@ class Engine:
                     self._results[key] = found
                     if key in queue.wanted:
                         self._arrived.notify_all()
+
+
+def _has_room_for_a_run() -> bool:
+    """Whether the first thread has room, and the report at the end."""
+    return (not is_scarce() or load_numbers()) and has_room(FIRST_MIB)

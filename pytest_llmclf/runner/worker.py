@@ -64,7 +64,7 @@ class Worker:
     ) -> None:
         self._store = store
         self._policy = policy
-        self._contacts = connections
+        self._connections = connections
         self._stopping = stopping
         self._recorder = recorder
         self.asked_without = AskedWithout()
@@ -100,7 +100,7 @@ class Worker:
         job, task = taken.job, taken.job.task
         if job.case.problem is not None:
             raise ImageError(f"{job.case.path}: {job.case.problem}")
-        connection = self._contacts.reach(task)
+        connection = self._connections.reach(task)
         if connection.identity is None:
             raise connection.failure or ServerFailed(f"{task.spec}: not connected")
         identity = connection.identity
@@ -206,7 +206,7 @@ class Worker:
         self, queue: ModelQueue, job: Job, identity: ModelIdentity, request: Request
     ) -> tuple[Answer, int]:
         """Ask until there is an answer or no hope; says how many attempts it took."""
-        connection = self._contacts.demand(job.task)
+        connection = self._connections.demand(job.task)
         if connection.backend is None:
             error = connection.failure or ServerFailed(f"{job.task.spec}: not connected")
             raise _Unanswered(error, identity, 0)

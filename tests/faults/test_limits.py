@@ -54,7 +54,7 @@ def test_no_threads(tmp_path: Path, stub: StubOllama, threads: int) -> None:
         assert run.code == pytest.ExitCode.TESTS_FAILED, run.text
 
 
-@pytest.mark.parametrize("mib", [100, 132, 150, 172])
+@pytest.mark.parametrize("mib", [100, 150, 200, 250])
 def test_too_little_memory(tmp_path: Path, stub: StubOllama, mib: int) -> None:
     """It is told before the first image, and the report has room; nobody waits for a thread."""
     project = Project(tmp_path, 12)
@@ -69,7 +69,7 @@ def test_too_little_memory(tmp_path: Path, stub: StubOllama, mib: int) -> None:
     assert stub.stats()["chats"] == 0
 
 
-@pytest.mark.parametrize("limits", [{"NOFILE": 32}, {"FSIZE": 1000}, {"AS": 200 * MIB}], ids=str)
+@pytest.mark.parametrize("limits", [{"NOFILE": 32}, {"FSIZE": 1000}, {"AS": 400 * MIB}], ids=str)
 def test_little_of_something(tmp_path: Path, stub: StubOllama, limits: dict[str, int]) -> None:
     """What is not needed for an answer costs no answer."""
     project = Project(tmp_path, 12)

@@ -102,7 +102,7 @@ class Deriver:
         require_here: Callable[[str, Mapping[str, Any]], None],
     ) -> None:
         self._require_here = require_here
-        self._wire = client
+        self._http = client
         self._address = address
         self._modelfile = modelfile
         self._version = version
@@ -165,9 +165,9 @@ class Deriver:
             address=self._address,
             model=self._modelfile.from_,
             doing=doing,
-            redactor=self._wire.redactor,
+            redactor=self._http.redactor,
         )
-        return self._wire.explained(found)
+        return self._http.explained(found)
 
     def _refuse_unsupported(self) -> None:
         modelfile = self._modelfile
@@ -207,12 +207,12 @@ class Deriver:
 
     def _told(self, method: str, path: str, content: Any = None) -> Any:
         """The JSON that the server answers to a look at it."""
-        status, told = self._wire.json(method, path, content, timeout_s=self._timeout_s)
+        status, told = self._http.json(method, path, content, timeout_s=self._timeout_s)
         if status != _OK:
             error = ollama_errors.from_status(
                 status, told, address=self._address, model=self._modelfile.from_, doing="look"
             )
-            raise self._wire.explained(error)
+            raise self._http.explained(error)
         return told
 
     def _no_protocol(self) -> errors.BadAnswer:
@@ -224,7 +224,7 @@ class Deriver:
     @contextlib.contextmanager
     def _client(self) -> Iterator[ollama.Client]:
         """The official client, for what is done once a model: importing it takes a while."""
-        settings = official_client.client_settings(self._wire, self._address, self._timeout_s)
+        settings = official_client.client_settings(self._http, self._address, self._timeout_s)
         client = official_client.official().Client(host=self._address.url, **settings)
         try:
             yield client
@@ -316,7 +316,7 @@ class Deriver:
                 raise self._error(error, "create") from error
 
     def _has(self, place: str) -> bool:
-        return self._wire.request("HEAD", place, timeout_s=self._timeout_s).ok
+        return self._http.request("HEAD", place, timeout_s=self._timeout_s).ok
 
     def _verify(self, name: str) -> Mapping[str, Any]:
         """Check that the model on the server is what the Modelfile says; what it shows of it."""

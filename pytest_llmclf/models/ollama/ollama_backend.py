@@ -80,7 +80,7 @@ class OllamaBackend:
         self._timeout_s = timeout_s
         self._pull = pull
         self._lock = threading.Lock()
-        self._wire: HttpClient | None = None
+        self._client: HttpClient | None = None
         self._ready: tuple[Derived, ModelIdentity] | None = None
         self._losses = 0
         self._refused: errors.RemoteRefused | None = None
@@ -188,7 +188,7 @@ class OllamaBackend:
     def close(self) -> None:
         """Close the connections; the derived model stays for the next run."""
         with self._lock:
-            client, self._wire = self._wire, None
+            client, self._client = self._client, None
         if client is not None:
             client.close()
 
@@ -217,7 +217,7 @@ class OllamaBackend:
                 return True  # another thread was faster
             if self._losses >= MOST_LOSSES:
                 return False
-            client = self._wire = self._wire or self._open()
+            client = self._client = self._client or self._open()
             try:
                 derived, found = self._derived(client)
             except errors.BackendError as error:
@@ -238,7 +238,7 @@ class OllamaBackend:
 
     def _prepared(self) -> tuple[HttpClient, Derived, ModelIdentity]:
         with self._lock:
-            client = self._wire = self._wire or self._open()
+            client = self._client = self._client or self._open()
             if self._ready is None:
                 self._ready = self._derived(client)
             return client, *self._ready

@@ -99,7 +99,7 @@ class OpenAIBackend:
         self._notices: list[str] = []
         self._told: tuple[str, ...] = ()
         self._lock = threading.Lock()
-        self._wire: HttpClient | None = None
+        self._client: HttpClient | None = None
         self._identity: ModelIdentity | None = None
         self._passed_on: errors.RemoteRefused | None = None
 
@@ -217,7 +217,7 @@ class OpenAIBackend:
     def close(self) -> None:
         """Close the connections."""
         with self._lock:
-            client, self._wire = self._wire, None
+            client, self._client = self._client, None
         if client is not None:
             client.close()
 
@@ -227,8 +227,8 @@ class OpenAIBackend:
 
     def _opened(self) -> HttpClient:
         with self._lock:
-            if self._wire is None:
-                self._wire = HttpClient(
+            if self._client is None:
+                self._client = HttpClient(
                     self._address,
                     where=self._where,
                     key=self._key,
@@ -239,7 +239,7 @@ class OpenAIBackend:
                     # one on this machine costs next to nothing.
                     keep=not self._address.is_loopback,
                 )
-            return self._wire
+            return self._client
 
     def _send(self, method: str, path: str, content: Any = None) -> JsonReply:
         return self._opened().told(method, f"/{path}", content, timeout_s=self._timeout_s)
