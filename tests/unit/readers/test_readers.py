@@ -34,6 +34,7 @@ ANSWERS: list[dict[str, Any]] = [
         "answers_fresh.jsonl",
         "answers_phrasings.jsonl",
         "answers_unseen.jsonl",
+        "answers_held_out.jsonl",
     )
     for line in (HERE / name).read_text("utf-8").splitlines()
 ]
