@@ -164,12 +164,12 @@ def test_a_server_upgraded_since_the_last_run_is_said(project: Project, stub: St
     stub.start(version="0.34.0")
     run = project.run(stub.netloc)
     assert "ollama:llava:7b: another server than on " in run.text
-    assert "(ollama 0.34.0) instead of sha256:" in run.text
+    assert "(ollama 0.34.0) instead of digest " in run.text
     assert stub.stats()["chats"] == project.images
     stub.kill()
     stub.start()
     run = project.run(stub.netloc)
-    assert "(ollama 0.33.0) instead of sha256:" in run.text
+    assert "(ollama 0.33.0) instead of digest " in run.text
     assert stub.stats()["chats"] == 0
     assert project.all_answered()
     stub.replace("llava:7b")

@@ -170,7 +170,10 @@ def test_a_session_that_never_began_says_only_why(
     ("text", "why"),
     [
         ("Gate('accuracy >= 2 percent')", "::test_colours.py:6: gate 'accuracy >= 2 percent': "),
-        ("Gate('recall[pink] >= 0.5')", "test_colours.py: gate 'recall[pink] >= 0.5'"),
+        (
+            "Gate('recall[pink] >= 0.5')",
+            "::test_colours.py:9: Evaluation('colours'): gate 'recall[pink] >= 0.5': ",
+        ),
     ],
 )
 def test_an_evaluation_that_cannot_be_collected_is_annotated(

@@ -186,7 +186,7 @@ def test_other_weights_are_said() -> None:
     now = text(["cat"], digest="sha256:" + "b" * 64, modelfile="c" * 64, told=WHOLE)
     found = compare(now, text(["cat"], digest="sha256:" + "a" * 64, told=WHOLE))
     assert judged(found).summary() == (
-        "model changed (digest sha256:aaaaaaaaaaaa -> digest sha256:bbbbbbbbbbbb); "
+        "model changed (digest aaaaaaaaaaaa -> digest bbbbbbbbbbbb); "
         "1 prediction as committed; 6 broken, none fixed would fail, more than were right "
         "before (1)"
     )

@@ -255,8 +255,7 @@ def test_another_modelfile_and_other_weights_are_said() -> None:
     assert now.identity is not None
     now = replace(now, identity=replace(now.identity, digest="sha256:2"))
     assert changed(before, now) == (
-        "Modelfile changed (aaaaaaaaaaaa -> bbbbbbbbbbbb), "
-        "model changed (digest sha256:1 -> digest sha256:2)"
+        "Modelfile changed (aaaaaaaaaaaa -> bbbbbbbbbbbb), model changed (digest 1 -> digest 2)"
     )
     other = replace(report("+", "ollama:other"), identity=now.identity)
     assert changed(report("+"), other) == "model changed (ollama:llava -> ollama:other)"

@@ -24,7 +24,7 @@ def private_names(path: Path) -> list[str]:
             isinstance(node, ast.Attribute)
             and node.attr.startswith("_")
             and not node.attr.endswith("_")
-            and node.attr != "_asdict"
+            and node.attr not in {"_asdict", "_exit"}  # of the standard library
             and not (isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"})
         ):
             found.append(ast.unparse(node))
