@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
+    from _typeshed import DataclassInstance
     from sklearn.metrics import ConfusionMatrixDisplay
 
     from pytest_llmclf.gates.gate import Judgement
@@ -80,13 +81,19 @@ class PublicReport(Report):
         return public(Report.where(self, tags))
 
 
+def init_values(value: DataclassInstance, kind: type[DataclassInstance]) -> dict[str, Any]:
+    """What makes another one of `kind`, a dataclass that `value` is one of: its arguments by name.
+
+    Unlike with `dataclasses.asdict` the values stay what they are.
+    """
+    return {one.name: getattr(value, one.name) for one in fields(kind) if one.init}
+
+
 def public(report: Report) -> PublicReport:
     """The same report for a test or a notebook; itself where it is one of theirs already."""
     if isinstance(report, PublicReport):
         return report
-    return PublicReport(
-        **{one.name: getattr(report, one.name) for one in fields(report) if one.init}
-    )
+    return PublicReport(**init_values(report, Report))
 
 
 def read_run(name: str | Path = "latest", runs: Path | None = None) -> RunFolder[PublicReport]:
@@ -107,5 +114,5 @@ def read_run(name: str | Path = "latest", runs: Path | None = None) -> RunFolder
 
     kept = runs or project_root(Path.cwd()) / run_folder.RUNS
     found = run_folder.read_run(run_folder.find_run(str(name), kept))
-    facts = {one.name: getattr(found, one.name) for one in fields(found)}
-    return run_folder.RunFolder(**{**facts, "reports": tuple(map(public, found.reports))})
+    values = init_values(found, run_folder.RunFolder)
+    return run_folder.RunFolder(**{**values, "reports": tuple(map(public, found.reports))})

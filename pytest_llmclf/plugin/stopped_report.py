@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmclf.api import PublicReport, public
+from pytest_llmclf.api import PublicReport, init_values, public
 from pytest_llmclf.gates.stopped.counts import guarded_confusion, guarded_ledger, guarded_numbers
 from pytest_llmclf.gates.stopped.number import Source, StoppedTuple
 from pytest_llmclf.metrics.report import Confused, Report
@@ -27,11 +27,10 @@ def guarded(report: Report) -> PublicReport:
     """The report as a gate test sees it: itself, unless the run stopped early."""
     if not report.ledger.not_needed:
         return public(report)
-    plain = {one.name: getattr(report, one.name) for one in fields(Report) if one.init}
     source = Source(report=report, name="report")
     return StoppedReport(
         **{
-            **plain,
+            **init_values(report, Report),
             "ledger": guarded_ledger(source.of(".ledger")),
             "confusion": guarded_confusion(report.confusion, source),
         },

@@ -21,8 +21,7 @@ report after it. Runs of 12 images had enough from 100 on; see `benchmarks/relia
 FURTHER_MIB: Final = 24
 """Room for each further one: its stack and a question."""
 
-
-NUMBERS_MIB: Final = 170
+_NUMBERS_MIB: Final = 170
 """Room for what a report calculates with, SciPy and its linear algebra, on one thread."""
 
 _PLENTY_MIB: Final = 1024
@@ -50,7 +49,7 @@ def load_numbers() -> bool:
     Of a thread that it cannot start, OpenBLAS makes an interrupt of this process: it gets none
     here. Nothing that is calculated here needs them.
     """
-    if not has_room(NUMBERS_MIB):
+    if not has_room(_NUMBERS_MIB):
         return False
     before = os.environ.get(_BLAS_THREADS)
     os.environ[_BLAS_THREADS] = "1"

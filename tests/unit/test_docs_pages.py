@@ -6,7 +6,6 @@ import argparse
 import pkgutil
 import re
 import shlex
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
 from pytest_llmclf.models.registry import GROUP
 from pytest_llmclf.runner import settings
 from pytest_llmclf.runner.job import AWAY_S
+from tools.arrows import layers
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -60,10 +60,7 @@ def test_the_table_of_folders_is_the_order_of_imports() -> None:
         set(re.findall(r"`(\w+)/?`", row))
         for row in re.findall(r"^\| (`.*?) \|", rows, re.MULTILINE)
     ]
-    (contract,) = tomllib.loads(text_of(ROOT / "pyproject.toml"))["tool"]["importlinter"][
-        "contracts"
-    ]
-    assert told == [set(layer.split(" : ")) for layer in reversed(contract["layers"])]
+    assert told == list(reversed(layers()))
 
 
 def commented() -> list[Path]:
