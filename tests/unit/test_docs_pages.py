@@ -53,6 +53,13 @@ def test_every_page_is_in_the_index() -> None:
     assert len(found) == len(set(found))
 
 
+def test_every_public_name_is_in_the_reference() -> None:
+    """Sphinx then shows the signature and the docstring of each."""
+    page = text_of(ROOT / "docs" / "api.md")
+    found = re.findall(r"^\.\. auto\w+:: pytest_llmclf\.(\w+)$", page, re.MULTILINE)
+    assert sorted(found) == sorted(pytest_llmclf.__all__)
+
+
 def test_the_table_of_folders_is_the_order_of_imports() -> None:
     """The floors of the house from the bottom, as the contract on imports has them."""
     rows = text_of(ROOT / "docs" / "architecture.md").split("| folder |")[1].split("\n\n")[0]

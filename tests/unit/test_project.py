@@ -155,6 +155,7 @@ def test_ci_works_wherever_an_environment_has_its_python(folder: str, tmp_path: 
         "-m mypy tests",
         "--no-cache",
         "tools/arrows.py",
+        "-m sphinx -q -W --keep-going -b html docs docs/_build",
     ]
 
 
