@@ -3,5 +3,5 @@
 python -m benchmarks.speed [--quick] [--only CASE ...] [--runs N] [--peers-folder FOLDER]
 python -m benchmarks.speed.peers FOLDER           install the peers, once
 python -m benchmarks.speed.document FILE          rewrite docs/benchmarks.md from --json FILE
-python -m benchmarks.speed.image FILE SVG       draw the comparison
+python -m benchmarks.speed.chart FILE SVG       draw the comparison
 """

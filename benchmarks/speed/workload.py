@@ -44,7 +44,7 @@ digits = Evaluation(
 
 @digits.images
 def test_image(outcome):
-    """Each picture gets its digit."""
+    """Each image gets its digit."""
     outcome.check()
 
 

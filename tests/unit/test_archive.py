@@ -22,7 +22,7 @@ from pytest_llmclf.data.archives.choosing import file_name
 from pytest_llmclf.data.archives.member import ArchiveLimits, safe_name
 from pytest_llmclf.data.entry import shown
 from pytest_llmclf.errors import DatasetError, ImageError
-from tests.unit.commands.archives import tarred, unpacked, zipped
+from tests.unit.cli.archives import tarred, unpacked, zipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

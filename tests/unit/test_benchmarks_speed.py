@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from benchmarks.speed.chart import chart
 from benchmarks.speed.child import RunFailed, run
 from benchmarks.speed.document import BEGIN, END, markdown, replaced
 from benchmarks.speed.peers import FLOOR, THIS
-from benchmarks.speed.picture import image
 from benchmarks.speed.results import Row, load, save, table
 from benchmarks.speed.workload import LABELS, bundled, generated, part
 from benchmarks.stub_ollama.answers import label_of
@@ -72,7 +72,7 @@ def test_no_markers() -> None:
 
 def test_image() -> None:
     """The image is sound XML with a bar a contender, the quickest on top."""
-    root = ET.fromstring(image([SLOW, FAST], "2 <cores>"))  # noqa: S314 - made right here
+    root = ET.fromstring(chart([SLOW, FAST], "2 <cores>"))  # noqa: S314 - made right here
     bars = root.findall("{http://www.w3.org/2000/svg}rect")
     assert [bar.get("class") for bar in bars] == ["floor", "ours"]
 

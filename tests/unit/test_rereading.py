@@ -13,7 +13,7 @@ from pytest_llmclf.prompting.readers.unread import unread_answers
 from pytest_llmclf.reporting import artifacts
 from pytest_llmclf.reporting.run_folder import read_run
 from pytest_llmclf.values.answer import Answer
-from tests.unit.commands.command import call
+from tests.unit.cli.command import call
 from tests.unit.ended import ended
 from tests.unit.test_report import built
 

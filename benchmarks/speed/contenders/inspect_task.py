@@ -1,4 +1,4 @@
-"""inspect-ai, as its documentation shows pictures: a task of samples, `generate`, `match`."""
+"""inspect-ai, as its documentation shows images: a task of samples, `generate`, `match`."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Writes promptfoo's configuration; it takes pictures as base64 in variables."""
+"""Writes promptfoo's configuration; it takes images as base64 in variables."""
 
 import base64
 import csv

@@ -12,7 +12,7 @@ IN_FLIGHT = 8
 
 
 async def main() -> None:
-    """Ask about every picture and print how many were right."""
+    """Ask about every image and print how many were right."""
     prompt = Path("prompt.txt").read_text("utf-8")
     with Path("cases.csv").open(encoding="utf-8", newline="") as file:
         cases = [(row["path"], row["label"]) for row in csv.DictReader(file)]

@@ -1,4 +1,4 @@
-"""deepeval under pytest, as its documentation shows it: a test case a picture, a metric."""
+"""deepeval under pytest, as its documentation shows it: a test case an image, a metric."""
 
 import csv
 import os
@@ -25,7 +25,7 @@ def client():
 def test_image(client, path, label):
     """The metric is kept; a wrong answer fails nothing, as with the others.
 
-    The test case names the picture: its metrics without a judge refuse `MLLMImage`.
+    The test case names the image: its metrics without a judge refuse `MLLMImage`.
     """
     message = {"role": "user", "content": PROMPT, "images": [Path(path).read_bytes()]}
     answer = client.chat("llava:7b", [message], options={"temperature": 0})

@@ -1,4 +1,4 @@
-"""Plain pytest: a test a picture, the official client, one question at a time."""
+"""Plain pytest: a test an image, the official client, one question at a time."""
 
 import csv
 import os

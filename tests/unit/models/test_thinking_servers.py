@@ -17,9 +17,9 @@ from pytest_llmclf.prompting.labels import LabelSet
 from pytest_llmclf.prompting.readers import read_answer
 from pytest_llmclf.values.request import Request
 from tests.ollama_replay import OllamaReplay
-from tests.unit.backends.chat_server import ChatServer
-from tests.unit.backends.ollama_models import MICRO
-from tests.unit.backends.thinking_servers import (
+from tests.unit.models.chat_server import ChatServer
+from tests.unit.models.ollama_models import MICRO
+from tests.unit.models.thinking_servers import (
     KINDS,
     MANNERS,
     SHAPES,

@@ -12,11 +12,11 @@ from pytest_llmclf import errors
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
 from tests.ollama_replay import OllamaReplay, exchange
 from tests.ollama_replay.server import _stream
-from tests.unit.backends.chat_server import ChatServer, completion
-from tests.unit.backends.ollama_models import question
+from tests.unit.models.chat_server import ChatServer, completion
+from tests.unit.models.ollama_models import question
 
 if TYPE_CHECKING:
-    from tests.unit.backends.ollama_models import Connect
+    from tests.unit.models.ollama_models import Connect
 
 UPSTREAM = {"message": "upstream idle", "code": 502}
 GREEN = {"role": "assistant", "content": "green"}

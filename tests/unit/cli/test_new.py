@@ -15,7 +15,7 @@ from pytest_llmclf.cli import new
 from pytest_llmclf.errors import LlmclfError, SettingsError
 from pytest_llmclf.prompting import modelfile
 from tests.plugin.colour_server import png
-from tests.unit.commands.command import call
+from tests.unit.cli.command import call
 
 if TYPE_CHECKING:
     from pathlib import Path

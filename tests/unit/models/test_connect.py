@@ -19,8 +19,8 @@ from pytest_llmclf.models.spec import ModelSpec, parse_spec
 from pytest_llmclf.prompting.modelfile import load, parse
 from pytest_llmclf.runner.plan import called
 from tests.ollama_replay import OllamaReplay
-from tests.unit.backends.chat_server import ChatServer
-from tests.unit.backends.test_replay import LLAVA, _write
+from tests.unit.models.chat_server import ChatServer
+from tests.unit.models.test_replay import LLAVA, _write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Draws the comparison of `peers` as an SVG that reads on a light and on a dark page.
 
-python -m benchmarks.speed.image FILE docs/images/benchmarks.svg
+python -m benchmarks.speed.chart FILE docs/images/benchmarks.svg
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 """
 
 
-def image(rows: Sequence[Row], machine: str) -> str:
+def chart(rows: Sequence[Row], machine: str) -> str:
     """A bar a contender, from the quickest to the slowest.
 
     Raises:
@@ -93,7 +93,7 @@ def main() -> int:
     machine = data["machine"]
     told = f"{machine['date']}, {machine['cores']} cores"
     peers = [row for row in rows if row.case == "peers"]
-    Path(sys.argv[2]).write_text(image(peers, told), "utf-8")
+    Path(sys.argv[2]).write_text(chart(peers, told), "utf-8")
     return 0
 
 

@@ -9,13 +9,13 @@ import pytest
 
 from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
 from tests.ollama_replay import OllamaReplay, exchange
-from tests.unit.backends.ollama_models import MICRO
+from tests.unit.models.ollama_models import MICRO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_llmclf.prompting.modelfile import Modelfile
-    from tests.unit.backends.ollama_models import Connect
+    from tests.unit.models.ollama_models import Connect
 
 
 @pytest.fixture

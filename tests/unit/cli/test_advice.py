@@ -15,8 +15,8 @@ import pytest_llmclf
 from pytest_llmclf.cli import cache, describe, doctor, main, predict
 from pytest_llmclf.cli.project import own_options
 from pytest_llmclf.errors import AccessRefused, RemoteRefused
-from tests.unit.backends.raw_replies import RawReplies
-from tests.unit.commands.command import parse
+from tests.unit.cli.command import parse
+from tests.unit.models.raw_replies import RawReplies
 
 if TYPE_CHECKING:
     from pytest_llmclf.models.reach import ConnectSettings

@@ -14,7 +14,7 @@ from pytest_llmclf.errors import SettingsError, StoreError
 from pytest_llmclf.runner.answer_cache import AnswerStore
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.request import ModelIdentity
-from tests.unit.commands.command import call
+from tests.unit.cli.command import call
 
 if TYPE_CHECKING:
     from pathlib import Path

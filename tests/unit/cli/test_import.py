@@ -16,7 +16,7 @@ from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.data.archives.importer import Imported, import_archive
 from pytest_llmclf.data.archives.layouts import LAYOUTS, layout_of
 from pytest_llmclf.errors import DatasetError, SettingsError
-from tests.unit.commands.archives import (
+from tests.unit.cli.archives import (
     animals,
     chessmen,
     digits,
@@ -26,7 +26,7 @@ from tests.unit.commands.archives import (
     unpacked,
     zipped,
 )
-from tests.unit.commands.command import call, parse
+from tests.unit.cli.command import call, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

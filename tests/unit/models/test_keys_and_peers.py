@@ -16,8 +16,8 @@ from pytest_llmclf.models.ollama.status import probe
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
 from pytest_llmclf.prompting.modelfile import parse
 from tests.ollama_replay import OllamaReplay
-from tests.unit.backends.ollama_models import MICRO, question
-from tests.unit.backends.raw_replies import RawReplies, http
+from tests.unit.models.ollama_models import MICRO, question
+from tests.unit.models.raw_replies import RawReplies, http
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from pytest_llmclf.models.openai.openai_request import nothing_refused
 from pytest_llmclf.models.openai.refused_fields import RefusedFields, refused_in
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.request import Request
-from tests.unit.backends.chat_server import ChatServer, completion
+from tests.unit.models.chat_server import ChatServer, completion
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.commands.archives import chessmen, small_animals, zipped
-from tests.unit.commands.command import llmclf
+from tests.unit.cli.archives import chessmen, small_animals, zipped
+from tests.unit.cli.command import llmclf
 
 COMMANDS = ("doctor", "import", "new", "describe", "cache")
 

@@ -16,7 +16,7 @@ from pytest_llmclf.models.ollama.verify import differences
 from pytest_llmclf.prompting.modelfile import parse
 from pytest_llmclf.values.request import MODELS_OWN_SYSTEM
 from tests.ollama_replay import OllamaReplay, exchange
-from tests.unit.backends.ollama_models import MICRO, Connect, question
+from tests.unit.models.ollama_models import MICRO, Connect, question
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,9 +18,9 @@ from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
 from tests.ollama_replay import OllamaReplay
 from tests.served import TLS
-from tests.unit.backends.chat_server import ChatServer
-from tests.unit.backends.ollama_models import MICRO, question
-from tests.unit.backends.raw_replies import RawReplies, http
+from tests.unit.models.chat_server import ChatServer
+from tests.unit.models.ollama_models import MICRO, question
+from tests.unit.models.raw_replies import RawReplies, http
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from pytest_llmclf.prompting.labels import LabelSet
 from pytest_llmclf.prompting.readers import read_label
 from pytest_llmclf.runner.job import AskingPolicy
 from pytest_llmclf.values.request import Request
-from tests.unit.backends.chat_server import ChatServer, completion
+from tests.unit.models.chat_server import ChatServer, completion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

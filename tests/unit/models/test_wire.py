@@ -18,7 +18,7 @@ from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
 from pytest_llmclf.prompting.modelfile import parse
 from pytest_llmclf.values.request import Request
-from tests.unit.backends.raw_replies import NOTHING, SILENCE, RawReplies, http
+from tests.unit.models.raw_replies import NOTHING, SILENCE, RawReplies, http
 
 QUESTION = Request(system=None, prompt="?", image=b"p", media_type="image/png")
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

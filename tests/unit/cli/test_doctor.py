@@ -19,7 +19,7 @@ from pytest_llmclf.models.reach import ConnectSettings
 from pytest_llmclf.values.request import ModelIdentity
 from tests.ollama_replay import OllamaReplay, exchange
 from tests.plugin.colour_server import Odd
-from tests.unit.commands.command import call
+from tests.unit.cli.command import call
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.gates.evidence import evidence_of
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.metrics.confusion import Ratio
-from tests.unit.commands.command import call
+from tests.unit.cli.command import call
 
 if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report

@@ -18,15 +18,15 @@ from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
 from pytest_llmclf.models.reach import ConnectSettings
 from pytest_llmclf.models.spec import parse_spec
 from tests.ollama_replay import OllamaReplay, exchange
-from tests.unit.backends.chat_server import ChatServer, completion
-from tests.unit.backends.ollama_models import MICRO, question
-from tests.unit.commands.command import call
+from tests.unit.cli.command import call
+from tests.unit.models.chat_server import ChatServer, completion
+from tests.unit.models.ollama_models import MICRO, question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.unit.backends.ollama_models import Connect
+    from tests.unit.models.ollama_models import Connect
 
 HOSTS = ("https://ollama.com:443", "ollama.com", "HTTPS://OLLAMA.COM", "https://192.0.2.7:443")
 ODD_HOSTS = ("ftp://x", "https://a b", "127.0.0.1.example.com", "http://[::2]", "0", "localhost.x")

@@ -15,7 +15,7 @@ from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
 from pytest_llmclf.models.openai.openai_request import chat_body
 from pytest_llmclf.values.request import Request
 from tests.ollama_replay import exchange
-from tests.unit.backends.chat_server import ChatServer, completion
+from tests.unit.models.chat_server import ChatServer, completion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

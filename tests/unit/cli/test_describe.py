@@ -9,7 +9,7 @@ import pytest
 from pytest_llmclf.cli import describe
 from pytest_llmclf.errors import ImageError, RemoteRefused, ServerUnreachable, SettingsError
 from tests.plugin.colour_server import THOUGHT, Odd, png
-from tests.unit.commands.command import call
+from tests.unit.cli.command import call
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +97,7 @@ def test_images_stay_on_this_machine(red: Path) -> None:
 
 def describe_options(*arguments: str) -> list[str]:
     """Hosts that a command line allows."""
-    from tests.unit.commands.command import parse
+    from tests.unit.cli.command import parse
 
     hosts: list[str] = parse(describe, "describe", *arguments).allow_remote
     return hosts

@@ -22,9 +22,9 @@ from pytest_llmclf.models.http.client import HttpClient
 from pytest_llmclf.models.http.redact import _MOST_READ, HIDDEN, LONGEST, Redactor
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
 from pytest_llmclf.values.answer import Answer, TokenLogprob
-from tests.unit.backends.chat_server import ChatServer, completion
-from tests.unit.backends.ollama_models import question
-from tests.unit.backends.raw_replies import RawReplies, http
+from tests.unit.models.chat_server import ChatServer, completion
+from tests.unit.models.ollama_models import question
+from tests.unit.models.raw_replies import RawReplies, http
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,8 +17,8 @@ from pytest_llmclf.models.http.address import Address
 from pytest_llmclf.models.ollama.ollama_backend import MOST_LOSSES, OllamaBackend
 from pytest_llmclf.models.ollama.status import OllamaStatus, has_model, probe
 from tests.ollama_replay import all_exchanges, exchange
-from tests.unit.backends.ollama_models import MICRO, Connect, question
-from tests.unit.backends.test_ollama_errors import EXPECTED
+from tests.unit.models.ollama_models import MICRO, Connect, question
+from tests.unit.models.test_ollama_errors import EXPECTED
 
 if TYPE_CHECKING:
     from tests.ollama_replay import OllamaReplay

@@ -14,7 +14,7 @@ from pytest_llmclf.errors import ExtraMissing, SettingsError
 from pytest_llmclf.metrics.report import Report, Verdict
 from pytest_llmclf.reporting import artifacts
 from pytest_llmclf.reporting.run_folder import RunFolderError, read_run
-from tests.unit.commands.command import call
+from tests.unit.cli.command import call
 from tests.unit.ended import ended
 from tests.unit.test_report import built
 
