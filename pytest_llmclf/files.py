@@ -10,14 +10,25 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 HOME_FOLDER: Final = ".llmclf"
 """Folder of answers, runs and imported datasets, in the root of a project."""
+
+LAST_PLACE: Final = 0x7FFF_FFFE
+"""Windows locks no byte beyond this place."""
+
+_NO_LOCKS: Final = frozenset((errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS))
 
 _WHAT = {
     stat.S_IFIFO: "it is a named pipe and no file",
@@ -89,3 +100,79 @@ def beside(path: Path) -> Iterator[Path]:
         # What went wrong before says more than that the rest of it cannot be removed.
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+def append_whole(path: Path, more: Callable[[bytes], bytes]) -> bytes:
+    """Add to the end of a file all or nothing, while no other process does the same.
+
+    Whoever adds waits for its turn, and sees what those before it added. The file is never
+    replaced, so that nothing which others add meanwhile is lost.
+
+    Args:
+        path: The file; made if it is not there.
+        more: From what the file holds to what is added.
+
+    Returns:
+        What was added.
+
+    Raises:
+        OSError: It cannot be read or written; it holds what it held.
+    """
+    how = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(require_writable_kind(path), how, 0o666), "r+b", buffering=0) as file:
+        try:
+            lock_byte(file.fileno(), LAST_PLACE, wait=True)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:  # a file system without locks is written all the same
+                raise
+        try:
+            file.seek(0)
+            before = file.read()
+            added = more(before)
+            try:
+                _add(file.fileno(), added)
+            except OSError:
+                file.truncate(len(before))
+                raise
+        finally:
+            with contextlib.suppress(OSError):
+                unlock_byte(file.fileno(), LAST_PLACE)
+    return added
+
+
+def _add(file: int, content: bytes) -> None:
+    """Write all of it, and have it on the disk."""
+    while content:
+        content = content[os.write(file, content) :]
+    os.fsync(file)
+
+
+if sys.platform == "win32":
+
+    def lock_byte(file: int, place: int, *, wait: bool = False) -> None:
+        """Lock one byte of an open file, at once or once whoever has it lets go.
+
+        Raises:
+            OSError: Another process has it, or the file system has no locks.
+        """
+        os.lseek(file, place, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+
+    def unlock_byte(file: int, place: int) -> None:
+        """Unlock a byte that `lock_byte` locked."""
+        os.lseek(file, place, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+
+else:
+
+    def lock_byte(file: int, place: int, *, wait: bool = False) -> None:
+        """Lock one byte of an open file, at once or once whoever has it lets go.
+
+        Raises:
+            OSError: Another process has it, or the file system has no locks.
+        """
+        fcntl.lockf(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, place)
+
+    def unlock_byte(file: int, place: int) -> None:
+        """Unlock a byte that `lock_byte` locked."""
+        fcntl.lockf(file, fcntl.LOCK_UN, 1, place)

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from pytest_llmclf.data.entry import Entry, SourceOptions, composed, shown
 from pytest_llmclf.data.exports import export_rows
 from pytest_llmclf.data.folders import split_kind
+from pytest_llmclf.data.json_lines import object_of
 from pytest_llmclf.data.manifest_columns import (
     MOST_COLUMNS,
     NO_TAGS,
@@ -181,7 +182,7 @@ def _jsonl_lines(
     for number, line in enumerate(file, start=1):
         if not line.strip():
             continue
-        row = _object(line, f"{name}:{number}", problems)
+        row = object_of(line, f"{name}:{number}", problems)
         if row is None:
             continue
         if tuple(row) not in known:
@@ -206,39 +207,6 @@ def _nested(row: dict[str, Any], columns: Columns) -> str | None:
             f"here: write it as text, or leave the image out"
         )
     return f"{nested[0]!r} is a list or object: write text" if nested else None
-
-
-def _object(line: str, place: str, problems: list[str]) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line, object_pairs_hook=_each_name_once)
-    except _Twice as exc:
-        problems.append(f"{place}: {exc.args[0]!r} is there twice: remove one")
-        return None
-    except (ValueError, RecursionError) as exc:
-        problems.append(f"{place}: not JSON ({exc}): write one object a line")
-        return None
-    if not isinstance(row, dict):
-        problems.append(f"{place}: not an object: write one object a line")
-        return None
-    if len(row) > MOST_COLUMNS:
-        problems.append(
-            f"{place}: {len(row)} names, more than {MOST_COLUMNS}: keep those that are needed"
-        )
-        return None
-    return row
-
-
-class _Twice(Exception):
-    """An object has a name more than once; of its values JSON would keep the last."""
-
-
-def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise _Twice(name)
-        found[name] = value
-    return found
 
 
 def _cell(value: object) -> str:

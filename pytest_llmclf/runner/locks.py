@@ -10,22 +10,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import sys
 import threading
 import zlib
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.files import LAST_PLACE, lock_byte, unlock_byte
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 _TAKEN = frozenset({errno.EACCES, errno.EAGAIN, errno.EDEADLK})
-# Windows locks no byte beyond this place.
-_LAST_PLACE = 0x7FFF_FFFE
 
 
 class QuestionLocks:
@@ -65,7 +59,7 @@ class QuestionLocks:
             self._taken.discard(place)
             if self._file is not None:
                 with contextlib.suppress(OSError):
-                    _unlock(self._file, place)
+                    unlock_byte(self._file, place)
 
     def close(self) -> None:
         """Give all claims back; may be called twice."""
@@ -79,7 +73,7 @@ class QuestionLocks:
         try:
             if self._file is None:
                 self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0))
-            _lock(self._file, place)
+            lock_byte(self._file, place)
         except OSError as error:
             if self._file is not None and error.errno in _TAKEN:
                 return False
@@ -88,23 +82,4 @@ class QuestionLocks:
 
 
 def _place(question: str) -> int:
-    return zlib.crc32(question.encode()) % _LAST_PLACE
-
-
-if sys.platform == "win32":
-
-    def _lock(file: int, place: int) -> None:
-        os.lseek(file, place, os.SEEK_SET)
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-
-    def _unlock(file: int, place: int) -> None:
-        os.lseek(file, place, os.SEEK_SET)
-        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
-
-else:
-
-    def _lock(file: int, place: int) -> None:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
-
-    def _unlock(file: int, place: int) -> None:
-        fcntl.lockf(file, fcntl.LOCK_UN, 1, place)
+    return zlib.crc32(question.encode()) % LAST_PLACE
