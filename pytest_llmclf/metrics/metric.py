@@ -96,6 +96,7 @@ class Metric:
             follow from `bound`.
         largest: Its largest value; the least is 0. ``None``: it may be any number.
         probabilities: Whether it needs the probabilities of answers.
+        cost: Whether it is of what answers take and cost, rather than of what they say.
         row: Whether reports show it in a row of its own, for want of another place.
     """
 
@@ -110,6 +111,7 @@ class Metric:
     largest: float | None = 1.0
     probabilities: bool = False
     row: bool = False
+    cost: bool = False
 
     @property
     def kind(self) -> Kind | None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.metrics.metric import Average, Metric, Share
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_llmclf.metrics.confusion import Measure
     from pytest_llmclf.metrics.report import Report
 
@@ -29,6 +31,36 @@ def _brier(report: Report) -> Measure:
     return brier(report)
 
 
+def _latency(share: float) -> Callable[[Report], Measure]:
+    def whole(report: Report) -> Measure:
+        from pytest_llmclf.metrics.cost import latency
+
+        return latency(report, share)
+
+    return whole
+
+
+def _tokens(report: Report) -> Measure:
+    from pytest_llmclf.metrics.cost import tokens_written
+
+    return tokens_written(report)
+
+
+def _cost(report: Report) -> Measure:
+    from pytest_llmclf.metrics.cost import cost_per_1000
+
+    return cost_per_1000(report)
+
+
+_EVERY_ANSWER: Final = "it is of what every answer took"
+_LATENCY: Final = "within how many seconds do so many % of the answers come?"
+_COSTS: Final = {
+    "latency_p50": (_LATENCY, _latency(0.5)),
+    "latency_p95": (_LATENCY, _latency(0.95)),
+    "latency_p99": (_LATENCY, _latency(0.99)),
+    "tokens_mean": ("how much does it write an image?", _tokens),
+    "cost_per_1000": ("what do a thousand images cost?", _cost),
+}
 _ALL: Final = (
     Metric(
         name="accuracy",
@@ -125,6 +157,18 @@ _ALL: Final = (
         question="both in one number",
         by_class=lambda report: report.f1,
         bound=Share(of="f1"),
+    ),
+    *(
+        Metric(
+            name=name,
+            question=question,
+            whole=whole,
+            unsure="seconds and tokens are no share of images",
+            needs_all=_EVERY_ANSWER,
+            largest=None,
+            cost=True,
+        )
+        for name, (question, whole) in _COSTS.items()
     ),
 )
 METRICS: Final[dict[str, Metric]] = {metric.name: metric for metric in _ALL}

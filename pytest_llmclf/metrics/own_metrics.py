@@ -10,13 +10,14 @@ import math
 import re
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.metrics.computed import Computed
 from pytest_llmclf.metrics.confusion import Measure
 from pytest_llmclf.metrics.metric import ImageMean, Metric
 from pytest_llmclf.metrics.metric_table import METRICS
@@ -30,29 +31,6 @@ if TYPE_CHECKING:
 MetricFunction = Callable[[Any], "float | None"]
 """From a report to a number, or ``None`` where it is undefined."""
 _LONGEST = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Computed(Measure):
-    """What an evaluation's own metric came to.
-
-    Attributes:
-        exact: The number; ``None`` where undefined.
-        problem: Why it is undefined; may be empty.
-    """
-
-    exact: Fraction | None
-    problem: str = ""
-
-    @property
-    def why(self) -> str:
-        """Why it is undefined; may be empty."""
-        return self.problem
-
-    def __repr__(self) -> str:
-        """Such as ``0.42`` or ``undefined (cost raised ...)``: what a failed assert shows."""
-        value = "undefined" if self.value is None else repr(self.value)
-        return f"{value} ({self.why})" if self.why else value
 
 
 def own_metrics(given: Mapping[str, MetricFunction | ImageMean | Metric]) -> dict[str, Metric]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.prompting.prompt import Instructions
     from pytest_llmclf.values.outcome import OutcomeKind
+    from pytest_llmclf.values.price import Price
     from pytest_llmclf.values.request import ModelIdentity
 
 VerdictWord = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNGATED"]
@@ -170,6 +171,7 @@ class Report:
             other images or answers (`looks.earlier_looks`).
         judged: Expressions with confidence that tests judged on it; filled by `meets`.
         own_metrics: Those that its evaluation brings (`Evaluation(metrics=...)`).
+        price: What the model's tokens cost; ``None`` where nobody said so.
         worked_out: What follows from the report and was worked out already; see `once_a_report`.
     """
 
@@ -195,6 +197,7 @@ class Report:
     looks: tuple[Look, ...] = ()
     judged: list[str] = field(default_factory=list, repr=False, compare=False)
     own_metrics: tuple[Metric, ...] = field(default=(), repr=False, compare=False)
+    price: Price | None = None
     # Not among the arguments, so that a changed copy begins without.
     worked_out: dict[str, Any] = field(init=False, default_factory=dict, repr=False, compare=False)
 

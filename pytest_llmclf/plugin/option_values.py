@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.runner.job import AskingPolicy
     from pytest_llmclf.runner.settings import Inconclusive, Settings
+    from pytest_llmclf.values.price import Price
 
 _Value = TypeVar("_Value")
 
@@ -35,6 +36,8 @@ def check_options(config: pytest.Config) -> None:
         _parse_models(option.llmclf_model)
     if option.llmclf_gate:
         _parse_gates("--llmclf-gate", option.llmclf_gate)
+    if option.llmclf_price:
+        _parse_prices("--llmclf-price", option.llmclf_price)
     if option.llmclf_tolerance is not None:
         from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
 
@@ -123,6 +126,12 @@ def _parse_gates(place: str, texts: list[str]) -> tuple[tuple[str, Gate], ...]:
     return tuple(_parsed(place, parse_addressed, text) for text in texts)
 
 
+def _parse_prices(place: str, texts: list[str]) -> tuple[tuple[str, Price], ...]:
+    from pytest_llmclf.values.price import parse_price
+
+    return tuple(_parsed(place, parse_price, text) for text in texts)
+
+
 def read_settings(config: pytest.Config) -> Settings:
     """Everything the user said, checked.
 
@@ -160,6 +169,10 @@ def read_settings(config: pytest.Config) -> Settings:
         gates=(
             *_parse_gates("ini llmclf_gates", config.getini("llmclf_gates")),
             *_parse_gates("--llmclf-gate", option.llmclf_gate or []),
+        ),
+        prices=(
+            *_parse_prices("ini llmclf_prices", config.getini("llmclf_prices")),
+            *_parse_prices("--llmclf-price", option.llmclf_price or []),
         ),
         inconclusive=_inconclusive(config),
         stop_early=(option.llmclf_stop_error or EARLY_ERROR) if option.llmclf_stop_early else None,

@@ -66,6 +66,11 @@ def _add_judging(add: Callable[..., None]) -> None:
         "'*: accuracy>=0.8 with 95%% confidence'; may be repeated (also: ini llmclf_gates)",
     )  # fmt: skip
     add(
+        "--llmclf-price", action="append", metavar="'MODEL: READ, WRITTEN'",
+        help="what a model costs: money for a million tokens read and a million written, such as "
+        "'openai:gpt-4o*: 2.50, 10'; may be repeated (also: ini llmclf_prices)",
+    )  # fmt: skip
+    add(
         "--llmclf-inconclusive", choices=["fail", "allow"],
         help="what a gate that the images cannot decide does: fail (default) or allow; one on "
         "images without an answer always fails (also: ini llmclf_inconclusive)",
@@ -141,6 +146,9 @@ def _add_ini(parser: pytest.Parser) -> None:
     """Declare the values of the ini file."""
     parser.addini("llmclf_model", "who is asked, one a line (default: auto)", "linelist", [])
     parser.addini("llmclf_gates", "further gates, one 'NAME: GATE' a line", "linelist", [])
+    parser.addini(
+        "llmclf_prices", "what models cost, one 'MODEL: READ, WRITTEN' a line", "linelist", []
+    )
     parser.addini("llmclf_inconclusive", "what an undecided gate does: fail or allow", default="")
     parser.addini("llmclf_margin", "loss of accuracy that a baseline must exclude", default="")
     parser.addini("llmclf_tolerance", "largest net loss against a baseline", default="")

@@ -16,6 +16,7 @@ from pytest_llmclf.plugin.items import is_gate, job_of, task_of
 from pytest_llmclf.prompting.readers import READ_BY, STRICT, reader_name
 from pytest_llmclf.runner.settings import path_in_project
 from pytest_llmclf.values.outcome import Outcome, TaskName
+from pytest_llmclf.values.price import price_of
 from pytest_llmclf.values.provenance import tool_version
 from pytest_llmclf.values.request import ModelIdentity
 from pytest_llmclf.values.seeded import seeded_order
@@ -313,7 +314,15 @@ class SessionResults:
         )
         looks = earlier_looks(self._looks(), report)
         own = tuple(task.evaluation.own_metrics.values())
-        found = public(replace(report, looks=looks, judged=known.judged, own_metrics=own))
+        found = public(
+            replace(
+                report,
+                looks=looks,
+                judged=known.judged,
+                own_metrics=own,
+                price=price_of(name.model, self._settings.prices),
+            )
+        )
         # What was worked out of the same report before need not be worked out again.
         if known.report is None or known.report != found:
             known.report = found

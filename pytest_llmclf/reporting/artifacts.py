@@ -29,6 +29,7 @@ from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.errors import need_extra
 from pytest_llmclf.files import beside, write_pieces, write_whole
 from pytest_llmclf.metrics.calibration.summary import calibration
+from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.reporting import terminal
 from pytest_llmclf.reporting.columns import COLUMN_NAMES, SCHEMA, TAG, outcomes_of, row, tags_of
@@ -214,6 +215,12 @@ def report_json(report: Report) -> dict[str, Any]:
         "clusters": len(set(report.clusters.values())) if report.clusters else None,
         "stop_rule": None if report.stop_rule is None else asdict(report.stop_rule),
         "duration_s": report.duration_s,
+        "price": None if report.price is None else report.price.to_json(),
+        "cost": {
+            name: None if spec.whole is None else spec.whole(report).value
+            for name, spec in METRICS.items()
+            if spec.cost
+        },
         "notes": list(report.notes),
         "accuracy": report.accuracy.value,
         "balanced_accuracy": report.balanced_accuracy.value,

@@ -22,6 +22,7 @@ from pytest_llmclf.values.json_values import (
     is_count,
     is_counts,
     is_flag,
+    is_number,
     is_number_or_none,
     is_object,
     is_object_or_none,
@@ -35,6 +36,7 @@ from pytest_llmclf.values.json_values import (
     require,
 )
 from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome, TaskName
+from pytest_llmclf.values.price import Price
 from pytest_llmclf.values.provenance import ProvenanceChange
 from pytest_llmclf.values.request import ModelIdentity
 from pytest_llmclf.values.text import noun
@@ -115,6 +117,7 @@ _STOP_RULE_FITS: Final = {
 }
 
 
+_PRICE_FITS: Final = dict.fromkeys(("read", "written"), is_number)
 _METRIC_FITS: Final = {"value": is_number_or_none, "why": is_text}
 
 
@@ -323,7 +326,19 @@ def _report(
         raise ValueError(f"{key.evaluation} on {key.model}: {'; '.join(other)}")
     recorded_ones = entry.get("metrics", {}).items()
     own = tuple(_metric(name, one, len(report.outcomes)) for name, one in recorded_ones)
-    return replace(report, looks=looks_in(entry.get("looks", ())), own_metrics=own)
+    return replace(
+        report,
+        looks=looks_in(entry.get("looks", ())),
+        own_metrics=own,
+        price=_price(entry.get("price")),
+    )
+
+
+def _price(entry: Mapping[str, Any] | None) -> Price | None:
+    if entry is None:
+        return None
+    require(entry, _PRICE_FITS)
+    return Price(read=entry["read"], written=entry["written"])
 
 
 def _metric(name: str, entry: Mapping[str, Any], images: int) -> Metric:

@@ -26,6 +26,7 @@ from pytest_llmclf.reporting import matrix, numbers
 from pytest_llmclf.reporting.calibration import calibration_lines
 from pytest_llmclf.reporting.changes import baseline_change_lines
 from pytest_llmclf.reporting.comparison import broken_lines, model_lines
+from pytest_llmclf.reporting.cost import cost_text
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines
 from pytest_llmclf.reporting.stability_lines import stability_lines
 from pytest_llmclf.reporting.style import Line, cut, left, right, width
@@ -131,6 +132,7 @@ def head_lines(report: Report, style: Style) -> Iterator[Line]:
         clusters_text(report),
         mix_text(report),
         _speed(report),
+        cost_text(report),
         _source(report),
     ):
         if text:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.runner.job import AskingPolicy
+    from pytest_llmclf.values.price import Price
     from pytest_llmclf.values.thinking import Think
 
 DEFAULT_SEED = 20
@@ -43,6 +44,8 @@ class Settings:
         pull: Whether Ollama may download a missing model.
         run_folder: Where this run's files go; ``None`` for a new folder under `home`.
         gates: Further gates, each with the name (or shell-style pattern) of its evaluations.
+        prices: What models cost, each with the model (or shell-style pattern); the last one that
+            fits counts.
         inconclusive: What a gate that the images cannot decide does to the exit code; one on
             images without an answer always fails.
         stop_early: How often a run that stops as soon as its gates are decided may say something
@@ -72,6 +75,7 @@ class Settings:
     pull: bool
     run_folder: Path | None
     gates: tuple[tuple[str, Gate], ...] = ()
+    prices: tuple[tuple[str, Price], ...] = ()
     inconclusive: Inconclusive = "fail"
     stop_early: float | None = None
     repeats: int = 1
@@ -100,6 +104,7 @@ class Settings:
             "timeout_s": self.timeout_s,
             "fresh": self.asking.fresh,
             "gates": [f"{name}: {gate.expression}" for name, gate in self.gates],
+            "prices": {model: price.to_json() for model, price in self.prices},
             "inconclusive": self.inconclusive,
             "stop_early": self.stop_early,
             "repeats": self.repeats,

@@ -84,6 +84,7 @@ MODES: Final = (
     Mode(name="own-metric", evaluation=(("gates=", f"{OWN_METRIC}, gates="),)),
     Mode(name="third-party"),
     Mode(name="think", args=("--llmclf-think=on",)),
+    Mode(name="price", args=("--llmclf-price=*: 2, 4",)),
     Mode(name="strict", args=("--llmclf-strict",)),
     # Scenes of two images, from a manifest.
     Mode(name="group", evaluation=(("gates=", "group='scene', gates="),)),

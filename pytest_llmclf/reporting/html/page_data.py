@@ -23,6 +23,7 @@ from pytest_llmclf.metrics.wording import WHEN_STOPPED, asked_of
 from pytest_llmclf.prompting.readers.unread import unread_answers
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.comparison import score_text
+from pytest_llmclf.reporting.cost import cost_text
 from pytest_llmclf.reporting.diagnosis import LEGEND, finding_text, tells_p
 from pytest_llmclf.reporting.html.cases import (
     LONGEST,
@@ -196,6 +197,7 @@ def _facts(report: Report) -> list[list[str]]:
         ("Not the dataset's mix", mix_text(report)),
         ("Duration", numbers.duration(report.duration_s) if report.duration_s else ""),
         ("Speed", numbers.rate(report.images_per_s) if report.images_per_s else ""),
+        ("Cost", cost_text(report)),
         (
             "Server time",
             f"{numbers.duration(sum(spent))} for {numbers.plural(len(spent), 'answer')}"
