@@ -167,7 +167,7 @@ def errors(row: Row, runs: int) -> dict[str, int]:
         wrong["by scenes"] += differ
         # An end is beyond 0 exactly if the doubt of its side of 1/2 is below its level.
         difference = clustered_difference(
-            {str(n): int(gain) for n, gain in enumerate(gains) if gain}, clusters
+            [(int(size), int(net)) for size, net in zip(sizes, nets, strict=True)]
         )
         better, worse = difference.doubt_at_least(0.5), difference.doubt_at_most(0.5)
         misses = min(better, worse) < ERROR / 2

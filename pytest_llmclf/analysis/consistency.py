@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE
+from pytest_llmclf.analysis.comparison.flips import SIGNIFICANCE
 from pytest_llmclf.analysis.comparison.prediction import prediction
 from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.report import once_a_report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE
+from pytest_llmclf.analysis.comparison.flips import SIGNIFICANCE
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.gates.reading import asked_for, unit_of
 from pytest_llmclf.gates.threshold import EVERY

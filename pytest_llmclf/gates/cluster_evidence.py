@@ -40,9 +40,15 @@ def by_cluster(plain: Evidence, images: Iterable[Weighed], clusters: Mapping[str
         sizes[cluster] += 1
         right[cluster] += hit
         wrong[cluster] += miss
+    return _pooled(plain, ((right[name], wrong[name], size) for name, size in sizes.items()))
+
+
+def _pooled(plain: Evidence, clusters: Iterable[tuple[float, float, int]]) -> Evidence:
+    """The evidence of clusters, of each: its weight that is right, that is wrong, its images."""
+    listed = list(clusters)
     # Sums that differ by a rounding are of one kind.
-    kinds = Counter((float(f"{right[name]:.12g}"), float(f"{wrong[name]:.12g}")) for name in sizes)
-    size = mean_size(sizes.values())
+    kinds = Counter((float(f"{hit:.12g}"), float(f"{miss:.12g}")) for hit, miss, _ in listed)
+    size = mean_size(images for _, _, images in listed)
     return replace(
         plain,
         right=tuple(sorted((hit, float(n)) for (hit, miss), n in kinds.items() if not miss)),
@@ -54,11 +60,11 @@ def by_cluster(plain: Evidence, images: Iterable[Weighed], clusters: Mapping[str
         unseen_wrong=plain.unseen_wrong * size,
         # A count's variance grows at most by this factor.
         lean=plain.lean * size,
-        members=float(sizes.total()),
+        members=float(sum(images for _, _, images in listed)),
     )
 
 
-def clustered_difference(gains: Mapping[str, int], clusters: Mapping[str, str]) -> Evidence:
+def clustered_difference(clusters: Iterable[tuple[int, int]]) -> Evidence:
     """Evidence of the share ``(1 + difference) / 2``, a cluster being one piece of it.
 
     The difference is an average over images that are -1, 0 or 1. Beside the clusters seen there is
@@ -66,17 +72,17 @@ def clustered_difference(gains: Mapping[str, int], clusters: Mapping[str, str]) 
     one (see `by_cluster`).
 
     Args:
-        gains: By case, 1 where only the second side is right, -1 where only the first one is.
-        clusters: The cluster of each image that both answered.
+        clusters: Of each, how many images both answered, and its net gain: the images that only
+            the second side got right, less those that only the first one did.
     """
-    images = [
-        (case, (1.0 + gains.get(case, 0)) / 2, (1.0 - gains.get(case, 0)) / 2) for case in clusters
-    ]
-    return by_cluster(Evidence(right=(), wrong=()), images, clusters)
+    return _pooled(
+        Evidence(right=(), wrong=()),
+        (((size + net) / 2, (size - net) / 2, size) for size, net in clusters),
+    )
 
 
 def clustered_interval(
-    gains: Mapping[str, int], clusters: Mapping[str, str], *, confidence: float = 0.95
+    clusters: Iterable[tuple[int, int]], *, confidence: float = 0.95
 ) -> Interval | None:
     """Plausible differences of the two accuracies, second minus first, between -1 and 1.
 
@@ -85,9 +91,8 @@ def clustered_interval(
     wide for few clusters, and may hold 0 where `sign_flip` finds a difference.
 
     Args:
-        gains: As for `clustered_difference`.
-        clusters: Likewise.
+        clusters: As for `clustered_difference`.
         confidence: Two-sided confidence, between 0 and 1.
     """
-    ends = clustered_difference(gains, clusters).interval(confidence)
+    ends = clustered_difference(clusters).interval(confidence)
     return ends and replace(ends, low=2 * ends.low - 1, high=2 * ends.high - 1)

@@ -96,8 +96,7 @@ def test_many_clusters_are_no_trouble() -> None:
 
 def test_no_flip_says_what_that_many_clusters_can() -> None:
     """As a whole scene that nobody saw might: Clopper and Pearson of 35 scenes."""
-    clusters = {f"{place}": str(place // 10) for place in range(350)}
-    ends = clustered_interval({}, clusters)
+    ends = clustered_interval([(10, 0)] * 35)
     assert ends is not None
     assert ends.low == pytest.approx(exact_low(35, 35, alpha=0.025) - 1, abs=1e-9)
     assert ends.high == -ends.low
@@ -107,12 +106,8 @@ def test_no_flip_says_what_that_many_clusters_can() -> None:
 @given(st.lists(st.integers(-4, 4), min_size=2, max_size=12))
 def test_turned_round_the_interval_is_its_mirror_image(nets: list[int]) -> None:
     """Which side comes first does not matter."""
-    clusters = {f"{n}-{k}": str(n) for n in range(len(nets)) for k in range(4)}
-    gains = {
-        f"{n}-{k}": (1 if net > 0 else -1) for n, net in enumerate(nets) for k in range(abs(net))
-    }
-    there = clustered_interval(gains, clusters)
-    back = clustered_interval({case: -gain for case, gain in gains.items()}, clusters)
+    there = clustered_interval([(4, net) for net in nets])
+    back = clustered_interval([(4, -net) for net in nets])
     assert there is not None
     assert back is not None
     assert there.low == pytest.approx(-back.high, abs=1e-9)
@@ -124,7 +119,6 @@ def test_equal_models_differ_as_seldom_as_they_say(correlation: float) -> None:
     """35 scenes of ten frames: at most 5% by scenes, many by images; the interval covers."""
     chance, runs, rate = np.random.default_rng(20), 300, 0.8
     odds = 1 / correlation - 1
-    clusters = {str(place): str(place // 10) for place in range(350)}
     wrong = {"sign flips": 0, "McNemar": 0, "interval": 0}
     for run in range(runs):
         first, second = (
@@ -136,8 +130,7 @@ def test_equal_models_differ_as_seldom_as_they_say(correlation: float) -> None:
         wrong["sign flips"] += sign_flip(nets) < 0.05
         wrong["McNemar"] += mcnemar_exact(int((gains < 0).sum()), int((gains > 0).sum())) < 0.05
         if run < 60:
-            by_case = {str(place): int(gain) for place, gain in enumerate(gains.flat) if gain}
-            ends = clustered_interval(by_case, clusters)
+            ends = clustered_interval([(10, net) for net in nets])
             assert ends is not None
             wrong["interval"] += not ends.low <= 0 <= ends.high
     assert wrong["sign flips"] <= 0.075 * runs  # 5% and two standard errors

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, multinomial
 
 from pytest_llmclf.analysis.comparison.baseline import LOSS, sensitivity
-from pytest_llmclf.analysis.comparison.paired_comparison import SIGNIFICANCE, Change, Comparison
+from pytest_llmclf.analysis.comparison.flips import SIGNIFICANCE
+from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
 from pytest_llmclf.gates.evidence import proportion
 from pytest_llmclf.metrics import power, significance

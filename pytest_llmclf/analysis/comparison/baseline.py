@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.analysis.comparison.flips import SIGNIFICANCE
 from pytest_llmclf.analysis.comparison.paired_comparison import (
-    SIGNIFICANCE,
     Comparison,
     compare_predictions,
     relabelled,

@@ -7,12 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
+from pytest_llmclf.analysis.comparison.flips import Flips
 from pytest_llmclf.analysis.comparison.prediction import prediction
-from pytest_llmclf.gates.cluster_evidence import clustered_interval
-from pytest_llmclf.metrics.clusters import counted
 from pytest_llmclf.metrics.confusion import Ratio
-from pytest_llmclf.metrics.intervals import difference_interval
-from pytest_llmclf.metrics.significance import mcnemar_anytime, mcnemar_exact, sign_flip
 from pytest_llmclf.metrics.wording import p_value
 from pytest_llmclf.values.provenance import compare_provenance
 from pytest_llmclf.values.request import short_digest
@@ -21,24 +18,13 @@ from pytest_llmclf.values.text import noun
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_llmclf.analysis.comparison.flips import Direction, TestKind
     from pytest_llmclf.analysis.comparison.prediction import Prediction
     from pytest_llmclf.metrics.intervals import Interval
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.provenance import ProvenanceChange
 
-SIGNIFICANCE = 0.05
-"""Two-sided, so that a loss is found by chance in at most 2.5% of comparisons."""
-CONFIDENCE = 0.95
-"""Of the interval for the difference."""
-
 ChangeKind = Literal["broken", "fixed", "changed"]
-TestKind = Literal["mcnemar-exact", "anytime", "sign-flip", "none"]
-"""Which test a p-value is of: on images; on images of a run that stopped when it liked; on clusters
-of images; and none where neither would hold."""
-
-
-Direction = Literal["better", "worse", "open", "not shown"]
-"""What a test finds of the second side; "open": which is better on further images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,98 +116,62 @@ class Comparison:
         return Ratio(hits=self.correct + len(self.fixed), total=self.common)
 
     @property
-    def net_loss(self) -> int:
-        """Broken minus fixed, in images; below 0 it is a gain."""
-        return len(self.broken) - len(self.fixed)
-
-    @property
-    def difference(self) -> float | None:
-        """Accuracy now minus accuracy before; ``None`` without a common image."""
-        return -self.net_loss / self.common if self.common else None
-
-    @property
-    def interval(self) -> Interval | None:
-        """Plausible values of `difference` for images like these; see `difference_interval`.
-
-        ``None`` without a common image, with all of one cluster (`clustered_interval`), and where a
-        side stopped early: the interval is for a number of images that was fixed beforehand.
-        """
-        return self.interval_at(CONFIDENCE)
-
-    def interval_at(self, confidence: float) -> Interval | None:
-        """`interval` with another confidence, between 0 and 1."""
-        if not self.common or self.not_asked:
-            return None
-        if self.clusters:
-            clusters = dict(zip(self.cases, self.clusters, strict=True))
-            return clustered_interval(self._gains, clusters, confidence=confidence)
-        return difference_interval(
-            len(self.broken), len(self.fixed), self.common, confidence=confidence
+    def flips(self) -> Flips:
+        """What is tested and judged of it: counts alone."""
+        gains = dict.fromkeys(self.fixed, 1) | dict.fromkeys(self.broken, -1)
+        sizes, nets = Counter(self.clusters), Counter[str]()
+        for case, cluster in zip(self.cases, self.clusters, strict=bool(self.clusters)):
+            nets[cluster] += gains.get(case, 0)
+        return Flips(
+            broken=len(self.broken),
+            fixed=len(self.fixed),
+            common=self.common,
+            stopped=bool(self.not_asked),
+            clusters=tuple((size, nets[cluster]) for cluster, size in sizes.items()),
         )
 
     @property
-    def p_value(self) -> float:
-        """How often chance alone gives flips as one-sided as these, or more.
+    def net_loss(self) -> int:
+        """`Flips.net_loss`."""
+        return self.flips.net_loss
 
-        Exact two-sided McNemar test on broken against fixed; where a side stopped early, the test
-        that holds however it was stopped (`mcnemar_anytime`); of clusters `sign_flip`. 1 where
-        there is none.
-        """
-        match self.test:
-            case "none":
-                return 1.0
-            case "sign-flip":
-                return sign_flip(self._nets)
-            case "anytime":
-                return mcnemar_anytime(len(self.broken), len(self.fixed))
-            case _:
-                return mcnemar_exact(len(self.broken), len(self.fixed))
+    @property
+    def difference(self) -> float | None:
+        """`Flips.difference`."""
+        return self.flips.difference
+
+    @property
+    def interval(self) -> Interval | None:
+        """`Flips.interval_at` with `CONFIDENCE`."""
+        return self.flips.interval_at()
+
+    def interval_at(self, confidence: float) -> Interval | None:
+        """`Flips.interval_at`."""
+        return self.flips.interval_at(confidence)
+
+    @property
+    def p_value(self) -> float:
+        """`Flips.p_value`."""
+        return self.flips.p_value
 
     @property
     def test(self) -> TestKind:
-        """Which test `p_value` is of."""
-        if self.clusters:
-            return "none" if self.not_asked else "sign-flip"
-        return "anytime" if self.not_asked else "mcnemar-exact"
+        """`Flips.test`."""
+        return self.flips.test
 
     @property
     def settled(self) -> bool:
-        """Whether a difference that the test finds is also beyond the interval's 0.
-
-        Always, except for clusters: a cluster that nobody saw may turn it round.
-        """
-        ends = self.interval
-        return not self.clusters or (ends is not None and not ends.low <= 0 <= ends.high)
+        """`Flips.settled`."""
+        return self.flips.settled
 
     @property
     def drawn(self) -> str:
-        """How many draws the images are: ``348 in 35 scenes``; empty for independent ones."""
-        if not self.clusters:
-            return ""
-        return counted(self.common, len(set(self.clusters)), self.group)
-
-    @property
-    def _gains(self) -> dict[str, int]:
-        return dict.fromkeys(self.fixed, 1) | dict.fromkeys(self.broken, -1)
-
-    @property
-    def _nets(self) -> list[int]:
-        gains, nets = self._gains, Counter[str]()
-        for case, cluster in zip(self.cases, self.clusters, strict=True):
-            nets[cluster] += gains.get(case, 0)
-        return list(nets.values())
+        """`Flips.drawn`."""
+        return self.flips.drawn(self.group)
 
     def direction(self, p_value: float | None = None) -> Direction:
-        """What the test says of the second side: the one judge of whatever is said of both.
-
-        Args:
-            p_value: Of the test together with others; default: its own.
-        """
-        if self.net_loss == 0 or (self.p_value if p_value is None else p_value) >= SIGNIFICANCE:
-            return "not shown"
-        if not self.settled:
-            return "open"
-        return "worse" if self.net_loss > 0 else "better"
+        """`Flips.direction`."""
+        return self.flips.direction(p_value)
 
     @property
     def loss_shown(self) -> bool:
