@@ -16,7 +16,7 @@ from pytest_llmclf.metrics.report import once_a_report
 from pytest_llmclf.values.outcome import ANSWERED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.gates.bounds import Groups
     from pytest_llmclf.gates.cluster_evidence import Weighed
@@ -155,15 +155,25 @@ def interval_of(
     """
     if not ratio.total or report.ledger.not_needed:
         return None
-    if not report.clusters:
+    outcomes = report.outcomes if among is None else among
+    right = {one.case: one.kind == "correct" for one in outcomes if one.kind in ANSWERED}
+    return share_interval(ratio, right, report.clusters)
+
+
+def share_interval(
+    ratio: Ratio, right: Mapping[str, bool], clusters: Mapping[str, str]
+) -> Interval | None:
+    """`interval_of` for the answers to some images.
+
+    Args:
+        ratio: Right ones among them.
+        right: By case, whether its answer is right.
+        clusters: The cluster of every image; empty where each is one by itself.
+    """
+    if not clusters:
         return clopper_pearson(ratio.hits, ratio.total, confidence=CONFIDENCE)
-    images = [
-        (found.case, float(found.kind == "correct"), float(found.kind != "correct"))
-        for found in (report.outcomes if among is None else among)
-        if found.kind in ANSWERED
-    ]
-    evidence = by_cluster(proportion(ratio.hits, ratio.total), images, report.clusters)
-    return evidence.interval(CONFIDENCE)
+    images = [(case, float(hit), float(not hit)) for case, hit in right.items()]
+    return by_cluster(proportion(ratio.hits, ratio.total), images, clusters).interval(CONFIDENCE)
 
 
 def proportion(hits: int, total: int) -> Evidence:

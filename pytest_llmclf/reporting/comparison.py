@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from pytest_llmclf.analysis.comparison.models import compare_models
 from pytest_llmclf.analysis.comparison.runs import ComparedWord
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
+from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.metrics.wording import WHEN_STOPPED
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.changes import change_lines, change_text
@@ -17,10 +17,10 @@ from pytest_llmclf.reporting.style import Line, Mark, Style, left, width
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_llmclf.analysis.comparison.models import PairedModels
     from pytest_llmclf.analysis.comparison.paired_comparison import ChangeKind, Comparison
     from pytest_llmclf.analysis.comparison.runs import Compared
     from pytest_llmclf.analysis.comparison.score_differences import ScoreDifference
+    from pytest_llmclf.analysis.leaderboard.pairs import PairedModels
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import TaskName
 
@@ -215,7 +215,8 @@ def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, te
 def _left_out(comparison: Comparison) -> Iterator[str]:
     for cases, why in (
         (comparison.unanswered, "without an answer on one side: not compared"),
-        (comparison.not_asked, "not asked on one side, which stopped early: not compared"),
+        (comparison.elsewhere, "without an answer of another task: not compared"),
+        (comparison.not_asked, "not asked by a task that stopped early: not compared"),
         (comparison.missing, "of the first side only"),
         (comparison.new, "of the second side only"),
     ):
@@ -364,6 +365,8 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
         "missing": list(comparison.missing),
         "unanswered": list(comparison.unanswered),
         "not_asked": list(comparison.not_asked),
+        "elsewhere": list(comparison.elsewhere),
+        "answers": [asdict(one) for one in comparison.answers],
     }
 
 

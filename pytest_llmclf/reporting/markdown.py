@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.analysis.comparison.models import compare_models
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.metrics.calibration.answers import lacking
 from pytest_llmclf.metrics.calibration.scores import ece
 from pytest_llmclf.metrics.own_metrics import rows

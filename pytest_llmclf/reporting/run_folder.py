@@ -8,7 +8,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args
 
-from pytest_llmclf.analysis.comparison.paired_comparison import Change, ChangeKind, Comparison
+from pytest_llmclf.analysis.comparison.paired_comparison import (
+    AnswerCount,
+    Change,
+    ChangeKind,
+    Comparison,
+)
 from pytest_llmclf.errors import LlmclfError, nearest
 from pytest_llmclf.files import HOME_FOLDER, require_plain
 from pytest_llmclf.gates.looks import looks_in
@@ -86,8 +91,10 @@ _CHANGE_KINDS: Final[tuple[str, ...]] = get_args(ChangeKind)
 _BASELINE_FITS: Final = {
     **dict.fromkeys(("evaluation", "model"), is_text),
     **dict.fromkeys(
-        ("cases", "new", "missing", "unanswered", "not_asked", "notes", "clusters"), is_texts
+        ("cases", "new", "missing", "unanswered", "not_asked", "elsewhere", "notes", "clusters"),
+        is_texts,
     ),
+    "answers": is_objects,
     "group": is_text,
     "correct": is_count,
     "changes": is_objects,
@@ -359,10 +366,12 @@ def _baseline(entry: Mapping[str, Any]) -> tuple[TaskName, Comparison]:
     require(entry, _BASELINE_FITS)
     lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
     changes = tuple(map(_change, entry["changes"]))
+    answers = tuple(map(_answer_count, entry.get("answers", ())))
     change = entry.get("provenance")
     provenance = None if change is None else ProvenanceChange.from_json(change)
     comparison: Comparison = _known(
-        Comparison, {**entry, **lists, "changes": changes, "provenance": provenance}
+        Comparison,
+        {**entry, **lists, "changes": changes, "answers": answers, "provenance": provenance},
     )
     key = TaskName(entry["evaluation"], entry["model"])
     cases = set(comparison.cases)
@@ -387,6 +396,12 @@ def _change(entry: Mapping[str, Any]) -> Change:
     change: Change = _known(Change, entry)
     _require_one_of(change.kind, _CHANGE_KINDS)
     return change
+
+
+def _answer_count(entry: Mapping[str, Any]) -> AnswerCount:
+    require(entry, {"said": is_text, "before": is_count, "now": is_count})
+    found: AnswerCount = _known(AnswerCount, entry)
+    return found
 
 
 def _verdict(entry: Mapping[str, Any]) -> Verdict:

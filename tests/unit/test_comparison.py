@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmclf.analysis.comparison.models import (
+from pytest_llmclf.analysis.comparison.paired_comparison import Comparison, compare_reports
+from pytest_llmclf.analysis.comparison.runs import adjusted_p_values
+from pytest_llmclf.analysis.leaderboard.pairs import (
     MOST_PAIRS,
-    adjusted_p_values,
     compare_models,
     pairs,
 )
-from pytest_llmclf.analysis.comparison.paired_comparison import Comparison, compare_reports
 from pytest_llmclf.metrics import report as reports
 from pytest_llmclf.metrics.report import DatasetFacts, Report, StopRule
 from pytest_llmclf.metrics.significance import mcnemar_exact

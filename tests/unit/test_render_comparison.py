@@ -114,14 +114,20 @@ def test_changed_images_are_listed() -> None:
 def test_what_is_not_compared_is_counted() -> None:
     """Unanswered, not asked, and on one side only; without interval where a side stopped."""
     found = replace(
-        compared(2, same=3), unanswered=("a",), not_asked=("b", "c"), new=("d",), missing=("e",)
+        compared(2, same=3),
+        unanswered=("a",),
+        not_asked=("b", "c"),
+        elsewhere=("f",),
+        new=("d",),
+        missing=("e",),
     )
     lines = shown(found)
     assert lines[2].endswith("difference -0.400 when the run stopped")
     assert "a test that holds however the run was stopped" in lines[3]
-    assert lines[4:8] == [
+    assert lines[4:9] == [
         "    1 image without an answer on one side: not compared",
-        "    2 images not asked on one side, which stopped early: not compared",
+        "    1 image without an answer of another task: not compared",
+        "    2 images not asked by a task that stopped early: not compared",
         "    1 image of the first side only",
         "    1 image of the second side only",
     ]

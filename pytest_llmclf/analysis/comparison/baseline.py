@@ -17,9 +17,9 @@ from pytest_llmclf.analysis.comparison.flips import SIGNIFICANCE
 from pytest_llmclf.analysis.comparison.paired_comparison import (
     Comparison,
     compare_predictions,
-    relabelled,
 )
 from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions, predictions_text
+from pytest_llmclf.analysis.comparison.same_images import relabelled
 from pytest_llmclf.gates.sequential.paired import PairedQuestion
 from pytest_llmclf.gates.sequential.rejudging import Foretold, foretell
 from pytest_llmclf.metrics.power import loss_chance

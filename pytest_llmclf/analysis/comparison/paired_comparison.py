@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_llmclf.analysis.comparison.flips import Flips
 from pytest_llmclf.analysis.comparison.prediction import prediction
+from pytest_llmclf.analysis.comparison.same_images import is_partial, same_images, why_refused
 from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.wording import p_value
 from pytest_llmclf.values.provenance import compare_provenance
-from pytest_llmclf.values.request import short_digest
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pytest_llmclf.analysis.comparison.flips import Direction, TestKind
     from pytest_llmclf.analysis.comparison.prediction import Prediction
@@ -48,6 +48,21 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerCount:
+    """How often one answer was given.
+
+    Attributes:
+        said: The label named, or why there is none.
+        before: How often by the first side.
+        now: How often by the second side.
+    """
+
+    said: str
+    before: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """Two sides on the images that both answered.
 
@@ -58,7 +73,9 @@ class Comparison:
         new: Images that only the second side has.
         missing: Images that only the first side has.
         unanswered: Images that both have, but one side got no answer to; in no count.
-        not_asked: Images that both have, but one side stopped before; in no count.
+        not_asked: Images that both have, but one side, or a task compared with both, stopped
+            before; in no count.
+        elsewhere: Images that both answered, but a task compared with both did not; in no count.
         refused: Why the two cannot be compared at all, with the remedy; else ``None``.
         notes: What else is not the same on both sides, one line each.
         provenance: What both sides have in common besides the answers; ``None`` where that was
@@ -66,6 +83,8 @@ class Comparison:
         clusters: Of each of `cases`, which images are one piece of evidence (`clusters_of`); empty
             where every image is one by itself.
         group: Tag whose values those clusters are; empty where they are only copies.
+        answers: Answers that one side gave more often than the other, to `cases`, the largest
+            differences first.
     """
 
     cases: tuple[str, ...]
@@ -75,11 +94,13 @@ class Comparison:
     missing: tuple[str, ...] = ()
     unanswered: tuple[str, ...] = ()
     not_asked: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     refused: str | None = None
     notes: tuple[str, ...] = ()
     provenance: ProvenanceChange | None = None
     clusters: tuple[str, ...] = ()
     group: str = ""
+    answers: tuple[AnswerCount, ...] = ()
 
     @property
     def common(self) -> int:
@@ -214,6 +235,8 @@ def compare_predictions(
     provenance: ProvenanceChange | None = None,
     clusters: Mapping[str, str] | None = None,
     group: str = "",
+    among: Collection[str] | None = None,
+    not_needed: Collection[str] = (),
 ) -> Comparison:
     """Compare two sides, whatever the order of their images.
 
@@ -228,11 +251,20 @@ def compare_predictions(
         clusters: By case, which images are one piece of evidence; empty or ``None`` where every
             image is one by itself.
         group: Tag whose values those clusters are.
+        among: Images to compare them on, where not on all that both answered.
+        not_needed: Images that a task compared with both stopped before.
     """
     both = sorted(before.keys() & now.keys())
-    not_asked = [case for case in both if "not_needed" in (before[case].kind, now[case].kind)]
-    answered = [case for case in both if before[case].answered and now[case].answered]
-    without = set(both).difference(not_asked, answered)
+    stopped = set(not_needed)
+    stopped |= {case for case in both if "not_needed" in (before[case].kind, now[case].kind)}
+    not_asked = [case for case in both if case in stopped]
+    known = [
+        case
+        for case in both
+        if case not in stopped and before[case].answered and now[case].answered
+    ]
+    without = set(both).difference(not_asked, known)
+    answered = known if among is None else [case for case in known if case in among]
     return Comparison(
         cases=tuple(answered),
         correct=sum(before[case].correct and now[case].correct for case in answered),
@@ -243,15 +275,30 @@ def compare_predictions(
         missing=() if partial_now else tuple(sorted(before.keys() - now.keys())),
         unanswered=tuple(sorted(without)),
         not_asked=tuple(not_asked),
+        elsewhere=tuple(sorted(set(known).difference(answered))),
         refused=refused,
         notes=tuple(notes),
         provenance=provenance,
-        clusters=_together(clusters or {}, answered),
+        clusters=together(clusters or {}, answered),
         group=group,
+        answers=_answers(before, now, answered),
     )
 
 
-def _together(clusters: Mapping[str, str], cases: Sequence[str]) -> tuple[str, ...]:
+def _answers(
+    before: Mapping[str, Prediction], now: Mapping[str, Prediction], cases: Sequence[str]
+) -> tuple[AnswerCount, ...]:
+    """How often each answer was given to these images by either side, where the numbers differ."""
+    first, second = (Counter(side[case].said for case in cases) for side in (before, now))
+    found = [
+        AnswerCount(said=said, before=first[said], now=second[said])
+        for said in first | second
+        if first[said] != second[said]
+    ]
+    return tuple(sorted(found, key=lambda one: (-abs(one.now - one.before), one.said)))
+
+
+def together(clusters: Mapping[str, str], cases: Sequence[str]) -> tuple[str, ...]:
     """The clusters of these cases, or nothing where each is one by itself."""
     found = tuple(clusters.get(case, f"image {case}") for case in cases)
     return found if len(set(found)) < len(found) else ()
@@ -266,45 +313,45 @@ def _change(case: str, before: Prediction, now: Prediction) -> Change | None:
     return Change(case=case, kind=kind, expected=now.expected, was=before.said, now=now.said)
 
 
-def relabelled(before: Mapping[str, Prediction], now: Mapping[str, Prediction]) -> str | None:
-    """Why the sides do not expect the same of the same images, in one line, or ``None``."""
-    other = [
-        case
-        for case in sorted(before.keys() & now.keys())
-        if before[case].expected != now[case].expected
-    ]
-    if not other:
-        return None
-    case = other[0]
-    more = f" and {len(other) - 1} more" if len(other) > 1 else ""
-    return f"{case} was labelled {before[case].expected} and is {now[case].expected}{more}"
-
-
-def compare_reports(before: Report, now: Report) -> Comparison:
+def compare_reports(
+    before: Report,
+    now: Report,
+    *,
+    among: Collection[str] | None = None,
+    not_needed: Collection[str] = (),
+) -> Comparison:
     """Compare two reports on the same dataset: two models, two prompts, or two runs.
 
     Refused where the images or their labels are not the same; a run over part of the images is
     compared on its part. A run that stopped early is compared on the images that it stopped after,
     in their random order, and not on those whose answers were still under way: `mcnemar_anytime`
     holds for what was looked at up to some moment. Two runs that stopped are so only in one order.
+
+    Args:
+        before: The first side.
+        now: The second side.
+        among: Images to compare them on, where not on all that both answered.
+        not_needed: Images that a task compared with both stopped before.
     """
     # A group may have been named between two runs; the images are the same.
     grouped = before if before.group and not now.group else now
-    sides = [_side(report) for report in (before, now)]
+    sides = [predictions_of(report) for report in (before, now)]
     return compare_predictions(
         *sides,
-        partial_before=_partial(before),
-        partial_now=_partial(now),
-        refused=_why_refused(before, now, *sides),
+        partial_before=is_partial(before),
+        partial_now=is_partial(now),
+        refused=why_refused(before, now, *sides),
         provenance=compare_provenance(
-            before.provenance, now.provenance, images=_same_images(before, now)
+            before.provenance, now.provenance, images=same_images(before, now)
         ),
         clusters=grouped.clusters,
         group=grouped.group,
+        among=among,
+        not_needed=not_needed,
     )
 
 
-def _side(report: Report) -> dict[str, Prediction]:
+def predictions_of(report: Report) -> dict[str, Prediction]:
     """What a report says to each image; of a run that stopped, up to that moment."""
     found = {outcome.case: prediction(outcome) for outcome in report.outcomes}
     if not report.ledger.not_needed or not report.order:
@@ -316,70 +363,3 @@ def _side(report: Report) -> dict[str, Prediction]:
         case: one if case in kept or not one.answered else replace(one, kind="not_needed")
         for case, one in found.items()
     }
-
-
-def _why_other_orders(before: Report, now: Report) -> str | None:
-    """Why two runs that both stopped early share no images that a test could be made on."""
-    if not (before.ledger.not_needed and now.ledger.not_needed):
-        return None
-    common = set(before.order) & set(now.order)
-    orders = [[case for case in one.order if case in common] for one in (before, now)]
-    if orders[0] == orders[1]:
-        return None
-    return (
-        "both runs stopped early, in different random orders, so that the answers decided which "
-        "images they share; give both the same --llmclf-seed, or run one without "
-        "--llmclf-stop-early"
-    )
-
-
-def _same_images(before: Report, now: Report) -> bool | None:
-    """Whether the images that both sides have are the same; ``None`` where nobody knows."""
-    first = {outcome.case: outcome.sha256 for outcome in before.outcomes}
-    pairs = [
-        (first[outcome.case], outcome.sha256) for outcome in now.outcomes if outcome.case in first
-    ]
-    if any(one and other and one != other for one, other in pairs):
-        return False
-    if pairs and all(one and other for one, other in pairs):
-        return True
-    hashes = before.dataset.content_hash, now.dataset.content_hash
-    return True if hashes[0] and hashes[0] == hashes[1] else None
-
-
-def _partial(report: Report) -> bool:
-    return report.ledger.collected < report.dataset.cases_in_dataset
-
-
-def _why_refused(
-    before: Report,
-    now: Report,
-    earlier: Mapping[str, Prediction],
-    later: Mapping[str, Prediction],
-) -> str | None:
-    if before.dataset.name != now.dataset.name:
-        return f"they are of different datasets ({before.dataset.name} and {now.dataset.name})"
-    bytes_before = {found.case: found.sha256 for found in before.outcomes if found.sha256}
-    other = sorted(
-        found.case
-        for found in now.outcomes
-        if found.sha256 and found.sha256 != bytes_before.get(found.case, found.sha256)
-    )
-    if other:
-        more = f" and {len(other) - 1} more" if len(other) > 1 else ""
-        return f"they are of different images: {other[0]}{more} changed its content"
-    labels = relabelled(earlier, later)
-    if labels is not None:
-        return f"they are of different labels: {labels}"
-    strangers = (not _partial(before) and later.keys() - earlier.keys()) or (
-        not _partial(now) and earlier.keys() - later.keys()
-    )
-    sets = (before.dataset.content_hash, now.dataset.content_hash)
-    whole = not _partial(before) and not _partial(now)
-    other_set = all(sets) and sets[0] != sets[1] and not _same_images(before, now)
-    if strangers or (whole and other_set):
-        first, second = map(short_digest, sets)
-        return f"they are of different image sets ({before.dataset.name} {first} and {second})"
-    if not earlier.keys() & later.keys():
-        return "they have no image in common"
-    return _why_other_orders(before, now)

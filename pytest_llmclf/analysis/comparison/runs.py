@@ -7,12 +7,12 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
 from pytest_llmclf.analysis.comparison.margin import judge_margins
-from pytest_llmclf.analysis.comparison.models import adjusted_p_values
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
 from pytest_llmclf.errors import SettingsError, nearest, some_of
+from pytest_llmclf.metrics.significance import holm
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_llmclf.analysis.comparison.margin import Margin, MarginVerdict
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
@@ -113,6 +113,13 @@ def compare_all(
             chosen, comparisons, adjusted_p_values(comparisons), verdicts, strict=True
         )
     )
+
+
+def adjusted_p_values(comparisons: Iterable[Comparison]) -> tuple[float, ...]:
+    """P-values for all of these comparisons together (Holm); a refused one is no test."""
+    listed = list(comparisons)
+    tested = iter(holm([each.p_value for each in listed if each.refused is None]))
+    return tuple(1.0 if each.refused is not None else next(tested) for each in listed)
 
 
 def choose(

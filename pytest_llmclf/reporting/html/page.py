@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.analysis.comparison.margin import judge_margin, stated_margin
-from pytest_llmclf.analysis.comparison.models import compare_models
 from pytest_llmclf.analysis.consistency import stability
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.metrics.calibration.summary import calibration
 from pytest_llmclf.reporting.html.thumbnails import ImageBudget
 

@@ -397,7 +397,8 @@ def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
                 ("new", comparison.new),
                 ("missing", comparison.missing),
                 ("without an answer on one side", comparison.unanswered),
-                ("not asked on one side", comparison.not_asked),
+                ("without an answer of another task", comparison.elsewhere),
+                ("not asked by a task that stopped early", comparison.not_asked),
             )
             if cases
         ],

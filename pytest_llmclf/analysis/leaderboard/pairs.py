@@ -1,18 +1,19 @@
-"""The models of one run, compared in pairs."""
+"""The models of one run, compared in pairs: the rows of a leaderboard, image by image."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
-from pytest_llmclf.metrics.significance import holm
+from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
+    from pytest_llmclf.analysis.leaderboard.ranking import Leaderboard
     from pytest_llmclf.metrics.report import Report
 
 MOST_PAIRS = 10
@@ -53,23 +54,27 @@ def pairs(reports: Sequence[Report], most: int = MOST_PAIRS) -> list[tuple[Repor
 
 
 def compare_models(reports: Sequence[Report]) -> tuple[PairedModels, ...]:
-    """Every pair of `pairs`, with p-values for all pairs of the same evaluation."""
-    found = []
-    chosen = pairs(reports)
-    for evaluation in dict.fromkeys(first.evaluation for first, _ in chosen):
-        two = [pair for pair in chosen if pair[0].evaluation == evaluation]
-        comparisons = [compare_reports(*pair) for pair in two]
-        adjusted = adjusted_p_values(comparisons)
-        tested = sum(each.refused is None for each in comparisons)
-        found += [
-            PairedModels(first=first, second=second, comparison=each, p_value=p_value, pairs=tested)
-            for (first, second), each, p_value in zip(two, comparisons, adjusted, strict=True)
-        ]
-    return tuple(found)
+    """Every pair of `pairs`, as the leaderboard of its evaluation has it.
+
+    All are compared on the images that all models of the evaluation answered, with p-values for all
+    pairs of it, those among them that are not in `pairs`.
+    """
+    boards = {board.evaluation: board for board in leaderboards(reports)}
+    return tuple(_paired(*pair, boards.get(pair[0].evaluation)) for pair in pairs(reports))
 
 
-def adjusted_p_values(comparisons: Iterable[Comparison]) -> tuple[float, ...]:
-    """P-values for all of these comparisons together (Holm); a refused one is no test."""
-    listed = list(comparisons)
-    tested = iter(holm([each.p_value for each in listed if each.refused is None]))
-    return tuple(1.0 if each.refused is not None else next(tested) for each in listed)
+def _paired(first: Report, second: Report, board: Leaderboard | None) -> PairedModels:
+    p_value = None if board is None else board.p_value(first, second)
+    if board is None or p_value is None:
+        # One of them has no place among the others.
+        apart = {} if board is None else {id(report): why for report, why in board.images.apart}
+        found = compare_reports(first, second)
+        why = found.refused or apart.get(id(first)) or apart.get(id(second))
+        found, p_value = replace(found, refused=why), 1.0
+    else:
+        images = board.images
+        found = compare_reports(
+            first, second, among=frozenset(images.cases), not_needed=images.not_asked
+        )
+    tests = 0 if board is None else board.tests
+    return PairedModels(first=first, second=second, comparison=found, p_value=p_value, pairs=tests)
