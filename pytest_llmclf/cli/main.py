@@ -85,6 +85,9 @@ def _called(arguments: Sequence[str] | None) -> int:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
         command.add_parser(commands)
+    if not (sys.argv[1:] if arguments is None else arguments):
+        parser.print_help()
+        return 0
     chosen = parser.parse_args(arguments)
     run = cast("Callable[[argparse.Namespace], int]", chosen.run)
     try:

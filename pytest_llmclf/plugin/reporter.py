@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.plugin.forecast import Forecast
     from pytest_llmclf.plugin.junit import ImageProperties
     from pytest_llmclf.plugin.pytest_html import HtmlThumbnails
     from pytest_llmclf.plugin.session import EvaluationSession
@@ -33,11 +34,13 @@ class Reporter:
         self._properties: ImageProperties | None = None
         self._thumbnails: HtmlThumbnails | None = None
         self._told: set[str] = set()
+        self._forecast: Forecast | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self) -> None:
         """Get ready for those who want to know more of an image."""
-        if session_if_any(self._config) is None or self._config.option.collectonly:
+        ours = session_if_any(self._config)
+        if ours is None or self._config.option.collectonly:
             return
         from pytest_llmclf.plugin.junit import ImageProperties
         from pytest_llmclf.plugin.live_line import start_live_line
@@ -47,6 +50,7 @@ class Reporter:
         if HtmlThumbnails.wanted(self._config):
             self._thumbnails = HtmlThumbnails(self._config)
         start_live_line(self._config)
+        self._forecast = _forecast(ours)
 
     # Around all others, since other reporters read what is added here.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -63,7 +67,12 @@ class Reporter:
         with self._properties.told(report, outcome) if self._properties else nullcontext():
             result = yield
         if outcome is not None:
-            self._tell_early(report)
+            from pytest_llmclf.plugin.carried import EARLY_ATTRIBUTE
+
+            self._tell_early(getattr(report, EARLY_ATTRIBUTE, ()))
+            ahead = None if self._forecast is None else self._forecast.note(outcome)
+            if ahead is not None:
+                self._tell_early([ahead])
         # With -v, pytest's summary of the tests tells of outcomes in full.
         if outcome is not None and self._config.get_verbosity() <= 0:
             from pytest_llmclf.plugin.carried import drop_outcome
@@ -71,12 +80,10 @@ class Reporter:
             drop_outcome(report)
         return result
 
-    def _tell_early(self, report: pytest.TestReport) -> None:
-        """Say at once what makes it no use to go on as it is; the report says it again."""
-        from pytest_llmclf.plugin.carried import EARLY_ATTRIBUTE
+    def _tell_early(self, early: Sequence[str]) -> None:
+        """Say at once what people may want to know before they let it go on."""
         from pytest_llmclf.plugin.live_line import NAME
 
-        early = getattr(report, EARLY_ATTRIBUTE, ())
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if terminal is None or self._told.issuperset(early) or self._config.get_verbosity() < 0:
             return
@@ -224,6 +231,18 @@ class Reporter:
         if github.on_github():
             for line in github.annotation_lines(verdicts, lambda one: fails(one, choice)):
                 terminalreporter.write_line(line)
+
+
+def _forecast(session: EvaluationSession) -> Forecast:
+    from pytest_llmclf.plugin.forecast import Forecast
+
+    settings = session.settings
+    return Forecast(
+        sum(len(session.results.of(name).cases) for name in session.tasks),
+        repeats=settings.repeats,
+        prices=settings.prices,
+        stops_early=settings.stop_early is not None,
+    )
 
 
 class _Terminal:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.data.entry import by_kind
 from pytest_llmclf.gates.feasible import undecidable
 from pytest_llmclf.metrics.report import Verdict
+from pytest_llmclf.plugin.since import since_lines
 from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.reporting.style import Style
 from pytest_llmclf.reporting.terminal import brief_lines, lines
@@ -124,6 +125,10 @@ def print_reports(
     noticed = results.notices() if brief else ()
     for line in dict.fromkeys((*own, *results.store_notices, *noticed, *troubles)):
         reporter.write_line(style.safe(f"llmclf: {line}"), yellow=True)
+    if written and not brief:
+        runs = session.settings.home / "runs"
+        for line in since_lines(runs, written[0], reports):
+            reporter.write_line(style.safe(f"llmclf: {line}"))
     places = list(zip(("files of this run", "page for a browser"), written, strict=False))
     for what, path in places[-1:] if brief else places:
         reporter.write_line(style.safe(f"llmclf: {what}: {_near(path)}"))

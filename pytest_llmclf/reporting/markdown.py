@@ -20,7 +20,7 @@ from pytest_llmclf.metrics.wording import asked_of, when_stopped
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.changes import diff_markdown
 from pytest_llmclf.reporting.comparison import FEW, outcome_lines, score_lines, summary_lines
-from pytest_llmclf.reporting.cost import cost_text
+from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines
 from pytest_llmclf.reporting.style import Style, cut
 from pytest_llmclf.reporting.terminal import clusters_text, mix_text, with_interval

@@ -26,7 +26,7 @@ from pytest_llmclf.reporting import matrix, numbers
 from pytest_llmclf.reporting.calibration import calibration_lines
 from pytest_llmclf.reporting.changes import baseline_change_lines
 from pytest_llmclf.reporting.comparison import broken_lines, model_lines
-from pytest_llmclf.reporting.cost import cost_text
+from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines
 from pytest_llmclf.reporting.stability_lines import stability_lines
 from pytest_llmclf.reporting.style import Line, cut, left, right, width

@@ -449,12 +449,13 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert captured.err.count("\n") == 1
 
 
-def test_without_a_command_the_usage_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    """As argparse does."""
-    with pytest.raises(SystemExit) as left:
-        main([])
-    assert left.value.code == 2
-    assert "COMMAND" in capsys.readouterr().err
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who does not know the commands yet is told all of them."""
+    assert main([]) == 0
+    told = capsys.readouterr()
+    assert "COMMAND" in told.out
+    assert "compare" in told.out
+    assert not told.err
 
 
 class Terminal(io.StringIO):

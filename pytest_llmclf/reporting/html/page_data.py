@@ -23,7 +23,7 @@ from pytest_llmclf.metrics.wording import WHEN_STOPPED, asked_of
 from pytest_llmclf.prompting.readers.unread import unread_answers
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.comparison import score_text
-from pytest_llmclf.reporting.cost import cost_text
+from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.diagnosis import LEGEND, finding_text, tells_p
 from pytest_llmclf.reporting.html.cases import (
     LONGEST,
