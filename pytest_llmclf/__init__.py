@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.metric import ImageMean
     from pytest_llmclf.prompting.labels import Label
     from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.runner.examples import Examples
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.outcome import Misclassified, ModelError, Outcome, Unparsed
     from pytest_llmclf.values.request import ModelIdentity, Request
@@ -33,6 +34,7 @@ __all__ = [
     "Answer",
     "BackendError",
     "Evaluation",
+    "Examples",
     "Gate",
     "GateFailed",
     "GateInconclusive",
@@ -52,6 +54,7 @@ _HOMES = {
     "Answer": "values.answer",
     "BackendError": "errors",
     "Evaluation": "runner.evaluation",
+    "Examples": "runner.examples",
     "Gate": "gates.gate",
     "GateFailed": "gates.gate",
     "GateInconclusive": "gates.gate",

@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.data.dataset import Dataset
+from pytest_llmclf.data.image import ImageLimits
 from pytest_llmclf.data.sources import table_of
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.models.connect import resolve
-from pytest_llmclf.runner.plan import Choice, called, label_set, modelfile_of, pair
+from pytest_llmclf.runner.examples import as_shown
+from pytest_llmclf.runner.plan import Choice, called, drawn, label_set, modelfile_of, pair
 from pytest_llmclf.runner.settings import project_root
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_llmclf.data.entry import SourceOptions
     from pytest_llmclf.models.reach import ConnectSettings
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.runner.examples import Pairs
     from pytest_llmclf.runner.job import AskingPolicy
     from pytest_llmclf.runner.task import Task
+    from pytest_llmclf.values.example_image import ExampleImage
     from pytest_llmclf.values.thinking import Think
 
 
@@ -60,6 +64,7 @@ def plan(
     limit: int | None = None,
     links: Sequence[Path] = (),
     think: Think | None = None,
+    confused: Callable[[Path], Pairs] | None = None,
 ) -> BatchTask:
     """Settle what is asked of whom, without reading an image.
 
@@ -77,6 +82,7 @@ def plan(
         limit: Rows that are looked at, from the first; ``None``: all.
         links: Folders elsewhere that links among the images may lead into.
         think: What is said about thinking instead of what the evaluation says; ``None``: nothing.
+        confused: Reads which labels a finished run confused from its folder; see `Examples`.
 
     Raises:
         DatasetError: Dataset or manifest are not there, or their labels cannot be.
@@ -104,6 +110,17 @@ def plan(
         if not source.is_file():
             raise DatasetError(f"there is no manifest {source}: name a .csv or .jsonl file")
         options = replace(options, split="")  # all of its lines are meant
+    examples: tuple[ExampleImage, ...] = ()
+    if evaluation.given_examples is not None:
+        # They are chosen among all images, so that this once the table is held.
+        whole = datasets.load(
+            datasets.locate(str(evaluation.dataset), root),
+            labels=evaluation.label_names,
+            verify_images=False,
+            options=evaluation.source_options(links),
+        )
+        shown = drawn(evaluation, whole, labels, root, links=links, confused=confused).shown[0]
+        examples = as_shown(shown, evaluation.answer, ImageLimits())
     spec, reason = resolve(model, modelfile, connect)
     folder = source.parent if source.is_file() else source
     task = pair(
@@ -114,6 +131,7 @@ def plan(
         Choice(spec=spec, model=called(spec), reason=reason),
         gates=evaluation.given_gates,
         think=think,
+        examples=examples,
     )
     return BatchTask(
         task=task,

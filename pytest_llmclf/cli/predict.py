@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,6 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pytest_llmclf.batch.window import WINDOW
     from pytest_llmclf.data.archives.choosing import file_name
     from pytest_llmclf.models.spec import parse_spec
+    from pytest_llmclf.reporting.earlier_confusions import confused_in
     from pytest_llmclf.runner.job import AskingPolicy, away_s
 
     if arguments.ray_address and arguments.engine != "ray":
@@ -176,6 +178,7 @@ def run(arguments: argparse.Namespace) -> int:
         limit=arguments.limit,
         links=links,
         think=None if arguments.think is None else parse_think(arguments.think),
+        confused=partial(confused_in, evaluation=evaluation.title),
     )
     home = project_root(declared_in, Path.cwd()) / HOME_FOLDER
     if arguments.home is not None:

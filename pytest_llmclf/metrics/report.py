@@ -91,6 +91,8 @@ class DatasetFacts:
         cases_in_dataset: Images it has, asked about or not.
         class_sizes: Likewise of each label; empty where that is not known.
         path: Its folder relative to the project's, in POSIX form; empty if it is outside.
+        taken_out: Ids of images that it has besides and that are not judged: example images, their
+            copies and the rest of their groups.
     """
 
     name: str
@@ -101,6 +103,7 @@ class DatasetFacts:
     cases_in_dataset: int = 0
     class_sizes: tuple[int, ...] = ()
     path: str = ""
+    taken_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

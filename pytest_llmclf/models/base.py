@@ -2,7 +2,8 @@
 
 Retries, caching and limits belong to the runner. A backend may be asked from several threads
 at once. What makes one from a `Reach` is found by its name (`registry`); one of another package
-says besides where it sends images, as `sends_to`.
+says besides where it sends images, as `sends_to`, and, as `shows_examples`, that it sends a
+request's example images too.
 """
 
 from __future__ import annotations

@@ -255,7 +255,8 @@ class ReplayBackend:
             ),
         )
         model, nearest = nearest["model"], nearest["asked"]
-        differing = [name for name in asked if nearest.get(name) != asked[name]]
+        names = dict.fromkeys([*asked, *nearest])  # what only one of them has differs, too
+        differing = [name for name in names if nearest.get(name) != asked.get(name)]
         if not differing and model not in self._searched:
             other = self._models[model]
             return (
@@ -267,7 +268,9 @@ class ReplayBackend:
                 "the same question was recorded under another digest: the recording was edited, "
                 "or is of another version"
             )
-        return ", ".join(_difference(name, nearest.get(name), asked[name]) for name in differing)
+        return ", ".join(
+            _difference(name, nearest.get(name), asked.get(name)) for name in differing
+        )
 
 
 def _several(recording: Recording, best: str, fitting: int) -> str:
@@ -281,7 +284,7 @@ def _several(recording: Recording, best: str, fitting: int) -> str:
 
 def _difference(name: str, recorded: object, asked: object) -> str:
     word = "image bytes" if name == "image" else name.replace("_", " ")
-    several = name in ("image", "examples", "top_logprobs")
+    several = name in ("image", "examples", "example_images", "top_logprobs")
     if name == "options" and isinstance(recorded, dict) and isinstance(asked, dict):
         keys = sorted(k for k in {*recorded, *asked} if recorded.get(k) != asked.get(k))
         several = len(keys) > 1

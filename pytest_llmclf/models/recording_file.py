@@ -131,6 +131,7 @@ def asked_the_same(asked: Mapping[str, Any], told: Instructions) -> bool:
         asked.get("system") == told.system
         and asked.get("prompt") == told.prompt
         and asked.get("examples") == [list(turn) for turn in told.turns]
+        and asked.get("example_images", []) == [one.said() for one in told.examples]
         and asked.get("top_logprobs") == told.top_logprobs
         and asked.get("think") == told.think
         and (asked.get("answer_schema") is None) == (told.answer == "text")

@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pytest_llmclf.errors import BackendError, LlmclfError, SettingsError
+from pytest_llmclf.errors import BackendError, LlmclfError, RequestRejected, SettingsError
 from pytest_llmclf.models.base import THIS_MACHINE
 from pytest_llmclf.models.http.address import parse_addresses
 from pytest_llmclf.values.answer import Answer
@@ -98,7 +98,18 @@ class ThirdParty:
         return replace(found, backend=self._name, server=found.server or self._name)
 
     def ask(self, request: Request) -> Answer:
-        """Ask one question."""
+        """Ask one question.
+
+        Raises:
+            RequestRejected: It has example images, of which the backend does not say that it
+                sends them: an answer without them would be taken for one with them.
+        """
+        if request.example_images and getattr(self._made, "shows_examples", False) is not True:
+            raise RequestRejected(
+                f"backend {self._name} does not say that it sends example images",
+                remedy="give it shows_examples = True if it sends request.example_images, or drop "
+                "examples= from the evaluation",
+            )
         return _guarded(self._name, "answer", lambda: self._made.ask(request), Answer)
 
     def close(self) -> None:

@@ -331,6 +331,7 @@ class SessionResults:
     def _notes(self, task: Task, skipped: Mapping[str, str]) -> tuple[str, ...]:
         """What people must know of a task besides its numbers, a line each."""
         return (
+            *task.about_examples,
             *task.dataset.warnings,
             *skip_note(skipped),
             *_reader_note(task),
@@ -348,6 +349,7 @@ class SessionResults:
             imported=dataset.imported,
             cases_in_dataset=task.whole,
             class_sizes=task.class_sizes,
+            taken_out=task.taken_out,
             path=path_in_project(dataset.root, self._settings.root),
         )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.prompting.prompt import Instructions
     from pytest_llmclf.runner.answer_cache import AnswerStore
     from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.runner.examples import Pairs
     from pytest_llmclf.runner.plan import Choice
     from pytest_llmclf.runner.scheduler import Engine
     from pytest_llmclf.runner.settings import Settings
@@ -112,6 +113,7 @@ class EvaluationSession:
             self._choose,
             verify_images=not self.worker,
             meant=partial(_meant, evaluation.title),
+            confused=partial(_confused, evaluation.title),
         )
         self._by_evaluation[evaluation.title] = (evaluation, tasks)
         self.tasks.update((task.key, task) for task in tasks)
@@ -288,6 +290,12 @@ def _meant(evaluation: str, wanted: ModelSpec, told: Instructions) -> Sequence[M
     if len(recording.specs()) < 2:  # noqa: PLR2004 - then the file says it
         return (wanted,)
     return [replace(wanted, name=spec) for spec in recording.answering(evaluation, told)]
+
+
+def _confused(evaluation: str, folder: Path) -> Pairs:
+    from pytest_llmclf.reporting.earlier_confusions import confused_in
+
+    return confused_in(folder, evaluation)
 
 
 def _decision(name: TaskName) -> str:

@@ -58,6 +58,7 @@ class BaselineTerms:
         clusters: By case, which images are one piece of evidence.
         group: Tag whose values those are.
         margin: Smallest loss of accuracy that is not fine, if one is stated.
+        taken_out: Images of the dataset that are not judged, for the examples.
     """
 
     subset: bool = False
@@ -70,11 +71,17 @@ class BaselineTerms:
     clusters: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
     margin: Margin | None = None
+    taken_out: frozenset[str] = frozenset()
 
     def judge(self, current: str, committed: str) -> JudgedBaseline:
         """Hold two texts of predictions against each other on these terms."""
         found = compare(
-            current, committed, subset=self.subset, clusters=self.clusters, group=self.group
+            current,
+            committed,
+            subset=self.subset,
+            clusters=self.clusters,
+            group=self.group,
+            taken_out=self.taken_out,
         )
         return JudgedBaseline(
             comparison=found, tolerance=self.tolerance, foretold=self._foretold(found, committed)
@@ -267,6 +274,7 @@ def open_baseline(
         clusters=report.clusters,
         group=report.group,
         margin=settings.margin,
+        taken_out=frozenset(report.dataset.taken_out),
     )
     extension = _extension(terms, exact=updating)
     baseline = snapshot.use_extension(extension)

@@ -46,6 +46,7 @@ def announcement(session: EvaluationSession) -> list[str]:
         if task.reason and task.reason not in reasons:
             reasons.append(task.reason)
         said += [f"llmclf: {task.evaluation.title}: {task.unfit}"] if task.unfit else []
+        said += [f"llmclf: {task.evaluation.title}: {line}" for line in task.about_examples]
         room = _room(task)
         said += [f"llmclf: {task.evaluation.title}: {room}"] if room else []
         said += [f"llmclf: warning: {warning}" for warning in task.dataset.warnings]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, assert_never, get_args
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.readers.reader import STRICT
+from pytest_llmclf.values.example_image import ExampleImage
 from pytest_llmclf.values.json_values import (
     is_count,
     is_object,
@@ -19,6 +20,7 @@ from pytest_llmclf.values.json_values import (
     is_texts,
     require,
 )
+from pytest_llmclf.values.request import shown_images
 from pytest_llmclf.values.thinking import LEVELS, think_word
 
 if TYPE_CHECKING:
@@ -84,6 +86,17 @@ def answer_schema(labels: LabelSet, mode: AnswerMode) -> Mapping[str, Any] | Non
             assert_never(mode)
 
 
+def answer_form(label: str, mode: AnswerMode) -> str:
+    """What a model would answer that takes an image for `label`: what an example image shows."""
+    match mode:
+        case "text":
+            return label
+        case "enum":
+            return json.dumps({"label": label}, ensure_ascii=False)
+        case _:
+            assert_never(mode)
+
+
 def _line(label: Label) -> str:
     also = f" (also: {', '.join(label.synonyms)})" if label.synonyms else ""
     # One line a label, whatever the description looks like in the source.
@@ -108,6 +121,8 @@ class Instructions:
         reader: What turns an answer's text into a label.
         think: Whether the model is to think before it answers, and how much; ``None``: not, where
             the server can be told so.
+        examples: Images that are shown with their labels, behind the turns, each with the same
+            text as the question.
     """
 
     system: str | None = None
@@ -121,6 +136,7 @@ class Instructions:
     template: str | None = None
     reader: str = STRICT
     think: Think | None = None
+    examples: tuple[ExampleImage, ...] = ()
 
     @property
     def prose(self) -> str:
@@ -159,9 +175,14 @@ class Instructions:
         return self.options.get("temperature") == 0 or self.options.get("top_k") == 1
 
     def digest(self) -> str:
-        """Hex sha256 over canonical JSON of all of it."""
+        """Hex sha256 over canonical JSON of all of it.
+
+        Of an example image what is sent counts; where its file lies is nothing that is told.
+        """
+        told = {**self.to_json(), **shown_images(self.examples)}
+        told.pop("examples", None)
         canonical = json.dumps(
-            self.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str
+            told, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str
         )
         return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -177,6 +198,10 @@ class Instructions:
         yield from _block("system", self.system)
         for role, text in self.turns:
             yield from _block(f"turn of {role}", text)
+        for number, example in enumerate(self.examples, 1):
+            yield printable(f"example image {number}: {example.told}")
+        if self.examples:
+            yield "each example image comes with the prompt and is answered by its label"
         yield from _block("prompt", self.prompt)
         if self.template is not None:
             yield from _block("template", self.template)
@@ -210,6 +235,7 @@ class Instructions:
             "reader": self.reader,
             # Left out where earlier versions said nothing either: their digests stay the same.
             **({} if self.think is None else {"think": self.think}),
+            **({"examples": [one.to_json() for one in self.examples]} if self.examples else {}),
         }
 
     @classmethod
@@ -221,7 +247,7 @@ class Instructions:
         """
         if set(data) - set(_FITS):
             return None
-        missing = set(_FITS) - set(data) - {"think"}
+        missing = set(_FITS) - set(data) - {"think", "examples"}
         if missing:
             raise ValueError(f"instructions lack {', '.join(sorted(missing))}")
         require(data, _FITS)
@@ -231,6 +257,7 @@ class Instructions:
             **{
                 **data,
                 "turns": tuple((role, text) for role, text in data["turns"]),
+                "examples": tuple(map(ExampleImage.from_json, data.get("examples", ()))),
                 "labels": tuple(
                     Label(
                         label["name"],
@@ -267,6 +294,7 @@ _FITS: Final = {
     "options": is_object,
     "top_logprobs": is_count,
     "think": _is_think,
+    "examples": is_objects,
 }
 _LABEL_FITS: Final = {"name": is_text, "synonyms": is_texts, "description": is_text_or_none}
 

@@ -76,7 +76,7 @@ _OUTCOME_FITS: Final = {
 }  # fmt: skip
 _DATASET_FITS: Final = {
     **dict.fromkeys(("name", "content_hash", "licence", "path"), is_text),
-    "labels": is_texts,
+    **dict.fromkeys(("labels", "taken_out"), is_texts),
     "imported": is_flag,
     "cases_in_dataset": is_count,
     "class_sizes": is_counts,
@@ -300,7 +300,8 @@ def _report(
     require(entry["ledger"], _LEDGER_FITS)
     key = TaskName(entry["evaluation"], entry["model"])
     dataset = _known(
-        DatasetFacts, {**entry["dataset"], **_as_tuples(entry["dataset"], "labels", "class_sizes")}
+        DatasetFacts,
+        {**entry["dataset"], **_as_tuples(entry["dataset"], "labels", "class_sizes", "taken_out")},
     )
     if len(dataset.class_sizes) not in (0, len(dataset.labels)):
         raise ValueError(

@@ -16,6 +16,7 @@ from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.modelfile import PARAMETERS
 from pytest_llmclf.prompting.prompt import AnswerMode
 from pytest_llmclf.prompting.readers import EXACT, STRICT, check_reader
+from pytest_llmclf.runner.examples import Examples, given_examples
 from pytest_llmclf.runner.marks import DECORATORS, GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
 from pytest_llmclf.values.thinking import check_think
 
@@ -63,6 +64,9 @@ class Evaluation:
         think: Whether a model is to think before it answers: ``False``, ``True``, or how much,
             ``"low"``, ``"medium"`` or ``"high"``; its thinking is kept apart and never read as the
             answer. ``None``: not, as far as the server can be told so, for a label needs no essay.
+        examples: Images that are shown with their labels before each question: a number of them,
+            or `Examples` for which ones. They, their copies and the rest of their groups are not
+            judged.
         gates: Thresholds that a model must reach, such as ``"accuracy >= 0.8"``; as `Gate` with
             the models and images that they are for.
         group: Tag whose values are groups of images that are not independent, such as ``scene``,
@@ -85,6 +89,7 @@ class Evaluation:
     top_logprobs: int = 0
     reader: str | ReaderFunction = STRICT
     think: Think | None = None
+    examples: Examples | int = 0
     gates: Sequence[Gate | str] = ()
     group: str | None = None
     metrics: Mapping[str, MetricFunction | ImageMean] = field(default_factory=dict)
@@ -117,6 +122,7 @@ class Evaluation:
         try:
             check_reader(self.reader)
             check_think(self.think)
+            self._check_examples()
         except SettingsError as error:
             raise SettingsError(f"{place}: {error}") from error
         if not 0 <= self.top_logprobs <= MOST_LOGPROBS:
@@ -148,6 +154,13 @@ class Evaluation:
                     f"Evaluation({self.title!r}): {name}= is for folders and manifests: let the "
                     "function give what is meant"
                 )
+
+    def _check_examples(self) -> None:
+        wish = given_examples(self.examples)
+        if wish is not None and wish.split and not isinstance(self.dataset, str | Path):
+            raise SettingsError(
+                "Examples(split=...) is for folders and manifests: write files=[(path, label)]"
+            )
 
     def _check_words(self, place: str) -> None:
         for name, one_of in (("answer", get_args(AnswerMode)), ("label_folder", LABEL_FOLDERS)):
@@ -203,6 +216,11 @@ class Evaluation:
         own = self.own_metrics
         gates = (gate if isinstance(gate, Gate) else Gate(gate) for gate in self.gates)
         return tuple(gate.knowing(own) for gate in gates)
+
+    @property
+    def given_examples(self) -> Examples | None:
+        """The declared example images, a plain number made into `Examples`; ``None``: none."""
+        return given_examples(self.examples)
 
     @property
     def own_metrics(self) -> dict[str, Metric]:

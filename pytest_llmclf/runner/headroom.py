@@ -139,6 +139,11 @@ def context_sent(task: Task) -> int | None:
     return _count(task.instructions.options, "num_ctx")
 
 
+def longest_answer(task: Task) -> int:
+    """Tokens that an answer may take at most; 0 where no limit is set."""
+    return _count(task.instructions.options, "num_predict") or 0
+
+
 def _little_room(
     model: str, question: int, context: int | None, options: Mapping[str, object]
 ) -> str:

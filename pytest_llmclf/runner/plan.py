@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from pytest_llmclf.models.spec import names_file
 from pytest_llmclf.prompting import modelfile as modelfiles
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.prompt import compose
+from pytest_llmclf.runner.examples import ExampleSources, as_shown, draw
 from pytest_llmclf.runner.settings import project_root
 from pytest_llmclf.runner.task import Task, instruct
 
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from pytest_llmclf.prompting.modelfile import Modelfile
     from pytest_llmclf.prompting.prompt import Instructions
     from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.runner.examples import Drawn, Pairs
     from pytest_llmclf.runner.settings import Settings
+    from pytest_llmclf.values.example_image import ExampleImage
     from pytest_llmclf.values.thinking import Think
 
 
@@ -58,6 +61,7 @@ def assign(
     *,
     verify_images: bool,
     meant: Callable[[ModelSpec, Instructions], Sequence[ModelSpec]] | None = None,
+    confused: Callable[[Path], Pairs] | None = None,
 ) -> tuple[Task, ...]:
     """Load what an evaluation names and pair it with each model of the run.
 
@@ -70,6 +74,7 @@ def assign(
             the first question.
         meant: The models that a wanted one stands for, such as all those of a recording that
             answered these very questions; default: itself alone.
+        confused: Reads which labels a finished run confused from its folder; see `Examples`.
 
     Raises:
         DatasetError: The dataset cannot be judged.
@@ -94,10 +99,12 @@ def assign(
     # The bundled and the imported images of a name may bear different tags.
     fitting = [gate for gate in gates if gate.is_for(imported=whole.imported)]
     check_gates(fitting, labels.names, whole.tags)
-    chosen = whole
+    found = drawn(evaluation, whole, labels, root, links=settings.allow_links, confused=confused)
+    chosen = whole = found.judged
+    examples = as_shown(found.shown[0], evaluation.answer, ImageLimits())
     if settings.sample is not None:
         chosen = datasets.sample(whole, settings.sample, settings.seed)
-    told = instruct(evaluation, modelfile, labels, "", settings.think)
+    told = instruct(evaluation, modelfile, labels, "", think=settings.think, examples=examples)
     every = (spec for one in settings.models for spec in (meant(one, told) if meant else (one,)))
     return _distinct(
         [
@@ -111,6 +118,8 @@ def assign(
                 verified=verify_images,
                 gates=gates,
                 think=settings.think,
+                examples=examples,
+                taken_out=found.taken_out,
             )
             for wanted in every
         ]
@@ -128,6 +137,8 @@ def pair(
     verified: bool = False,
     gates: tuple[Gate, ...] = (),
     think: Think | None = None,
+    examples: tuple[ExampleImage, ...] = (),
+    taken_out: tuple[str, ...] = (),
 ) -> Task:
     """An evaluation put to a model.
 
@@ -141,6 +152,8 @@ def pair(
         verified: Whether every image was decoded when the dataset was loaded.
         gates: All that are judged.
         think: What the run says about thinking instead of the evaluation; ``None``: nothing.
+        examples: Images that are shown with their labels.
+        taken_out: Ids of the images that are not judged for it, neither in `dataset` nor `whole`.
     """
     whole = whole or dataset
     sizes = Counter(case.label for case in whole.cases)
@@ -159,7 +172,53 @@ def pair(
         gates=gates,
         unfit=unfitness(choice.spec, labels, modelfile),
         think=think,
+        examples=examples,
+        taken_out=taken_out,
     )
+
+
+def drawn(
+    evaluation: Evaluation,
+    whole: Dataset,
+    labels: LabelSet,
+    root: Path,
+    *,
+    links: Sequence[Path] = (),
+    confused: Callable[[Path], Pairs] | None = None,
+) -> Drawn:
+    """The example images of an evaluation, and what is judged beside them.
+
+    Args:
+        evaluation: What is asked.
+        whole: Its dataset, before a sample is drawn from it.
+        labels: Those that an answer may name.
+        root: Of the project.
+        links: Folders outside of the dataset that links in it may lead into.
+        confused: Reads which labels a finished run confused from its folder.
+
+    Raises:
+        DatasetError: There are too few images, or none would be left to judge.
+        SettingsError: What is wished names a label or a file that there is not.
+    """
+
+    def part(split: str) -> Dataset:
+        return datasets.load(
+            datasets.locate(str(evaluation.dataset), root),
+            labels=evaluation.label_names,
+            verify_images=False,
+            options=replace(evaluation.source_options(links), split=split),
+        )
+
+    sources = ExampleSources(root=root, part=part, confused=confused or _no_runs)
+    wishes = (evaluation.given_examples,)
+    try:
+        return draw(wishes, whole, labels.names, sources, group=evaluation.group or "")
+    except (DatasetError, SettingsError) as error:
+        raise type(error)(f"Evaluation({evaluation.title!r}): {error}") from error
+
+
+def _no_runs(folder: Path) -> Pairs:
+    raise SettingsError(f"{folder}: no run is read here; write the pairs, confused=[(...)]")
 
 
 def label_set(evaluation: Evaluation, names: Sequence[str], gates: Sequence[Gate]) -> LabelSet:

@@ -148,6 +148,7 @@ class Engine:
             *self._connections.notices(task),
             *self._worker.asked_without.notices(task),
             *self._worker.headroom.notices(task),
+            *self._worker.example_room.notices(task),
         )
 
     def headroom(self, task: Task) -> tuple[str, ...]:

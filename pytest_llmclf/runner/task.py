@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.data.image import ImageLimits, SentImage, prepare
@@ -12,6 +12,7 @@ from pytest_llmclf.files import require_plain
 from pytest_llmclf.prompting.answer_meaning import with_answer
 from pytest_llmclf.prompting.prompt import Instructions, answer_schema, compose
 from pytest_llmclf.prompting.readers import reader_name
+from pytest_llmclf.values.example_image import ExampleImage, taken_out_note
 from pytest_llmclf.values.outcome import Outcome, TaskName
 from pytest_llmclf.values.provenance import tool_version
 from pytest_llmclf.values.request import Request
@@ -35,7 +36,9 @@ def instruct(
     modelfile: Modelfile,
     labels: LabelSet,
     model: str,
+    *,
     think: Think | None = None,
+    examples: tuple[ExampleImage, ...] = (),
 ) -> Instructions:
     """Everything that an evaluation tells a model beside the image.
 
@@ -45,6 +48,7 @@ def instruct(
         labels: The labels that an answer may name.
         model: The model as people write it; a template reaches those on Ollama alone.
         think: What a run says about thinking instead of the evaluation; ``None``: nothing.
+        examples: Images that are shown with their labels.
     """
     return Instructions(
         system=modelfile.system,
@@ -58,6 +62,7 @@ def instruct(
         template=modelfile.template if model.startswith("ollama:") else None,
         reader=reader_name(evaluation.reader),
         think=evaluation.think if think is None else think,
+        examples=examples,
     )
 
 
@@ -74,13 +79,16 @@ class Task:
         model: What it is called in reports, gates and baselines: without addresses and folders,
             and for a recording whoever was recorded.
         reason: Why this model, in one line; empty when it was demanded.
-        whole: Cases in the dataset before sampling.
+        whole: Cases in the dataset before sampling, without those that are taken out.
         class_sizes: Those of each label.
         limits: How large an image may be.
         verified: Whether every image was decoded when the dataset was loaded.
         gates: Those of the evaluation, then those that the run adds.
         unfit: Why nobody needs to be asked: the answers would measure nothing.
         think: What the run says about thinking instead of the evaluation; ``None``: nothing.
+        examples: Images that are shown with their labels before each question.
+        taken_out: Ids of the images of the dataset that are not judged since an example, of this
+            task or of one beside it, is one of them, a copy, or of their group.
     """
 
     evaluation: Evaluation
@@ -97,6 +105,8 @@ class Task:
     class_sizes: tuple[int, ...] = ()
     unfit: BackendError | None = None
     think: Think | None = None
+    examples: tuple[ExampleImage, ...] = ()
+    taken_out: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Short: other reporters write the parameters of every test into their files."""
@@ -117,7 +127,23 @@ class Task:
     @property
     def instructions(self) -> Instructions:
         """Everything that goes with every image."""
-        return instruct(self.evaluation, self.modelfile, self.labels, self.model, self.think)
+        return instruct(
+            self.evaluation,
+            self.modelfile,
+            self.labels,
+            self.model,
+            think=self.think,
+            examples=self.examples,
+        )
+
+    @property
+    def about_examples(self) -> tuple[str, ...]:
+        """What people must know of example images, a line each; nothing where none are shown."""
+        if not self.examples and not self.taken_out:
+            return ()
+        group = self.evaluation.group or ""
+        labels = len(self.labels.names)
+        return (taken_out_note(self.examples, labels, len(self.taken_out), group),)
 
     def facts(self) -> dict[str, Any]:
         """What its answers depend on besides the images and the model, as JSON built-ins."""
@@ -149,11 +175,24 @@ class Task:
             raise ImageError(f"{case.path}: {case.problem}")
         return self._request(b"", sent, repeat)
 
+    def about_room(self, image: ExampleImage, shown: tuple[ExampleImage, ...]) -> Request:
+        """A question about an example image, for what it takes: one token is answered.
+
+        Args:
+            image: What is asked about.
+            shown: The examples before it.
+        """
+        sent = SentImage(sha256=image.sent, media_type=image.media_type)
+        request = self._request(image.image, sent, 0)
+        options = {**request.options, "num_predict": 1}
+        return replace(request, example_images=shown, options=options, top_logprobs=0)
+
     def _request(self, image: bytes, sent: SentImage, repeat: int) -> Request:
         told = self.instructions
         return Request(
             system=told.system,
             examples=told.turns,
+            example_images=told.examples,
             prompt=told.prompt,
             image=image,
             media_type=sent.media_type,

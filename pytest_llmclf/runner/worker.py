@@ -16,6 +16,7 @@ from pytest_llmclf.errors import (
     ServerUnreachable,
 )
 from pytest_llmclf.runner.asked_without import AskedWithout
+from pytest_llmclf.runner.example_room import ExampleRoom
 from pytest_llmclf.runner.headroom import Headroom
 from pytest_llmclf.runner.room import is_lack
 from pytest_llmclf.values.text import noun
@@ -50,6 +51,7 @@ class Worker:
     Attributes:
         asked_without: What answers, known ones too, were asked without.
         headroom: Whether questions and answers have room, by the first answers.
+        example_room: Whether example images have, by what the server counts before.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Worker:
         self._recorder = recorder
         self.asked_without = AskedWithout()
         self.headroom = Headroom()
+        self.example_room = ExampleRoom(store)
         # Answers of an earlier run do not count for one that asks anew.
         self._fresh_in = run if policy.fresh else ""
 
@@ -222,6 +225,7 @@ class Worker:
                 raise _Unanswered(ServerFailed(STOPPED), identity, question.asked)
             question.asked += 1
             try:
+                self.example_room.require(job.task, identity, backend.ask)
                 answer = backend.ask(request)
                 self.headroom.require_whole(job.task, answer)
             except BackendError as error:

@@ -13,6 +13,8 @@ from pytest_llmclf.values.thinking import LEVELS, Think, least, think_word
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pytest_llmclf.values.example_image import ExampleImage
+
 DIGEST_FORMAT = 1
 """Raised when the meaning of a field of the digest changes; old answers are then asked anew."""
 BASE_DIGEST: Final = "base digest"
@@ -140,6 +142,12 @@ class ModelIdentity:
         return cls(**data)
 
 
+def shown_images(examples: Iterable[ExampleImage]) -> dict[str, Any]:
+    """What a request's summary says of example images; nothing where there are none."""
+    said = [example.said() for example in examples]
+    return {"example_images": said} if said else {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One question about one image.
@@ -147,6 +155,8 @@ class Request:
     Attributes:
         system: System text, or ``None``.
         examples: Earlier turns from the Modelfile's MESSAGE lines, as (role, text).
+        example_images: Images that are shown with their labels, as turns between those and the
+            question, each with the same text as the question.
         prompt: The user's text.
         image: Bytes of the image as sent (already upright, RGB, of bounded size).
         media_type: MIME type of `image`.
@@ -162,6 +172,7 @@ class Request:
 
     system: str | None
     examples: tuple[tuple[str, str], ...] = ()
+    example_images: tuple[ExampleImage, ...] = ()
     prompt: str
     image: bytes
     media_type: str
@@ -202,6 +213,8 @@ class Request:
             "top_logprobs": self.top_logprobs,
             "repeat": self.repeat,
             "think": self.think,
+            # Left out where there are none, as in answers of earlier versions, which stay known.
+            **shown_images(self.example_images),
         }
 
     def digest(self, identity: ModelIdentity) -> str:

@@ -26,13 +26,15 @@ def seeded_order(ids: Sequence[str], seed: int) -> tuple[str, ...]:
     return tuple(sorted(ids, key=lambda id_: (ranks[id_], id_)))
 
 
-def seeded_sample(ids: Sequence[str], most: int, seed: int) -> tuple[str, ...]:
+def seeded_sample(
+    ids: Sequence[str], most: int, seed: int, *, purpose: str = "sample"
+) -> tuple[str, ...]:
     """At most `most` of the ids, chosen at random; a larger sample contains the smaller one.
 
-    Its ranks are others than those of `seeded_order`. With the same ones a sample of equally many
-    images a class would begin with all those of the larger classes.
+    Its ranks are others than those of `seeded_order`, and of each purpose. With the same ones a
+    sample of equally many images a class would begin with all those of the larger classes.
     """
-    return tuple(sorted(ids, key=lambda id_: (_rank(f"sample:{seed}:{id_}"), id_))[:most])
+    return tuple(sorted(ids, key=lambda id_: (_rank(f"{purpose}:{seed}:{id_}"), id_))[:most])
 
 
 def _rank(text: str) -> bytes:

@@ -14,14 +14,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from PIL import Image
 
 from tests.served import RoomyServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 COLOURS = {
     "red": (220, 20, 20),
@@ -89,6 +86,7 @@ class ColourServer:
         prompts: Every text that came with an image.
         bodies: Every request, without its image.
         refuses: Fields that it does not take; it names the first one that it meets.
+        context: Tokens that a question may take, 20 an image; ``None``: any number.
     """
 
     def __init__(self) -> None:
@@ -97,6 +95,7 @@ class ColourServer:
         self.prompts: list[str] = []
         self.bodies: list[dict[str, Any]] = []
         self.refuses: frozenset[str] = frozenset()
+        self.context: int | None = None
         self.in_flight = 0
         self.most_in_flight = 0
         self.die_after: int | None = None
@@ -198,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
             missing = f"The model `{body['model']}` does not exist."
             self._answer(404, {"error": {"message": missing, "code": "model_not_found"}})
             return
-        parts = list(_parts(body))
+        parts = body["messages"][-1]["content"]  # what stands before are examples
         data = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url")
         colour, number = seen(base64.b64decode(data.partition(",")[2]))
         with colours.lock:
@@ -207,6 +206,10 @@ class _Handler(BaseHTTPRequestHandler):
             colours.in_flight += 1
             colours.most_in_flight = max(colours.most_in_flight, colours.in_flight)
         odd = colours.oddity(colour, number) or Odd()
+        tokens = 20 * _images(body)
+        if colours.context is not None and tokens > colours.context:
+            longer = f"request ({tokens} tokens) exceeds the available context size"
+            odd = Odd(status=400, says=f"{longer} ({colours.context} tokens), try increasing it")
         time.sleep(odd.waits_s)
         with colours.lock:
             colours.in_flight -= 1  # before the answer: the next question may follow at once
@@ -235,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
             {
                 "object": "chat.completion",
                 "choices": [{"index": 0, "message": message, "finish_reason": finish}],
-                "usage": {"prompt_tokens": 20, "completion_tokens": tokens},
+                "usage": {"prompt_tokens": 20 * _images(body), "completion_tokens": tokens},
             },
         )
 
@@ -251,7 +254,5 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def _parts(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for message in body["messages"]:
-        if isinstance(message["content"], list):
-            yield from message["content"]
+def _images(body: dict[str, Any]) -> int:
+    return sum(isinstance(message["content"], list) for message in body["messages"])

@@ -40,6 +40,8 @@ RECORDING: Final = "recording.jsonl"
 BASELINE: Final = "assert report.predictions == baseline"
 OWN_METRIC: Final = "metrics={'wrong': lambda report: 1 - report.accuracy}"
 BLIND: Final = "openai:colour-blind"
+SHOWN: Final = "Examples(count=1, choose='first')"
+IMPORTED: Final = ("import Evaluation,", "import Evaluation, Examples,")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,8 @@ MODES: Final = (
     Mode(name="think", args=("--llmclf-think=on",)),
     Mode(name="price", args=("--llmclf-price=*: 2, 4",)),
     Mode(name="strict", args=("--llmclf-strict",)),
+    # A blue image is shown, and not judged; with scenes neither is the other one of its scene.
+    Mode(name="examples", evaluation=(("gates=", f"examples={SHOWN}, gates="), IMPORTED)),
     # Scenes of two images, from a manifest.
     Mode(name="group", evaluation=(("gates=", "group='scene', gates="),)),
     # A loss of 80 points is excluded by twelve images, and by six scenes.
@@ -100,6 +104,7 @@ from pytest_llmclf.models.spec import parse_spec
 def wrapped(reach):
     made = connect(replace(reach, spec=parse_spec(f"openai:colours@{reach.spec.name}")))
     made.sends_to = "this machine"
+    made.shows_examples = True
     return made
 """
 
@@ -273,7 +278,10 @@ def _every_image_ends_once(combination: Combination) -> None:
         left_out = counts.pop("deselected")
         collected = counts.pop("collected")
         assert collected == sum(counts.values())
-        assert collected + left_out == len(IMAGES)
+        taken_out = report["dataset"]["taken_out"]
+        assert collected + left_out + len(taken_out) == len(IMAGES)
+        shown = {"blue/0.png", "blue/1.png"} if "group" in combination.names else {"blue/0.png"}
+        assert set(taken_out) == (shown if "examples" in combination.names else set())
         assert report["group"] == ("scene" if "group" in combination.names else "")
         assert counts["lost"] == 0
         if "own-metric" in combination.names:
@@ -282,7 +290,8 @@ def _every_image_ends_once(combination: Combination) -> None:
             assert value is None if right is None else value == pytest.approx(1 - right)
         # The sample is drawn before -k looks at it.
         each = SAMPLE if "sample" in combination.names else EACH
-        assert collected == each * (2 if "subset" in combination.names else len(COLOURS))
+        blue = 0 if "subset" in combination.names else min(each, EACH - len(taken_out))
+        assert collected == 2 * each + blue
 
 
 def _every_image_ends_as_it_ends_alone(combination: Combination) -> None:

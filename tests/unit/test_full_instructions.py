@@ -12,8 +12,17 @@ from hypothesis import strategies as st
 
 from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.prompt import Instructions, printable
+from pytest_llmclf.values.example_image import ExampleImage
 from tests.pages import HOSTILE
 
+SHOWN = ExampleImage(
+    file="dog/1.gif",
+    label="dog",
+    answer='{"label": "dog"}',
+    sha256="a" * 64,
+    sent="b" * 64,
+    media_type="image/png",
+)
 WHOLE = Instructions(
     system="You sort animals.\nBe brief.",
     turns=(("user", "What is it?"), ("assistant", "dog")),
@@ -25,6 +34,7 @@ WHOLE = Instructions(
     top_logprobs=5,
     template="{{ .Prompt }}",
     think="low",
+    examples=(SHOWN,),
 )
 CHANGES: list[dict[str, Any]] = [
     {"system": None},
@@ -43,6 +53,11 @@ CHANGES: list[dict[str, Any]] = [
     {"reader": "lenient"},
     {"think": None},
     {"think": False},
+    {"examples": ()},
+    {"examples": (SHOWN, SHOWN)},
+    {"examples": (replace(SHOWN, label="cat", answer='{"label": "cat"}'),)},
+    {"examples": (replace(SHOWN, sent="c" * 64),)},
+    {"examples": (replace(SHOWN, media_type="image/jpeg"),)},
 ]
 texts = st.text(max_size=30)
 anything = st.builds(
@@ -56,6 +71,13 @@ anything = st.builds(
     top_logprobs=st.integers(0, 20),
     template=st.none() | texts,
     think=st.sampled_from([None, True, False, "low", "medium", "high"]),
+    examples=st.lists(
+        st.builds(
+            ExampleImage,
+            **dict.fromkeys(("file", "label", "answer", "sha256", "sent", "media_type"), texts),
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 
 
@@ -95,7 +117,7 @@ def test_a_prompt_cannot_pose_as_another_part(text: str) -> None:
     told = replace(WHOLE, system=f"{text}\nprompt:\n  other", prompt="p")
     heads = [line for line in told.lines() if line and not line.startswith(" ")]
     assert [head.split(" ")[0] for head in heads] == [
-        "system:", "turn", "turn", "prompt:", "template:", "answer:", "option", "option", "option",
+        "system:", "turn", "turn", "example", "each", "prompt:", "template:", "answer:", "option", "option", "option",
         "top_logprobs:", "reader:", "thinking:",
     ]  # fmt: skip
 

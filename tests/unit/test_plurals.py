@@ -48,6 +48,7 @@ ALLOWED = {
     "reporting/worst_classes.py": ("numbers.count(len(confusion.labels))", "len(listed)"),
     # Two labels at least: a dataset of one class is refused.
     "reporting/markdown.py": ("len(report.confusion.labels)",),
+    "values/example_image.py": ("labels",),
     "reporting/matrix_svg.py": ("len(report.confusion.labels)",),
     "reporting/run_folder.py": ("len(dataset.class_sizes)", "len(dataset.labels)"),
     # A share, a mean, a rate, or a range.
@@ -61,6 +62,7 @@ ALLOWED = {
     "data/image.py": ("_by(size)", "limits.max_pixels"),
     "data/image_header.py": ("height",),
     "reporting/matrix.py": ("style.width",),
+    "runner/example_room.py": ("whole", "counts.plain", "context", "wanted"),
     "runner/headroom.py": ("FIRST", "most", "question", "context"),
     # Told to those who write code against it.
     "metrics/intervals.py": ("total",),

@@ -13,9 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pytest_llmclf
+from pytest_llmclf.values.example_image import ExampleImage
 from pytest_llmclf.values.request import THINKS, ModelIdentity, Request, thinks_text
 
 WHO = ModelIdentity(backend="ollama", name="llava:7b", digest="sha256:1", server="ollama 1")
+SHOWN = ExampleImage(
+    file="a.png", label="cat", answer="cat", sha256="1", sent="1", media_type="image/png"
+)
 ASKED = Request(
     system="You sort.",
     examples=(("user", "hi"), ("assistant", "ho")),
@@ -35,6 +39,13 @@ CHANGES: dict[str, list[Any]] = {
     "top_logprobs": [1],
     "repeat": [1],
     "known_sha256": ["0" * 64],
+    "example_images": [
+        (SHOWN,),
+        (SHOWN, SHOWN),
+        (replace(SHOWN, sent="2"),),
+        (replace(SHOWN, answer="dog"),),
+        (replace(SHOWN, media_type="image/jpeg"),),
+    ],
     "think": [True, "low"],
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -28,7 +28,7 @@ from pytest_llmclf.values.provenance import compare_provenance
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pytest_llmclf.analysis.comparison.predictions_file import PredictionsRecord
     from pytest_llmclf.analysis.comparison.tolerance import Tolerance
@@ -47,6 +47,7 @@ def compare(
     subset: bool = False,
     clusters: Mapping[str, str] | None = None,
     group: str = "",
+    taken_out: Collection[str] = (),
 ) -> Comparison:
     """Compare two texts of predictions.
 
@@ -57,8 +58,10 @@ def compare(
         subset: Whether this run left images out on purpose; they are then not missed.
         clusters: By case, which images of this run are one piece of evidence.
         group: Tag whose values those are.
+        taken_out: Images that this run does not judge since they are examples: they are compared
+            with nothing, and are not missed.
     """
-    now = parse_predictions(current)
+    now, part = parse_predictions(current), subset
     try:
         before = parse_predictions(committed)
     except ValueError as error:
@@ -68,15 +71,20 @@ def compare(
             changes=(),
             refused=f"the committed predictions cannot be read: {error}; {_remedy(now)}",
         )
+    kept = {case: one for case, one in before.predictions.items() if case not in taken_out}
+    if len(kept) < len(before.predictions):
+        # The digest of the committed images is that of others, as where a part is asked about.
+        part = True
+        before = replace(before, predictions=kept)
     return compare_predictions(
         before.predictions,
         now.predictions,
         partial_now=subset,
         clusters=clusters,
         group=group,
-        refused=_why_refused(now, before, subset=subset),
+        refused=_why_refused(now, before, subset=part),
         provenance=compare_provenance(
-            before.provenance, now.provenance, images=_same_images(now, before, subset=subset)
+            before.provenance, now.provenance, images=_same_images(now, before, subset=part)
         ),
     )
 
@@ -112,7 +120,8 @@ def paired_question(
         The question; a line where it needs every image; ``None`` where no image can change what
         the comparison comes to, as with the predictions of another image set.
     """
-    found = compare(predictions_text(report), committed, subset=subset)
+    taken_out = report.dataset.taken_out
+    found = compare(predictions_text(report), committed, subset=subset, taken_out=taken_out)
     if found.refused is not None or found.missing:
         return None
     if report.clusters:

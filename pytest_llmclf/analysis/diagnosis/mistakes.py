@@ -345,5 +345,8 @@ def told(report: Report) -> InstructionTexts:
     return InstructionTexts(
         labels={name: spellings.get(name, (name,)) for name in names},
         texts=texts,
-        answers=[text for role, text in known.turns if role == "assistant"],
+        answers=[
+            *(text for role, text in known.turns if role == "assistant"),
+            *(example.label for example in known.examples),
+        ],
     )

@@ -142,6 +142,9 @@ class OllamaBackend:
             "stream": False,
             **think,
         }
+        if request.example_images:
+            # Without this, turns that do not fit into the context are dropped without a word.
+            content["truncate"] = False
         if request.answer_schema:
             content["format"] = dict(request.answer_schema)
         if request.top_logprobs:
@@ -297,7 +300,7 @@ class OllamaBackend:
         )
 
     def _messages(self, request: Request) -> list[dict[str, Any]]:
-        """What the derived model does not hold already: the image and the question.
+        """What the derived model does not hold already: example images, image and question.
 
         A system text of the request's own goes in front and replaces the model's. Examples
         cannot be replaced, only added to, so they must be the Modelfile's.
@@ -310,12 +313,13 @@ class OllamaBackend:
                 f"{self._modelfile.source}, which {self._model} was derived from",
                 remedy="make the request and the backend from the same Modelfile",
             )
-        image = base64.b64encode(request.image).decode()
         messages: list[dict[str, Any]] = []
         if request.system is not None and request.system != self._modelfile.system:
             messages.append({"role": "system", "content": request.system})
-        messages.append({"role": "user", "content": request.prompt, "images": [image]})
-        return messages
+        for example in request.example_images:
+            messages.append(_question(example.image, request.prompt))
+            messages.append({"role": "assistant", "content": example.answer})
+        return [*messages, _question(request.image, request.prompt)]
 
     def _options(self, request: Request) -> dict[str, Any]:
         """The options that differ from the derived model's own."""
@@ -365,6 +369,11 @@ class OllamaBackend:
             wall_s=wall_s,
             logprobs=payload.logprobs(told.get("logprobs")),
         )
+
+
+def _question(image: bytes, prompt: str) -> dict[str, Any]:
+    """A turn of the user's: an image, and what is asked about it."""
+    return {"role": "user", "content": prompt, "images": [base64.b64encode(image).decode()]}
 
 
 def _repeats_itself(message: Mapping[str, Any]) -> bool:

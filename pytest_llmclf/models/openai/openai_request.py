@@ -44,23 +44,14 @@ def chat_body(model: str, request: Request) -> dict[str, Any]:
     Options keep their names except ``num_predict``, which is ``max_tokens`` here; those that
     only say how a model is loaded are left out.
     """
-    image = base64.b64encode(request.image).decode()
     messages: list[dict[str, Any]] = []
     if request.system is not None:
         messages.append({"role": "system", "content": request.system})
     messages.extend({"role": role, "content": text} for role, text in request.examples)
-    messages.append(
-        {
-            "role": "user",
-            "content": [
-                {
-                    "type": "image_url",
-                    "image_url": {"url": f"data:{request.media_type};base64,{image}"},
-                },
-                {"type": "text", "text": request.prompt},
-            ],
-        }
-    )
+    for example in request.example_images:
+        messages.append(_question(example.image, example.media_type, request.prompt))
+        messages.append({"role": "assistant", "content": example.answer})
+    messages.append(_question(request.image, request.media_type, request.prompt))
     body: dict[str, Any] = {"model": model, "messages": messages, "stream": False}
     for name, value in request.options.items():
         if name in LOAD_TIME_OPTIONS:
@@ -81,3 +72,15 @@ def chat_body(model: str, request: Request) -> dict[str, Any]:
         body["logprobs"] = True
         body["top_logprobs"] = request.top_logprobs
     return body
+
+
+def _question(image: bytes, media_type: str, prompt: str) -> dict[str, Any]:
+    """A turn of the user's: the image, then what is asked."""
+    url = f"data:{media_type};base64,{base64.b64encode(image).decode()}"
+    return {
+        "role": "user",
+        "content": [
+            {"type": "image_url", "image_url": {"url": url}},
+            {"type": "text", "text": prompt},
+        ],
+    }

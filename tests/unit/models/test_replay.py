@@ -19,6 +19,7 @@ from pytest_llmclf.models.recording_file import TELLS_ERRORS
 from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.prompt import Instructions
 from pytest_llmclf.values.answer import Answer, TokenLogprob
+from pytest_llmclf.values.example_image import ExampleImage
 from pytest_llmclf.values.request import ModelIdentity, Request
 
 if TYPE_CHECKING:
@@ -112,7 +113,11 @@ def test_a_mismatch_names_what_differs(tmp_path: Path, changes: dict[str, Any], 
 def test_every_field_of_a_request_is_summarised() -> None:
     """A new field of a request must be able to explain a mismatch."""
     # Only a shortcut to a figure that is in the summary.
-    assert set(REQUEST.summary()) == set(Request.__dataclass_fields__) - {"known_sha256"}
+    shown = ExampleImage(
+        file="a", label="7", answer="7", sha256="1", sent="1", media_type="image/png"
+    )
+    summary = replace(REQUEST, example_images=(shown,)).summary()
+    assert set(summary) == set(Request.__dataclass_fields__) - {"known_sha256"}
 
 
 def test_the_nearest_recording_explains(tmp_path: Path) -> None:

@@ -1,0 +1,206 @@
+"""Example images through whole runs: what is asked, what is judged, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.plugin.colour_server import Odd, png
+from tests.plugin.test_groups import manifest
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Colours
+
+EACH = 4
+BASELINE: dict[str, Any] = {
+    "arguments": ", baseline",
+    "body": "assert report.predictions == baseline",
+}
+
+
+def showing(colours: Colours, examples: str, *, each: int = EACH, **evaluation: Any) -> None:
+    """So many images a colour, and an evaluation with these examples."""
+    colours.images(each)
+    colours.evaluation(**evaluation)
+    name(colours, examples)
+
+
+def name(colours: Colours, arguments: str) -> None:
+    """Add arguments to the evaluation."""
+    path = colours.root / "test_colours.py"
+    text = path.read_text("utf-8").replace("import Evaluation,", "import Evaluation, Examples,")
+    path.write_text(text.replace("gates=", f"{arguments}, gates="), "utf-8")
+
+
+def judged(colours: Colours) -> set[str]:
+    """The images with an outcome."""
+    text = (colours.root / "run" / "outcomes.jsonl").read_text("utf-8")
+    return {json.loads(line)["case"] for line in text.splitlines()}
+
+
+FIRST = "examples=Examples(count=2, choose='first')"
+
+
+def test_an_example_and_its_copy_are_not_judged(colours: Colours) -> None:
+    """They are in no count; gates see the rest; report, page and terminal say what was shown."""
+    copy = colours.root / "fixtures" / "colours" / "blue" / "copy.png"
+    showing(colours, FIRST)
+    copy.write_bytes(png("blue", 0))
+    result = colours.run()
+    assert result.ret == pytest.ExitCode.OK
+    out = {"blue/0.png", "blue/1.png", "blue/copy.png"}
+    assert not judged(colours) & out
+    written = colours.written()
+    assert colours.ledger() == {"collected": 10, "correct": 10}
+    assert set(written["dataset"]["taken_out"]) == out
+    assert written["dataset"]["cases_in_dataset"] == 10
+    said = (
+        "2 example images of 1 of 3 labels go with every question; 3 images of the dataset are "
+        "not judged, being among them or copies of them"
+    )
+    assert said in written["notes"]
+    result.stdout.fnmatch_lines([f"*colours: {said}"])
+    told = written["full_instructions"]
+    assert [(one["file"], one["label"]) for one in told["examples"]] == [
+        ("blue/0.png", "blue"),
+        ("blue/1.png", "blue"),
+    ]
+    assert all(len(one["sha256"]) == 64 for one in told["examples"])
+    page = (colours.root / "run" / "page.html").read_text("utf-8")
+    assert "example image 1: blue, blue/0.png, sha256" in page
+    # Two earlier turns came with every question, and the first ones asked what that takes.
+    assert {len(body["messages"]) for body in colours.server.bodies} == {4, 2, 0}
+    assert any(
+        "takes 60 tokens with 2 example images, 20 without" in one for one in written["notes"]
+    )
+
+
+def test_the_rest_of_a_group_is_not_judged(colours: Colours) -> None:
+    """Frames of a scene of which one is shown are as good as shown."""
+    showing(colours, f"group='scene', {FIRST}")
+    paths = [f"{colour}/{n}.png" for colour in ("red", "green", "blue") for n in range(EACH)]
+    scenes = {path: f"s{place // 2}" for place, path in enumerate(paths)}
+    scenes |= {"blue/2.png": "s1"}
+    manifest(colours.root / "fixtures" / "colours", scenes)
+    assert colours.run().ret == pytest.ExitCode.OK
+    assert set(colours.written()["dataset"]["taken_out"]) == {"blue/0.png", "blue/1.png"}
+    assert any("or of a scene of theirs" in note for note in colours.written()["notes"])
+
+
+def test_known_answers_are_those_with_the_same_examples(colours: Colours) -> None:
+    """A run with others asks anew, one with the same asks nothing; nor do counts of tokens."""
+    showing(colours, FIRST)
+    colours.run()
+    asked = colours.server.questions
+    colours.run()
+    assert colours.server.questions == asked
+    colours.evaluation()
+    name(colours, "examples=Examples(count=2, choose='first', seed=1)")
+    colours.run()
+    assert colours.server.questions == asked, "the seed says nothing of the first ones"
+    colours.evaluation()
+    name(colours, "examples=1")
+    colours.run()
+    assert colours.server.questions > asked
+
+
+def test_a_baseline_of_all_images_is_compared_on_the_rest(colours: Colours) -> None:
+    """Committed predictions of images that are examples now are compared with nothing."""
+    showing(colours, "", **BASELINE)
+    path = colours.root / "test_colours.py"
+    path.write_text(path.read_text("utf-8").replace(", , gates", ", gates"), "utf-8")
+    assert colours.run("--snapshot-update").ret == pytest.ExitCode.OK
+    name(colours, FIRST)
+    result = colours.run()
+    assert result.ret == pytest.ExitCode.OK, result.stdout.str()
+    gates = [one for one in colours.summary()["gates"] if one["text"].startswith("baseline")]
+    assert [one["word"] for one in gates] == ["PASS"]
+    (compared,) = colours.summary()["baselines"]
+    assert len(compared["cases"]) == 10
+    assert compared["missing"] == []
+    assert any(
+        "example image 1" in line
+        for one in compared["provenance"]["differing"]
+        for line in one["diff"]
+    )
+    # A loss among the rest is a loss as ever, and an image that is gone is missed.
+    colours.server.odd = {"red": Odd(says="green"), "green": Odd(says="red")}
+    assert colours.run("--llmclf-fresh").ret == pytest.ExitCode.TESTS_FAILED
+    colours.server.odd = {}
+    (colours.root / "fixtures" / "colours" / "red" / "3.png").unlink()
+    assert colours.run().ret == pytest.ExitCode.TESTS_FAILED
+    (compared,) = colours.summary()["baselines"]
+    assert compared["missing"] == ["red/3.png"]
+
+
+def test_runs_with_and_without_examples_compare_on_what_both_judged(colours: Colours) -> None:
+    """What one side shows is compared with nothing; the page names the examples as the change."""
+    from pytest_llmclf.cli.main import main
+
+    showing(colours, "name='colours'")
+    colours.run()
+    (colours.root / "run").rename(colours.root / "before")
+    name(colours, FIRST)
+    colours.run()
+    folders = [str(colours.root / "before"), str(colours.root / "run")]
+    assert main(["compare", *folders]) == 0
+    assert main(["compare", *folders[::-1]]) == 0
+
+
+def test_too_many_examples_are_known_before_the_first_image(colours: Colours) -> None:
+    """The server's own counts say so, and no image is asked about."""
+    showing(colours, "examples=8")
+    colours.server.context = 100
+    assert colours.run().ret == pytest.ExitCode.TESTS_FAILED
+    assert colours.ledger() == {"collected": 4, "error": 4}
+    said = (
+        "8 example images do not fit into the context: by the server's own count a question takes "
+        "20 tokens, and they 160 (start the server with a context of 1024 tokens, or show fewer)"
+    )
+    assert said in colours.summary()["gates"][0]["text"]
+    shown = {
+        example["file"].removesuffix(".png")
+        for example in colours.written()["full_instructions"]["examples"]
+    }
+    assert set(colours.server.asked) <= shown
+
+
+def test_examples_of_another_split(colours: Colours) -> None:
+    """``train`` shows, ``test`` is judged whole but for what it has of ``train``."""
+    folder = colours.root / "fixtures" / "parts"
+    for part, numbers in (("train", (0, 1)), ("test", (1, 2, 3))):
+        for colour in ("red", "green", "blue"):
+            (folder / part / colour).mkdir(parents=True)
+            for number in numbers:
+                (folder / part / colour / f"{number}.png").write_bytes(png(colour, number))
+    colours.evaluation()
+    name(colours, "split='test', examples=Examples(count=6, split='train')")
+    path = colours.root / "test_colours.py"
+    path.write_text(
+        path.read_text("utf-8").replace('dataset="colours"', 'dataset="parts"'), "utf-8"
+    )
+    assert colours.run().ret == pytest.ExitCode.OK
+    assert colours.ledger()["collected"] == 6
+    assert len(colours.written()["full_instructions"]["examples"]) == 6
+    assert {one.partition("/")[2] for one in colours.written()["dataset"]["taken_out"]} == {"1.png"}
+
+
+def test_confused_classes_of_a_finished_run(colours: Colours) -> None:
+    """The run's mistakes say which classes are shown; its answers do not say which images."""
+    showing(colours, "")
+    path = colours.root / "test_colours.py"
+    path.write_text(path.read_text("utf-8").replace(", , gates", ", gates"), "utf-8")
+    colours.server.odd = {"green/1": Odd(says="red")}
+    colours.run()
+    (colours.root / "run").rename(colours.root / "before")
+    name(colours, "examples=Examples(count=2, choose='confusable', confused='before')")
+    colours.run()
+    shown = colours.written()["full_instructions"]["examples"]
+    assert {one["label"] for one in shown} == {"red", "green"}
+    colours.evaluation()
+    name(colours, "examples=Examples(count=2, choose='confusable', confused='nowhere')")
+    result = colours.run()
+    assert result.ret != pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*nowhere*"])
