@@ -117,8 +117,8 @@ def test_a_prompt_cannot_pose_as_another_part(text: str) -> None:
     told = replace(WHOLE, system=f"{text}\nprompt:\n  other", prompt="p")
     heads = [line for line in told.lines() if line and not line.startswith(" ")]
     assert [head.split(" ")[0] for head in heads] == [
-        "system:", "turn", "turn", "example", "each", "prompt:", "template:", "answer:", "option", "option", "option",
-        "top_logprobs:", "reader:", "thinking:",
+        "system:", "turn", "turn", "example", "each", "prompt:", "template:", "answer:",
+        "option", "option", "option", "top_logprobs:", "reader:", "thinking:",
     ]  # fmt: skip
 
 

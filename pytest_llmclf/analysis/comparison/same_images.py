@@ -41,8 +41,10 @@ def why_refused(
     labels = relabelled(earlier, later)
     if labels is not None:
         return f"they are of different labels: {labels}"
-    strangers = (not is_partial(before) and later.keys() - earlier.keys()) or (
-        not is_partial(now) and earlier.keys() - later.keys()
+    # What one side shows as examples it does not judge; the rest can be compared.
+    out = {*before.dataset.taken_out, *now.dataset.taken_out}
+    strangers = (not is_partial(before) and later.keys() - earlier.keys() - out) or (
+        not is_partial(now) and earlier.keys() - later.keys() - out
     )
     sets = (before.dataset.content_hash, now.dataset.content_hash)
     whole = not is_partial(before) and not is_partial(now)
