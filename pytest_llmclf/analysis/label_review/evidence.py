@@ -1,0 +1,144 @@
+"""All that is known of the labels of a dataset's images, held against the given ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmclf.analysis.label_review.confident_learning import confident_labels, thresholds
+from pytest_llmclf.analysis.label_review.copies import WRONG, log_odds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from pytest_llmclf.analysis.label_review.copies import LikeImages
+    from pytest_llmclf.analysis.label_review.sources import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """How doubtful the label of one image is.
+
+    Attributes:
+        place: Its place among the images.
+        case: Its id.
+        given: Its label.
+        proposed: Of the other labels the one that most speaks for.
+        odds: Logarithm of the odds of the proposed label against the given one.
+    """
+
+    place: int
+    case: str
+    given: str
+    proposed: str
+    odds: float
+
+    @property
+    def score(self) -> float:
+        """The odds as a probability, 0 to 1."""
+        # No overflow, however sure the sources are.
+        return 1 / (1 + math.exp(-self.odds)) if self.odds > -500 else 0.0  # noqa: PLR2004
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What sources and like images say of every image of a dataset.
+
+    Attributes:
+        cases: The images, sorted by id.
+        labels: All labels, in the dataset's order.
+        given: The label of each image, as its place among `labels`.
+        logs: Logarithms of the pooled probabilities, images by labels.
+        sources: Who was pooled.
+        like: Copies and near-copies.
+    """
+
+    cases: tuple[str, ...]
+    labels: tuple[str, ...]
+    given: NDArray[Any]
+    logs: NDArray[Any]
+    sources: tuple[Source, ...]
+    like: LikeImages
+
+    @cached_property
+    def shares(self) -> NDArray[Any]:
+        """The pooled probabilities, images by labels."""
+        import numpy as np
+
+        shares: NDArray[Any] = np.exp(self.logs)
+        return shares
+
+    @cached_property
+    def bars(self) -> NDArray[Any]:
+        """The probability from which an image is confidently of a label, by label."""
+        return thresholds(self.shares, self.given)
+
+    @cached_property
+    def confident(self) -> NDArray[Any]:
+        """The label that each image confidently shows, as its place, or -1."""
+        return confident_labels(self.shares, self.given, self.bars)
+
+    @cached_property
+    def given_by_case(self) -> dict[str, str]:
+        """Every image's label."""
+        return {
+            case: self.labels[place] for case, place in zip(self.cases, self.given, strict=True)
+        }
+
+    def answered(self, case: str) -> bool:
+        """Whether a source answered about an image."""
+        return any(case in one.answers for one in self.sources)
+
+    def ranked(self) -> tuple[Doubt, ...]:
+        """Every image of which anything is known, the most doubtful label first."""
+        if len(self.labels) < 2:  # noqa: PLR2004 - no other label to propose
+            return ()
+        found = [
+            self._doubt(place, case)
+            for place, case in enumerate(self.cases)
+            if self.answered(case) or case in self.like.copies or case in self.like.near
+        ]
+        return tuple(sorted(found, key=lambda one: (-one.odds, one.case)))
+
+    def _doubt(self, place: int, case: str) -> Doubt:
+        given = int(self.given[place])
+        odds = self.logs[place] - self.logs[place, given]
+        votes = self.like.votes(case, self.given_by_case, len(self.labels))
+        for label, vote in votes.items():
+            odds[self.labels.index(label)] += vote
+        # What speaks for the given label: its copies, and that labels are mostly right.
+        odds -= odds[given] + log_odds(1 - WRONG, len(self.labels))
+        odds[given] = -math.inf
+        best = int(odds.argmax())
+        return Doubt(
+            place=place,
+            case=case,
+            given=self.labels[given],
+            proposed=self.labels[best],
+            odds=float(odds[best]),
+        )
+
+    def in_doubt(self, doubt: Doubt) -> bool:
+        """Whether a person should look at a label.
+
+        That is where the image confidently shows another label (confident learning), or a copy or
+        near-copy bears one.
+        """
+        like = (*self.like.copies.get(doubt.case, ()), *self.near_of(doubt.case))
+        if any(self.given_by_case[other] != doubt.given for other in like):
+            return True
+        return self.confidently_other(doubt) is not None
+
+    def confidently_other(self, doubt: Doubt) -> int | None:
+        """The place of the label that an image confidently shows, where it is not the given one."""
+        shown = int(self.confident[doubt.place])
+        other = self.answered(doubt.case) and shown not in (-1, self.given[doubt.place])
+        return shown if other else None
+
+    def near_of(self, case: str) -> Sequence[str]:
+        """The near-copies of an image, the nearest first."""
+        return [other for other, _ in self.like.near.get(case, ())]

@@ -1,0 +1,188 @@
+"""Labels that are probably wrong, the most doubtful first.
+
+For each image the labels are held against the given one by logarithms of odds: what the pooled
+sources say, plus what like images are labelled, less what the given label itself is worth. The
+label with the best odds is proposed, and the score is what these odds are as a probability: of the
+proposed label against the given one, if one label in twenty were wrong at random and like images
+and sources erred independently. It ranks; it is no measured share.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.analysis.label_review.copies import like_images
+from pytest_llmclf.analysis.label_review.evidence import Evidence
+from pytest_llmclf.analysis.label_review.pooling import pool
+from pytest_llmclf.analysis.label_review.reasons import Reason, reasons_for
+from pytest_llmclf.analysis.label_review.sources import log_probabilities, sources_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from pytest_llmclf.analysis.label_review.copies import LikeImages, NearCopies
+    from pytest_llmclf.analysis.label_review.sources import Source
+    from pytest_llmclf.metrics.report import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One image whose label a person should look at.
+
+    Attributes:
+        case: Its id.
+        sha256: Digest of its file.
+        given: Its label.
+        proposed: The label that most speaks for.
+        score: 0 to 1; the higher, the more doubtful is the given label.
+        reasons: Why, a sentence each; never empty.
+    """
+
+    case: str
+    sha256: str
+    given: str
+    proposed: str
+    score: float
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceWeight:
+    """What a source weighs in the pool.
+
+    Attributes:
+        source: Its name.
+        weight: 0: it is not heard; 1: its probabilities are taken as they are.
+        images: Images that it answered.
+    """
+
+    source: str
+    weight: float
+    images: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelReview:
+    """What was found of one dataset's labels.
+
+    Attributes:
+        dataset: Its name.
+        content_hash: Digest over ids, labels and bytes of its cases.
+        evaluations: Those whose answers were used.
+        images: Images of the run.
+        looked_at: Images of which anything speaks for a label; of the others nothing is said.
+        confirmed: Images whose label a person confirmed, which are never proposed.
+        sources: Who was heard.
+        near_copies: Pairs of images that look almost alike; ``None``: not looked for.
+        candidates: Labels in doubt, the most doubtful first.
+        ranking: Every image looked at, confirmed ones too, the most doubtful label first.
+    """
+
+    dataset: str
+    content_hash: str
+    evaluations: tuple[str, ...]
+    images: int
+    looked_at: int
+    confirmed: int
+    sources: tuple[SourceWeight, ...]
+    near_copies: int | None
+    candidates: tuple[Candidate, ...]
+    ranking: tuple[str, ...]
+
+
+def review_labels(
+    reports: Sequence[Report],
+    near_copies: Iterable[NearCopies] | None = None,
+    confirmed: Collection[str] = (),
+) -> tuple[LabelReview, ...]:
+    """Look for wrong labels, dataset by dataset; all reports of the same images are used together.
+
+    Args:
+        reports: What was found, one an evaluation and model.
+        near_copies: Pairs of images of these datasets that look almost alike; ``None``: nobody
+            looked.
+        confirmed: Digests of the images whose label a person confirmed.
+
+    Returns:
+        One a dataset of which anything can be said, in the order of the reports.
+    """
+    by_dataset: defaultdict[tuple[str, ...], list[Report]] = defaultdict(list)
+    for report in reports:
+        facts = report.dataset
+        by_dataset[facts.name, facts.content_hash, *sorted(facts.labels)].append(report)
+    near = None if near_copies is None else tuple(near_copies)
+    found = (_review(group, near, confirmed) for group in by_dataset.values())
+    return tuple(review for review in found if review.looked_at)
+
+
+def _review(
+    reports: Sequence[Report],
+    near_copies: Sequence[NearCopies] | None,
+    confirmed: Collection[str],
+) -> LabelReview:
+    images = _images(reports)
+    sources, like = sources_of(reports), like_images(images, near_copies or ())
+    evidence, weights = _evidence(images, reports[0].dataset.labels, sources, like)
+    ranked = evidence.ranked()
+    sure = {case for case, (sha256, _) in images.items() if sha256 and sha256 in confirmed}
+    return LabelReview(
+        dataset=reports[0].dataset.name,
+        content_hash=reports[0].dataset.content_hash,
+        evaluations=tuple(dict.fromkeys(report.evaluation for report in reports)),
+        images=len(images),
+        looked_at=len(ranked),
+        confirmed=len(sure),
+        sources=tuple(
+            SourceWeight(source=one.name, weight=weight, images=len(one.answers))
+            for one, weight in zip(sources, weights, strict=True)
+        ),
+        near_copies=None if near_copies is None else like.pairs,
+        candidates=tuple(
+            Candidate(
+                case=one.case,
+                sha256=images[one.case][0],
+                given=one.given,
+                proposed=one.proposed,
+                score=one.score,
+                reasons=reasons_for(one, evidence),
+            )
+            for one in ranked
+            if one.case not in sure and evidence.in_doubt(one)
+        ),
+        ranking=tuple(one.case for one in ranked),
+    )
+
+
+def _images(reports: Sequence[Report]) -> dict[str, tuple[str, str]]:
+    """Digest and label of every image, by case."""
+    return {
+        found.case: (found.sha256, found.expected)
+        for report in reports
+        for found in report.outcomes
+        if found.expected in report.dataset.labels
+    }
+
+
+def _evidence(
+    images: Mapping[str, tuple[str, str]],
+    labels: Sequence[str],
+    sources: tuple[Source, ...],
+    like: LikeImages,
+) -> tuple[Evidence, tuple[float, ...]]:
+    """All that is known of the images, and what each source weighs."""
+    import numpy as np
+
+    cases, places = tuple(sorted(images)), {label: place for place, label in enumerate(labels)}
+    given = np.array([places[images[case][1]] for case in cases], dtype=int)
+    logs = np.zeros((len(cases), len(labels)))
+    weights: tuple[float, ...] = ()
+    if sources and cases:
+        said = [log_probabilities(one, cases, given, labels) for one in sources]
+        pooled = pool(np.stack(said), given)
+        logs, weights = pooled.log_probabilities, tuple(map(float, pooled.weights))
+    evidence = Evidence(
+        cases=cases, labels=tuple(labels), given=given, logs=logs, sources=sources, like=like
+    )
+    return evidence, weights
