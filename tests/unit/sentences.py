@@ -77,6 +77,30 @@ SENTENCES: Final = (
         "test_margin.py",
     ),
     Sentence(
+        "analysis/label_review/reasons.py",
+        "the same bytes are labelled {} as {}",
+        "The other image has the same digest and another label.",
+        "test_label_review.py::test_every_candidate_is_true_of_the_answers",
+    ),
+    Sentence(
+        "analysis/label_review/reasons.py",
+        "almost the same image is labelled {} as {} (",
+        "The hashes of both differ in so few bits, and the other has another label.",
+        "test_label_review.py::test_near_copies_count_as_far_as_they_mostly_agree",
+    ),
+    Sentence(
+        "analysis/label_review/reasons.py",
+        "gives {} a probability of",
+        "Mean over the askings that came with probabilities; more than the given label got.",
+        "test_label_review.py::test_every_candidate_is_true_of_the_answers",
+    ),
+    Sentence(
+        "analysis/label_review/reasons.py",
+        "on average for images labelled",
+        "The pooled probability reaches its mean over the images that bear this label.",
+        "test_label_review.py::test_every_candidate_is_true_of_the_answers",
+    ),
+    Sentence(
         "gates/sequential/verdict_lines.py",
         "{} would {} the comparison, too",
         "All images would pass or fail it: certain, or wrong in at most 5% of orders.",

@@ -28,7 +28,7 @@ _SMALLEST_STEP: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class OpinionPool:
     """What sources weigh, and what they say together.
 
     Attributes:
@@ -42,8 +42,8 @@ class Pool:
     log_probabilities: NDArray[Any]
 
 
-def pool(logs: NDArray[Any], given: NDArray[Any]) -> Pool:
-    """Pool the sources, with the weights that make the given labels most likely.
+def pool(logs: NDArray[Any], given: NDArray[Any]) -> OpinionPool:
+    """OpinionPool the sources, with the weights that make the given labels most likely.
 
     Weights have a normal prior around equal shares, offsets one around 0, each with variance 1,
     so that few images move them little. The function is convex: there is one best answer.
@@ -59,7 +59,7 @@ def pool(logs: NDArray[Any], given: NDArray[Any]) -> Pool:
     some = _some(images, sources * labels)
     weights, offsets = _fitted(logs[:, some], given[some])
     pooled = np.tensordot(weights, logs, 1) + offsets
-    return Pool(weights=weights, offsets=offsets, log_probabilities=normalised(pooled))
+    return OpinionPool(weights=weights, offsets=offsets, log_probabilities=normalised(pooled))
 
 
 def normalised(logs: NDArray[Any]) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from pytest_llmclf.values.text import noun
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llmclf.analysis.label_review.evidence import Doubt, Evidence
+    from pytest_llmclf.analysis.label_review.label_evidence import LabelDoubt, LabelEvidence
 
 ReasonKind = Literal["copy", "near-copy", "named", "asked-again", "probability", "pooled"]
 """What a reason rests on: bytes; looks; what models name; several askings of one model; the
@@ -34,7 +34,7 @@ class Reason:
     text: str
 
 
-def reasons_for(doubt: Doubt, evidence: Evidence) -> tuple[Reason, ...]:
+def reasons_for(doubt: LabelDoubt, evidence: LabelEvidence) -> tuple[Reason, ...]:
     """The reasons against a label, the hardest first."""
     return (
         *_copies(doubt, evidence),
@@ -45,23 +45,22 @@ def reasons_for(doubt: Doubt, evidence: Evidence) -> tuple[Reason, ...]:
     )
 
 
-def _copies(doubt: Doubt, evidence: Evidence) -> Iterator[Reason]:
-    labels = evidence.given_by_case
-    for other in evidence.like.copies.get(doubt.case, ())[:_NAMED]:
-        if labels[other] != doubt.given:
-            yield Reason(
-                kind="copy", text=f"{other} has the same bytes and is labelled {labels[other]}"
-            )
-    for other, pair in evidence.like.near.get(doubt.case, ())[:_NAMED]:
-        if labels[other] != doubt.given:
-            yield Reason(
-                kind="near-copy",
-                text=f"{other} looks almost the same ({pair.bits} of {pair.of} bits of a "
-                f"perceptual hash differ) and is labelled {labels[other]}",
-            )
+def _copies(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reason]:
+    labels, like = evidence.given_by_case, evidence.like
+    copies = [one for one in like.copies.get(doubt.case, ()) if labels[one] != doubt.given]
+    for other in copies[:_NAMED]:
+        text = f"the same bytes are labelled {labels[other]} as {other}"
+        yield Reason(kind="copy", text=text)
+    near = [one for one in like.near.get(doubt.case, ()) if labels[one[0]] != doubt.given]
+    for other, pair in near[:_NAMED]:
+        text = (
+            f"almost the same image is labelled {labels[other]} as {other} ({pair.bits} of "
+            f"{pair.of} bits of a perceptual hash differ)"
+        )
+        yield Reason(kind="near-copy", text=text)
 
 
-def _named(doubt: Doubt, evidence: Evidence) -> Iterator[Reason]:
+def _named(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reason]:
     """What the first answers name, where any names the proposed label."""
     first = {one.name: said[0] for one in evidence.sources if (said := one.named(doubt.case))}
     counts = Counter(first.values())
@@ -81,7 +80,7 @@ def _named(doubt: Doubt, evidence: Evidence) -> Iterator[Reason]:
     )
 
 
-def _asked_again(doubt: Doubt, evidence: Evidence) -> Iterator[Reason]:
+def _asked_again(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reason]:
     for one in evidence.sources:
         said = one.named(doubt.case)
         same = said.count(doubt.proposed)
@@ -90,7 +89,7 @@ def _asked_again(doubt: Doubt, evidence: Evidence) -> Iterator[Reason]:
             yield Reason(kind="asked-again", text=text)
 
 
-def _probabilities(doubt: Doubt, evidence: Evidence) -> Iterator[Reason]:
+def _probabilities(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reason]:
     for one in evidence.sources:
         proposed = one.probability(doubt.case, doubt.proposed)
         given = one.probability(doubt.case, doubt.given)
@@ -102,7 +101,7 @@ def _probabilities(doubt: Doubt, evidence: Evidence) -> Iterator[Reason]:
             yield Reason(kind="probability", text=text)
 
 
-def _pooled(doubt: Doubt, evidence: Evidence) -> Iterator[Reason]:
+def _pooled(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reason]:
     """What confident learning finds, in the pool's probabilities."""
     shown = evidence.confidently_other(doubt)
     if shown is None:

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.analysis.label_review.copies import like_images
-from pytest_llmclf.analysis.label_review.evidence import Evidence
+from pytest_llmclf.analysis.label_review.label_evidence import LabelEvidence
+from pytest_llmclf.analysis.label_review.label_sources import log_probabilities, sources_of
 from pytest_llmclf.analysis.label_review.pooling import pool
 from pytest_llmclf.analysis.label_review.reasons import Reason, reasons_for
-from pytest_llmclf.analysis.label_review.sources import log_probabilities, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_llmclf.analysis.label_review.copies import LikeImages, NearCopies
-    from pytest_llmclf.analysis.label_review.sources import Source
+    from pytest_llmclf.analysis.label_review.label_sources import LabelSource
     from pytest_llmclf.metrics.report import Report
 
 
@@ -168,9 +168,9 @@ def _images(reports: Sequence[Report]) -> dict[str, tuple[str, str]]:
 def _evidence(
     images: Mapping[str, tuple[str, str]],
     labels: Sequence[str],
-    sources: tuple[Source, ...],
+    sources: tuple[LabelSource, ...],
     like: LikeImages,
-) -> tuple[Evidence, tuple[float, ...]]:
+) -> tuple[LabelEvidence, tuple[float, ...]]:
     """All that is known of the images, and what each source weighs."""
     import numpy as np
 
@@ -182,7 +182,7 @@ def _evidence(
         said = [log_probabilities(one, cases, given, labels) for one in sources]
         pooled = pool(np.stack(said), given)
         logs, weights = pooled.log_probabilities, tuple(map(float, pooled.weights))
-    evidence = Evidence(
+    evidence = LabelEvidence(
         cases=cases, labels=tuple(labels), given=given, logs=logs, sources=sources, like=like
     )
     return evidence, weights

@@ -31,7 +31,7 @@ _PSEUDO_ANSWERS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class LabelSource:
     """Whoever answered about the images of a dataset.
 
     Attributes:
@@ -52,7 +52,7 @@ class Source:
         return sum(each.get(label, 0.0) for each in told) / len(told) if told else None
 
 
-def sources_of(reports: Sequence[Report]) -> tuple[Source, ...]:
+def sources_of(reports: Sequence[Report]) -> tuple[LabelSource, ...]:
     """One a report that has an answer; named by the model, and apart where models are the same."""
     models = [report.model for report in reports]
     found = []
@@ -65,12 +65,12 @@ def sources_of(reports: Sequence[Report]) -> tuple[Source, ...]:
         name = report.model if alone else f"{report.model} in {report.evaluation}"
         if answers:
             kept = {case: tuple(one) for case, one in answers.items()}
-            found.append(Source(name=name, answers=kept))
+            found.append(LabelSource(name=name, answers=kept))
     return tuple(found)
 
 
 def log_probabilities(
-    source: Source, cases: Sequence[str], given: NDArray[Any], labels: Sequence[str]
+    source: LabelSource, cases: Sequence[str], given: NDArray[Any], labels: Sequence[str]
 ) -> NDArray[Any]:
     """What a source says of each image: images by labels; rows of 0 where it says nothing.
 

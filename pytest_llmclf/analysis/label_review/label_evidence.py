@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_llmclf.analysis.label_review.copies import LikeImages
-    from pytest_llmclf.analysis.label_review.sources import Source
+    from pytest_llmclf.analysis.label_review.label_sources import LabelSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
+class LabelDoubt:
     """How doubtful the label of one image is.
 
     Attributes:
@@ -45,7 +45,7 @@ class Doubt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class LabelEvidence:
     """What sources and like images say of every image of a dataset.
 
     Attributes:
@@ -61,7 +61,7 @@ class Evidence:
     labels: tuple[str, ...]
     given: NDArray[Any]
     logs: NDArray[Any]
-    sources: tuple[Source, ...]
+    sources: tuple[LabelSource, ...]
     like: LikeImages
 
     @cached_property
@@ -93,7 +93,7 @@ class Evidence:
         """Whether a source answered about an image."""
         return any(case in one.answers for one in self.sources)
 
-    def ranked(self) -> tuple[Doubt, ...]:
+    def ranked(self) -> tuple[LabelDoubt, ...]:
         """Every image of which anything is known, the most doubtful label first."""
         if len(self.labels) < 2:  # noqa: PLR2004 - no other label to propose
             return ()
@@ -104,7 +104,7 @@ class Evidence:
         ]
         return tuple(sorted(found, key=lambda one: (-one.odds, one.case)))
 
-    def _doubt(self, place: int, case: str) -> Doubt:
+    def _doubt(self, place: int, case: str) -> LabelDoubt:
         given = int(self.given[place])
         odds = self.logs[place] - self.logs[place, given]
         votes = self.like.votes(case, self.given_by_case, len(self.labels))
@@ -114,7 +114,7 @@ class Evidence:
         odds -= odds[given] + log_odds(1 - WRONG, len(self.labels))
         odds[given] = -math.inf
         best = int(odds.argmax())
-        return Doubt(
+        return LabelDoubt(
             place=place,
             case=case,
             given=self.labels[given],
@@ -122,18 +122,22 @@ class Evidence:
             odds=float(odds[best]),
         )
 
-    def in_doubt(self, doubt: Doubt) -> bool:
+    def in_doubt(self, doubt: LabelDoubt) -> bool:
         """Whether a person should look at a label.
 
-        That is where the image confidently shows another label (confident learning), or a copy or
-        near-copy bears one.
+        That is where the image confidently shows another label (confident learning), where two
+        sources or more, and most of those that answered, name the proposed one, or where a copy or
+        near-copy bears another.
         """
         like = (*self.like.copies.get(doubt.case, ()), *self.near_of(doubt.case))
         if any(self.given_by_case[other] != doubt.given for other in like):
             return True
-        return self.confidently_other(doubt) is not None
+        first = [said[0] for one in self.sources if (said := one.named(doubt.case))]
+        naming = first.count(doubt.proposed)
+        agreed = naming > 1 and 2 * naming > len(first)
+        return agreed or self.confidently_other(doubt) is not None
 
-    def confidently_other(self, doubt: Doubt) -> int | None:
+    def confidently_other(self, doubt: LabelDoubt) -> int | None:
         """The place of the label that an image confidently shows, where it is not the given one."""
         shown = int(self.confident[doubt.place])
         other = self.answered(doubt.case) and shown not in (-1, self.given[doubt.place])
