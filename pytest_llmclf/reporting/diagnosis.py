@@ -52,6 +52,7 @@ _EXAMPLE_IN: Final[Mapping[Standing, str]] = {
     "system": "the SYSTEM text: take that out of the Modelfile",
     "prompt": "the evaluation's prompt: take that out",
     "turns": "the MESSAGE turns: show answers of all labels, or take them out",
+    "examples": "the example images: show some of every label, or none",
     "base": "the base model's own SYSTEM text: write one of your own",
 }
 _THINK_OFF: Final = "turn thinking off with think=False in the evaluation or --llmclf-think off"

@@ -10,11 +10,12 @@ asked once.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.data.image_header import read_header
-from pytest_llmclf.errors import ContextTooSmall
+from pytest_llmclf.errors import BackendError, ContextTooSmall
 from pytest_llmclf.runner.headroom import context_sent, enough, longest_answer
 from pytest_llmclf.values.text import noun
 
@@ -57,6 +58,7 @@ class ExampleRoom:
         self._locks: dict[TaskName, threading.Lock] = {}
         self._looked: dict[TaskName, ContextTooSmall | None] = {}
         self._notices: dict[TaskName, str] = {}
+        self._recalled: set[TaskName] = set()
 
     def require(
         self, task: Task, identity: ModelIdentity, ask: Callable[[Request], Answer]
@@ -83,6 +85,18 @@ class ExampleRoom:
             error = self._looked[task.key]
         if error is not None:
             raise error
+
+    def recall(self, task: Task, identity: ModelIdentity) -> None:
+        """Say of answers that are known what examples took, as far as that is kept; asks nobody.
+
+        Args:
+            task: Whose examples.
+            identity: Who answered.
+        """
+        if task.key not in self._recalled:
+            self._recalled.add(task.key)
+            with suppress(BackendError):
+                self.require(task, identity, _not_kept)
 
     def notices(self, task: Task | None = None) -> tuple[str, ...]:
         """What examples take, or that nobody tells; of a task, or of all."""
@@ -119,9 +133,8 @@ class ExampleRoom:
             return _too_many(len(examples), counts, context, task, refused)
         if whole is None or counts is None:
             self._notices[task.key] = (
-                f"{task.model} tells no number of tokens: whether all of "
-                f"{len(examples)} example {noun(len(examples), 'image')} fit into its context is "
-                "not known"
+                f"{task.model} tells no number of tokens: whether its context has room for "
+                f"{len(examples)} example {noun(len(examples), 'image')} is not known"
             )
             return None
         # An example that was dropped takes a whole turn with it; labels differ by a few tokens.
@@ -132,6 +145,10 @@ class ExampleRoom:
             f"{len(examples)} example {noun(len(examples), 'image')}, {counts.plain} without"
         )
         return None
+
+
+def _not_kept(_: Request) -> Answer:
+    raise BackendError("what example images take was not counted")
 
 
 def _counts(

@@ -190,6 +190,8 @@ class Worker:
         """What an answer means; one that took no attempt was known."""
         job, task = taken.job, taken.job.task
         self.asked_without.note(task, answer)
+        if attempts == 0:
+            self.example_room.recall(task, identity)
         self.headroom.note(task, answer)
         if self._recorder is not None:
             request = request or task.request(job.case, job.repeat)

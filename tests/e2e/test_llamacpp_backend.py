@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf import errors
+from pytest_llmclf.data.image import ImageLimits
 from pytest_llmclf.models.connect import Connections
 from pytest_llmclf.models.llamacpp.llama_binary import find_llama_server
 from pytest_llmclf.models.llamacpp.llama_server import LlamaServer, ServerPlan
@@ -28,6 +30,8 @@ from pytest_llmclf.models.spec import parse_spec
 from pytest_llmclf.prompting.labels import LabelSet
 from pytest_llmclf.prompting.modelfile import parse
 from pytest_llmclf.prompting.prompt import compose
+from pytest_llmclf.runner.examples import as_shown
+from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.request import Request
 from tests.processes import gone
 
@@ -97,6 +101,32 @@ def test_it_gives_log_probabilities(backend: Backend) -> None:
     assert len(values) == 5
     assert values == sorted(values, reverse=True)
     assert first.top[0] == (first.token, first.logprob)
+
+
+def test_it_is_shown_examples(backend: Backend) -> None:
+    """Each takes the tokens of one more question; what is shown changes what it says."""
+    paths = [min(SEVEN.parents[1].joinpath(digit).glob("*.png")) for digit in ("1", "4")]
+    cases = [
+        Case(
+            id=path.name,
+            root=path.parent,
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            label=path.parent.name,
+        )
+        for path in paths
+    ]
+    shown = as_shown(cases, "text", ImageLimits())
+    plain, one, two, again = (
+        backend.ask(replace(REQUEST, example_images=examples, top_logprobs=5))
+        for examples in ((), shown[:1], shown, shown)
+    )
+    counts = [answer.prompt_tokens or 0 for answer in (plain, one, two)]
+    assert counts[2] - counts[1] == counts[1] - counts[0] > 40
+    assert two.logprobs is not None
+    assert again.logprobs is not None
+    assert two.logprobs != plain.logprobs
+    assert two.text == again.text
+    assert two.finish == "stop"
 
 
 @pytest.mark.parametrize("label", ["3", "5"])

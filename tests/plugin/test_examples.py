@@ -93,9 +93,10 @@ def test_known_answers_are_those_with_the_same_examples(colours: Colours) -> Non
     """A run with others asks anew, one with the same asks nothing; nor do counts of tokens."""
     showing(colours, FIRST)
     colours.run()
-    asked = colours.server.questions
+    asked, notes = colours.server.questions, colours.written()["notes"]
     colours.run()
     assert colours.server.questions == asked
+    assert colours.written()["notes"] == notes, "what examples take is known, too"
     colours.evaluation()
     name(colours, "examples=Examples(count=2, choose='first', seed=1)")
     colours.run()
@@ -204,3 +205,15 @@ def test_confused_classes_of_a_finished_run(colours: Colours) -> None:
     result = colours.run()
     assert result.ret != pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["*nowhere*"])
+
+
+def test_predict_asks_the_same_questions(colours: Colours) -> None:
+    """What predict was answered is known to pytest: the examples are the same."""
+    from pytest_llmclf.cli.main import main
+
+    showing(colours, "examples=3")
+    assert main(["predict", "test_colours.py", "--model", colours.server.spec]) == 0
+    asked = colours.server.questions
+    assert colours.run().ret == pytest.ExitCode.OK
+    assert colours.ledger()["correct"] == 9
+    assert colours.server.questions == asked

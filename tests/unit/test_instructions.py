@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from pytest_llmclf.metrics.report import DatasetFacts, Report, build
 from pytest_llmclf.prompting import modelfile
 from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.prompt import Instructions, compose
+from pytest_llmclf.values.example_image import ExampleImage
 from pytest_llmclf.values.request import MODELS_OWN_SYSTEM, ModelIdentity
 
 ANIMALS = (
@@ -181,6 +183,19 @@ def test_every_place_is_looked_at(
         system=system, turns=turns, question=question, labels=labels, prompt=question
     )
     assert standings(told(reported(whole, {MODELS_OWN_SYSTEM: own}))).get("cat") == place
+
+
+def test_the_label_of_the_only_example_images_is_an_example() -> None:
+    """Images of one label stand for it; images of all labels for none."""
+    labels = tuple(Label(name) for name in ("cat", "dog", "cow"))
+    shown = [
+        ExampleImage(file="", label=one.name, answer="", sha256="", sent="", media_type="")
+        for one in labels
+    ]
+    whole = Instructions(question="Which?", labels=labels, prompt="Which?")
+    for examples, place in ((shown[:1] * 2, "examples"), (shown, None)):
+        given = told(reported(replace(whole, examples=tuple(examples)), {}))
+        assert standings(given).get("cat") == place
 
 
 def test_what_is_known_of_the_published_prompts_is_read() -> None:

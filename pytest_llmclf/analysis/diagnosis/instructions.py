@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
-Standing = Literal["system", "prompt", "turns", "base"]
+Standing = Literal["system", "prompt", "turns", "examples", "base"]
 """Where a label is the example of an answer: in the SYSTEM text, the evaluation's ``prompt=``, the
-MESSAGE turns of the Modelfile, or the SYSTEM text that the base model brings along."""
+MESSAGE turns of the Modelfile, under its example images, or in the SYSTEM text that the base model
+brings along."""
 
 _MOST: Final = 3
 _SHARE: Final = 4
@@ -67,11 +68,13 @@ class InstructionTexts:
         labels: All classes, each with every way in which it may be written.
         texts: Running text, by where it stands.
         answers: What the example turns let the model say.
+        shown: The labels of the example images.
     """
 
     labels: Mapping[str, tuple[str, ...]]
     texts: Mapping[Standing, str] = field(default_factory=dict)
     answers: Sequence[str] = ()
+    shown: Sequence[str] = ()
 
 
 def standings(given: InstructionTexts) -> dict[str, Standing]:
@@ -89,6 +92,7 @@ def standings(given: InstructionTexts) -> dict[str, Standing]:
         (place, spans) for place, text in given.texts.items() for spans in _marked(fold(text))
     ]
     ways.append(("turns", [fold(answer) for answer in given.answers]))
+    ways.append(("examples", [fold(label) for label in given.shown]))
     found: dict[str, Standing] = {}
     for place, spans in ways:
         named = _named(forms, spans)

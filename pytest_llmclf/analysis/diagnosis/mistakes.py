@@ -345,8 +345,6 @@ def told(report: Report) -> InstructionTexts:
     return InstructionTexts(
         labels={name: spellings.get(name, (name,)) for name in names},
         texts=texts,
-        answers=[
-            *(text for role, text in known.turns if role == "assistant"),
-            *(example.label for example in known.examples),
-        ],
+        answers=[text for role, text in known.turns if role == "assistant"],
+        shown=[example.label for example in known.examples],
     )
