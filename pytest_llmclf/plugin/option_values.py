@@ -177,6 +177,7 @@ def read_settings(config: pytest.Config) -> Settings:
         inconclusive=_inconclusive(config),
         stop_early=(option.llmclf_stop_error or EARLY_ERROR) if option.llmclf_stop_early else None,
         repeats=option.llmclf_repeats,
+        require_baseline=option.llmclf_require_baseline or config.getini("llmclf_require_baseline"),
         tolerance=_chosen(config, "tolerance", parse_tolerance),
         margin=_chosen(config, "margin", parse_margin),
         page=_path(config, "html"),

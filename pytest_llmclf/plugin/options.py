@@ -96,6 +96,11 @@ def _add_judging(add: Callable[..., None]) -> None:
         "as large must be excluded with 95%% confidence (also: ini llmclf_margin)",
     )  # fmt: skip
     add(
+        "--llmclf-require-baseline", action="store_true",
+        help="fail where a test compares with committed predictions and the model has none "
+        "(default: UNGATED; also: ini llmclf_require_baseline)",
+    )  # fmt: skip
+    add(
         "--llmclf-strict", action="store_true",
         help="a misclassified or unparsed image fails its test",
     )  # fmt: skip
@@ -151,6 +156,7 @@ def _add_ini(parser: pytest.Parser) -> None:
     )
     parser.addini("llmclf_inconclusive", "what an undecided gate does: fail or allow", default="")
     parser.addini("llmclf_margin", "loss of accuracy that a baseline must exclude", default="")
+    parser.addini("llmclf_require_baseline", "demand committed predictions", "bool", default=False)
     parser.addini("llmclf_tolerance", "largest net loss against a baseline", default="")
     parser.addini("llmclf_think", "whether models are to think: off, on, low ...", default="")
     parser.addini("llmclf_server_wait", "minutes that a server is waited for", default="")

@@ -28,7 +28,6 @@ from pytest_llmclf.gates.sequential.rejudging import Foretold
 from pytest_llmclf.metrics.population import population
 from pytest_llmclf.metrics.report import Predictions, Verdict
 from pytest_llmclf.reporting.comparison import baseline_lines
-from pytest_llmclf.runner.marks import GATE_ATTRIBUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,11 +134,7 @@ class PredictionsExtension(SingleFileSnapshotExtension):
 
     def serialize(self, data: Any, **_: Any) -> str:
         """The text of `Report.predictions`."""
-        if not isinstance(data, Predictions):
-            raise TypeError(
-                f"a baseline is compared with report.predictions, not with {type(data).__name__}"
-            )
-        return predictions_text(data.report)
+        return predictions_text(require_predictions(data).report)
 
     def matches(self, *, serialized_data: Any, snapshot_data: Any) -> bool:
         """Whether the comparison finds nothing to stop for."""
@@ -167,6 +162,19 @@ class ExactPredictions(PredictionsExtension):
         return bool(serialized_data == snapshot_data)
 
 
+def require_predictions(data: object) -> Predictions:
+    """What a test compares with a baseline, where it is `Report.predictions`.
+
+    Raises:
+        TypeError: It is anything else.
+    """
+    if not isinstance(data, Predictions):
+        raise TypeError(
+            f"a baseline is compared with report.predictions, not with {type(data).__name__}"
+        )
+    return data
+
+
 class NoBaseline:
     """Stands in where no predictions are committed and none are demanded.
 
@@ -178,6 +186,7 @@ class NoBaseline:
         self.lacking = lacking
 
     def __eq__(self, other: object) -> bool:
+        require_predictions(other)
         return True
 
     def __hash__(self) -> int:
@@ -251,13 +260,10 @@ def open_baseline(
     Args:
         snapshot: syrupy's fixture.
         report: What will be compared.
-        item: The gate test. Predictions are demanded of a model that one of the evaluation's
-            gates is meant for, and of every model where none is declared.
-        settings: What the user said of losses that pass.
+        item: The gate test.
+        settings: What the user said of losses that pass, and of predictions that are not there.
     """
-    gates = getattr(item.obj, GATE_ATTRIBUTE).given_gates  # type: ignore[attr-defined]
     imported = report.dataset.imported
-    demanded = not gates or any(gate.applies(report.model, imported=imported) for gate in gates)
     updating = snapshot.update_snapshots
     if updating:
         _refuse_part(report)
@@ -279,7 +285,7 @@ def open_baseline(
     extension = _extension(terms, exact=updating)
     baseline = snapshot.use_extension(extension)
     place = extension.get_location(test_location=baseline.test_location, index=0)
-    if not updating and not demanded and not Path(place).exists():
+    if not (updating or settings.require_baseline or Path(place).exists()):
         return NoBaseline(terms.lacking)
     open_to_doubt = stopped or (terms.margin is not None and not updating)
     return StoppedBaseline(baseline, report) if open_to_doubt else baseline

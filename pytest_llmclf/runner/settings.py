@@ -51,6 +51,8 @@ class Settings:
         stop_early: How often a run that stops as soon as its gates are decided may say something
             else than all images would; ``None``: all images are asked about.
         repeats: Times that every question is asked.
+        require_baseline: Whether a test that compares with committed predictions fails where the
+            model has none.
         tolerance: Largest net loss against the committed predictions that passes; ``None``:
             any that chance explains.
         margin: Smallest loss of accuracy against them that is not fine, on images like these;
@@ -79,6 +81,7 @@ class Settings:
     inconclusive: Inconclusive = "fail"
     stop_early: float | None = None
     repeats: int = 1
+    require_baseline: bool = False
     tolerance: Tolerance | None = None
     margin: Margin | None = None
     page: Path | None = None
@@ -109,6 +112,7 @@ class Settings:
             "stop_early": self.stop_early,
             "repeats": self.repeats,
             "think": self.think,
+            "require_baseline": self.require_baseline,
             "tolerance": None if self.tolerance is None else str(self.tolerance),
             "margin": None if self.margin is None else str(self.margin),
         }

@@ -117,7 +117,7 @@ def test_what_no_image_can_change_does_not_hold_the_run(committed: Colours) -> N
     assert "another image set" in verdict(committed)[1]
     early = left_out(committed)
     path.unlink()
-    assert committed.run(*STOP).ret == pytest.ExitCode.TESTS_FAILED
+    assert committed.run(*STOP).ret == pytest.ExitCode.OK
     assert left_out(committed) == early > 60
     assert "no predictions are committed" in verdict(committed)[1]
 
@@ -153,11 +153,10 @@ def test_of_a_part_of_the_images(committed: Colours) -> None:
 
 
 def test_models_are_decided_apart(committed: Colours) -> None:
-    """One has a baseline that it fails, the other none: neither waits for the other's."""
+    """One has a baseline, the other none: neither waits for the other's."""
     blind = committed.server.spec.replace("colours", "colour-blind", 1)
     committed.server.odd = {"*": Odd(says="red", times=1)}
-    result = committed.run(*STOP, "--llmclf-model", blind)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert committed.run(*STOP, "--llmclf-model", blind).ret == pytest.ExitCode.OK
     first, second = (report["stop_rule"] for report in committed.summary()["reports"])
     assert (first["tests"], second["tests"]) == (2, 1)
     assert first["after"] > second["after"]
