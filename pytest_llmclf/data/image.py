@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 PREPARATION_FORMAT: Final = 2
 """Raised when `prepare` makes something else of the same bytes."""
 
+LARGEST_SIDE: Final = 1344
+"""Longest side in pixels as sent, unless something else is said. It is four tiles of 336, the most
+that a LLaVA 1.6 looks at along one side; LLaVA 1.5 looks at 336. More would cost time and change
+nothing."""
+
 _MEDIA_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png"}
 MEDIA_TYPES: Final = frozenset(_MEDIA_TYPES.values())
 """What is sent is one of these."""
@@ -52,19 +57,22 @@ class ImageLimits:
     """What is sent and what is decoded at all.
 
     Attributes:
-        max_side: Longest side in pixels of an image as sent; a larger one is scaled down. 1344
-            is four tiles of 336, the most that a LLaVA 1.6 looks at along one side; LLaVA 1.5
-            looks at 336. More would cost time and change nothing.
+        max_side: Longest side in pixels of an image as sent; a larger one is scaled down.
         max_pixels: Most pixels that are decoded; 64 million take about 200 MB.
         max_bytes: Largest file that is read into memory.
+        scale: How many times as large as by `max_side` the image is sent; enlarged up to
+            `LARGEST_SIDE`.
+        grey: Of 0 to 255; all pixels are sent in this grey, so that the image shows nothing.
 
     Raises:
         SettingsError: A limit is less than 1.
     """
 
-    max_side: int = 1344
+    max_side: int = LARGEST_SIDE
     max_pixels: int = 64_000_000
     max_bytes: int = 64 * 1024 * 1024
+    scale: float = 1.0
+    grey: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse limits under which no image could be sent."""
@@ -73,6 +81,11 @@ class ImageLimits:
             if value < 1:
                 msg = f"{name} is {value}, under which no image could be sent: give at least 1"
                 raise SettingsError(msg)
+
+    @property
+    def changes(self) -> bool:
+        """Whether an image is sent otherwise than it is, whatever its size."""
+        return self.scale != 1 or self.grey is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +121,10 @@ def preparation(limits: ImageLimits) -> str:
     """All that decides what `prepare` makes of given bytes: limits, rules, and the decoder."""
     import PIL
 
+    changed = f"scale {limits.scale:g} grey {limits.grey} " if limits.changes else ""
     return (
         f"{PREPARATION_FORMAT} {limits.max_side} {limits.max_pixels} {limits.max_bytes} "
-        f"pillow {PIL.__version__}"
+        f"{changed}pillow {PIL.__version__}"
     )
 
 
@@ -190,7 +204,8 @@ def prepare(data: bytes, limits: ImageLimits | None = None, *, checked: bool = F
     """
     limits = limits or ImageLimits()
     header = _sound_header(data, limits)
-    if header.plain and header.orientation == 1 and max(header.size) <= limits.max_side:
+    fits = max(header.size) <= limits.max_side and not limits.changes
+    if header.plain and header.orientation == 1 and fits:
         if not checked:
             _decode(header, limits)
         return Prepared(data=data, media_type=_MEDIA_TYPES[header.format])
@@ -200,9 +215,12 @@ def prepare(data: bytes, limits: ImageLimits | None = None, *, checked: bool = F
         changes.append("turned upright")
     flat, how = _rgb(turned)
     changes += how
-    small = _small(flat, limits.max_side)
+    small = _sized(flat, limits)
     if small is not flat:
         changes.append(f"scaled from {_by(flat.size)} to {_by(small.size)}")
+    if limits.grey is not None:
+        small.paste((limits.grey,) * 3, (0, 0, *small.size))
+        changes.append(f"made grey ({limits.grey})")
     changes.append(f"{_first_frame(image)}{header.format} written as PNG")
     return Prepared(
         data=_png(small.size, small.tobytes()), media_type="image/png", changes=tuple(changes)
@@ -342,13 +360,17 @@ def _eight_bits(image: Image) -> Image:
     return grey
 
 
-def _small(image: Image, max_side: int) -> Image:
+def _sized(image: Image, limits: ImageLimits) -> Image:
+    """An image in the size in which it is sent; itself where it has that."""
     from PIL.Image import Resampling
 
     longest = max(image.size)
-    if longest <= max_side:
+    wanted = min(longest, limits.max_side)
+    if limits.scale != 1:
+        wanted = max(1, min(round(wanted * limits.scale), max(wanted, LARGEST_SIDE)))
+    if wanted == longest:
         return image
-    width, height = (max(1, round(side * max_side / longest)) for side in image.size)
+    width, height = (max(1, round(side * wanted / longest)) for side in image.size)
     return image.resize((width, height), Resampling.BICUBIC)
 
 

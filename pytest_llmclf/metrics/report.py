@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.prompting.prompt import Instructions
     from pytest_llmclf.values.outcome import OutcomeKind
     from pytest_llmclf.values.price import Price
+    from pytest_llmclf.values.probe_answers import ProbeAnswers
     from pytest_llmclf.values.request import ModelIdentity
 
 VerdictWord = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNGATED"]
@@ -175,6 +176,7 @@ class Report:
         judged: Expressions with confidence that tests judged on it; filled by `meets`.
         own_metrics: Those that its evaluation brings (`Evaluation(metrics=...)`).
         price: What the model's tokens cost; ``None`` where nobody said so.
+        probes: Answers to changed questions (``--llmclf-probe``); in no count and no metric.
         worked_out: What follows from the report and was worked out already; see `once_a_report`.
     """
 
@@ -201,6 +203,7 @@ class Report:
     judged: list[str] = field(default_factory=list, repr=False, compare=False)
     own_metrics: tuple[Metric, ...] = field(default=(), repr=False, compare=False)
     price: Price | None = None
+    probes: tuple[ProbeAnswers, ...] = field(default=(), repr=False)
     # Not among the arguments, so that a changed copy begins without.
     worked_out: dict[str, Any] = field(init=False, default_factory=dict, repr=False, compare=False)
 

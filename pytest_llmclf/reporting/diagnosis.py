@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.analysis.diagnosis.finding import (
     NAMED,
@@ -20,6 +20,7 @@ from pytest_llmclf.errors import some_of
 from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.wording import UNFORCED, WHEN_STOPPED, WITHHELD
 from pytest_llmclf.reporting import numbers
+from pytest_llmclf.reporting.probe_lines import EXAMPLE_IN, probe_text
 from pytest_llmclf.values.outcome import NAMES_OTHER
 from pytest_llmclf.values.text import shorten
 
@@ -42,18 +43,20 @@ _NAME = 40
 _SAID = 40
 _MOST = 3
 
+_ALL: Final = ("unparsed", "probe-not-run")
+"""Kinds of which each finding is told."""
 _MORE: Final = {
     "attractor": "Other labels that attract wrong answers: {}",
     "never-answered": "Other labels that are never the answer: {}",
     "confused-pair": "Other pairs that are confused: {}",
     "weak-slice": "Other tags with a weak value: {}",
 }
-_EXAMPLE_IN: Final[Mapping[Standing, str]] = {
-    "system": "the SYSTEM text: take that out of the Modelfile",
-    "prompt": "the evaluation's prompt: take that out",
-    "turns": "the MESSAGE turns: show answers of all labels, or take them out",
-    "examples": "the example images: show some of every label, or none",
-    "base": "the base model's own SYSTEM text: write one of your own",
+_OUT_OF: Final[Mapping[Standing, str]] = {
+    "system": "take that out of the Modelfile",
+    "prompt": "take that out",
+    "turns": "show answers of all labels, or take them out",
+    "examples": "show some of every label, or none",
+    "base": "write one of your own",
 }
 _THINK_OFF: Final = "turn thinking off with think=False in the evaluation or --llmclf-think off"
 _UNPARSED: Final = {
@@ -134,7 +137,7 @@ def finding_text(finding: Finding) -> str:  # noqa: PLR0911 - one a kind
         case OneEach():
             return _one_each(finding)
         case _:
-            assert_never(finding)
+            return probe_text(finding)
 
 
 def _one_each(finding: OneEach) -> str:
@@ -152,7 +155,7 @@ def _items(findings: Sequence[Finding]) -> Iterator[str]:
     kinds = Counter(finding.kind for finding in findings)
     for kind, count in kinds.items():
         found = [finding for finding in findings if finding.kind == kind]
-        listed = found if kind == "unparsed" else found[:_MOST]
+        listed = found if kind in _ALL else found[:_MOST]
         yield from map(finding_text, listed)
         if len(listed) < count:
             yield f"{_MORE[kind].format(count - len(listed))} (all of them are in run.json)."
@@ -217,7 +220,8 @@ def _attractor(finding: Attractor) -> str:
     )
     if finding.prompt is None:
         return f"{text}: look for what favours it in the Modelfile and the prompt."
-    return f"{text}. It stands as an example in {_EXAMPLE_IN[finding.prompt]}."
+    where, remedy = EXAMPLE_IN[finding.prompt], _OUT_OF[finding.prompt]
+    return f"{text}. It stands as an example in {where}: {remedy}."
 
 
 def _confused(finding: ConfusedPair) -> str:

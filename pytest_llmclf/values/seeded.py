@@ -37,6 +37,11 @@ def seeded_sample(
     return tuple(sorted(ids, key=lambda id_: (_rank(f"{purpose}:{seed}:{id_}"), id_))[:most])
 
 
+def seeded_coin(id_: str, seed: int) -> bool:
+    """Heads or tails for one id, whatever the others fall on."""
+    return bool(_rank(f"coin:{seed}:{id_}")[0] & 1)
+
+
 def _rank(text: str) -> bytes:
     # A file name need not be valid Unicode.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -244,6 +244,68 @@ SENTENCES: Final = (
         "test_diagnosis.py",
     ),
     Sentence(
+        "reporting/probe_lines.py",
+        "Not shown that answers follow the position in the label list",
+        "Of the answers that change with the list, the two-sided sign test of those that go up in "
+        "it is above 5%, for all probes at once.",
+        "test_probed.py::test_moves_both_ways_follow_no_position",
+    ),
+    Sentence(
+        "reporting/probe_lines.py",
+        "Answers follow the position in the label list, towards its {}",
+        "That test is at 5% or below; more answers go the way that is named.",
+        "test_probed.py::test_answers_that_move_up_a_list_follow_the_position",
+    ),
+    Sentence(
+        "reporting/probe_lines.py",
+        "Not shown that wrong answers lean to what is said of nothing",
+        "Most of the grey images get one label, and of the wrong answers not clearly more than an "
+        "even spread name it, or it gives as many.",
+        "test_probed.py::test_a_model_to_which_nothing_matters_is_left_alone",
+    ),
+    Sentence(
+        "reporting/probe_lines.py",
+        "Wrong answers lean to what is said of nothing",
+        "It takes more than an even spread, and more than it gives, each at 5% for all probes.",
+        "test_probed.py::test_what_is_said_of_nothing_explains_wrong_answers",
+    ),
+    Sentence(
+        "reporting/probe_lines.py",
+        "Not shown that the example draws answers",
+        "The test of sign flips, of images that name the example of either question, is above 5%.",
+        "test_probed.py::test_a_model_to_which_nothing_matters_is_left_alone",
+    ),
+    Sentence(
+        "reporting/probe_lines.py",
+        "The example draws answers: {}",
+        "That test is at 5% or below, and examples are named more often than elsewise.",
+        "test_probed.py::test_an_example_draws_what_it_names_in_either_question",
+    ),
+    Sentence(
+        "reporting/probe_lines.py",
+        "The example keeps answers away: {}",
+        "That test is at 5% or below, and examples are named less often than elsewise.",
+        "test_probed.py::test_an_example_may_keep_answers_away",
+    ),
+    Sentence(
+        "reporting/probe_lines.py",
+        "Not shown that right answers hang on the size of the image",
+        "McNemar's test of every size is above 5%, for all probes at once.",
+        "test_probed.py::test_a_model_to_which_nothing_matters_is_left_alone",
+    ),
+    Sentence(
+        "reporting/probe_lines.py",
+        "Right answers hang on the size of the image: {}",
+        "McNemar's test of a size is at 5% or below; the remedy is that size's.",
+        "test_probed.py::test_a_size_breaks_what_was_right",
+    ),
+    Sentence(
+        "reporting/probe_lines.py",
+        "a bias of 10 points is found in {} of such samples",
+        "The power of the paired test at an even share of 5%, with the noise of the rarer way.",
+        "test_probed.py::test_a_planted_bias_is_found",
+    ),
+    Sentence(
         "reporting/html/page_data.py",
         "Nothing stands out beyond chance: that does not show that nothing is wrong.",
         "Images were answered, the run did not stop early, and no test found anything.",

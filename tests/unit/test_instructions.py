@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from pytest_llmclf import reference
-from pytest_llmclf.analysis.diagnosis.instructions import InstructionTexts, Standing, standings
+from pytest_llmclf.analysis.diagnosis.instructions import (
+    InstructionTexts,
+    Standing,
+    standings,
+    with_others,
+)
 from pytest_llmclf.analysis.diagnosis.mistakes import told
 from pytest_llmclf.cli import new
 from pytest_llmclf.metrics.report import DatasetFacts, Report, build
@@ -236,3 +241,38 @@ def test_the_list_and_its_closing_single_nothing_out(mode: str) -> None:
 def test_long_instructions_are_read_fast() -> None:
     """Time grows with the text, not with its square: a megabyte of quotes is read."""
     assert in_system("cat", ANIMALS, "\"' : { like e.g. " * 60_000) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        (
+            'Answer with a JSON such as {"label": "cat"}',
+            'Answer with a JSON such as {"label": "dog"}',
+        ),
+        (f"{LISTED} Example of an answer: cat", f"{LISTED} Example of an answer: dog"),
+        ("A cat on a mat. Say 'Cat'.", "A cat on a mat. Say 'Dog'."),
+        ("Straße, Bälle: one word, e.g. cat", "Straße, Bälle: one word, e.g. dog"),
+        (LISTED, LISTED),
+        ("A bobcat is a cat.", "A bobcat is a cat."),
+    ],
+)
+def test_nothing_but_the_example_is_exchanged(text: str, changed: str) -> None:
+    """Another label stands in its place; lists and other words stay what they are."""
+    given = InstructionTexts(labels={name: (name,) for name in ANIMALS}, texts={"system": text})
+    texts, _ = with_others(given, {"cat": "dog"})
+    assert texts == {"system": changed}
+
+
+def test_a_digit_is_exchanged_where_it_is_the_example_alone() -> None:
+    """Steps and ranges keep their numbers."""
+    text = "Think in 3 steps. Digits 0 to 9. For example, say: 3"
+    given = InstructionTexts(labels={name: (name,) for name in DIGITS}, texts={"system": text})
+    texts, _ = with_others(given, {"3": "7"})
+    assert texts["system"] == "Think in 3 steps. Digits 0 to 9. For example, say: 7"
+
+
+def test_example_turns_are_exchanged() -> None:
+    """What the turns let the model say is another label then."""
+    given = InstructionTexts(labels={name: (name,) for name in ANIMALS}, answers=["Cat.", "cat"])
+    assert with_others(given, {"cat": "dog"}) == ({}, ("Dog.", "dog"))

@@ -19,6 +19,7 @@ from pytest_llmclf.analysis.diagnosis.finding import (
     examples,
 )
 from pytest_llmclf.analysis.diagnosis.mistakes import PAIR, attractors, confused_pairs
+from pytest_llmclf.analysis.diagnosis.probed import probed
 from pytest_llmclf.metrics.report import once_a_report
 from pytest_llmclf.metrics.significance import (
     binomial_tail,
@@ -59,7 +60,7 @@ def diagnose(report: Report) -> tuple[Finding, ...]:
     such a run nothing is tested, and only answers without a label are counted.
     """
     if report.ledger.not_needed:
-        return tuple(_unparsed(report))
+        return (*_unparsed(report), *probed(report))
     independent = report.one_each()
     found = list(_tested(independent))
     if found and independent is not report:
@@ -69,7 +70,7 @@ def diagnose(report: Report) -> tuple[Finding, ...]:
             group=report.group,
         )
         found.insert(0, note)
-    return (*found, *_unparsed(report))
+    return (*found, *_unparsed(report), *probed(report))
 
 
 def _tested(report: Report) -> list[Finding]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Literal
 
+from pytest_llmclf.analysis.diagnosis.probe_finding import ProbeFinding
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -261,4 +263,13 @@ class OneEach:
     kind: Literal["one-each"] = "one-each"
 
 
-Finding = NoBetter | Attractor | NeverAnswered | ConfusedPair | WeakSlice | UnparsedKind | OneEach
+Finding = (
+    NoBetter
+    | Attractor
+    | NeverAnswered
+    | ConfusedPair
+    | WeakSlice
+    | UnparsedKind
+    | OneEach
+    | ProbeFinding
+)

@@ -16,11 +16,15 @@ from pytest_llmclf.prompting.label_text import FUNCTION_WORDS, fold, parts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from pytest_llmclf.prompting.prompt import Instructions
 
 Standing = Literal["system", "prompt", "turns", "examples", "base"]
 """Where a label is the example of an answer: in the SYSTEM text, the evaluation's ``prompt=``, the
 MESSAGE turns of the Modelfile, under its example images, or in the SYSTEM text that the base model
 brings along."""
+
+Span = tuple[int, int]
+"""Where a part of a text begins and ends."""
 
 _MOST: Final = 3
 _SHARE: Final = 4
@@ -77,36 +81,136 @@ class InstructionTexts:
     shown: Sequence[str] = ()
 
 
+def texts_of(told: Instructions, names: Iterable[str], own: str = "") -> InstructionTexts:
+    """The texts of instructions.
+
+    Args:
+        told: All that a model is told.
+        names: The classes.
+        own: SYSTEM text that the model has by itself, for instructions without one.
+    """
+    spellings = {label.name: (label.name, *label.synonyms) for label in told.labels}
+    return InstructionTexts(
+        labels={name: spellings.get(name, (name,)) for name in names},
+        texts={
+            "prompt": told.question,
+            **({"system": told.system} if told.system else {"base": own}),
+        },
+        answers=[text for role, text in told.turns if role == "assistant"],
+        shown=[example.label for example in told.examples],
+    )
+
+
 def standings(given: InstructionTexts) -> dict[str, Standing]:
     """The labels that are the example of an answer, and where each stands first.
 
     A way of marking gives examples only where it marks few labels: one, or at most three that are
     no more than a quarter of all. A text that marks every label gives none as its example.
     """
-    forms = {
-        " ".join(parts(fold(spelling))): label
-        for label, spellings in given.labels.items()
-        for spelling in spellings
-    }
+    forms = _forms(given.labels)
     ways: list[tuple[Standing, Sequence[str]]] = [
-        (place, spans) for place, text in given.texts.items() for spans in _marked(fold(text))
+        (place, [words for _, words in spans])
+        for place, text in given.texts.items()
+        for spans in _marked(fold(text))
     ]
     ways.append(("turns", [fold(answer) for answer in given.answers]))
     ways.append(("examples", [fold(label) for label in given.shown]))
     found: dict[str, Standing] = {}
     for place, spans in ways:
-        named = _named(forms, spans)
-        if len(named) == 1 or (len(named) <= _MOST and _SHARE * len(named) <= len(given.labels)):
-            for label in named:
-                found.setdefault(label, place)
+        for label in _few(_named(forms, spans), forms):
+            found.setdefault(label, place)
     return found
 
 
-def _marked(text: str) -> Iterator[list[str]]:
-    """What each way of marking marks: JSON values, answer lines, quotes, announcements."""
+def with_others(
+    given: InstructionTexts, others: Mapping[str, str]
+) -> tuple[dict[Standing, str], tuple[str, ...]]:
+    """The texts and the answers of the turns with other labels as their examples.
+
+    Nothing but the example changes: a label stays wherever else it is named, as in a list.
+
+    Args:
+        given: What is told.
+        others: By label that is an example, the one that takes its place.
+    """
+    forms = _forms(given.labels)
+    texts = {place: _replaced(text, forms, others) for place, text in given.texts.items()}
+    told = _few(_named(forms, map(fold, given.answers)), forms)
+    taken = {label: other for label, other in others.items() if label in told}
+    return texts, tuple(
+        _written(answer, [(0, len(answer))], forms, taken) for answer in given.answers
+    )
+
+
+def _forms(labels: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """By every way in which a label may be written, as words, the label."""
+    return {
+        " ".join(parts(fold(spelling))): label
+        for label, spellings in labels.items()
+        for spelling in spellings
+    }
+
+
+def _few(named: set[str], forms: Mapping[str, str]) -> set[str]:
+    """The labels that a way of marking names, where they are few enough to be examples."""
+    several = len(named) <= _MOST and _SHARE * len(named) <= len(set(forms.values()))
+    return named if len(named) == 1 or several else set()
+
+
+def _replaced(text: str, forms: Mapping[str, str], others: Mapping[str, str]) -> str:
+    """A text with other labels as its examples."""
+    folded, places = _aligned(text)
+    spans, taken = [], set[str]()
+    for marked in _marked(folded):
+        named = _few(_named(forms, [words for _, words in marked]), forms) & set(others)
+        taken |= named
+        spans += [
+            (places[start], places[start + len(words)])
+            for start, words in marked
+            if named & _named(forms, [words])
+        ]
+    return _written(text, spans, forms, {label: others[label] for label in taken})
+
+
+def _written(
+    text: str, spans: Iterable[Span], forms: Mapping[str, str], others: Mapping[str, str]
+) -> str:
+    """A text with labels in the place of others within some parts of it."""
+    folded, places = _aligned(text)
+    found: dict[Span, str] = {}
+    for form, label in forms.items():
+        if label not in others:
+            continue
+        words = r"[\W_]+".join(map(re.escape, form.split()))
+        for one in re.finditer(rf"(?<!\w){words}(?!\w)", folded):
+            start, end = places[one.start()], places[one.end()]
+            if any(first <= start and end <= last for first, last in spans):
+                found[start, end] = others[label]
+    for (start, end), other in sorted(found.items(), reverse=True):
+        before = text[start:end]
+        capital = before[:1].isupper() and before[1:].islower() and other.islower()
+        text = text[:start] + (other.capitalize() if capital else other) + text[end:]
+    return text
+
+
+def _aligned(text: str) -> tuple[str, Sequence[int]]:
+    """A text folded sign by sign, and for each place in it, its end included, that in the text."""
+    if text.isascii():
+        return fold(text), range(len(text) + 1)
+    folded = list(map(fold, text))
+    places = [place for place, signs in enumerate(folded) for _ in signs]
+    return "".join(folded), [*places, len(text)]
+
+
+def _marked(text: str) -> Iterator[list[tuple[int, str]]]:
+    """What each way of marking marks: JSON values, answer lines, quotes, announcements.
+
+    Yields:
+        For each way where every part that it marks begins, and what stands there.
+    """
     for pattern in (_VALUE, _ANSWER_LINE, _QUOTED):
         yield [
-            found[1]
+            (found.start(1), found[1])
             for found in pattern.finditer(text)
             # Quotes around a sentence mark no label: only what is short enough to be one.
             if len(found[1].split()) <= _MOST and _is_meant(text, found.start(), found.end())
@@ -124,14 +228,20 @@ def _is_meant(text: str, start: int, end: int) -> bool:
     return not _FORBIDS.search(clause) and not _IF.search(sentence)
 
 
-def _cued(text: str) -> Iterator[str]:
+def _cued(text: str) -> Iterator[tuple[int, str]]:
     """What "for example" and its like announce, where that is nothing but a label or a few."""
     for found in _CUE.finditer(text):
+        if not _is_meant(text, found.start(), found.end()):
+            continue
         behind = text[found.end() : found.end() + _REACH]
         # A line end between both is a matter of layout.
-        announced = _SENTENCE_END.split(_RANGE.sub(" ", behind.lstrip(" :,\n\t")))[0]
-        if _is_meant(text, found.start(), found.end()):
-            yield from announced.split(",")
+        bare = behind.lstrip(" :,\n\t")
+        start = found.end() + len(behind) - len(bare)
+        # As many blanks, so that places stay what they are.
+        announced = _SENTENCE_END.split(_RANGE.sub(lambda ends: " " * len(ends[0]), bare))[0]
+        for words in announced.split(","):
+            yield start, words
+            start += len(words) + 1
 
 
 def _named(forms: Mapping[str, str], spans: Iterable[str]) -> set[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.analysis.diagnosis.finding import KINDS, LEVEL, Attractor, ConfusedPair, examples
-from pytest_llmclf.analysis.diagnosis.instructions import InstructionTexts, standings
+from pytest_llmclf.analysis.diagnosis.instructions import InstructionTexts, standings, texts_of
 from pytest_llmclf.metrics.significance import (
     binomial_tail,
     binomial_two_sided,
@@ -98,19 +98,10 @@ def _attraction(counts: AnswerCounts, target: int) -> float:
     wrong = counts.every_wrong - counts.wrong[target]
     if every <= twice * wrong:
         return 1.0
-    partners = counts.partners(target)
-    sources = [
-        _Source(
-            counts.count(place, target),
-            counts.count(target, place),
-            counts.named[place],
-            counts.wrong[place],
-        )
-        for place in partners
-    ]
+    sources = _sources(counts, target)
     left_out = set(sources)
-    if len(partners) < counts.size - 1:
-        strangers = set(range(counts.size)).difference(partners, (target,))
+    if len(sources) < counts.size - 1:
+        strangers = set(range(counts.size)).difference(counts.partners(target), (target,))
         left_out.add(_Source(0, 0, 0, min(counts.wrong[place] for place in strangers)))
     sided = _OneSided.of(sources, counts.named[target])
     return max(
@@ -120,6 +111,34 @@ def _attraction(counts: AnswerCounts, target: int) -> float:
         )
         for source in left_out
     )
+
+
+def draws(counts: AnswerCounts, target: int) -> float:
+    """P-value of "this label draws no wrong answers", for one that was settled beforehand.
+
+    As for `_attraction` it must show two things: of the other classes' wrong answers more than an
+    even spread name it, and it takes more than it gives. What no answer singled out need not be
+    told from pairs that are confused, nor be twice an even spread. Of two labels every wrong answer
+    names the other one: there the rates of both ways are compared (Fisher's exact test).
+    """
+    taken, given, own = counts.taken(target), counts.wrong[target], counts.named[target]
+    if counts.size == PAIR:
+        return fisher_greater(taken, counts.every_named - own, given, own)
+    even = binomial_tail(taken, counts.every_wrong - given, 1 / (counts.size - 1))
+    return max(even, _OneSided.of(_sources(counts, target), own).without(_Source(0, 0, 0, 0)))
+
+
+def _sources(counts: AnswerCounts, target: int) -> list[_Source]:
+    """The classes that have to do with one, in their order."""
+    return [
+        _Source(
+            counts.count(place, target),
+            counts.count(target, place),
+            counts.named[place],
+            counts.wrong[place],
+        )
+        for place in counts.partners(target)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,15 +355,5 @@ def told(report: Report) -> InstructionTexts:
     if known is None:
         texts: dict[Standing, str] = {"system": report.instructions}
         return InstructionTexts(labels={name: (name,) for name in names}, texts=texts)
-    texts = {"prompt": known.question}
-    if known.system:
-        texts["system"] = known.system
-    elif report.identity is not None:
-        texts["base"] = report.identity.details.get(MODELS_OWN_SYSTEM, "")
-    spellings = {label.name: (label.name, *label.synonyms) for label in known.labels}
-    return InstructionTexts(
-        labels={name: spellings.get(name, (name,)) for name in names},
-        texts=texts,
-        answers=[text for role, text in known.turns if role == "assistant"],
-        shown=[example.label for example in known.examples],
-    )
+    own = "" if report.identity is None else report.identity.details.get(MODELS_OWN_SYSTEM, "")
+    return texts_of(known, names, own)

@@ -1,0 +1,227 @@
+"""What probes show: exact paired tests, one error for all, and sentences that claim no more."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from scipy.stats import binomtest
+
+from benchmarks.probes import Probed, shown
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.diagnosis.finding import LEVEL
+from pytest_llmclf.analysis.diagnosis.probe_finding import (
+    BlankProbe,
+    ExampleProbe,
+    OrderProbe,
+    ProbeNotRun,
+    SizeProbe,
+)
+from pytest_llmclf.analysis.diagnosis.probed import probed, sample_size
+from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.reporting.diagnosis import diagnosis_lines, finding_text, tells_p
+from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.values.outcome import Outcome
+from pytest_llmclf.values.probe_answers import PROBES, ProbeAnswers
+from tests.unit.simulated import even
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LABELS = ("ant", "bee", "cat", "dog")
+ORDER = ("dog", "bee", "ant", "cat")
+
+
+def reported(said: Sequence[tuple[str, str | None]], *probes: ProbeAnswers) -> Report:
+    """A report of images that show one label and are answered by another, or by none."""
+    outcomes = [
+        Outcome(
+            evaluation="pets", model="m", model_digest="", case=f"{number:03d}", sha256="",
+            expected=expected, predicted=label, tags={},
+            kind="unparsed" if label is None else "correct" if label == expected
+            else "misclassified",
+        )
+        for number, (expected, label) in enumerate(said)
+    ]  # fmt: skip
+    facts = DatasetFacts(name="pets", content_hash="", labels=LABELS)
+    report = build(evaluation="pets", model="m", dataset=facts, outcomes=outcomes)
+    return replace(report, probes=probes)
+
+
+def asked(probe: str, said: Sequence[str | None], **more: object) -> ProbeAnswers:
+    """The answers to a change, image by image."""
+    answers = {f"{number:03d}": label for number, label in enumerate(said)}
+    return ProbeAnswers(probe=probe, cases=tuple(answers), answers=answers, **more)  # type: ignore[arg-type]
+
+
+def test_answers_that_move_up_a_list_follow_the_position() -> None:
+    """Of those that change, as many go up as a fair coin hardly gives."""
+    before = [("cat", "cat")] * 40
+    after = ["dog"] * 12 + ["cat"] * 27 + [None]
+    (found,) = probed(reported(before, asked("order", after, labels=ORDER)))
+    assert isinstance(found, OrderProbe)
+    assert (found.images, found.changed, found.up, found.down) == (40, 13, 12, 0)
+    assert found.p_value == pytest.approx(binomtest(12, 12).pvalue)
+    assert "towards its top: with the label list in other orders 13 of 40 answers changed" in (
+        finding_text(found)
+    )
+
+
+def test_moves_both_ways_follow_no_position() -> None:
+    """However many change: as many up as down is no position, and is not called one."""
+    before = [("ant", "ant")] * 40
+    after = ["dog"] * 12 + ["cat"] * 12 + ["ant"] * 16
+    (found,) = probed(reported(before, asked("order", after, labels=ORDER)))
+    text = finding_text(found)
+    assert found.p_value == 1
+    assert text.startswith("Not shown that answers follow the position")
+    assert not tells_p(text)
+
+
+def test_an_example_draws_what_it_names_in_either_question() -> None:
+    """Taken from one label and given to the other, each image counts for both."""
+    before = [("ant", "cat")] * 10 + [("dog", "dog")] * 40
+    after = ["bee"] * 10 + ["dog"] * 40
+    change = asked("example", after, others={"cat": "bee"}, place="system")
+    (found,) = probed(reported(before, change))
+    assert isinstance(found, ExampleProbe)
+    assert (found.before, found.after, found.others_before, found.others_after) == (10, 0, 0, 10)
+    assert found.p_value == pytest.approx(binomtest(10, 10).pvalue)
+    assert finding_text(found).startswith(
+        'The example draws answers: with "cat" as the example in the SYSTEM text 10 of 50 answers '
+        'name it, with "bee" instead 0; "bee" 0 and then 10'
+    )
+
+
+def test_an_example_may_keep_answers_away() -> None:
+    """Named less often where it is the example."""
+    before, after = [("cat", "bee")] * 20, ["cat"] * 20
+    change = asked("example", after, others={"cat": "bee"}, place="turns")
+    (found,) = probed(reported(before, change))
+    assert finding_text(found).startswith("The example keeps answers away")
+
+
+def test_a_size_breaks_what_was_right() -> None:
+    """McNemar's exact test of each size, both counted for two."""
+    before = [("cat", "cat")] * 30 + [("dog", "ant")] * 10
+    half = asked("size", ["dog"] * 15 + ["cat"] * 15 + ["ant"] * 10, change="half")
+    twice = asked("size", ["cat"] * 30 + ["dog"] + ["ant"] * 9, change="twice")
+    (found,) = probed(reported(before, half, twice))
+    assert isinstance(found, SizeProbe)
+    assert [(one.broken, one.fixed) for one in found.changes] == [(15, 0), (0, 1)]
+    assert found.p_value == pytest.approx(2 * binomtest(15, 15).pvalue)
+    assert "at twice the size 0 of 40 images broken, 1 fixed: do not send them smaller" in (
+        finding_text(found)
+    )
+
+
+def test_what_is_said_of_nothing_explains_wrong_answers() -> None:
+    """The label of grey images takes them, and gives none."""
+    before = [(label, "cat" if number < 8 else label) for label in LABELS for number in range(20)]
+    (found,) = probed(reported(before, asked("blank", ["cat"] * 4 + [None])))
+    assert isinstance(found, BlankProbe)
+    assert (found.label, found.taken, found.wrong, found.given) == ("cat", 24, 24, 0)
+    assert found.p_value is not None
+    assert found.p_value < LEVEL
+    assert 'the model says "cat" 4 times' in finding_text(found)
+
+
+@pytest.mark.parametrize("said", [["cat", "dog"], [None, None, "cat"]])
+def test_grey_images_without_one_label_show_nothing(said: list[str | None]) -> None:
+    """Nothing is tested, and nothing said of wrong answers."""
+    (found,) = probed(reported([("ant", "cat")] * 30, asked("blank", said)))
+    assert found.p_value is None
+    assert finding_text(found).startswith("Nothing tested")
+
+
+def test_all_probes_share_the_error() -> None:
+    """What is shown alone may not be beside others."""
+    before = [("cat", "cat")] * 40
+    order = asked("order", ["dog"] * 6 + ["cat"] * 34, labels=ORDER)
+    same = asked("size", ["cat"] * 40, change="half")
+    alone, beside = reported(before, order), reported(before, order, same)
+    assert probed(alone)[0].p_value == pytest.approx(binomtest(6, 6).pvalue)
+    assert probed(beside)[0].p_value == pytest.approx(2 * binomtest(6, 6).pvalue)
+
+
+def test_what_cannot_be_told_is_said() -> None:
+    """No example, no answer, a run that stopped: each is named, and none is called "not shown"."""
+    nothing = ProbeAnswers(probe="example", why="no label stands as an example")
+    silent = ProbeAnswers(
+        probe="size", change="half", cases=("000",), trouble="not in the recording"
+    )
+    found = probed(reported([("cat", "cat")] * 3, nothing, silent))
+    assert found == (
+        ProbeNotRun(probe="example", why="no label stands as an example"),
+        ProbeNotRun(probe="size", why="no image has an answer to both: not in the recording"),
+    )
+    assert (
+        finding_text(found[0])
+        == 'The probe "example" tells nothing: no label stands as an example.'
+    )
+
+
+def test_a_run_that_stopped_before_the_sample_was_asked_tells_nothing() -> None:
+    """It stopped because of its answers; one that had asked the whole sample was settled before."""
+    whole = reported([("cat", "cat")] * 30, asked("order", ["dog"] * 9, labels=ORDER))
+    outcomes = [
+        replace(one, kind="not_needed", predicted=None) if number >= 9 else one
+        for number, one in enumerate(whole.outcomes)
+    ]
+    facts = replace(whole.dataset, cases_in_dataset=30)
+    stopped = build(evaluation="pets", model="m", dataset=facts, outcomes=outcomes)
+    (found,) = probed(replace(stopped, probes=whole.probes))
+    assert isinstance(found, OrderProbe)
+    more = replace(whole.probes[0], cases=tuple(f"{number:03d}" for number in range(20)))
+    (found,) = probed(replace(stopped, probes=(more,)))
+    assert "stopped early, after 9 of the 20 images of its sample" in finding_text(found)
+    assert found in diagnose(replace(stopped, probes=(more,)))
+
+
+def test_findings_of_probes_stand_in_the_diagnosis() -> None:
+    """One line each, whether or not a test shows something, and legend only for p-values."""
+    before = [("cat", "cat")] * 40
+    changes = [
+        asked("order", ["cat"] * 40, labels=ORDER),
+        asked("blank", ["cat"] * 5),
+        asked("size", ["cat"] * 40, change="half"),
+        ProbeAnswers(probe="example", why="no label stands as an example"),
+    ]
+    lines = [line.text for line in diagnosis_lines(probed(reported(before, *changes)), Style())]
+    assert sum(line.strip().startswith("- ") for line in lines) == len(changes)
+    assert not any("p: how often" in line for line in lines)
+
+
+def test_answers_become_json_and_come_back() -> None:
+    """Whatever a probe keeps is the same read back; what is no probe is refused."""
+    change = asked("example", ["cat", None], others={"cat": "bee"}, place="system", trouble="gone")
+    assert ProbeAnswers.from_json(json.loads(json.dumps(change.to_json()))) == change
+    with pytest.raises(ValueError, match="probe"):
+        ProbeAnswers.from_json({**change.to_json(), "probe": "colour"})
+    with pytest.raises(ValueError, match="lacks"):
+        ProbeAnswers.from_json({"probe": "order"})
+
+
+def test_a_sample_is_as_large_as_the_bias_that_it_shall_show() -> None:
+    """All four probes need no more than 200 images, and one of them fewer."""
+    assert sample_size(["order"]) < sample_size(PROBES) <= 200
+
+
+def test_a_model_to_which_nothing_matters_is_left_alone() -> None:
+    """In hardly more than 5% of seeded runs; `benchmarks.probes` has many more."""
+    chance = random.Random(1)  # noqa: S311 - a seeded simulation
+    model = Probed(chances=even([0.7] * 5), noise=0.3)
+    found = sum(bool(shown(model.report(100, chance))) for _ in range(60))
+    assert found <= 8  # so many in 1% of 60 runs at 5%
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_planted_bias_is_found(probe: str) -> None:
+    """20 points of it in 200 images, in each of a few seeded runs."""
+    chance = random.Random(2)  # noqa: S311 - a seeded simulation
+    planted: dict[str, Any] = {probe: 0.2}
+    model = Probed(chances=even([0.8] * 8), noise=0.05, **planted)
+    assert all(probe in shown(model.report(200, chance)) for _ in range(5))
