@@ -2,7 +2,7 @@
 
 =====================  ====================================================================
 run.json               settings, environment, and by report the model, dataset, ledger, counts
-                       and scores; then the gates and baselines
+                       and scores; then the leaderboards, gates and baselines
 outcomes.jsonl         one outcome a line, complete (`Outcome.to_json`)
 outcomes.csv           the same for spreadsheets, flat, texts of answers but no log-probabilities
 outcomes.parquet       the same with types and the probability of every label; where asked for
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.analysis.consistency import stability
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
 from pytest_llmclf.errors import need_extra
 from pytest_llmclf.files import beside, write_pieces, write_whole
 from pytest_llmclf.metrics.calibration.summary import calibration
@@ -33,6 +34,7 @@ from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.reporting import terminal
 from pytest_llmclf.reporting.columns import COLUMN_NAMES, SCHEMA, TAG, outcomes_of, row, tags_of
+from pytest_llmclf.reporting.leaderboard import leaderboard_json
 from pytest_llmclf.reporting.markdown import markdown_summary
 from pytest_llmclf.reporting.matrix_svg import confusion_svg
 from pytest_llmclf.reporting.style import Style
@@ -102,6 +104,7 @@ def write_run(
             {**report_json(report), "confusion_svg": f"{name}.svg"}
             for report, name in zip(reports, image_names(reports), strict=True)
         ],
+        "leaderboards": [leaderboard_json(board) for board in leaderboards(reports)],
         "gates": [asdict(verdict) for verdict in verdicts],
         "baselines": [
             {"evaluation": evaluation, "model": model, **asdict(comparison)}

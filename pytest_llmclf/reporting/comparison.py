@@ -53,8 +53,8 @@ def model_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
         left_out = models * (models - 1) // 2 - len(found)
         if left_out:
             text = (
-                f"{numbers.plural(left_out, 'more pair')} of {models} models: only the first "
-                "model is compared with each of the others"
+                f"{numbers.plural(left_out, 'more pair')} of {models} models are not shown one by "
+                "one; all of them are in the leaderboard"
             )
             yield from _wrapped(style, text, "light")
 
@@ -157,8 +157,27 @@ def summary_lines(
         yield from _wrapped(style, text + _difference(comparison, style))
         chance = comparison.p_value if p_value is None else p_value
         yield from _wrapped(style, _sentence(comparison, names, chance, tests))
+    answers = answers_text(comparison)
+    if answers:
+        yield from _wrapped(style, answers)
     for text in (*_left_out(comparison), *comparison.notes):
         yield from _wrapped(style, text, "yellow")
+
+
+def answers_text(comparison: Comparison, most: int = FEW) -> str:
+    """How often labels were the answer before and now; empty where that is the same of all.
+
+    Args:
+        comparison: The second side held against the first.
+        most: Most answers listed.
+    """
+    shown = [
+        f'"{one.said}" {numbers.count(one.before)} → {numbers.count(one.now)}'
+        for one in comparison.answers[:most]
+    ]
+    more = len(comparison.answers) - len(shown)
+    rest = f" and {numbers.plural(more, 'other')}" if more > 0 else ""
+    return f"answers: {', '.join(shown)}{rest}" if shown else ""
 
 
 def _shown(names: tuple[str, str], style: Style) -> list[str]:

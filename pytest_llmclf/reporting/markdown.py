@@ -7,7 +7,6 @@ escaped that Markdown or HTML could take for its own.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
@@ -19,10 +18,18 @@ from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.metrics.wording import asked_of, when_stopped
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.changes import diff_markdown
-from pytest_llmclf.reporting.comparison import FEW, outcome_lines, score_lines, summary_lines
+from pytest_llmclf.reporting.comparison import (
+    FEW,
+    answers_text,
+    outcome_lines,
+    score_lines,
+    summary_lines,
+)
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines
-from pytest_llmclf.reporting.style import Style, cut
+from pytest_llmclf.reporting.markdown_leaderboard import leaderboard_sections
+from pytest_llmclf.reporting.markdown_text import PLAIN, cell, code, escaped
+from pytest_llmclf.reporting.style import Style
 from pytest_llmclf.reporting.terminal import clusters_text, mix_text, with_interval
 from pytest_llmclf.reporting.worst_classes import (
     fitting,
@@ -54,10 +61,7 @@ LONGEST: Final = 60_000
 """Characters for the details of all reports; what does not fit is said. GitHub takes 1 MiB a
 step, and half of that would still be too long to read."""
 
-_PLAIN: Final = Style()
 _ENDLESS: Final = Style(width=1_000_000)
-_NAME: Final = 60
-_SENTENCE: Final = 1000
 _PATH: Final = 200
 _MARKS: Final[dict[VerdictWord, str]] = {
     "PASS": "✅",
@@ -79,14 +83,6 @@ _CHANGES: Final[dict[ChangeKind, str]] = {
     "changed": "Wrong in different ways",
 }
 _ORDER: Final[tuple[VerdictWord, ...]] = ("FAIL", "INCONCLUSIVE", "PASS", "UNGATED")
-_SPECIAL: Final = re.compile(
-    r"[\\`*_\[\]|~#$^]"  # markup anywhere
-    r"|:(?=/)|(?<=www)\."  # what makes a link of an address
-    r"|^[-+=]"  # what begins a list or a heading
-)
-_NUMBERED: Final = re.compile(r"^(\d{1,9})([.)])")
-_REFERENCE: Final = re.compile(r"@(?=\w)|#(?=\w)")
-_HTML: Final = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
 
 
 def markdown_summary(
@@ -97,7 +93,7 @@ def markdown_summary(
     title: str = "Image classification by LLMs",
     longest: int = LONGEST,
 ) -> str:
-    """Verdicts first, then what is broken, then each report: scores, diagnosis, confusions.
+    """Verdicts first, which task is best, what is broken, then each report: scores, diagnosis.
 
     Args:
         reports: What was found, one an evaluation and model.
@@ -107,6 +103,7 @@ def markdown_summary(
         longest: Characters that the reports' details may take together.
     """
     lines = [f"## {escaped(title)}", "", *_overview(reports, verdicts), *_gates(verdicts)]
+    lines += _with_room(leaderboard_sections(reports), longest // 2, "leaderboard")
     lines += _with_room(_since(baselines or {}), longest // 2, "comparison")
     for (evaluation, model), comparison in (baselines or {}).items():
         lines += _broken(f"{code(evaluation)} · {code(model)}", comparison)
@@ -139,30 +136,6 @@ def markdown_comparison(
     lines += [""] if notes else []
     lines += _with_room(map(_compared_section, compared), longest, "comparison")
     return "\n".join(lines).rstrip() + "\n"
-
-
-def escaped(text: str) -> str:
-    """`text` on one line, to be read as it is: no markup, no HTML, no link."""
-    shown = cut(_PLAIN.safe(text).strip(), _SENTENCE)
-    marked = _SPECIAL.sub(lambda found: f"\\{found[0]}", shown).translate(_HTML)
-    # Mentions and references are looked for in what Markdown comes to, where no escape is left: a
-    # comment within them is nothing to read, and ends them.
-    return _REFERENCE.sub(lambda found: f"{found[0]}<!-- -->", _NUMBERED.sub(r"\1\\\2", marked))
-
-
-def code(text: str, columns: int = _NAME) -> str:
-    """A name as a code span."""
-    shown = _PLAIN.name(text, columns) or numbers.UNDEFINED
-    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
-    fence = "`" * (longest + 1)
-    # A backtick at an end needs a blank, which the span drops; so do blanks at both ends.
-    pad = " " if shown[0] in "` " or shown[-1] in "` " else ""
-    return f"{fence}{pad}{shown}{pad}{fence}"
-
-
-def cell(text: str, columns: int = _NAME) -> str:
-    """A name as a code span in a table, which takes the backslash away again."""
-    return code(text, columns).replace("|", "\\|")
 
 
 def _overview(reports: Sequence[Report], verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -228,7 +201,7 @@ def _counts(report: Report) -> str:
 
 
 def _accuracy(report: Report) -> str:
-    said = with_interval(report.accuracy, _PLAIN, report)
+    said = with_interval(report.accuracy, PLAIN, report)
     error = ece(report)
     if error.value is None:
         return said
@@ -331,6 +304,8 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
     for pair in compared:
         both = " and ".join(map(code, (pair.first.model, pair.second.model)))
         yield from ("", f"{code(pair.first.evaluation)}, {both}:", "", *_else(pair.comparison))
+        answers = answers_text(pair.comparison)
+        yield from [f"- {escaped(answers)}"] if answers else []
         scores = score_differences(pair.first, pair.second, pair.comparison)
         lines = score_lines(scores, _ENDLESS, FEW)
         yield from (f"- {escaped(line.text.strip())}" for line in lines)

@@ -28,6 +28,7 @@ from pytest_llmclf.reporting.changes import baseline_change_lines
 from pytest_llmclf.reporting.comparison import broken_lines, model_lines
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines
+from pytest_llmclf.reporting.leaderboard import leaderboard_lines
 from pytest_llmclf.reporting.stability_lines import stability_lines
 from pytest_llmclf.reporting.style import Line, cut, left, right, width
 from pytest_llmclf.reporting.worst_classes import score_table
@@ -68,7 +69,7 @@ def lines(
     every: bool = False,
     baselines: Mapping[TaskName, Comparison] | None = None,
 ) -> Iterator[Line]:
-    """Every report, its models side by side, what changed and broke, then the gates.
+    """Every report, its models side by side and ranked, what changed and broke, then the gates.
 
     Args:
         reports: What was found, one an evaluation and model.
@@ -82,9 +83,10 @@ def lines(
     for report in shown:
         yield from report_lines(report, style, every=every)
         yield Line()
-    compared = list(model_lines(shown, style))
-    if compared:
-        yield from (*compared, Line())
+    for several in (model_lines, leaderboard_lines):
+        found = list(several(shown, style))
+        if found:
+            yield from (*found, Line())
     changes = {key: found.provenance for key, found in (baselines or {}).items()}
     changed = list(baseline_change_lines(changes, style))
     if changed:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pytest_llmclf.errors import BackendError, LlmclfError
 from pytest_llmclf.metrics.report import Verdict
 from pytest_llmclf.plugin.github import annotation_lines
-from pytest_llmclf.reporting.markdown import code, escaped
+from pytest_llmclf.reporting.markdown_text import code, escaped
 from pytest_llmclf.reporting.style import Style
 
 NASTY = st.text(

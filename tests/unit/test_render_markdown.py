@@ -14,12 +14,10 @@ from pytest_llmclf.analysis.comparison.runs import Compared, compare_all
 from pytest_llmclf.metrics.report import DatasetFacts, Report, Verdict, build
 from pytest_llmclf.reporting.markdown import (
     MOST_CHANGES,
-    cell,
-    code,
-    escaped,
     markdown_comparison,
     markdown_summary,
 )
+from pytest_llmclf.reporting.markdown_text import cell, code, escaped
 from pytest_llmclf.values.answer import Answer
 from tests.unit.ended import ended
 from tests.unit.test_render_terminal import built, everything

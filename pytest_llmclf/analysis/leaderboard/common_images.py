@@ -10,7 +10,7 @@ and takes no image from the others.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.analysis.comparison.flips import Flips
@@ -56,7 +56,7 @@ class CommonImages:
     not_asked: tuple[str, ...] = ()
     clusters: tuple[str, ...] = ()
     group: str = ""
-    # What every pair needs, worked out once: images of each cluster, and right ones by task.
+    # Worked out once by `sized`: images of each cluster, and by task how many of them are right.
     sizes: tuple[int, ...] = ()
     by_cluster: np.ndarray | None = None
 
@@ -100,9 +100,8 @@ def common_images(reports: Sequence[Report]) -> CommonImages:
     clusters = () if grouped is None else together(grouped.clusters, cases)
     right = np.array([[side[case].correct for case in cases] for side in sides], dtype=bool)
     right = right.reshape(len(sides), len(cases))
-    sizes, by_cluster = _by_cluster(right, clusters)
     taking_part = set(cases)
-    return CommonImages(
+    found = CommonImages(
         reports=tuple(kept),
         cases=cases,
         sides=sides,
@@ -115,9 +114,8 @@ def common_images(reports: Sequence[Report]) -> CommonImages:
         not_asked=tuple(sorted(not_asked)),
         clusters=clusters,
         group="" if grouped is None else grouped.group,
-        sizes=sizes,
-        by_cluster=by_cluster,
     )
+    return sized(found)
 
 
 def _fitting(
@@ -152,16 +150,16 @@ def _fitting(
     return kept, apart
 
 
-def _by_cluster(
-    right: np.ndarray, clusters: Sequence[str]
-) -> tuple[tuple[int, ...], np.ndarray | None]:
-    """Images of each cluster, and by task how many of them are right."""
+def sized(images: CommonImages) -> CommonImages:
+    """The same with what every pair needs of its clusters."""
     import numpy as np
 
-    if not clusters:
-        return (), None
-    sizes = Counter(clusters)
+    if not images.clusters:
+        return images
+    sizes = Counter(images.clusters)
     place = {cluster: number for number, cluster in enumerate(sizes)}
-    codes = np.array([place[cluster] for cluster in clusters])
-    found = [np.bincount(codes, weights=row, minlength=len(sizes)) for row in right]
-    return tuple(sizes.values()), np.array(found).astype(int)
+    codes = np.array([place[cluster] for cluster in images.clusters])
+    right = [np.bincount(codes, weights=row, minlength=len(sizes)) for row in images.right]
+    return replace(
+        images, sizes=tuple(sizes.values()), by_cluster=np.array(right).round().astype(int)
+    )

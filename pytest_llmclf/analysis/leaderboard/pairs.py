@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
-from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
+from pytest_llmclf.analysis.leaderboard.ranking import leaderboard, leaderboards
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
 
 MOST_PAIRS = 10
-"""Most pairs of models compared in one evaluation: all of five models."""
+"""Most pairs of one evaluation shown one by one: all of five models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,25 +42,30 @@ class PairedModels:
 def pairs(reports: Sequence[Report], most: int = MOST_PAIRS) -> list[tuple[Report, Report]]:
     """For each evaluation with two or more models: all pairs, in the order asked.
 
-    Where these are more than `most`, the first model against each of the others: who wants
-    another pair compares the runs.
+    Where these are more than `most`, so many of those that the best one makes with the others, the
+    next best ones first.
     """
     found: list[tuple[Report, Report]] = []
     for evaluation in dict.fromkeys(report.evaluation for report in reports):
         models = [report for report in reports if report.evaluation == evaluation]
         every = list(combinations(models, 2))
-        found += every if len(every) <= most else [(models[0], other) for other in models[1:]]
+        if len(every) > most:
+            board = leaderboard(models)
+            first, *others = models if board is None else [row.report for row in board.rows]
+            every = [(first, other) for other in others][:most]
+        found += every
     return found
 
 
-def compare_models(reports: Sequence[Report]) -> tuple[PairedModels, ...]:
+def compare_models(reports: Sequence[Report], most: int = MOST_PAIRS) -> tuple[PairedModels, ...]:
     """Every pair of `pairs`, as the leaderboard of its evaluation has it.
 
     All are compared on the images that all models of the evaluation answered, with p-values for all
     pairs of it, those among them that are not in `pairs`.
     """
     boards = {board.evaluation: board for board in leaderboards(reports)}
-    return tuple(_paired(*pair, boards.get(pair[0].evaluation)) for pair in pairs(reports))
+    chosen = pairs(reports, most)
+    return tuple(_paired(*pair, boards.get(pair[0].evaluation)) for pair in chosen)
 
 
 def _paired(first: Report, second: Report, board: Leaderboard | None) -> PairedModels:

@@ -1,0 +1,274 @@
+"""Several tasks on the same images: a table, what it shows, and which images are hard."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_llmclf.analysis.leaderboard.difficulty import TAG, difficulty
+from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
+from pytest_llmclf.metrics.clusters import counted
+from pytest_llmclf.metrics.wording import WHEN_STOPPED
+from pytest_llmclf.reporting import numbers
+from pytest_llmclf.reporting.style import Line, left, width
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llmclf.analysis.leaderboard.difficulty import Difficulty, HardImage, RightBy
+    from pytest_llmclf.analysis.leaderboard.ranking import Leaderboard, Ranked, Standing
+    from pytest_llmclf.metrics.intervals import Interval
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.reporting.style import Mark, Style
+
+MOST_ROWS: Final = 12
+"""Most tasks listed in a terminal."""
+MOST_HARD: Final = 3
+"""Most images listed of each kind."""
+STANDINGS: Final[dict[Standing, str]] = {
+    "shown to be the best": "shown to be the best",
+    "best here": "none has more right; not shown to be the best",
+    "not told apart from the best": "not told apart from the best",
+    "worse": "shown to be worse",
+}
+"""What is said of a task."""
+RIGHT_BY: Final[dict[RightBy, str]] = {
+    "all": "right by all",
+    "some": "right by several",
+    "one": "right by one only",
+    "none": "right by none",
+}
+DOUBT: Final = "is the label right?"
+"""Asked, never claimed, of images that no task has right."""
+
+_MARKS: Final[dict[Standing, Mark]] = {"shown to be the best": "green", "worse": "red"}
+_INDENT = "  "
+_NAME = 28
+_FEW: Final = 3
+_PAIR: Final = 2
+
+
+def leaderboard_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
+    """The leaderboard of each evaluation that has several tasks, and its hard images."""
+    for board in leaderboards(reports):
+        title = style.name(board.evaluation, style.width // 2)
+        yield style.line(("leaderboard", "bold"), " · ", (title, "bold"))
+        yield from _wrapped(style, about(board))
+        yield from _rows(board, style)
+        yield from _wrapped(style, verdict(board), "bold")
+        for text in left_out(board):
+            yield from _wrapped(style, text, "yellow")
+        yield from _wrapped(style, legend(board), "light")
+        yield from _hard_lines(difficulty(board.images), style)
+
+
+def _rows(board: Leaderboard, style: Style) -> Iterator[Line]:
+    shown = board.rows if style.classes is None else board.rows[:MOST_ROWS]
+    accuracies = [accuracy_text(row, style.digits) for row in shown]
+    differences = ["", *(difference_text(row, style.digits) for row in shown[1:])]
+    columns = [max(map(width, texts)) for texts in (accuracies, differences)]
+    room = max(8, min(_NAME, style.width - sum(columns) - 8))
+    names = [style.name(called(row.report), room) for row in shown]
+    room = max(4, *map(width, names))
+    heads = f"{left('accuracy', columns[0])}  to the best"
+    yield style.line((f"{_INDENT * 2}{left('task', room)}  {heads}", "light"))
+    start = " " * (len(_INDENT * 2) + room + 2)
+    for row, name, accuracy, difference in zip(shown, names, accuracies, differences, strict=True):
+        yield style.line(
+            _INDENT * 2,
+            (left(name, room), "cyan"),
+            f"  {left(accuracy, columns[0])}  {difference}",
+        )
+        mark = _MARKS.get(row.standing)
+        for text in style.wrapped(standing(row), start):
+            yield style.line((text, mark) if mark else text)
+        if cost(row):
+            yield style.line((f"{start}{cost(row)}", "light"))
+    rest = Counter(STANDINGS[row.standing] for row in board.rows[len(shown) :])
+    if rest:
+        each = ", ".join(f"{numbers.count(number)} {said}" for said, number in rest.items())
+        text = f"and {numbers.plural(rest.total(), 'more task')}: {each}"
+        yield from _wrapped(style, text, "light")
+
+
+def called(report: Report) -> str:
+    """What a task is called among the others of its evaluation."""
+    return report.model
+
+
+def about(board: Leaderboard) -> str:
+    """How many tasks, and on which images."""
+    images = board.images
+    drawn = f" ({counted(len(images.cases), len(images.sizes), images.group)})" * bool(images.sizes)
+    return (
+        f"{numbers.plural(len(board.rows), 'task')} on the "
+        f"{numbers.plural(len(images.cases), 'image')} that all of them answered{drawn}"
+        f"{f', {WHEN_STOPPED}' if images.not_asked else ''}"
+    )
+
+
+def standing(row: Ranked) -> str:
+    """What is shown of a task, with the p-value of a test that it rests on."""
+    said = STANDINGS[row.standing]
+    return said if row.p_value is None else f"{said} ({numbers.p_value(row.p_value)})"
+
+
+def cost(row: Ranked) -> str:
+    """Such as ``604 tokens and 0.41 s an image``; empty where nobody tells."""
+    found = row.cost
+    parts = []
+    if found.tokens.value is not None:
+        parts.append(f"{found.tokens.value:,.0f} tokens")
+    if found.seconds.value is not None:
+        waited = " waited" if found.clock == "waited" else ""
+        parts.append(f"{numbers.duration(found.seconds.value)}{waited}")
+    return f"{' and '.join(parts)} an image" if parts else ""
+
+
+def verdict(board: Leaderboard) -> str:
+    """Which task is shown to be the best, if any is."""
+    first, *others = board.rows
+    name = called(first.report)
+    if board.winner is not None:
+        many = f"each of the {len(others)} others" if len(others) > 1 else called(others[0].report)
+        return f"{name} is shown to be better than {many}"
+    open_ones = [row for row in others if row.standing != "worse"]
+    apart = ", ".join(called(row.report) for row in open_ones[:_FEW])
+    more = f" and {len(open_ones) - _FEW} more" if len(open_ones) > _FEW else ""
+    return (
+        f"which is best is not shown: none has more right than {name}, and not told apart from it "
+        f"{'is' if len(open_ones) == 1 else 'are'} {apart}{more}"
+    )
+
+
+def left_out(board: Leaderboard) -> Iterator[str]:
+    """Images and tasks that are in no number of the table, and why."""
+    images = board.images
+    silent = len(images.left_out) - len(images.not_asked)
+    if silent:
+        each = ", ".join(
+            f"{called(report)} lacks {numbers.count(number)}"
+            for report, number in sorted(
+                zip(images.reports, images.lacking, strict=True), key=lambda one: -one[1]
+            )[:_FEW]
+            if number
+        )
+        yield f"{numbers.plural(silent, 'image')} left out, since not all have an answer: {each}"
+    if images.not_asked:
+        yield (
+            f"{numbers.plural(len(images.not_asked), 'image')} left out that a task had not "
+            "looked at when it stopped early; what was not looked at is not judged"
+        )
+    for report, why in images.apart:
+        yield f"{called(report)} is not among them: {why}"
+
+
+def legend(board: Leaderboard) -> str:
+    """What the numbers of the table are."""
+    images, pairs = board.images, numbers.plural(board.tests, "pair")
+    tests = {
+        (False, False): "McNemar's exact test",
+        (False, True): "a permutation test of groups",
+        (True, False): "a test that holds however a run was stopped",
+        (True, True): "no test holds for groups when a run stopped early",
+    }[bool(images.not_asked), bool(images.sizes)]
+    family = f"p: {tests}, adjusted for all {pairs} (Holm)" if board.tests > 1 else f"p: {tests}"
+    if images.not_asked:
+        return f"{family}; no intervals, since a run stopped early"
+    return (
+        f"{family}; intervals: 95%, of each accuracy by itself, of the differences "
+        f"{f'for all {pairs} at once' if board.tests > 1 else 'between both'}"
+    )
+
+
+def accuracy_text(row: Ranked, digits: int = 3) -> str:
+    """Such as ``0.862 (0.828–0.892)``."""
+    text = numbers.score(row.accuracy, digits)
+    return text if row.interval is None else f"{text} ({numbers.interval(row.interval, digits)})"
+
+
+def difference_text(row: Ranked, digits: int = 3) -> str:
+    """Such as ``-0.038 (-0.085 to +0.009)``."""
+    ends = row.difference_interval
+    text = f"{row.difference:+.{digits}f}"
+    return text if ends is None else f"{text} ({ends.low:+.{digits}f} to {ends.high:+.{digits}f})"
+
+
+def difficulty_text(found: Difficulty) -> str:
+    """How many images are of each kind."""
+    counts = {kind: numbers.count(number) for kind, number in found.counts().items()}
+    images = numbers.plural(len(found.right_by), "image")
+    several = f"several on {counts['some']}, " if found.tasks > _PAIR else ""
+    out = f" ({numbers.count(found.left_out)} left out)" if found.left_out else ""
+    return (
+        f"all tasks are right on {counts['all']} of {images}{out}, {several}one alone on "
+        f"{counts['one']}, none on {counts['none']}"
+    )
+
+
+def hard_text(image: HardImage, tasks: int) -> str:
+    """What tasks say to an image that none has right."""
+    many = f"all {tasks} say" if image.times == tasks else f"{image.times} of {tasks} say"
+    return f"{image.case}: expected {image.expected}, {many} {image.answer}"
+
+
+def _hard_lines(found: Difficulty, style: Style) -> Iterator[Line]:
+    yield style.line(_INDENT, "hard images")
+    yield from _wrapped(style, difficulty_text(found))
+    lists = (
+        (f"{RIGHT_BY['none']} ({DOUBT})", [hard_text(one, found.tasks) for one in found.hard]),
+        (RIGHT_BY["one"], [f"{case}: {called(one)}" for case, one in found.only.items()]),
+    )
+    for title, texts in lists:
+        if not texts:
+            continue
+        yield style.line(f"{_INDENT}  {title}")
+        for text in texts[:MOST_HARD]:
+            yield from _wrapped(style, text, "light", indent=_INDENT * 3)
+        if len(texts) > MOST_HARD:
+            yield style.line((f"{_INDENT * 3}and {len(texts) - MOST_HARD} more", "light"))
+
+
+def _wrapped(style: Style, text: str, *marks: Mark, indent: str = _INDENT * 2) -> Iterator[Line]:
+    for found in style.wrapped(text, indent):
+        yield style.line((found, marks)) if marks else style.line(found)
+
+
+def leaderboard_json(board: Leaderboard) -> dict[str, Any]:
+    """A leaderboard with its hard images as JSON built-ins; undefined numbers are null."""
+    images, found = board.images, difficulty(board.images)
+    return {
+        "evaluation": board.evaluation,
+        "images": len(images.cases),
+        "left_out": list(images.left_out),
+        "not_asked": list(images.not_asked),
+        "apart": [{"model": report.model, "why": why} for report, why in images.apart],
+        "group": images.group,
+        "clusters": len(images.sizes) or None,
+        "pairs": board.tests,
+        "winner": None if board.winner is None else board.winner.report.model,
+        "rows": [
+            {
+                "model": row.report.model,
+                "correct": row.accuracy.hits,
+                "accuracy": row.accuracy.value,
+                "interval": _both(row.interval),
+                "difference": row.difference,
+                "difference_interval": _both(row.difference_interval),
+                "p_value": row.p_value,
+                "standing": row.standing,
+                "cost": asdict(row.cost),
+            }
+            for row in board.rows
+        ],
+        TAG: {
+            kind: [case for case, one in found.right_by.items() if one == kind] for kind in RIGHT_BY
+        },
+        "only": {case: report.model for case, report in found.only.items()},
+        "hard": [asdict(one) for one in found.hard],
+    }
+
+
+def _both(ends: Interval | None) -> list[float] | None:
+    return None if ends is None else [ends.low, ends.high]
