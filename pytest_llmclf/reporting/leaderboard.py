@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.analysis.leaderboard.difficulty import TAG, difficulty
 from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
 from pytest_llmclf.metrics.clusters import counted
+from pytest_llmclf.metrics.cost import cost_per_1000, latency, tokens_read, tokens_written
 from pytest_llmclf.metrics.wording import WHEN_STOPPED
 from pytest_llmclf.reporting import numbers
+from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.style import Line, left, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_llmclf.analysis.leaderboard.difficulty import Difficulty, HardImage, RightBy
     from pytest_llmclf.analysis.leaderboard.ranking import Leaderboard, Ranked, Standing
+    from pytest_llmclf.metrics.computed import Computed
     from pytest_llmclf.metrics.intervals import Interval
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.reporting.style import Mark, Style
@@ -42,6 +46,12 @@ RIGHT_BY: Final[dict[RightBy, str]] = {
 DOUBT: Final = "is the label right?"
 """Asked, never claimed, of images that no task has right."""
 
+_COSTS: Final[dict[str, Callable[[Report], Computed]]] = {
+    "seconds_p50": partial(latency, share=0.5),
+    "tokens_read": tokens_read,
+    "tokens_written": tokens_written,
+    "cost_per_1000": cost_per_1000,
+}
 _MARKS: Final[dict[Standing, Mark]] = {"shown to be the best": "green", "worse": "red"}
 _INDENT = "  "
 _NAME = 28
@@ -83,8 +93,9 @@ def _rows(board: Leaderboard, style: Style) -> Iterator[Line]:
         mark = _MARKS.get(row.standing)
         for text in style.wrapped(standing(row), start):
             yield style.line((text, mark) if mark else text)
-        if cost(row):
-            yield style.line((f"{start}{cost(row)}", "light"))
+        costs = cost_text(row.judged)
+        if costs:
+            yield from (style.line((text, "light")) for text in style.wrapped(costs, _INDENT * 3))
     rest = Counter(STANDINGS[row.standing] for row in board.rows[len(shown) :])
     if rest:
         each = ", ".join(f"{numbers.count(number)} {said}" for said, number in rest.items())
@@ -112,18 +123,6 @@ def standing(row: Ranked) -> str:
     """What is shown of a task, with the p-value of a test that it rests on."""
     said = STANDINGS[row.standing]
     return said if row.p_value is None else f"{said} ({numbers.p_value(row.p_value)})"
-
-
-def cost(row: Ranked) -> str:
-    """Such as ``604 tokens and 0.41 s an image``; empty where nobody tells."""
-    found = row.cost
-    parts = []
-    if found.tokens.value is not None:
-        parts.append(f"{found.tokens.value:,.0f} tokens")
-    if found.seconds.value is not None:
-        waited = " waited" if found.clock == "waited" else ""
-        parts.append(f"{numbers.duration(found.seconds.value)}{waited}")
-    return f"{' and '.join(parts)} an image" if parts else ""
 
 
 def verdict(board: Leaderboard) -> str:
@@ -258,7 +257,7 @@ def leaderboard_json(board: Leaderboard) -> dict[str, Any]:
                 "difference_interval": _both(row.difference_interval),
                 "p_value": row.p_value,
                 "standing": row.standing,
-                "cost": asdict(row.cost),
+                "cost": {name: cost(row.judged).value for name, cost in _COSTS.items()},
             }
             for row in board.rows
         ],

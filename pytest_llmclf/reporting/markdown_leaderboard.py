@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.analysis.leaderboard.difficulty import difficulty
 from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
 from pytest_llmclf.reporting import numbers
+from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.leaderboard import (
     DOUBT,
     RIGHT_BY,
@@ -14,7 +15,6 @@ from pytest_llmclf.reporting.leaderboard import (
     about,
     accuracy_text,
     called,
-    cost,
     difference_text,
     difficulty_text,
     left_out,
@@ -52,7 +52,7 @@ def _section(board: Leaderboard) -> Iterator[str]:
             "" if best else difference_text(row),
             STANDINGS[row.standing],
             "" if row.p_value is None else numbers.p_cell(row.p_value),
-            cost(row),
+            cost_text(row.judged),
         )
         yield f"| {' | '.join(cells)} |"
     yield ""

@@ -237,6 +237,7 @@ def test_whichever_modes_meet(colours: Colours, modes: tuple[Mode, ...]) -> None
     _every_image_ends_as_it_ends_alone(combination)
     _verdicts_follow_from_the_outcomes(combination, code)
     _the_files_say_the_same(combination)
+    _a_leaderboard_counts_common_images(combination)
     _a_run_equals_itself(combination)
 
 
@@ -267,6 +268,7 @@ def test_however_images_lie(colours: Colours, layout: Layout, names: tuple[str, 
     _every_image_ends_as_it_ends_alone(combination)
     _verdicts_follow_from_the_outcomes(combination, code)
     _the_files_say_the_same(combination)
+    _a_leaderboard_counts_common_images(combination)
     _a_run_equals_itself(combination)
 
 
@@ -347,6 +349,32 @@ def _the_files_say_the_same(combination: Combination) -> None:
     for name in ("report.txt", "summary.md", "page.html"):
         text = (folder / name).read_text("utf-8")
         assert all(report["model"] in text for report in combination.reports), name
+
+
+def _a_leaderboard_counts_common_images(combination: Combination) -> None:
+    boards = combination.colours.summary()["leaderboards"]
+    ends: dict[str, dict[str, str]] = {}
+    for line in combination.outcomes():
+        if not line.get("repeat"):
+            ends.setdefault(line["case"], {})[line["model"]] = line["kind"]
+    answered = {"correct", "misclassified", "unparsed"}
+    common = {
+        case: set(kinds.values()) for case, kinds in ends.items() if {*kinds.values()} <= answered
+    }
+    if len(combination.reports) == 1:
+        assert boards == []
+        return
+    (board,) = boards
+    judged = set(itertools.chain(*board["right_by"].values()))
+    stopped = any("not_needed" in kinds.values() for kinds in ends.values())
+    # Of a run that stopped, answers that were under way then are left out, too.
+    assert judged < set(ends) if stopped else judged == set(common)
+    assert judged | set(board["left_out"]) == set(ends)
+    assert board["images"] == len(judged)
+    for row in board["rows"]:
+        right = sum(ends[case][row["model"]] == "correct" for case in judged)
+        assert (row["correct"], row["interval"] is None) == (right, stopped)
+    assert {case for case in judged if common[case] == {"correct"}} == {*board["right_by"]["all"]}
 
 
 def _a_run_equals_itself(combination: Combination) -> None:

@@ -24,7 +24,7 @@ MODULES = (
     "values.answer", "prompting.label_probabilities", "errors", "prompting.label_text",
     "prompting.modelfile", "prompting.modelfile_lexer", "models.http.redact",
     "models.llamacpp.llama_binary", "models.llamacpp.llama_server", "models.http.http_errors",
-    "models.ollama.ollama_errors", "models.ollama.derive", "models.spec", "reporting.markdown",
+    "models.ollama.ollama_errors", "models.ollama.derive", "models.spec", "reporting.markdown_text",
     "analysis.comparison.predictions_file", "data.validation", "data.image_header",
     "cli.project", "reporting.diagnosis", "data.sources", "prompting.spellings",
     "runner.answer_cache", "runner.answer_cache_mend", "data.archives.member", "data.folders",

@@ -15,10 +15,10 @@ from statsmodels.stats.multitest import multipletests
 
 from pytest_llmclf.analysis.comparison.paired_comparison import AnswerCount, compare_reports
 from pytest_llmclf.analysis.leaderboard.common_images import NO_ANSWER, CommonImages
-from pytest_llmclf.analysis.leaderboard.cost import cost_of
 from pytest_llmclf.analysis.leaderboard.difficulty import difficulty
 from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.analysis.leaderboard.ranking import Leaderboard, judge, leaderboard, leaderboards
+from pytest_llmclf.metrics.cost import latency, tokens_read
 from pytest_llmclf.metrics.intervals import clopper_pearson, difference_interval
 from pytest_llmclf.values.answer import Answer
 from tests.unit.test_comparison import report, stopped
@@ -223,25 +223,19 @@ def test_images_of_a_group_are_one_draw() -> None:
     assert standings(board(tasks(**signs)))["b"] == "worse"
 
 
-def test_costs_are_means_over_what_is_told() -> None:
-    """Tokens read and written; the server's seconds, or those waited where an answer lacks them."""
-    one = report("+++", "a")
-
-    def answered(*answers: Answer) -> Report:
-        outcomes = zip(one.outcomes, answers, strict=True)
-        return replace(one, outcomes=tuple(replace(old, answer=new) for old, new in outcomes))
-
-    told = Answer(text="cat", prompt_tokens=600, answer_tokens=4, server_s=0.5, wall_s=0.75)
-    none = Answer(text="cat", wall_s=2.0)
-    cases = [found.case for found in one.outcomes]
-    cost = cost_of(answered(told, told, told), cases[:2])
-    assert (cost.answers, cost.clock) == (2, "server")
-    assert (cost.tokens.value, cost.tokens.known, cost.seconds.value) == (604, 2, 0.5)
-    cost = cost_of(answered(told, none, told), cases)
-    assert (cost.tokens.value, cost.tokens.known) == (604, 2)
-    assert (cost.clock, cost.seconds.value, cost.seconds.known) == ("waited", 3.5 / 3, 3)
-    cost = cost_of(one, cases)
-    assert (cost.answers, cost.tokens.value, cost.seconds.value) == (0, None, None)
+def test_costs_are_those_of_the_common_images() -> None:
+    """What a task spent on an image that another one has no answer to is not held against it."""
+    dear, other = tasks(a="+++", b="!++")
+    told = [
+        Answer(text="cat", prompt_tokens=tokens, answer_tokens=4, wall_s=0.5)
+        for tokens in (9000, 600, 700)
+    ]
+    outcomes = zip(dear.outcomes, told, strict=True)
+    dear = replace(dear, outcomes=tuple(replace(old, answer=new) for old, new in outcomes))
+    first, second = board([dear, other]).rows
+    assert tokens_read(first.judged).value == 650
+    assert latency(first.judged, 0.5).value == 0.5
+    assert tokens_read(second.judged).value is None
 
 
 def test_answers_before_and_after_are_counted() -> None:

@@ -104,13 +104,21 @@ def test_what_is_left_out_is_said() -> None:
 
 
 def test_costs_are_shown_where_they_are_known() -> None:
-    """Tokens and seconds an image; what was waited for is called so."""
+    """Seconds and tokens an answer, as everywhere; nothing where nobody tells."""
     one, two = tasks(a="++", b="+x")
     answer = Answer(text="cat", prompt_tokens=1600, answer_tokens=4, wall_s=0.41)
     one = replace(one, outcomes=tuple(replace(old, answer=answer) for old in one.outcomes))
-    found = lines([one, two])
-    assert "              1,604 tokens and 410 ms waited an image" in found
-    assert sum("an image" in line for line in found) == 1
+    found = lines([one, two], Style(width=200))
+    assert found[5].strip() == (
+        "an answer: half within 410 ms, 95% within 410 ms, 1,600.0 tokens read, 4.0 written"
+    )
+    assert sum("an answer:" in line for line in found) == 1
+    assert leaderboard_json(board([one, two]))["rows"][0]["cost"] == {
+        "seconds_p50": 0.41,
+        "tokens_read": 1600,
+        "tokens_written": 4,
+        "cost_per_1000": None,
+    }
 
 
 def test_many_tasks_are_cut_and_counted() -> None:

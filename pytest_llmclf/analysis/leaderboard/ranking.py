@@ -15,13 +15,12 @@ where a task is shown to be worse.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_llmclf.analysis.comparison.flips import SIGNIFICANCE
 from pytest_llmclf.analysis.leaderboard.common_images import CommonImages, common_images
-from pytest_llmclf.analysis.leaderboard.cost import Cost, cost_of
 from pytest_llmclf.gates.evidence import share_interval
 from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.significance import holm
@@ -69,7 +68,7 @@ class Ranked:
             and where there is none.
         p_value: Of the comparison with the best, adjusted for all pairs; ``None`` for the best.
         standing: What is shown.
-        cost: What its answers took.
+        judged: The report of its answers to the common images alone, for what those cost.
     """
 
     report: Report
@@ -80,7 +79,7 @@ class Ranked:
     difference_interval: Interval | None
     p_value: float | None
     standing: Standing
-    cost: Cost
+    judged: Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -186,8 +185,14 @@ def _row(images: CommonImages, judged: Judged, place: int) -> Ranked:
         difference_interval=None if place == best else flips.interval_at(confidence),
         p_value=None if place == best else judged.p_values[_pair(best, place)],
         standing=judged.standings[place],
-        cost=cost_of(images.reports[place], images.cases),
+        judged=_judged_alone(images, place),
     )
+
+
+def _judged_alone(images: CommonImages, place: int) -> Report:
+    report, cases = images.reports[place], frozenset(images.cases)
+    kept = tuple(found for found in report.outcomes if found.case in cases)
+    return replace(report, outcomes=kept)
 
 
 def _pair(one: int, other: int) -> tuple[int, int]:
