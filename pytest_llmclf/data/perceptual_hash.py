@@ -15,7 +15,7 @@ from pytest_llmclf.data.image import prepare
 from pytest_llmclf.errors import ImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -50,6 +50,22 @@ def perceptual_hash(path: Path) -> NDArray[Any] | None:
     found = dctn(grey, norm="ortho")[:_FREQUENCIES, :_FREQUENCIES].ravel()[1:]
     bits: NDArray[Any] = found > np.median(found)
     return bits
+
+
+def near_to(
+    some: Iterable[NDArray[Any]], hashes: Mapping[str, NDArray[Any]], most: int = NEAR
+) -> frozenset[str]:
+    """The names whose hashes differ from one of some others in at most so many bits."""
+    import numpy as np
+
+    names = list(hashes)
+    if not names:
+        return frozenset()
+    rows = np.stack([hashes[name] for name in names])
+    near = np.zeros(len(names), dtype=bool)
+    for one in some:
+        near |= (rows != one).sum(1) <= most
+    return frozenset(name for name, is_near in zip(names, near, strict=True) if is_near)
 
 
 def near_pairs(

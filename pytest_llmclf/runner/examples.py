@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, compress, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
@@ -62,6 +62,8 @@ class Examples:
         confused: For ``"confusable"``: pairs of labels, or the folder of a finished run whose
             mistakes count.
         files: Images to show instead, as (path, label), paths counted from the project's folder.
+        near_copies: Whether images that look almost like an example count as copies of it. Each
+            image is decoded for that when it is collected.
     """
 
     count: int | None = None
@@ -70,6 +72,7 @@ class Examples:
     split: str = ""
     confused: Sequence[tuple[str, str]] | str | Path = ()
     files: Sequence[tuple[str | Path, str]] = ()
+    near_copies: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
@@ -195,14 +198,17 @@ def draw(
     contents = {case.sha256 for case in chain.from_iterable(shown)}
     groups = {_group_of(case, group) for case in chain.from_iterable(shown)} - {""}
     groups |= {_group_of(case, group) for case in whole.cases if case.sha256 in contents} - {""}
-    out = [
+    gone = {
         case.id
         for case in whole.cases
         if case.sha256 in contents or _group_of(case, group) in groups
-    ]
-    if not out:
+    }
+    looked_at = (wish is not None and wish.near_copies for wish in wishes)
+    alike = chain.from_iterable(compress(shown, looked_at))
+    gone |= _alike(alike, [case for case in whole.cases if case.id not in gone])
+    if not gone:
         return Drawn(shown=shown, judged=whole, taken_out=())
-    gone = set(out)
+    out = tuple(case.id for case in whole.cases if case.id in gone)
     left = tuple(case for case in whole.cases if case.id not in gone)
     if not left:
         also = f" or another image of their {group}s" if group else ""
@@ -218,7 +224,19 @@ def draw(
         if label in had - has
     ]
     judged = replace(whole, cases=left, warnings=(*whole.warnings, *warnings))
-    return Drawn(shown=shown, judged=judged, taken_out=tuple(out))
+    return Drawn(shown=shown, judged=judged, taken_out=out)
+
+
+def _alike(shown: Iterable[Case], cases: Sequence[Case]) -> frozenset[str]:
+    """The ids of cases that look almost like an image which is shown."""
+    those = {case.path for case in shown}
+    if not those:
+        return frozenset()
+    from pytest_llmclf.data.perceptual_hash import near_to, perceptual_hash
+
+    some = [one for one in map(perceptual_hash, sorted(those)) if one is not None]
+    found = {case.id: perceptual_hash(case.path) for case in cases} if some else {}
+    return near_to(some, {id_: one for id_, one in found.items() if one is not None})
 
 
 def as_shown(

@@ -142,8 +142,9 @@ class Task:
         if not self.examples and not self.taken_out:
             return ()
         group = self.evaluation.group or ""
-        labels = len(self.labels.names)
-        return (taken_out_note(self.examples, labels, len(self.taken_out), group),)
+        labels, wish = len(self.labels.names), self.evaluation.given_examples
+        near = wish is None or wish.near_copies
+        return (taken_out_note(self.examples, labels, len(self.taken_out), group, near=near),)
 
     def facts(self) -> dict[str, Any]:
         """What its answers depend on besides the images and the model, as JSON built-ins."""

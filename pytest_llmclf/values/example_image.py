@@ -65,7 +65,12 @@ class ExampleImage:
 
 
 def taken_out_note(
-    examples: Sequence[ExampleImage], labels: int, taken_out: int, group: str = ""
+    examples: Sequence[ExampleImage],
+    labels: int,
+    taken_out: int,
+    group: str = "",
+    *,
+    near: bool = True,
 ) -> str:
     """That example images go with every question, and what of the dataset is not judged for it.
 
@@ -75,8 +80,10 @@ def taken_out_note(
         taken_out: Images of the dataset that are an example, a copy of one, or of its group; of
             an example that is shown beside this, too.
         group: The tag whose values are groups of images; empty where none is named.
+        near: Whether images that look almost alike count as copies.
     """
-    rest = f", their copies or of a {group} of theirs" if group else " or copies of them"
+    copies = "copies or near-copies of them" if near else "copies of them"
+    rest = f", {copies} or of a {group} of theirs" if group else f" or {copies}"
     verb = "is" if taken_out == 1 else "are"
     gone = f"{taken_out} {noun(taken_out, 'image')} of the dataset {verb} not judged"
     if not examples:

@@ -58,7 +58,7 @@ def test_an_example_and_its_copy_are_not_judged(colours: Colours) -> None:
     assert written["dataset"]["cases_in_dataset"] == 10
     said = (
         "2 example images of 1 of 3 labels go with every question; 3 images of the dataset are "
-        "not judged, being among them or copies of them"
+        "not judged, being among them or copies or near-copies of them"
     )
     assert said in written["notes"]
     result.stdout.fnmatch_lines([f"*colours: {said}"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from pytest_llmclf import Evaluation, Examples
 from pytest_llmclf.data import dataset as datasets
@@ -151,6 +153,28 @@ def test_copies_and_groups_go_with_an_example(colours: Dataset) -> None:
         drawn(whole, every)
     with pytest.raises(DatasetError, match=f"there are only {len(colours.cases)} to choose from"):
         drawn(whole, replace(every, count=len(whole.cases)))
+
+
+def test_what_looks_almost_alike_goes_with_an_example(tmp_path: Path) -> None:
+    """The same drawing saved anew and a little lighter is a near-copy; another drawing is none."""
+    generator = random.Random(1)  # noqa: S311 - a drawing
+    folder = tmp_path / "drawn" / "cat"
+    folder.mkdir(parents=True)
+    drawings = []
+    for number in range(4):
+        pixels = bytes(generator.randrange(256) for _ in range(64))
+        drawing = Image.frombytes("L", (8, 8), pixels).resize((64, 64), Image.Resampling.BICUBIC)
+        place = folder if number else tmp_path / "drawn" / "dog"
+        place.mkdir(exist_ok=True)
+        drawing.save(place / f"{number}.png")
+        drawings.append(drawing)
+    drawings[1].point(lambda value: min(255, value + 3)).save(folder / "again.jpg", quality=90)
+    whole = datasets.load(folder.parent)
+    wish = Examples(count=1, choose="first")
+    for near, out in ((True, {"cat/1.png", "cat/again.jpg"}), (False, {"cat/1.png"})):
+        assert set(drawn(whole, replace(wish, near_copies=near)).taken_out) == out
+    shown_elsewhere = Examples(files=[(folder / "again.jpg", "cat")])
+    assert "cat/1.png" in drawn(whole, shown_elsewhere).taken_out
 
 
 def test_examples_of_another_part(colours: Dataset, tmp_path: Path) -> None:
