@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.data.entry import Entry, SourceOptions
-from pytest_llmclf.data.label_cells import whole_number
+from pytest_llmclf.data.label_cells import whole_number, with_several
 from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.data.sources import read_source
 from pytest_llmclf.data.validation import entry_problems, open_images
@@ -85,6 +85,7 @@ def case_of(batch_task: BatchTask, row: Row) -> Case:
     labels = task.dataset.labels
     label = whole_number(row.label, labels)
     entry = Entry(id=row.id, label=label, place=row.place, sha256=row.sha256 or None)
+    (entry,) = with_several([entry], labels)
     problems = list(entry_problems([entry], labels, "the evaluation", options))
     if not problems:
         images, problems = open_images(

@@ -14,11 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.data.decisions import read_decisions
 from pytest_llmclf.data.entry import SourceOptions, by_kind, natural_key, shown
 from pytest_llmclf.data.given import Given
 from pytest_llmclf.data.image import ImageLimits
-from pytest_llmclf.data.label_cells import several_label_problems, whole_number, with_whole_numbers
+from pytest_llmclf.data.label_cells import whole_number, with_several, with_whole_numbers
 from pytest_llmclf.data.manifest import manifest_entries
+from pytest_llmclf.data.mending import mend
 from pytest_llmclf.data.sources import (
     DESCRIPTION,
     Description,
@@ -41,10 +43,11 @@ from pytest_llmclf.values.seeded import seeded_sample
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.data.entry import Entry
     from pytest_llmclf.values.case import Case
+    from pytest_llmclf.values.reviewed import DatasetReview
 
 LISTED_PROBLEMS = 20
 """Problems that the message of one `DatasetError` lists; the rest is counted."""
@@ -69,10 +72,12 @@ class Dataset:
         root: Folder that the ids of the cases count from.
         labels: In the order in which matrices and prompts show them.
         cases: In natural order of their ids; unsound images among them, with `Case.problem`.
+            What people decided about their labels is applied.
         licence: Licence note; empty where none is given.
         about: What it is, for people.
         imported: Whether it is a full set imported by the user (else a fixture).
         warnings: What is odd about it and does not stop an evaluation.
+        review: What people decided about its labels; ``None``: nothing.
     """
 
     name: str
@@ -83,6 +88,7 @@ class Dataset:
     about: str = ""
     imported: bool = False
     warnings: tuple[str, ...] = ()
+    review: DatasetReview | None = None
 
     def __repr__(self) -> str:
         """Short, however many cases there are."""
@@ -100,14 +106,14 @@ class Dataset:
         return {tag: frozenset(values) for tag, values in found.items()}
 
     def content_hash(self) -> str:
-        """Hex sha256 over the labels in order and each case's id, content, label and tags.
+        """Hex sha256 over the labels in order and each case's id, content, labels and tags.
 
         Left out: name, place, licence and prose, which change no result.
         """
         # One JSON object, {"labels": [...], "cases": [...]}, which is never held as a whole.
         found = hashlib.sha256(f'{{"labels":{_canonical(self.labels)},"cases":['.encode())
         for place, case in enumerate(sorted(self.cases, key=lambda case: case.id)):
-            facts = (case.id, case.sha256, case.label, sorted(case.tags.items()))
+            facts = (case.id, case.sha256, case.label, sorted(case.tags.items()), *case.also)
             found.update(f"{',' if place else ''}{_canonical(facts)}".encode())
         found.update(b"]}")
         return found.hexdigest()
@@ -121,6 +127,7 @@ def load(
     limits: ImageLimits | None = None,
     verify_images: bool = True,
     options: SourceOptions | None = None,
+    decisions: Sequence[Path] = (),
 ) -> Dataset:
     """Read a dataset and check all of it.
 
@@ -136,6 +143,7 @@ def load(
         verify_images: Whether to decode the images, which is most of the time; processes
             that only run what another one checked need not.
         options: What is meant where it could be several things; goes before ``dataset.toml``.
+        decisions: Files of what people decided about its labels; see `decision_files`.
 
     Raises:
         DatasetError: Lists every problem found, each with its place and remedy; or `labels` is
@@ -155,7 +163,7 @@ def load(
     root, found = read_source(part, options, listed)
     root = root.absolute()
     name = name or description.name or _named_after(source, root)
-    ordered = listed or label_order({entry.label for entry in found.entries})
+    ordered = listed or label_order(_labels_in(found.entries))
     # Without a single label, what is wrong with images or manifest is the whole of it.
     problems = [*found.problems, *(label_problems(ordered, options) if ordered else ())]
     problems += disagreement
@@ -167,6 +175,9 @@ def load(
     images, file_problems = open_images(
         root, openable(entries), limits or ImageLimits(), options.links, verify=verify_images
     )
+    elsewhere = root if split else None
+    images, review, stale = mend(images, read_decisions(decisions), ordered, elsewhere)
+    problems += stale
     conflicts, doubles = twins(images)
     problems += [*file_problems, *conflicts]
     if problems:
@@ -182,6 +193,7 @@ def load(
         about=description.about,
         imported=description.imported,
         warnings=tuple(map(shown, warnings)),
+        review=review,
     )
 
 
@@ -267,12 +279,11 @@ def labels_of(
         if table is not None:
             for entry in manifest_entries(table, wrong, options):
                 firsts.setdefault(entry.label, entry)
-            problems += several_label_problems(firsts.values(), ())
+            entries = with_several(firsts.values())
         else:
             found = read_source(part, options)[1]
-            wrong = found.problems
-            firsts = {entry.label: entry for entry in found.entries}
-        names = label_order(firsts)
+            wrong, entries = found.problems, found.entries
+        names = label_order(_labels_in(entries))
         problems += () if names else wrong
     problems += label_problems(names, options)
     if problems:
@@ -285,16 +296,22 @@ def label_order(found: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(with_whole_numbers(found), key=natural_key))
 
 
+def _labels_in(entries: Iterable[Entry]) -> set[str]:
+    return {label for entry in entries for label in entry.labels}
+
+
 def _with_known_labels(entries: Sequence[Entry], labels: Sequence[str]) -> list[Entry]:
     known = frozenset(labels)
-    return [
-        entry if entry.label in known else replace(entry, label=whole_number(entry.label, known))
-        for entry in entries
-    ]
+    return [entry if known.issuperset(entry.labels) else _whole(entry, known) for entry in entries]
+
+
+def _whole(entry: Entry, known: Collection[str]) -> Entry:
+    first, *also = (whole_number(label, known) for label in entry.labels)
+    return replace(entry, label=first, also=tuple(also))
 
 
 def _unused(labels: Sequence[str], cases: Sequence[Case]) -> Iterator[str]:
-    used = {case.label for case in cases}
+    used = {label for case in cases for label in case.labels}
     for label in labels:
         if label not in used:
             yield f"no image of {label!r}: its recall is not measured"

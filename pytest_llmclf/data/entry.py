@@ -30,6 +30,7 @@ class Entry:
         place: Where it is said, for messages: ``manifest.csv:7`` or the file's path.
         sha256: Digest that the manifest promises, or `None`.
         tags: Every further column that is not empty.
+        also: Further right labels.
     """
 
     id: str
@@ -37,6 +38,12 @@ class Entry:
     place: str
     sha256: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All right labels, the first one first."""
+        return (self.label, *self.also)
 
 
 @dataclass(slots=True, kw_only=True)

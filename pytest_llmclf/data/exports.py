@@ -7,6 +7,7 @@ import re
 from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from pytest_llmclf.data.label_cells import label_list
 from pytest_llmclf.data.manifest_columns import Columns, columns_of
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def _several(name: str, place: str, row: dict[str, Any], columns: Columns) -> st
     if not labels:
         return f"{name}, {place}: {path!r} has no label: annotate it, or leave the image out"
     return (
-        f"{name}, {place}: {path!r} has several labels, {', '.join(labels[:5])}: an image has one "
-        f"label here; keep one, or leave the image out"
+        f"{name}, {place}: {path!r} has several labels, {', '.join(labels[:5])}: keep "
+        f"one, leave the image out, or list in a manifest those that are all right"
     )
 
 
@@ -112,7 +113,11 @@ def _local(address: str) -> str:
 def _objects(data: list[Any], label_column: str) -> Iterator[Row]:
     for number, row in enumerate(data, start=1):
         columns = columns_of(list(row), label_column)
-        yield f"entry {number}", {key: _text(value) for key, value in row.items()}, columns
+        cells = {key: _text(value) for key, value in row.items()}
+        listed = label_list(row.get(columns.label))
+        if listed is not None:
+            cells[columns.label] = listed
+        yield f"entry {number}", cells, columns
 
 
 def _text(value: Any) -> Any:

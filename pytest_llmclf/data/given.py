@@ -95,7 +95,12 @@ def read_given(source: DataSource, *, root: Path, kept: Path) -> Given:
 
 def kept_under(home: Path, title: str) -> Path:
     """The folder for an evaluation's images that come as bytes."""
-    return home / "images" / (re.sub(r"[^\w.-]+", "-", title).strip(".-") or "images")
+    return home / "images" / (plain_name(title) or "images")
+
+
+def plain_name(title: str) -> str:
+    """A title as the name of a file or folder: no sign that a file system minds; may be empty."""
+    return re.sub(r"[^\w.-]+", "-", title).strip(".-")
 
 
 def _read(item: object, place: str, problems: list[str]) -> tuple[Path | bytes, Entry] | None:

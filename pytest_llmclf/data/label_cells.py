@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.values.text import noun
+from pytest_llmclf.data.entry import composed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     from pytest_llmclf.data.entry import Entry
 
@@ -27,6 +29,9 @@ def several_labels(label: str, known: Collection[str]) -> tuple[str, ...]:
         known: All labels; one that was declared as it stands is no list.
     """
     text = label.strip()
+    listed = _json_list(text)
+    if listed:
+        return listed
     if (
         text[:1] in _OPENING
         and text[-1:] in _CLOSING
@@ -47,29 +52,46 @@ def _parts(text: str, sign: str) -> tuple[str, ...]:
     return tuple(part for part in map(str.strip, text.split(sign)) if part)
 
 
-def several_label_problems(entries: Iterable[Entry], declared: Collection[str]) -> Iterator[str]:
-    """One problem a cell that names several labels, with its first place.
+def _json_list(text: str) -> tuple[str, ...]:
+    """The texts of a JSON list; empty where it is none."""
+    try:
+        found = json.loads(text) if text.startswith("[") else None
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        return ()
+    return tuple(filter(None, map(str.strip, found)))
+
+
+def label_list(value: object) -> str | None:
+    """A list of labels, as JSON has it, as a cell of a table; ``None`` where it is none."""
+    if not isinstance(value, list) or not value:
+        return None
+    if not all(isinstance(each, str | int | float) for each in value):
+        return None
+    return json.dumps([str(each).strip() for each in value], ensure_ascii=False)
+
+
+def with_several(entries: Iterable[Entry], declared: Collection[str] = ()) -> list[Entry]:
+    """The entries with the labels of cells that name several, in their order, each once.
 
     Args:
         entries: Of a table.
         declared: Labels that the user listed; empty where the table alone says them.
     """
-    uses: dict[str, list[Entry]] = {}
-    for entry in entries:
-        uses.setdefault(entry.label, []).append(entry)
-    known = set(declared) or set(uses)
-    for label, using in uses.items():
-        if label in declared:
-            continue
-        parts = several_labels(label, known)
-        if parts:
-            rest = len(using) - 1
-            more = f", and {rest} more {noun(rest, 'line')}" if rest else ""
-            yield (
-                f"{using[0].place}: {using[0].id} has several labels, {label!r}{more}: an image "
-                f"has one label here; keep one of {', '.join(parts)}, leave the image out, or "
-                f"ask about each label in an evaluation of its own (yes or no)"
-            )
+    plain = [_split(entry, several_labels(entry.label, ()), declared) for entry in entries]
+    known = set(declared) or {label for entry in plain for label in entry.labels}
+    return [
+        entry if entry.also else _split(entry, several_labels(entry.label, known), declared)
+        for entry in plain
+    ]
+
+
+def _split(entry: Entry, labels: tuple[str, ...], declared: Collection[str]) -> Entry:
+    if not labels or entry.label in declared:
+        return entry
+    first, *also = dict.fromkeys(map(composed, labels))
+    return replace(entry, label=first, also=tuple(also))
 
 
 def whole_number(label: str, labels: Collection[str]) -> str:

@@ -11,6 +11,7 @@ from pytest_llmclf.data.entry import Entry, SourceOptions, composed, shown
 from pytest_llmclf.data.exports import export_rows
 from pytest_llmclf.data.folders import split_kind
 from pytest_llmclf.data.json_lines import object_of
+from pytest_llmclf.data.label_cells import label_list
 from pytest_llmclf.data.manifest_columns import (
     MOST_COLUMNS,
     NO_TAGS,
@@ -198,18 +199,18 @@ def _jsonl_lines(
 
 
 def _nested(row: dict[str, Any], columns: Columns) -> str | None:
-    nested = [key for key, value in row.items() if isinstance(value, (dict, list))]
-    if columns.label in nested and isinstance(row[columns.label], list):
-        labels = ", ".join(map(str, row[columns.label][:5]))
-        path = row.get(columns.path)
-        return (
-            f"{path!r} has a list of labels, {columns.label!r}: [{labels}]; an image has one label "
-            f"here: write it as text, or leave the image out"
-        )
+    nested = [
+        key
+        for key, value in row.items()
+        if isinstance(value, (dict, list)) and (key != columns.label or label_list(value) is None)
+    ]
     return f"{nested[0]!r} is a list or object: write text" if nested else None
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    listed = label_list(value)
+    if listed is not None:
+        return listed
     return str(value).lower() if isinstance(value, bool) else str(value).strip()

@@ -22,7 +22,7 @@ from pytest_llmclf.data.entry import (
 from pytest_llmclf.data.file_names import read_names
 from pytest_llmclf.data.folders import folders_in, read_class_folders, split_folder, split_kind
 from pytest_llmclf.data.given import Given
-from pytest_llmclf.data.label_cells import several_label_problems
+from pytest_llmclf.data.label_cells import with_several
 from pytest_llmclf.data.manifest import has_labels, manifest_entries, split_of
 from pytest_llmclf.data.manifest_names import METADATA, manifest_of
 from pytest_llmclf.errors import DatasetError, nearest
@@ -166,8 +166,7 @@ def table_of(source: Path, options: SourceOptions) -> Path | None:
 def _read_manifest(path: Path, options: SourceOptions, labels: Collection[str]) -> Found:
     """Read path, label, sha256 and tags of each line."""
     found = Found()
-    found.entries += manifest_entries(path, found.problems, options)
-    found.problems += several_label_problems(found.entries, labels)
+    found.entries += with_several(manifest_entries(path, found.problems, options), labels)
     if options.split:
         if not found.entries and not found.problems:
             found.problems.append(

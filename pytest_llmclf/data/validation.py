@@ -130,8 +130,9 @@ def _unknown_labels(
     known_labels = frozenset(labels)
     strange: dict[str, list[Entry]] = {}
     for entry in entries:
-        if entry.label not in known_labels:
-            strange.setdefault(entry.label, []).append(entry)
+        for label in entry.labels:
+            if label not in known_labels:
+                strange.setdefault(label, []).append(entry)
     for label, using in strange.items():
         known = some_of(labels)
         yield (
@@ -209,6 +210,7 @@ def open_images(
             root=root,
             sha256=sha256,
             label=entry.label,
+            also=entry.also,
             tags=entry.tags,
             problem=seen.problem,
         )
@@ -301,7 +303,8 @@ def twins(images: Sequence[CheckedImage]) -> tuple[list[str], list[str]]:
     problems, warnings = [], []
     for same in by_digest.values():
         first = same[0]
-        other = next((it for it in same if it.case.label != first.case.label), None)
+        right = set(first.case.labels)
+        other = next((it for it in same if set(it.case.labels) != right), None)
         if other is not None:
             problems.append(
                 f"{_at(other.entry)}{_named(other)} is the same image as "
@@ -315,4 +318,4 @@ def twins(images: Sequence[CheckedImage]) -> tuple[list[str], list[str]]:
 
 def _named(image: CheckedImage, *, place: bool = False) -> str:
     where = f", {image.entry.place}" if place else ""
-    return f"{image.case.id} (label {image.case.label!r}{where})"
+    return f"{image.case.id} (label {' or '.join(map(repr, image.case.labels))}{where})"

@@ -85,7 +85,7 @@ def _weighed(threshold: Threshold, part: Report) -> Iterator[Weighed]:
         place = {label: number for number, label in enumerate(part.confusion.labels)}
         for found in _answered(part):
             named = None if found.predicted is None else place[found.predicted]
-            weight = weights.of(place[found.expected], named)
+            weight = weights.of(place[found.counts_for], named)
             yield _as_weighed(found, weight, right=found.kind == "correct")
         return
     if isinstance(bound, ImageMean):
@@ -112,7 +112,7 @@ def _denominator(threshold: Threshold, part: Report) -> Iterable[Outcome]:
         case "precision":
             return named
         case _:
-            return (*shown, *(found for found in named if found.expected != threshold.label))
+            return (*shown, *(found for found in named if found.counts_for != threshold.label))
 
 
 def _answered(part: Report) -> Iterator[Outcome]:
@@ -128,7 +128,7 @@ def _by_label(part: Report) -> tuple[dict[str, list[Outcome]], dict[str, list[Ou
     shown: defaultdict[str, list[Outcome]] = defaultdict(list)
     named: defaultdict[str, list[Outcome]] = defaultdict(list)
     for found in _answered(part):
-        shown[found.expected].append(found)
+        shown[found.counts_for].append(found)
         if found.predicted is not None:
             named[found.predicted].append(found)
     return dict(shown), dict(named)

@@ -53,19 +53,21 @@ def undecidable_thresholds(
     all without a label. Nothing is said of a low precision, which is a matter of which labels the
     model names, nor of calibration.
     """
-    several = sum(len(threshold.expanded(labels)) for threshold in thresholds)
-    certainty = None if confidence is None else Certainty(confidence=confidence, thresholds=several)
+    number = sum(len(threshold.expanded(labels)) for threshold in thresholds)
+    certainty = None if confidence is None else Certainty(confidence=confidence, thresholds=number)
     found: list[str] = []
     for threshold in thresholds:
         members = _members(threshold, cases)
-        best = _best(threshold, labels, members, group)
-        sizes = Counter(case.label for case in members)
-        # With all right it does not matter which of the answers are the most confident.
-        probe = replace(threshold, coverage=None, own=_at_its_best(threshold.own))
-        readings = read(probe, best, certainty)
+        sizes = Counter(label for case in members for label in case.labels)
+        # What is best for one of several right labels is not for another one.
+        several = any(case.also for case in members)
         reasons = [
             (one, why)
-            for one, reading in zip(threshold.expanded(labels), readings, strict=True)
+            for part in (threshold.expanded(labels) if several else (threshold,))
+            for best in (_best(part, labels, members, group),)
+            for one, reading in zip(
+                part.expanded(labels), read(_probe(part), best, certainty), strict=True
+            )
             if (why := _why_not(one, reading, best, sizes, certainty)) is not None
         ]
         asked = asked_for(threshold, certainty)
@@ -78,6 +80,11 @@ def undecidable_thresholds(
                 which = f"for all {len(labels)} classes"
             found.append(f"{asked}: {which}; {few.label}: {why}")
     return tuple(found)
+
+
+def _probe(threshold: Threshold) -> Threshold:
+    """With all right it does not matter which of the answers are the most confident."""
+    return replace(threshold, coverage=None, own=_at_its_best(threshold.own))
 
 
 def _at_its_best(own: Metric | None) -> Metric | None:
@@ -157,9 +164,14 @@ def _best(threshold: Threshold, labels: Sequence[str], cases: Sequence[Case], gr
                 TaskName("", ""),
                 replace(case, id=str(place)),
                 "correct" if right else "unparsed",
-                predicted=case.label if right else None,
+                predicted=_best_label(threshold, case) if right else None,
             )
             for place, case in enumerate(cases)
         ],
         group=group,
     )
+
+
+def _best_label(threshold: Threshold, case: Case) -> str:
+    """Of several right labels the one that the threshold is about."""
+    return case.label if threshold.label not in case.labels else str(threshold.label)

@@ -56,7 +56,10 @@ def question_of(report: Report) -> str:
 def data_of(report: Report) -> str:
     """Digest of the images, their labels, and what each was answered as."""
     return _digest(
-        [(one.case, one.sha256, one.expected, one.kind, one.predicted) for one in report.outcomes]
+        [
+            (one.case, one.sha256, one.expected, one.kind, one.predicted, *one.also)
+            for one in report.outcomes
+        ]
     )
 
 

@@ -13,6 +13,11 @@ not_run          none: the session stopped before it (its own count)
 lost             none: nobody knows (its own count; see `ledger.Ledger`)
 ===============  ==================================================================
 
+Where an image has several right labels, an answer is right if it is any of them. Such an image then
+is one of the class that was answered, and counts as an image of no other; answered wrong it is one
+of the first of its labels (`Outcome.counts_for`). So each image is in one row of the matrix, and
+what is not on the diagonal is a mistake.
+
 All ratios equal scikit-learn's `precision_recall_fscore_support` with ``zero_division=nan``, an
 unparsed answer being one more predicted label; what is ``nan`` there is undefined here.
 
@@ -273,7 +278,7 @@ class Confusion:
         for outcome in outcomes:
             _known(outcome, place)
             if outcome.kind in NAMED:
-                pairs[outcome.expected, str(outcome.predicted)] += 1
+                pairs[outcome.counts_for, str(outcome.predicted)] += 1
             elif outcome.kind in ASKED:
                 kinds[outcome.expected, outcome.kind] += 1
             else:
@@ -406,13 +411,13 @@ def _square(
 
 
 def _known(outcome: Outcome, labels: dict[str, int]) -> None:
-    named = [outcome.expected]
+    named = list(outcome.labels)
     if outcome.kind in NAMED:
         named.append(str(outcome.predicted))
-        if (outcome.predicted == outcome.expected) != (outcome.kind == "correct"):
+        if (outcome.predicted in outcome.labels) != (outcome.kind == "correct"):
             raise ValueError(
-                f"{outcome.case}: {outcome.kind}, but expected {outcome.expected!r} "
-                f"and predicted {outcome.predicted!r}"
+                f"{outcome.case}: {outcome.kind}, but expected "
+                f"{' or '.join(map(repr, outcome.labels))} and predicted {outcome.predicted!r}"
             )
     for label in named:
         if label not in labels:

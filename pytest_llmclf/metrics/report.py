@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.values.price import Price
     from pytest_llmclf.values.probe_answers import ProbeAnswers
     from pytest_llmclf.values.request import ModelIdentity
+    from pytest_llmclf.values.reviewed import DatasetReview
 
 VerdictWord = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNGATED"]
 """What a gate came to; UNGATED says that nobody has set one."""
@@ -94,6 +95,7 @@ class DatasetFacts:
         path: Its folder relative to the project's, in POSIX form; empty if it is outside.
         taken_out: Ids of images that it has besides and that are not judged: example images, their
             copies and the rest of their groups.
+        review: What people decided about its labels; ``None``: nothing.
     """
 
     name: str
@@ -105,6 +107,7 @@ class DatasetFacts:
     class_sizes: tuple[int, ...] = ()
     path: str = ""
     taken_out: tuple[str, ...] = ()
+    review: DatasetReview | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,7 +337,17 @@ class Report:
 
     def where(self, tags: Mapping[str, str]) -> Report:
         """The report of the images that have all these tags, such as ``{"style": "photo"}``."""
-        outcomes = tuple(found for found in self.outcomes if _has(found, tags))
+        return self._part(lambda found: _has(found, tags))
+
+    def single_labelled(self) -> Report:
+        """The report of the images with one right label; itself where no image has several."""
+        if not any(found.also for found in self.outcomes):
+            return self
+        return self._part(lambda found: not found.also)
+
+    def _part(self, belongs: Callable[[Outcome], bool]) -> Report:
+        """The report of some of the images."""
+        outcomes = tuple(filter(belongs, self.outcomes))
         cases = {found.case for found in outcomes}
         rule = self.stop_rule
         if rule is not None:
@@ -348,7 +361,7 @@ class Report:
             confusion=Confusion.from_outcomes(self.confusion.labels, outcomes),
             order=tuple(case for case in self.order if case in cases),
             stop_rule=rule,
-            repeats=tuple(found for found in self.repeats if _has(found, tags)),
+            repeats=tuple(filter(belongs, self.repeats)),
             clusters=_clusters(outcomes, self.group) if self.clusters else {},
         )
 

@@ -71,7 +71,7 @@ def image_properties(outcome: Outcome) -> Properties:
         "model": outcome.model,
         "image": outcome.case,
         "outcome": outcome.kind,
-        "expected": outcome.expected,
+        "expected": " or ".join(outcome.labels),
         "predicted": outcome.predicted,
         "reason": outcome.reason,
         "confidence": None if sure is None else round(sure, _DIGITS),

@@ -351,6 +351,7 @@ class SessionResults:
             class_sizes=task.class_sizes,
             taken_out=task.taken_out,
             path=path_in_project(dataset.root, self._settings.root),
+            review=dataset.review,
         )
 
     def _content_hash(self, dataset: Dataset) -> str:

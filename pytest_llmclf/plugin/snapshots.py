@@ -58,6 +58,7 @@ class BaselineTerms:
         group: Tag whose values those are.
         margin: Smallest loss of accuracy that is not fine, if one is stated.
         taken_out: Images of the dataset that are not judged, for the examples.
+        left_out: Images that people decided to leave out of the dataset.
     """
 
     subset: bool = False
@@ -71,6 +72,7 @@ class BaselineTerms:
     group: str = ""
     margin: Margin | None = None
     taken_out: frozenset[str] = frozenset()
+    left_out: tuple[str, ...] = ()
 
     def judge(self, current: str, committed: str) -> JudgedBaseline:
         """Hold two texts of predictions against each other on these terms."""
@@ -81,6 +83,7 @@ class BaselineTerms:
             clusters=self.clusters,
             group=self.group,
             taken_out=self.taken_out,
+            left_out=self.left_out,
         )
         return JudgedBaseline(
             comparison=found, tolerance=self.tolerance, foretold=self._foretold(found, committed)
@@ -281,6 +284,7 @@ def open_baseline(
         group=report.group,
         margin=settings.margin,
         taken_out=frozenset(report.dataset.taken_out),
+        left_out=() if report.dataset.review is None else report.dataset.review.left_out,
     )
     extension = _extension(terms, exact=updating)
     baseline = snapshot.use_extension(extension)

@@ -42,7 +42,7 @@ def with_answer(
         return replace(blank, kind="error", reason=error.kind, message=str(error))
     if found.label is None:
         return replace(blank, kind="unparsed", reason=found.reason)
-    kind: OutcomeKind = "correct" if found.label == outcome.expected else "misclassified"
+    kind: OutcomeKind = "correct" if found.label in outcome.labels else "misclassified"
     sure = class_probabilities(answer, labels, found.label)
     return replace(
         blank,

@@ -30,6 +30,7 @@ from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
 from pytest_llmclf.errors import need_extra
 from pytest_llmclf.files import beside, write_pieces, write_whole
 from pytest_llmclf.metrics.calibration.summary import calibration
+from pytest_llmclf.metrics.corrections import label_facts
 from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.reporting import terminal
@@ -203,6 +204,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "model": report.model,
         "identity": report.identity.to_json() if report.identity else None,
         "dataset": asdict(report.dataset),
+        "labels": label_facts(report),
         "ledger": asdict(report.ledger),
         "incomplete": report.ledger.why_incomplete(),
         "modelfile_digest": report.modelfile_digest,

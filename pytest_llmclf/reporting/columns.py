@@ -89,6 +89,13 @@ COLUMNS: Final = (
         "that came with probabilities",
     ),
     _column("label_mass", "number", "what the labels had together before they were normalised"),
+    _column("also", "text", "further right labels, with `|` between them"),
+    _column("original", "text", "right labels before people decided about them, likewise"),
+    _column(
+        "review",
+        "category",
+        "what people decided about the label: `confirmed`, `corrected`, `unsure` or `disputed`",
+    ),
 )
 """Followed by one column ``tag:NAME`` a tag."""
 
@@ -113,7 +120,7 @@ def tags_of(reports: Iterable[Report]) -> list[str]:
 
 def row(outcome: Outcome) -> dict[str, Any]:
     """One value a column of `COLUMNS`, as JSON built-ins; ``None`` where there is none."""
-    answer = outcome.answer
+    answer, review = outcome.answer, outcome.review
     said = {name: None if answer is None else getattr(answer, name) for name in _SAID}
     return {
         **{name: getattr(outcome, name, None) for name in COLUMN_NAMES},
@@ -122,4 +129,7 @@ def row(outcome: Outcome) -> dict[str, Any]:
         "answer": None if answer is None else answer.text,
         "thinking": None if answer is None else answer.thinking or None,
         "confidence": confidence(outcome),
+        "also": "|".join(outcome.also) or None,
+        "original": None if review is None else "|".join(review.original),
+        "review": None if review is None else review.status,
     }

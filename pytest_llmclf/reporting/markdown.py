@@ -27,6 +27,7 @@ from pytest_llmclf.reporting.comparison import (
 )
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines
+from pytest_llmclf.reporting.label_lines import label_texts
 from pytest_llmclf.reporting.markdown_leaderboard import leaderboard_sections
 from pytest_llmclf.reporting.markdown_text import PLAIN, cell, code, escaped
 from pytest_llmclf.reporting.style import Style
@@ -181,7 +182,8 @@ def _broken(name: str, comparison: Comparison) -> Iterator[str]:
 
 def _section(report: Report) -> Iterator[str]:
     yield from (f"### {code(report.evaluation)} · {code(report.model)}", "")
-    yield from (f"{escaped(text)}  " for text in (clusters_text(report), mix_text(report)) if text)
+    known = (clusters_text(report), mix_text(report), *label_texts(report))
+    yield from (f"{escaped(text)}  " for text in known if text)
     yield from (f"{_counts(report)}  ", f"Accuracy {_accuracy(report)}.", "")
     why = None if report.ledger.all_skipped else report.ledger.why_incomplete()
     if why:

@@ -48,7 +48,7 @@ def _texts(done: Sequence[Reread]) -> Iterator[str]:
 
 
 def _said(outcome: Outcome) -> str:
-    return f"{outcome.expected}: {outcome.predicted or outcome.reason or outcome.kind}"
+    return f"{' or '.join(outcome.labels)}: {outcome.predicted or outcome.reason or outcome.kind}"
 
 
 def _example(changed: Sequence[tuple[Outcome, Outcome]], old: str, new: str) -> tuple[str, str]:

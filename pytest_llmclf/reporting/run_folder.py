@@ -44,6 +44,7 @@ from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome, TaskName
 from pytest_llmclf.values.price import Price
 from pytest_llmclf.values.provenance import ProvenanceChange
 from pytest_llmclf.values.request import ModelIdentity
+from pytest_llmclf.values.reviewed import DatasetReview
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ _OUTCOME_FITS: Final = {
     "probabilities": is_shares_by_name_or_none,
     "label_mass": is_share_or_none,
     "shared_mass": is_share_or_none,
+    "also": is_texts,
+    "review": is_object_or_none,
 }  # fmt: skip
 _DATASET_FITS: Final = {
     **dict.fromkeys(("name", "content_hash", "licence", "path"), is_text),
@@ -80,6 +83,7 @@ _DATASET_FITS: Final = {
     "imported": is_flag,
     "cases_in_dataset": is_count,
     "class_sizes": is_counts,
+    "review": is_object_or_none,
 }
 _LEDGER_FITS: Final = dict.fromkeys((field.name for field in fields(Ledger)), is_count)
 _VERDICT_FITS: Final = {
@@ -299,10 +303,7 @@ def _report(
     require(entry["dataset"], _DATASET_FITS)
     require(entry["ledger"], _LEDGER_FITS)
     key = TaskName(entry["evaluation"], entry["model"])
-    dataset = _known(
-        DatasetFacts,
-        {**entry["dataset"], **_as_tuples(entry["dataset"], "labels", "class_sizes", "taken_out")},
-    )
+    dataset = _dataset(entry["dataset"])
     if len(dataset.class_sizes) not in (0, len(dataset.labels)):
         raise ValueError(
             f"sizes of {len(dataset.class_sizes)} classes and {len(dataset.labels)} labels"
@@ -347,6 +348,14 @@ def _price(entry: Mapping[str, Any] | None) -> Price | None:
         return None
     require(entry, _PRICE_FITS)
     return Price(read=entry["read"], written=entry["written"])
+
+
+def _dataset(entry: Mapping[str, Any]) -> DatasetFacts:
+    review = entry.get("review")
+    decided = None if review is None else DatasetReview.from_json(review)
+    lists = _as_tuples(entry, "labels", "class_sizes", "taken_out")
+    found: DatasetFacts = _known(DatasetFacts, {**entry, **lists, "review": decided})
+    return found
 
 
 def _metric(name: str, entry: Mapping[str, Any], images: int) -> Metric:

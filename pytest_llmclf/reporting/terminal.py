@@ -28,6 +28,7 @@ from pytest_llmclf.reporting.changes import baseline_change_lines
 from pytest_llmclf.reporting.comparison import broken_lines, model_lines
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines
+from pytest_llmclf.reporting.label_lines import label_texts
 from pytest_llmclf.reporting.leaderboard import leaderboard_lines
 from pytest_llmclf.reporting.stability_lines import stability_lines
 from pytest_llmclf.reporting.style import Line, cut, left, right, width
@@ -133,6 +134,7 @@ def head_lines(report: Report, style: Style) -> Iterator[Line]:
         _counts(report),
         clusters_text(report),
         mix_text(report),
+        *label_texts(report),
         _speed(report),
         cost_text(report),
         _source(report),

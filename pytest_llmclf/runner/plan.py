@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.data import dataset as datasets
+from pytest_llmclf.data.decision_files import decision_files, decisions_file
 from pytest_llmclf.data.given import Given, kept_under, read_given
 from pytest_llmclf.data.image import ImageLimits
 from pytest_llmclf.errors import DatasetError, SettingsError
@@ -83,12 +84,14 @@ def assign(
     """
     root = project_root(declared_in, settings.root)
     modelfile = modelfile_of(evaluation, root)
+    source = source_of(evaluation, root, settings)
     whole = datasets.load(
-        source_of(evaluation, root, settings),
+        source,
         name=evaluation.title,
         labels=evaluation.label_names,
         verify_images=verify_images,
         options=evaluation.source_options(settings.allow_links),
+        decisions=decisions_about(evaluation, source, root),
     )
     if not whole.cases:
         raise DatasetError(f"{whole.root}: no images; put some in, one folder a class")
@@ -280,6 +283,18 @@ def source_of(evaluation: Evaluation, root: Path, settings: Settings) -> Path | 
         return datasets.locate(str(evaluation.dataset), root)
     kept = kept_under(settings.home, evaluation.title)
     return read_given(evaluation.dataset, root=root, kept=kept)
+
+
+def decisions_about(evaluation: Evaluation, source: Path | Given, root: Path) -> tuple[Path, ...]:
+    """The files with what people decided about the labels of an evaluation's dataset.
+
+    Args:
+        evaluation: Of which part of a split, and of which name.
+        source: Where its images come from.
+        root: Of the project.
+    """
+    own = decisions_file(source, root, split=evaluation.split, title=evaluation.title)
+    return decision_files(own)
 
 
 def gates_for(evaluation: Evaluation, settings: Settings) -> tuple[Gate, ...]:

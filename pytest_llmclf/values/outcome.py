@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.reviewed import ImageReview
 from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class Outcome:
         model_digest: `ModelIdentity.digest` of whoever answered; empty if nobody was reached.
         case: `Case.id`.
         sha256: Digest of the image's file.
-        expected: The case's label.
+        expected: The case's label; the first one of several right ones.
         kind: How it ended.
         predicted: The label named; only for `correct` and `misclassified`.
         reason: For `unparsed` an `UnparsedReason`, for `error` a `BackendError.kind`,
@@ -152,6 +153,8 @@ class Outcome:
             log-probabilities.
         label_mass: `ClassProbabilities.label_mass`; ``None`` with `probabilities`.
         shared_mass: `ClassProbabilities.shared_mass`; ``None`` likewise, or in older runs.
+        also: `Case.also`: further right labels.
+        review: `Case.review`: what people decided about the label.
     """
 
     evaluation: str
@@ -173,6 +176,8 @@ class Outcome:
     probabilities: Mapping[str, float] | None = None
     label_mass: float | None = None
     shared_mass: float | None = None
+    also: tuple[str, ...] = ()
+    review: ImageReview | None = None
 
     @classmethod
     def of(cls, task: TaskName, case: Case, kind: OutcomeKind, **more: Any) -> Outcome:
@@ -192,6 +197,8 @@ class Outcome:
             expected=case.label,
             kind=kind,
             tags=case.tags,
+            also=case.also,
+            review=case.review,
             **{"model_digest": "", **more},
         )
 
@@ -204,6 +211,16 @@ class Outcome:
     def task(self) -> TaskName:
         """Which evaluation was put to which model."""
         return TaskName(self.evaluation, self.model)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All right labels, the first one first."""
+        return (self.expected, *self.also)
+
+    @property
+    def counts_for(self) -> str:
+        """The class that the image counts for: of several right ones the answered one, if any."""
+        return str(self.predicted) if self.kind == "correct" else self.expected
 
     def check(self) -> None:
         """Do nothing for a correct outcome; raise what it is otherwise.
@@ -224,7 +241,8 @@ class Outcome:
         if answer is not None and answer.thinking and not answer.text.strip():
             said = f", answered nothing after thinking {shorten(answer.thinking, width)}"
         ending = ENDINGS[self.kind]
-        return f"expected {self.expected}, {ending.says.format(self)}{said * ending.answered}"
+        wanted = " or ".join(self.labels)
+        return f"expected {wanted}, {ending.says.format(self)}{said * ending.answered}"
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins."""
@@ -250,10 +268,19 @@ class Outcome:
             "probabilities": None if given is None else dict(given),
             "label_mass": self.label_mass,
             "shared_mass": self.shared_mass,
+            "also": list(self.also),
+            "review": None if self.review is None else self.review.to_json(),
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Outcome:
         """Rebuild from `to_json`."""
-        answer = data.get("answer")
-        return cls(**{**data, "answer": None if answer is None else Answer.from_json(answer)})
+        answer, review = data.get("answer"), data.get("review")
+        return cls(
+            **{
+                **data,
+                "answer": None if answer is None else Answer.from_json(answer),
+                "also": tuple(data.get("also", ())),
+                "review": None if review is None else ImageReview.from_json(review),
+            }
+        )

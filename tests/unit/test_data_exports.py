@@ -70,8 +70,8 @@ class TestCoco:
         data["annotations"] = [*data["annotations"][:3], {"image_id": 1, "category_id": 7}]
         assert problems(written(folder, data), labels=["cat", "dog"]) == [
             (
-                "export.json, image 1: 'b.bmp' has several labels, dog, cat: an image has one "
-                "label here; keep one, or leave the image out"
+                "export.json, image 1: 'b.bmp' has several labels, dog, cat: keep one, leave the "
+                "image out, or list in a manifest those that are all right"
             ),
             ("export.json, image 2: 'sub/c.bmp' has no label: annotate it, or leave the image out"),
         ]
@@ -118,13 +118,14 @@ class TestLabelStudio:
 
 
 def test_plain_lists(folder: Path) -> None:
-    """A list of objects is read as JSON lines are, label lists refused."""
+    """A list of objects is read as JSON lines are."""
     rows = [{"image": name, "choice": label} for name, label in READ.items()]
     path = written(folder, rows)
     assert labels(path, label_column="choice") == READ
     assert "no label" in problems(path)[0]
     several = written(folder, [{"image": "a.bmp", "label": ["cat", "dog"]}])
-    assert "'a.bmp' has several labels, cat, dog" in problems(several)[0]
+    assert load(several).cases[0].labels == ("cat", "dog")
+    assert "'a.bmp' has no label" in problems(written(folder, [{"image": "a.bmp", "label": []}]))[0]
 
 
 @pytest.mark.parametrize("data", [{}, {"a": 1}, 7, "x", None, {"images": []}])

@@ -225,22 +225,33 @@ class TestSeveralLabels:
         assert several_labels(cell, {"cat", "dog"}) == parts
 
     @pytest.mark.parametrize("cell", ["cat|dog", "cat;dog", "['cat', 'dog']", '"cat,dog"'])
-    def test_refused_by_name_and_place(self, folder: Path, cell: str) -> None:
-        """It never becomes a third class."""
+    def test_all_of_them_are_right(self, folder: Path, cell: str) -> None:
+        """They never become a third class, and the first one stays the first."""
         rows = f"a.bmp,{cell}\nb.bmp,dog\nsub/c.bmp,cat\n"
         if cell.startswith("["):
             rows = rows.replace(cell, f'"{cell}"')
         put(folder, {"manifest.csv": "path,label\n" + rows})
-        (problem,) = problems(folder)
-        assert problem.startswith(
-            f"manifest.csv:2: a.bmp has several labels, {cell.strip(chr(34))!r}"
-        )
-        assert "keep one of cat, dog, leave the image out, or ask about each label" in problem
+        found = load(folder)
+        assert found.labels == ("cat", "dog")
+        assert [case.labels for case in found.cases] == [("cat", "dog"), ("dog",), ("cat",)]
+        put(folder, {"manifest.csv": "path,label\na.bmp,cat\nb.bmp,dog\nsub/c.bmp,cat\n"})
+        assert load(folder).content_hash() != found.content_hash()
 
-    def test_counted(self, folder: Path) -> None:
-        """One message for all lines of a cell."""
-        put(folder, {"manifest.csv": "path,label\na.bmp,x|y\nb.bmp,x|y\nsub/c.bmp,x\n"})
-        assert "'x|y', and 1 more line: an image" in problems(folder)[0]
+    def test_each_must_be_a_label(self, folder: Path) -> None:
+        """Not only the first one; and copies must have the same ones."""
+        put(folder, {"manifest.csv": "path,label\na.bmp,dog|cow\nb.bmp,dog\nsub/c.bmp,cat\n"})
+        assert "label 'cow' is not one of" in problems(folder, labels=["cat", "dog"])[0]
+        put(folder, {"b.bmp": image(0)})
+        put(folder, {"manifest.csv": "path,label\na.bmp,dog|cat\nb.bmp,dog\nsub/c.bmp,cat\n"})
+        assert "label 'dog' or 'cat'" in problems(folder)[0]
+
+    def test_a_label_that_is_only_a_further_one(self, folder: Path) -> None:
+        """Is a label of the dataset, of which it has an image."""
+        put(folder, {"manifest.csv": "path,label\na.bmp,1.0|fox\nb.bmp,2\nsub/c.bmp,1\n"})
+        found = load(folder)
+        assert found.labels == ("1", "2", "fox")
+        assert found.cases[0].labels == ("1", "fox")
+        assert found.warnings == ()
 
     def test_declared_labels_are_names(self, folder: Path) -> None:
         """Whoever lists ``cat|dog`` as a label means one class."""
@@ -248,9 +259,10 @@ class TestSeveralLabels:
         assert load(folder, labels=["cat|dog", "dog"]).labels == ("cat|dog", "dog")
 
     def test_a_list_in_json(self, folder: Path) -> None:
-        """Is refused by line and name, too."""
-        rows = [{"file_name": "a.bmp", "label": ["cat", "dog"]}, {"path": "b.bmp", "label": "dog"}]
+        """Is one of right labels, whatever signs they have; an empty or nested one is refused."""
+        rows = [{"path": "a.bmp", "label": ["a, b", "dog"]}, {"path": "b.bmp", "label": ["dog"]}]
         put(folder, {"metadata.jsonl": "\n".join(map(json.dumps, rows))})
-        assert problems(folder)[0].startswith(
-            "metadata.jsonl:1: 'a.bmp' has a list of labels, 'label': [cat, dog]; an image has one"
-        )
+        assert [case.labels for case in load(folder).cases] == [("a, b", "dog"), ("dog",)]
+        for wrong in ([], [["dog"]]):
+            put(folder, {"metadata.jsonl": json.dumps({"path": "a.bmp", "label": wrong})})
+            assert "metadata.jsonl:1: 'label' is a list or object" in problems(folder)[0]

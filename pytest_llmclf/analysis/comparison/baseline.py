@@ -20,6 +20,7 @@ from pytest_llmclf.analysis.comparison.paired_comparison import (
 )
 from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions, predictions_text
 from pytest_llmclf.analysis.comparison.same_images import relabelled
+from pytest_llmclf.errors import some_of
 from pytest_llmclf.gates.sequential.paired import PairedQuestion
 from pytest_llmclf.gates.sequential.rejudging import Foretold, foretell
 from pytest_llmclf.metrics.power import loss_chance
@@ -48,6 +49,7 @@ def compare(
     clusters: Mapping[str, str] | None = None,
     group: str = "",
     taken_out: Collection[str] = (),
+    left_out: Collection[str] = (),
 ) -> Comparison:
     """Compare two texts of predictions.
 
@@ -60,6 +62,7 @@ def compare(
         group: Tag whose values those are.
         taken_out: Images that this run does not judge since they are examples: they are compared
             with nothing, and are not missed.
+        left_out: Images that people decided to leave out of the dataset.
     """
     now, part = parse_predictions(current), subset
     try:
@@ -82,7 +85,7 @@ def compare(
         partial_now=subset,
         clusters=clusters,
         group=group,
-        refused=_why_refused(now, before, subset=part),
+        refused=_why_refused(now, before, left_out, subset=part),
         provenance=compare_provenance(
             before.provenance, now.provenance, images=_same_images(now, before, subset=part)
         ),
@@ -282,7 +285,9 @@ def _remedy(now: PredictionsRecord) -> str:
     return _UPDATE if answered else _ANSWERS_FIRST
 
 
-def _why_refused(now: PredictionsRecord, before: PredictionsRecord, *, subset: bool) -> str | None:
+def _why_refused(
+    now: PredictionsRecord, before: PredictionsRecord, left_out: Collection[str], *, subset: bool
+) -> str | None:
     for what in ("format", "evaluation", "model"):
         if now.head.get(what) != before.head.get(what):
             return (
@@ -294,6 +299,13 @@ def _why_refused(now: PredictionsRecord, before: PredictionsRecord, *, subset: b
         return f"the committed predictions are of other labels: {labels}; {_remedy(now)}"
     # The digest of a sample is its own, so that its images can only be looked up by name.
     strangers = now.predictions.keys() - before.predictions.keys()
+    gone = sorted(before.predictions.keys() - now.predictions.keys())
+    if gone and not strangers and not subset and set(gone) <= set(left_out):
+        images = noun(len(gone), "image", "images")
+        return (
+            f"the committed predictions have {len(gone)} {images} that people left out since, as "
+            f"the decisions about labels say: {some_of(gone)}; {_remedy(now)}"
+        )
     if (subset and strangers) or _same_images(now, before, subset=subset) is False:
         return (
             f"the committed predictions are of another image set ({before.head.get('dataset')} "

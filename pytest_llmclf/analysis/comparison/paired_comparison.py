@@ -310,7 +310,7 @@ def _change(case: str, before: Prediction, now: Prediction) -> Change | None:
     kind: ChangeKind = "changed"
     if before.correct != now.correct:
         kind = "fixed" if now.correct else "broken"
-    return Change(case=case, kind=kind, expected=now.expected, was=before.said, now=now.said)
+    return Change(case=case, kind=kind, expected=now.wanted, was=before.said, now=now.said)
 
 
 def compare_reports(

@@ -16,20 +16,27 @@ class Prediction:
     """What one side said to one image.
 
     Attributes:
-        expected: The image's label.
+        expected: The image's label; the first one of several right ones.
         kind: How it ended.
         label: The label named; only for `correct` and `misclassified`.
         reason: Why there is none, for `unparsed` and `error`.
+        also: Further right labels.
     """
 
     expected: str
     kind: OutcomeKind
     label: str | None = None
     reason: str | None = None
+    also: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> str:
+        """All right labels, for people."""
+        return " or ".join((self.expected, *self.also))
 
     @property
     def correct(self) -> bool:
-        """Whether the expected label was named."""
+        """Whether a right label was named."""
         return self.kind == "correct"
 
     @property
@@ -53,4 +60,5 @@ def prediction(outcome: Outcome) -> Prediction:
         kind=outcome.kind,
         label=outcome.predicted if named else None,
         reason=outcome.reason if outcome.kind in ASKED and not named else None,
+        also=outcome.also,
     )

@@ -75,7 +75,12 @@ def _prediction(outcome: Outcome) -> str:
     else:
         said = f"({outcome.kind})"
     mark = ENDINGS[outcome.kind].mark
-    return f"{mark} {_token(outcome.case)}  {_token(outcome.expected)} -> {said}"
+    return f"{mark} {_token(outcome.case)}  {_labels_token(outcome.labels)} -> {said}"
+
+
+def _labels_token(labels: tuple[str, ...]) -> str:
+    """One label as it is, several ones as a JSON list."""
+    return _token(labels[0]) if len(labels) == 1 else _safe(json.dumps(labels))
 
 
 def _token(text: str) -> str:
@@ -86,12 +91,16 @@ def _token(text: str) -> str:
         or not text
         or "  " in text
         or "->" in text
-        or text[0] in '"('
+        or text[0] in '"(['
     )
     if not odd:
         return text
-    # The separators of a line never stand inside a string, so that it can be read back.
-    return json.dumps(text).replace("->", "-\\u003e").replace("  ", " \\u0020")
+    return _safe(json.dumps(text))
+
+
+def _safe(text: str) -> str:
+    """JSON without the separators of a line inside its strings, so that it can be read back."""
+    return text.replace("->", "-\\u003e").replace("  ", " \\u0020")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +173,7 @@ def _parse_line(line: str, number: int) -> tuple[str, Prediction]:
     if not arrow or not gap or line[1] != " ":
         raise ValueError(f"line {number} is not a prediction: {line!r}")
     try:
-        found = _parse_said(_text(expected), said)
+        found = _parse_said(_labels(expected), said)
         case = _text(case)
     except ValueError as error:
         raise ValueError(f"line {number} is not a prediction: {line!r}") from error
@@ -173,11 +182,12 @@ def _parse_line(line: str, number: int) -> tuple[str, Prediction]:
     return case, found
 
 
-def _parse_said(expected: str, said: str) -> Prediction:
+def _parse_said(labels: tuple[str, ...], said: str) -> Prediction:
+    expected, *also = labels
     if not said.startswith("("):
         label = _text(said)
-        kind: OutcomeKind = "correct" if label == expected else "misclassified"
-        return Prediction(expected=expected, kind=kind, label=label)
+        kind: OutcomeKind = "correct" if label in labels else "misclassified"
+        return Prediction(expected=expected, kind=kind, label=label, also=tuple(also))
     match = _NO_LABEL.fullmatch(said)
     if match is None:
         raise ValueError(said)
@@ -186,7 +196,18 @@ def _parse_said(expected: str, said: str) -> Prediction:
         expected=expected,
         kind=cast("OutcomeKind", match["kind"]),
         reason=None if reason is None else _text(reason),
+        also=tuple(also),
     )
+
+
+def _labels(token: str) -> tuple[str, ...]:
+    """The opposite of `_labels_token`; before there were several, a label could begin so, too."""
+    try:
+        found = json.loads(token) if token.startswith("[") else None
+    except ValueError:
+        found = None
+    listed = isinstance(found, list) and bool(found) and all(isinstance(one, str) for one in found)
+    return tuple(found) if listed and found is not None else (_text(token),)
 
 
 def _text(token: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.values.request import short_digest
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,17 +59,23 @@ def why_refused(
 
 
 def relabelled(before: Mapping[str, Prediction], now: Mapping[str, Prediction]) -> str | None:
-    """Why the sides do not expect the same of the same images, in one line, or ``None``."""
-    other = [
-        case
-        for case in sorted(before.keys() & now.keys())
-        if before[case].expected != now[case].expected
-    ]
+    """Why the sides do not expect the same of the same images, in one line, or ``None``.
+
+    Says whether answers changed, too, or labels alone.
+    """
+    common = sorted(before.keys() & now.keys())
+    other = [case for case in common if before[case].wanted != now[case].wanted]
     if not other:
         return None
     case = other[0]
     more = f" and {len(other) - 1} more" if len(other) > 1 else ""
-    return f"{case} was labelled {before[case].expected} and is {now[case].expected}{more}"
+    both = [one for one in common if before[one].answered and now[one].answered]
+    changed = sum(before[one].said != now[one].said for one in both)
+    answers = f"{changed} {noun(changed, 'answer')} did, too" if changed else "no answer did"
+    return (
+        f"{case} was labelled {before[case].wanted} and is {now[case].wanted}{more}; labels "
+        f"changed, {answers}"
+    )
 
 
 def _why_other_orders(before: Report, now: Report) -> str | None:

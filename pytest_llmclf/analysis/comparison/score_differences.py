@@ -101,8 +101,9 @@ def score_differences(
     )
 
 
-_Cell = tuple[int, int | None, int | None]
-"""An image by places of labels: what it shows, and what each side calls it."""
+_Cell = tuple[tuple[int, int], tuple[int | None, int | None]]
+"""An image by places of labels: the class that it counts for on each side, which only differs where
+it has several right labels, and what each side calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,7 @@ class _Answers:
     Attributes:
         rows: By cluster, or by kind of image: the cells of its images.
         times: How many clusters, or images, of that kind there are.
-        places: The places of the classes that an image shows.
+        places: The places of the classes that an image counts for on both sides.
         sides: The confusion of each side on these images.
         clusters: How many pieces of evidence there are.
         size: Images in the one that nobody saw.
@@ -156,13 +157,17 @@ def _answers(before: Report, now: Report, comparison: Comparison) -> _Answers:
     rows: defaultdict[Any, list[_Cell]] = defaultdict(list)
     for case, cluster in clusters.items():
         one, other = first[case], second[case]
-        cell = (place[one.expected], _named(one, place), _named(other, place))
+        named = (_named(one, place), _named(other, place))
+        cell = ((place[one.counts_for], place[other.counts_for]), named)
         rows[cluster if comparison.clusters else cell].append(cell)
     listed = list(rows.values())
     return _Answers(
         rows=listed if comparison.clusters else [cells[:1] for cells in listed],
         times=[1 if comparison.clusters else len(cells) for cells in listed],
-        places=sorted({cell[0] for cells in listed for cell in cells}),
+        places=sorted(
+            {shown[0] for cells in listed for shown, _ in cells}
+            & {shown[1] for cells in listed for shown, _ in cells}
+        ),
         sides=(
             Confusion.from_outcomes(labels, first.values()),
             Confusion.from_outcomes(labels, second.values()),
@@ -180,14 +185,14 @@ def _ends(answers: _Answers) -> list[tuple[float, float]]:
     """Both ends of every difference."""
     import numpy as np
 
-    numbers = len(answers.rows) * len(answers.places) * 5
+    numbers = len(answers.rows) * len(answers.places) * 6
     draws = max(_FEWEST_DRAWS, min(_DRAWS, _MOST_NUMBERS // max(1, numbers)))
     chance = np.random.RandomState(_SEED)
     times = np.array(answers.times, dtype=float)
     weights = chance.standard_gamma(times, size=(draws, len(times)))
     unseen = chance.standard_exponential(draws) * answers.size
     found = weights @ _class_counts(answers).reshape(len(times), -1)
-    by_class = found.reshape(draws, 5, len(answers.places))
+    by_class = found.reshape(draws, 6, len(answers.places))
     ends = []
     for loser, tail in ((1, (1 - CONFIDENCE) / 2), (0, (1 + CONFIDENCE) / 2)):
         averages = [
@@ -211,7 +216,7 @@ def _shares(
         right, every = np.zeros(len(answers.rows)), np.zeros(len(answers.rows))
         for row, cells in enumerate(answers.rows):
             for cell in cells:
-                shown, named = cell[0], cell[1 + side]
+                shown, named = cell[0][side], cell[1][side]
                 weight = weigh.of(shown, named)
                 every[row] += weight
                 right[row] += weight * (shown == named)
@@ -225,18 +230,20 @@ def _shares(
 
 
 def _class_counts(answers: _Answers) -> np.ndarray:
-    """By row and class: images shown, then right and named of the first side, of the second one."""
+    """By row and class: images shown, right and named of the first side, then of the second."""
     import numpy as np
 
     at = {place: number for number, place in enumerate(answers.places)}
-    counts = np.zeros((len(answers.rows), 5, len(at)))
+    counts = np.zeros((len(answers.rows), 6, len(at)))
     for row, cells in zip(counts, answers.rows, strict=True):
-        for shown, *named in cells:
-            row[0, at[shown]] += 1
-            for side, name in enumerate(named):
+        for cell in cells:
+            for side in (0, 1):
+                shown, name = cell[0][side], cell[1][side]
+                if shown in at:
+                    row[3 * side, at[shown]] += 1
                 if name in at:
-                    row[2 + 2 * side, at[name]] += 1
-                    row[1 + 2 * side, at[shown]] += name == shown
+                    row[2 + 3 * side, at[name]] += 1
+                    row[1 + 3 * side, at[name]] += name == shown
     return counts
 
 
@@ -246,12 +253,11 @@ def _class_differences(found: np.ndarray, unseen: np.ndarray, loser: int) -> np.
 
     more = found.copy()
     winner = 1 - loser
-    for row in (0, 1 + 2 * winner, 2 + 2 * winner):
+    for row in (0, 3, 1 + 3 * winner, 2 + 3 * winner):
         more[:, row] += unseen[:, None]
-    shown = more[:, 0]
     recalls, f1s = [], []
     for side in (0, 1):
-        right, named = more[:, 1 + 2 * side], more[:, 2 + 2 * side]
+        shown, right, named = (more[:, row + 3 * side] for row in range(3))
         recalls.append(right / shown)
         f1s.append(2 * right / (shown + named))
     return np.column_stack([recalls[1] - recalls[0], f1s[1] - f1s[0]])

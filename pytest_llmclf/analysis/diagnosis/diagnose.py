@@ -55,18 +55,20 @@ def diagnose(report: Report) -> tuple[Finding, ...]:
     """What the report shows to be wrong, most general first; empty if there is nothing to say.
 
     Where images are not independent (groups, copies) the tests look at one image of each cluster,
-    chosen by its name, and a `OneEach` before the findings says so. The tests are for a number of
+    chosen by its name, and a `OneEach` before the findings says so. Images with several right
+    labels take no part: luck finds one of them more often. The tests are for a number of
     images that was settled before, and a run that stopped early stopped because of its answers: of
     such a run nothing is tested, and only answers without a label are counted.
     """
     if report.ledger.not_needed:
         return (*_unparsed(report), *probed(report))
-    independent = report.one_each()
+    part = report.single_labelled()
+    independent = part.one_each()
     found = list(_tested(independent))
-    if found and independent is not report:
+    if found and independent is not part:
         note = OneEach(
             images=independent.ledger.answered,
-            answered=report.ledger.answered,
+            answered=part.ledger.answered,
             group=report.group,
         )
         found.insert(0, note)

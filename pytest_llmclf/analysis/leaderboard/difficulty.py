@@ -105,5 +105,5 @@ def _kind(right: int, tasks: int) -> RightBy:
 def _hard(images: CommonImages, case: str) -> HardImage:
     said = Counter(side[case].said for side in images.sides)
     answer, times = min(said.items(), key=lambda one: (-one[1], one[0]))
-    expected = images.sides[0][case].expected
+    expected = images.sides[0][case].wanted
     return HardImage(case=case, expected=expected, answer=answer, times=times)

@@ -128,7 +128,8 @@ def questions(
     together = bool(clusters_of(((case.id, case.sha256, case.tags) for case in cases), group))
     by_label: defaultdict[str, list[Case]] = defaultdict(list)
     for case in cases:
-        by_label[case.label].append(case)
+        for label in case.labels:
+            by_label[label].append(case)
     return tuple(
         question(
             threshold,
@@ -180,10 +181,15 @@ def question(
         case
         for case in cases
         if all(case.tags.get(tag) == value for tag, value in threshold.where)
-        and threshold.label in (None, case.label)
+        and (threshold.label is None or threshold.label in case.labels)
     ]
     if not members:
         return f"{whole}no image is among those that it is about"
+    if threshold.spec.kind is not None and any(case.also for case in members):
+        return (
+            f"{whole}an image with several right labels counts for the one that is answered, which "
+            "depends on answers still to come"
+        )
     weights = _weights(threshold, members)
     bound = threshold.spec.bound
     if isinstance(bound, Average) and bound.over == "occurring":

@@ -174,4 +174,5 @@ def _case(outcome: Outcome) -> Case:
         sha256=outcome.sha256,
         label=outcome.expected,
         tags=outcome.tags,
+        also=outcome.also,
     )

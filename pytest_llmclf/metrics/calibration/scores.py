@@ -128,8 +128,8 @@ def brier(report: Report) -> Score:
     terms, answers = [], judged_answers(report)
     for outcome in answers:
         given = outcome.probabilities or {}
-        terms += [value**2 for label, value in given.items() if label != outcome.expected]
-        terms.append((given.get(outcome.expected, 0.0) - 1) ** 2)
+        terms += [value**2 for label, value in given.items() if label != outcome.counts_for]
+        terms.append((given.get(outcome.counts_for, 0.0) - 1) ** 2)
     return _mean(terms, len(answers))
 
 

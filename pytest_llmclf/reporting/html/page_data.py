@@ -36,6 +36,7 @@ from pytest_llmclf.reporting.html.cases import (
     rounded,
 )
 from pytest_llmclf.reporting.html.thumbnails import Thumbnail
+from pytest_llmclf.reporting.label_lines import label_texts
 from pytest_llmclf.reporting.terminal import clusters_text, mix_text
 from pytest_llmclf.reporting.worst_classes import left_out, worst_first
 
@@ -97,7 +98,7 @@ def _section(
     identity, ledger = report.identity, report.ledger
     case_place = {one.case: place for place, one in enumerate(report.outcomes)}
     named = _by(report, lambda one: one.predicted)
-    shown = _by(report, lambda one: one.expected)
+    shown = _by(report, lambda one: one.counts_for)
     return {
         "name": section.name,
         "evaluation": report.evaluation,
@@ -195,6 +196,7 @@ def _facts(report: Report) -> list[list[str]]:
         ("Dataset licence", facts.licence),
         ("Not independent", clusters_text(report)),
         ("Not the dataset's mix", mix_text(report)),
+        *(("Labels", text) for text in label_texts(report)),
         ("Duration", numbers.duration(report.duration_s) if report.duration_s else ""),
         ("Speed", numbers.rate(report.images_per_s) if report.images_per_s else ""),
         ("Cost", cost_text(report)),

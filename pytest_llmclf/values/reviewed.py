@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from pytest_llmclf.values.json_values import is_count, is_flag, is_text, is_texts, require
@@ -69,8 +69,9 @@ class DatasetReview:
 
     Attributes:
         confirmed: Images whose label was found right.
+        confirmers: People who found them so.
         corrected: Images that have other or further right labels than before.
-        reviewers: People who decided what is in force.
+        reviewers: People who corrected them or left images out.
         left_out: Ids of images that are not in the set any more.
         disputed: Ids of images about which people disagree; their labels are as they were.
         unsure: Ids of images of which nobody could tell.
@@ -80,6 +81,7 @@ class DatasetReview:
     """
 
     confirmed: int = 0
+    confirmers: int = 0
     corrected: int = 0
     reviewers: int = 0
     left_out: tuple[str, ...] = ()
@@ -89,16 +91,9 @@ class DatasetReview:
     control: int = 0
     control_wrong: int = 0
 
-    def to_json(self) -> dict[str, Any]:
-        """As JSON built-ins."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
-
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> DatasetReview:
-        """Rebuild from `to_json`; what a later version added is left out.
+        """Rebuild from what `dataclasses.asdict` gives; what a later version added is left out.
 
         Raises:
             ValueError: A field holds what it cannot hold.
