@@ -12,8 +12,9 @@ from pytest_llmclf.data.image import ImageLimits
 from pytest_llmclf.data.sources import table_of
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.models.connect import resolve
+from pytest_llmclf.runner.example_plan import drawn
 from pytest_llmclf.runner.examples import as_shown
-from pytest_llmclf.runner.plan import Choice, called, drawn, label_set, modelfile_of, pair
+from pytest_llmclf.runner.plan import Choice, called, label_set, modelfile_of, pair
 from pytest_llmclf.runner.settings import project_root
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def plan(
             verify_images=False,
             options=evaluation.source_options(links),
         )
-        shown = drawn(evaluation, whole, labels, root, links=links, confused=confused).shown[0]
+        (shown,) = drawn([evaluation], whole, root, links=links, confused=confused).shown
         examples = as_shown(shown, evaluation.answer, ImageLimits())
     spec, reason = resolve(model, modelfile, connect)
     folder = source.parent if source.is_file() else source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ from pytest_llmclf.models.spec import names_file
 from pytest_llmclf.prompting import modelfile as modelfiles
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.prompt import compose
-from pytest_llmclf.runner.examples import ExampleSources, as_shown, draw
+from pytest_llmclf.runner.example_plan import drawn
+from pytest_llmclf.runner.examples import as_shown
 from pytest_llmclf.runner.settings import project_root
 from pytest_llmclf.runner.task import Task, instruct
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.prompting.modelfile import Modelfile
     from pytest_llmclf.prompting.prompt import Instructions
     from pytest_llmclf.runner.evaluation import Evaluation
-    from pytest_llmclf.runner.examples import Drawn, Pairs
+    from pytest_llmclf.runner.examples import Pairs
     from pytest_llmclf.runner.settings import Settings
     from pytest_llmclf.values.example_image import ExampleImage
     from pytest_llmclf.values.thinking import Think
@@ -102,7 +103,7 @@ def assign(
     # The bundled and the imported images of a name may bear different tags.
     fitting = [gate for gate in gates if gate.is_for(imported=whole.imported)]
     check_gates(fitting, labels.names, whole.tags)
-    found = drawn(evaluation, whole, labels, root, links=settings.allow_links, confused=confused)
+    found = drawn([evaluation], whole, root, links=settings.allow_links, confused=confused)
     chosen = whole = found.judged
     examples = as_shown(found.shown[0], evaluation.answer, ImageLimits())
     if settings.sample is not None:
@@ -178,50 +179,6 @@ def pair(
         examples=examples,
         taken_out=taken_out,
     )
-
-
-def drawn(
-    evaluation: Evaluation,
-    whole: Dataset,
-    labels: LabelSet,
-    root: Path,
-    *,
-    links: Sequence[Path] = (),
-    confused: Callable[[Path], Pairs] | None = None,
-) -> Drawn:
-    """The example images of an evaluation, and what is judged beside them.
-
-    Args:
-        evaluation: What is asked.
-        whole: Its dataset, before a sample is drawn from it.
-        labels: Those that an answer may name.
-        root: Of the project.
-        links: Folders outside of the dataset that links in it may lead into.
-        confused: Reads which labels a finished run confused from its folder.
-
-    Raises:
-        DatasetError: There are too few images, or none would be left to judge.
-        SettingsError: What is wished names a label or a file that there is not.
-    """
-
-    def part(split: str) -> Dataset:
-        return datasets.load(
-            datasets.locate(str(evaluation.dataset), root),
-            labels=evaluation.label_names,
-            verify_images=False,
-            options=replace(evaluation.source_options(links), split=split),
-        )
-
-    sources = ExampleSources(root=root, part=part, confused=confused or _no_runs)
-    wishes = (evaluation.given_examples,)
-    try:
-        return draw(wishes, whole, labels.names, sources, group=evaluation.group or "")
-    except (DatasetError, SettingsError) as error:
-        raise type(error)(f"Evaluation({evaluation.title!r}): {error}") from error
-
-
-def _no_runs(folder: Path) -> Pairs:
-    raise SettingsError(f"{folder}: no run is read here; write the pairs, confused=[(...)]")
 
 
 def label_set(evaluation: Evaluation, names: Sequence[str], gates: Sequence[Gate]) -> LabelSet:

@@ -1,0 +1,64 @@
+"""From what evaluations say of example images to which images are shown, and what is judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.data import dataset as datasets
+from pytest_llmclf.errors import DatasetError, SettingsError
+from pytest_llmclf.runner.examples import ExampleSources, draw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pytest_llmclf.data.dataset import Dataset
+    from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.runner.examples import Drawn, Pairs
+    from pytest_llmclf.values.case import Case
+
+
+def drawn(
+    asked: Sequence[Evaluation],
+    whole: Dataset,
+    root: Path,
+    *,
+    links: Sequence[Path] = (),
+    confused: Callable[[Path], Pairs] | None = None,
+    pool: Sequence[Case] | None = None,
+) -> Drawn:
+    """The example images of an evaluation in all its variants, and what they all are judged on.
+
+    Args:
+        asked: The evaluation as it is asked, once a variant; all of the same dataset and labels.
+        whole: The dataset, before a sample is drawn from it.
+        root: Of the project.
+        links: Folders outside of the dataset that links in it may lead into.
+        confused: Reads which labels a finished run confused from its folder.
+        pool: The images that may be shown; default: all of the dataset.
+
+    Raises:
+        DatasetError: There are too few images, or none would be left to judge.
+        SettingsError: What is wished names a label or a file that there is not.
+    """
+    first = asked[0]
+
+    def part(split: str) -> Dataset:
+        return datasets.load(
+            datasets.locate(str(first.dataset), root),
+            labels=first.label_names,
+            verify_images=False,
+            options=replace(first.source_options(links), split=split),
+        )
+
+    sources = ExampleSources(root=root, part=part, confused=confused or _no_runs)
+    wishes = [one.given_examples for one in asked]
+    try:
+        return draw(wishes, whole, whole.labels, sources, group=first.group or "", pool=pool)
+    except (DatasetError, SettingsError) as error:
+        raise type(error)(f"Evaluation({first.title!r}): {error}") from error
+
+
+def _no_runs(folder: Path) -> Pairs:
+    raise SettingsError(f"{folder}: no run is read here; write the pairs, confused=[(...)]")
