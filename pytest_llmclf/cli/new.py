@@ -7,6 +7,7 @@ import keyword
 import re
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.project import add_command, described
 from pytest_llmclf.data.entry import LABEL_FOLDERS, SourceOptions, by_kind
 from pytest_llmclf.errors import DatasetError, SettingsError, some_of
+from pytest_llmclf.prompting.modelfile import SYSTEM
+from pytest_llmclf.prompting.prompt import DEFAULT_PROMPT
 from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.runner.settings import project_root
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.reporting.style import Line, Style
 
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}")
 _LEAST_TOKENS = 24
 _JSON_TOKENS = 16
@@ -51,9 +55,7 @@ PARAMETER num_predict {tokens}
 # Image (576 tokens for LLaVA 1.5, up to 2880 for 1.6), system text, list of {labels} and answer.
 PARAMETER num_ctx {context}
 
-SYSTEM \"\"\"You sort images.
-Look at the image and decide which label fits it best.
-Answer with one label from the list you are given and nothing else.\"\"\"
+SYSTEM \"\"\"{system}\"\"\"
 """
 _EVALUATION = '''\
 """{name}: {labels} classes, {images} images when this was written."""
@@ -61,8 +63,7 @@ _EVALUATION = '''\
 from pytest_llmclf import Evaluation
 
 {identifier} = Evaluation(
-    dataset={dataset},{title}{choices}
-    modelfile={modelfile},
+    dataset={dataset},{title}{choices}{modelfile}
     prompt={prompt},
     gates=[{gate}],
 )
@@ -82,11 +83,13 @@ def test_gate(report, baseline):
 _EPILOG = described(
     "new",
     """\
-FOLDER has a folder a class (cat/1.png), the labels in its file names (cat_1.png), or a manifest.csv
-with the columns path and label (or Hugging Face's metadata.csv). It is checked, and stays where it
-is unless --copy is given; no file that is there already is changed.""",
+NAME is the folder's own unless it is given. FOLDER has a folder a class (cat/1.png), the labels in
+its file names (cat_1.png), or a manifest.csv with the columns path and label (or Hugging Face's
+metadata.csv). It is checked, and stays where it is unless --copy is given; no file that is there
+already is changed. --modelfile takes a Modelfile that there is; with --model none is written.""",
     """\
-pets ~/images/pets
+~/images/pets
+pets ~/images/pets --model openai:qwen2.5-vl@http://localhost:8000/v1
 pets ~/images/pets --copy --gate 'accuracy >= 0.9, recall[cat] >= 0.8'
 parts parts/ --prompt 'Is this part whole or broken?' --from qwen2.5vl""",
 )
@@ -102,14 +105,19 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "images.",
         epilog=_EPILOG,
     )
-    parser.add_argument("name", metavar="NAME", help="what the evaluation is called")
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?",
+        help="what the evaluation is called (default: as the folder)",
+    )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="the images")
     parser.add_argument(
         "--copy", action="store_true", help="copy the images to fixtures/NAME, to be committed"
     )
     parser.add_argument(
         "--prompt",
-        default="Which label fits this picture?",
+        default=DEFAULT_PROMPT,
         help="the question about each image; the labels are added to it (default: %(default)r)",
     )
     parser.add_argument(
@@ -118,12 +126,19 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="EXPRESSION",
         help="what a model must reach (default: %(default)r)",
     )
-    parser.add_argument(
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument(
         "--from",
         dest="base",
         default="llava",
         metavar="MODEL",
-        help="Ollama's name of the model (default: %(default)s)",
+        help="Ollama's name of the model that the new Modelfile is for (default: %(default)s)",
+    )
+    told.add_argument(
+        "--modelfile", metavar="FILE", help="an existing Modelfile, by name or path, in its place"
+    )
+    told.add_argument(
+        "--model", metavar="MODEL", help="who is asked, as --llmclf-model has it; no Modelfile"
     )
     parser.add_argument(
         "--split", default="", metavar="PART", help="part of a split dataset, such as test"
@@ -145,13 +160,20 @@ def run(arguments: argparse.Namespace) -> int:
         SettingsError: A name or gate makes no sense, or a file is there already.
     """
     from pytest_llmclf.data import dataset as datasets
+    from pytest_llmclf.models.spec import parse_spec
 
     root = project_root(Path.cwd())
-    name, identifier = arguments.name, _identifier(arguments.name)
     # Resolved: a link would be another folder for everybody else.
     folder = arguments.folder.expanduser().resolve()
+    name = arguments.name
+    if name is None:
+        name = _NOT_IN_NAMES.sub("-", folder.name).strip("-")
+    identifier = _identifier(name)
+    given = _given_modelfile(arguments, root)
     dataset_directory = root / "fixtures" / name
-    new = [root / "modelfiles" / f"{name}.Modelfile", root / "evals" / f"test_{identifier}.py"]
+    new = [root / "evals" / f"test_{identifier}.py"]
+    if given is None and arguments.model is None:
+        new.insert(0, root / "modelfiles" / f"{name}.Modelfile")
     copy = arguments.copy and folder != dataset_directory.resolve()
     for path in [*new, *([dataset_directory] if copy else [])]:
         if path.exists():
@@ -165,15 +187,68 @@ def run(arguments: argparse.Namespace) -> int:
             raise DatasetError(said) from error
         raise
     _check_gate(arguments.gate, dataset)
+    if arguments.model is not None:
+        parse_spec(arguments.model)
     place = name if copy else _place(folder, name, root)
-    modelfile, evaluation = _texts(arguments, identifier, dataset, place)
-    _check_modelfile(modelfile, arguments.base)
+    texts = [_evaluation(arguments, name, given, dataset, place)]
+    if len(new) > 1:
+        texts.insert(0, _modelfile(arguments, name, dataset))
+        _check_modelfile(texts[0], arguments.base)
     if copy:
         _copy(folder, dataset_directory)
-    _write(dict(zip(new, (modelfile, evaluation), strict=True)))
+    _write(dict(zip(new, texts, strict=True)))
     style = style_of(sys.stdout)
-    write(sys.stdout, _lines(root, new, dataset, arguments.base, style))
+    write(sys.stdout, _lines(root, new, dataset, _asked(arguments, given), style))
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """An existing Modelfile.
+
+    Attributes:
+        name: As the evaluation names it.
+        base: The model that it is for.
+    """
+
+    name: str
+    base: str
+
+
+def _given_modelfile(arguments: argparse.Namespace, root: Path) -> _Given | None:
+    """The Modelfile that there is already, if one is named.
+
+    Raises:
+        ModelfileError: It does not parse.
+        SettingsError: There is none.
+    """
+    from pytest_llmclf.prompting.modelfile import load
+    from pytest_llmclf.runner.plan import locate_modelfile
+
+    if arguments.modelfile is None:
+        return None
+    named = Path(arguments.modelfile).expanduser()
+    path = named.resolve() if named.is_file() else locate_modelfile(arguments.modelfile, root)
+    inside = path.is_relative_to(root)
+    name = path.relative_to(root).as_posix() if inside else path.as_posix()
+    if path.parent == root / "modelfiles" and path.suffix == ".Modelfile":
+        name = path.stem
+    return _Given(name, load(path).from_)
+
+
+def _asked(arguments: argparse.Namespace, given: _Given | None) -> str:
+    """Who is asked, as ``--llmclf-model`` has it.
+
+    Raises:
+        SettingsError: It is no model.
+    """
+    from pytest_llmclf.models.spec import names_file
+
+    if arguments.model is not None:
+        return str(arguments.model)
+    if given is not None and names_file(given.base):
+        return "ollama"
+    return f"ollama:{arguments.base if given is None else given.base}"
 
 
 def _identifier(name: str) -> str:
@@ -181,7 +256,7 @@ def _identifier(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise SettingsError(
             f"{name!r} is no name for an evaluation: begin with a letter, and use letters, digits, "
-            "- and _ only (at most 60)"
+            "- and _ only (at most 60): llmclf new NAME FOLDER"
         )
     identifier = name.replace("-", "_")
     return f"{identifier}_" if keyword.iskeyword(identifier) else identifier
@@ -215,35 +290,40 @@ def _place(folder: Path, name: str, root: Path) -> str:
     return f"./{folder.relative_to(root).as_posix()}" if inside else folder.as_posix()
 
 
-def _texts(
-    arguments: argparse.Namespace, identifier: str, dataset: Dataset, place: str
-) -> tuple[str, str]:
-    """Modelfile and evaluation."""
-    name = arguments.name
+def _modelfile(arguments: argparse.Namespace, name: str, dataset: Dataset) -> str:
+    """The text of a new Modelfile."""
     # No token is shorter than a byte.
     longest = max(len(label.encode()) for label in dataset.labels)
     tokens = max(_LEAST_TOKENS, longest + _JSON_TOKENS)
-    modelfile = _MODELFILE.format(
+    return _MODELFILE.format(
         name=name,
-        identifier=identifier,
+        identifier=_identifier(name),
         base=arguments.base,
         tokens=tokens,
         labels=plural(len(dataset.labels), "label"),
         context=_context(arguments.prompt, dataset.labels, tokens),
+        system=SYSTEM,
     )
-    evaluation = _EVALUATION.format(
+
+
+def _evaluation(
+    arguments: argparse.Namespace, name: str, given: _Given | None, dataset: Dataset, place: str
+) -> str:
+    """The text of the evaluation."""
+    modelfile = name if given is None else given.name
+    without = given is None and arguments.model is not None
+    return _EVALUATION.format(
         name=name,
-        identifier=identifier,
+        identifier=_identifier(name),
         labels=len(dataset.labels),
         images=len(dataset.cases),
         dataset=_quoted(place),
         title="" if place.rpartition("/")[2] == name else f"\n    name={_quoted(name)},",
         choices=_choices(arguments),
-        modelfile=_quoted(name),
+        modelfile="" if without else f"\n    modelfile={_quoted(modelfile)},",
         prompt=_quoted(arguments.prompt),
         gate=_quoted(arguments.gate),
     )
-    return modelfile, evaluation
 
 
 def _choices(arguments: argparse.Namespace) -> str:
@@ -292,7 +372,7 @@ def _write(texts: Mapping[Path, str]) -> None:
 
 
 def _lines(
-    root: Path, new: list[Path], dataset: Dataset, base: str, style: Style
+    root: Path, new: list[Path], dataset: Dataset, model: str, style: Style
 ) -> Iterator[Line]:
     for path in new:
         yield style.line(("written  ", "green"), style.safe(path.relative_to(root).as_posix()))
@@ -309,7 +389,7 @@ def _lines(
     for warning in dataset.warnings:
         for text in style.wrapped(warning):
             yield style.line((text, "yellow"))
-    command = f"pytest {new[1].relative_to(root).as_posix()} --llmclf-model ollama:{base}"
+    command = f"pytest {new[-1].relative_to(root).as_posix()} --llmclf-model {model}"
     yield style.line("Next: ", (style.safe(f"{command} --snapshot-update"), "bold"))
     yield style.line("It writes the baseline, to be committed beside the evaluation; from then on:")
     yield style.line("      ", (style.safe(command), "bold"))

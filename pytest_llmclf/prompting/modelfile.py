@@ -56,6 +56,19 @@ TEXT_PARAMETERS: Final = ("stop",)
 PARAMETERS: Final = INT_PARAMETERS + FLOAT_PARAMETERS + BOOL_PARAMETERS + TEXT_PARAMETERS
 """Every parameter that Ollama knows."""
 
+SYSTEM: Final = (
+    "You sort images.\n"
+    "Look at the image and decide which label fits it best.\n"
+    "Answer with one label from the list you are given and nothing else."
+)
+"""What a model is told where nobody wrote anything else. It names no label as an example of an
+answer: models lean towards one that is named."""
+DEFAULT: Final = (
+    "FROM llava\nPARAMETER temperature 0\nPARAMETER seed 1\nPARAMETER num_predict 64\n"
+    f'SYSTEM """{SYSTEM}"""\n'
+)
+"""The Modelfile of an evaluation that names none: the likeliest answer, with room for a label."""
+
 _RETIRED: Final = frozenset(
     (
         "f16_kv",

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 AnswerMode = Literal["text", "enum"]
 """Free text, or JSON under a schema that allows nothing but ``{"label": <one of the labels>}``."""
 
+DEFAULT_PROMPT: Final = "Which label fits this image?"
+"""What is asked where an evaluation does not say."""
+
 _HEADING = "Labels:"
 _CLOSING_TEXT = "Answer with exactly one label from this list."
 _CLOSING_ENUM = 'Answer as JSON: {"label": "<one label from this list>"}'

@@ -14,7 +14,7 @@ from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.metrics.own_metrics import own_metrics
 from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.modelfile import PARAMETERS
-from pytest_llmclf.prompting.prompt import AnswerMode
+from pytest_llmclf.prompting.prompt import DEFAULT_PROMPT, AnswerMode
 from pytest_llmclf.prompting.readers import EXACT, STRICT, check_reader
 from pytest_llmclf.runner.examples import Examples, given_examples
 from pytest_llmclf.runner.marks import DECORATORS, GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
@@ -43,7 +43,8 @@ class Evaluation:
         dataset: Name of a dataset under ``fixtures/`` (or of an imported one), or a path; or a
             function that gives (path or bytes, label) or (path or bytes, label, tags) of each
             image, or a list of those.
-        modelfile: Name of a file under ``modelfiles/`` without its ending, or a path.
+        modelfile: Name of a file under ``modelfiles/`` without its ending, or a path; ``None``: one
+            for any images, `modelfile.DEFAULT`.
         prompt: The question about each image; the label list is added to it.
         name: How reports call it; default: the dataset's name.
         labels: Labels with synonyms and descriptions, or plain names; default: the dataset's.
@@ -76,8 +77,8 @@ class Evaluation:
     """
 
     dataset: str | Path | DataSource
-    modelfile: str | Path
-    prompt: str
+    modelfile: str | Path | None = None
+    prompt: str = DEFAULT_PROMPT
     name: str = ""
     labels: Sequence[Label | str] | None = None
     pattern: str | None = None

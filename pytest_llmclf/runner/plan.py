@@ -208,6 +208,10 @@ def modelfile_of(evaluation: Evaluation, root: Path) -> Modelfile:
         ModelfileError: It does not parse.
         SettingsError: There is none; the message lists what there is.
     """
+    if evaluation.modelfile is None:
+        return modelfiles.parse(
+            modelfiles.DEFAULT, "the Modelfile of an evaluation that names none"
+        )
     return modelfiles.load(locate_modelfile(str(evaluation.modelfile), root))
 
 

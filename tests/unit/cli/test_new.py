@@ -208,3 +208,33 @@ def test_a_broken_image_is_said(
     assert "red/empty0.png, red/empty1.png, red/empty2.png and 27 more: " in said
     assert "empty3.png" not in said
     assert (project / "evals" / "test_pets.py").is_file()
+
+
+class TestWhatThereIsAlready:
+    """Nothing is asked that can be seen."""
+
+    def test_the_name_is_the_folders(self, project: Path, images: Path) -> None:
+        """With what a name cannot hold replaced."""
+        assert call(new, "new", str(images)) == 0
+        assert (project / "evals" / "test_my_images.py").is_file()
+
+    def test_a_modelfile_that_is_there_is_taken(
+        self, project: Path, images: Path, server: ColourServer, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """As it is, and for the model that it is for."""
+        there = project / "modelfiles" / "mine.Modelfile"
+        there.write_text("FROM llava:13b\nSYSTEM Be brief.\n")
+        assert call(new, "new", "colours", str(images), "--modelfile", "mine") == 0
+        assert "--llmclf-model ollama:llava:13b" in capsys.readouterr().out
+        assert sorted(path.name for path in there.parent.iterdir()) == ["mine.Modelfile"]
+        assert 'modelfile="mine",' in (project / "evals" / "test_colours.py").read_text()
+        assert run_pytest(project, "evals/test_colours.py", server.spec).returncode == 0
+
+    def test_a_model_is_enough(self, project: Path, images: Path, server: ColourServer) -> None:
+        """No Modelfile is written or needed."""
+        assert call(new, "new", "colours", str(images), "--model", server.spec) == 0
+        assert list((project / "modelfiles").iterdir()) == []
+        result = run_pytest(project, "evals/test_colours.py", server.spec)
+        assert result.returncode == 0, result.stdout
+        (report,) = json.loads((project / "run" / "run.json").read_text("utf-8"))["reports"]
+        assert report["full_instructions"]["system"].startswith("You sort images.")

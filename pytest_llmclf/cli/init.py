@@ -1,0 +1,185 @@
+"""``llmclf init``: what CI needs to run the evaluations of a project."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.cli.console import style_of, write
+from pytest_llmclf.cli.project import add_command, described
+from pytest_llmclf.errors import SettingsError, some_of
+from pytest_llmclf.files import HOME_FOLDER
+from pytest_llmclf.runner.settings import project_root
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from pytest_llmclf.reporting.style import Line, Style
+
+_RECORDING: Final = "recordings/answers.jsonl"
+_GITHUB: Final = """\
+name: evaluations
+on: [push, pull_request]
+permissions:
+  contents: read
+jobs:
+  evaluate:
+    runs-on: ubuntu-latest
+    timeout-minutes: 30
+    steps:
+      - uses: actions/checkout@v6
+      - uses: actions/setup-python@v6
+        with:
+          python-version: "3.13"
+      - run: {install}
+      # Known answers: what was asked once is not asked again.
+      - uses: actions/cache@v5
+        with:
+          path: {home}
+          key: llmclf-${{{{ github.run_id }}}}
+          restore-keys: llmclf-
+      - run: >-
+          {command}
+      - uses: actions/upload-artifact@v6
+        if: always()
+        with:
+          name: llmclf-run
+          path: |
+            llmclf-run/
+            junit.xml
+"""
+_GITLAB: Final = """\
+evaluate:
+  image: python:3.13
+  # Known answers: what was asked once is not asked again.
+  cache:
+    key: llmclf
+    paths:
+      - {home}/
+  script:
+    - {install}
+    - >-
+      {command}
+  artifacts:
+    when: always
+    paths:
+      - llmclf-run/
+    reports:
+      junit: junit.xml
+"""
+_FILES: Final = {
+    "github": (".github/workflows/llmclf.yml", _GITHUB, 10),
+    "gitlab": (".gitlab-ci.yml", _GITLAB, 6),
+}
+"""By service: the file, its text, and how far its command is indented."""
+_EPILOG = described(
+    "init",
+    f"""\
+Without SERVICE it is the one whose files are here already, else github. Without --model CI judges
+recorded answers: those of the only file in recordings/, else of {_RECORDING}, which is yet to be
+recorded. The folder of known answers, {HOME_FOLDER}, is cached between runs. A file that is there
+already is not changed: what is to be added to it is printed.""",
+    """\
+
+gitlab --model ollama:llava""",
+)
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = add_command(
+        commands,
+        "init",
+        summary="write the files that CI needs",
+        description="Write a workflow for GitHub or GitLab that runs the evaluations of this "
+        "project.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument(
+        "service", metavar="SERVICE", nargs="?", choices=tuple(_FILES), help="github or gitlab"
+    )
+    parser.add_argument("--model", metavar="MODEL", help="who is asked, as --llmclf-model has it")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the file, say what is left to do and return the exit code.
+
+    Raises:
+        SettingsError: The model is none, or the file is there already or cannot be written.
+    """
+    from pytest_llmclf.models.spec import parse_spec
+
+    root = project_root(Path.cwd())
+    service = arguments.service or ("gitlab" if (root / ".gitlab-ci.yml").exists() else "github")
+    model = arguments.model or f"replay:{_recording(root)}"
+    parse_spec(model)
+    name, text, indent = _FILES[service]
+    text = text.format(install=_install(root), home=HOME_FOLDER, command=_command(model, indent))
+    path = root / name
+    style = style_of(sys.stdout)
+    if path.exists():
+        sys.stdout.write(text)
+        raise SettingsError(f"{path} is there already: add to it what is printed above")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written ({error.strerror or error})") from error
+    write(sys.stdout, _lines(root, name, model, style))
+    return 0
+
+
+def _recording(root: Path) -> str:
+    """The recording that CI plays back, relative to the project.
+
+    Raises:
+        SettingsError: There are several.
+    """
+    there = sorted(path.relative_to(root).as_posix() for path in root.glob("recordings/*.jsonl"))
+    if len(there) > 1:
+        raise SettingsError(
+            f"there are several recordings, {some_of(there)}: say --model replay:{there[0]}"
+        )
+    return there[0] if there else _RECORDING
+
+
+def _install(root: Path) -> str:
+    """How this project is installed, by the files that it has."""
+    if (root / "requirements.txt").is_file():
+        return "python -m pip install -r requirements.txt"
+    if (root / "pyproject.toml").is_file():
+        return "python -m pip install -e ."
+    return "python -m pip install pytest-llmclf"
+
+
+def _command(model: str, indent: int) -> str:
+    words = (
+        "python -m pytest evals/",
+        f"--llmclf-model {shlex.quote(model)}",
+        "--llmclf-require-baseline",
+        "--llmclf-run llmclf-run",
+        "--junitxml=junit.xml",
+    )
+    return f"\n{' ' * indent}".join(words)
+
+
+def _lines(root: Path, name: str, model: str, style: Style) -> Iterator[Line]:
+    yield style.line(("written  ", "green"), name)
+    if not model.startswith("replay:"):
+        for text in style.wrapped(
+            f"CI asks {model}: it must reach it, and a host that is not its own has to be named "
+            "with --llmclf-allow-remote HOST"
+        ):
+            yield style.line(text)
+        return
+    recording = model.removeprefix("replay:")
+    if (root / recording).is_file():
+        yield style.line(f"CI judges the answers of {style.safe(recording)}.")
+        return
+    yield style.line("CI judges recorded answers. Record them where the model is, and commit them:")
+    command = f"pytest evals/ --llmclf-model ollama:llava --llmclf-record {recording}"
+    yield style.line("      ", (style.safe(command), "bold"))
