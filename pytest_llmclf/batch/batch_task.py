@@ -14,7 +14,7 @@ from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.models.connect import resolve
 from pytest_llmclf.runner.example_plan import drawn
 from pytest_llmclf.runner.examples import as_shown
-from pytest_llmclf.runner.plan import Choice, called, label_set, modelfile_of, pair
+from pytest_llmclf.runner.plan import Choice, called, decisions_about, label_set, modelfile_of, pair
 from pytest_llmclf.runner.settings import project_root
 
 if TYPE_CHECKING:
@@ -111,17 +111,7 @@ def plan(
         if not source.is_file():
             raise DatasetError(f"there is no manifest {source}: name a .csv or .jsonl file")
         options = replace(options, split="")  # all of its lines are meant
-    examples: tuple[ExampleImage, ...] = ()
-    if evaluation.given_examples is not None:
-        # They are chosen among all images, so that this once the table is held.
-        whole = datasets.load(
-            datasets.locate(str(evaluation.dataset), root),
-            labels=evaluation.label_names,
-            verify_images=False,
-            options=evaluation.source_options(links),
-        )
-        (shown,) = drawn([evaluation], whole, root, links=links, confused=confused).shown
-        examples = as_shown(shown, evaluation.answer, ImageLimits())
+    examples = _examples(evaluation, root, links, confused)
     spec, reason = resolve(model, modelfile, connect)
     folder = source.parent if source.is_file() else source
     task = pair(
@@ -143,3 +133,24 @@ def plan(
         asking=asking,
         limit=limit,
     )
+
+
+def _examples(
+    evaluation: Evaluation,
+    root: Path,
+    links: Sequence[Path],
+    confused: Callable[[Path], Pairs] | None,
+) -> tuple[ExampleImage, ...]:
+    """The example images that pytest would show; only for them the whole table is held at once."""
+    if evaluation.given_examples is None:
+        return ()
+    source = datasets.locate(str(evaluation.dataset), root)
+    whole = datasets.load(
+        source,
+        labels=evaluation.label_names,
+        verify_images=False,
+        options=evaluation.source_options(links),
+        decisions=decisions_about(evaluation, source, root),
+    )
+    (shown,) = drawn([evaluation], whole, root, links=links, confused=confused).shown
+    return as_shown(shown, evaluation.answer, ImageLimits())

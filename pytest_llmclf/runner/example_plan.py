@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.data import dataset as datasets
+from pytest_llmclf.data.decision_files import decision_files, decisions_file
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.runner.examples import ExampleSources, draw
 
@@ -45,11 +46,13 @@ def drawn(
     first = asked[0]
 
     def part(split: str) -> Dataset:
+        source = datasets.locate(str(first.dataset), root)
         return datasets.load(
-            datasets.locate(str(first.dataset), root),
+            source,
             labels=first.label_names,
             verify_images=False,
             options=replace(first.source_options(links), split=split),
+            decisions=decision_files(decisions_file(source, root, split=split)),
         )
 
     sources = ExampleSources(root=root, part=part, confused=confused or _no_runs)

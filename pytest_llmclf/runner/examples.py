@@ -27,7 +27,7 @@ from pytest_llmclf.values.seeded import seeded_sample
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.data.image import ImageLimits
@@ -40,6 +40,8 @@ Pairs = tuple[tuple[str, str], ...]
 
 USUAL: Final = 4
 _PURPOSE: Final = "example"
+_DOUBTED: Final = ("unsure", "disputed")
+"""What people may have said of a label that is then no example."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +211,11 @@ def draw(
     if not gone:
         return Drawn(shown=shown, judged=whole, taken_out=())
     out = tuple(case.id for case in whole.cases if case.id in gone)
+    return Drawn(shown=shown, judged=_without(whole, gone, labels, group), taken_out=out)
+
+
+def _without(whole: Dataset, gone: Collection[str], labels: Sequence[str], group: str) -> Dataset:
+    """The dataset without images, and with a warning for each class of which none is left."""
     left = tuple(case for case in whole.cases if case.id not in gone)
     if not left:
         also = f" or another image of their {group}s" if group else ""
@@ -223,8 +230,7 @@ def draw(
         for label in labels
         if label in had - has
     ]
-    judged = replace(whole, cases=left, warnings=(*whole.warnings, *warnings))
-    return Drawn(shown=shown, judged=judged, taken_out=out)
+    return replace(whole, cases=left, warnings=(*whole.warnings, *warnings))
 
 
 def _alike(shown: Iterable[Case], cases: Sequence[Case]) -> frozenset[str]:
@@ -287,7 +293,7 @@ def _chosen(
         pool = sources.part(wish.split).cases
     # Of copies one is shown: the first by name, whatever order they come in.
     ordered = sorted(pool, key=lambda case: natural_key(case.id))
-    by_content = {case.sha256: case for case in reversed(ordered) if case.problem is None}
+    by_content = {case.sha256: case for case in reversed(ordered) if _is_clear(case)}
     sound = {sha256: by_content[sha256] for sha256 in sorted(by_content)}
     found = tuple(islice(_ranked(wish, sound, labels, sources), wish.wanted))
     if len(found) < wish.wanted:
@@ -358,6 +364,12 @@ def _require_label(label: str, labels: Sequence[str], argument: str) -> None:
 
 def _group_of(case: Case, group: str) -> str:
     return case.tags.get(group, "") if group else ""
+
+
+def _is_clear(case: Case) -> bool:
+    """Whether an image can be sent and has one label that nobody doubts."""
+    doubted = case.review is not None and case.review.status in _DOUBTED
+    return case.problem is None and not case.also and not doubted
 
 
 def _is_pair(value: object) -> bool:

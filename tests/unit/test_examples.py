@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from PIL import Image
@@ -17,6 +17,7 @@ from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.prompt import Instructions
 from pytest_llmclf.runner.examples import ExampleSources, as_shown, draw, given_examples
+from pytest_llmclf.values.reviewed import ImageReview
 from tests.plugin.colour_server import png
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 LABELS = ("red", "green", "blue")
 EACH = 6
+_DOUBTED: tuple[Literal["unsure", "disputed"], ...] = ("unsure", "disputed")
 
 
 @pytest.fixture
@@ -200,11 +202,25 @@ def test_a_class_that_is_used_up_is_told(colours: Dataset) -> None:
         drawn(few, Examples(count=9, choose="random"))
 
 
-def test_an_unsound_image_is_no_example(colours: Dataset) -> None:
-    """What cannot be sent is not chosen."""
-    bad = replace(colours.cases[0], problem="cut")
-    whole = replace(colours, cases=(bad, *colours.cases[1:]))
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"problem": "cut"},
+        {"also": ("red",)},
+        *({"review": ImageReview(status=status, original=("blue",))} for status in _DOUBTED),
+    ],
+    ids=str,
+)
+def test_an_image_that_is_not_clear_is_no_example(colours: Dataset, change: dict[str, Any]) -> None:
+    """What cannot be sent, has several right labels, or one that is doubted, is not chosen."""
+    other = replace(colours.cases[0], **change)
+    whole = replace(colours, cases=(other, *colours.cases[1:]))
     assert shown(whole, Examples(count=1, choose="first")) == [colours.cases[1].id]
+    settled = ImageReview(status="corrected", original=("red",))
+    whole = replace(
+        colours, cases=(replace(other, problem=None, also=(), review=settled), *colours.cases[1:])
+    )
+    assert shown(whole, Examples(count=1, choose="first")) == [colours.cases[0].id]
 
 
 @pytest.mark.parametrize(
