@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw
@@ -242,13 +243,18 @@ def hostile() -> Page:
             options=dict.fromkeys(HOSTILE, HOSTILE[0]), reader=HOSTILE[1],
         ),
     )  # fmt: skip
+    other = replace(
+        found,
+        model=HOSTILE[1],
+        outcomes=tuple(replace(one, model=HOSTILE[1]) for one in found.outcomes),
+    )
     changed = {one.case: prediction(one) for one in outcomes}
     first = outcomes[0].case
     changed[first] = prediction(
         outcome(first, labels[0], labels[0], evaluation="<i>pets</i>", model=found.model)
     )
     return page_of(
-        [found],
+        [found, other],
         [
             Verdict(word="FAIL", text=text, evaluation=found.evaluation, model=found.model)
             for text in HOSTILE

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
+from pytest_llmclf.analysis.leaderboard.difficulty import difficulty
+from pytest_llmclf.analysis.leaderboard.ranking import leaderboard
+from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.html.document import write_page
 from pytest_llmclf.reporting.html.page import page_of
 from pytest_llmclf.values.outcome import Outcome
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Page as Tab
+
+    from pytest_llmclf.metrics.report import Report
 
     Open = Callable[..., Tab]
 
@@ -417,6 +423,73 @@ def test_answers_of_runs_stand_side_by_side(opened: Open, tmp_path: Path) -> Non
     rows = tab.locator("dialog .sides tr").all_inner_texts()
     assert len(rows) == 3
     assert rows[1].startswith("pets · m:2")
+
+
+def many_tasks(folder: Path) -> list[Report]:
+    """Six models, of which one has no answer to two images."""
+    files = images(folder, 30)
+    reports = [built(answers(files, seed, model=f"m:{seed}")) for seed in range(6)]
+    silent = [
+        outcome(one.case, one.expected, None, model="m:6", kind="error", answer=None)
+        if place in (3, 8)
+        else one
+        for place, one in enumerate(answers(files, 6, model="m:6"))
+    ]
+    return [*reports, built(silent)]
+
+
+def test_any_two_tasks_can_be_compared(opened: Open, tmp_path: Path) -> None:
+    """Whichever two are chosen, from either side: what the page counts is what Python counts."""
+    reports = many_tasks(tmp_path)
+    board = leaderboard(reports)
+    assert board is not None
+    tab = opened_plain(opened, tmp_path, page_of(reports))
+    for here, there in ((5, 2), (2, 5), (0, 6), (1, 3)):
+        tab.select_option("#section-select", str(here))
+        tab.select_option("#beside", str(there))
+        assert tab.locator(".pair").count() == 1
+        alone = compare_reports(reports[there], reports[here], among=frozenset(board.images.cases))
+        heads = tab.inner_text(".pair h3")
+        # The card stands as the pair is stored, the filter as one looks at it.
+        stored = alone.broken, alone.fixed, alone.changed
+        if heads.startswith(f"m:{here}"):
+            stored = stored[1], stored[0], stored[2]
+        counts = [int(text) for text in tab.locator(".pair .count").all_inner_texts()]
+        assert counts == [len(cases) for cases in stored]
+        p_value = numbers.p_value(board.p_value(reports[here], reports[there]) or 0.0)
+        assert p_value in tab.inner_text(".pair")
+        tab.select_option("#filter-pair", label=f"m:{there}")
+        for kind, cases in zip(
+            ("broken", "fixed", "changed"),
+            (alone.broken, alone.fixed, alone.changed),
+            strict=True,
+        ):
+            tab.select_option("#filter-flip", kind)
+            assert found(tab) == len(cases)
+        tab.select_option("#filter-flip", "")
+    tab.reload()
+    assert tab.input_value("#beside") == "3"
+
+
+def test_hard_images_can_be_filtered(opened: Open, tmp_path: Path) -> None:
+    """Each kind shows the images that it counts; those without an answer are of no kind."""
+    reports = many_tasks(tmp_path)
+    board = leaderboard(reports)
+    assert board is not None
+    counts = difficulty(board.images).counts()
+    tab = opened_plain(opened, tmp_path, page_of(reports))
+    assert sum(counts.values()) == 28
+    for kind, count in counts.items():
+        tab.select_option("#filter-right", kind)
+        assert found(tab) == count
+    tab.click("#clear")
+    assert found(tab) == 30
+    assert tab.locator("#leaderboard tbody tr").count() == 7
+    assert "m:6 lacks 2" in tab.inner_text("#leaderboard")
+    tab.locator("#leaderboard .chip:enabled").first.click()
+    assert found(tab) == next(count for count in counts.values() if count)
+    tab.locator("#leaderboard .findings button").first.click()
+    assert tab.locator("dialog[open] .sides tr").count() == 7
 
 
 def test_a_stopped_run_says_so(opened: Open, demo_page: Path) -> None:

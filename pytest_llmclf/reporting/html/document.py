@@ -35,6 +35,7 @@ _SCRIPTS: Final = (
     "dom.js",
     "model.js",
     "overview.js",
+    "leaderboard.js",
     "matrix.js",
     "classes.js",
     "charts.js",

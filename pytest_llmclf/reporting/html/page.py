@@ -9,6 +9,7 @@ from pytest_llmclf.analysis.comparison.margin import judge_margin, stated_margin
 from pytest_llmclf.analysis.consistency import stability
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.analysis.leaderboard.pairs import compare_models
+from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
 from pytest_llmclf.metrics.calibration.summary import calibration
 from pytest_llmclf.reporting.html.thumbnails import ImageBudget
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.analysis.consistency import Stability
     from pytest_llmclf.analysis.diagnosis.finding import Finding
+    from pytest_llmclf.analysis.leaderboard.ranking import Leaderboard
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.metrics.calibration.summary import Calibration
     from pytest_llmclf.metrics.report import Report, Verdict
@@ -90,6 +92,7 @@ class Page:
         title: Of the page.
         sections: One an evaluation and model.
         pairs: What is compared with what.
+        boards: Leaderboards of evaluations with several of these sections.
         settings: What was asked for, as JSON built-ins; must hold no secret.
         environment: What ran it, as JSON built-ins; must hold no secret.
         images: Tells the file of an image by evaluation and case id; ``None``: it has none.
@@ -99,6 +102,7 @@ class Page:
     title: str
     sections: tuple[Section, ...]
     pairs: tuple[Pair, ...] = ()
+    boards: tuple[Leaderboard, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     images: FindImage = no_image
@@ -175,6 +179,7 @@ def page_of(
             for report in reports
         ),
         pairs=(*committed, *models),
+        boards=leaderboards(reports),
         settings=settings or {},
         environment=environment or {},
         images=images,

@@ -22,9 +22,10 @@ from pytest_llmclf.metrics.report import accuracy_by_tag
 from pytest_llmclf.metrics.wording import WHEN_STOPPED, asked_of
 from pytest_llmclf.prompting.readers.unread import unread_answers
 from pytest_llmclf.reporting import numbers
-from pytest_llmclf.reporting.comparison import score_text
+from pytest_llmclf.reporting.comparison import answers_text, score_text
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.diagnosis import LEGEND, finding_text, tells_p
+from pytest_llmclf.reporting.html.board_data import board_json, other_pairs
 from pytest_llmclf.reporting.html.cases import (
     LONGEST,
     NONE,
@@ -78,10 +79,15 @@ def page_json(page: Page, images: Mapping[str, Thumbnail | str]) -> dict[str, An
     places = {sha256: place for place, sha256 in enumerate(images)}
     sections = [_section(section, texts, longest, places) for section in page.sections]
     order = {id(section.report): place for place, section in enumerate(page.sections)}
+    pairs = [_pair(pair, order) for pair in page.pairs]
+    shown = {(pair["before"], pair["now"]) for pair in pairs}
+    for key, board in enumerate(page.boards):
+        pairs += other_pairs(board, key, order, shown)
     return {
         "title": page.title,
         "sections": sections,
-        "pairs": [_pair(pair, order) for pair in page.pairs],
+        "boards": [board_json(board, order) for board in page.boards],
+        "pairs": pairs,
         "settings": _shown(page.settings),
         "environment": _shown(page.environment),
         "target": TARGET,
@@ -361,6 +367,7 @@ def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
     comparison = pair.comparison
     ends = comparison.interval
     compared = set(comparison.cases)
+    sides = [side for side in (pair.before, pair.now) if side is not None]
     p_value = comparison.p_value if pair.p_value is None else pair.p_value
     return {
         "names": list(pair.names),
@@ -385,7 +392,10 @@ def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
         "tests": pair.tests,
         "word": "not compared" if comparison.refused else word_of(comparison, p_value, pair.margin),
         "margin": "" if pair.margin is None else f"{pair.margin.word} {pair.margin.text}",
-        "apart": [one.case for one in pair.now.outcomes if one.case not in compared],
+        "answers": cut(answers_text(comparison), LONGEST),
+        "apart": sorted(
+            {one.case for side in sides for one in side.outcomes if one.case not in compared}
+        ),
         "scores": []
         if pair.before is None
         else [

@@ -183,8 +183,8 @@ function otherAnswers(section, place) {
     rows.push([found.name, said(found, there), text, found.cases.kind[there]]);
   }
   for (const { pair } of pairsOf(own)) {
-    if (pair.before >= 0 || pair.apart.has(id)) continue;
-    const flip = pair.byPlace.get(place);
+    if (pair.before >= 0 || isApart(pair, id)) continue;
+    const flip = flipsOf(pair, own).get(place);
     // The same answer ends the same way; of another one it is known how.
     const wrong = flip?.was.startsWith("(unparsed") ? "unparsed" : "misclassified";
     const kind = flip ? (flip.kind === "broken" ? "correct" : wrong) : section.cases.kind[place];

@@ -28,6 +28,7 @@ function filterForm(section) {
       predicted: value === "" || Number.isNaN(Number(value)) ? value : Number(value),
     })),
     cases.tags.map(([tag, values], key) => tagSelect(tag, values, key)),
+    rightSelect(section),
     compareSelects(section),
     select("Order", "sort", sortChoices(section), (value) => ({ sort: value })),
   );
@@ -80,6 +81,16 @@ function tagSelect(tag, values, key) {
   return made;
 }
 
+function rightSelect(section) {
+  const board = boardOf(section);
+  if (!board) return null;
+  const kinds = board.right_by.map(([kind, text, count]) => [
+    kind,
+    `${text} (${count.toLocaleString("en")})`,
+  ]);
+  return select("Tasks", "right", [["", "any"], ...kinds], (value) => ({ right: value }));
+}
+
 function compareSelects(section) {
   const pairs = pairsOf(state.section);
   const flips = [["", "any"]];
@@ -87,7 +98,7 @@ function compareSelects(section) {
     for (const [key, flip] of Object.entries(FLIPS)) flips.push([key, `${flip.sign} ${flip.word}`]);
   }
   if (section.stability) flips.push(["differ", "not the same when asked again"]);
-  const sides = pairs.map(({ pair, key }) => [String(key), name(pair.names[0])]);
+  const sides = pairs.map(({ pair, key }) => [String(key), name(otherSide(pair, state.section))]);
   return [
     pairs.length
       ? select("Compare with", "pair", [["-1", "nothing"], ...sides], (value) => ({
@@ -143,6 +154,7 @@ function syncFilters() {
     expected: String(state.expected),
     predicted: String(state.predicted),
     pair: String(state.pair),
+    right: state.right,
     flip: state.flip,
     sort: state.sort === "worst" ? "" : state.sort,
   };

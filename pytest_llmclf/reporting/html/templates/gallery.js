@@ -69,6 +69,8 @@ function tellFound() {
   }
   if (state.kinds.size) words.push([...state.kinds].map((kind) => KINDS[kind].word).join(" or "));
   for (const [tag, value] of state.tags) words.push([foreign(tag), ": ", foreign(value)]);
+  const kind = boardOf(section)?.right_by.find(([one]) => one === state.right);
+  if (kind) words.push(kind[1]);
   if (state.flip === "differ") words.push("answered differently when asked again");
   if (FLIPS[state.flip]) words.push(FLIPS[state.flip].word);
   if (state.search) words.push(["with ", foreign(state.search)]);
@@ -88,8 +90,7 @@ function tellFound() {
 }
 
 function clearFilters() {
-  const { section, cells, pair, sort } = state;
-  choose({ ...fresh(), section, cells, pair, sort });
+  choose(unfiltered());
   byId("images-head").focus();
 }
 
@@ -201,7 +202,7 @@ function cardOf(section, place, index) {
 }
 
 function flipLine(id, flip) {
-  const apart = data.pairs[state.pair].apart.has(id);
+  const apart = isApart(data.pairs[state.pair], id);
   if (!flip) return el("span", { class: "flip same" }, apart ? "not compared" : "same answer");
   return el(
     "span",

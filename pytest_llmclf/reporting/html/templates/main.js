@@ -1,6 +1,7 @@
 // Putting it together: what is drawn when, the address, and what the window tells.
 
 const PARTS = [
+  ["leaderboard", "Leaderboard"],
   ["verdict", "Verdict"],
   ["confusion", "Confusion"],
   ["classes", "Classes"],
@@ -24,7 +25,7 @@ function choose(changes, { replace = false, jump = false } = {}) {
   if (jump) jumpTo("images");
 }
 
-const WANTED = ["kinds", "expected", "predicted", "search", "tags", "finding", "pair", "flip", "sort"];
+const WANTED = ["kinds", "expected", "predicted", "search", "tags", "finding", "pair", "right", "flip", "sort"];
 
 function redraw(before) {
   if (!data.sections.length) return;
@@ -34,6 +35,7 @@ function redraw(before) {
     updateGallery();
     markMatrix();
   }
+  if (before.section === state.section && before.against !== state.against) showCompare();
   if (before.open !== state.open) showDetail();
 }
 
@@ -44,6 +46,7 @@ function showSection() {
   byId("section-select").value = String(state.section);
   byId("main").classList.toggle("side-by-side", current().labels.length <= 14);
   showOverview();
+  showLeaderboard();
   showVerdict();
   showMatrix();
   showClasses();
@@ -185,7 +188,7 @@ function start() {
   listen();
   if (!data.sections.length) {
     refill(byId("verdict"), el("h2", { id: "verdict-head" }, "No evaluation was run"));
-    for (const id of ["confusion", "classes", "charts", "facts", "images"]) byId(id).hidden = true;
+    for (const id of ["leaderboard", "confusion", "classes", "charts", "facts", "images"]) byId(id).hidden = true;
     readImages();
     return;
   }

@@ -36,6 +36,8 @@ const fresh = () => ({
   tags: new Map(), // wanted value by tag
   finding: -1, // which finding's examples
   pair: -1, // compared with
+  against: -1, // task that the chosen one is compared with; -1: the best of the others
+  right: "", // by how many tasks images are to be right: all, some, one, none; "": any
   flip: "", // a key of FLIPS, or "differ": not the same answer when asked again
   sort: "", // a key of SORTS, or "": what fits
   open: -1, // case in the dialog
@@ -60,13 +62,10 @@ for (const section of data.sections) {
     section.again.get(place).push(asking);
   }
 }
-for (const pair of data.pairs) {
-  pair.byPlace = new Map();
-  pair.apart = new Set(pair.apart); // images that one side has no answer to
-  for (const [id, kind, was, now] of pair.changes) {
-    const place = data.sections[pair.now].places.get(id);
-    if (place !== undefined) pair.byPlace.set(place, { kind, was, now });
-  }
+for (const pair of data.pairs) pair.apart = new Set(pair.apart); // images in no count of it
+for (const [key, board] of data.boards.entries()) {
+  board.out = new Set(board.out); // images that not all of its tasks answered
+  for (const place of board.sections) data.sections[place].board = key;
 }
 
 // What an outcome says, in one or two words.
@@ -78,15 +77,73 @@ function said(section, place) {
   return reason ? `(${KINDS[kind].word}: ${reason})` : `(${KINDS[kind].word})`;
 }
 
+const boardOf = (section) => (section.board === undefined ? null : data.boards[section.board]);
+
+// By image: how many of the tasks are right, of images that all of them answered.
+function rightBy(board) {
+  if (board.byImage) return board.byImage;
+  const counts = new Map();
+  for (const place of board.sections) {
+    const { cases } = data.sections[place];
+    for (const [at, id] of cases.id.entries()) {
+      if (!board.out.has(id)) counts.set(id, (counts.get(id) ?? 0) + (cases.kind[at] === "correct"));
+    }
+  }
+  const words = new Map([[0, "none"], [1, "one"], [board.sections.length, "all"]]);
+  board.byImage = new Map([...counts].map(([id, count]) => [id, words.get(count) ?? "some"]));
+  return board.byImage;
+}
+
 function pairsOf(place) {
   return data.pairs
     .map((pair, key) => ({ pair, key }))
-    .filter(({ pair }) => pair.now === place && pair.refused === null);
+    .filter(({ pair }) => [pair.now, pair.before].includes(place) && pair.refused === null);
+}
+
+// The name of what a report is held against in a pair.
+const otherSide = (pair, place) => pair.names[pair.now === place ? 0 : 1];
+
+// What two tasks say differently: image, kind of change, what was said before and what is said now.
+function changesOf(pair) {
+  if (pair.changes !== null) return pair.changes;
+  const [before, now] = [data.sections[pair.before], data.sections[pair.now]];
+  const { out } = data.boards[pair.board];
+  pair.changes = [];
+  for (const [place, id] of now.cases.id.entries()) {
+    const there = before.places.get(id);
+    if (there === undefined || out.has(id)) continue;
+    const [was, is] = [said(before, there), said(now, place)];
+    if (was === is) continue;
+    const rights = [before.cases.kind[there], now.cases.kind[place]].map((kind) => kind === "correct");
+    const kind = rights[0] === rights[1] ? "changed" : rights[0] ? "broken" : "fixed";
+    pair.changes.push([id, kind, was, is]);
+  }
+  return pair.changes;
+}
+
+const TURNED = { broken: "fixed", fixed: "broken", changed: "changed" };
+
+// By place in a report, which is one side of the pair: how it differs from the other side.
+function flipsOf(pair, at) {
+  pair.flips ??= new Map();
+  if (!pair.flips.has(at)) {
+    const found = new Map();
+    for (const [id, kind, was, now] of changesOf(pair)) {
+      const place = data.sections[at].places.get(id);
+      if (place === undefined) continue;
+      found.set(place, pair.now === at ? { kind, was } : { kind: TURNED[kind], was: now });
+    }
+    pair.flips.set(at, found);
+  }
+  return pair.flips.get(at);
 }
 
 function flipOf(place) {
-  return state.pair < 0 ? undefined : data.pairs[state.pair].byPlace.get(place);
+  return state.pair < 0 ? undefined : flipsOf(data.pairs[state.pair], state.section).get(place);
 }
+
+const isApart = (pair, id) =>
+  pair.apart.has(id) || (pair.board !== undefined && data.boards[pair.board].out.has(id));
 
 // The text that a search looks in, made once.
 function haystack(section, place) {
@@ -127,6 +184,10 @@ function tests(section) {
   if (state.finding >= 0 && section.findings[state.finding]) {
     const shown = new Set(section.findings[state.finding].cases);
     found.push((place) => shown.has(place));
+  }
+  const board = boardOf(section);
+  if (state.right && board) {
+    found.push((place) => rightBy(board).get(cases.id[place]) === state.right);
   }
   if (state.flip === "differ" && section.stability) {
     const shown = new Set(section.stability.differ);
@@ -211,6 +272,8 @@ function address() {
   }
   put("finding", state.finding, -1);
   put("compare", state.pair, -1);
+  put("against", state.against, -1);
+  put("right", state.right, "");
   put("flip", state.flip, "");
   put("sort", state.sort, "");
   if (state.open >= 0) found.set("image", packed(current().cases.id[state.open]));
@@ -240,7 +303,10 @@ function restored(hash) {
   }
   found.finding = number("finding", section.findings.length);
   const pair = number("compare", data.pairs.length);
-  found.pair = pair >= 0 && data.pairs[pair].now === found.section ? pair : -1;
+  const sides = pair < 0 ? [] : [data.pairs[pair].now, data.pairs[pair].before];
+  found.pair = sides.includes(found.section) && data.pairs[pair].refused === null ? pair : -1;
+  found.against = number("against", data.sections.length);
+  found.right = known("right", ["all", "some", "one", "none"]);
   found.flip = known("flip", [...Object.keys(FLIPS), "differ"]);
   found.sort = known("sort", Object.keys(SORTS));
   found.open = section.places.get(unpacked(given.get("image") ?? "")) ?? -1;

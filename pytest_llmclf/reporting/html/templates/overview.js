@@ -223,8 +223,8 @@ function ledgerBar(section) {
 }
 
 const unfiltered = () => {
-  const { section, cells, pair, sort } = state;
-  return { ...fresh(), section, cells, pair, sort };
+  const { section, cells, pair, against, sort } = state;
+  return { ...fresh(), section, cells, pair, against, sort };
 };
 
 // What the reader could not read, equal answers together: it shows what a reader would need.
@@ -315,19 +315,6 @@ function stabilityItem(stable) {
   );
 }
 
-function showCompare() {
-  const place = byId("compare");
-  const mine = data.pairs
-    .map((pair, key) => ({ pair, key }))
-    .filter(({ pair }) => [pair.now, pair.before].includes(state.section));
-  place.hidden = !mine.length;
-  refill(
-    place,
-    el("h2", { id: "compare-head", tabindex: -1 }, "Compared, image by image"),
-    el("div", { class: "pairs" }, mine.map(({ pair, key }) => pairCard(pair, key))),
-  );
-}
-
 function pairCard(pair, key) {
   const head = el(
     "h3",
@@ -347,7 +334,7 @@ function pairCard(pair, key) {
   const word = pair.word;
   const tests = pair.tests > 1 ? `, for all ${pair.tests} comparisons together` : "";
   const buttons = Object.entries(FLIPS).map(([kind, { word: what, sign, about }]) => {
-    const count = pair.changes.filter(([, one]) => one === kind).length;
+    const count = changesOf(pair).filter(([, one]) => one === kind).length;
     return el(
       "button",
       {
@@ -356,7 +343,10 @@ function pairCard(pair, key) {
         title: about,
         disabled: !count,
         onclick: () =>
-          choose({ ...fresh(), section: pair.now, pair: key, flip: kind, cells: state.cells }, { jump: true }),
+          choose(
+            { ...fresh(), section: pair.now, pair: key, against: pair.before, flip: kind, cells: state.cells },
+            { jump: true },
+          ),
       },
       el("span", { "aria-hidden": "true" }, `${sign} `),
       `${what} `,
@@ -378,6 +368,7 @@ function pairCard(pair, key) {
       ? null
       : el("p", { class: "note" }, `Difference ${pair.difference}${pair.interval ? `, ${pair.interval}` : ""}; ${pair.p}${tests}, on ${plural(pair.common, "image")} that both answered.`),
     pair.margin ? el("p", { class: "note" }, foreign(pair.margin)) : null,
+    pair.answers ? el("p", { class: "note" }, foreign(pair.answers)) : null,
     el("div", { class: "chips" }, buttons),
     notes,
     pair.scores.length === 0
