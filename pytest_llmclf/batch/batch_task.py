@@ -16,6 +16,7 @@ from pytest_llmclf.runner.example_plan import drawn
 from pytest_llmclf.runner.examples import as_shown
 from pytest_llmclf.runner.plan import Choice, called, decisions_about, label_set, modelfile_of, pair
 from pytest_llmclf.runner.settings import project_root
+from pytest_llmclf.values.case import CaseSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -122,6 +123,7 @@ def plan(
         Choice(spec=spec, model=called(spec), reason=reason),
         gates=evaluation.given_gates,
         think=think,
+        images=CaseSet(name=evaluation.title, root=root, cases=(), labels=labels.names),
         examples=examples,
     )
     return BatchTask(

@@ -44,7 +44,7 @@ def asking(
     """
     connections = Connections(batch_task.connect)
     engine = Engine(
-        connect=lambda task: connections.connect(task.spec, task.modelfile),
+        connect=lambda task: connections.connect(task.spec, task.modelfile, task.images),
         store=store,
         policy=batch_task.asking,
         endpoint_key=lambda _: endpoint_key_of(batch_task),

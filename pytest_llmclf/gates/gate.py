@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from pytest_llmclf.errors import SettingsError, nearest, some_of
 from pytest_llmclf.gates.expression import Parsed, UnknownMetric, parse, split_address
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.metrics.report import Report, Undecided, VerdictWord
 
+ANY_MODEL: Final = "*"
+"""As `Gate.model`: no model in particular."""
 Images = Literal["any", "bundled", "imported"]
 
 
@@ -52,7 +54,7 @@ class Gate:
     """
 
     expression: str
-    model: str = "*"
+    model: str = ANY_MODEL
     images: Images = "any"
     because: str = ""
     own: Mapping[str, Metric] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
@@ -98,6 +100,11 @@ class Gate:
         gate = replace(self, own=own) if own else self
         _ = gate.parsed
         return gate
+
+    @property
+    def names_a_model(self) -> bool:
+        """Whether it says which models it is for; others judge no yardstick."""
+        return self.model != ANY_MODEL
 
     def applies(self, model: str, *, imported: bool) -> bool:
         """Whether it is meant for this model on these images."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.models.base import Backend
     from pytest_llmclf.models.http.address import Address
     from pytest_llmclf.prompting.modelfile import Modelfile
+    from pytest_llmclf.values.case import CaseSet
 
 MICRO = ModelSpec(backend="llamacpp", name=EMBEDDED)
 """The embedded model."""
@@ -131,10 +132,17 @@ class Connections:
         self._backends: list[Backend] = []
         self._shared: dict[Hashable, object] = {}
 
-    def connect(self, spec: ModelSpec, modelfile: Modelfile) -> Backend:
+    def connect(
+        self, spec: ModelSpec, modelfile: Modelfile, images: CaseSet | None = None
+    ) -> Backend:
         """A new backend for a model; close it, or close them all at the end.
 
         Nothing is asked of a server that a demanded model needs, except whether it is there.
+
+        Args:
+            spec: The model.
+            modelfile: What it is told.
+            images: What it is asked about, where that is known.
 
         Raises:
             BackendError: The server, the model, or the runtime is not there.
@@ -142,7 +150,13 @@ class Connections:
         """
         resolved, _ = resolve(spec, modelfile, self._settings)
         backend = self._opened(
-            Reach(spec=resolved, modelfile=modelfile, settings=self._settings, shared=self._once)
+            Reach(
+                spec=resolved,
+                modelfile=modelfile,
+                settings=self._settings,
+                shared=self._once,
+                images=images,
+            )
         )
         with self._lock:
             self._backends.append(backend)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.prompting.modelfile import Modelfile
+    from pytest_llmclf.values.case import CaseSet
 
 _Made = TypeVar("_Made")
 
@@ -69,12 +70,15 @@ class Reach:
         modelfile: System text, example turns, options.
         settings: Hosts that are allowed, time limits, how servers are started.
         shared: See `once`.
+        images: What it is asked about, for backends that learn from it or have answers to it;
+            ``None`` where that is not known.
     """
 
     spec: ModelSpec
     modelfile: Modelfile
     settings: ConnectSettings
     shared: Callable[[Hashable, Callable[[], object]], object]
+    images: CaseSet | None = None
 
     @property
     def template_note(self) -> dict[str, str]:

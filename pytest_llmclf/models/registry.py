@@ -28,6 +28,8 @@ BUILT_IN: Final = {
         ("openai", "openai.openai_connect"),
         ("llamacpp", "llamacpp.llamacpp_connect"),
         ("replay", "recording"),
+        ("yardstick", "yardstick.backend"),
+        ("sklearn", "yardstick.backend"),
     )
 }
 """Those of this package; another package cannot take their names."""

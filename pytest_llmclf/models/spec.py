@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.models import registry
 from pytest_llmclf.models.http.address import parse_chat_address, without_user
+from pytest_llmclf.models.query import split_query
+from pytest_llmclf.models.yardstick.kinds import KINDS, check_kind, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,8 @@ FORMS = (
     "llamacpp:TEXT.gguf+MMPROJ.gguf",
     EMBEDDED,
     "replay:FILE[#MODEL]",
+    f"yardstick:{'|'.join(KINDS)}[?train=FOLDER]",
+    "sklearn:MODULE:FACTORY[?train=FOLDER]",
 )
 """How a model can be written, for messages and help."""
 
@@ -44,6 +48,7 @@ class ModelSpec:
         text: GGUF file of the language model.
         mmproj: GGUF file of the projector.
         file: A recording.
+        query: What stands behind a question mark, such as ``train=FOLDER``.
     """
 
     backend: str
@@ -52,6 +57,7 @@ class ModelSpec:
     text: str = ""
     mmproj: str = ""
     file: str = ""
+    query: str = ""
 
     def __str__(self) -> str:
         """The model as written on the command line, without user and password of a URL."""
@@ -62,6 +68,8 @@ class ModelSpec:
                 return f"llamacpp:{self.text}+{self.mmproj}"
             case "replay":
                 return f"replay:{self.file}{'#' if self.name else ''}{self.name}"
+            case _ if self.query:
+                return f"{self.backend}:{self.name}?{self.query}"
             case _:
                 return f"{self.backend}:{without_user(self.name)}" if self.name else self.backend
 
@@ -136,11 +144,31 @@ def _replay(rest: str) -> ModelSpec | None:
     return ModelSpec(backend="replay", file=file, name=name) if file else None
 
 
+def _yardstick(rest: str) -> ModelSpec:
+    name, query = split_query(rest)
+    check_kind(name)
+    options_of(query, f"yardstick:{rest}")
+    return ModelSpec(backend="yardstick", name=name, query=query)
+
+
+def _sklearn(rest: str) -> ModelSpec:
+    name, query = split_query(rest)
+    if not re.fullmatch(r"[\w.]+:\w+", name):
+        raise SettingsError(
+            f"'sklearn:{rest}' does not name a module and a class or function of it: write "
+            "sklearn:sklearn.ensemble:RandomForestClassifier"
+        )
+    options_of(query, f"sklearn:{rest}")
+    return ModelSpec(backend="sklearn", name=name, query=query)
+
+
 _READ: Final[dict[str, Callable[[str], ModelSpec | None]]] = {
     "ollama": _ollama,
     "openai": _openai,
     "llamacpp": _llamacpp,
     "replay": _replay,
+    "yardstick": _yardstick,
+    "sklearn": _sklearn,
 }
 """By backend: what reads what stands behind the colon."""
 

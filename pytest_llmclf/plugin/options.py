@@ -32,7 +32,8 @@ def _add_questions(add: Callable[..., None]) -> None:
     add(
         "--llmclf-model", action="append", metavar="MODEL",
         help="who is asked: auto (default), ollama:llava, openai:NAME@URL, llamacpp:micro-llava, "
-        "llamacpp:TEXT.gguf+MMPROJ.gguf, replay:FILE; repeat for several models in one run "
+        "llamacpp:TEXT.gguf+MMPROJ.gguf, replay:FILE, yardstick:svm; repeat for "
+        "several models in one run "
         "(also: LLMCLF_MODEL, ini llmclf_model)",
     )  # fmt: skip
     add(

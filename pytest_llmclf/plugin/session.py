@@ -237,7 +237,7 @@ class EvaluationSession:
 
             spec = task.spec
             return ReplayBackend(spec.file, spec.name, task.instructions)
-        return self._connected.connect(task.spec, task.modelfile)
+        return self._connected.connect(task.spec, task.modelfile, task.images)
 
     @property
     def _connected(self) -> Connections:

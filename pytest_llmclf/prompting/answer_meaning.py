@@ -9,6 +9,8 @@ from pytest_llmclf.prompting.label_probabilities import class_probabilities
 from pytest_llmclf.prompting.readers import ReaderFailed, read_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_llmclf.prompting.labels import LabelSet
     from pytest_llmclf.prompting.readers import ReaderFunction
     from pytest_llmclf.values.answer import Answer
@@ -36,19 +38,26 @@ def with_answer(
         label_mass=None,
         shared_mass=None,
     )
+    if answer.label in labels.names:
+        return _named(blank, answer.label, answer.probabilities)
     try:
         found = read_answer(answer, labels, reader=reader)
     except ReaderFailed as error:
         return replace(blank, kind="error", reason=error.kind, message=str(error))
     if found.label is None:
         return replace(blank, kind="unparsed", reason=found.reason)
-    kind: OutcomeKind = "correct" if found.label in outcome.labels else "misclassified"
     sure = class_probabilities(answer, labels, found.label)
+    if sure is None:
+        return _named(blank, found.label, answer.probabilities)
     return replace(
-        blank,
-        kind=kind,
-        predicted=found.label,
-        probabilities=None if sure is None else dict(sure.probabilities),
-        label_mass=None if sure is None else sure.label_mass,
-        shared_mass=None if sure is None else sure.shared_mass,
+        _named(blank, found.label, sure.probabilities),
+        label_mass=sure.label_mass,
+        shared_mass=sure.shared_mass,
     )
+
+
+def _named(blank: Outcome, label: str, probabilities: Mapping[str, float] | None) -> Outcome:
+    """The outcome of an image whose answer names a label."""
+    kind: OutcomeKind = "correct" if label in blank.labels else "misclassified"
+    given = None if probabilities is None else dict(probabilities)
+    return replace(blank, kind=kind, predicted=label, probabilities=given)

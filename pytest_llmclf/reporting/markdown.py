@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
+from pytest_llmclf.analysis.comparison.yardsticks import held_against
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.metrics.calibration.answers import lacking
@@ -39,6 +40,7 @@ from pytest_llmclf.reporting.worst_classes import (
     score_table,
     tail_keys,
 )
+from pytest_llmclf.reporting.yardstick_lines import yardstick_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -311,6 +313,8 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
         scores = score_differences(pair.first, pair.second, pair.comparison)
         lines = score_lines(scores, _ENDLESS, FEW)
         yield from (f"- {escaped(line.text.strip())}" for line in lines)
+    yield ""
+    yield from (f"- {escaped(yardstick_sentence(one))}" for one in held_against(reports))
     test = (
         "exact McNemar test (after an early stop one that holds however it was stopped; of images "
         "in groups, and of copies, a permutation test)"

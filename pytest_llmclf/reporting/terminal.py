@@ -33,6 +33,7 @@ from pytest_llmclf.reporting.leaderboard import leaderboard_lines
 from pytest_llmclf.reporting.stability_lines import stability_lines
 from pytest_llmclf.reporting.style import Line, cut, left, right, width
 from pytest_llmclf.reporting.worst_classes import score_table
+from pytest_llmclf.reporting.yardstick_lines import yardstick_lines
 from pytest_llmclf.values.request import short_digest
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def lines(
     for report in shown:
         yield from report_lines(report, style, every=every)
         yield Line()
-    for several in (model_lines, leaderboard_lines):
+    for several in (model_lines, leaderboard_lines, yardstick_lines):
         found = list(several(shown, style))
         if found:
             yield from (*found, Line())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from pytest_llmclf.gates.gate import addressed_to, check_gates
 from pytest_llmclf.metrics.clusters import check_group
 from pytest_llmclf.models.llamacpp.embedded import labels_unknown, unknown_to_embedded
 from pytest_llmclf.models.spec import names_file
+from pytest_llmclf.models.yardstick.kinds import yardstick_title
 from pytest_llmclf.prompting import modelfile as modelfiles
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.prompt import compose
@@ -23,6 +25,7 @@ from pytest_llmclf.runner.example_plan import drawn
 from pytest_llmclf.runner.examples import as_shown
 from pytest_llmclf.runner.settings import project_root
 from pytest_llmclf.runner.task import Task, instruct
+from pytest_llmclf.values.case import CaseSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -108,6 +111,13 @@ def assign(
     examples = as_shown(found.shown[0], evaluation.answer, ImageLimits())
     if settings.sample is not None:
         chosen = datasets.sample(whole, settings.sample, settings.seed)
+    images = CaseSet(
+        name=whole.name,
+        root=root,
+        cases=whole.cases,
+        labels=labels.names,
+        group=evaluation.group or "",
+    )
     told = instruct(evaluation, modelfile, labels, "", think=settings.think, examples=examples)
     every = (spec for one in settings.models for spec in (meant(one, told) if meant else (one,)))
     return _distinct(
@@ -122,6 +132,7 @@ def assign(
                 verified=verify_images,
                 gates=gates,
                 think=settings.think,
+                images=images,
                 examples=examples,
                 taken_out=found.taken_out,
             )
@@ -141,6 +152,7 @@ def pair(
     verified: bool = False,
     gates: tuple[Gate, ...] = (),
     think: Think | None = None,
+    images: CaseSet | None = None,
     examples: tuple[ExampleImage, ...] = (),
     taken_out: tuple[str, ...] = (),
 ) -> Task:
@@ -156,9 +168,13 @@ def pair(
         verified: Whether every image was decoded when the dataset was loaded.
         gates: All that are judged.
         think: What the run says about thinking instead of the evaluation; ``None``: nothing.
+        images: All images, for models that learn from them or have answers to them.
         examples: Images that are shown with their labels.
         taken_out: Ids of the images that are not judged for it, neither in `dataset` nor `whole`.
     """
+    if yardstick_title(choice.model) is not None:
+        gates = tuple(gate for gate in gates if gate.names_a_model)
+        examples = ()  # it is shown none; what is judged stays the same
     whole = whole or dataset
     sizes = Counter(case.label for case in whole.cases)
     return Task(
@@ -176,6 +192,7 @@ def pair(
         gates=gates,
         unfit=unfitness(choice.spec, labels, modelfile),
         think=think,
+        images=images,
         examples=examples,
         taken_out=taken_out,
     )
@@ -293,6 +310,9 @@ def called(spec: ModelSpec) -> str:
             return f"ollama:{_file_name(spec.name)}"
         case "llamacpp" if spec.text:
             return f"llamacpp:{_file_name(spec.text)}+{_file_name(spec.mmproj)}"
+        case "yardstick" | "sklearn" if spec.query:
+            bare = re.sub(r"(?<=train=)[^&]*[/\\](?=[^&])", "", spec.query)
+            return str(replace(spec, query=bare))
         case _:
             return str(spec)
 

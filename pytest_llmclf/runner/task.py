@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.prompting.modelfile import Modelfile
     from pytest_llmclf.runner.evaluation import Evaluation
     from pytest_llmclf.values.answer import Answer
-    from pytest_llmclf.values.case import Case
+    from pytest_llmclf.values.case import Case, CaseSet
     from pytest_llmclf.values.thinking import Think
 
 
@@ -89,6 +89,8 @@ class Task:
         examples: Images that are shown with their labels before each question.
         taken_out: Ids of the images of the dataset that are not judged since an example, of this
             task or of one beside it, is one of them, a copy, or of their group.
+        images: All images of the dataset, for models that learn from them or have answers to
+            them; ``None`` where they are not known beforehand.
     """
 
     evaluation: Evaluation
@@ -107,6 +109,7 @@ class Task:
     think: Think | None = None
     examples: tuple[ExampleImage, ...] = ()
     taken_out: tuple[str, ...] = ()
+    images: CaseSet | None = None
 
     def __repr__(self) -> str:
         """Short: other reporters write the parameters of every test into their files."""
@@ -164,7 +167,7 @@ class Task:
         prepared = self._prepared(case)
         sha256 = "" if prepared.changes else case.sha256
         sent = SentImage(sha256=sha256, media_type=prepared.media_type)
-        return self._request(prepared.data, sent, repeat)
+        return self._request(case, prepared.data, sent, repeat)
 
     def outline(self, case: Case, sent: SentImage, repeat: int = 0) -> Request:
         """What `request` gives, but without the image: for its digest alone.
@@ -174,7 +177,7 @@ class Task:
         """
         if case.problem is not None:
             raise ImageError(f"{case.path}: {case.problem}")
-        return self._request(b"", sent, repeat)
+        return self._request(case, b"", sent, repeat)
 
     def about_room(self, image: ExampleImage, shown: tuple[ExampleImage, ...]) -> Request:
         """A question about an example image, for what it takes: one token is answered.
@@ -184,11 +187,11 @@ class Task:
             shown: The examples before it.
         """
         sent = SentImage(sha256=image.sent, media_type=image.media_type)
-        request = self._request(image.image, sent, 0)
+        request = self._request(None, image.image, sent, 0)
         options = {**request.options, "num_predict": 1}
         return replace(request, example_images=shown, options=options, top_logprobs=0)
 
-    def _request(self, image: bytes, sent: SentImage, repeat: int) -> Request:
+    def _request(self, case: Case | None, image: bytes, sent: SentImage, repeat: int) -> Request:
         told = self.instructions
         return Request(
             system=told.system,
@@ -203,6 +206,7 @@ class Task:
             top_logprobs=told.top_logprobs,
             repeat=repeat,
             think=told.think,
+            case="" if case is None else case.id,
         )
 
     def _prepared(self, case: Case) -> Prepared:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from pytest_llmclf.values.json_values import (
     is_count_or_none,
     is_logprob,
     is_number_or_none,
+    is_shares_by_name_or_none,
     is_text,
+    is_text_or_none,
     is_texts,
     require,
 )
 from pytest_llmclf.values.thinking import split_thinking
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Finish = Literal["stop", "length", "filtered", "other"]
 """Why the model ended: of itself, at the token limit, since a filter of the service withheld the
@@ -37,6 +42,8 @@ _FITS: Final = {
     "load_s": is_number_or_none,
     "wall_s": is_number_or_none,
     "asked_without": is_texts,
+    "label": is_text_or_none,
+    "probabilities": is_shares_by_name_or_none,
 }
 
 
@@ -82,6 +89,10 @@ class Answer:
         logprobs: One entry an output token; ``None`` where the server gives none.
         asked_without: What the server refused and was therefore asked without, in the user's
             words, such as ``top_k`` or ``num_predict``.
+        label: Of a classifier that names labels instead of writing text: the label, which no
+            reader has to find; ``None`` where there is a text to be read.
+        probabilities: Of such a classifier: how probable it says each label is; ``None`` where it
+            does not say.
     """
 
     text: str
@@ -95,6 +106,8 @@ class Answer:
     asked_without: tuple[str, ...] = ()
     thinking: str = ""
     thinking_tokens: int | None = None
+    label: str | None = None
+    probabilities: Mapping[str, float] | None = None
 
     def may_be_an_error(self, backend: str) -> bool:
         """Whether it has the marks of an error that a server sent with HTTP 200.
@@ -132,7 +145,12 @@ class Answer:
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins; what most answers lack is there only where there is something."""
         logprobs = self.logprobs
-        thought = {"thinking": self.thinking, "thinking_tokens": self.thinking_tokens}
+        seldom = {
+            "thinking": self.thinking,
+            "thinking_tokens": self.thinking_tokens,
+            "label": self.label,
+            "probabilities": None if self.probabilities is None else dict(self.probabilities),
+        }
         return {
             "text": self.text,
             "finish": self.finish,
@@ -143,7 +161,7 @@ class Answer:
             "wall_s": self.wall_s,
             "logprobs": None if logprobs is None else [token.to_json() for token in logprobs],
             **({"asked_without": list(self.asked_without)} if self.asked_without else {}),
-            **{name: value for name, value in thought.items() if value not in ("", None)},
+            **{name: value for name, value in seldom.items() if value not in ("", None)},
         }
 
     @classmethod

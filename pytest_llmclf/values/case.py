@@ -47,3 +47,26 @@ class Case:
         """Where the file lies on this machine."""
         # Made when it is wanted: kept, it would be a third of what a case takes.
         return self.root / self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseSet:
+    """All images of a dataset with their labels, whatever part of them a run asks about.
+
+    Attributes:
+        name: Of the dataset.
+        root: Folder of the project, in which names of other datasets are looked up.
+        cases: Every one, before any sample was drawn.
+        labels: Names of the labels, in order.
+        group: Tag whose values are groups of images that belong together; empty: none.
+    """
+
+    name: str
+    root: Path
+    cases: tuple[Case, ...]
+    labels: tuple[str, ...]
+    group: str = ""
+
+    def __repr__(self) -> str:
+        """Short, however many cases there are."""
+        return f"CaseSet({self.name!r}, {len(self.cases)} cases)"

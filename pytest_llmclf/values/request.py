@@ -168,6 +168,8 @@ class Request:
         repeat: 0 for the first asking of the same question, 1 for the second, ...
         think: Whether the model is to think before it answers. ``None``: not, where the server can
             say so, which is what `told_think` and the backends make of it.
+        case: `Case.id` of the image, for backends that look an answer up instead of asking; it is
+            not sent and in no digest.
     """
 
     system: str | None
@@ -182,6 +184,7 @@ class Request:
     repeat: int = 0
     known_sha256: str = ""
     think: Think | None = None
+    case: str = ""
 
     def image_sha256(self) -> str:
         """Hex sha256 of the image as sent."""

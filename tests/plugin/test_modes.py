@@ -40,6 +40,7 @@ RECORDING: Final = "recording.jsonl"
 BASELINE: Final = "assert report.predictions == baseline"
 OWN_METRIC: Final = "metrics={'wrong': lambda report: 1 - report.accuracy}"
 BLIND: Final = "openai:colour-blind"
+YARDSTICK: Final = "yardstick:knn"
 SHOWN: Final = "Examples(count=1, choose='first')"
 IMPORTED: Final = ("import Evaluation,", "import Evaluation, Examples,")
 
@@ -80,6 +81,7 @@ MODES: Final = (
     Mode(name="unparsed", odd={"red/1": Odd(says="no idea")}),
     Mode(name="misclassified", odd={"green/1": Odd(says="blue")}),
     Mode(name="path", evaluation=(('dataset="colours"', 'dataset="fixtures/colours"'),)),
+    Mode(name="yardstick"),
     # The server takes the question and tells no log-probabilities.
     Mode(name="no-log-probabilities", evaluation=(("gates=", "top_logprobs=5, gates="),)),
     Mode(name="reader", evaluation=(("gates=", "reader='contains', gates="),)),
@@ -173,9 +175,12 @@ class Combination:
         return int(self._pytest(*args).ret)
 
     def _pytest(self, *args: str, replayed: bool = False) -> pytest.RunResult:
-        models = (
-            [] if replayed or "two-models" not in self.names else ["--llmclf-model", self.blind]
-        )
+        beside = {"two-models": self.blind, "yardstick": YARDSTICK}
+        models = [
+            f"--llmclf-model={model}"
+            for name, model in beside.items()
+            if name in self.names and not replayed
+        ]
         laid = () if self.layout is None else self.layout.args
         model = f"wrapped:{self.colours.server.url}" if "third-party" in self.names else None
         model = f"replay:{RECORDING}" if replayed else model
@@ -214,7 +219,7 @@ class Combination:
     def truth(self, case: str, model: str) -> str:
         """How an image ends that is asked about, whatever else is switched on."""
         image = self.image(case)
-        odd = self.odd.get(image)
+        odd = None if model == YARDSTICK else self.odd.get(image)
         if odd is not None and odd.status is not None:
             return "error"
         if odd is not None:
@@ -273,7 +278,7 @@ def test_however_images_lie(colours: Colours, layout: Layout, names: tuple[str, 
 
 
 def _every_image_ends_once(combination: Combination) -> None:
-    models = 2 if "two-models" in combination.names else 1
+    models = 1 + len(combination.names & {"two-models", "yardstick"})
     assert len(combination.reports) == models
     for report in combination.reports:
         counts = dict(report["ledger"])
@@ -314,6 +319,9 @@ def _verdicts_follow_from_the_outcomes(combination: Combination, code: int) -> N
     by_model = {report["model"]: report["ledger"] for report in combination.reports}
     for gate in declared:
         unanswered = by_model[gate["model"]]["error"]
+        if gate["model"] == YARDSTICK:  # a gate that names no model is not for it
+            assert GATE not in gate["text"]
+            continue
         assert gate["word"] == ("INCONCLUSIVE" if unanswered else "PASS"), gate
     compared = [gate for gate in gates if gate["text"].startswith("baseline")]
     if combination.baseline:
@@ -344,7 +352,8 @@ def _the_files_say_the_same(combination: Combination) -> None:
     ]
     firsts = [line for line in lines if not line.get("repeat")]
     assert len(firsts) == sum(report["ledger"]["collected"] for report in combination.reports)
-    thinking = {line["answer"].get("thinking") for line in lines if line.get("answer")}
+    asked = [line for line in lines if line["model"] != YARDSTICK]
+    thinking = {line["answer"].get("thinking") for line in asked if line.get("answer")}
     assert thinking <= {THOUGHT if "think" in combination.names else None}
     for name in ("report.txt", "summary.md", "page.html"):
         text = (folder / name).read_text("utf-8")

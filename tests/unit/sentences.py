@@ -306,6 +306,18 @@ SENTENCES: Final = (
         "test_probed.py::test_a_planted_bias_is_found",
     ),
     Sentence(
+        "reporting/yardstick_lines.py",
+        "{} is right on {} of {} than {}",
+        "Counts of the images that both answered; the interval is that of the paired difference.",
+        "test_yardstick_lines.py::test_the_counts_are_those_of_both",
+    ),
+    Sentence(
+        "reporting/yardstick_lines.py",
+        "it has learnt from {}, {} has not",
+        "A yardstick beside a model that is none; its own set unless it says train=.",
+        "test_yardstick_lines.py::test_what_was_learnt_from_is_said",
+    ),
+    Sentence(
         "reporting/html/page_data.py",
         "Nothing stands out beyond chance: that does not show that nothing is wrong.",
         "Images were answered, the run did not stop early, and no test found anything.",

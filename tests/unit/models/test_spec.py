@@ -31,6 +31,11 @@ SPECS = {
     "llamacpp:/x/c++/a.gguf+/y/b+c.gguf": ModelSpec(
         backend="llamacpp", text="/x/c++/a.gguf", mmproj="/y/b+c.gguf"
     ),
+    "yardstick:svm": ModelSpec(backend="yardstick", name="svm"),
+    "yardstick:knn?train=a/b&most=50": ModelSpec(
+        backend="yardstick", name="knn", query="train=a/b&most=50"
+    ),
+    "sklearn:sklearn.svm:SVC": ModelSpec(backend="sklearn", name="sklearn.svm:SVC"),
     "replay:run.jsonl": ModelSpec(backend="replay", file="run.jsonl"),
     "replay:run.jsonl#ollama:llava": ModelSpec(
         backend="replay", file="run.jsonl", name="ollama:llava"
@@ -58,6 +63,13 @@ def test_the_embedded_model_needs_no_backend() -> None:
         ("llava:7b", "did you mean ollama:llava:7b?"),
         ("micro-lava", "did you mean micro-llava?"),
         ("llamacpp:micro-lava", "did you mean llamacpp:micro-llava?"),
+        ("yardstick:swm", "did you mean 'svm'?"),
+        ("yardstik:svm", "did you mean yardstick:svm?"),
+        ("yardstick:", "there are yardstick:majority, yardstick:knn"),
+        ("yardstick:svm?trian=x", "did you mean 'train'?"),
+        ("yardstick:svm?most=1", "no whole number from 2 on"),
+        ("yardstick:svm?train=", "train has no value"),
+        ("sklearn:SVC", "write sklearn:sklearn.ensemble:RandomForestClassifier"),
         ("llamacpp:a.gguf", "the second one being the projector"),
         ("llamacpp:", "does not name two GGUF files"),
         ("openai:m", "openai:NAME@http://HOST:PORT/v1"),

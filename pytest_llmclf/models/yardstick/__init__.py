@@ -1,0 +1,1 @@
+"""Classical classifiers on the same images: what can be had without a language model."""

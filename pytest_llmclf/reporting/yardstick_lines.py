@@ -1,0 +1,67 @@
+"""What a classical classifier gets on the same images, a sentence a pair."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.analysis.comparison.yardsticks import held_against
+from pytest_llmclf.reporting import numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llmclf.analysis.comparison.yardsticks import HeldAgainst
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.reporting.style import Line, Style
+
+_INDENT = "  "
+_AS_LONG = 1.5
+
+
+def yardstick_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
+    """For a terminal: every model beside every yardstick; nothing where there is none."""
+    found = held_against(reports)
+    if not found:
+        return
+    yield style.line(("beside classical classifiers", "bold"))
+    for one in found:
+        sentence = style.safe(f"{one.evaluation} · {yardstick_sentence(one)}")
+        yield from (style.line(text) for text in style.wrapped(sentence, _INDENT))
+
+
+def yardstick_sentence(one: HeldAgainst) -> str:
+    """How many more or fewer a yardstick is right on, how long it takes, and what it has learnt."""
+    found = one.comparison
+    start = f"{one.yardstick}, {one.title},"
+    if found.refused is not None:
+        return f"{start} is not compared with {one.model}: {found.refused}"
+    if not found.common:
+        return f"{start} and {one.model} have answered no image in common"
+    more = -found.net_loss
+    what = f"{numbers.count(abs(more))} {'more' if more > 0 else 'fewer'}" if more else "as many"
+    images = numbers.plural(found.common, "image")
+    text = f"{start} is right on {what} of {images} than {one.model}"
+    if not more:
+        text = f"{start} is right on as many of {images} as {one.model}"
+    ends = found.interval
+    if ends is not None:
+        low, high = (round(end * found.common) for end in (ends.low, ends.high))
+        level = numbers.confidence(ends.confidence)
+        text += f" ({level} interval {low:+,} to {high:+,} of so many like these)"
+    learnt = f"labelled images of {one.train}" if one.train else "the labels of this very set"
+    return f"{text}{_time(one.time_ratio)}; it has learnt from {learnt}, {one.model} has not"
+
+
+def _time(ratio: float | None) -> str:
+    """What an answer takes beside the model's, training included; empty where nobody knows."""
+    if ratio is None:
+        return ""
+    if ratio >= _AS_LONG:
+        return f", at 1/{_two_digits(ratio)} of the time an answer"
+    if ratio > 1 / _AS_LONG:
+        return ", at about the same time an answer"
+    return f", at {_two_digits(1 / ratio)} times the time an answer"
+
+
+def _two_digits(number: float) -> str:
+    return f"{float(f'{number:.2g}'):,.10g}"
