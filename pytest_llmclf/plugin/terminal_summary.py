@@ -73,7 +73,8 @@ def _room(task: Task) -> str | None:
     from pytest_llmclf.runner.headroom import context_sent, doubtful_room
 
     told = task.instructions
-    return doubtful_room([told.prose, told.prompt], context_sent(task))
+    shown = [text for one in told.examples for text in (told.prompt, one.answer)]
+    return doubtful_room([told.prose, *shown, told.prompt], context_sent(task), len(told.examples))
 
 
 def _about_gates(task: Task, session: EvaluationSession) -> Iterator[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.errors import ContextTooSmall
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ def question_tokens(texts: Sequence[str]) -> tuple[int, int]:
     return told // few, -(-told // many)
 
 
-def doubtful_room(texts: Sequence[str], context: int | None) -> str | None:
+def doubtful_room(texts: Sequence[str], context: int | None, examples: int = 0) -> str | None:
     """Why a question may not fit into the context that is set, in one line; ``None`` where it does.
 
     An estimate, made before the first question: the counts of the first answer are what decides.
@@ -46,13 +47,17 @@ def doubtful_room(texts: Sequence[str], context: int | None) -> str | None:
     Args:
         texts: What is said to the model beside the image.
         context: What the server is told to have; without it nothing is known.
+        examples: Example images whose texts are among them.
     """
     least, most = question_tokens(texts)
     if not context or most <= context:
         return None
     fits = "does not fit" if least > context else "may not fit"
+    question = "the question without its image"
+    if examples:
+        question = f"the question with {examples} {noun(examples, 'example')}, without images,"
     return (
-        f"the question without its image is {least} to {most} tokens long, by an estimate, and "
+        f"{question} is {least} to {most} tokens long, by an estimate, and "
         f"{fits} into num_ctx {context}: PARAMETER num_ctx {enough(most)} in the Modelfile"
     )
 

@@ -168,6 +168,17 @@ def test_too_many_examples_are_known_before_the_first_image(colours: Colours) ->
     assert set(colours.server.asked) <= shown
 
 
+def test_a_context_that_cannot_hold_the_texts_is_told_at_collection(colours: Colours) -> None:
+    """By an estimate, where num_ctx is set: with every example the list of labels comes again."""
+    showing(colours, "examples=8")
+    (colours.root / "modelfiles" / "colours.Modelfile").write_text(
+        "FROM llava\nPARAMETER num_ctx 200\n"
+    )
+    result = colours.run("--collect-only", model="ollama:llava")
+    said = "*colours: the question with 8 examples, without images, is * into num_ctx 200*"
+    result.stdout.fnmatch_lines([said])
+
+
 def test_examples_of_another_split(colours: Colours) -> None:
     """``train`` shows, ``test`` is judged whole but for what it has of ``train``."""
     folder = colours.root / "fixtures" / "parts"

@@ -167,6 +167,9 @@ def test_a_long_label_list_is_told_before_the_first_question() -> None:
     least, most = question_tokens(labels)
     assert f"{least} to {most} tokens" in told
     assert doubtful_room(labels, enough(most)) is None
+    told = doubtful_room(labels, 4096, examples=1)
+    assert told is not None
+    assert told.startswith("the question with 1 example, without images, is ")
     told = doubtful_room(labels[:500], 4096)
     assert told is not None
     assert "may not fit" in told
