@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_llmclf.api import PublicReport as Report
-    from pytest_llmclf.api import read_run
+    from pytest_llmclf.api import read_run, right_by
     from pytest_llmclf.errors import BackendError
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.metrics.metric import ImageMean
@@ -48,6 +48,7 @@ __all__ = [
     "Request",
     "Unparsed",
     "read_run",
+    "right_by",
 ]
 
 _HOMES = {
@@ -68,6 +69,7 @@ _HOMES = {
     "Request": "values.request",
     "Unparsed": "values.outcome",
     "read_run": "api",
+    "right_by": "api",
 }
 _CALLED = {"Report": "PublicReport"}
 """What a name is called at home, where that is another one."""

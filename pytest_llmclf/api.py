@@ -6,14 +6,17 @@ hands a report to a test or a notebook makes it `public` first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llmclf.errors import SettingsError, some_of
 from pytest_llmclf.metrics.report import Report
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from _typeshed import DataclassInstance
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.gates.gate import Judgement
     from pytest_llmclf.reporting.run_folder import RunFolder
+    from pytest_llmclf.values.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -79,6 +83,62 @@ class PublicReport(Report):
     def where(self, tags: Mapping[str, str]) -> PublicReport:
         """The report of the images that have all these tags, such as ``{"style": "photo"}``."""
         return public(Report.where(self, tags))
+
+    def tagged(self, name: str, values: Mapping[str, str]) -> PublicReport:
+        """The same report with one more tag, for slices that are known of the images only later.
+
+        Args:
+            name: Of the tag.
+            values: Its value by case; images that are not in it do not get it.
+
+        Raises:
+            SettingsError: Images have a tag of that name already.
+        """
+        if name in self.tags:
+            raise SettingsError(
+                f"images of {self.evaluation} have a tag {name!r} already; choose another name"
+            )
+        with_tag = partial(map, partial(_tagged, name, values))
+        return replace(
+            self, outcomes=tuple(with_tag(self.outcomes)), repeats=tuple(with_tag(self.repeats))
+        )
+
+
+def _tagged(name: str, values: Mapping[str, str], outcome: Outcome) -> Outcome:
+    value = values.get(outcome.case)
+    return outcome if value is None else replace(outcome, tags={**outcome.tags, name: value})
+
+
+def right_by(reports: Sequence[Report]) -> dict[str, str]:
+    """Which images are hard: by how many of several tasks each is answered right.
+
+    ``all``, ``some`` (more than one, not all), ``one`` or ``none`` of them, by case. Images that
+    not all of them answered are not in it. As a tag (`Report.tagged`) it makes slices of another
+    report; in those that it comes from, such a slice is right or wrong by its making.
+
+    Args:
+        reports: Two or more, of the same images: of several models, or of several runs.
+
+    Raises:
+        SettingsError: They have no answered image in common.
+    """
+    from pytest_llmclf.analysis.leaderboard.difficulty import difficulty
+    from pytest_llmclf.analysis.leaderboard.ranking import leaderboard
+
+    board = leaderboard(reports)
+    if board is None:
+        raise SettingsError(
+            f"{len(reports)} {noun(len(reports), 'report')} of {_names(reports)} have no answered "
+            "image in common: give two or more of the same images"
+        )
+    if board.images.apart:
+        report, why = board.images.apart[0]
+        raise SettingsError(f"{report.evaluation} on {report.model} does not fit the others: {why}")
+    return dict(difficulty(board.images).right_by)
+
+
+def _names(reports: Sequence[Report]) -> str:
+    return some_of([f"{one.evaluation} on {one.model}" for one in reports]) or "nothing"
 
 
 def init_values(value: DataclassInstance, kind: type[DataclassInstance]) -> dict[str, Any]:

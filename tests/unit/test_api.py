@@ -6,13 +6,17 @@ import pickle
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from pytest_llmclf import Report, reference
+import pytest
+
+from pytest_llmclf import Report, reference, right_by
 from pytest_llmclf.api import PublicReport, public, read_run
+from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.metrics.report import DatasetFacts, build
 from pytest_llmclf.metrics.report import Report as Plain
 from pytest_llmclf.plugin.stopped_report import guarded
 from pytest_llmclf.reporting.artifacts import write_run
 from tests.unit.ended import ended
+from tests.unit.test_comparison import report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +59,34 @@ def test_it_is_a_value() -> None:
     assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 - our own bytes
     assert type(replace(found, notes=("x",))) is PublicReport
     assert replace(found, notes=("x",)) != found
+
+
+def test_hard_images_are_tags_of_another_report() -> None:
+    """Slices and gates know them; images that not all answered have no such tag."""
+    earlier = [report(signs, f"m{n}") for n, signs in enumerate(("++x!", "+xx+"))]
+    hard = right_by(earlier)
+    assert hard == {"00.png": "all", "01.png": "one", "02.png": "none"}
+    new = public(report("+x+x", "new"))
+    found = new.tagged("right_by", hard)
+    assert {value: str(one.accuracy.hits) for value, one in found.by_tag("right_by").items()} == {
+        "": "0", "all": "1", "none": "1", "one": "0",
+    }  # fmt: skip
+    assert found.meets("accuracy{right_by=none} >= 1")
+    assert not found.meets("accuracy{right_by=one} >= 1")
+    assert new.tags == ()
+    with pytest.raises(SettingsError, match="have a tag 'right_by' already"):
+        found.tagged("right_by", hard)
+
+
+def test_reports_of_other_images_make_no_hard_ones() -> None:
+    """What does not fit is named rather than left out in silence."""
+    with pytest.raises(SettingsError, match="1 report of pets on m have no answered image"):
+        right_by([report("+", "m")])
+    other = report("+++", "other", content="else", hashed=False)
+    with pytest.raises(
+        SettingsError, match=r"pets on other does not fit .* image sets"
+    ):
+        right_by([report("+++", "a"), report("+++", "b"), other])
 
 
 def test_a_part_of_it_does_the_same() -> None:

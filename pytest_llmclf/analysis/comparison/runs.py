@@ -195,7 +195,7 @@ def _of_models(reports: Sequence[Report], models: Sequence[str], side: str) -> l
         if text.startswith(f"{side}=") or not text.startswith(("A=", "B="))
     ]
     for pattern in wanted:
-        if not any(_meant(report, pattern) for report in reports):
+        if not any(meant(report, pattern) for report in reports):
             known = list(dict.fromkeys(report.model for report in reports))
             raise SettingsError(
                 f"--model {pattern!r} is not in run {side}; "
@@ -204,11 +204,12 @@ def _of_models(reports: Sequence[Report], models: Sequence[str], side: str) -> l
     return [
         report
         for report in reports
-        if not wanted or any(_meant(report, pattern) for pattern in wanted)
+        if not wanted or any(meant(report, pattern) for pattern in wanted)
     ]
 
 
-def _meant(report: Report, pattern: str) -> bool:
+def meant(report: Report, pattern: str) -> bool:
+    """Whether a shell-style pattern is that of its model, with the backend's name or without."""
     short = report.model.partition(":")[2]
     return fnmatchcase(report.model, pattern) or fnmatchcase(short, pattern)
 
