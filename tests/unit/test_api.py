@@ -83,9 +83,7 @@ def test_reports_of_other_images_make_no_hard_ones() -> None:
     with pytest.raises(SettingsError, match="1 report of pets on m have no answered image"):
         right_by([report("+", "m")])
     other = report("+++", "other", content="else", hashed=False)
-    with pytest.raises(
-        SettingsError, match=r"pets on other does not fit .* image sets"
-    ):
+    with pytest.raises(SettingsError, match=r"pets on other does not fit .* image sets"):
         right_by([report("+++", "a"), report("+++", "b"), other])
 
 
