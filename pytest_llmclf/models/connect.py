@@ -12,8 +12,11 @@ from pytest_llmclf.models import registry, third_party
 from pytest_llmclf.models.ollama import status as ollama_status
 from pytest_llmclf.models.ollama.derive import is_gguf
 from pytest_llmclf.models.ollama.ollama_connect import NOBODY, netlocs, probed, remote_host
+from pytest_llmclf.models.ollama.ollama_connect import own_system as ollama_own_system
 from pytest_llmclf.models.reach import ConnectSettings, Reach
+from pytest_llmclf.models.recording import ReplayBackend
 from pytest_llmclf.models.spec import EMBEDDED, ModelSpec
+from pytest_llmclf.values.request import MODELS_OWN_SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -39,6 +42,18 @@ def resolve(
     if spec.backend == "ollama" and not spec.name:
         return replace(spec, name=modelfile.from_), ""
     return spec, ""
+
+
+def own_system(spec: ModelSpec, settings: ConnectSettings) -> str:
+    """The SYSTEM text that a model has by itself, as far as that is known before it is asked.
+
+    Of a recorded model it is known where it was recorded, of one on Ollama where a server answers.
+    """
+    if spec.backend == "replay":
+        return ReplayBackend(spec.file, spec.name).identify().details.get(MODELS_OWN_SYSTEM, "")
+    if spec.backend == "ollama" and not is_gguf(spec.name):
+        return ollama_own_system(spec.name, settings)
+    return ""
 
 
 def resolve_auto(modelfile: Modelfile, settings: ConnectSettings) -> tuple[ModelSpec, str]:

@@ -104,7 +104,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Expect the results of every test, and tell the engine their order."""
     config = session.config
     ours = session_if_any(config)
-    if ours is None or ours.worker:
+    if ours is None:
+        return
+    if ours.settings.probes and not config.option.collectonly:
+        from pytest_llmclf.plugin.image_tests import plan_probes
+
+        plan_probes(ours, session.items)
+    if ours.worker:
         return
     ours.results.expect(session.items)
     try:
@@ -126,7 +132,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
         return []
     from pytest_llmclf.plugin.terminal_summary import announcement
 
-    return announcement(session)
+    return announcement(session, asks=not config.option.collectonly)
 
 
 @pytest.hookimpl(tryfirst=True)

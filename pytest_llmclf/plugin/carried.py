@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 REPORT_ATTRIBUTE: Final = "llmclf"
 """On a test report, in JSON built-ins, which survive xdist: ``{"outcome": ..., "repeats": [...],
-"identity": ..., "notices": [...], "store": ..., "finding": ...}`` on an image's, ``{"verdict":
-...}`` on a gate's. A finding is what fails no test, though it is told like an expected failure.
-An image's test that was skipped has ``{"skipped": ...}`` alone."""
+"identity": ..., "notices": [...], "store": ..., "probes": [...], "finding": ...}`` on an image's,
+``{"verdict": ...}`` on a gate's. A finding is what fails no test, though it is told like an
+expected failure. An image's test that was skipped has ``{"skipped": ...}`` alone."""
 EARLY_ATTRIBUTE: Final = "llmclf_early"
 """On a test report: those of the notices that are told at once."""
 

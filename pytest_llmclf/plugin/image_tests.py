@@ -10,6 +10,7 @@ import pytest
 from pytest_llmclf.plugin.absences import skip_of
 from pytest_llmclf.plugin.carried import EARLY_ATTRIBUTE, REPORT_ATTRIBUTE, outcome_on
 from pytest_llmclf.plugin.items import job_of
+from pytest_llmclf.plugin.probing import Carried, carried
 from pytest_llmclf.plugin.session import session_of
 from pytest_llmclf.reporting.style import width
 from pytest_llmclf.values.outcome import Misclassified, ModelError, Outcome, Unparsed
@@ -17,10 +18,13 @@ from pytest_llmclf.values.outcome import Misclassified, ModelError, Outcome, Unp
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_llmclf.plugin.session import EvaluationSession
     from pytest_llmclf.runner.job import Job
 
 OUTCOMES_KEY = pytest.StashKey[tuple[Outcome, ...]]()
 """Of the first asking, then of the repeats."""
+PROBES_KEY = pytest.StashKey[list[Carried]]()
+"""What was answered with one thing changed."""
 Status = tuple[str, str, str | tuple[str, dict[str, bool]]]
 
 _SHOWN = {
@@ -37,8 +41,12 @@ def fetch(item: pytest.Item, job: Job) -> Outcome:
         found: tuple[Outcome, ...] = (job.task.not_needed(job.case),)
     else:
         askings = _askings(job, session.settings.repeats)
-        session.engine.expect(askings)
+        besides = session.results.probes.jobs(job)
+        session.engine.expect((*askings, *(one for _, one in besides)))
         found = tuple(map(session.engine.outcome, askings))
+        item.stash[PROBES_KEY] = [
+            carried(change, session.engine.outcome(one)) for change, one in besides
+        ]
     item.stash[OUTCOMES_KEY] = found
     if found[0].kind == "not_needed":
         # Whatever the test would assert of an answer, there is none.
@@ -52,9 +60,13 @@ def announce(config: pytest.Config, items: list[pytest.Item]) -> None:
     if jobs:
         session = session_of(config)
         wanted = [job for job in jobs if not session.is_decided(job.task)]
-        session.engine.expect(
-            asking for job in wanted for asking in _askings(job, session.settings.repeats)
-        )
+        session.engine.expect(asking for job in wanted for asking in _all_askings(job, session))
+
+
+def plan_probes(session: EvaluationSession, items: list[pytest.Item]) -> None:
+    """Settle what probes ask, from the tests that are to run: alike in every process."""
+    jobs = [job for job in map(job_of, items) if job is not None]
+    session.results.probes.plan(jobs, session.own_system)
 
 
 def _ends_in(outcome: Outcome) -> str:
@@ -67,6 +79,12 @@ def _not_set_up(job: Job, call: pytest.CallInfo[None]) -> Outcome:
     raised = None if call.excinfo is None else call.excinfo.value
     lines = str(raised).strip().splitlines() or [""]
     return job.task.not_set_up(job.case, f"{type(raised).__name__}: {lines[0]}")
+
+
+def _all_askings(job: Job, session: EvaluationSession) -> Iterator[Job]:
+    """What is asked in an image's test, in order: its question, again, and with changes."""
+    yield from _askings(job, session.settings.repeats)
+    yield from (one for _, one in session.results.probes.jobs(job))
 
 
 def _askings(job: Job, times: int) -> list[Job]:
@@ -112,24 +130,27 @@ def carry(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
     outcome, *repeats = outcomes
     item.stash.setdefault(OUTCOMES_KEY, ())
     del item.stash[OUTCOMES_KEY]  # pytest keeps every item until the end
+    probes = item.stash.get(PROBES_KEY, [])
+    item.stash[PROBES_KEY] = []
     session = session_of(item.config)
     identity = session.engine.identity(job.task)
-    carried = {
+    told = {
         "outcome": outcome.to_json(),
         "repeats": [asking.to_json() for asking in repeats],
         "identity": None if identity is None else identity.to_json(),
         "notices": session.engine.notices(job.task),
         "store": session.store_notice,
+        "probes": probes,
         "finding": False,
     }
-    setattr(report, REPORT_ATTRIBUTE, carried)
+    setattr(report, REPORT_ATTRIBUTE, told)
     if early := session.engine.headroom(job.task):
         setattr(report, EARLY_ATTRIBUTE, list(early))
     raised = None if call.excinfo is None else call.excinfo.value
     # Where the test itself is marked as one that fails, its author's reason stands.
     if isinstance(raised, Misclassified | Unparsed) and not hasattr(report, "wasxfail"):
         report.longrepr = str(raised)
-        carried["finding"] = not session.settings.strict
+        told["finding"] = not session.settings.strict
         if not session.settings.strict:
             # Every other reporter (JUnit, reportlog, html) knows an expected failure.
             report.outcome = "skipped"

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.job import AskingPolicy
     from pytest_llmclf.runner.settings import Inconclusive, Settings
     from pytest_llmclf.values.price import Price
+    from pytest_llmclf.values.probe_answers import Probe
 
 _Value = TypeVar("_Value")
+_Text = TypeVar("_Text", str, list[str])
 
 
 def check_options(config: pytest.Config) -> None:
@@ -50,10 +52,19 @@ def check_options(config: pytest.Config) -> None:
         from pytest_llmclf.values.thinking import parse_think
 
         _chosen(config, "think", parse_think)
+    _check_probes(config)
     if option.llmclf_stop_error is not None and not option.llmclf_stop_early:
         raise pytest.UsageError("--llmclf-stop-error has no effect without --llmclf-stop-early")
     if option.llmclf_parquet:
         _need_parquet()
+
+
+def _check_probes(config: pytest.Config) -> None:
+    option = config.option
+    if option.llmclf_probe:
+        _parsed("--llmclf-probe", _parse_probes, option.llmclf_probe)
+    elif option.llmclf_probe_images is not None:
+        raise pytest.UsageError("--llmclf-probe-images has no effect without --llmclf-probe")
 
 
 def _need_parquet() -> None:
@@ -91,7 +102,7 @@ def check_gate_names(config: pytest.Config, titles: Iterable[str]) -> None:
         raise pytest.UsageError(f"--llmclf-gate {error}") from error
 
 
-def _parsed(place: str, parse: Callable[[str], _Value], text: str) -> _Value:
+def _parsed(place: str, parse: Callable[[_Text], _Value], text: _Text) -> _Value:
     """A value as it was meant.
 
     Raises:
@@ -124,6 +135,12 @@ def _parse_gates(place: str, texts: list[str]) -> tuple[tuple[str, Gate], ...]:
     from pytest_llmclf.gates.gate import parse_addressed
 
     return tuple(_parsed(place, parse_addressed, text) for text in texts)
+
+
+def _parse_probes(texts: list[str]) -> tuple[Probe, ...]:
+    from pytest_llmclf.values.probe_answers import parse_probes
+
+    return parse_probes(",".join(texts))
 
 
 def _parse_prices(place: str, texts: list[str]) -> tuple[tuple[str, Price], ...]:
@@ -185,6 +202,8 @@ def read_settings(config: pytest.Config) -> Settings:
         summary=_path(config, "summary"),
         parquet=option.llmclf_parquet,
         think=_chosen(config, "think", parse_think),
+        probes=_parsed("--llmclf-probe", _parse_probes, option.llmclf_probe or []),
+        probe_images=option.llmclf_probe_images,
     )
 
 

@@ -50,6 +50,17 @@ def _add_questions(add: Callable[..., None]) -> None:
         help="ask every question N times, to see how often the model changes its mind",
     )  # fmt: skip
     add(
+        "--llmclf-probe", action="append", metavar="PROBE,...",
+        help="ask some images again with one thing changed, to see what the answers hang on: order "
+        "(of the label list), blank (a grey image), example (another label as the example of an "
+        "answer), size (of the image); the answers count in no report or gate",
+    )  # fmt: skip
+    add(
+        "--llmclf-probe-images", type=at_least(int, 1), metavar="N",
+        help="how many images of an evaluation probes ask about (default: as many as show a bias "
+        "of 10 points with 80%%)",
+    )  # fmt: skip
+    add(
         "--llmclf-fresh", action="store_true",
         help="ask anew even where the answer is known from an earlier run",
     )  # fmt: skip

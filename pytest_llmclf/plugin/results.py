@@ -13,6 +13,7 @@ from pytest_llmclf.metrics.report import DatasetFacts, Verdict, build
 from pytest_llmclf.plugin.absences import Absences, skip_note
 from pytest_llmclf.plugin.carried import REPORT_ATTRIBUTE, outcome_on
 from pytest_llmclf.plugin.items import is_gate, job_of, task_of
+from pytest_llmclf.plugin.probing import Probes
 from pytest_llmclf.prompting.readers import READ_BY, STRICT, reader_name
 from pytest_llmclf.runner.settings import path_in_project
 from pytest_llmclf.values.outcome import Outcome, TaskName
@@ -144,6 +145,7 @@ class SessionResults:
     Attributes:
         absences: What is known of images without an outcome.
         store_notices: What the stores of all processes had to say, each once.
+        probes: What is asked besides, and what came of it.
     """
 
     def __init__(
@@ -154,6 +156,7 @@ class SessionResults:
     ) -> None:
         self.absences = Absences()
         self.store_notices: dict[str, None] = {}
+        self.probes = Probes(settings)
         self._settings = settings
         self._looks = looks
         self._decide = decide
@@ -168,7 +171,7 @@ class SessionResults:
 
     def expect(self, items: list[pytest.Item]) -> None:
         """Note every image among the items that are to run."""
-        jobs = {}
+        jobs: dict[TaskName, Task] = {}
         for item in items:
             if is_gate(item):
                 self.of(task_of(item).key).gate_selected = True
@@ -262,6 +265,7 @@ class SessionResults:
         if carried["store"] is not None:
             self.store_notices[carried["store"]] = None
         self._see(known.watch, outcome)
+        self.probes.note(outcome, carried["probes"])
         return outcome
 
     def _note_skipped(self, skipped: Mapping[str, str]) -> None:
@@ -320,6 +324,7 @@ class SessionResults:
                 looks=looks,
                 judged=known.judged,
                 own_metrics=own,
+                probes=self.probes.answers(name),
                 price=price_of(name.model, self._settings.prices),
             )
         )
@@ -337,6 +342,7 @@ class SessionResults:
             *_reader_note(task),
             *self.of(task.key).notices,
             *self._unexpected(task.key),
+            *self.probes.asked_note(task.key),
         )
 
     def _facts(self, task: Task) -> DatasetFacts:

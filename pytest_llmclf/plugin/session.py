@@ -86,6 +86,7 @@ class EvaluationSession:
         self._store: AnswerStore | None = None
         self._looks: tuple[Look, ...] | None = None
         self._connections: Connections | None = None
+        self._own_systems: dict[str, str] = {}
         self._engine: Engine | None = None
         self._recorder: Recorder | None = None
 
@@ -118,6 +119,25 @@ class EvaluationSession:
         self._by_evaluation[evaluation.title] = (evaluation, tasks)
         self.tasks.update((task.key, task) for task in tasks)
         return tasks
+
+    def own_system(self, task: Task) -> str:
+        """SYSTEM text that a task's model has by itself, where it is told none; empty if unknown.
+
+        Asked of a server once a model, before the first question.
+        """
+        from pytest_llmclf.errors import LlmclfError
+        from pytest_llmclf.models.connect import own_system
+
+        if task.instructions.system is not None:
+            return ""
+        spec = str(task.spec)
+        if spec not in self._own_systems:
+            try:
+                found = own_system(task.spec, self._connect_settings())
+            except LlmclfError:  # whoever asks is told
+                found = ""
+            self._own_systems[spec] = found
+        return self._own_systems[spec]
 
     @property
     def store(self) -> AnswerStore:
@@ -178,6 +198,8 @@ class EvaluationSession:
         self.results.of(task.key).decided = True
         if self._engine is not None:
             self._engine.drop(task)
+            for probing in self.results.probes.tasks(task.key):
+                self._engine.drop(probing)
 
     @property
     def store_notice(self) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.data.entry import by_kind
 from pytest_llmclf.gates.feasible import undecidable
 from pytest_llmclf.metrics.report import Verdict
+from pytest_llmclf.plugin.probing import example_line
 from pytest_llmclf.plugin.since import since_lines
 from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.reporting.style import Style
@@ -33,8 +34,13 @@ _NONE_SELECTED: Final = "gates are judged only when their test is selected"
 _NONE_DECLARED: Final = "the evaluation declares none, and no gate test was collected"
 
 
-def announcement(session: EvaluationSession) -> list[str]:
-    """A line an evaluation and model, then what is odd about the images and the gates."""
+def announcement(session: EvaluationSession, *, asks: bool = True) -> list[str]:
+    """A line an evaluation and model, then what is odd about the images and the gates.
+
+    Args:
+        session: This session.
+        asks: Whether anything is going to be asked, so that servers may be looked at.
+    """
     said = []
     reasons = []
     for task in session.tasks.values():
@@ -49,6 +55,10 @@ def announcement(session: EvaluationSession) -> list[str]:
         said += [f"llmclf: {task.evaluation.title}: {line}" for line in task.about_examples]
         room = _room(task)
         said += [f"llmclf: {task.evaluation.title}: {room}"] if room else []
+        said += [
+            f"llmclf: {task.evaluation.title}: {line}"
+            for line in _about_probes(task, session, asks=asks)
+        ]
         said += [f"llmclf: warning: {warning}" for warning in task.dataset.warnings]
         bad = [f"{case.id}: {case.problem}" for case in task.dataset.cases if case.problem]
         kinds = by_kind(bad)
@@ -75,6 +85,14 @@ def _room(task: Task) -> str | None:
     told = task.instructions
     shown = [text for one in told.examples for text in (told.prompt, one.answer)]
     return doubtful_room([told.prose, *shown, told.prompt], context_sent(task), len(told.examples))
+
+
+def _about_probes(task: Task, session: EvaluationSession, *, asks: bool) -> Iterator[str]:
+    """A label that stands as the example of an answer, and what is asked besides."""
+    example = example_line(task, session.own_system(task) if asks else "")
+    if example and "example" not in session.settings.probes:
+        yield example
+    yield from session.results.probes.announced(task.key)
 
 
 def _about_gates(task: Task, session: EvaluationSession) -> Iterator[str]:

@@ -255,6 +255,7 @@ def report_json(report: Report) -> dict[str, Any]:
             "lost": confusion.lost,
             "not_run": confusion.not_run,
         },
+        "probes": [one.to_json() for one in report.probes],
         "diagnosis": [asdict(finding) for finding in diagnose(report)],
         "calibration": None if calibrated is None else calibrated.to_json(),
         "stability": None if stable is None else asdict(stable),

@@ -118,7 +118,11 @@ def _example(finding: ExampleProbe) -> str:
 
 def _size(finding: SizeProbe) -> str:
     shown = [one for one in finding.changes if one.p_value <= LEVEL]
-    counts = "; ".join(map(_change, finding.changes))
+    silent = (
+        f"{_SIZES.get(change, change)} no image has an answer ({why})"
+        for change, why in finding.silent
+    )
+    counts = "; ".join((*map(_change, finding.changes), *silent))
     if not shown:
         power = min(one.power for one in finding.changes)
         return (

@@ -42,6 +42,7 @@ from pytest_llmclf.values.json_values import (
 )
 from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome, TaskName
 from pytest_llmclf.values.price import Price
+from pytest_llmclf.values.probe_answers import ProbeAnswers
 from pytest_llmclf.values.provenance import ProvenanceChange
 from pytest_llmclf.values.request import ModelIdentity
 from pytest_llmclf.values.reviewed import DatasetReview
@@ -119,6 +120,7 @@ _REPORT_FITS: Final = {
     "notes": is_texts,
     "order": is_texts,
     "stop_error": is_share_or_none,
+    "probes": is_objects,
 }
 
 
@@ -340,6 +342,7 @@ def _report(
         looks=looks_in(entry.get("looks", ())),
         own_metrics=own,
         price=_price(entry.get("price")),
+        probes=tuple(map(ProbeAnswers.from_json, entry.get("probes", ()))),
     )
 
 

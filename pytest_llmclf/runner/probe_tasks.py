@@ -205,4 +205,4 @@ def _not_run(why: str) -> ProbeTask:
 def _called(task: Task, change: str) -> Task:
     """A copy of the task under a name that no variant can have, without gates."""
     name = f"{task.evaluation.title}: probe {change}"
-    return replace(task, evaluation=replace(task.evaluation, name=name), gates=())
+    return replace(task, evaluation=replace(task.evaluation, name=name), gates=(), probe=True)

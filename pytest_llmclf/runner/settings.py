@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.runner.job import AskingPolicy
     from pytest_llmclf.values.price import Price
+    from pytest_llmclf.values.probe_answers import Probe
     from pytest_llmclf.values.thinking import Think
 
 DEFAULT_SEED = 20
@@ -62,6 +63,9 @@ class Settings:
         summary: Where the summary in Markdown goes besides the run's folder, or ``None``.
         parquet: Whether outcomes are written as Parquet, too.
         think: What is said about thinking instead of what evaluations say; ``None``: nothing.
+        probes: What it is looked into that answers may hang on.
+        probe_images: How many images of an evaluation that is asked of; ``None``: as many as show
+            a bias of 10 points.
     """
 
     root: Path
@@ -91,6 +95,8 @@ class Settings:
     allow_clear_key: frozenset[str] = frozenset()
     think: Think | None = None
     allow_links: tuple[Path, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    probe_images: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins, without anything private."""
@@ -112,6 +118,8 @@ class Settings:
             "stop_early": self.stop_early,
             "repeats": self.repeats,
             "think": self.think,
+            "probes": list(self.probes),
+            "probe_images": self.probe_images,
             "require_baseline": self.require_baseline,
             "tolerance": None if self.tolerance is None else str(self.tolerance),
             "margin": None if self.margin is None else str(self.margin),

@@ -91,6 +91,7 @@ class Task:
             task or of one beside it, is one of them, a copy, or of their group.
         images: All images of the dataset, for models that learn from them or have answers to
             them; ``None`` where they are not known beforehand.
+        probe: Whether it only looks into what answers hang on: no model is given up for that.
     """
 
     evaluation: Evaluation
@@ -110,6 +111,7 @@ class Task:
     examples: tuple[ExampleImage, ...] = ()
     taken_out: tuple[str, ...] = ()
     images: CaseSet | None = None
+    probe: bool = False
 
     def __repr__(self) -> str:
         """Short: other reporters write the parameters of every test into their files."""

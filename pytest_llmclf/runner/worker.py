@@ -219,7 +219,9 @@ class Worker:
         limit = self._policy.in_flight
         queue.set_limit(limit or backend.in_flight)
         now = time.monotonic()
-        question = _Question(began=now, deadline=now + self._policy.budget_s)
+        question = _Question(
+            began=now, deadline=now + self._policy.budget_s, counts=not job.task.probe
+        )
         while True:
             if queue.given_up is not None:
                 raise _Unanswered(queue.given_up, identity, question.asked)
@@ -263,7 +265,8 @@ class Worker:
             if again and failed + pause < question.deadline and not self._stopping.is_set():
                 self._stopping.wait(pause)
                 return None
-            queue.note_failure(error, self._policy.give_up_after)
+            if question.counts:
+                queue.note_failure(error, self._policy.give_up_after)
         return error
 
     def _waited(self, queue: ModelQueue, backend: Backend, error: BackendError) -> Found:
@@ -294,12 +297,14 @@ class _Question:
         deadline: No attempt starts later.
         asked: How often it was asked.
         attempts: How often it was the server's turn to answer, and it did not.
+        counts: Whether its failure says anything of others: what a probe changes may be its cause.
     """
 
     began: float
     deadline: float
     asked: int = 0
     attempts: int = 0
+    counts: bool = True
 
 
 class _Unanswered(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from pytest_llmclf.errors import SettingsError, nearest
 from pytest_llmclf.values.json_values import is_text, is_texts, is_texts_by_name, require
 
 if TYPE_CHECKING:
@@ -14,6 +15,20 @@ Probe = Literal["order", "blank", "example", "size"]
 """What is changed: the order of the label list, the image for a grey one, the label that stands as
 the example of an answer, the size of the image."""
 PROBES: Final[tuple[Probe, ...]] = get_args(Probe)
+
+
+def parse_probes(text: str) -> tuple[Probe, ...]:
+    """Probes as people list them: ``order,example``; each once, in the order of `PROBES`.
+
+    Raises:
+        SettingsError: A word is none, with what was probably meant.
+    """
+    words = {word.strip().lower() for word in text.split(",") if word.strip()}
+    for word in sorted(words.difference(PROBES)):
+        raise SettingsError(
+            f"{word!r} is no probe{nearest(word, PROBES)}; there are {', '.join(PROBES)}"
+        )
+    return tuple(probe for probe in PROBES if probe in words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

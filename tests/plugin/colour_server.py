@@ -12,13 +12,16 @@ import json
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from PIL import Image
 
 from tests.served import RoomyServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 COLOURS = {
     "red": (220, 20, 20),
@@ -87,6 +90,7 @@ class ColourServer:
         bodies: Every request, without its image.
         refuses: Fields that it does not take; it names the first one that it meets.
         context: Tokens that a question may take, 20 an image; ``None``: any number.
+        sways: Of the whole request's text and the image, what is answered; ``None``: its colour.
     """
 
     def __init__(self) -> None:
@@ -96,6 +100,7 @@ class ColourServer:
         self.bodies: list[dict[str, Any]] = []
         self.refuses: frozenset[str] = frozenset()
         self.context: int | None = None
+        self.sways: Callable[[str, str, int], str] | None = None
         self.in_flight = 0
         self.most_in_flight = 0
         self.die_after: int | None = None
@@ -213,6 +218,8 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(odd.waits_s)
         with colours.lock:
             colours.in_flight -= 1  # before the answer: the next question may follow at once
+        if colours.sways is not None and odd.says is None:
+            odd = replace(odd, says=colours.sways(_texts(body), colour, number))
         self._react(body, colour, odd)
 
     def _react(self, body: dict[str, Any], colour: str, odd: Odd) -> None:
@@ -252,6 +259,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Nothing."""
+
+
+def _texts(body: dict[str, Any]) -> str:
+    """All that is said beside the images."""
+    contents = [message["content"] for message in body["messages"]]
+    plain = [content for content in contents if isinstance(content, str)]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    return "\n".join((*plain, *(part["text"] for part in parts if part["type"] == "text")))
 
 
 def _images(body: dict[str, Any]) -> int:

@@ -94,6 +94,7 @@ MODES: Final = (
     Mode(name="examples", evaluation=(("gates=", f"examples={SHOWN}, gates="), IMPORTED)),
     # Scenes of two images, from a manifest.
     Mode(name="group", evaluation=(("gates=", "group='scene', gates="),)),
+    Mode(name="probe", args=("--llmclf-probe=order,blank,example,size",)),
     # A loss of 80 points is excluded by twelve images, and by six scenes.
     Mode(name="margin", args=("--llmclf-margin=80%",), arguments=", baseline", body=BASELINE),
 )
@@ -243,6 +244,7 @@ def test_whichever_modes_meet(colours: Colours, modes: tuple[Mode, ...]) -> None
     _verdicts_follow_from_the_outcomes(combination, code)
     _the_files_say_the_same(combination)
     _a_leaderboard_counts_common_images(combination)
+    _probes_are_told_apart(combination)
     _a_run_equals_itself(combination)
 
 
@@ -274,6 +276,7 @@ def test_however_images_lie(colours: Colours, layout: Layout, names: tuple[str, 
     _verdicts_follow_from_the_outcomes(combination, code)
     _the_files_say_the_same(combination)
     _a_leaderboard_counts_common_images(combination)
+    _probes_are_told_apart(combination)
     _a_run_equals_itself(combination)
 
 
@@ -384,6 +387,16 @@ def _a_leaderboard_counts_common_images(combination: Combination) -> None:
         right = sum(ends[case][row["model"]] == "correct" for case in judged)
         assert (row["correct"], row["interval"] is None) == (right, stopped)
     assert {case for case in judged if common[case] == {"correct"}} == {*board["right_by"]["all"]}
+
+
+def _probes_are_told_apart(combination: Combination) -> None:
+    """Each in a finding of its own, whatever else is on, and none where none was asked for."""
+    told = ["order-probe", "blank-probe", "size-probe", "probe-not-run"]
+    for report in combination.reports:
+        kinds = [one["kind"] for one in report["diagnosis"] if "probe" in one["kind"]]
+        if "stop-early" in combination.names and report["ledger"]["not_needed"]:
+            kinds = sorted({*told, *kinds}, key=told.index)  # some samples were not asked in full
+        assert sorted(kinds) == (sorted(told) if "probe" in combination.names else []), kinds
 
 
 def _a_run_equals_itself(combination: Combination) -> None:

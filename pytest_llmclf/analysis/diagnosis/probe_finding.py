@@ -136,12 +136,14 @@ class SizeProbe:
 
     Attributes:
         changes: One a size.
+        silent: Sizes in which no image has an answer, each with the reason.
         p_value: The smallest of theirs.
         cases: Examples.
         kind: Which finding this is.
     """
 
     changes: tuple[SizeChange, ...]
+    silent: tuple[tuple[str, str], ...] = ()
     p_value: float
     cases: tuple[str, ...] = ()
     kind: Literal["size-probe"] = "size-probe"

@@ -99,7 +99,7 @@ def _found(report: Report, probe: Probe, changes: Sequence[ProbeAnswers]) -> _Te
     why = _why_not(report, changes)
     if why:
         return _Tested(conclude=lambda _, __: ProbeNotRun(probe=probe, why=why))
-    return _TESTS[probe](report, [one for one in changes if one.answers])
+    return _TESTS[probe](report, changes)
 
 
 def _why_not(report: Report, changes: Sequence[ProbeAnswers]) -> str:
@@ -227,8 +227,12 @@ def _example(report: Report, changes: Sequence[ProbeAnswers]) -> _Tested:
 def _size(report: Report, changes: Sequence[ProbeAnswers]) -> _Tested:
     """Is an image right more often as it is sent, or in another size? McNemar's test, each size."""
     compared = []
+    silent = []
     for one in changes:
         pairs = _pairs(report, one)
+        if not pairs:
+            silent.append((one.change, one.trouble))
+            continue
         right = [(pair.before == pair.expected, pair.after == pair.expected) for pair in pairs]
         broken = [pair.case for pair, flip in zip(pairs, right, strict=True) if flip == (1, 0)]
         fixed = right.count((False, True))
@@ -242,11 +246,12 @@ def _size(report: Report, changes: Sequence[ProbeAnswers]) -> _Tested:
                     images=images,
                     broken=len(broken),
                     fixed=fixed,
-                    power=_power(images, len(broken), fixed, share) if images else 0.0,
+                    power=_power(images, len(broken), fixed, share),
                     p_value=p_value,
                 )
                 for (change, images, broken, fixed), p_value in zip(compared, p_values, strict=True)
             ),
+            silent=tuple(silent),
             p_value=min(p_values),
             cases=_examples(case for _, _, broken, _ in compared for case in broken),
         )

@@ -53,6 +53,28 @@ def netlocs(addresses: Iterable[Address]) -> str:
     return ", ".join(address.netloc for address in addresses)
 
 
+def own_system(name: str, settings: ConnectSettings) -> str:
+    """The SYSTEM text that a model has by itself, if a server tells it at once; else empty.
+
+    Whoever connects to the model later is told what is wrong with a server that does not.
+    """
+    for address in settings.ollama_addresses():
+        try:
+            address.require_allowed(settings.allow_remote)
+            text = ollama_status.system_of(
+                name,
+                address,
+                settings.probe_timeout_s,
+                allow_remote=settings.allow_remote,
+                allow_clear_key=settings.allow_clear_key,
+            )
+        except BackendError:
+            continue
+        if text:
+            return text
+    return ""
+
+
 def connect(reach: Reach) -> Backend:
     """Ollama's servers as one backend.
 

@@ -102,6 +102,33 @@ def status_of(client: HttpClient, address: Address, timeout_s: float) -> OllamaS
         raise _no_ollama(address, "what it answers is not Ollama's protocol") from error
 
 
+def system_of(
+    name: str,
+    address: Address,
+    timeout_s: float,
+    *,
+    allow_remote: Collection[str] = (),
+    allow_clear_key: Collection[str] = (),
+) -> str:
+    """The SYSTEM text that a server's model has; empty if it has none, or there is no such model.
+
+    Raises:
+        BackendError: There is no answer.
+    """
+    client = open_wire(
+        address,
+        allow_remote=allow_remote,
+        allow_clear_key=allow_clear_key,
+        connect_timeout_s=timeout_s,
+    )
+    try:
+        _, told = client.json("POST", "/api/show", {"model": name}, timeout_s=4 * timeout_s)
+    finally:
+        client.close()
+    text = told.get("system") if isinstance(told, dict) else None
+    return text if isinstance(text, str) else ""
+
+
 def has_model(status: OllamaStatus, name: str) -> bool:
     """Whether the server has a model; ``llava`` means ``llava:latest``."""
     return full_name(name) in status.models
