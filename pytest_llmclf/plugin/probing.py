@@ -16,7 +16,7 @@ from pytest_llmclf.metrics.power import loss_chance
 from pytest_llmclf.reporting.numbers import percent, plural
 from pytest_llmclf.reporting.probe_lines import EXAMPLE_IN
 from pytest_llmclf.runner.job import Job
-from pytest_llmclf.runner.probe_tasks import probe_sample, probe_tasks
+from pytest_llmclf.runner.probe_tasks import probe_sample, probe_tasks, told_nothing
 from pytest_llmclf.values.outcome import ANSWERED
 from pytest_llmclf.values.text import noun, shorten
 
@@ -184,7 +184,9 @@ def example_line(task: Task, own: str) -> str | None:
         task: What is asked.
         own: SYSTEM text that the model has by itself, as far as it is known.
     """
-    found = standings(texts_of(task.instructions, task.labels.names, own))
+    found = (
+        {} if told_nothing(task) else standings(texts_of(task.instructions, task.labels.names, own))
+    )
     if not found:
         return None
     listed = ", ".join(shorten(label, 40) for label in found)

@@ -28,6 +28,7 @@ GREYS: Final = (128, 96, 160, 64, 192)
 SIZES: Final = {"half": 0.5, "twice": 2.0}
 """How many times as large the image is sent."""
 
+_TOLD_NOTHING: Final = ("yardstick", "sklearn", "predictions")
 _VOWELS: Final = "aeiou"
 
 
@@ -79,6 +80,8 @@ def probe_tasks(
         seed: Decides what is chosen at random.
         own: SYSTEM text that the model has by itself, as far as it is known.
     """
+    if told_nothing(task):
+        return tuple(_not_run(probe, "the model is told nothing but the image") for probe in probes)
     found: list[ProbeTask] = []
     for probe in probes:
         match probe:
@@ -91,6 +94,11 @@ def probe_tasks(
             case "size":
                 found += _size(task, cases)
     return tuple(found)
+
+
+def told_nothing(task: Task) -> bool:
+    """Whether no instructions reach the model: a classical method, or a file of predictions."""
+    return task.spec.backend in _TOLD_NOTHING
 
 
 def two_orders(names: Sequence[str], seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -152,9 +160,11 @@ def _example(task: Task, cases: Sequence[str], seed: int, own: str) -> ProbeTask
     found = _in_texts(given)
     others = _others(task.labels.names, tuple(found), seed)
     if not found:
-        return _not_run("no label stands as an example in the SYSTEM text, the prompt or the turns")
+        return _not_run(
+            "example", "no label stands as an example in the SYSTEM text, the prompt or the turns"
+        )
     if len(others) < len(found):
-        return _not_run("there is no other label to take the place of the example")
+        return _not_run("example", "there is no other label to take the place of the example")
     texts, answers = with_others(given, others)
     told = iter(answers)
     modelfile = replace(
@@ -170,7 +180,9 @@ def _example(task: Task, cases: Sequence[str], seed: int, own: str) -> ProbeTask
     changed = replace(changed, modelfile=modelfile, evaluation=evaluation)
     now = _in_texts(texts_of(changed.instructions, task.labels.names))
     if set(now) != set(others.values()):
-        return _not_run("the example cannot be exchanged for another label where it stands")
+        return _not_run(
+            "example", "the example cannot be exchanged for another label where it stands"
+        )
     wanted = ProbeAnswers(
         probe="example",
         change="example",
@@ -198,8 +210,8 @@ def _others(names: Sequence[str], taken: Sequence[str], seed: int) -> Mapping[st
     return found
 
 
-def _not_run(why: str) -> ProbeTask:
-    return ProbeTask(wanted=ProbeAnswers(probe="example", why=why))
+def _not_run(probe: Probe, why: str) -> ProbeTask:
+    return ProbeTask(wanted=ProbeAnswers(probe=probe, why=why))
 
 
 def _called(task: Task, change: str) -> Task:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pytest_llmclf.data.image import ImageLimits, preparation, prepare
+from pytest_llmclf.models.spec import parse_spec
 from pytest_llmclf.prompting.labels import LabelSet
 from pytest_llmclf.prompting.modelfile import parse
 from pytest_llmclf.runner.probe_tasks import (
@@ -159,6 +160,14 @@ def test_an_example_of_the_models_own_is_exchanged_for_ours(plain: Task) -> None
     assert part.wanted.place == "base"
     assert part.task is not None
     assert part.task.instructions.system == own.replace("cat", other)
+
+
+def test_who_is_told_nothing_is_not_probed(plain: Task) -> None:
+    """A classical method has no list, no example and no text."""
+    task = replace(plain, spec=parse_spec("yardstick:knn"))
+    parts = probe_tasks(task, PROBES, ["1.png"], seed=1)
+    assert [part.wanted.probe for part in parts] == list(PROBES)
+    assert {part.wanted.why for part in parts} == {"the model is told nothing but the image"}
 
 
 def test_no_example_is_said(plain: Task) -> None:
