@@ -166,6 +166,28 @@ def test_forced_answers_are_always_labels_and_the_same_ones(
     assert not any(outcome["cached"] for outcome in project.outcomes())
 
 
+def test_examples_are_shown_and_counted(digits: Callable[[int], Digits]) -> None:
+    """A real server reads each example as one more question; too many never reach an image."""
+    project = digits(2)
+    for count in (2, 12):
+        text = EVALUATION.replace("top_logprobs=3", f"examples={count}, name='shown {count}'")
+        (project.root / f"test_{count}.py").write_text(text)
+    result = project.run("test_2.py", "test_12.py")
+    assert result.returncode == 1, result.stdout + result.stderr
+    summary = json.loads((project.root / "run" / "run.json").read_text("utf-8"))
+    few, many = summary["reports"]
+    assert few["ledger"]["collected"] == few["ledger"]["correct"] + few["ledger"]["misclassified"]
+    assert (few["ledger"]["collected"], len(few["dataset"]["taken_out"])) == (18, 2)
+    answers = [one["answer"] for one in project.outcomes() if one["answer"]]
+    (taken,) = {answer["prompt_tokens"] for answer in answers}
+    said = f"a question takes {taken} tokens with 2 example images, "
+    assert any(said in note for note in few["notes"])
+    assert many["ledger"]["error"] == many["ledger"]["collected"] == 8
+    (told,) = {one["message"] for one in project.outcomes() if one["message"]}
+    assert told.startswith("12 example images do not fit into the context of 1024 tokens: by the")
+    assert told.endswith("or show at most 8)")
+
+
 def test_workers_each_have_their_server(digits: Callable[[int], Digits]) -> None:
     """Under xdist the report is complete, too."""
     project = digits(2)
