@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.data.dataset import Dataset
 from pytest_llmclf.data.image import ImageLimits
+from pytest_llmclf.data.listed_images import describe, settled
 from pytest_llmclf.data.sources import table_of
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.models.connect import resolve
@@ -101,9 +102,9 @@ def plan(
             "reads a folder or manifest: run pytest, or write one"
         )
     own = datasets.locate(str(evaluation.dataset), root)
-    part, description = datasets.describe(own, evaluation.split)
-    options = evaluation.source_options(links)
-    options, own = datasets.settled(options, description, located=part != own), part
+    part, description = describe(own, evaluation.split)
+    options = evaluation.source_options(links, root)
+    options, own = settled(options, description, located=part != own), part
     names = datasets.labels_of(own, description, evaluation.label_names, options)
     labels = label_set(evaluation, names, evaluation.given_gates)
     source = (table_of(own, options) if own.exists() else None) or own
@@ -151,7 +152,7 @@ def _examples(
         source,
         labels=evaluation.label_names,
         verify_images=False,
-        options=evaluation.source_options(links),
+        options=evaluation.source_options(links, root),
         decisions=decisions_about(evaluation, source, root),
     )
     (shown,) = drawn([evaluation], whole, root, links=links, confused=confused).shown

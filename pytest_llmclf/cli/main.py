@@ -15,6 +15,7 @@ from pytest_llmclf.cli import (
     doctor,
     import_,
     init,
+    labels,
     leaderboard_command,
     new,
     planning,
@@ -51,6 +52,7 @@ _COMMANDS = (
     leaderboard_command,
     report_command,
     reread,
+    labels,
     cache,
 )
 """Modules with ``add_parser``, which sets the default ``run``."""

@@ -16,25 +16,18 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.data.decisions import read_decisions
 from pytest_llmclf.data.entry import SourceOptions, by_kind, natural_key, shown
-from pytest_llmclf.data.given import Given
-from pytest_llmclf.data.image import ImageLimits
-from pytest_llmclf.data.label_cells import whole_number, with_several, with_whole_numbers
+from pytest_llmclf.data.label_cells import with_several
+from pytest_llmclf.data.listed_images import agreed_labels, label_order, listed_images
 from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.data.mending import mend
 from pytest_llmclf.data.sources import (
-    DESCRIPTION,
     Description,
-    part_of,
-    read_description,
     read_source,
     table_of,
 )
 from pytest_llmclf.data.validation import (
-    entry_problems,
     label_problems,
     nothing_to_see,
-    open_images,
-    openable,
     twins,
 )
 from pytest_llmclf.errors import DatasetError, nearest, some_of
@@ -43,21 +36,16 @@ from pytest_llmclf.values.seeded import seeded_sample
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmclf.data.entry import Entry
+    from pytest_llmclf.data.given import Given
+    from pytest_llmclf.data.image import ImageLimits
     from pytest_llmclf.values.case import Case
     from pytest_llmclf.values.reviewed import DatasetReview
 
 LISTED_PROBLEMS = 20
 """Problems that the message of one `DatasetError` lists; the rest is counted."""
-
-_NO_IMAGE = (
-    "no image found: put them into a folder a class (cat/1.png), name them by their label "
-    "(cat_1.png), or list them in manifest.csv with the columns path and label"
-)
-
-_NONE_GIVEN = "no image was given: yield (path or bytes, label) of each"
 
 DATA_VARIABLE = "LLMCLF_DATA"
 """Environment variable: the folder of imported datasets instead of ``.llmclf/datasets``."""
@@ -153,106 +141,26 @@ def load(
         msg = f'labels is {labels!r}, a single text: write ["{shown(labels)}", ...]'
         raise DatasetError(msg)
     options = options or SourceOptions()
-    part: Path | Given = source
-    description = Description()
-    if not isinstance(source, Given):
-        part, description = describe(source, options.split)
-    split = options.split
-    options = settled(options, description, located=part != source)
-    listed, disagreement = agreed_labels(description, labels)
-    root, found = read_source(part, options, listed)
-    root = root.absolute()
-    name = name or description.name or _named_after(source, root)
-    ordered = listed or label_order(_labels_in(found.entries))
-    # Without a single label, what is wrong with images or manifest is the whole of it.
-    problems = [*found.problems, *(label_problems(ordered, options) if ordered else ())]
-    problems += disagreement
-    entries = _with_known_labels(found.entries, ordered)
-    listed_in = DESCRIPTION if description.labels or not labels else "the evaluation"
-    problems += entry_problems(entries, ordered, listed_in, options)
-    if not entries and not found.problems:
-        problems.append(_NONE_GIVEN if isinstance(source, Given) else _NO_IMAGE)
-    images, file_problems = open_images(
-        root, openable(entries), limits or ImageLimits(), options.links, verify=verify_images
-    )
-    elsewhere = root if split else None
-    images, review, stale = mend(images, read_decisions(decisions), ordered, elsewhere)
-    problems += stale
+    found = listed_images(source, name, labels, limits, options, verify=verify_images)
+    elsewhere = found.root if found.split else None
+    images, review, stale = mend(found.images, read_decisions(decisions), found.labels, elsewhere)
     conflicts, doubles = twins(images)
-    problems += [*file_problems, *conflicts]
+    problems = [*found.problems, *stale, *conflicts]
     if problems:
-        raise DatasetError(_message(name, source, problems))
+        raise DatasetError(_message(found.name, source, problems))
     cases = sorted((image.case for image in images), key=lambda case: natural_key(case.id))
-    warnings = [*found.warnings, *doubles, *nothing_to_see(images), *_unused(ordered, cases)]
+    warnings = [*found.warnings, *doubles, *nothing_to_see(images), *_unused(found.labels, cases)]
     return Dataset(
-        name=f"{name} ({split})" if split else name,
-        root=root,
-        labels=ordered,
+        name=f"{found.name} ({found.split})" if found.split else found.name,
+        root=found.root,
+        labels=found.labels,
         cases=tuple(cases),
-        licence=description.licence,
-        about=description.about,
-        imported=description.imported,
+        licence=found.description.licence,
+        about=found.description.about,
+        imported=found.description.imported,
         warnings=tuple(map(shown, warnings)),
         review=review,
     )
-
-
-def _named_after(source: Path | Given, root: Path) -> str:
-    if isinstance(source, Given):
-        return source.name
-    return (source if source.is_dir() else root).resolve().name
-
-
-def describe(source: Path, split: str) -> tuple[Path, Description]:
-    """What is read of a source, and what ``dataset.toml`` says of it.
-
-    Args:
-        source: The folder or manifest.
-        split: The part of a split dataset; its own ``dataset.toml`` goes before the whole's.
-
-    Raises:
-        DatasetError: There is no such part, or the description cannot be read.
-    """
-    part = part_of(source, split)
-    folder = source.parent if source.is_file() else source
-    if part.is_dir() and (part / DESCRIPTION).exists():
-        folder = part
-    return part, read_description(folder)
-
-
-def settled(options: SourceOptions, description: Description, *, located: bool) -> SourceOptions:
-    """The options, completed by what ``dataset.toml`` says.
-
-    Args:
-        options: As given.
-        description: What is said there.
-        located: Whether the part of a split is a folder that was found, so that all of it is read.
-    """
-    return replace(
-        options,
-        split="" if located else options.split,
-        pattern=options.pattern or description.pattern,
-        label_folder=options.label_folder or description.label_folder,
-        label_column=options.label_column or description.label_column,
-    )
-
-
-def agreed_labels(
-    description: Description, given: Sequence[str] | None
-) -> tuple[tuple[str, ...], list[str]]:
-    """The labels in order, as far as somebody lists them, and what is wrong with that.
-
-    Args:
-        description: What ``dataset.toml`` says; its order goes first.
-        given: Those of the evaluation, if any.
-    """
-    problems = []
-    if description.labels and given and set(given) != set(description.labels):
-        problems.append(
-            f"the labels given ({some_of(given)}) are not those of dataset.toml "
-            f"({some_of(description.labels)}): give none, or the same ones"
-        )
-    return description.labels or tuple(given or ()), problems
 
 
 def labels_of(
@@ -269,7 +177,7 @@ def labels_of(
     Raises:
         DatasetError: They cannot be the labels of a dataset, or there is none.
     """
-    names, problems = agreed_labels(description, given)
+    names, problems = agreed_labels(description, given, options)
     if not names:
         # One entry a label, whatever the length of the table.
         firsts: dict[str, Entry] = {}
@@ -283,31 +191,12 @@ def labels_of(
         else:
             found = read_source(part, options)[1]
             wrong, entries = found.problems, found.entries
-        names = label_order(_labels_in(entries))
+        names = label_order(entries, options)
         problems += () if names else wrong
     problems += label_problems(names, options)
     if problems:
         raise DatasetError(shown(f"{part}: {'; '.join(problems)}"))
     return names
-
-
-def label_order(found: Iterable[str]) -> tuple[str, ...]:
-    """Labels in natural order, where no list says another one; ``1.0`` is ``1``."""
-    return tuple(sorted(with_whole_numbers(found), key=natural_key))
-
-
-def _labels_in(entries: Iterable[Entry]) -> set[str]:
-    return {label for entry in entries for label in entry.labels}
-
-
-def _with_known_labels(entries: Sequence[Entry], labels: Sequence[str]) -> list[Entry]:
-    known = frozenset(labels)
-    return [entry if known.issuperset(entry.labels) else _whole(entry, known) for entry in entries]
-
-
-def _whole(entry: Entry, known: Collection[str]) -> Entry:
-    first, *also = (whole_number(label, known) for label in entry.labels)
-    return replace(entry, label=first, also=tuple(also))
 
 
 def _unused(labels: Sequence[str], cases: Sequence[Case]) -> Iterator[str]:

@@ -74,6 +74,8 @@ class SourceOptions:
         label_column: Column of the label in a manifest; empty: the one with a usual name.
         links: Folders outside of the dataset that links in it may lead into.
         case_matters: Whether labels that differ only in upper and lower case are two.
+        strangers: Folder of images of no class, besides those of the source.
+        none_label: The label that those bear.
     """
 
     pattern: str | None = None
@@ -82,6 +84,13 @@ class SourceOptions:
     label_column: str = ""
     links: tuple[Path, ...] = ()
     case_matters: bool = False
+    strangers: Path | None = None
+    none_label: str = ""
+
+    @property
+    def besides(self) -> str:
+        """The label that no image of the source need have; empty for none."""
+        return "" if self.strangers is None else self.none_label
 
 
 def shown(text: object) -> str:

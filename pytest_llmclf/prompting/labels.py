@@ -12,8 +12,10 @@ from pytest_llmclf.prompting.spellings import SpellingIndex, Words, index_spelli
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Label", "LabelSet", "normalise"]
+__all__ = ["NONE_LABEL", "Label", "LabelSet", "normalise"]
 
+NONE_LABEL: Final = "none of these"
+"""The label of images of no class, unless an evaluation calls it otherwise."""
 _LEAST: Final = 2
 
 

@@ -25,7 +25,7 @@ def label_texts(report: Report) -> tuple[str, ...]:
     review = report.dataset.review
     found = list(_several(report))
     if review is not None:
-        found += [*_decided(report, review), *_open(review), *_favoured(report, review)]
+        found += [*_decided(report, review), *open_texts(review), *_favoured(report, review)]
     return tuple(found)
 
 
@@ -67,8 +67,8 @@ def _decided(report: Report, review: DatasetReview) -> Iterator[str]:
     yield text
 
 
-def _open(review: DatasetReview) -> Iterator[str]:
-    """Images that nothing could be done about."""
+def open_texts(review: DatasetReview) -> Iterator[str]:
+    """Images that nothing could be done about, a sentence each reason."""
     for ids, one, several in (
         (
             review.disputed,
@@ -102,6 +102,16 @@ def _favoured(report: Report, review: DatasetReview) -> Iterator[str]:
             )
         else:
             yield f"a comparison with {model} is biased towards it: {took} its answers"
+    yield from control_text(review)
+    if followed(report) and not review.control:
+        yield (
+            "no image drawn at random was reviewed, so that nobody knows how many labels are wrong "
+            "where the model says the same"
+        )
+
+
+def control_text(review: DatasetReview) -> Iterator[str]:
+    """How often labels are wrong whatever a model says, where images were drawn at random."""
     if review.control:
         share = Ratio(hits=review.control_wrong, total=review.control)
         ends = clopper_pearson(share.hits, share.total, confidence=CONFIDENCE)
@@ -110,9 +120,4 @@ def _favoured(report: Report, review: DatasetReview) -> Iterator[str]:
             f"{numbers.plural(review.control_wrong, 'label was', 'labels were')} wrong: "
             f"{numbers.score(share)}, {numbers.confidence(CONFIDENCE)} interval "
             f"{numbers.interval(ends)}"
-        )
-    elif followed(report):
-        yield (
-            "no image drawn at random was reviewed, so that nobody knows how many labels are wrong "
-            "where the model says the same"
         )

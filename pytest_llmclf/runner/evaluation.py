@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
+from pytest_llmclf.data.dataset import locate
 from pytest_llmclf.data.entry import LABEL_FOLDERS, LabelFolder, SourceOptions
 from pytest_llmclf.data.given import source_name
 from pytest_llmclf.errors import SettingsError, nearest
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.metrics.own_metrics import own_metrics
-from pytest_llmclf.prompting.labels import Label
+from pytest_llmclf.prompting.labels import NONE_LABEL, Label
 from pytest_llmclf.prompting.modelfile import PARAMETERS
 from pytest_llmclf.prompting.prompt import DEFAULT_PROMPT, AnswerMode
 from pytest_llmclf.prompting.readers import EXACT, STRICT, check_reader
@@ -54,6 +55,9 @@ class Evaluation:
         label_folder: Where folders lie in folders: ``"first"`` for the outermost as the label,
             ``"last"`` for the one that the image lies in.
         label_column: Column of the label in a manifest; default: the one with a usual name.
+        none_label: The label of images of no class, where the dataset has such images; any other
+            answer to one of them is a false accept.
+        strangers: A folder of further such images: its path, or its name under ``fixtures/``.
         answer: ``text`` reads free text; ``enum`` makes the server force one of the labels.
         options: Sampling options over those of the Modelfile.
         top_logprobs: Alternatives a token to ask for (0: none), where the server has them.
@@ -85,6 +89,8 @@ class Evaluation:
     split: str = ""
     label_folder: LabelFolder | None = None
     label_column: str = ""
+    none_label: str = NONE_LABEL
+    strangers: str | Path | None = None
     answer: AnswerMode = "text"
     options: Mapping[str, Any] = field(default_factory=dict)
     top_logprobs: int = 0
@@ -107,6 +113,11 @@ class Evaluation:
         if self.group is not None and not str(self.group).strip():
             raise SettingsError(
                 f'{place}: group={self.group!r} names no tag; write group="scene", or leave it out'
+            )
+        if not str(self.none_label).strip():
+            raise SettingsError(
+                f"{place}: none_label={self.none_label!r} is no label; write none_label="
+                f"{NONE_LABEL!r}, or leave it out"
             )
         if isinstance(self.labels, str):
             raise SettingsError(f"{place}: labels={self.labels!r} is one text; write a list")
@@ -181,12 +192,17 @@ class Evaluation:
         """Whether labels that differ only in upper and lower case are two."""
         return self.reader == EXACT
 
-    def source_options(self, links: Sequence[Path] = ()) -> SourceOptions:
+    def source_options(self, links: Sequence[Path] = (), root: Path | None = None) -> SourceOptions:
         """How its dataset is read.
 
         Args:
             links: Folders outside of the dataset that links in it may lead into.
+            root: Of the project, where its images of no class are looked for.
+
+        Raises:
+            DatasetError: There is no folder of such images.
         """
+        strangers = self.strangers
         return SourceOptions(
             pattern=self.pattern,
             split=self.split,
@@ -194,6 +210,8 @@ class Evaluation:
             label_column=self.label_column,
             links=tuple(links),
             case_matters=self.case_matters,
+            strangers=None if strangers is None else locate(str(strangers), root or Path.cwd()),
+            none_label=self.none_label,
         )
 
     @property
@@ -201,9 +219,12 @@ class Evaluation:
         """The declared labels, plain names made into `Label`, or ``None`` for the dataset's."""
         if self.labels is None:
             return None
-        return tuple(
+        given = tuple(
             label if isinstance(label, Label) else Label(name=str(label)) for label in self.labels
         )
+        if self.strangers is None or self.none_label in (label.name for label in given):
+            return given
+        return (*given, Label(name=self.none_label))
 
     @property
     def label_names(self) -> tuple[str, ...] | None:

@@ -51,7 +51,7 @@ def drawn(
             source,
             labels=first.label_names,
             verify_images=False,
-            options=replace(first.source_options(links), split=split),
+            options=replace(first.source_options(links, root), split=split),
             decisions=decision_files(decisions_file(source, root, split=split)),
         )
 

@@ -88,13 +88,13 @@ def assign(
     """
     root = project_root(declared_in, settings.root)
     modelfile = modelfile_of(evaluation, root)
-    source = source_of(evaluation, root, settings)
+    source = source_of(evaluation, root, settings.home)
     whole = datasets.load(
         source,
         name=evaluation.title,
         labels=evaluation.label_names,
         verify_images=verify_images,
-        options=evaluation.source_options(settings.allow_links),
+        options=evaluation.source_options(settings.allow_links, root),
         decisions=decisions_about(evaluation, source, root),
     )
     if not whole.cases:
@@ -246,20 +246,20 @@ def unfitness(spec: ModelSpec, labels: LabelSet, modelfile: Modelfile) -> Backen
     return labels_unknown(labels, unknown, wanted)
 
 
-def source_of(evaluation: Evaluation, root: Path, settings: Settings) -> Path | Given:
+def source_of(evaluation: Evaluation, root: Path, home: Path) -> Path | Given:
     """Where an evaluation's images come from; a function is called.
 
     Args:
         evaluation: What is asked.
         root: Of the project.
-        settings: Where images are kept that come as bytes.
+        home: Below it images are kept that come as bytes.
 
     Raises:
         DatasetError: There is no such dataset, or the function gives none.
     """
     if isinstance(evaluation.dataset, str | Path):
         return datasets.locate(str(evaluation.dataset), root)
-    kept = kept_under(settings.home, evaluation.title)
+    kept = kept_under(home, evaluation.title)
     return read_given(evaluation.dataset, root=root, kept=kept)
 
 

@@ -124,6 +124,7 @@ class TestTask:
         evaluation, path = read_evaluation(str(declared))
         settings = SimpleNamespace(
             root=tmp_path,
+            home=tmp_path,
             models=(batch_task.task.spec,),
             sample=None,
             gates=(),
@@ -168,7 +169,13 @@ class TestTask:
             task_of(declared)
         evaluation, path = read_evaluation(str(declared))
         settings = SimpleNamespace(
-            root=tmp_path, models=(), sample=None, gates=(), allow_links=(), think=None
+            root=tmp_path,
+            home=tmp_path,
+            models=(),
+            sample=None,
+            gates=(),
+            allow_links=(),
+            think=None,
         )
         with pytest.raises(LlmclfError, match=said) as theirs:
             assign(
