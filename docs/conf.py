@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import metadata
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 project = "pytest-llmclf"
 version = release = version_of("pytest-llmclf")
+SUMMARY: Final = metadata("pytest-llmclf")["Summary"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 # Nothing is fetched from elsewhere, neither to build the site nor to read it.
@@ -23,6 +25,9 @@ autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
 
 ROOT: Final = Path(__file__).parents[1]
+LIVE: Final = ROOT / "docs" / "_live"
+"""Where `.ci/run` puts the page of a real run, which the site then shows."""
+html_extra_path = ["_live"] if LIVE.is_dir() else []
 BESIDE: Final = {
     "README.md": "project/readme.md",
     "CONTRIBUTING.md": "project/contributing.md",
@@ -54,8 +59,26 @@ def _as_on_the_site(_app: Sphinx, docname: str, source: list[str]) -> None:
         return "../" * (docname.count("/") + 1) + name
 
     source[0] = LINK.sub(led, source[0])
+    if LIVE.is_dir():
+        link = f'<a href="{"../" * docname.count("/")}page.html">The page of a real run</a>'
+        source[0] = source[0].replace("<!-- live page -->", link)
+
+
+def _write_llms_txt(app: Sphinx, _error: Exception | None) -> None:
+    """Write the index once more for programs that read: <https://llmstxt.org>."""
+    text = (ROOT / "docs" / "index.md").read_text("utf-8")
+    text = re.sub(r"\n```.*?\n```|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = text.replace("# Documentation", f"# {project}\n\n> {SUMMARY}", 1)
+
+    def led(found: re.Match[str]) -> str:
+        page = found[1].removeprefix("../")
+        return BESIDE.get(page, page).removesuffix(".md") + ".html"
+
+    text = re.sub(r"(?<=\]\()([\w./-]+\.md)", led, text)
+    (Path(app.outdir) / "llms.txt").write_text(text.rstrip() + "\n", "utf-8")
 
 
 def setup(app: Sphinx) -> None:
     """Connect what changes with the place; called by Sphinx."""
     app.connect("source-read", _as_on_the_site)
+    app.connect("build-finished", _write_llms_txt)

@@ -155,6 +155,10 @@ def test_ci_works_wherever_an_environment_has_its_python(folder: str, tmp_path: 
         "-m mypy tests",
         "--no-cache",
         "tools/arrows.py",
+        (
+            "-m pytest -q evals/test_animals.py --llmclf-model micro-llava "
+            "--llmclf-html docs/_live/page.html"
+        ),
         "-m sphinx -q -W --keep-going -b html docs docs/_build",
     ]
 
