@@ -12,9 +12,11 @@ from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
 from pytest_llmclf.metrics.clusters import counted
 from pytest_llmclf.metrics.cost import cost_per_1000, latency, tokens_read, tokens_written
 from pytest_llmclf.metrics.wording import WHEN_STOPPED
+from pytest_llmclf.models.yardstick.kinds import learnt_elsewhere, yardstick_title
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.style import Line, left, width
+from pytest_llmclf.reporting.yardstick_lines import learnt_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -67,7 +69,7 @@ def leaderboard_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]
         yield from _wrapped(style, about(board))
         yield from _rows(board, style)
         yield from _wrapped(style, verdict(board), "bold")
-        for text in left_out(board):
+        for text in remarks(board):
             yield from _wrapped(style, text, "yellow")
         yield from _wrapped(style, legend(board), "light")
         yield from _hard_lines(difficulty(board.images), style)
@@ -141,8 +143,8 @@ def verdict(board: Leaderboard) -> str:
     )
 
 
-def left_out(board: Leaderboard) -> Iterator[str]:
-    """Images and tasks that are in no number of the table, and why."""
+def remarks(board: Leaderboard) -> Iterator[str]:
+    """What is in no number of the table, and why; and who has learnt from labels."""
     images = board.images
     silent = len(images.left_out) - len(images.not_asked)
     if silent:
@@ -161,6 +163,9 @@ def left_out(board: Leaderboard) -> Iterator[str]:
         )
     for report, why in images.apart:
         yield f"{called(report)} is not among them: {why}"
+    for report in images.reports:
+        if yardstick_title(report.model) is not None:
+            yield f"{called(report)}: {learnt_text(learnt_elsewhere(report.model))}"
 
 
 def legend(board: Leaderboard) -> str:

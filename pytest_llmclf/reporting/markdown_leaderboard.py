@@ -17,8 +17,8 @@ from pytest_llmclf.reporting.leaderboard import (
     called,
     difference_text,
     difficulty_text,
-    left_out,
     legend,
+    remarks,
     verdict,
 )
 from pytest_llmclf.reporting.markdown_text import cell, code, escaped
@@ -56,7 +56,7 @@ def _section(board: Leaderboard) -> Iterator[str]:
         )
         yield f"| {' | '.join(cells)} |"
     yield ""
-    for text in left_out(board):
+    for text in remarks(board):
         yield f"- {escaped(text)}"
     yield from ("", f"<sub>{escaped(legend(board))}</sub>", "")
     yield from _hard(difficulty(board.images))

@@ -306,6 +306,54 @@ SENTENCES: Final = (
         "test_probed.py::test_a_planted_bias_is_found",
     ),
     Sentence(
+        "reporting/leaderboard.py",
+        "{} is shown to be better than {}",
+        "Every other task is worse than it by a test below 5% for all pairs (Holm), and settled.",
+        "test_render_leaderboard.py::test_the_sentence_is_as_true_as_the_table",
+    ),
+    Sentence(
+        "reporting/leaderboard.py",
+        "which is best is not shown: none has more right than {}, and not told apart from it {} {}",
+        "Of some other task it is not shown that it is worse; the first has the most right.",
+        "test_render_leaderboard.py::test_the_sentence_is_as_true_as_the_table",
+    ),
+    Sentence(
+        "reporting/leaderboard.py",
+        "shown to be the best",
+        "Said of the first row where every other task is shown to be worse.",
+        "test_leaderboard.py::test_the_winner_is_named_only_when_it_is_shown",
+    ),
+    Sentence(
+        "reporting/leaderboard.py",
+        "none has more right; not shown to be the best",
+        "The first row, where some other task is not shown to be worse.",
+        "test_leaderboard.py::test_of_equal_tasks_none_is_the_best",
+    ),
+    Sentence(
+        "reporting/leaderboard.py",
+        "not told apart from the best",
+        "The test of it and the first is at 5% or above for all pairs, or not settled.",
+        "test_leaderboard.py::test_images_of_a_group_are_one_draw",
+    ),
+    Sentence(
+        "reporting/leaderboard.py",
+        "shown to be worse",
+        "The test of it and the first is below 5% for all pairs; false in at most 5% of runs.",
+        "test_leaderboard.py::test_equal_tasks_are_seldom_told_apart",
+    ),
+    Sentence(
+        "reporting/leaderboard.py",
+        "all tasks are right on {} of {}{}, {}one alone on {}, none on {}",
+        "Counts of the images that all tasks answered.",
+        "test_leaderboard.py::test_kinds_are_counted",
+    ),
+    Sentence(
+        "reporting/leaderboard.py",
+        "looked at when it stopped early; what was not looked at is not judged",
+        "Some task stopped early: numbers are of what it had looked at, without intervals.",
+        "test_leaderboard.py::test_what_was_not_looked_at_is_not_judged",
+    ),
+    Sentence(
         "reporting/yardstick_lines.py",
         "{} is right on {} of {} than {}",
         "Counts of the images that both answered; the interval is that of the paired difference.",
@@ -313,7 +361,7 @@ SENTENCES: Final = (
     ),
     Sentence(
         "reporting/yardstick_lines.py",
-        "it has learnt from {}, {} has not",
+        "it has learnt from {}",
         "A yardstick beside a model that is none; its own set unless it says train=.",
         "test_yardstick_lines.py::test_what_was_learnt_from_is_said",
     ),

@@ -284,13 +284,14 @@ def test_pairs_are_of_one_evaluation() -> None:
     assert pairs(found[:1]) == []
 
 
-def test_many_models_are_compared_with_the_first() -> None:
-    """Five in all pairs, six no more."""
-    models = [report("+", f"ollama:{name}") for name in "abcdef"]
-    assert len(pairs(models[:5])) == MOST_PAIRS
-    chosen = pairs(models)
-    assert len(chosen) == 5
-    assert {first.model for first, _ in chosen} == {"ollama:a"}
+def test_of_many_models_the_best_is_compared() -> None:
+    """Three in all pairs; of more the best one with those that come next."""
+    signs = ("+x" * 5, "+" * 10, "x" * 10, "+" * 9 + "x", "+" * 8 + "xx")
+    models = [report(said, f"ollama:{name}") for name, said in zip("abcde", signs, strict=True)]
+    assert len(pairs(models[:3])) == MOST_PAIRS
+    chosen = [(first.model[-1], second.model[-1]) for first, second in pairs(models)]
+    assert chosen == [("b", "d"), ("b", "e"), ("b", "a")]
+    assert len(pairs(models, 10)) == 10
 
 
 def test_several_pairs_need_more_proof() -> None:

@@ -225,8 +225,8 @@ def test_one_model_is_compared_with_nobody() -> None:
 
 
 def test_pairs_left_out_are_said() -> None:
-    """Six models: the best with each of the others."""
+    """Six models: the best with three of the others."""
     lines = [line.text for line in model_lines([report(name, 9) for name in "abcdef"], WIDE)]
     assert lines[-1] == (
-        "    10 more pairs of 6 models are not shown one by one; all of them are in the leaderboard"
+        "    12 more pairs of 6 models are not shown one by one; all of them are in the leaderboard"
     )

@@ -103,6 +103,13 @@ def test_what_is_left_out_is_said() -> None:
     assert "McNemar" not in text
 
 
+def test_who_has_learnt_from_labels_is_said() -> None:
+    """A classifier that was trained is no like for a model that was told a prompt."""
+    text = " ".join(" ".join(lines([report("++", "yardstick:svm"), report("+x", "m")])).split())
+    assert "yardstick:svm: it has learnt from the labels of this very set" in text
+    assert "learnt" not in " ".join(lines(tasks(**CLEAR)))
+
+
 def test_costs_are_shown_where_they_are_known() -> None:
     """Seconds and tokens an answer, as everywhere; nothing where nobody tells."""
     one, two = tasks(a="++", b="+x")
@@ -165,7 +172,7 @@ def test_pairs_shown_say_the_same() -> None:
     found = [line.text for line in model_lines(reports, Style(width=400))]
     assert found[1] == "  pets · m5 and m4"
     assert found[-1] == (
-        "    10 more pairs of 6 models are not shown one by one; all of them are in the leaderboard"
+        "    12 more pairs of 6 models are not shown one by one; all of them are in the leaderboard"
     )
     assert '    answers: "cat" 8 → 7, "dog" 15 → 16' in found
 

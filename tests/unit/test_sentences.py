@@ -16,7 +16,8 @@ MODULES = (
     "analysis/comparison/baseline.py", "analysis/comparison/paired_comparison.py",
     "analysis/comparison/margin.py", "gates/sequential/verdict_lines.py", "gates/reading.py",
     "metrics/population.py", "reporting/calibration.py", "reporting/comparison.py",
-    "reporting/diagnosis.py", "reporting/probe_lines.py", "reporting/stability_lines.py",
+    "reporting/diagnosis.py", "reporting/leaderboard.py", "reporting/probe_lines.py",
+    "reporting/stability_lines.py",
     "reporting/html/page_data.py", "analysis/consistency.py", "metrics/wording.py",
 )  # fmt: skip
 """What says how a comparison, a gate or a diagnosis came out."""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.leaderboard.ranking import Leaderboard
     from pytest_llmclf.metrics.report import Report
 
-MOST_PAIRS = 10
-"""Most pairs of one evaluation shown one by one: all of five models."""
+MOST_PAIRS = 3
+"""Most pairs of one evaluation told one by one: all of three models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,8 @@ from pytest_llmclf.reporting.leaderboard import (
     difference_text,
     difficulty_text,
     hard_text,
-    left_out,
     legend,
+    remarks,
     verdict,
 )
 
@@ -54,7 +54,7 @@ def board_json(board: Leaderboard, order: Mapping[int, int]) -> dict[str, Any]:
         "about": about(board),
         "verdict": cut(verdict(board), LONGEST),
         "legend": legend(board),
-        "left_out": [cut(text, LONGEST) for text in left_out(board)],
+        "remarks": [cut(text, LONGEST) for text in remarks(board)],
         "sections": [order[id(row.report)] for row in board.rows],
         "rows": [_row(row) for row in board.rows],
         "out": list(board.images.left_out),

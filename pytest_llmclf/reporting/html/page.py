@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     FindImage = Callable[[str, str], Path | None]
 
 
+FULL_PAIRS = 10
+"""Most pairs of models of one evaluation with diff, interval and scores: all of five models. Of the
+others the page has counts, p-value and images."""
+
+
 def no_image(evaluation: str, case: str) -> Path | None:  # noqa: ARG001 - a `FindImage`
     """Knows the file of no image."""
     return None
@@ -170,7 +175,7 @@ def page_of(
             p_value=pair.p_value,
             tests=pair.pairs,
         )
-        for pair in compare_models(reports)
+        for pair in compare_models(reports, FULL_PAIRS)
     ]
     return Page(
         title=title,

@@ -33,8 +33,8 @@ function showLeaderboard() {
         el("tbody", {}, board.rows.map((row, rank) => leaderRow(board, row, rank))),
       ),
     ),
-    board.left_out.length
-      ? el("ul", { class: "warnings", role: "list" }, board.left_out.map((text) => el("li", {}, foreign(text))))
+    board.remarks.length
+      ? el("ul", { class: "warnings", role: "list" }, board.remarks.map((text) => el("li", {}, foreign(text))))
       : null,
     el("p", { class: "note" }, board.legend),
     hardImages(board),
