@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.prompting.labels import Label
     from pytest_llmclf.runner.evaluation import Evaluation
     from pytest_llmclf.runner.examples import Examples
+    from pytest_llmclf.runner.variant import Variant
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.outcome import Misclassified, ModelError, Outcome, Unparsed
     from pytest_llmclf.values.request import ModelIdentity, Request
@@ -47,6 +48,7 @@ __all__ = [
     "Report",
     "Request",
     "Unparsed",
+    "Variant",
     "read_run",
     "right_by",
 ]
@@ -68,6 +70,7 @@ _HOMES = {
     "Report": "api",
     "Request": "values.request",
     "Unparsed": "values.outcome",
+    "Variant": "runner.variant",
     "read_run": "api",
     "right_by": "api",
 }

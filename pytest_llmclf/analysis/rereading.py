@@ -55,8 +55,7 @@ def reread(report: Report, reader: str | ReaderFunction) -> Reread:
     if full is None:
         notes.append("the run did not record synonyms of labels: answers were read without them")
     after = build(
-        evaluation=report.evaluation,
-        model=report.model,
+        **report.task._asdict(),
         dataset=report.dataset,
         outcomes=outcomes,
         identity=report.identity,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.data.dataset import Dataset
-from pytest_llmclf.data.image import ImageLimits
 from pytest_llmclf.data.listed_images import describe, settled
 from pytest_llmclf.data.sources import table_of
 from pytest_llmclf.errors import DatasetError, SettingsError
@@ -156,4 +155,4 @@ def _examples(
         decisions=decisions_about(evaluation, source, root),
     )
     (shown,) = drawn([evaluation], whole, root, links=links, confused=confused).shown
-    return as_shown(shown, evaluation.answer, ImageLimits())
+    return as_shown(shown, evaluation.answer, evaluation.image_limits)

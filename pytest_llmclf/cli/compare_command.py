@@ -162,7 +162,7 @@ def run(arguments: argparse.Namespace) -> int:
     chosen, notes = choose(before.reports, now.reports, arguments.evaluation, arguments.model)
     compared = compare_all(chosen, margin)
     if before.path.resolve() == now.path.resolve():
-        if all(each.before.model == each.now.model for each in compared):
+        if all(each.before.task == each.now.task for each in compared):
             notes = ["A and B are one run, held against itself", *notes]
         compared = tuple(map(_of_one_run, compared))
     found = _Found(before=before, now=now, compared=compared, notes=tuple(notes))
@@ -187,7 +187,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _of_one_run(each: Compared) -> Compared:
     """The same; what a report held against itself does not tell is the same all the same."""
     change = each.comparison.provenance
-    if change is None or each.before.model != each.now.model:
+    if change is None or each.before.task != each.now.task:
         return each
     known = ProvenanceChange(same=(*change.same, *change.unknown))
     return replace(each, comparison=replace(each.comparison, provenance=known))
@@ -244,7 +244,7 @@ def _page(found: _Found, *, images: bool) -> Page:
     return Page(
         title=f"{now} (B) compared with {before} (A)",
         sections=tuple(
-            section(report, verdicts, name=f"{report.evaluation} · {report.model} · {side}")
+            section(report, verdicts, name=f"{report.task.title} · {side}")
             for side, report, verdicts in sides
         ),
         pairs=tuple(
@@ -284,7 +284,7 @@ def _lines(found: _Found, style: Style) -> Iterator[Line]:
     yield style.line(("B", "bold"), f"  {style.safe(str(found.now.path))}")
     for each in found.compared:
         yield style.line()
-        models = list(dict.fromkeys((each.before.model, each.now.model)))
+        models = list(dict.fromkeys((each.before.configuration, each.now.configuration)))
         of = " and ".join(map(style.safe, models))
         yield style.line((style.safe(each.before.evaluation), "bold"), " · ", (of, "cyan"))
         yield from comparison_lines(
@@ -311,6 +311,7 @@ def _json(found: _Found, code: int) -> dict[str, Any]:
             {
                 "evaluation": each.before.evaluation,
                 "models": [each.before.model, each.now.model],
+                "variants": [each.before.variant, each.now.variant],
                 "worse": each.worse,
                 "undecided": each.undecided,
                 "p_value_of_all": each.p_value,

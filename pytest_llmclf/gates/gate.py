@@ -51,6 +51,7 @@ class Gate:
             or to a full imported data set.
         because: Where the number comes from, for people.
         own: Metrics that are not in the table, by name; an evaluation tells its gates its own.
+        variant: Shell-style pattern that the name of the variant must match; default: every one.
     """
 
     expression: str
@@ -58,6 +59,7 @@ class Gate:
     images: Images = "any"
     because: str = ""
     own: Mapping[str, Metric] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
+    variant: str = field(default="*", kw_only=True)
     _read: Parsed | UnknownMetric = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -106,11 +108,15 @@ class Gate:
         """Whether it says which models it is for; others judge no yardstick."""
         return self.model != ANY_MODEL
 
-    def applies(self, model: str, *, imported: bool) -> bool:
-        """Whether it is meant for this model on these images."""
+    def applies(self, model: str, *, imported: bool, variant: str = "") -> bool:
+        """Whether it is meant for this model and variant on these images."""
         short = model.partition(":")[2]
         meant = fnmatchcase(model, self.model) or fnmatchcase(short, self.model)
-        return meant and self.is_for(imported=imported)
+        return meant and self.is_in(variant) and self.is_for(imported=imported)
+
+    def is_in(self, variant: str) -> bool:
+        """Whether it is meant for this variant."""
+        return fnmatchcase(variant, self.variant)
 
     def is_for(self, *, imported: bool) -> bool:
         """Whether it is meant for these images, on whatever model."""
@@ -226,6 +232,22 @@ def check_gates(
                 _check_slice(gate, threshold, tags)
 
 
+def check_variant_names(gates: Sequence[Gate], variants: Sequence[str]) -> None:
+    """Refuse gates on variants that are not tried: they would judge nothing.
+
+    Args:
+        gates: What is declared.
+        variants: The names; empty for the evaluation as it is declared.
+
+    Raises:
+        SettingsError: The gate, the variant, and what was probably meant.
+    """
+    for gate in gates:
+        if not any(map(gate.is_in, variants)):
+            known = [name for name in variants if name]
+            raise SettingsError(_unknown(gate, "variant", gate.variant, known))
+
+
 def why_undecided(report: Report) -> str | None:
     """Why nothing can be said about a report, in one line; ``None`` where it can."""
     incomplete = report.ledger.why_incomplete()
@@ -234,8 +256,18 @@ def why_undecided(report: Report) -> str | None:
         return f"{incomplete}: {cause}" if cause else incomplete
     answering = {outcome.model_digest for outcome in report.outcomes if outcome.answer}
     if len(answering) > 1:
-        return f"{len(answering)} different models answered under the name {report.model}"
+        return f"{len(answering)} different models answered under the name {report.configuration}"
     return None
+
+
+def meant_for(report: Report, gates: Iterable[Gate]) -> list[Gate]:
+    """The gates that are meant for a report's model, variant and images."""
+    imported = report.dataset.imported
+    return [
+        gate
+        for gate in gates
+        if gate.applies(report.model, imported=imported, variant=report.variant)
+    ]
 
 
 def verdict_on(
@@ -245,8 +277,7 @@ def verdict_on(
     return Verdict(
         word=word,
         text=text,
-        evaluation=report.evaluation,
-        model=report.model,
+        **report.task._asdict(),
         undecided=undecided,
     )
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.gates.gate import Gate, Judgement, check_gates, verdict_on, why_undecided
+from pytest_llmclf.gates.gate import (
+    Gate,
+    Judgement,
+    check_gates,
+    meant_for,
+    verdict_on,
+    why_undecided,
+)
 from pytest_llmclf.gates.reading import asked_for, read_gate, told
 from pytest_llmclf.gates.sequential.rejudging import judge_early
 from pytest_llmclf.gates.threshold import plain
@@ -41,11 +48,11 @@ def judge(report: Report, gates: Sequence[Gate], error: float | None = None) -> 
     why = why_undecided(report)
     if why is not None:
         return (verdict_on(report, "INCONCLUSIVE", why, "incomplete"),)
-    meant = [gate for gate in gates if gate.applies(report.model, imported=report.dataset.imported)]
+    meant = meant_for(report, gates)
     if not meant:
         kind = "imported" if report.dataset.imported else "bundled"
         elsewhere = "; the gates of this evaluation are for others" if gates else ""
-        text = f"nobody has set a gate for {report.model} on the {kind} images{elsewhere}"
+        text = f"nobody has set a gate for {report.configuration} on the {kind} images{elsewhere}"
         return (verdict_on(report, "UNGATED", text),)
     if report.ledger.not_needed:
         verdicts = judge_early(report, gates, error)

@@ -47,6 +47,7 @@ class Verdict:
         evaluation: Whose gate.
         model: On which model.
         undecided: For INCONCLUSIVE: why; else ``None``.
+        variant: In which variant; empty for the evaluation as it is declared.
     """
 
     word: VerdictWord
@@ -54,11 +55,12 @@ class Verdict:
     evaluation: str = ""
     model: str = ""
     undecided: Undecided | None = None
+    variant: str = ""
 
     @property
     def task(self) -> TaskName:
-        """Which evaluation was put to which model."""
-        return TaskName(self.evaluation, self.model)
+        """Which evaluation was put to which model, in which variant."""
+        return TaskName(self.evaluation, self.model, self.variant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +149,12 @@ class StopRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One evaluation on one model.
+    """One evaluation, in one variant, on one model.
 
     Attributes:
         evaluation: Name of the evaluation.
         model: The model as people write it, such as ``ollama:llava:7b``.
+        variant: Name of the variant; empty for the evaluation as it is declared.
         identity: Who answered; ``None`` if nobody was reached.
         dataset: What was asked about.
         ledger: Where every case went.
@@ -201,6 +204,7 @@ class Report:
     full_instructions: Instructions | None = None
     tool: str = ""
     group: str = ""
+    variant: str = ""
     clusters: Mapping[str, str] = field(default_factory=dict, repr=False)
     looks: tuple[Look, ...] = ()
     judged: list[str] = field(default_factory=list, repr=False, compare=False)
@@ -213,12 +217,18 @@ class Report:
     def __repr__(self) -> str:
         """Short, however many outcomes there are."""
         outcomes = f"{len(self.outcomes)} {noun(len(self.outcomes), 'outcome')}"
-        return f"Report({self.evaluation!r}, {self.model!r}, {outcomes})"
+        variant = f", {self.variant!r}" if self.variant else ""
+        return f"Report({self.evaluation!r}, {self.model!r}{variant}, {outcomes})"
 
     @property
     def task(self) -> TaskName:
-        """Which evaluation was put to which model."""
-        return TaskName(self.evaluation, self.model)
+        """Which evaluation was put to which model, in which variant."""
+        return TaskName(self.evaluation, self.model, self.variant)
+
+    @property
+    def configuration(self) -> str:
+        """The model, and the variant where there is one: ``ollama:llava:7b · no example``."""
+        return self.task.configuration
 
     @property
     def predictions(self) -> Predictions:
@@ -459,7 +469,7 @@ class Predictions:
 
     def __repr__(self) -> str:
         """Short: a failed assertion shows it."""
-        return f"predictions of {self.report.evaluation} on {self.report.model}"
+        return f"predictions of {self.report.evaluation} on {self.report.configuration}"
 
 
 def build(
@@ -482,6 +492,7 @@ def build(
     tool: str = "",
     group: str = "",
     stop_rule: StopRule | None = None,
+    variant: str = "",
 ) -> Report:
     """Add up the outcomes of one evaluation and one model, in whatever order they came.
 
@@ -505,13 +516,14 @@ def build(
         tool: Version of pytest-llmclf that asked and read.
         group: Tag whose values are groups of images that are not independent.
         stop_rule: What it had decided when it stopped.
+        variant: Name of the evaluation's variant; empty for the evaluation as it is declared.
 
     Raises:
-        ValueError: A case ended twice, is of another evaluation or model, or names a label that
-            the dataset does not have.
+        ValueError: A case ended twice, is of another evaluation, model or variant, or names a label
+            that the dataset does not have.
     """
     ordered = tuple(sorted(outcomes, key=lambda outcome: (outcome.case, outcome.repeat)))
-    _refuse_strangers(evaluation, model, ordered)
+    _refuse_strangers(TaskName(evaluation, model, variant), ordered)
     first = tuple(outcome for outcome in ordered if outcome.repeat == 0)
     ledger = ledger_of(first, collected, deselected, skipped)
     after = None if stop_rule is None else stop_rule.after
@@ -536,6 +548,7 @@ def build(
         full_instructions=full_instructions,
         tool=tool,
         group=group,
+        variant=variant,
         clusters=_clusters(first, group),
     )
 
@@ -548,12 +561,12 @@ def _has(outcome: Outcome, tags: Mapping[str, str]) -> bool:
     return all(outcome.tags.get(name) == value for name, value in tags.items())
 
 
-def _refuse_strangers(evaluation: str, model: str, outcomes: Sequence[Outcome]) -> None:
+def _refuse_strangers(task: TaskName, outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
-        if outcome.task != (evaluation, model):
+        if outcome.task != task:
             raise ValueError(
-                f"{outcome.case} is of {outcome.evaluation} on {outcome.model}, "
-                f"not of {evaluation} on {model}"
+                f"{outcome.case} is of {outcome.evaluation} on {outcome.task.configuration}, "
+                f"not of {task.evaluation} on {task.configuration}"
             )
     twice = Counter((outcome.case, outcome.repeat) for outcome in outcomes).most_common(1)
     if twice and twice[0][1] > 1:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.models.reach import Reach
     from pytest_llmclf.models.recording_file import Recording
     from pytest_llmclf.prompting.prompt import Instructions
+    from pytest_llmclf.values.outcome import TaskName
     from pytest_llmclf.values.request import Request
 
 _SHOWN = 60
@@ -71,7 +72,7 @@ class Recorder:
         self.path = Path(path)
         self._lock = threading.Lock()
         self._introduced: set[str] = set()
-        self._evaluations: set[tuple[str, str]] = set()
+        self._tasks: set[tuple[str, TaskName]] = set()
         self.notice: str | None = None
         self._file: int | None = _open_recording(self.path)
 
@@ -107,27 +108,30 @@ class Recorder:
             self._write(lines, key)
 
     def introduce(
-        self, identity: ModelIdentity, evaluation: str, facts: Callable[[], Mapping[str, Any]]
+        self, identity: ModelIdentity, task: TaskName, facts: Callable[[], Mapping[str, Any]]
     ) -> None:
-        """Write down, once, what an evaluation tells a model.
+        """Write down, once, what a task tells its model.
 
         Args:
             identity: Who answers.
-            evaluation: Name of the evaluation.
+            task: The evaluation and its variant.
             facts: Gives instructions, dataset and version of this package, as JSON built-ins.
         """
         key = _identity_key(identity)
         with self._lock:
             if self._file is None:
                 raise SettingsError(f"the recording {self.path} is closed already")
-            if (key, evaluation) in self._evaluations:
+            if (key, task) in self._tasks:
                 return
+            named = {"evaluation": task.evaluation}
+            if task.variant:
+                named["variant"] = task.variant
             lines = [
                 *self._introduction(key, identity),
-                {"type": "evaluation", "model": key, "evaluation": evaluation, **facts()},
+                {"type": "evaluation", "model": key, **named, **facts()},
             ]
             self._write(lines, key)
-            self._evaluations.add((key, evaluation))
+            self._tasks.add((key, task))
 
     def _introduction(self, key: str, identity: ModelIdentity) -> list[dict[str, Any]]:
         if key in self._introduced:

@@ -1,4 +1,4 @@
-"""Evaluations become test items: one an image and model, one gate a model."""
+"""Evaluations become test items: one an image, variant and model, one gate a variant and model."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def parametrize(metafunc: pytest.Metafunc, session: EvaluationSession) -> None:
             for task in session.assign(images, metafunc.definition.path)
             for case in _in_order(task, session.settings.seed)
         ]
-        ids = [ItemId(image_id(job.case.id, job.task.model)) for job in jobs]
+        ids = [ItemId(image_id(job.case.id, job.task.model, job.task.variant)) for job in jobs]
         metafunc.parametrize("outcome", jobs, ids=_any(ids), indirect=True)
     elif gate is not None:
         _need(metafunc, "report")
         tasks = session.assign(gate, metafunc.definition.path)
         session.gated.add(gate.title)
-        models = [ItemId(model_id(task.model)) for task in tasks]
+        models = [ItemId(model_id(task.model, task.variant)) for task in tasks]
         metafunc.parametrize("report", tasks, ids=_any(models), indirect=True)
 
 

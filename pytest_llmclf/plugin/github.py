@@ -79,7 +79,7 @@ def annotation_lines(
     for wanted in ("error", "warning"):
         for level, verdict in levels:
             if level == wanted and verdict.word in {"FAIL", "INCONCLUSIVE"}:
-                of = " on ".join(part for part in (verdict.evaluation, verdict.model) if part)
+                of = " on ".join(filter(None, (verdict.evaluation, verdict.task.configuration)))
                 yield command(level, f"{verdict.word}: {of}" if of else verdict.word, verdict.text)
 
 

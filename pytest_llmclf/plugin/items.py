@@ -57,8 +57,8 @@ def task_of(gate: pytest.Item) -> Task:
     return cast("Task", gate.callspec.params["report"])  # type: ignore[attr-defined]
 
 
-def image_id(case: str, model: str) -> str:
-    """Test id of an image: path in the dataset and model; printable, short, unique.
+def image_id(case: str, model: str, variant: str = "") -> str:
+    """Test id of an image: path in the dataset, model, variant; printable, short, unique.
 
     Without what HTML is made of, too: there are reporters that write test ids as they are.
     """
@@ -67,12 +67,13 @@ def image_id(case: str, model: str) -> str:
         # Long ids break environment variables and paths on Windows; the tail keeps them unique.
         tail = hashlib.sha256(case.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         readable = f"{readable[: _LONGEST_ID - 9]}~{tail}"
-    return f"{readable}{MODEL_MARK}{model_id(model)}"
+    return f"{readable}{MODEL_MARK}{model_id(model, variant)}"
 
 
-def model_id(model: str) -> str:
-    """Model in a test id: short, and without what separates the parts of node ids."""
-    return _plain(model.removeprefix("llamacpp:"))[:60]
+def model_id(model: str, variant: str = "") -> str:
+    """Model and variant in a test id: short, and without what separates the parts of node ids."""
+    called = _plain(model.removeprefix("llamacpp:"))[:60]
+    return f"{called}{MODEL_MARK}{_plain(variant)}" if variant else called
 
 
 def _plain(text: str) -> str:

@@ -69,6 +69,7 @@ def image_properties(outcome: Outcome) -> Properties:
     known = {
         "evaluation": outcome.evaluation,
         "model": outcome.model,
+        "variant": outcome.variant or None,
         "image": outcome.case,
         "outcome": outcome.kind,
         "expected": " or ".join(outcome.labels),
@@ -88,9 +89,11 @@ def gate_properties(verdicts: Iterable[Verdict]) -> Properties:
     worst = min((verdict.word for verdict in found), key=_WORST.index)
     said = "; ".join(f"{verdict.word}: {verdict.text}" for verdict in found)
     first = found[0]
+    variant = [("variant", first.variant)] if first.variant else []
     return [
         ("evaluation", first.evaluation),
         ("model", first.model),
+        *variant,
         ("verdict", worst),
         ("gates", said),
     ]

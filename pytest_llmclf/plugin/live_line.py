@@ -104,7 +104,7 @@ class RunProgress:
         models = Counter(task.evaluation for task in totals)
         self._tasks = {
             task: TaskProgress(
-                name=" · ".join(task) if models[task.evaluation] > 1 else task.evaluation,
+                name=task.title if models[task.evaluation] > 1 else task.evaluation,
                 total=total,
                 at_random=task not in sorted_tasks,
             )
@@ -247,7 +247,7 @@ class LiveLine:
         """Follow a letter or a word."""
         outcome = outcome_on(report)
         if outcome is not None:
-            task = TaskName(outcome["evaluation"], outcome["model"])
+            task = TaskName.in_json(outcome)
             self._progress.note(task, outcome["case"], outcome["kind"])
         result = yield
         # Of a test that was set up or torn down without trouble nothing is written.

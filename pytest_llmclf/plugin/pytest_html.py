@@ -41,7 +41,7 @@ class HtmlThumbnails:
         outcome = outcome_on(report)
         if outcome is None:
             return
-        path = self._path(TaskName(outcome["evaluation"], outcome["model"]), outcome["case"])
+        path = self._path(TaskName.in_json(outcome), outcome["case"])
         if path is None:
             return
         sha256 = outcome["sha256"]

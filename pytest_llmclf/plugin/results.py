@@ -238,6 +238,7 @@ class SessionResults:
             group=task.evaluation.group or "",
             paired=[one for one in compared if one is not None],
             whole=task.whole,
+            variant=task.variant,
         )
 
     def note(self, report: pytest.TestReport) -> Outcome | None:
@@ -270,7 +271,7 @@ class SessionResults:
 
     def _note_skipped(self, skipped: Mapping[str, str]) -> None:
         """Note a test that was skipped; see `skip_of`."""
-        known = self.of(TaskName(skipped["evaluation"], skipped["model"]))
+        known = self.of(TaskName.in_json(skipped))
         known.skipped[skipped["case"]] = skipped["reason"]
 
     def _see(self, watch: SequentialMonitor | None, outcome: Outcome) -> None:
@@ -298,8 +299,7 @@ class SessionResults:
             if id_ not in skipped and id_ not in known.outcomes
         ]
         report = build(
-            evaluation=name.evaluation,
-            model=name.model,
+            **name._asdict(),
             dataset=self._facts(task),
             outcomes=[*chain.from_iterable(known.outcomes.values()), *missing],
             identity=known.identity,
@@ -375,7 +375,7 @@ class SessionResults:
         """Models that workers put an evaluation to, and that were not to be asked here."""
         return [
             f"workers put {len(known.outcomes)} {noun(len(known.outcomes), 'image')} to "
-            f"{other.model}, which is not in this run: name the model for all of them, "
+            f"{other.configuration}, which is not in this run: name the model for all of them, "
             "--llmclf-model"
             for other, known in self._tasks.items()
             if other.evaluation == name.evaluation and known.outcomes and not known.cases

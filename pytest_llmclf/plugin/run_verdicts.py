@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.gates.gate import Gate, Judgement
+from pytest_llmclf.gates.gate import Gate, Judgement, meant_for
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.looks import data_of, question_of
 from pytest_llmclf.gates.unreadable import why_unread
@@ -34,7 +34,7 @@ def verdicts_on(report: Report, gates: Sequence[Gate]) -> tuple[Verdict, ...]:
         )
     return (
         *verdicts,
-        Verdict(word="FAIL", text=why, evaluation=report.evaluation, model=report.model),
+        Verdict(word="FAIL", text=why, **report.task._asdict()),
     )
 
 
@@ -52,10 +52,7 @@ def looks_of(reports: Iterable[Report], gates: Mapping[TaskName, Sequence[Gate]]
     for report in reports:
         if not report.ledger.answered:
             continue
-        imported = report.dataset.imported
-        asked = [
-            gate for gate in gates[report.task] if gate.applies(report.model, imported=imported)
-        ]
+        asked = meant_for(report, gates[report.task])
         own = report.own_by_name
         asked += (Gate(one).knowing(own) for one in dict.fromkeys(report.judged))
         sure = {gate.text: gate for gate in asked if gate.parsed.confidence is not None}
@@ -98,7 +95,7 @@ def is_incomplete(verdicts: Iterable[Verdict]) -> bool:
 def verdict_lines(verdicts: Sequence[Verdict]) -> str:
     """One line a verdict: what, of whom, and why."""
     return "\n".join(
-        f"{verdict.word} {verdict.evaluation} on {verdict.model}: {verdict.text}"
+        f"{verdict.word} {verdict.evaluation} on {verdict.task.configuration}: {verdict.text}"
         for verdict in verdicts
     )
 

@@ -295,7 +295,8 @@ class EvaluationSession:
         spec, reason = resolve(wanted, modelfile, self._connect_settings())
         if wanted.backend == "auto":
             # Workers must not each come to a choice of their own while a server comes or goes.
-            agreed, reason = self.store.agree(self.id, evaluation.title, str(spec), reason)
+            about = f"{evaluation.title}: {modelfile.from_}"
+            agreed, reason = self.store.agree(self.id, about, str(spec), reason)
             spec = parse_spec(agreed)
         return Choice(spec=spec, model=called(spec), reason=reason)
 
@@ -321,4 +322,4 @@ def _confused(evaluation: str, folder: Path) -> Pairs:
 
 
 def _decision(name: TaskName) -> str:
-    return f"decided: {name.evaluation} on {name.model}"
+    return f"decided: {name.evaluation} on {name.configuration}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -27,6 +28,7 @@ from pytest_llmclf.gates.gate import GateInconclusive
 from pytest_llmclf.gates.sequential.rejudging import Foretold
 from pytest_llmclf.metrics.population import population
 from pytest_llmclf.metrics.report import Predictions, Verdict
+from pytest_llmclf.plugin.items import MODEL_MARK
 from pytest_llmclf.reporting.comparison import baseline_lines
 
 if TYPE_CHECKING:
@@ -127,6 +129,13 @@ class PredictionsExtension(SingleFileSnapshotExtension):
         folder = Path(test_location.filepath).parent / FOLDER / test_location.basename
         # The imported images of a name are others than the bundled ones.
         return str(folder / "imported" if cls.terms.imported else folder)
+
+    @classmethod
+    def get_file_basename(cls, *, test_location: PyTestLocation, index: int | str) -> str:
+        """Its name without ending: model and variant stay apart, so that no two are one."""
+        apart = copy(test_location)
+        object.__setattr__(apart, "testname", test_location.testname.replace(MODEL_MARK, "~"))
+        return super().get_file_basename(test_location=apart, index=index)
 
     @classmethod
     def write_snapshot(cls, **what: Any) -> None:
@@ -234,8 +243,7 @@ class StoppedBaseline:
             verdict = Verdict(
                 word="INCONCLUSIVE",
                 text=text,
-                evaluation=self._report.evaluation,
-                model=self._report.model,
+                **self._report.task._asdict(),
                 undecided="sample",
             )
             raise GateInconclusive(text, [verdict])

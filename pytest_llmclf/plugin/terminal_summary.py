@@ -97,8 +97,9 @@ def _about_probes(task: Task, session: EvaluationSession, *, asks: bool) -> Iter
 
 def _about_gates(task: Task, session: EvaluationSession) -> Iterator[str]:
     """What is known of a task's gates before the first question."""
+    imported, variant = task.dataset.imported, task.variant
     gates = [
-        gate for gate in task.gates if gate.applies(task.model, imported=task.dataset.imported)
+        gate for gate in task.gates if gate.applies(task.model, imported=imported, variant=variant)
     ]
     title, labels = task.evaluation.title, task.labels.names
     name = session.results.of(task.key)

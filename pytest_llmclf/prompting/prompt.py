@@ -13,6 +13,7 @@ from pytest_llmclf.prompting.readers.reader import STRICT
 from pytest_llmclf.values.example_image import ExampleImage
 from pytest_llmclf.values.json_values import (
     is_count,
+    is_count_or_none,
     is_object,
     is_objects,
     is_text,
@@ -126,6 +127,7 @@ class Instructions:
             the server can be told so.
         examples: Images that are shown with their labels, behind the turns, each with the same
             text as the question.
+        image_size: Longest side in pixels of an image as sent; ``None``: as large as is of use.
     """
 
     system: str | None = None
@@ -140,6 +142,7 @@ class Instructions:
     reader: str = STRICT
     think: Think | None = None
     examples: tuple[ExampleImage, ...] = ()
+    image_size: int | None = None
 
     @property
     def prose(self) -> str:
@@ -215,6 +218,8 @@ class Instructions:
         yield printable(f"reader: {self.reader}")
         if self.think is not None:
             yield f"thinking: {think_word(self.think)}"
+        if self.image_size is not None:
+            yield f"image size: at most {self.image_size} pixels"
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins."""
@@ -239,6 +244,7 @@ class Instructions:
             # Left out where earlier versions said nothing either: their digests stay the same.
             **({} if self.think is None else {"think": self.think}),
             **({"examples": [one.to_json() for one in self.examples]} if self.examples else {}),
+            **({} if self.image_size is None else {"image_size": self.image_size}),
         }
 
     @classmethod
@@ -250,7 +256,7 @@ class Instructions:
         """
         if set(data) - set(_FITS):
             return None
-        missing = set(_FITS) - set(data) - {"think", "examples"}
+        missing = set(_FITS) - set(data) - {"think", "examples", "image_size"}
         if missing:
             raise ValueError(f"instructions lack {', '.join(sorted(missing))}")
         require(data, _FITS)
@@ -298,6 +304,7 @@ _FITS: Final = {
     "top_logprobs": is_count,
     "think": _is_think,
     "examples": is_objects,
+    "image_size": is_count_or_none,
 }
 _LABEL_FITS: Final = {"name": is_text, "synonyms": is_texts, "description": is_text_or_none}
 

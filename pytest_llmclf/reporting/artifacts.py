@@ -108,8 +108,8 @@ def write_run(
         "leaderboards": [leaderboard_json(board) for board in leaderboards(reports)],
         "gates": [asdict(verdict) for verdict in verdicts],
         "baselines": [
-            {"evaluation": evaluation, "model": model, **asdict(comparison)}
-            for (evaluation, model), comparison in (baselines or {}).items()
+            {**task._asdict(), **asdict(comparison)}
+            for task, comparison in (baselines or {}).items()
         ],
     }
     written.append(write_pieces(folder / "run.json", map(_encoded, _readable(summary))))
@@ -202,6 +202,7 @@ def report_json(report: Report) -> dict[str, Any]:
     return {
         "evaluation": report.evaluation,
         "model": report.model,
+        "variant": report.variant,
         "identity": report.identity.to_json() if report.identity else None,
         "dataset": asdict(report.dataset),
         "labels": label_facts(report),
@@ -266,7 +267,7 @@ def image_names(reports: Iterable[Report]) -> tuple[str, ...]:
     """One file name a report, without ending: no sign that a file system minds, no two alike."""
     names: list[str] = []
     for report in reports:
-        plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{report.evaluation}-{report.model}")
+        plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(filter(None, report.task)))
         stem = name = f"confusion-{plain.strip('.-')[:80]}".lower()
         number = 1
         while name in names:

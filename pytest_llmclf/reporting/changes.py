@@ -61,13 +61,13 @@ def baseline_change_lines(
     if not known:
         return
     yield style.line(("since the committed predictions", "bold"))
-    for (evaluation, model), change in known.items():
+    for task, change in known.items():
         room = style.width // 2 - 3
         yield style.line(
             "  ",
-            (style.name(evaluation, room), "bold"),
+            (style.name(task.evaluation, room), "bold"),
             " · ",
-            (style.name(model, room), "cyan"),
+            (style.name(task.configuration, room), "cyan"),
         )
         yield from change_lines(change, style)
 

@@ -65,11 +65,11 @@ def _pair_lines(pair: PairedModels, style: Style) -> Iterator[Line]:
         _INDENT,
         (style.name(pair.first.evaluation, room), "bold"),
         " · ",
-        (style.name(pair.first.model, room), "cyan"),
+        (style.name(pair.first.configuration, room), "cyan"),
         " and ",
-        (style.name(pair.second.model, room), "cyan"),
+        (style.name(pair.second.configuration, room), "cyan"),
     )
-    names = (pair.first.model, pair.second.model)
+    names = (pair.first.configuration, pair.second.configuration)
     yield from comparison_lines(
         pair.comparison, names, style, p_value=pair.p_value, tests=pair.pairs, most=FEW
     )
@@ -92,12 +92,12 @@ def broken_lines(
         return
     yield style.line(("broken since the committed predictions", "bold"))
     room = max(8, style.width // 3 - 4)
-    for (evaluation, model), comparison in found.items():
+    for task, comparison in found.items():
         yield style.line(
             _INDENT,
-            (style.name(evaluation, room), "bold"),
+            (style.name(task.evaluation, room), "bold"),
             " · ",
-            (style.name(model, room), "cyan"),
+            (style.name(task.configuration, room), "cyan"),
             f"  {numbers.plural(len(comparison.broken), 'image')}",
         )
         most = len(comparison.broken) if every else MOST

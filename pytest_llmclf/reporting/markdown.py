@@ -108,8 +108,8 @@ def markdown_summary(
     lines = [f"## {escaped(title)}", "", *_overview(reports, verdicts), *_gates(verdicts)]
     lines += _with_room(leaderboard_sections(reports), longest // 2, "leaderboard")
     lines += _with_room(_since(baselines or {}), longest // 2, "comparison")
-    for (evaluation, model), comparison in (baselines or {}).items():
-        lines += _broken(f"{code(evaluation)} · {code(model)}", comparison)
+    for task, comparison in (baselines or {}).items():
+        lines += _broken(_named(task), comparison)
     lines += _with_room(map(_section, reports), longest, "report")
     lines += _models(reports)
     return "\n".join(lines).rstrip() + "\n"
@@ -141,6 +141,15 @@ def markdown_comparison(
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _named(task: TaskName) -> str:
+    """Evaluation, model and variant as code spans."""
+    return " · ".join(code(part) for part in task if part)
+
+
+def _both(first: Report, second: Report) -> tuple[str, str]:
+    return first.configuration, second.configuration
+
+
 def _overview(reports: Sequence[Report], verdicts: Sequence[Verdict]) -> Iterator[str]:
     """One line a report, so that the first glance says it all."""
     if not reports:
@@ -155,7 +164,7 @@ def _overview(reports: Sequence[Report], verdicts: Sequence[Verdict]) -> Iterato
         ledger = report.ledger
         accuracy = when_stopped(numbers.percent(report.accuracy), ledger)
         yield (
-            f"| {cell(report.evaluation)} | {cell(report.model)} "
+            f"| {cell(report.evaluation)} | {cell(report.configuration)} "
             f"| {asked_of(ledger)} | {numbers.count(ledger.correct)} "
             f"| {accuracy} | {gates} |"
         )
@@ -167,7 +176,7 @@ def _gates(verdicts: Sequence[Verdict]) -> Iterator[str]:
         return
     yield from ("### Gates", "", "| | gate of | what it came to |", "|---|---|---|")
     for verdict in sorted(verdicts, key=lambda one: _ORDER.index(one.word)):
-        of = " · ".join(cell(part) for part in (verdict.evaluation, verdict.model) if part)
+        of = " · ".join(cell(part) for part in verdict.task if part)
         yield f"| {_MARKS[verdict.word]} {verdict.word} | {of} | {escaped(verdict.text)} |"
     yield ""
 
@@ -183,7 +192,7 @@ def _broken(name: str, comparison: Comparison) -> Iterator[str]:
 
 
 def _section(report: Report) -> Iterator[str]:
-    yield from (f"### {code(report.evaluation)} · {code(report.model)}", "")
+    yield from (f"### {_named(report.task)}", "")
     known = (clusters_text(report), mix_text(report), *label_texts(report))
     yield from (f"{escaped(text)}  " for text in known if text)
     yield from (f"{_counts(report)}  ", f"Accuracy {_accuracy(report)}.", "")
@@ -296,7 +305,7 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
     yield "|---|---|---|--:|--:|--:|--:|"
     for pair in compared:
         found = pair.comparison
-        names = (pair.first.evaluation, pair.first.model, pair.second.model)
+        names = (pair.first.evaluation, *_both(pair.first, pair.second))
         start = f"| {' | '.join(map(cell, names))} |"
         if found.refused is not None:
             yield f"{start} | | | {escaped(found.refused)} |"
@@ -306,7 +315,7 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
             f"| {_p(found, pair.p_value)} |"
         )
     for pair in compared:
-        both = " and ".join(map(code, (pair.first.model, pair.second.model)))
+        both = " and ".join(map(code, _both(pair.first, pair.second)))
         yield from ("", f"{code(pair.first.evaluation)}, {both}:", "", *_else(pair.comparison))
         answers = answers_text(pair.comparison)
         yield from [f"- {escaped(answers)}"] if answers else []
@@ -332,7 +341,7 @@ def _compared_overview(compared: Sequence[Compared]) -> Iterator[str]:
     yield "|---|---|---|--:|--:|--:|--:|--:|--:|"
     for each in compared:
         found = each.comparison
-        models = " and ".join(map(cell, dict.fromkeys((each.before.model, each.now.model))))
+        models = " and ".join(map(cell, dict.fromkeys(_both(each.before, each.now))))
         start = f"| {_COMPARED[each.word]} {each.word} | {cell(each.before.evaluation)} | {models}"
         if found.refused is not None:
             yield f"{start} | | | | | | |"
@@ -351,7 +360,7 @@ def _compared_overview(compared: Sequence[Compared]) -> Iterator[str]:
 
 
 def _compared_section(each: Compared) -> Iterator[str]:
-    models = " and ".join(map(code, dict.fromkeys((each.before.model, each.now.model))))
+    models = " and ".join(map(code, dict.fromkeys(_both(each.before, each.now))))
     yield from (f"### {code(each.before.evaluation)} · {models}", "")
     yield from _else(each.comparison)
     found = summary_lines(
@@ -380,10 +389,10 @@ def _else(comparison: Comparison) -> Iterator[str]:
 
 def _since(baselines: Mapping[TaskName, Comparison]) -> Iterator[list[str]]:
     """What else changed since predictions were committed."""
-    for (evaluation, model), comparison in baselines.items():
+    for task, comparison in baselines.items():
         found = list(_else(comparison))
         if found:
-            head = f"**Since the committed predictions: {code(evaluation)} · {code(model)}**"
+            head = f"**Since the committed predictions: {_named(task)}**"
             yield [head, "", *found, ""]
 
 

@@ -121,7 +121,7 @@ def _plan(report: Report) -> _Plan:
 
 
 def _head(report: Report) -> str:
-    return f"{_PLAIN.name(report.evaluation, 40)} · {_PLAIN.name(report.model, 48)}"
+    return f"{_PLAIN.name(report.evaluation, 40)} · {_PLAIN.name(report.configuration, 48)}"
 
 
 def _told(report: Report) -> str:

@@ -58,7 +58,7 @@ def report_html(report: Report) -> str:
 
 def _head(report: Report) -> Iterator[str]:
     ledger = report.ledger
-    yield f"<p><b>{_text(report.evaluation)}</b> · {_text(report.model)}<br>"
+    yield f"<p><b>{_text(report.evaluation)}</b> · {_text(report.configuration)}<br>"
     yield f"{numbers.ends(ledger)}<br>"
     accuracy = with_interval(report.accuracy, _PLAIN, report)
     yield f"accuracy <b>{_text(accuracy, 200)}</b></p>"

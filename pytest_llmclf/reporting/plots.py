@@ -68,7 +68,7 @@ def confusion_display(report: Report, **options: Any) -> ConfusionMatrixDisplay:
 
 
 def _title(report: Report) -> str:
-    names = f"{_drawable(report.evaluation, 40)} · {_drawable(report.model, 48)}"
+    names = f"{_drawable(report.evaluation, 40)} · {_drawable(report.configuration, 48)}"
     accuracy = when_stopped(f"accuracy {numbers.counted(report.accuracy)}", report.ledger)
     return f"{names}\n{accuracy}"
 

@@ -31,7 +31,7 @@ def _texts(done: Sequence[Reread]) -> Iterator[str]:
         count = len(one.changed)
         yield ""
         yield (
-            f"{one.after.evaluation} on {one.after.model}: {count} "
+            f"{one.after.evaluation} on {one.after.configuration}: {count} "
             f"{noun(count, 'answer is', 'answers are')} read differently"
         )
         yield (

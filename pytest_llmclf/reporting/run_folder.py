@@ -63,7 +63,7 @@ _SHOWN = 5
 _OUTCOME_FITS: Final = {
     **dict.fromkeys(
         ("evaluation", "model", "model_digest", "case", "sha256", "expected", "kind", "message",
-         "request_digest"),
+         "request_digest", "variant"),
         is_text,
     ),
     "predicted": is_text_or_none,
@@ -88,13 +88,13 @@ _DATASET_FITS: Final = {
 }
 _LEDGER_FITS: Final = dict.fromkeys((field.name for field in fields(Ledger)), is_count)
 _VERDICT_FITS: Final = {
-    **dict.fromkeys(("word", "text", "evaluation", "model"), is_text),
+    **dict.fromkeys(("word", "text", "evaluation", "model", "variant"), is_text),
     "undecided": is_text_or_none,
 }
 _CHANGE_FITS: Final = dict.fromkeys((field.name for field in fields(Change)), is_text)
 _CHANGE_KINDS: Final[tuple[str, ...]] = get_args(ChangeKind)
 _BASELINE_FITS: Final = {
-    **dict.fromkeys(("evaluation", "model"), is_text),
+    **dict.fromkeys(("evaluation", "model", "variant"), is_text),
     **dict.fromkeys(
         ("cases", "new", "missing", "unanswered", "not_asked", "elsewhere", "notes", "clusters"),
         is_texts,
@@ -113,7 +113,8 @@ _SUMMARY_FITS: Final = {
 _WORDS: Final[tuple[str, ...]] = get_args(VerdictWord)
 _REPORT_FITS: Final = {
     **dict.fromkeys(
-        ("evaluation", "model", "modelfile_digest", "instructions", "tool", "group"), is_text
+        ("evaluation", "model", "variant", "modelfile_digest", "instructions", "tool", "group"),
+        is_text,
     ),
     "full_instructions": is_object_or_none,
     "duration_s": is_number_or_none,
@@ -304,7 +305,7 @@ def _report(
     require(entry, _REPORT_FITS)
     require(entry["dataset"], _DATASET_FITS)
     require(entry["ledger"], _LEDGER_FITS)
-    key = TaskName(entry["evaluation"], entry["model"])
+    key = TaskName.in_json(entry)
     dataset = _dataset(entry["dataset"])
     if len(dataset.class_sizes) not in (0, len(dataset.labels)):
         raise ValueError(
@@ -312,8 +313,7 @@ def _report(
         )
     ledger = _known(Ledger, entry["ledger"])
     report = build(
-        evaluation=key.evaluation,
-        model=key.model,
+        **key._asdict(),
         dataset=dataset,
         outcomes=outcomes.get(key, []),
         identity=ModelIdentity.from_json(entry["identity"]) if entry["identity"] else None,
@@ -334,7 +334,7 @@ def _report(
     if report.ledger != ledger:
         both = zip(asdict(ledger).items(), asdict(report.ledger).values(), strict=True)
         other = [f"{name} {said}, found {found}" for (name, said), found in both if said != found]
-        raise ValueError(f"{key.evaluation} on {key.model}: {'; '.join(other)}")
+        raise ValueError(f"{key.evaluation} on {key.configuration}: {'; '.join(other)}")
     recorded_ones = entry.get("metrics", {}).items()
     own = tuple(_metric(name, one, len(report.outcomes)) for name, one in recorded_ones)
     return replace(
@@ -386,7 +386,7 @@ def _baseline(entry: Mapping[str, Any]) -> tuple[TaskName, Comparison]:
         Comparison,
         {**entry, **lists, "changes": changes, "answers": answers, "provenance": provenance},
     )
-    key = TaskName(entry["evaluation"], entry["model"])
+    key = TaskName.in_json(entry)
     cases = set(comparison.cases)
     known = {change.case for change in changes} & cases
     counts = (
@@ -397,9 +397,9 @@ def _baseline(entry: Mapping[str, Any]) -> tuple[TaskName, Comparison]:
     )
     if not counts:
         raise ValueError(
-            f"{key.evaluation} on {key.model}: {len(changes)} {noun(len(changes), 'change')} and "
-            f"{comparison.correct} correct both times among {len(cases)} "
-            f"{noun(len(cases), 'image')} of the baseline"
+            f"{key.evaluation} on {key.configuration}: {len(changes)} "
+            f"{noun(len(changes), 'change')} and {comparison.correct} correct both times among "
+            f"{len(cases)} {noun(len(cases), 'image')} of the baseline"
         )
     return key, comparison
 

@@ -129,7 +129,7 @@ def head_lines(report: Report, style: Style) -> Iterator[Line]:
     yield style.line(
         (style.name(report.evaluation, style.width // 2), "bold"),
         " · ",
-        (style.name(report.model, style.width // 2 - 3), ("bold", "cyan")),
+        (style.name(report.configuration, style.width // 2 - 3), ("bold", "cyan")),
     )
     for text in (
         _counts(report),
@@ -288,7 +288,7 @@ def brief_lines(
     for report in reports:
         if not report.confusion.answered:
             continue
-        text = f"{report.evaluation} · {report.model}: accuracy "
+        text = f"{report.task.title}: accuracy "
         text += with_interval(report.accuracy, style, report)
         yield from (style.line(found) for found in style.wrapped(text))
     yield from gate_lines(verdicts, style)
@@ -301,7 +301,7 @@ def gate_lines(verdicts: Sequence[Verdict], style: Style) -> Iterator[Line]:
     yield style.line(("gates", "bold"))
     word_width = max(len(verdict.word) for verdict in verdicts)
     for verdict in verdicts:
-        of = " · ".join(part for part in (verdict.evaluation, verdict.model) if part)
+        of = verdict.task.title
         text = f"{of}: {verdict.text}" if of else verdict.text
         indent = " " * (len(_INDENT) + word_width + 2)
         first, *rest = style.wrapped(text, indent)

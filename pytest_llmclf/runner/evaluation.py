@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from pytest_llmclf.data.dataset import locate
 from pytest_llmclf.data.entry import LABEL_FOLDERS, LabelFolder, SourceOptions
 from pytest_llmclf.data.given import source_name
-from pytest_llmclf.errors import SettingsError, nearest
+from pytest_llmclf.data.image import ImageLimits
+from pytest_llmclf.errors import SettingsError, nearest, some_of
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.metrics.own_metrics import own_metrics
 from pytest_llmclf.prompting.labels import NONE_LABEL, Label
@@ -19,6 +20,7 @@ from pytest_llmclf.prompting.prompt import DEFAULT_PROMPT, AnswerMode
 from pytest_llmclf.prompting.readers import EXACT, STRICT, check_reader
 from pytest_llmclf.runner.examples import Examples, given_examples
 from pytest_llmclf.runner.marks import DECORATORS, GATE_ATTRIBUTE, IMAGES_ATTRIBUTE
+from pytest_llmclf.runner.variant import check_variants
 from pytest_llmclf.values.thinking import check_think
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.metric import ImageMean, Metric
     from pytest_llmclf.metrics.own_metrics import MetricFunction
     from pytest_llmclf.prompting.readers import ReaderFunction
+    from pytest_llmclf.runner.variant import Variant
     from pytest_llmclf.values.thinking import Think
 
 MOST_LOGPROBS: Final = 20
@@ -78,6 +81,10 @@ class Evaluation:
             ``patient`` or ``video``; what is said of other images then counts groups.
         metrics: Metrics of its own for gates and reports, by name: a function of the report that
             gives back a number or ``None``, or an `ImageMean`.
+        system: SYSTEM text instead of the Modelfile's; ``""``: none, not even the model's own.
+        image_size: Longest side in pixels of an image as sent; larger ones are scaled down.
+        variants: What is tried instead, by name: each is asked, reported and judged by itself, on
+            the same images. Exactly these run: an empty `Variant()` is the evaluation as it is.
     """
 
     dataset: str | Path | DataSource
@@ -100,6 +107,9 @@ class Evaluation:
     gates: Sequence[Gate | str] = ()
     group: str | None = None
     metrics: Mapping[str, MetricFunction | ImageMean] = field(default_factory=dict)
+    system: str | None = None
+    image_size: int | None = None
+    variants: Mapping[str, Variant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
@@ -135,17 +145,12 @@ class Evaluation:
             check_reader(self.reader)
             check_think(self.think)
             self._check_examples()
+            check_variants(self.variants)
         except SettingsError as error:
             raise SettingsError(f"{place}: {error}") from error
-        if not 0 <= self.top_logprobs <= MOST_LOGPROBS:
-            raise SettingsError(
-                f"{place}: top_logprobs={self.top_logprobs} is not from 0 to {MOST_LOGPROBS}"
-            )
-        for option in self.options:
-            if option not in PARAMETERS:
-                raise SettingsError(
-                    f"{place}: {option!r} is no option of a model{nearest(option, PARAMETERS)}"
-                )
+        self._check_sent(place)
+        for name, variant in self.variants.items():
+            _ = self.varied(name, variant)  # so is a slip in a variant
 
     def _check_source(self) -> None:
         """Refuse a source of images that can be read once only, or is read otherwise."""
@@ -180,12 +185,71 @@ class Evaluation:
             if value not in one_of and (name == "answer" or value is not None):
                 raise SettingsError(f"{place}: {name}={value!r} is not one of {', '.join(one_of)}")
 
+    def _check_sent(self, place: str) -> None:
+        """Refuse what cannot be sent with an image."""
+        if self.system is not None and not isinstance(self.system, str):
+            raise SettingsError(f"{place}: system={self.system!r} is no text")
+        size = self.image_size
+        if size is not None and (type(size) is not int or size < 1):
+            raise SettingsError(
+                f"{place}: image_size={size!r} is no number of pixels: write 336, or leave it out"
+            )
+        if not 0 <= self.top_logprobs <= MOST_LOGPROBS:
+            raise SettingsError(
+                f"{place}: top_logprobs={self.top_logprobs} is not from 0 to {MOST_LOGPROBS}"
+            )
+        for option in self.options:
+            if option not in PARAMETERS:
+                raise SettingsError(
+                    f"{place}: {option!r} is no option of a model{nearest(option, PARAMETERS)}"
+                )
+
+    def varied(self, name: str, variant: Variant) -> Evaluation:
+        """The evaluation as a variant asks it, which is one without variants.
+
+        Args:
+            name: What the variant is called.
+            variant: What it changes.
+
+        Raises:
+            SettingsError: What cannot be meant; names the variant.
+        """
+        changes = variant.changes()
+        place = f"Evaluation({self.title!r})"
+        try:
+            if "options" in changes:
+                changes["options"] = {**self.options, **changes["options"]}
+            if "labels" in changes:
+                changes["labels"] = self._relabelled(changes["labels"])
+            return replace(self, variants={}, **changes)
+        except SettingsError as error:
+            slip = str(error).removeprefix(f"{place}: ")
+            raise SettingsError(f"{place}, variant {name!r}: {slip}") from error
+
+    def _relabelled(self, labels: Sequence[Label | str]) -> tuple[Label | str, ...]:
+        """The labels of a variant: a plain name is the label that is declared under it."""
+        if isinstance(labels, str):
+            raise SettingsError(f"labels={labels!r} is one text; write a list")
+        known = {label.name: label for label in self.given_labels or ()}
+        found = tuple(
+            label if isinstance(label, Label) else known.get(str(label), label) for label in labels
+        )
+        if known:
+            check_same_labels([str(getattr(one, "name", one)) for one in found], tuple(known))
+        return found
+
     @property
     def title(self) -> str:
         """The name that reports use."""
         if not isinstance(self.dataset, str | Path):
             return self.name or source_name(self.dataset)
         return self.name or str(self.dataset).replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+    @property
+    def image_limits(self) -> ImageLimits:
+        """How large an image may be, as sent and at all."""
+        size = self.image_size
+        return ImageLimits() if size is None else ImageLimits(max_side=size)
 
     @property
     def case_matters(self) -> bool:
@@ -281,3 +345,26 @@ class Evaluation:
                 )
         setattr(function, attribute, self)
         return function
+
+
+def check_same_labels(names: Sequence[str], declared: Sequence[str]) -> None:
+    """Refuse a variant that asks for other labels: its answers could not be compared.
+
+    Args:
+        names: The variant's.
+        declared: Those of the evaluation, in any order.
+
+    Raises:
+        SettingsError: Which labels are missing or too many.
+    """
+    if sorted(names) == sorted(declared):
+        return
+    missing = some_of([name for name in declared if name not in names])
+    more = some_of([name for name in names if name not in declared])
+    twice = some_of(sorted({name for name in names if names.count(name) > 1}))
+    said = (("lacks", missing), ("adds", more), ("repeats", twice))
+    slips = " and ".join(f"{word} {found}" for word, found in said if found)
+    raise SettingsError(
+        f"labels= {slips}: a variant is asked for the labels of the evaluation, in any order and "
+        "with other descriptions; for other labels write another evaluation"
+    )

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.case import Case
+    from pytest_llmclf.values.outcome import TaskName
     from pytest_llmclf.values.request import ModelIdentity
 
-JobKey = tuple[str, str, str, int]
+JobKey = tuple[str, str, str, str, int]
 
 LONGEST_RETRY_AFTER_S: Final = 60.0
 """A server that wants to be left alone for longer is asked again all the same."""
@@ -31,9 +32,9 @@ class AnswerRecorder(Protocol):
     """Whatever keeps a copy of each answer, such as a recording for replay."""
 
     def introduce(
-        self, identity: ModelIdentity, evaluation: str, facts: Callable[[], Mapping[str, Any]]
+        self, identity: ModelIdentity, task: TaskName, facts: Callable[[], Mapping[str, Any]]
     ) -> None:
-        """Keep what an evaluation tells a model, once; called from several threads."""
+        """Keep what a task tells its model, once; called from several threads."""
 
     def record(
         self,
@@ -56,11 +57,11 @@ class Job:
     def __repr__(self) -> str:
         """Short: other reporters write the parameters of every test into their files."""
         again = f", repeat={self.repeat}" if self.repeat else ""
-        return f"Job({self.case.id!r}, {self.task.model!r}{again})"
+        return f"Job({self.case.id!r}, {self.task.key.configuration!r}{again})"
 
     @property
     def key(self) -> JobKey:
-        """Evaluation, model, case and repeat."""
+        """Evaluation, model, variant, case and repeat."""
         return (*self.task.key, self.case.id, self.repeat)
 
     def again(self, repeat: int) -> Job:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.data.decision_files import decision_files, decisions_file
 from pytest_llmclf.data.given import Given, kept_under, read_given
-from pytest_llmclf.data.image import ImageLimits
 from pytest_llmclf.errors import DatasetError, SettingsError
-from pytest_llmclf.gates.gate import addressed_to, check_gates
+from pytest_llmclf.gates.gate import addressed_to, check_gates, check_variant_names
 from pytest_llmclf.metrics.clusters import check_group
 from pytest_llmclf.models.llamacpp.embedded import labels_unknown, unknown_to_embedded
 from pytest_llmclf.models.spec import names_file
@@ -21,6 +20,7 @@ from pytest_llmclf.models.yardstick.kinds import yardstick_title
 from pytest_llmclf.prompting import modelfile as modelfiles
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.prompt import compose
+from pytest_llmclf.runner.evaluation import check_same_labels
 from pytest_llmclf.runner.example_plan import drawn
 from pytest_llmclf.runner.examples import as_shown
 from pytest_llmclf.runner.settings import project_root
@@ -87,7 +87,6 @@ def assign(
         SettingsError: Labels or names make no sense.
     """
     root = project_root(declared_in, settings.root)
-    modelfile = modelfile_of(evaluation, root)
     source = source_of(evaluation, root, settings.home)
     whole = datasets.load(
         source,
@@ -102,32 +101,40 @@ def assign(
     if evaluation.group is not None:
         check_group(whole.cases, evaluation.group, f"Evaluation({evaluation.title!r})")
     gates = gates_for(evaluation, settings)
-    labels = label_set(evaluation, whole.labels, gates)
     # The bundled and the imported images of a name may bear different tags.
     fitting = [gate for gate in gates if gate.is_for(imported=whole.imported)]
-    check_gates(fitting, labels.names, whole.tags)
-    found = drawn([evaluation], whole, root, links=settings.allow_links, confused=confused)
+    check_gates(fitting, whole.labels, whole.tags)
+    variants = _in_variants(evaluation)
+    check_variant_names(gates, [name for name, _ in variants])
+    asked = [varied for _, varied in variants]
+    found = drawn(asked, whole, root, links=settings.allow_links, confused=confused)
     chosen = whole = found.judged
-    examples = as_shown(found.shown[0], evaluation.answer, ImageLimits())
     if settings.sample is not None:
         chosen = datasets.sample(whole, settings.sample, settings.seed)
     images = CaseSet(
         name=whole.name,
         root=root,
         cases=whole.cases,
-        labels=labels.names,
+        labels=whole.labels,
         group=evaluation.group or "",
     )
-    told = instruct(evaluation, modelfile, labels, "", think=settings.think, examples=examples)
-    every = (spec for one in settings.models for spec in (meant(one, told) if meant else (one,)))
-    return _distinct(
-        [
+    tasks = []
+    for (name, varied), shown in zip(variants, found.shown, strict=True):
+        _check_labels(evaluation, name, varied, whole)
+        modelfile = modelfile_of(varied, root)
+        labels = label_set(varied, whole.labels, gates)
+        examples = as_shown(shown, varied.answer, varied.image_limits)
+        told = instruct(varied, modelfile, labels, "", think=settings.think, examples=examples)
+        every = [
+            one for spec in settings.models for one in (meant(spec, told) if meant else [spec])
+        ]
+        tasks += [
             pair(
-                evaluation,
+                varied,
                 chosen,
                 labels,
                 modelfile,
-                choose(evaluation, modelfile, wanted),
+                choose(varied, modelfile, wanted),
                 whole=whole,
                 verified=verify_images,
                 gates=gates,
@@ -135,10 +142,29 @@ def assign(
                 images=images,
                 examples=examples,
                 taken_out=found.taken_out,
+                variant=name,
             )
             for wanted in every
         ]
-    )
+    return _distinct(tasks)
+
+
+def _check_labels(evaluation: Evaluation, name: str, varied: Evaluation, whole: Dataset) -> None:
+    """Refuse a variant that asks for other labels than the dataset has."""
+    if not name or varied.label_names is None:
+        return
+    try:
+        check_same_labels(varied.label_names, whole.labels)
+    except SettingsError as error:
+        place = f"Evaluation({evaluation.title!r}), variant {name!r}"
+        raise SettingsError(f"{place}: {error}") from error
+
+
+def _in_variants(evaluation: Evaluation) -> Sequence[tuple[str, Evaluation]]:
+    """What is asked, by the name of its variant; as declared where there are no variants."""
+    if not evaluation.variants:
+        return [("", evaluation)]
+    return [(name, evaluation.varied(name, one)) for name, one in evaluation.variants.items()]
 
 
 def pair(
@@ -155,6 +181,7 @@ def pair(
     images: CaseSet | None = None,
     examples: tuple[ExampleImage, ...] = (),
     taken_out: tuple[str, ...] = (),
+    variant: str = "",
 ) -> Task:
     """An evaluation put to a model.
 
@@ -171,10 +198,12 @@ def pair(
         images: All images, for models that learn from them or have answers to them.
         examples: Images that are shown with their labels.
         taken_out: Ids of the images that are not judged for it, neither in `dataset` nor `whole`.
+        variant: Name of the variant that it is asked in; empty: as it is declared.
     """
     if yardstick_title(choice.model) is not None:
         gates = tuple(gate for gate in gates if gate.names_a_model)
-        examples = ()  # it is shown none; what is judged stays the same
+        # It is told nothing and shown nothing; what is judged stays the same.
+        examples, variant = (), ""
     whole = whole or dataset
     sizes = Counter(case.label for case in whole.cases)
     return Task(
@@ -187,7 +216,7 @@ def pair(
         reason=choice.reason,
         whole=len(whole.cases),
         class_sizes=tuple(sizes[name] for name in labels.names),
-        limits=ImageLimits(),
+        limits=evaluation.image_limits,
         verified=verified,
         gates=gates,
         unfit=unfitness(choice.spec, labels, modelfile),
@@ -195,11 +224,14 @@ def pair(
         images=images,
         examples=examples,
         taken_out=taken_out,
+        variant=variant,
     )
 
 
 def label_set(evaluation: Evaluation, names: Sequence[str], gates: Sequence[Gate]) -> LabelSet:
     """The labels that an answer may name, before anybody is asked.
+
+    In the order in which the evaluation gives them, else that of its dataset.
 
     Args:
         evaluation: Its own labels, with synonyms, go first.
@@ -290,15 +322,18 @@ def gates_for(evaluation: Evaluation, settings: Settings) -> tuple[Gate, ...]:
 
 
 def _distinct(tasks: Sequence[Task]) -> tuple[Task, ...]:
-    """One a model; two ways to reach a model of one name cannot be told apart in a report."""
-    found: dict[str, Task] = {}
+    """One a model and variant, all of a model together: a server need not change models between.
+
+    Two ways to reach a model of one name cannot be told apart in a report.
+    """
+    found: dict[str, dict[str, Task]] = {}
     for task in tasks:
-        other = found.setdefault(task.model, task)
+        other = found.setdefault(task.model, {}).setdefault(task.variant, task)
         if other.spec != task.spec:
             raise SettingsError(
                 f"{other.spec} and {task.spec} are both called {task.model}; ask them in two runs"
             )
-    return tuple(found.values())
+    return tuple(task for variants in found.values() for task in variants.values())
 
 
 def called(spec: ModelSpec) -> str:

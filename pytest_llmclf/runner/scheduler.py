@@ -131,7 +131,7 @@ class Engine:
             queue = self._queues.get(str(task.spec))
             if queue is None:
                 return
-            ours = {key for key in self._results if key[:2] == task.key}
+            ours = {key for key in self._results if key[:-2] == task.key}
             for key in ours - queue.wanted:
                 del self._results[key]
                 queue.drop(key)

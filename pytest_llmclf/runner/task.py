@@ -51,7 +51,7 @@ def instruct(
         examples: Images that are shown with their labels.
     """
     return Instructions(
-        system=modelfile.system,
+        system=modelfile.system if evaluation.system is None else evaluation.system,
         turns=modelfile.messages,
         question=evaluation.prompt.strip(),
         labels=labels.labels,
@@ -63,6 +63,7 @@ def instruct(
         reader=reader_name(evaluation.reader),
         think=evaluation.think if think is None else think,
         examples=examples,
+        image_size=evaluation.image_size,
     )
 
 
@@ -92,6 +93,7 @@ class Task:
         images: All images of the dataset, for models that learn from them or have answers to
             them; ``None`` where they are not known beforehand.
         probe: Whether it only looks into what answers hang on: no model is given up for that.
+        variant: Name of the variant that `evaluation` is asked in; empty: as it is declared.
     """
 
     evaluation: Evaluation
@@ -112,17 +114,18 @@ class Task:
     taken_out: tuple[str, ...] = ()
     images: CaseSet | None = None
     probe: bool = False
+    variant: str = ""
 
     def __repr__(self) -> str:
         """Short: other reporters write the parameters of every test into their files."""
         title = self.evaluation.title
         cases = f"{len(self.dataset.cases)} {noun(len(self.dataset.cases), 'case')}"
-        return f"Task({title!r}, {self.model!r}, {cases})"
+        return f"Task({title!r}, {self.key.configuration!r}, {cases})"
 
     @property
     def key(self) -> TaskName:
-        """Evaluation and model, as outcomes name them."""
-        return TaskName(self.evaluation.title, self.model)
+        """Evaluation, model and variant, as outcomes name them."""
+        return TaskName(self.evaluation.title, self.model, self.variant)
 
     @property
     def recorded(self) -> bool:

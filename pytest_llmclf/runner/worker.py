@@ -195,7 +195,7 @@ class Worker:
         self.headroom.note(task, answer)
         if self._recorder is not None:
             request = request or task.request(job.case, job.repeat)
-            self._recorder.introduce(identity, task.evaluation.title, task.facts)
+            self._recorder.introduce(identity, task.key, task.facts)
             self._recorder.record(taken.digest, request.summary(), identity, answer)
         return task.judge(
             job.case,

@@ -39,15 +39,32 @@ NAMES_OTHER: Final[tuple[UnparsedReason, ...]] = ("outside-the-list", "several-l
 
 
 class TaskName(NamedTuple):
-    """What one evaluation put to one model is known by.
+    """What one evaluation in one variant, put to one model, is known by.
 
     Attributes:
         evaluation: Name of the evaluation.
         model: Model as people write it, such as ``ollama:llava:7b``.
+        variant: Name of the variant; empty for the evaluation as it is declared.
     """
 
     evaluation: str
     model: str
+    variant: str = ""
+
+    @property
+    def configuration(self) -> str:
+        """The model, and the variant where there is one: ``ollama:llava:7b · no example``."""
+        return f"{self.model} · {self.variant}" if self.variant else self.model
+
+    @property
+    def title(self) -> str:
+        """All of it on one line."""
+        return " · ".join(part for part in self if part)
+
+    @classmethod
+    def in_json(cls, data: Mapping[str, Any]) -> TaskName:
+        """The task that a JSON object names; older ones know no variants."""
+        return cls(data["evaluation"], data["model"], data.get("variant", ""))
 
 
 class Misclassified(AssertionError):
@@ -155,6 +172,7 @@ class Outcome:
         shared_mass: `ClassProbabilities.shared_mass`; ``None`` likewise, or in older runs.
         also: `Case.also`: further right labels.
         review: `Case.review`: what people decided about the label.
+        variant: Name of the evaluation's variant; empty for the evaluation as it is declared.
     """
 
     evaluation: str
@@ -178,20 +196,20 @@ class Outcome:
     shared_mass: float | None = None
     also: tuple[str, ...] = ()
     review: ImageReview | None = None
+    variant: str = ""
 
     @classmethod
     def of(cls, task: TaskName, case: Case, kind: OutcomeKind, **more: Any) -> Outcome:
         """How a case ended.
 
         Args:
-            task: Which evaluation was put to which model.
+            task: Which evaluation was put to which model, in which variant.
             case: The case.
             kind: How it ended.
             **more: Further attributes.
         """
         return cls(
-            evaluation=task.evaluation,
-            model=task.model,
+            **task._asdict(),
             case=case.id,
             sha256=case.sha256,
             expected=case.label,
@@ -209,8 +227,8 @@ class Outcome:
 
     @property
     def task(self) -> TaskName:
-        """Which evaluation was put to which model."""
-        return TaskName(self.evaluation, self.model)
+        """Which evaluation was put to which model, in which variant."""
+        return TaskName(self.evaluation, self.model, self.variant)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -270,6 +288,7 @@ class Outcome:
             "shared_mass": self.shared_mass,
             "also": list(self.also),
             "review": None if self.review is None else self.review.to_json(),
+            "variant": self.variant,
         }
 
     @classmethod

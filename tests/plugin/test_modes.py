@@ -39,6 +39,7 @@ BY_CONTENT: Final = {
 RECORDING: Final = "recording.jsonl"
 BASELINE: Final = "assert report.predictions == baseline"
 OWN_METRIC: Final = "metrics={'wrong': lambda report: 1 - report.accuracy}"
+VARIANTS: Final = "variants={'as it is': Variant(), 'short': Variant(prompt='Which?')}"
 BLIND: Final = "openai:colour-blind"
 YARDSTICK: Final = "yardstick:knn"
 SHOWN: Final = "Examples(count=1, choose='first')"
@@ -96,6 +97,8 @@ MODES: Final = (
     Mode(name="group", evaluation=(("gates=", "group='scene', gates="),)),
     Mode(name="probe", args=("--llmclf-probe=order,blank,example,size",)),
     # A loss of 80 points is excluded by twelve images, and by six scenes.
+    # An empty one is the evaluation as it is; the other is told something else, and answers alike.
+    Mode(name="variants", evaluation=(("prompt=", f"{VARIANTS}, prompt="),)),
     Mode(name="margin", args=("--llmclf-margin=80%",), arguments=", baseline", body=BASELINE),
 )
 MEETING: Final = 4
@@ -162,6 +165,7 @@ class Combination:
         if self.layout is not None:
             self.layout.lay(self.colours.root / "fixtures" / "colours")
             text = text.replace(DATASET, self.layout.dataset)
+        text = text.replace("Evaluation, Gate", "Evaluation, Gate, Variant")
         path.write_text(text, "utf-8")
         if self.baseline:
             # Of the same model on all images, before anything goes wrong.
@@ -281,8 +285,11 @@ def test_however_images_lie(colours: Colours, layout: Layout, names: tuple[str, 
 
 
 def _every_image_ends_once(combination: Combination) -> None:
-    models = 1 + len(combination.names & {"two-models", "yardstick"})
-    assert len(combination.reports) == models
+    models = 2 if "two-models" in combination.names else 1
+    variants = 2 if "variants" in combination.names else 1
+    # A yardstick is told nothing, so that it has no variants.
+    yardsticks = len(combination.names & {"yardstick"})
+    assert len(combination.reports) == models * variants + yardsticks
     for report in combination.reports:
         counts = dict(report["ledger"])
         left_out = counts.pop("deselected")
@@ -305,23 +312,28 @@ def _every_image_ends_once(combination: Combination) -> None:
 
 
 def _every_image_ends_as_it_ends_alone(combination: Combination) -> None:
-    seen: Counter[tuple[str, str]] = Counter()
+    seen: Counter[tuple[str, str, str]] = Counter()
     for line in combination.outcomes():
         case, model = line["case"], line["model"]
-        seen[model, case] += 1
+        seen[model, line["variant"], case] += 1
         expected = combination.truth(case, model)
         may_stop = "stop-early" in combination.names
         assert line["kind"] == expected or (may_stop and line["kind"] == "not_needed"), line
     assert all(count <= combination.repeats for count in seen.values())
 
 
+def _task(entry: dict[str, Any]) -> tuple[str, str]:
+    return entry["model"], entry["variant"]
+
+
 def _verdicts_follow_from_the_outcomes(combination: Combination, code: int) -> None:
     gates = combination.colours.summary()["gates"]
     declared = [gate for gate in gates if not gate["text"].startswith("baseline")]
     assert len(declared) == len(combination.reports)
-    by_model = {report["model"]: report["ledger"] for report in combination.reports}
+    by_task = {_task(report): report["ledger"] for report in combination.reports}
+    assert len(by_task) == len(combination.reports)
     for gate in declared:
-        unanswered = by_model[gate["model"]]["error"]
+        unanswered = by_task[_task(gate)]["error"]
         if gate["model"] == YARDSTICK:  # a gate that names no model is not for it
             assert GATE not in gate["text"]
             continue
@@ -331,7 +343,7 @@ def _verdicts_follow_from_the_outcomes(combination: Combination, code: int) -> N
         assert len(compared) == len(combination.reports), gates
     complete = not any(report["ledger"]["error"] for report in combination.reports)
     for gate in compared:
-        ledger = by_model[gate["model"]]
+        ledger = by_task[_task(gate)]
         whole = not ledger["not_needed"] and not ledger["deselected"]
         assert gate["word"] == "PASS" if complete and whole else True, gate
         assert complete or gate["word"] != "PASS", gate
@@ -360,7 +372,9 @@ def _the_files_say_the_same(combination: Combination) -> None:
     assert thinking <= {THOUGHT if "think" in combination.names else None}
     for name in ("report.txt", "summary.md", "page.html"):
         text = (folder / name).read_text("utf-8")
-        assert all(report["model"] in text for report in combination.reports), name
+        for report in combination.reports:
+            assert report["model"] in text, name
+            assert report["variant"] in text, name
 
 
 def _a_leaderboard_counts_common_images(combination: Combination) -> None:

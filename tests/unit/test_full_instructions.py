@@ -35,6 +35,7 @@ WHOLE = Instructions(
     template="{{ .Prompt }}",
     think="low",
     examples=(SHOWN,),
+    image_size=336,
 )
 CHANGES: list[dict[str, Any]] = [
     {"system": None},
@@ -58,6 +59,8 @@ CHANGES: list[dict[str, Any]] = [
     {"examples": (replace(SHOWN, label="cat", answer='{"label": "cat"}'),)},
     {"examples": (replace(SHOWN, sent="c" * 64),)},
     {"examples": (replace(SHOWN, media_type="image/jpeg"),)},
+    {"image_size": None},
+    {"image_size": 224},
 ]
 texts = st.text(max_size=30)
 anything = st.builds(
@@ -78,6 +81,7 @@ anything = st.builds(
         ),
         max_size=2,
     ).map(tuple),
+    image_size=st.none() | st.integers(1, 4000),
 )
 
 
@@ -118,14 +122,14 @@ def test_a_prompt_cannot_pose_as_another_part(text: str) -> None:
     heads = [line for line in told.lines() if line and not line.startswith(" ")]
     assert [head.split(" ")[0] for head in heads] == [
         "system:", "turn", "turn", "example", "each", "prompt:", "template:", "answer:",
-        "option", "option", "option", "top_logprobs:", "reader:", "thinking:",
+        "option", "option", "option", "top_logprobs:", "reader:", "thinking:", "image",
     ]  # fmt: skip
 
 
-def test_saying_nothing_about_thinking_is_what_earlier_versions_did() -> None:
-    """Their digests, and those of committed predictions, stay the same."""
-    silent = replace(WHOLE, think=None)
-    assert "think" not in silent.to_json()
+def test_what_is_not_said_is_not_recorded() -> None:
+    """Digests of earlier versions, and of committed predictions, stay the same."""
+    silent = replace(WHOLE, think=None, image_size=None)
+    assert not {"think", "image_size"} & silent.to_json().keys()
     assert Instructions.from_json(silent.to_json()) == silent
 
 

@@ -15,6 +15,7 @@ from pytest_llmclf.runner.evaluation import Evaluation
 from pytest_llmclf.runner.job import AskingPolicy
 from pytest_llmclf.runner.plan import Choice, assign, called, locate_modelfile
 from pytest_llmclf.runner.settings import DEFAULT_SEED, Settings, project_root
+from pytest_llmclf.values.outcome import TaskName
 from tests.unit.scripted import image
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def test_an_evaluation_becomes_one_task_a_model(project: Path) -> None:
     """In the order of the models, each with all images."""
     models = (parse_spec("ollama:llava"), parse_spec("micro-llava"))
     first, second = planned(project, models=models)
-    assert first.key == ("pets", "ollama:llava")
-    assert second.key == ("pets", "llamacpp:micro-llava")
+    assert first.key == TaskName("pets", "ollama:llava")
+    assert second.key == TaskName("pets", "llamacpp:micro-llava")
     assert len(first.dataset.cases) == first.whole == 4
     assert first.labels.names == ("cat", "dog")
     assert first.modelfile.system == "Look."

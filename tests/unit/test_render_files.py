@@ -168,6 +168,7 @@ def test_the_summary_holds_everything(tmp_path: Path) -> None:
             "evaluation": "pets",
             "model": "m",
             "undecided": None,
+            "variant": "",
         }
     ]
     (one,) = found["reports"]

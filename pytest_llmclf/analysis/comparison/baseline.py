@@ -288,7 +288,7 @@ def _remedy(now: PredictionsRecord) -> str:
 def _why_refused(
     now: PredictionsRecord, before: PredictionsRecord, left_out: Collection[str], *, subset: bool
 ) -> str | None:
-    for what in ("format", "evaluation", "model"):
+    for what in ("format", "evaluation", "model", "variant"):
         if now.head.get(what) != before.head.get(what):
             return (
                 f"the committed predictions are of another {what} "

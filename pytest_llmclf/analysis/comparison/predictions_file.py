@@ -48,6 +48,7 @@ def predictions_text(report: Report) -> str:
         f"# predictions, format {PREDICTIONS_FORMAT}",
         f"# evaluation: {_token(report.evaluation)}",
         f"# model: {_token(report.model)}",
+        *([f"# variant: {_token(report.variant)}"] if report.variant else []),
         f"# model digest: {_token(known.weights or _UNKNOWN)}",
         f"# dataset: {_token(report.dataset.name)} {_token(report.dataset.content_hash)}",
         f"# modelfile: {_token(report.modelfile_digest or 'none')}",

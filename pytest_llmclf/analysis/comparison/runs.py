@@ -131,13 +131,14 @@ def choose(
     """Which reports of two runs belong together, and what is left out.
 
     In each evaluation: the only models of both runs, whatever they are called; else the models
-    that have the same name in both.
+    that have the same name in both, each variant with itself.
 
     Args:
         before: Reports of run A.
         now: Reports of run B.
         evaluations: Names of evaluations; default: all that both runs have.
-        models: Patterns of models, ``A=`` or ``B=`` before one that is meant for one run alone.
+        models: Patterns of models, or of ``MODEL|VARIANT``; ``A=`` or ``B=`` before one that is
+            meant for one run alone.
 
     Raises:
         SettingsError: Nothing is left to compare; says what there is.
@@ -156,15 +157,16 @@ def choose(
         if evaluations and name not in evaluations:
             continue
         first, second = (
-            {report.model: report for report in side if report.evaluation == name} for side in sides
+            {report.configuration: report for report in side if report.evaluation == name}
+            for side in sides
         )
         if len(first) == len(second) == 1:
             chosen.append((next(iter(first.values())), next(iter(second.values()))))
             continue
-        chosen += [(first[model], second[model]) for model in first if model in second]
+        chosen += [(first[one], second[one]) for one in first if one in second]
         notes += [
-            f"{name} on {model} is in one run only: not compared"
-            for model in sorted(first.keys() ^ second.keys())
+            f"{name} on {one} is in one run only: not compared"
+            for one in sorted(first.keys() ^ second.keys())
         ]
     if not chosen:
         raise SettingsError(
@@ -196,7 +198,7 @@ def _of_models(reports: Sequence[Report], models: Sequence[str], side: str) -> l
     ]
     for pattern in wanted:
         if not any(meant(report, pattern) for report in reports):
-            known = list(dict.fromkeys(report.model for report in reports))
+            known = list(dict.fromkeys(map(_written, reports)))
             raise SettingsError(
                 f"--model {pattern!r} is not in run {side}; "
                 f"it has {some_of(known) or 'none'}{nearest(pattern, known)}"
@@ -209,9 +211,19 @@ def _of_models(reports: Sequence[Report], models: Sequence[str], side: str) -> l
 
 
 def meant(report: Report, pattern: str) -> bool:
-    """Whether a shell-style pattern is that of its model, with the backend's name or without."""
-    short = report.model.partition(":")[2]
-    return fnmatchcase(report.model, pattern) or fnmatchcase(short, pattern)
+    """Whether a shell-style pattern is that of its model, or of ``MODEL|VARIANT``.
+
+    With the backend's name or without.
+    """
+    names = (report.model, _written(report))
+    return any(
+        fnmatchcase(name, pattern) or fnmatchcase(name.partition(":")[2], pattern) for name in names
+    )
+
+
+def _written(report: Report) -> str:
+    """Its model, and its variant where there is one, as test ids and ``--model`` have them."""
+    return f"{report.model}|{report.variant}" if report.variant else report.model
 
 
 def _names(reports: Sequence[Report]) -> list[str]:
@@ -219,4 +231,6 @@ def _names(reports: Sequence[Report]) -> list[str]:
 
 
 def _listed(reports: Sequence[Report]) -> str:
-    return ", ".join(f"{report.evaluation} on {report.model}" for report in reports) or "none"
+    return (
+        ", ".join(f"{report.evaluation} on {report.configuration}" for report in reports) or "none"
+    )

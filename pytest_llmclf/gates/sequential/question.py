@@ -114,6 +114,7 @@ def questions(
     *,
     imported: bool,
     group: str = "",
+    variant: str = "",
 ) -> tuple[Question | str, ...]:
     """One a threshold that is meant for a model and images: see `question`.
 
@@ -124,6 +125,7 @@ def questions(
         model: The model as people write it.
         imported: Whether the images are a full imported set.
         group: Tag whose values are groups of images that are not independent.
+        variant: Name of the variant; empty for the evaluation as it is declared.
     """
     together = bool(clusters_of(((case.id, case.sha256, case.tags) for case in cases), group))
     by_label: defaultdict[str, list[Case]] = defaultdict(list)
@@ -141,7 +143,7 @@ def questions(
             together=together,
         )
         for number, gate in enumerate(gates)
-        if gate.applies(model, imported=imported)
+        if gate.applies(model, imported=imported, variant=variant)
         for as_written in gate.parsed.thresholds
         for threshold in as_written.expanded(labels)
     )

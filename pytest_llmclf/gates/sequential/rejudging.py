@@ -160,6 +160,7 @@ def _questions(gates: Sequence[Gate], report: Report) -> tuple[Question | str, .
         report.model,
         imported=report.dataset.imported,
         group=report.group,
+        variant=report.variant,
     )
 
 

@@ -49,6 +49,7 @@ class SequentialMonitor:
         group: str = "",
         paired: Sequence[PairedQuestion | str] = (),
         whole: int | None = None,
+        variant: str = "",
     ) -> None:
         """Settle what has to be found out.
 
@@ -62,20 +63,23 @@ class SequentialMonitor:
             group: Tag whose values are groups of images that are not independent.
             paired: Comparisons with committed predictions, or why one needs every image.
             whole: Images of the dataset; default: those to be judged.
+            variant: Name of the variant; empty for the evaluation as it is declared.
         """
         if not 0 < error < 1:
             raise ValueError(f"error {error} is not between 0 and 1")
-        found = questions(gates, labels, cases_in_order, model, imported=imported, group=group)
+        found = questions(
+            gates, labels, cases_in_order, model, imported=imported, group=group, variant=variant
+        )
         asked = [one for one in found if isinstance(one, Question)]
         compared = [one for one in paired if isinstance(one, PairedQuestion)]
         self.obstacles = tuple(one for one in (*found, *paired) if isinstance(one, str))
         self._tests = len(asked) + len(compared)
-        self._gates = tuple(
-            gate.expression for gate in gates if gate.applies(model, imported=imported)
-        )
+        meant = (gate for gate in gates if gate.applies(model, imported=imported, variant=variant))
+        self._gates = tuple(gate.expression for gate in meant)
         self._error = error
         self._whole = len(cases_in_order) if whole is None else whole
         self._model = model
+        self._variant = variant
         self._evaluation = ""
         self._places = {case.id: place for place, case in enumerate(cases_in_order)}
         self._waiting: dict[int, Outcome] = {}
@@ -161,5 +165,6 @@ class SequentialMonitor:
             text=text,
             evaluation=self._evaluation,
             model=self._model,
+            variant=self._variant,
             undecided="sample" if word == "INCONCLUSIVE" else None,
         )

@@ -59,8 +59,7 @@ class Source:
         verdict = Verdict(
             word="INCONCLUSIVE",
             text=text,
-            evaluation=report.evaluation,
-            model=report.model,
+            **report.task._asdict(),
             undecided="sample",
         )
         return error(text, [verdict])

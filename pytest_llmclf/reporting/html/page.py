@@ -167,7 +167,7 @@ def page_of(
     ]
     models = [
         Pair(
-            names=(pair.first.model, pair.second.model),
+            names=(pair.first.configuration, pair.second.configuration),
             what="models",
             comparison=pair.comparison,
             before=pair.first,
@@ -208,7 +208,7 @@ def section(
         gates: Those that a run that may stop early was watched with.
     """
     return Section(
-        name=name or f"{report.evaluation} · {report.model}",
+        name=name or report.task.title,
         report=report,
         verdicts=tuple(one for one in verdicts if one.task == report.task),
         findings=diagnose(report),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_llmclf.analysis.comparison.runs import word_of
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
 from pytest_llmclf.gates.evidence import interval_of
+from pytest_llmclf.gates.gate import meant_for
 from pytest_llmclf.metrics.calibration.coverage import coverage_curve
 from pytest_llmclf.metrics.calibration.summary import TARGET
 from pytest_llmclf.metrics.own_metrics import rows
@@ -109,6 +110,7 @@ def _section(
         "name": section.name,
         "evaluation": report.evaluation,
         "model": report.model,
+        "variant": report.variant,
         "labels": list(report.confusion.labels),
         "facts": _facts(report),
         "details": [] if identity is None else _shown(identity.details),
@@ -192,6 +194,7 @@ def _facts(report: Report) -> list[list[str]]:
     cached = sum(outcome.cached for outcome in report.outcomes)
     found = [
         ("Model", report.model),
+        ("Variant", report.variant),
         ("Model digest", identity.digest if identity else ""),
         ("Weights digest", identity.weights if identity else ""),
         ("Server", identity.server if identity else ""),
@@ -351,8 +354,7 @@ def _path(section: Section, places: Mapping[str, int]) -> dict[str, Any] | None:
         return None
     bounds = [
         threshold.number
-        for gate in section.gates
-        if gate.applies(report.model, imported=report.dataset.imported)
+        for gate in meant_for(report, section.gates)
         for threshold in gate.parsed.thresholds
         if threshold.subject == "accuracy"
     ]

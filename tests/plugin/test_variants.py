@@ -1,0 +1,149 @@
+"""Whole runs of an evaluation in several variants."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.plugin.colour_server import Odd
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Colours
+
+TWO = "variants={'plain': Variant(), 'no example': Variant(prompt='Which? Green is one.')}"
+
+SMALL = {f"{colour}/-4" for colour in ("red", "green", "blue")}
+
+SYSTEM = {"role": "system", "content": "Look well."}
+
+
+@pytest.fixture
+def two(colours: Colours) -> Colours:
+    """Two variants of nine images, with a gate and a baseline each."""
+    return varied(colours, TWO)
+
+
+def varied(colours: Colours, variants: str, **evaluation: str) -> Colours:
+    """An evaluation that declares these variants."""
+    colours.evaluation(**evaluation)
+    path = colours.root / "test_colours.py"
+    text = path.read_text("utf-8").replace("Evaluation, Gate", "Evaluation, Gate, Variant")
+    path.write_text(text.replace("gates=", f"{variants}, gates="), "utf-8")
+    return colours
+
+
+def by_variant(colours: Colours) -> dict[str, int]:
+    """How many are right in each variant of the last run."""
+    reports = colours.summary()["reports"]
+    return {report["variant"]: report["ledger"]["correct"] for report in reports}
+
+
+def test_each_variant_is_asked_judged_and_named_by_itself(two: Colours) -> None:
+    """Image for image, in ids, reports, gates, tables, JUnit and diagrams."""
+    result = two.run("-v", "--junitxml=junit.xml")
+    assert result.ret == pytest.ExitCode.OK
+    assert result.parseoutcomes() == {"passed": 20}
+    for place in ("red/0.png|openai:colours|plain", "openai:colours|no example"):
+        result.stdout.fnmatch_lines([f"*[[]{place}[]] PASSED*"])
+    assert by_variant(two) == {"plain": 9, "no example": 9}
+    assert set(two.server.asked.values()) == {2}
+    assert sum("Green is one." in prompt for prompt in two.server.prompts) == 9
+    gates = two.summary()["gates"]
+    assert [gate["variant"] for gate in gates] == ["plain", "no example"]
+    junit = (two.root / "junit.xml").read_text("utf-8")
+    assert junit.count('name="variant" value="no example"') == 10
+    lines = (two.root / "run" / "outcomes.jsonl").read_text("utf-8").splitlines()
+    assert sum(json.loads(line)["variant"] == "no example" for line in lines) == 9
+    diagrams = {path.name for path in (two.root / "run").glob("*.svg")}
+    assert "confusion-colours-openai-colours-no-example.svg" in diagrams
+
+
+def test_variants_that_ask_the_same_are_asked_once(colours: Colours) -> None:
+    """The digest of the request decides; so it does for what an earlier run asked."""
+    colours.run()
+    assert varied(colours, "variants={'a': Variant(), 'b': Variant()}").run().ret == 0
+    assert set(colours.server.asked.values()) == {1}
+    assert by_variant(colours) == {"a": 9, "b": 9}
+
+
+def test_one_variant_can_be_chosen(two: Colours) -> None:
+    """By its name in the ids, as everything in pytest is."""
+    assert two.run("-k", "plain").parseoutcomes()["passed"] == 10
+    assert by_variant(two) == {"plain": 9}
+
+
+def test_each_variant_has_predictions_of_its_own(colours: Colours) -> None:
+    """In a file of its own; what gets worse is told of the variant that did."""
+    body = "assert report.predictions == baseline"
+    varied(colours, TWO, arguments=", baseline", body=body)
+    assert colours.run("--snapshot-update").ret == pytest.ExitCode.OK
+    folder = colours.root / "__predictions__" / "test_colours"
+    heads = {
+        path.name: [line for line in path.read_text("utf-8").splitlines() if "# variant" in line]
+        for path in folder.iterdir()
+    }
+    assert "test_gate[openaicolours~plain].txt" in heads
+    assert sorted(heads.values()) == [["# variant: no example"], ["# variant: plain"]]
+    colours.server.odd = {"red": Odd(says="blue")}
+    path = colours.root / "test_colours.py"
+    path.write_text(path.read_text("utf-8").replace("Green is one.", "Blue is one."), "utf-8")
+    colours.run("--llmclf-tolerance=0")
+    words = {gate["variant"]: gate["word"] for gate in colours.summary()["gates"]}
+    assert words == {"plain": "PASS", "no example": "FAIL"}
+    colours_run = {one["variant"]: len(one["changes"]) for one in colours.summary()["baselines"]}
+    assert colours_run == {"plain": 0, "no example": 3}
+
+
+def test_a_recording_plays_every_variant_back(two: Colours) -> None:
+    """Without a server, and without the answers of the run that made it."""
+    two.run("--llmclf-record=answers.jsonl")
+    two.server.stop()
+    assert two.run("--llmclf-home=other", model="replay:answers.jsonl").ret == pytest.ExitCode.OK
+    assert by_variant(two) == {"plain": 9, "no example": 9}
+    lines = map(json.loads, (two.root / "answers.jsonl").read_text("utf-8").splitlines())
+    told = [line for line in lines if line["type"] == "evaluation"]
+    assert [line["variant"] for line in told] == ["plain", "no example"]
+
+
+def test_runs_are_compared_variant_by_variant(two: Colours) -> None:
+    """A run has each of them; one can be held against another by name."""
+    from pytest_llmclf.cli.main import main
+
+    two.run()
+    folder = str(two.root / "run")
+    assert main(["compare", folder, folder, "--json"]) == 0
+    assert main(["compare", folder, folder, "--model", "A=*|plain", "--model", "B=*|no *"]) == 0
+
+
+def test_a_gate_that_is_for_one_variant_judges_that_one(colours: Colours) -> None:
+    """The other one has none."""
+    varied(colours, TWO)
+    path = colours.root / "test_colours.py"
+    text = path.read_text("utf-8").replace("'accuracy >= 0.6'", "'accuracy >= 0.6', variant='no *'")
+    path.write_text(text, "utf-8")
+    colours.run()
+    words = {gate["variant"]: gate["word"] for gate in colours.summary()["gates"]}
+    assert words == {"plain": "UNGATED", "no example": "PASS"}
+
+
+def test_system_text_and_size_are_sent_as_a_variant_says(colours: Colours) -> None:
+    """The text goes in front, and an image that is larger is scaled down."""
+    four = "'a': Variant(system='Look well.'), 'b': Variant(image_size=4)"
+    assert varied(colours, f"variants={{{four}}}").run().ret == pytest.ExitCode.OK
+    reports = colours.summary()["reports"]
+    told = {report["variant"]: report["full_instructions"] for report in reports}
+    assert told["a"]["system"] == "Look well."
+    assert "image size: at most 4 pixels" in told["b"]["text"]
+    assert sum(SYSTEM in body["messages"] for body in colours.server.bodies) == 9
+    # The server counts images by their width: those of four pixels are none of the nine.
+    assert set(colours.server.asked) >= SMALL
+
+
+def test_variants_are_refused_at_collection(colours: Colours) -> None:
+    """Before anything is asked, with evaluation, variant and remedy."""
+    result = varied(colours, "variants={'a': Variant(modelfile='missing')}").run()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*Modelfile 'missing' is neither*"])
+    assert colours.server.questions == 0
