@@ -40,6 +40,7 @@ RECORDING: Final = "recording.jsonl"
 BASELINE: Final = "assert report.predictions == baseline"
 OWN_METRIC: Final = "metrics={'wrong': lambda report: 1 - report.accuracy}"
 VARIANTS: Final = "variants={'as it is': Variant(), 'short': Variant(prompt='Which?')}"
+IMPORTING: Final = ("llmclf import", "llmclf import Variant,")
 BLIND: Final = "openai:colour-blind"
 YARDSTICK: Final = "yardstick:knn"
 SHOWN: Final = "Examples(count=1, choose='first')"
@@ -98,7 +99,7 @@ MODES: Final = (
     Mode(name="probe", args=("--llmclf-probe=order,blank,example,size",)),
     # A loss of 80 points is excluded by twelve images, and by six scenes.
     # An empty one is the evaluation as it is; the other is told something else, and answers alike.
-    Mode(name="variants", evaluation=(("prompt=", f"{VARIANTS}, prompt="),)),
+    Mode(name="variants", evaluation=(("prompt=", f"{VARIANTS}, prompt="), IMPORTING)),
     Mode(name="margin", args=("--llmclf-margin=80%",), arguments=", baseline", body=BASELINE),
 )
 MEETING: Final = 4
@@ -165,7 +166,6 @@ class Combination:
         if self.layout is not None:
             self.layout.lay(self.colours.root / "fixtures" / "colours")
             text = text.replace(DATASET, self.layout.dataset)
-        text = text.replace("Evaluation, Gate", "Evaluation, Gate, Variant")
         path.write_text(text, "utf-8")
         if self.baseline:
             # Of the same model on all images, before anything goes wrong.
