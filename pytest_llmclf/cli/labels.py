@@ -1,4 +1,4 @@
-"""``llmclf labels``: what people decided about a dataset's labels, applied and taken back."""
+"""``llmclf labels``: labels in doubt; what people decided about them, applied and taken back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.cli import label_candidates
 from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.labels_target import find_target
 from pytest_llmclf.cli.project import add_command, described
@@ -41,12 +42,15 @@ Images and their labels stay as they are: decisions stand in a file in git besid
 (docs/labels.md) and are applied when it is loaded. DATASET is a name or path as in an evaluation,
 or the evaluation itself, evals/test_pets.py::pets.
 
-apply   add the decisions of a file, such as the one that the review page exported; those that are
-        there already are not added twice, and those about a file that changed since are refused
-revert  take back what was decided about images; a line is added, and none removed
-diff    which labels differ from those of the dataset; with FILE, what applying it would change
-stats   how many labels are confirmed and corrected, by whom, and where people disagree""",
+candidates  which labels of a finished run are probably wrong, with reasons
+apply       add the decisions of a file, such as the one that the review page exported; those that
+            are there already are not added twice, and those about a file that changed since are
+            refused
+revert      take back what was decided about images; a line is added, and none removed
+diff        which labels differ from those of the dataset; with FILE, what applying it would change
+stats       how many labels are confirmed and corrected, by whom, and where people disagree""",
     """\
+candidates latest
 apply ~/Downloads/decisions.jsonl pets
 diff pets
 revert pets cat/7.png
@@ -70,6 +74,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=_EPILOG,
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    label_candidates.add_parser(actions)
     for name, run, about in (
         ("apply", _apply, "add the decisions of a file"),
         ("revert", _revert, "take decisions back"),

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.analysis.consistency import stability
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.label_review.review import label_reviews
 from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
 from pytest_llmclf.errors import need_extra
 from pytest_llmclf.files import beside, write_pieces, write_whole
@@ -35,6 +36,7 @@ from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.reporting import terminal
 from pytest_llmclf.reporting.columns import COLUMN_NAMES, SCHEMA, TAG, outcomes_of, row, tags_of
+from pytest_llmclf.reporting.doubtful_labels import review_json
 from pytest_llmclf.reporting.leaderboard import leaderboard_json
 from pytest_llmclf.reporting.markdown import markdown_summary
 from pytest_llmclf.reporting.matrix_svg import confusion_svg
@@ -106,6 +108,7 @@ def write_run(
             for report, name in zip(reports, image_names(reports), strict=True)
         ],
         "leaderboards": [leaderboard_json(board) for board in leaderboards(reports)],
+        "label_review": [review_json(review) for review in label_reviews(reports)],
         "gates": [asdict(verdict) for verdict in verdicts],
         "baselines": [
             {**task._asdict(), **asdict(comparison)}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
 from pytest_llmclf.analysis.comparison.yardsticks import held_against
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.label_review.review import label_reviews
 from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.metrics.calibration.answers import lacking
 from pytest_llmclf.metrics.calibration.scores import ece
@@ -28,6 +29,7 @@ from pytest_llmclf.reporting.comparison import (
 )
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines
+from pytest_llmclf.reporting.doubtful_labels import doubtful_lines
 from pytest_llmclf.reporting.label_lines import label_texts
 from pytest_llmclf.reporting.markdown_leaderboard import leaderboard_sections
 from pytest_llmclf.reporting.markdown_text import PLAIN, cell, code, escaped
@@ -112,6 +114,7 @@ def markdown_summary(
         lines += _broken(_named(task), comparison)
     lines += _with_room(map(_section, reports), longest, "report")
     lines += _models(reports)
+    lines += _doubtful(reports)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -329,6 +332,19 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
         "in groups, and of copies, a permutation test)"
     )
     yield from ("", f"<sub>p: {test}, for all pairs of an evaluation at once</sub>", "")
+
+
+def _doubtful(reports: Sequence[Report]) -> Iterator[str]:
+    """Labels that are more likely wrong than right."""
+    # On endless lines each candidate is one, below its dataset's.
+    lines = [line.text for line in doubtful_lines(label_reviews(reports), _ENDLESS, FEW)]
+    if not lines:
+        return
+    yield from (f"### {escaped(lines[0].capitalize())}", "")
+    for line in lines[1:]:
+        item = line.startswith(" " * 4)
+        yield f"{'  ' * item}- {escaped(line.strip())}"
+    yield ""
 
 
 def _p(comparison: Comparison, p_value: float) -> str:

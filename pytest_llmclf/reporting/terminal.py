@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.analysis.consistency import stability
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.label_review.review import label_reviews
 from pytest_llmclf.gates.evidence import interval_of
 from pytest_llmclf.metrics.calibration.summary import calibration
 from pytest_llmclf.metrics.clusters import counted
@@ -28,6 +29,7 @@ from pytest_llmclf.reporting.changes import baseline_change_lines
 from pytest_llmclf.reporting.comparison import broken_lines, model_lines
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines
+from pytest_llmclf.reporting.doubtful_labels import doubtful_lines
 from pytest_llmclf.reporting.label_lines import label_texts
 from pytest_llmclf.reporting.leaderboard import leaderboard_lines
 from pytest_llmclf.reporting.stability_lines import stability_lines
@@ -71,7 +73,7 @@ def lines(
     every: bool = False,
     baselines: Mapping[TaskName, Comparison] | None = None,
 ) -> Iterator[Line]:
-    """Every report, its models side by side and ranked, what changed and broke, then the gates.
+    """Every report, its models side by side and ranked, labels in doubt, what changed; gates.
 
     Args:
         reports: What was found, one an evaluation and model.
@@ -85,7 +87,7 @@ def lines(
     for report in shown:
         yield from report_lines(report, style, every=every)
         yield Line()
-    for several in (model_lines, leaderboard_lines, yardstick_lines):
+    for several in (model_lines, leaderboard_lines, yardstick_lines, _doubtful_lines):
         found = list(several(shown, style))
         if found:
             yield from (*found, Line())
@@ -97,6 +99,10 @@ def lines(
     if broken:
         yield from (*broken, Line())
     yield from gate_lines(verdicts, style)
+
+
+def _doubtful_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
+    return doubtful_lines(label_reviews(reports), style)
 
 
 def report_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:

@@ -32,6 +32,11 @@ class ImageReview:
     followed: tuple[str, ...] = ()
     control: bool = False
 
+    @property
+    def settled(self) -> bool:
+        """Whether people found the label right, or made it right."""
+        return self.status in ("confirmed", "corrected")
+
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins."""
         return {

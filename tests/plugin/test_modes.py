@@ -249,6 +249,7 @@ def test_whichever_modes_meet(colours: Colours, modes: tuple[Mode, ...]) -> None
     _the_files_say_the_same(combination)
     _a_leaderboard_counts_common_images(combination)
     _probes_are_told_apart(combination)
+    _doubts_are_about_answers(combination)
     _a_run_equals_itself(combination)
 
 
@@ -281,6 +282,7 @@ def test_however_images_lie(colours: Colours, layout: Layout, names: tuple[str, 
     _the_files_say_the_same(combination)
     _a_leaderboard_counts_common_images(combination)
     _probes_are_told_apart(combination)
+    _doubts_are_about_answers(combination)
     _a_run_equals_itself(combination)
 
 
@@ -411,6 +413,19 @@ def _probes_are_told_apart(combination: Combination) -> None:
         if "stop-early" in combination.names and report["ledger"]["not_needed"]:
             kinds = sorted({*told, *kinds}, key=told.index)  # some samples were not asked in full
         assert sorted(kinds) == (sorted(told) if "probe" in combination.names else []), kinds
+
+
+def _doubts_are_about_answers(combination: Combination) -> None:
+    """Every image that a model answered is looked at, and no other label is in doubt."""
+    answers: dict[str, str] = {}
+    for line in combination.outcomes():
+        if line["kind"] in ("correct", "misclassified", "unparsed"):
+            answers[line["case"]] = line["expected"]
+    reviews = combination.colours.summary()["label_review"]
+    assert sum(review["looked_at"] for review in reviews) == len(answers)
+    for one in (one for review in reviews for one in review["candidates"]):
+        assert one["given"] == answers[one["case"]] != one["proposed"]
+        assert one["reasons"]
 
 
 def _a_run_equals_itself(combination: Combination) -> None:

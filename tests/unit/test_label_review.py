@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pytest_llmclf.analysis.label_review.copies import NearCopies
 from pytest_llmclf.analysis.label_review.review import LabelReview, review_labels
 from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.values.reviewed import ImageReview
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def answered(case: str, label: str, said: str, repeat: int = 0, **more: Any) -> 
     """An image and its answer: a label's sign, ``?`` unparsed, ``!`` no answer, ``-`` not asked."""
     kinds: dict[str, Any] = {"?": "unparsed", "!": "error", "-": "not_needed"}
     named = SIGNS.get(said)
-    kind = kinds.get(said, "correct" if named == label else "misclassified")
+    right = {label, *more.get("also", ())}
+    kind = kinds.get(said, "correct" if named in right else "misclassified")
     sha256 = more.pop("sha256", f"of-{case}")
     found = ended(case, kind, expected=label, predicted=named, repeat=repeat, **more)
     return replace(found, sha256=sha256)
@@ -194,7 +196,7 @@ def test_near_copies_count_as_far_as_they_mostly_agree() -> None:
             )
             for place in range(1, 9)
         ]
-        found = reviewed(report_of(herd(odd=("dog", "d"))), near_copies=pairs)
+        found = reviewed(report_of(herd(odd=("dog", "d"))), near_copies={"abc": pairs})
         (one,) = (one for one in found.candidates if one.case == "odd")
         assert one.reasons[0].text == (
             "almost the same image is labelled cat as cat00 (4 of 255 bits of a perceptual hash "
@@ -224,11 +226,32 @@ def test_nothing_asked_gives_no_review() -> None:
     assert review_labels([alone]) == ()
 
 
-def test_a_confirmed_label_is_never_proposed_again() -> None:
-    """A person looked at it: it is ranked, and no candidate."""
-    found = reviewed(report_of(herd(odd=("dog", "c"))), confirmed={"of-odd"})
-    assert found.candidates == ()
-    assert found.confirmed == 1
+@pytest.mark.parametrize(
+    ("status", "proposed"),
+    [("confirmed", False), ("corrected", False), ("unsure", True), ("disputed", True)],
+)
+def test_what_people_decided_is_not_proposed_again(status: Any, proposed: bool) -> None:  # noqa: FBT001
+    """An image whose label they confirmed or corrected is ranked, and no candidate."""
+    outcomes = herd(odd=("dog", "c"))
+    review = ImageReview(status=status, original=("dog",))
+    outcomes[-1] = replace(outcomes[-1], review=review)
+    found = reviewed(report_of(outcomes))
+    assert found.ranking[0] == "odd"
+    assert [one.case for one in found.candidates] == ["odd"] * proposed
+    assert found.confirmed == (not proposed)
+
+
+def test_a_further_right_label_is_never_proposed() -> None:
+    """Neither by what models say nor by copies; where all labels are right, none is in doubt."""
+    also = {"a": ("dog", "cat"), "b": ("cat", "dog"), "c": ("cow", "cat", "dog")}
+    copies = [
+        answered(case, label, "c", sha256="same", also=tuple(more))
+        for case, (label, *more) in also.items()
+    ]
+    outcomes = [*herd(), *copies]
+    found = reviewed(report_of(outcomes))
+    assert [(one.case, one.proposed) for one in found.candidates] == [("a", "cow"), ("b", "cow")]
+    assert "c" not in found.ranking
 
 
 def test_different_datasets_are_looked_at_apart() -> None:

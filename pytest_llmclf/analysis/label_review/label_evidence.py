@@ -11,7 +11,7 @@ from pytest_llmclf.analysis.label_review.confident_learning import confident_lab
 from pytest_llmclf.analysis.label_review.copies import WRONG, log_odds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -55,6 +55,7 @@ class LabelEvidence:
         logs: Logarithms of the pooled probabilities, images by labels.
         sources: Who was pooled.
         like: Copies and near-copies.
+        also: Further right labels of the images that have any; they are never proposed.
     """
 
     cases: tuple[str, ...]
@@ -63,6 +64,7 @@ class LabelEvidence:
     logs: NDArray[Any]
     sources: tuple[LabelSource, ...]
     like: LikeImages
+    also: Mapping[str, tuple[str, ...]]
 
     @cached_property
     def shares(self) -> NDArray[Any]:
@@ -89,9 +91,18 @@ class LabelEvidence:
             case: self.labels[place] for case, place in zip(self.cases, self.given, strict=True)
         }
 
+    def right(self, case: str) -> tuple[str, ...]:
+        """All right labels of an image, as it is labelled."""
+        return (self.given_by_case[case], *self.also.get(case, ()))
+
     def answered(self, case: str) -> bool:
         """Whether a source answered about an image."""
         return any(case in one.answers for one in self.sources)
+
+    def naming(self, case: str, label: str) -> tuple[str, ...]:
+        """The models whose first answer to an image names a label, each once."""
+        named = (one.model for one in self.sources if one.named(case)[:1] == (label,))
+        return tuple(dict.fromkeys(named))
 
     def ranked(self) -> tuple[LabelDoubt, ...]:
         """Every image of which anything is known, the most doubtful label first."""
@@ -100,7 +111,8 @@ class LabelEvidence:
         found = [
             self._doubt(place, case)
             for place, case in enumerate(self.cases)
-            if self.answered(case) or case in self.like.copies or case in self.like.near
+            if (self.answered(case) or case in self.like.copies or case in self.like.near)
+            and len(set(self.right(case))) < len(self.labels)
         ]
         return tuple(sorted(found, key=lambda one: (-one.odds, one.case)))
 
@@ -112,7 +124,8 @@ class LabelEvidence:
             odds[self.labels.index(label)] += vote
         # What speaks for the given label: its copies, and that labels are mostly right.
         odds -= odds[given] + log_odds(1 - WRONG, len(self.labels))
-        odds[given] = -math.inf
+        for label in self.right(case):
+            odds[self.labels.index(label)] = -math.inf
         best = int(odds.argmax())
         return LabelDoubt(
             place=place,
@@ -130,7 +143,7 @@ class LabelEvidence:
         near-copy bears another.
         """
         like = (*self.like.copies.get(doubt.case, ()), *self.near_of(doubt.case))
-        if any(self.given_by_case[other] != doubt.given for other in like):
+        if any(self.given_by_case[other] not in self.right(doubt.case) for other in like):
             return True
         first = [said[0] for one in self.sources if (said := one.named(doubt.case))]
         naming = first.count(doubt.proposed)
@@ -140,8 +153,9 @@ class LabelEvidence:
     def confidently_other(self, doubt: LabelDoubt) -> int | None:
         """The place of the label that an image confidently shows, where it is not the given one."""
         shown = int(self.confident[doubt.place])
-        other = self.answered(doubt.case) and shown not in (-1, self.given[doubt.place])
-        return shown if other else None
+        if shown < 0 or not self.answered(doubt.case):
+            return None
+        return None if self.labels[shown] in self.right(doubt.case) else shown
 
     def near_of(self, case: str) -> Sequence[str]:
         """The near-copies of an image, the nearest first."""

@@ -36,10 +36,12 @@ class LabelSource:
 
     Attributes:
         name: As people are told.
+        model: As reports have it.
         answers: By case every answer, the first asking first.
     """
 
     name: str
+    model: str
     answers: Mapping[str, tuple[Outcome, ...]]
 
     def named(self, case: str) -> tuple[str | None, ...]:
@@ -65,7 +67,7 @@ def sources_of(reports: Sequence[Report]) -> tuple[LabelSource, ...]:
         name = report.model if alone else f"{report.model} in {report.evaluation}"
         if answers:
             kept = {case: tuple(one) for case, one in answers.items()}
-            found.append(LabelSource(name=name, answers=kept))
+            found.append(LabelSource(name=name, model=report.model, answers=kept))
     return tuple(found)
 
 
@@ -89,14 +91,19 @@ def log_probabilities(
     counts = _counts(answers, given, places)
     totals = counts.sum(1)
     found = np.zeros((len(cases), len(labels)))
+    told, rows, parts = [], [], []
     for row, several in enumerate(answers):
         for one in several:
-            if one.probabilities is not None:
-                shares = np.array([one.probabilities.get(label, 0.0) for label in labels])
-                said = normalised(np.log(np.maximum(shares, LEAST_PROBABILITY)))
+            if one.probabilities is None:
+                worth = _worth((counts, totals), several, one, int(given[row]), places)
+                found[row] += worth / len(several)
             else:
-                said = _worth((counts, totals), several, one, int(given[row]), places)
-            found[row] += said / len(several)
+                told.append([one.probabilities.get(label, 0.0) for label in labels])
+                rows.append(row)
+                parts.append(1 / len(several))
+    if told:
+        said = normalised(np.log(np.maximum(np.array(told), LEAST_PROBABILITY)))
+        np.add.at(found, np.array(rows), said * np.array(parts)[:, None])
     return found
 
 

@@ -46,12 +46,12 @@ def reasons_for(doubt: LabelDoubt, evidence: LabelEvidence) -> tuple[Reason, ...
 
 
 def _copies(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reason]:
-    labels, like = evidence.given_by_case, evidence.like
-    copies = [one for one in like.copies.get(doubt.case, ()) if labels[one] != doubt.given]
+    labels, like, right = evidence.given_by_case, evidence.like, evidence.right(doubt.case)
+    copies = [one for one in like.copies.get(doubt.case, ()) if labels[one] not in right]
     for other in copies[:_NAMED]:
         text = f"the same bytes are labelled {labels[other]} as {other}"
         yield Reason(kind="copy", text=text)
-    near = [one for one in like.near.get(doubt.case, ()) if labels[one[0]] != doubt.given]
+    near = [one for one in like.near.get(doubt.case, ()) if labels[one[0]] not in right]
     for other, pair in near[:_NAMED]:
         text = (
             f"almost the same image is labelled {labels[other]} as {other} ({pair.bits} of "

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.analysis.label_review.copies import like_images
 from pytest_llmclf.analysis.label_review.label_evidence import LabelEvidence
@@ -20,11 +20,15 @@ from pytest_llmclf.analysis.label_review.pooling import pool
 from pytest_llmclf.analysis.label_review.reasons import Reason, reasons_for
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_llmclf.analysis.label_review.copies import LikeImages, NearCopies
     from pytest_llmclf.analysis.label_review.label_sources import LabelSource
     from pytest_llmclf.metrics.report import Report
+
+
+_MOST: Final = 2_000_000
+"""Most probabilities of one report that a run looks at by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,7 @@ class Candidate:
         given: Its label.
         proposed: The label that most speaks for.
         score: 0 to 1; the higher, the more doubtful is the given label.
+        named_by: Models whose first answer names the proposed label, each once.
         reasons: Why, a sentence each; never empty.
     """
 
@@ -45,7 +50,13 @@ class Candidate:
     given: str
     proposed: str
     score: float
+    named_by: tuple[str, ...]
     reasons: tuple[Reason, ...]
+
+    @property
+    def likely(self) -> bool:
+        """Whether the proposed label is at least as likely as the given one, as reckoned here."""
+        return self.score >= 0.5  # noqa: PLR2004
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +84,7 @@ class LabelReview:
         evaluations: Those whose answers were used.
         images: Images of the run.
         looked_at: Images of which anything speaks for a label; of the others nothing is said.
-        confirmed: Images whose label a person confirmed, which are never proposed.
+        confirmed: Images whose label people confirmed or corrected, which are not proposed.
         sources: Who was heard.
         near_copies: Pairs of images that look almost alike; ``None``: not looked for.
         candidates: Labels in doubt, the most doubtful first.
@@ -94,16 +105,14 @@ class LabelReview:
 
 def review_labels(
     reports: Sequence[Report],
-    near_copies: Iterable[NearCopies] | None = None,
-    confirmed: Collection[str] = (),
+    near_copies: Mapping[str, Sequence[NearCopies]] | None = None,
 ) -> tuple[LabelReview, ...]:
     """Look for wrong labels, dataset by dataset; all reports of the same images are used together.
 
     Args:
         reports: What was found, one an evaluation and model.
-        near_copies: Pairs of images of these datasets that look almost alike; ``None``: nobody
-            looked.
-        confirmed: Digests of the images whose label a person confirmed.
+        near_copies: By `DatasetFacts.content_hash` pairs of images that look almost alike; nobody
+            looked in datasets that are not in it.
 
     Returns:
         One a dataset of which anything can be said, in the order of the reports.
@@ -112,21 +121,41 @@ def review_labels(
     for report in reports:
         facts = report.dataset
         by_dataset[facts.name, facts.content_hash, *sorted(facts.labels)].append(report)
-    near = None if near_copies is None else tuple(near_copies)
-    found = (_review(group, near, confirmed) for group in by_dataset.values())
+    found = (_review(group, (near_copies or {}).get(key[1])) for key, group in by_dataset.items())
     return tuple(review for review in found if review.looked_at)
 
 
-def _review(
-    reports: Sequence[Report],
-    near_copies: Sequence[NearCopies] | None,
-    confirmed: Collection[str],
-) -> LabelReview:
-    images = _images(reports)
+def label_reviews(reports: Sequence[Report]) -> tuple[LabelReview, ...]:
+    """`review_labels` as a run and its reports show it, worked out once for the same reports.
+
+    Left out are datasets so large that it would take longer than seconds; `llmclf labels
+    candidates` looks at those, too.
+    """
+    if not reports:
+        return ()
+    known = reports[0].worked_out
+    name = f"{__name__}.{' '.join(str(id(report)) for report in reports)}"
+    if name not in known:
+        small = [one for one in reports if len(one.outcomes) * len(one.dataset.labels) <= _MOST]
+        # The reports are kept with it, so that no other can take their ids.
+        known[name] = (review_labels(small), tuple(reports[1:]))
+    found: tuple[LabelReview, ...] = known[name][0]
+    return found
+
+
+def _review(reports: Sequence[Report], near_copies: Sequence[NearCopies] | None) -> LabelReview:
+    outcomes = {
+        found.case: found
+        for report in reports
+        for found in report.outcomes
+        if found.expected in report.dataset.labels
+    }
+    images = {case: (found.sha256, found.expected) for case, found in outcomes.items()}
     sources, like = sources_of(reports), like_images(images, near_copies or ())
-    evidence, weights = _evidence(images, reports[0].dataset.labels, sources, like)
+    also = {case: found.also for case, found in outcomes.items() if found.also}
+    evidence, weights = _evidence(images, reports[0].dataset.labels, sources, like, also)
     ranked = evidence.ranked()
-    sure = {case for case, (sha256, _) in images.items() if sha256 and sha256 in confirmed}
+    sure = {case for case, found in outcomes.items() if found.review and found.review.settled}
     return LabelReview(
         dataset=reports[0].dataset.name,
         content_hash=reports[0].dataset.content_hash,
@@ -146,6 +175,7 @@ def _review(
                 given=one.given,
                 proposed=one.proposed,
                 score=one.score,
+                named_by=evidence.naming(one.case, one.proposed),
                 reasons=reasons_for(one, evidence),
             )
             for one in ranked
@@ -155,21 +185,12 @@ def _review(
     )
 
 
-def _images(reports: Sequence[Report]) -> dict[str, tuple[str, str]]:
-    """Digest and label of every image, by case."""
-    return {
-        found.case: (found.sha256, found.expected)
-        for report in reports
-        for found in report.outcomes
-        if found.expected in report.dataset.labels
-    }
-
-
 def _evidence(
     images: Mapping[str, tuple[str, str]],
     labels: Sequence[str],
     sources: tuple[LabelSource, ...],
     like: LikeImages,
+    also: Mapping[str, tuple[str, ...]],
 ) -> tuple[LabelEvidence, tuple[float, ...]]:
     """All that is known of the images, and what each source weighs."""
     import numpy as np
@@ -183,6 +204,12 @@ def _evidence(
         pooled = pool(np.stack(said), given)
         logs, weights = pooled.log_probabilities, tuple(map(float, pooled.weights))
     evidence = LabelEvidence(
-        cases=cases, labels=tuple(labels), given=given, logs=logs, sources=sources, like=like
+        cases=cases,
+        labels=tuple(labels),
+        given=given,
+        logs=logs,
+        sources=sources,
+        like=like,
+        also=also,
     )
     return evidence, weights

@@ -36,6 +36,7 @@ _SCRIPTS: Final = (
     "model.js",
     "overview.js",
     "leaderboard.js",
+    "doubts.js",
     "matrix.js",
     "classes.js",
     "charts.js",

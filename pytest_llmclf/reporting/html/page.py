@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmclf.analysis.comparison.margin import judge_margin, stated_margin
 from pytest_llmclf.analysis.consistency import stability
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.label_review.review import label_reviews
 from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
 from pytest_llmclf.metrics.calibration.summary import calibration
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.analysis.consistency import Stability
     from pytest_llmclf.analysis.diagnosis.finding import Finding
+    from pytest_llmclf.analysis.label_review.review import LabelReview
     from pytest_llmclf.analysis.leaderboard.ranking import Leaderboard
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.metrics.calibration.summary import Calibration
@@ -102,6 +104,7 @@ class Page:
         environment: What ran it, as JSON built-ins; must hold no secret.
         images: Tells the file of an image by evaluation and case id; ``None``: it has none.
         budget: How much of the page they may take.
+        reviews: Labels in doubt, one a dataset.
     """
 
     title: str
@@ -112,6 +115,7 @@ class Page:
     environment: Mapping[str, Any] = field(default_factory=dict)
     images: FindImage = no_image
     budget: ImageBudget = field(default_factory=ImageBudget)
+    reviews: tuple[LabelReview, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a comparison of what is not on the page."""
@@ -189,6 +193,7 @@ def page_of(
         environment=environment or {},
         images=images,
         budget=budget or ImageBudget(),
+        reviews=label_reviews(reports),
     )
 
 

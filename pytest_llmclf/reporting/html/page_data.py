@@ -37,6 +37,7 @@ from pytest_llmclf.reporting.html.cases import (
     repeat_rows,
     rounded,
 )
+from pytest_llmclf.reporting.html.doubts import page_doubts
 from pytest_llmclf.reporting.html.thumbnails import Thumbnail
 from pytest_llmclf.reporting.label_lines import label_texts
 from pytest_llmclf.reporting.terminal import clusters_text, mix_text
@@ -78,7 +79,13 @@ def page_json(page: Page, images: Mapping[str, Thumbnail | str]) -> dict[str, An
     answers = sum(len(section.report.outcomes) for section in page.sections)
     longest = longest_answer(answers)
     places = {sha256: place for place, sha256 in enumerate(images)}
-    sections = [_section(section, texts, longest, places) for section in page.sections]
+    sections = [
+        {
+            **_section(section, texts, longest, places),
+            "doubts": page_doubts(section.report, page.reviews),
+        }
+        for section in page.sections
+    ]
     order = {id(section.report): place for place, section in enumerate(page.sections)}
     pairs = [_pair(pair, order) for pair in page.pairs]
     shown = {(pair["before"], pair["now"]) for pair in pairs}

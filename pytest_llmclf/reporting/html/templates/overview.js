@@ -122,6 +122,7 @@ function showVerdict() {
     tiles(section),
     ledgerBar(section),
     diagnosis(section),
+    doubts(section),
   );
 }
 

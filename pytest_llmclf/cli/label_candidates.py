@@ -1,0 +1,116 @@
+"""``llmclf labels candidates RUN``: labels of a run's images that a person should look at."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_llmclf.analysis.label_review.copies import NearCopies
+from pytest_llmclf.analysis.label_review.review import review_labels
+from pytest_llmclf.cli.console import style_of, write
+from pytest_llmclf.cli.project import add_command, add_home, add_run_name, described, home_folder
+from pytest_llmclf.cli.run_images import dataset_images
+from pytest_llmclf.data.perceptual_hash import BITS, near_pairs, perceptual_hash
+from pytest_llmclf.progress import ProgressLine
+from pytest_llmclf.reporting.doubtful_labels import all_lines, review_json
+from pytest_llmclf.reporting.run_folder import find_run, read_run
+from pytest_llmclf.runner.shared_options import at_least
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from pytest_llmclf.metrics.report import Report
+
+_TOP: Final = 20
+_EPILOG = described(
+    "labels candidates",
+    """\
+Labels are held against what all models of the run say of the same images, weighed together, and
+against copies and near-copies of each image under another label. The most doubtful comes first,
+with the reasons. Nothing is asked and no label is changed. Near-copies are looked for among images
+that are found in this project, unchanged since the run.""",
+    """\
+latest
+latest --top 100
+latest --json > candidates.json""",
+)
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = add_command(
+        commands,
+        "candidates",
+        summary="list labels that are probably wrong, with reasons",
+        description="List labels of a finished run's images that a person should look at.",
+        epilog=_EPILOG,
+    )
+    add_run_name(parser)
+    parser.add_argument(
+        "--top", type=at_least(int, 0), default=_TOP, metavar="N",
+        help=f"candidates of each dataset that are listed (default {_TOP}; 0: all)",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print all of them as JSON")
+    parser.add_argument(
+        "--no-near-copies", action="store_true", help="do not look for images that look alike"
+    )
+    add_home(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List and return the exit code.
+
+    Raises:
+        LlmclfError: The run cannot be read.
+    """
+    found = read_run(find_run(arguments.run_name, home_folder(arguments.home) / "runs"))
+    near = {} if arguments.no_near_copies else _near_copies(found.reports)
+    reviews = review_labels(found.reports, near)
+    if arguments.json:
+        json.dump([review_json(one) for one in reviews], sys.stdout, indent=2, ensure_ascii=True)
+        sys.stdout.write("\n")
+        return 0
+    if not reviews:
+        sys.stdout.write("no image of this run was answered or has a copy: nothing is known\n")
+    style = style_of(sys.stdout)
+    for review in reviews:
+        write(sys.stdout, all_lines(review, style, arguments.top or None))
+    return 0
+
+
+def _near_copies(reports: Sequence[Report]) -> dict[str, tuple[NearCopies, ...]]:
+    """Pairs of images that look almost alike, by their dataset's digest; of those found here."""
+    # One report a dataset: the images are the same.
+    once = {report.dataset.content_hash: report for report in reports}
+    find, total = dataset_images(reports), sum(len(one.outcomes) for one in once.values())
+    pairs, done = {}, 0
+    with ProgressLine(sys.stderr) as progress:
+        for dataset, report in once.items():
+            hashes = {}
+            for outcome in report.outcomes:
+                done += 1
+                progress("looking for near-copies", done, total)
+                hashes[outcome.case] = _hash(find(report.evaluation, outcome.case), outcome.sha256)
+            seen = {case: one for case, one in hashes.items() if one is not None}
+            if seen:
+                pairs[dataset] = tuple(
+                    NearCopies(first=first, second=second, bits=bits, of=BITS)
+                    for first, second, bits in near_pairs(seen)
+                )
+    return pairs
+
+
+def _hash(path: Path | None, sha256: str) -> NDArray[Any] | None:
+    """The hash of an image that is as it was when it was asked about."""
+    try:
+        same = path is not None and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    except OSError:
+        return None
+    return perceptual_hash(path) if path is not None and same else None

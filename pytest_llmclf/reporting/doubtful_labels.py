@@ -1,0 +1,119 @@
+"""Labels that are probably wrong, for terminal, Markdown and files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_llmclf.reporting import numbers
+from pytest_llmclf.values.text import noun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llmclf.analysis.label_review.review import Candidate, LabelReview
+    from pytest_llmclf.reporting.style import Line, Style
+
+MOST: Final = 3
+"""Most images that are named where a run ends."""
+HEAD: Final = "labels in doubt"
+_INDENT: Final = "  "
+
+
+def doubtful_lines(
+    reviews: Sequence[LabelReview], style: Style, most: int = MOST
+) -> Iterator[Line]:
+    """Labels that are no more likely than another one, a few of each dataset; none: no line.
+
+    Args:
+        reviews: What was found, one a dataset.
+        style: What the place can show.
+        most: Images of one dataset that are named.
+    """
+    found = [(review, likely_of(review)) for review in reviews]
+    if not any(likely for _, likely in found):
+        return
+    yield style.line((HEAD, "bold"))
+    for review, likely in found:
+        if likely:
+            text = summary_text(review)
+            yield from (style.line((one, "yellow")) for one in style.wrapped(text, _INDENT))
+            for one in likely[:most]:
+                yield from candidate_lines(one, style, _INDENT * 2)
+            if len(likely) > most:
+                yield style.line((f"{_INDENT * 2}and {len(likely) - most} more", "light"))
+
+
+def likely_of(review: LabelReview) -> tuple[Candidate, ...]:
+    """The candidates whose proposed label is at least as likely as the given one."""
+    return tuple(one for one in review.candidates if one.likely)
+
+
+def summary_text(review: LabelReview) -> str:
+    """For how many images another label is as likely, on what assumption, and what to do."""
+    likely = numbers.plural(len(likely_of(review)), "image")
+    return (
+        f"{review.dataset}: for {likely} another label is at least as likely as the given one, by "
+        "all answers together and if one label in twenty were wrong; none is changed, llmclf "
+        "labels candidates latest lists what to look at"
+    )
+
+
+def candidate_lines(one: Candidate, style: Style, indent: str = _INDENT) -> Iterator[Line]:
+    """One candidate: the image, both labels, and why."""
+    case, given, proposed = (style.name(text, style.width) for text in _names(one))
+    why = "; ".join(reason.text for reason in one.reasons)
+    text = f"{case}: labelled {given}, perhaps {proposed} (score {one.score:.2f}): {why}"
+    yield from (style.line(found) for found in style.wrapped(style.safe(text), indent))
+
+
+def all_lines(review: LabelReview, style: Style, most: int | None = None) -> Iterator[Line]:
+    """Every candidate of a dataset, and what was looked at.
+
+    Args:
+        review: What was found.
+        style: What the place can show.
+        most: Candidates that are named; ``None``: all.
+    """
+    yield style.line((style.name(review.dataset, style.width), "bold"))
+    for text in looked_at_texts(review):
+        yield from (style.line(one) for one in style.wrapped(style.safe(text), _INDENT))
+    for one in review.candidates[:most]:
+        yield from candidate_lines(one, style, _INDENT * 2)
+    if most is not None and len(review.candidates) > most:
+        yield style.line((f"{_INDENT * 2}and {len(review.candidates) - most} more", "light"))
+
+
+def looked_at_texts(review: LabelReview) -> Iterator[str]:
+    """What was looked at, and what was not."""
+    heard = ", ".join(f"{one.source} {one.weight:.2f}" for one in review.sources)
+    yield (
+        f"{numbers.plural(len(review.candidates), 'label')} in doubt among "
+        f"{numbers.plural(review.looked_at, 'image')} looked at, the most doubtful first"
+    )
+    silent = review.images - review.looked_at
+    if silent:
+        yield (
+            f"{numbers.plural(silent, 'image was', 'images were')} not answered and "
+            f"{noun(silent, 'is', 'are')} no copy: nothing is said of {noun(silent, 'it', 'them')}"
+        )
+    if heard:
+        yield f"weights: {heard}"
+    if review.near_copies is None:
+        yield "near-copies were not looked for"
+    else:
+        yield f"{numbers.plural(review.near_copies, 'pair')} of near-copies"
+    if review.confirmed:
+        yield (
+            f"{numbers.plural(review.confirmed, 'label is', 'labels are')} confirmed by people "
+            f"and {noun(review.confirmed, 'is', 'are')} not proposed"
+        )
+
+
+def review_json(review: LabelReview) -> dict[str, Any]:
+    """A review as JSON built-ins, without the order of all images."""
+    return {name: value for name, value in asdict(review).items() if name != "ranking"}
+
+
+def _names(one: Candidate) -> tuple[str, str, str]:
+    return one.case, one.given, one.proposed
