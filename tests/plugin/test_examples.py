@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +178,28 @@ def test_a_context_that_cannot_hold_the_texts_is_told_at_collection(colours: Col
     result = colours.run("--collect-only", model="ollama:llava")
     said = "*colours: the question with 8 examples, without images, is * into num_ctx 200*"
     result.stdout.fnmatch_lines([said])
+
+
+def test_a_curve_is_judged_on_the_same_images(colours: Colours) -> None:
+    """What one variant shows none judges; the next shows more of the same; all pairs are tested."""
+    showing(colours, "variants={f'{n} shown': Variant(examples=n) for n in (0, 1, 2, 4)}", each=6)
+    path = colours.root / "test_colours.py"
+    path.write_text(path.read_text("utf-8").replace("import Ev", "import Variant, Ev"), "utf-8")
+    assert colours.run().ret == pytest.ExitCode.OK
+    reports = colours.summary()["reports"]
+    shown = [
+        [example["file"] for example in one["full_instructions"].get("examples", ())]
+        for one in reports
+    ]
+    assert [len(one) for one in shown] == [0, 1, 2, 4]
+    assert all(more[: len(fewer)] == fewer for fewer, more in itertools.pairwise(shown))
+    assert {frozenset(one["dataset"]["taken_out"]) for one in reports} == {frozenset(shown[-1])}
+    assert {one["ledger"]["correct"] for one in reports} == {18 - 4}
+    none = "4 images of the dataset are not judged: other instructions show examples"
+    assert any(note.startswith(none) for note in reports[0]["notes"])
+    (board,) = colours.summary()["leaderboards"]
+    assert (board["images"], board["pairs"]) == (14, 6)
+    assert judged(colours).isdisjoint(shown[-1])
 
 
 def test_examples_of_another_split(colours: Colours) -> None:
