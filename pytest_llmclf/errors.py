@@ -27,7 +27,8 @@
         │   └── Redirected         one request was sent on to another address
         ├── RuntimeMissing         no llama-server for a GGUF model
         ├── RuntimeBroken          llama-server does not start, or keeps dying
-        └── ReplayMismatch         the recording has no such request
+        ├── ReplayMismatch         the recording has no such request
+        └── PredictionMissing      the file of predictions says nothing of the image
 
 Every message names the value, the place and the remedy.
 """
@@ -266,6 +267,12 @@ class ReplayMismatch(BackendError):
     """A recording does not hold an answer to this very request."""
 
     kind = "replay-mismatch"
+
+
+class PredictionMissing(BackendError):
+    """A file of predictions has no row of this image."""
+
+    kind = "prediction-missing"
 
 
 def need_extra(package: str, extra: str, what: str) -> None:

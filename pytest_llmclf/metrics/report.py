@@ -15,6 +15,7 @@ from pytest_llmclf.metrics.confusion import Confusion, Ratio
 from pytest_llmclf.metrics.wording import stop_note
 from pytest_llmclf.values.outcome import ANSWERED, Outcome, TaskName
 from pytest_llmclf.values.provenance import MOST_LINES, Provenance
+from pytest_llmclf.values.request import TOLD_NOTHING
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -252,6 +253,8 @@ class Report:
     def provenance(self) -> Provenance:
         """What the results depend on besides the images."""
         identity, full = self.identity, self.full_instructions
+        if identity is not None and identity.backend in TOLD_NOTHING:
+            full = None
         return Provenance(
             model=self.model,
             weights="" if identity is None else identity.weights,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.errors import SettingsError, nearest, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_QUERY = re.compile(r"(?P<front>.*?)\?(?P<query>\w+=.*)", re.DOTALL)
+PREDICTION_OPTIONS: Final = ("image", "predicted", "text", "name")
+"""Of a file of predictions: three columns, and what it is called."""
+_QUERY: Final = re.compile(r"(?P<front>.*?)\?(?P<query>\w+=.*)", re.DOTALL)
 
 
 def split_query(text: str) -> tuple[str, str]:

@@ -30,6 +30,7 @@ BUILT_IN: Final = {
         ("replay", "recording"),
         ("yardstick", "yardstick.backend"),
         ("sklearn", "yardstick.backend"),
+        ("predictions", "predictions.backend"),
     )
 }
 """Those of this package; another package cannot take their names."""

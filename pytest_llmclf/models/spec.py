@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.models import registry
 from pytest_llmclf.models.http.address import parse_chat_address, without_user
-from pytest_llmclf.models.query import split_query
+from pytest_llmclf.models.query import PREDICTION_OPTIONS, read_query, split_query
 from pytest_llmclf.models.yardstick.kinds import KINDS, check_kind, options_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ FORMS = (
     "replay:FILE[#MODEL]",
     f"yardstick:{'|'.join(KINDS)}[?train=FOLDER]",
     "sklearn:MODULE:FACTORY[?train=FOLDER]",
+    "predictions:FILE.csv",
 )
 """How a model can be written, for messages and help."""
 
@@ -47,7 +48,7 @@ class ModelSpec:
         address: URL of an OpenAI-compatible server.
         text: GGUF file of the language model.
         mmproj: GGUF file of the projector.
-        file: A recording.
+        file: A recording, or a file of predictions.
         query: What stands behind a question mark, such as ``train=FOLDER``.
     """
 
@@ -68,6 +69,8 @@ class ModelSpec:
                 return f"llamacpp:{self.text}+{self.mmproj}"
             case "replay":
                 return f"replay:{self.file}{'#' if self.name else ''}{self.name}"
+            case "predictions":
+                return f"predictions:{self.file}{'?' if self.query else ''}{self.query}"
             case _ if self.query:
                 return f"{self.backend}:{self.name}?{self.query}"
             case _:
@@ -162,6 +165,12 @@ def _sklearn(rest: str) -> ModelSpec:
     return ModelSpec(backend="sklearn", name=name, query=query)
 
 
+def _predictions(rest: str) -> ModelSpec | None:
+    file, query = split_query(rest)
+    read_query(query, PREDICTION_OPTIONS, f"predictions:{rest}")
+    return ModelSpec(backend="predictions", file=file, query=query) if file else None
+
+
 _READ: Final[dict[str, Callable[[str], ModelSpec | None]]] = {
     "ollama": _ollama,
     "openai": _openai,
@@ -169,6 +178,7 @@ _READ: Final[dict[str, Callable[[str], ModelSpec | None]]] = {
     "replay": _replay,
     "yardstick": _yardstick,
     "sklearn": _sklearn,
+    "predictions": _predictions,
 }
 """By backend: what reads what stands behind the colon."""
 

@@ -254,7 +254,7 @@ class EvaluationSession:
         return way_to(task.spec, task.modelfile, hosts)
 
     def _connect(self, task: Task) -> Backend:
-        if task.recorded:
+        if task.spec.backend == "replay":
             from pytest_llmclf.models.recording import ReplayBackend
 
             spec = task.spec

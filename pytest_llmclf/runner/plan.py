@@ -15,8 +15,9 @@ from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.gates.gate import addressed_to, check_gates, check_variant_names
 from pytest_llmclf.metrics.clusters import check_group
 from pytest_llmclf.models.llamacpp.embedded import labels_unknown, unknown_to_embedded
+from pytest_llmclf.models.predictions.backend import name_of, predictions_for
 from pytest_llmclf.models.spec import names_file
-from pytest_llmclf.models.yardstick.kinds import yardstick_title
+from pytest_llmclf.models.yardstick.kinds import options_of, yardstick_title
 from pytest_llmclf.prompting import modelfile as modelfiles
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.prompt import compose
@@ -26,6 +27,7 @@ from pytest_llmclf.runner.examples import as_shown
 from pytest_llmclf.runner.settings import project_root
 from pytest_llmclf.runner.task import Task, instruct
 from pytest_llmclf.values.case import CaseSet
+from pytest_llmclf.values.request import TOLD_NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -200,8 +202,11 @@ def pair(
         taken_out: Ids of the images that are not judged for it, neither in `dataset` nor `whole`.
         variant: Name of the variant that it is asked in; empty: as it is declared.
     """
+    if images is not None:
+        check_given(choice.spec, images)
     if yardstick_title(choice.model) is not None:
         gates = tuple(gate for gate in gates if gate.names_a_model)
+    if choice.model.partition(":")[0] in TOLD_NOTHING:
         # It is told nothing and shown nothing; what is judged stays the same.
         examples, variant = (), ""
     whole = whole or dataset
@@ -226,6 +231,21 @@ def pair(
         taken_out=taken_out,
         variant=variant,
     )
+
+
+def check_given(spec: ModelSpec, images: CaseSet) -> None:
+    """Refuse files that a model is made of and that are not there, before anybody is asked.
+
+    Raises:
+        DatasetError: There is no dataset to learn from.
+        SettingsError: A file of predictions cannot be read, or is not about these images.
+    """
+    if spec.backend == "predictions" and images.cases:
+        predictions_for(spec, images)
+    elif spec.backend in ("yardstick", "sklearn"):
+        train = options_of(spec.query, str(spec)).train
+        if train:
+            datasets.locate(train, images.root)
 
 
 def label_set(evaluation: Evaluation, names: Sequence[str], gates: Sequence[Gate]) -> LabelSet:
@@ -345,6 +365,8 @@ def called(spec: ModelSpec) -> str:
             return f"ollama:{_file_name(spec.name)}"
         case "llamacpp" if spec.text:
             return f"llamacpp:{_file_name(spec.text)}+{_file_name(spec.mmproj)}"
+        case "predictions":
+            return f"predictions:{name_of(spec)}"
         case "yardstick" | "sklearn" if spec.query:
             bare = re.sub(r"(?<=train=)[^&]*[/\\](?=[^&])", "", spec.query)
             return str(replace(spec, query=bare))

@@ -13,6 +13,7 @@ from pytest_llmclf.analysis.diagnosis.instructions import standings, texts_of, w
 from pytest_llmclf.metrics.clusters import clusters_of
 from pytest_llmclf.prompting.labels import LabelSet
 from pytest_llmclf.values.probe_answers import ProbeAnswers
+from pytest_llmclf.values.request import TOLD_NOTHING
 from pytest_llmclf.values.seeded import seeded_coin, seeded_order
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ GREYS: Final = (128, 96, 160, 64, 192)
 SIZES: Final = {"half": 0.5, "twice": 2.0}
 """How many times as large the image is sent."""
 
-_TOLD_NOTHING: Final = ("yardstick", "sklearn", "predictions")
 _VOWELS: Final = "aeiou"
 
 
@@ -98,7 +98,7 @@ def probe_tasks(
 
 def told_nothing(task: Task) -> bool:
     """Whether no instructions reach the model: a classical method, or a file of predictions."""
-    return task.spec.backend in _TOLD_NOTHING
+    return task.spec.backend in TOLD_NOTHING
 
 
 def two_orders(names: Sequence[str], seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:

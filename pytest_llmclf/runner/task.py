@@ -129,8 +129,8 @@ class Task:
 
     @property
     def recorded(self) -> bool:
-        """Whether answers come from a recording, which keeps itself."""
-        return self.spec.backend == "replay"
+        """Whether answers come from a recording or another file, which keeps itself."""
+        return self.spec.backend in ("replay", "predictions")
 
     @property
     def instructions(self) -> Instructions:

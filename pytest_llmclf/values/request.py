@@ -29,6 +29,8 @@ REPLAYED: Final = "replayed from"
 """In the details of a model that was played back: the recording."""
 THINKS: Final = "thinking"
 """In the details of a model whose server says that it can think: what it can be told about that."""
+TOLD_NOTHING: Final = frozenset(("yardstick", "sklearn", "predictions"))
+"""Backends to which instructions are nothing."""
 NO_VERSION: Final = ", version unknown"
 """Ends the name of a server that tells no version."""
 SHORT_DIGEST: Final = 12

@@ -35,6 +35,10 @@ SPECS = {
     "yardstick:knn?train=a/b&most=50": ModelSpec(
         backend="yardstick", name="knn", query="train=a/b&most=50"
     ),
+    "predictions:a/b.csv": ModelSpec(backend="predictions", file="a/b.csv"),
+    r"predictions:C:\b?.csv?image=file name&name=x": ModelSpec(
+        backend="predictions", file=r"C:\b?.csv", query="image=file name&name=x"
+    ),
     "sklearn:sklearn.svm:SVC": ModelSpec(backend="sklearn", name="sklearn.svm:SVC"),
     "replay:run.jsonl": ModelSpec(backend="replay", file="run.jsonl"),
     "replay:run.jsonl#ollama:llava": ModelSpec(
@@ -65,6 +69,9 @@ def test_the_embedded_model_needs_no_backend() -> None:
         ("llamacpp:micro-lava", "did you mean llamacpp:micro-llava?"),
         ("yardstick:swm", "did you mean 'svm'?"),
         ("yardstik:svm", "did you mean yardstick:svm?"),
+        ("predictions:", "a model is written"),
+        ("prediction:a.csv", "did you mean predictions:a.csv?"),
+        ("predictions:a.csv?pred=x", "did you mean 'predicted'?"),
         ("yardstick:", "there are yardstick:majority, yardstick:knn"),
         ("yardstick:svm?trian=x", "did you mean 'train'?"),
         ("yardstick:svm?most=1", "no whole number from 2 on"),

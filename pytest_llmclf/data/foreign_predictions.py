@@ -1,0 +1,278 @@
+"""Answers of any other program, as a table: CSV, JSON lines or Parquet, read with pandas.
+
+`read_predictions` says what the file says; which of a dataset's images it is about is told by
+`foreign_match.matched`.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_llmclf.data.entry import composed
+from pytest_llmclf.data.label_cells import whole_number
+from pytest_llmclf.data.manifest_columns import PATH_NAMES
+from pytest_llmclf.errors import SettingsError, nearest, need_extra, some_of
+from pytest_llmclf.files import require_plain
+from pytest_llmclf.values.outcome import ANSWERED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+IMAGE_NAMES: Final = ("case", *PATH_NAMES, "image_id", "id", "sha256")
+"""Usual names of the column of the image; the first one that is there is meant."""
+PREDICTED_NAMES: Final = (
+    "predicted", "prediction", "pred", "predicted_label", "pred_label", "predicted_class",
+    "prediction_label", "y_pred",
+)  # fmt: skip
+TEXT_NAMES: Final = ("text", "raw", "raw_text", "answer", "response", "output", "completion")
+PROBABILITY_NAMES: Final = (
+    "{}", "p_{}", "prob_{}", "probability_{}", "p({})", "{}_prob", "{}_probability",
+)  # fmt: skip
+"""How columns of probabilities are called, for each label; all labels must have one."""
+_NESTED: Final = ("probabilities", "probs", "scores")
+_SEPARATORS: Final = (",", ";", "\t", "|")
+_MOST_OFF: Final = 0.02
+"""What the probabilities of a row may be off 1 together, since they were rounded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnNames:
+    """Columns by name; an empty one is found by its usual names.
+
+    Attributes:
+        image: Path or id of the image.
+        predicted: The label that was predicted.
+        text: What was answered, for a reader to find the label in.
+    """
+
+    image: str = ""
+    predicted: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionRecord:
+    """One row.
+
+    Attributes:
+        row: Its number, from 1, the line of names not counted.
+        image: Path or id of the image, as written.
+        predicted: The label as written; empty where none was predicted.
+        text: What was answered; empty where the file does not say.
+        probabilities: Of each label; ``None`` where the file does not say.
+    """
+
+    row: int
+    image: str
+    predicted: str = ""
+    text: str = ""
+    probabilities: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionTable:
+    """A file of predictions.
+
+    Attributes:
+        path: The file.
+        sha256: Hex digest of its bytes.
+        columns: The columns that were read.
+        records: Its rows.
+    """
+
+    path: Path
+    sha256: str
+    columns: ColumnNames
+    records: tuple[PredictionRecord, ...]
+
+
+def read_predictions(
+    path: Path, labels: Sequence[str], columns: ColumnNames | None = None
+) -> PredictionTable:
+    """Read a file of predictions.
+
+    Args:
+        path: A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file.
+        labels: Names of the labels, by which columns of probabilities are known.
+        columns: Columns by name, where they are not called as usual.
+
+    Raises:
+        SettingsError: It cannot be read, columns are missing, or a row makes no sense; the
+            message names file and row.
+    """
+    try:
+        data = require_plain(path).read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error.strerror or error}); name a file of predictions"
+        ) from error
+    frame = _frame(path, data)
+    found = _columns(path, [str(name) for name in frame.columns], columns or ColumnNames())
+    records = tuple(_records(path, frame, labels, found))
+    if not records:
+        raise SettingsError(f"{path} has no row with a prediction: write one an image")
+    return PredictionTable(
+        path=path, sha256=hashlib.sha256(data).hexdigest(), columns=found, records=records
+    )
+
+
+def _frame(path: Path, data: bytes) -> pd.DataFrame:
+    readers: dict[str, Callable[[bytes], pd.DataFrame]] = {
+        ".csv": _csv, ".tsv": _csv, ".txt": _csv, ".jsonl": _json_lines, ".parquet": _parquet,
+    }  # fmt: skip
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise SettingsError(
+            f"{path} is no table by its ending: name a {some_of(readers)} file of predictions"
+        )
+    try:
+        frame = reader(data)
+    except (ValueError, csv.Error, OSError) as error:
+        raise SettingsError(
+            f"{path} cannot be read: {str(error).strip()}; save it as a table in UTF-8, a row an "
+            "image, under a line that names the columns"
+        ) from error
+    frame.columns = [str(name).strip() for name in frame.columns]
+    return frame
+
+
+def _csv(data: bytes) -> pd.DataFrame:
+    import pandas as pd
+
+    text = data.decode("utf-8-sig")
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max(_SEPARATORS, key=first.count)
+    names = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise pd.errors.ParserError(f"column {twice!r} is there twice")
+    frame = pd.read_csv(
+        io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True
+    )
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise pd.errors.ParserError("its rows have more cells than its first line names columns")
+    return frame
+
+
+def _json_lines(data: bytes) -> pd.DataFrame:
+    import pandas as pd
+
+    text = io.StringIO(data.decode("utf-8-sig"))
+    return pd.read_json(text, lines=True, dtype=False)
+
+
+def _parquet(data: bytes) -> pd.DataFrame:
+    import pandas as pd
+
+    need_extra("pyarrow", "parquet", "Parquet")
+    return pd.read_parquet(io.BytesIO(data))
+
+
+def _columns(path: Path, there: Sequence[str], wanted: ColumnNames) -> ColumnNames:
+    for name, column in (
+        ("image", wanted.image), ("predicted", wanted.predicted), ("text", wanted.text),
+    ):  # fmt: skip
+        if column and column not in there:
+            raise SettingsError(
+                f"{path} has no column {column!r}, which {name}= names, but {some_of(there)}"
+                f"{nearest(column, there)}"
+            )
+    folded = {name.casefold().replace(" ", "_"): name for name in reversed(there)}
+
+    def usual(names: Sequence[str]) -> str:
+        return next((folded[name] for name in names if name in folded), "")
+
+    image = wanted.image or usual(IMAGE_NAMES)
+    predicted = wanted.predicted or ("" if wanted.text else usual(PREDICTED_NAMES))
+    text = wanted.text or usual(TEXT_NAMES)
+    for name, column, names in (
+        ("image", image, IMAGE_NAMES), ("predicted", predicted or text, PREDICTED_NAMES),
+    ):  # fmt: skip
+        if not column:
+            raise SettingsError(
+                f"{path}: which column is the {name}? It has {some_of(there)}, and none is called "
+                f"{some_of(names[:4])} or the like: say ?{name}=COLUMN behind the file's name"
+            )
+    return ColumnNames(image=image, predicted=predicted, text=text)
+
+
+def _records(
+    path: Path, frame: pd.DataFrame, labels: Sequence[str], columns: ColumnNames
+) -> Iterator[PredictionRecord]:
+    shares = _probability_columns(frame, labels)
+    nested = next((name for name in _NESTED if name in frame.columns), "")
+    # An earlier run's own files: what was not answered is not there, and repeats do not count.
+    ours = {"case", "kind", "evaluation"} <= set(frame.columns)
+    for number, row in enumerate(frame.to_dict("records"), start=1):
+        if ours and (row["kind"] not in ANSWERED or _cell(row.get("repeat")).strip("0.")):
+            continue
+        place = f"{path}, row {number}"
+        image = _cell(row[columns.image])
+        if not image:
+            raise SettingsError(f"{place}: no image: fill in {columns.image!r}, or remove the row")
+        given = {label: row[name] for label, name in shares.items()}
+        if not given and nested and isinstance(row[nested], dict):
+            given = {str(label): share for label, share in row[nested].items()}
+        text = row[columns.text] if columns.text else ""
+        label = composed(_cell(row[columns.predicted])) if columns.predicted else ""
+        yield PredictionRecord(
+            row=number,
+            image=image,
+            predicted=label if label in labels else whole_number(label, labels),
+            text=text if isinstance(text, str) else _text_of(text),
+            probabilities=_probabilities(place, given, labels),
+        )
+
+
+def _probability_columns(frame: pd.DataFrame, labels: Sequence[str]) -> dict[str, str]:
+    """The column of each label's probability; empty unless every label has one."""
+    for form in PROBABILITY_NAMES:
+        found = {label: form.format(label) for label in labels}
+        if all(name in frame.columns for name in found.values()):
+            return found
+    return {}
+
+
+def _probabilities(
+    place: str, given: Mapping[str, Any], labels: Sequence[str]
+) -> dict[str, float] | None:
+    cells = {label: _cell(share) for label, share in given.items()}
+    if not any(cells.values()):
+        return None
+    found = {}
+    for label in labels:
+        try:
+            share = float(cells.get(label, "") or "nan")
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            raise SettingsError(
+                f"{place}: the probability of {label!r} is {cells.get(label, '')!r:.40}: write a "
+                "number from 0 to 1 for every label, or leave all of them out"
+            )
+        found[label] = share
+    total = sum(found.values())
+    if abs(total - 1) > _MOST_OFF:
+        raise SettingsError(
+            f"{place}: the probabilities add up to {total:.3g}: those of all labels must give 1"
+        )
+    return {label: share / total for label, share in found.items()}
+
+
+def _text_of(value: object) -> str:
+    """The text of an answer as this package's own files hold it; else nothing."""
+    return str(value["text"]) if isinstance(value, dict) and "text" in value else ""
+
+
+def _cell(value: object) -> str:
+    """A cell as text; what is missing is empty."""
+    if value is None or value != value:  # noqa: PLR0124 - what is missing is not itself
+        return ""
+    return str(value).strip()

@@ -1,0 +1,1 @@
+"""Answers of any other program, played back like those of a model."""
