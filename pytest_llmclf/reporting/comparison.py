@@ -17,7 +17,11 @@ from pytest_llmclf.reporting.style import Line, Mark, Style, left, width
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_llmclf.analysis.comparison.paired_comparison import ChangeKind, Comparison
+    from pytest_llmclf.analysis.comparison.paired_comparison import (
+        AnswerCount,
+        ChangeKind,
+        Comparison,
+    )
     from pytest_llmclf.analysis.comparison.runs import Compared
     from pytest_llmclf.analysis.comparison.score_differences import ScoreDifference
     from pytest_llmclf.analysis.leaderboard.pairs import PairedModels
@@ -157,25 +161,25 @@ def summary_lines(
         yield from _wrapped(style, text + _difference(comparison, style))
         chance = comparison.p_value if p_value is None else p_value
         yield from _wrapped(style, _sentence(comparison, names, chance, tests))
-    answers = answers_text(comparison)
+    answers = answers_text(comparison.answers)
     if answers:
         yield from _wrapped(style, answers)
     for text in (*_left_out(comparison), *comparison.notes):
         yield from _wrapped(style, text, "yellow")
 
 
-def answers_text(comparison: Comparison, most: int = FEW) -> str:
+def answers_text(answers: Sequence[AnswerCount], most: int = FEW) -> str:
     """How often labels were the answer before and now; empty where that is the same of all.
 
     Args:
-        comparison: The second side held against the first.
+        answers: Those whose number changed (`Comparison.answers`).
         most: Most answers listed.
     """
     shown = [
         f'"{one.said}" {numbers.count(one.before)} → {numbers.count(one.now)}'
-        for one in comparison.answers[:most]
+        for one in answers[:most]
     ]
-    more = len(comparison.answers) - len(shown)
+    more = len(answers) - len(shown)
     rest = f" and {numbers.plural(more, 'other')}" if more > 0 else ""
     return f"answers: {', '.join(shown)}{rest}" if shown else ""
 

@@ -320,7 +320,7 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
     for pair in compared:
         both = " and ".join(map(code, _both(pair.first, pair.second)))
         yield from ("", f"{code(pair.first.evaluation)}, {both}:", "", *_else(pair.comparison))
-        answers = answers_text(pair.comparison)
+        answers = answers_text(pair.comparison.answers)
         yield from [f"- {escaped(answers)}"] if answers else []
         scores = score_differences(pair.first, pair.second, pair.comparison)
         lines = score_lines(scores, _ENDLESS, FEW)

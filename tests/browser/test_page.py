@@ -457,7 +457,11 @@ def test_any_two_tasks_can_be_compared(opened: Open, tmp_path: Path) -> None:
         counts = [int(text) for text in tab.locator(".pair .count").all_inner_texts()]
         assert counts == [len(cases) for cases in stored]
         p_value = numbers.p_value(board.p_value(reports[here], reports[there]) or 0.0)
-        assert p_value in tab.inner_text(".pair")
+        shown = tab.inner_text(".pair")
+        assert p_value in shown
+        assert "model changed: " in shown
+        answers = alone.answers[:1]
+        assert all(f'"{one.said}" ' in shown for one in answers)
         tab.select_option("#filter-pair", label=f"m:{there}")
         for kind, cases in zip(
             ("broken", "fixed", "changed"),

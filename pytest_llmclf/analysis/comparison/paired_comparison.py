@@ -281,15 +281,19 @@ def compare_predictions(
         provenance=provenance,
         clusters=together(clusters or {}, answered),
         group=group,
-        answers=_answers(before, now, answered),
+        answers=answer_counts(
+            *(Counter(side[case].said for case in answered) for side in (before, now))
+        ),
     )
 
 
-def _answers(
-    before: Mapping[str, Prediction], now: Mapping[str, Prediction], cases: Sequence[str]
-) -> tuple[AnswerCount, ...]:
-    """How often each answer was given to these images by either side, where the numbers differ."""
-    first, second = (Counter(side[case].said for case in cases) for side in (before, now))
+def answer_counts(first: Counter[str], second: Counter[str]) -> tuple[AnswerCount, ...]:
+    """The answers that two sides gave unequally often, the largest differences first.
+
+    Args:
+        first: How often the first side gave each answer (`Prediction.said`).
+        second: How often the second side did, to the same images.
+    """
     found = [
         AnswerCount(said=said, before=first[said], now=second[said])
         for said in first | second

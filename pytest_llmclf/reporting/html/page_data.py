@@ -26,7 +26,7 @@ from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.comparison import answers_text, score_text
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.diagnosis import LEGEND, finding_text, tells_p
-from pytest_llmclf.reporting.html.board_data import board_json, other_pairs
+from pytest_llmclf.reporting.html.board_data import LONGEST_TOLD, board_json, else_json, other_pairs
 from pytest_llmclf.reporting.html.cases import (
     LONGEST,
     NONE,
@@ -54,9 +54,8 @@ if TYPE_CHECKING:
     from pytest_llmclf.reporting.html.page import Page, Pair, Section
     from pytest_llmclf.values.outcome import Outcome
 
-_LONGEST_TOLD: Final = 200_000
 _MOST_UNREAD: Final = 10
-"""Most characters of what a model was told: a thousand labels with a description each."""
+"""Most answers without a label that are listed."""
 _MATRIX: Final = 100
 """Most classes whose matrix is shown whole."""
 _MATRIX_CUT: Final = 40
@@ -121,7 +120,7 @@ def _section(
         "labels": list(report.confusion.labels),
         "facts": _facts(report),
         "details": [] if identity is None else _shown(identity.details),
-        "instructions": cut(_told(report), _LONGEST_TOLD),
+        "instructions": cut(_told(report), LONGEST_TOLD),
         "ledger": asdict(ledger),
         "images": asked_of(ledger),
         "stopped": WHEN_STOPPED if ledger.not_needed else "",
@@ -385,12 +384,7 @@ def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
         "now": order[id(pair.now)],
         "refused": comparison.refused,
         "notes": list(comparison.notes),
-        "else": []
-        if comparison.provenance is None
-        else [
-            [cut(sentence, LONGEST), cut("\n".join(diff), _LONGEST_TOLD)]
-            for sentence, diff in comparison.provenance.sentences()
-        ],
+        "else": else_json(comparison.provenance),
         "common": comparison.common,
         "accuracies": [numbers.counted(comparison.before), numbers.counted(comparison.now)],
         "difference": None if comparison.difference is None else f"{comparison.difference:+.3f}",
@@ -401,7 +395,7 @@ def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
         "tests": pair.tests,
         "word": "not compared" if comparison.refused else word_of(comparison, p_value, pair.margin),
         "margin": "" if pair.margin is None else f"{pair.margin.word} {pair.margin.text}",
-        "answers": cut(answers_text(comparison), LONGEST),
+        "answers": cut(answers_text(comparison.answers), LONGEST),
         "apart": sorted(
             {one.case for side in sides for one in side.outcomes if one.case not in compared}
         ),
