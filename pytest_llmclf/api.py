@@ -133,12 +133,14 @@ def right_by(reports: Sequence[Report]) -> dict[str, str]:
         )
     if board.images.apart:
         report, why = board.images.apart[0]
-        raise SettingsError(f"{report.evaluation} on {report.model} does not fit the others: {why}")
+        raise SettingsError(
+            f"{report.evaluation} on {report.configuration} does not fit the others: {why}"
+        )
     return dict(difficulty(board.images).right_by)
 
 
 def _names(reports: Sequence[Report]) -> str:
-    return some_of([f"{one.evaluation} on {one.model}" for one in reports]) or "nothing"
+    return some_of([f"{one.evaluation} on {one.configuration}" for one in reports]) or "nothing"
 
 
 def init_values(value: DataclassInstance, kind: type[DataclassInstance]) -> dict[str, Any]:

@@ -75,7 +75,9 @@ def run(arguments: argparse.Namespace) -> int:
     reports = _reports(runs, arguments.evaluation or (), arguments.model or ())
     boards = leaderboards(reports)
     if not boards:
-        named = some_of([f"{one.evaluation} on {one.model}" for one in reports]) or "nothing"
+        named = (
+            some_of([f"{one.evaluation} on {one.configuration}" for one in reports]) or "nothing"
+        )
         raise SettingsError(
             "there are no two tasks of one evaluation with answers to the same images; "
             f"chosen: {named}; name more runs, or fewer --evaluation and --model"

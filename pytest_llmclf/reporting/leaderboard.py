@@ -107,7 +107,7 @@ def _rows(board: Leaderboard, style: Style) -> Iterator[Line]:
 
 def called(report: Report) -> str:
     """What a task is called among the others of its evaluation."""
-    return report.model
+    return report.configuration
 
 
 def about(board: Leaderboard) -> str:
@@ -247,14 +247,14 @@ def leaderboard_json(board: Leaderboard) -> dict[str, Any]:
         "images": len(images.cases),
         "left_out": list(images.left_out),
         "not_asked": list(images.not_asked),
-        "apart": [{"model": report.model, "why": why} for report, why in images.apart],
+        "apart": [{**_task(report), "why": why} for report, why in images.apart],
         "group": images.group,
         "clusters": len(images.sizes) or None,
         "pairs": board.tests,
-        "winner": None if board.winner is None else board.winner.report.model,
+        "winner": None if board.winner is None else _task(board.winner.report),
         "rows": [
             {
-                "model": row.report.model,
+                **_task(row.report),
                 "correct": row.accuracy.hits,
                 "accuracy": row.accuracy.value,
                 "interval": _both(row.interval),
@@ -269,9 +269,13 @@ def leaderboard_json(board: Leaderboard) -> dict[str, Any]:
         TAG: {
             kind: [case for case, one in found.right_by.items() if one == kind] for kind in RIGHT_BY
         },
-        "only": {case: report.model for case, report in found.only.items()},
+        "only": {case: _task(report) for case, report in found.only.items()},
         "hard": [asdict(one) for one in found.hard],
     }
+
+
+def _task(report: Report) -> dict[str, str]:
+    return {"model": report.model, "variant": report.variant}
 
 
 def _both(ends: Interval | None) -> list[float] | None:

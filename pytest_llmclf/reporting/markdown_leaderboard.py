@@ -45,11 +45,10 @@ def _section(board: Leaderboard) -> Iterator[str]:
     yield "| task | accuracy | to the best | | p | cost |"
     yield "|---|--:|--:|---|--:|---|"
     for row in board.rows:
-        best = row.p_value is None
         cells = (
             cell(called(row.report)),
             accuracy_text(row),
-            "" if best else difference_text(row),
+            "" if row.best else difference_text(row),
             STANDINGS[row.standing],
             "" if row.p_value is None else numbers.p_cell(row.p_value),
             cost_text(row.judged),

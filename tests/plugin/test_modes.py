@@ -390,10 +390,10 @@ def _the_files_say_the_same(combination: Combination) -> None:
 
 def _a_leaderboard_counts_common_images(combination: Combination) -> None:
     boards = combination.colours.summary()["leaderboards"]
-    ends: dict[str, dict[str, str]] = {}
+    ends: dict[str, dict[tuple[str, str], str]] = {}
     for line in combination.outcomes():
         if not line.get("repeat"):
-            ends.setdefault(line["case"], {})[line["model"]] = line["kind"]
+            ends.setdefault(line["case"], {})[line["model"], line["variant"]] = line["kind"]
     answered = {"correct", "misclassified", "unparsed"}
     common = {
         case: set(kinds.values()) for case, kinds in ends.items() if {*kinds.values()} <= answered
@@ -408,8 +408,10 @@ def _a_leaderboard_counts_common_images(combination: Combination) -> None:
     assert judged < set(ends) if stopped else judged == set(common)
     assert judged | set(board["left_out"]) == set(ends)
     assert board["images"] == len(judged)
+    assert len(board["rows"]) == len(combination.reports)
     for row in board["rows"]:
-        right = sum(ends[case][row["model"]] == "correct" for case in judged)
+        task = row["model"], row["variant"]
+        right = sum(ends[case][task] == "correct" for case in judged)
         assert (row["correct"], row["interval"] is None) == (right, stopped)
     assert {case for case in judged if common[case] == {"correct"}} == {*board["right_by"]["all"]}
 

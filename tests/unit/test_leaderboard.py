@@ -193,6 +193,22 @@ class TestWhichImages:
         found = board([plain, replace(other, repeats=tuple(again))])
         assert [row.accuracy.hits for row in found.rows] == [3, 2]
 
+    def test_variants_are_tasks(self) -> None:
+        """Of one model, told apart by their names."""
+        one, other = (
+            replace(
+                report(signs, "m"),
+                variant=name,
+                outcomes=tuple(
+                    replace(found, variant=name) for found in report(signs, "m").outcomes
+                ),
+            )
+            for name, signs in (("", CLEAR["a"]), ("no example", CLEAR["b"]))
+        )
+        found = board([one, other])
+        assert [row.report.configuration for row in found.rows] == ["m", "m · no example"]
+        assert found.winner is found.rows[0]
+
     def test_evaluations_are_ranked_apart(self) -> None:
         """One alone is compared with nobody."""
         reports = [*tasks(a="+x", b="xx"), report("++", evaluation="other")]
@@ -221,6 +237,20 @@ def test_images_of_a_group_are_one_draw() -> None:
     assert found.rows[0].interval.low == pytest.approx(clopper_pearson(3, 3).low, abs=1e-9)
     # By images both would be shown at once.
     assert standings(board(tasks(**signs)))["b"] == "worse"
+
+
+def test_no_test_has_no_p_value() -> None:
+    """Of groups in a run that stopped early nothing is known."""
+
+    def grouped(one: Report) -> Report:
+        clusters = {found.case: f"scene {place // 4}" for place, found in enumerate(one.outcomes)}
+        return replace(one, group="scene", clusters=clusters)
+
+    order = list(range(20))
+    early = stopped("x" * 12 + "-" * 8, order, 12, model="b")
+    found = board([grouped(report("+" * 20, "a")), grouped(early)])
+    assert [row.p_value for row in found.rows] == [None, None]
+    assert found.rows[1].standing == "not told apart from the best"
 
 
 def test_costs_are_those_of_the_common_images() -> None:

@@ -66,7 +66,8 @@ class Ranked:
         difference: Accuracy minus that of the best task, at most 0.
         difference_interval: Plausible values of it, for all pairs at once; ``None`` for the best
             and where there is none.
-        p_value: Of the comparison with the best, adjusted for all pairs; ``None`` for the best.
+        p_value: Of the comparison with the best, adjusted for all pairs; ``None`` for the best, and
+            where no test holds.
         standing: What is shown.
         judged: The report of its answers to the common images alone, for what those cost.
     """
@@ -80,6 +81,11 @@ class Ranked:
     p_value: float | None
     standing: Standing
     judged: Report
+
+    @property
+    def best(self) -> bool:
+        """Whether it is the one that others are held against."""
+        return self.standing in ("shown to be the best", "best here")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -183,7 +189,9 @@ def _row(images: CommonImages, judged: Judged, place: int) -> Ranked:
         interval=_interval(images, place, ratio),
         difference=flips.difference or 0.0,
         difference_interval=None if place == best else flips.interval_at(confidence),
-        p_value=None if place == best else judged.p_values[_pair(best, place)],
+        p_value=None
+        if place == best or flips.test == "none"
+        else judged.p_values[_pair(best, place)],
         standing=judged.standings[place],
         judged=_judged_alone(images, place),
     )

@@ -84,7 +84,7 @@ def _row(row: Ranked) -> dict[str, Any]:
         "low": None if ends is None else rounded(ends.low),
         "high": None if ends is None else rounded(ends.high),
         "accuracy": accuracy_text(row),
-        "difference": "" if row.p_value is None else difference_text(row),
+        "difference": "" if row.best else difference_text(row),
         "standing": row.standing,
         "said": STANDINGS[row.standing],
         "p": "" if row.p_value is None else numbers.p_value(row.p_value),

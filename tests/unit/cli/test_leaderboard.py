@@ -26,7 +26,7 @@ def test_runs_are_ranked_together(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "Leaderboard" in page.read_text("utf-8")
     assert main(["leaderboard", str(first), str(second), "--json", "--model", "llava"]) == 0
     (board,) = json.loads(capsys.readouterr().out)["leaderboards"]
-    assert board["winner"] == "ollama:llava in second"
+    assert board["winner"] == {"model": "ollama:llava in second", "variant": ""}
     assert board["pairs"] == 1
 
 
