@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.evaluation import Evaluation
     from pytest_llmclf.runner.examples import Examples
     from pytest_llmclf.runner.variant import Variant
+    from pytest_llmclf.runner.variant_grid import product
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.outcome import Misclassified, ModelError, Outcome, Unparsed
     from pytest_llmclf.values.request import ModelIdentity, Request
@@ -49,6 +50,7 @@ __all__ = [
     "Request",
     "Unparsed",
     "Variant",
+    "product",
     "read_run",
     "right_by",
 ]
@@ -71,6 +73,7 @@ _HOMES = {
     "Request": "values.request",
     "Unparsed": "values.outcome",
     "Variant": "runner.variant",
+    "product": "runner.variant_grid",
     "read_run": "api",
     "right_by": "api",
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.runner.job import AskingPolicy
     from pytest_llmclf.runner.settings import Inconclusive, Settings
+    from pytest_llmclf.runner.variant import Variant
     from pytest_llmclf.values.price import Price
     from pytest_llmclf.values.probe_answers import Probe
 
@@ -40,6 +41,8 @@ def check_options(config: pytest.Config) -> None:
         _parse_gates("--llmclf-gate", option.llmclf_gate)
     if option.llmclf_price:
         _parse_prices("--llmclf-price", option.llmclf_price)
+    if option.llmclf_variant:
+        _variants(config)
     if option.llmclf_tolerance is not None:
         from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
 
@@ -149,6 +152,17 @@ def _parse_prices(place: str, texts: list[str]) -> tuple[tuple[str, Price], ...]
     return tuple(_parsed(place, parse_price, text) for text in texts)
 
 
+def _variants(config: pytest.Config) -> tuple[tuple[str, Variant], ...]:
+    """Those of the ini file, then those of the command line."""
+    from pytest_llmclf.runner.variant_option import parse_variant, parse_variants
+
+    from_ini, given = config.getini("llmclf_variants"), config.option.llmclf_variant or []
+    for place, texts in (("ini llmclf_variants", from_ini), ("--llmclf-variant", given)):
+        for text in texts:
+            _parsed(place, parse_variant, text)
+    return _parsed("--llmclf-variant", parse_variants, [*from_ini, *given])
+
+
 def read_settings(config: pytest.Config) -> Settings:
     """Everything the user said, checked.
 
@@ -202,6 +216,7 @@ def read_settings(config: pytest.Config) -> Settings:
         summary=_path(config, "summary"),
         parquet=option.llmclf_parquet,
         think=_chosen(config, "think", parse_think),
+        variants=_variants(config),
         probes=_parsed("--llmclf-probe", _parse_probes, option.llmclf_probe or []),
         probe_images=option.llmclf_probe_images,
     )

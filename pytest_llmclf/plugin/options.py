@@ -37,6 +37,11 @@ def _add_questions(add: Callable[..., None]) -> None:
         "(also: LLMCLF_MODEL, ini llmclf_model)",
     )  # fmt: skip
     add(
+        "--llmclf-variant", action="append", metavar="'NAME: KEY=VALUE; ...'",
+        help="try something else beside what evaluations declare, such as 'short: prompt=Which "
+        "animal?; think=on; options.temperature=0.5'; may be repeated (also: ini llmclf_variants)",
+    )  # fmt: skip
+    add(
         "--llmclf-sample", type=at_least(int, 1), metavar="N",
         help="ask only N images a class, chosen by --llmclf-seed",
     )  # fmt: skip
@@ -162,6 +167,9 @@ def _add_written(add: Callable[..., None]) -> None:
 def _add_ini(parser: pytest.Parser) -> None:
     """Declare the values of the ini file."""
     parser.addini("llmclf_model", "who is asked, one a line (default: auto)", "linelist", [])
+    parser.addini(
+        "llmclf_variants", "further variants, one 'NAME: KEY=VALUE; ...' a line", "linelist", []
+    )
     parser.addini("llmclf_gates", "further gates, one 'NAME: GATE' a line", "linelist", [])
     parser.addini(
         "llmclf_prices", "what models cost, one 'MODEL: READ, WRITTEN' a line", "linelist", []

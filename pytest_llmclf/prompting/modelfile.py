@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.errors import ModelfileError, nearest
+from pytest_llmclf.errors import ModelfileError, SettingsError, nearest
 from pytest_llmclf.files import require_plain
 from pytest_llmclf.prompting.modelfile_lexer import Instruction, lex
 
@@ -249,36 +249,44 @@ def _assemble(
 
 
 def _parameter(item: Instruction, source: str) -> ParameterValue:
-    name, text = item.key, item.value
-    value: ParameterValue | None = None
-    kind = ""
-    if name in INT_PARAMETERS:
-        kind = "a whole number"
-        if _INT.fullmatch(text) and -_INT64_END <= int(text) < _INT64_END:
-            value = int(text)
-    elif name in FLOAT_PARAMETERS:
-        kind = "a number"
-        if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
-            # + 0.0 turns -0.0 into 0.0: one value, one digest.
-            value = float(text) + 0.0
-    elif name in BOOL_PARAMETERS:
-        kind = "true or false"
-        if text in _TRUE or text in _FALSE:
-            value = text in _TRUE
-    elif name in TEXT_PARAMETERS:
-        value = text
-    elif name in _RETIRED:
+    name = item.key
+    if name in _RETIRED:
         problem = f"Ollama no longer has the parameter {name!r}: remove the line"
         raise ModelfileError(source, item.line, item.key_column, problem)
-    else:
+    if name not in PARAMETERS:
         hint = nearest(name.lower(), PARAMETERS)
         known = ", ".join(sorted(PARAMETERS))
         problem = f"unknown parameter {name[:40]!r}{hint} (known: {known})"
         raise ModelfileError(source, item.line, item.key_column, problem)
-    if value is None:
-        problem = f"parameter {name} takes {kind}, not {text[:40]!r}"
-        raise ModelfileError(source, item.line, item.value_column, problem)
-    return value
+    try:
+        return parameter_value(name, item.value)
+    except SettingsError as error:
+        raise ModelfileError(source, item.line, item.value_column, str(error)) from error
+
+
+def parameter_value(name: str, text: str) -> ParameterValue:
+    """The value of one of `PARAMETERS` as people write it.
+
+    Raises:
+        SettingsError: It takes another kind of value.
+    """
+    kind = ""
+    if name in INT_PARAMETERS:
+        kind = "a whole number"
+        if _INT.fullmatch(text) and -_INT64_END <= int(text) < _INT64_END:
+            return int(text)
+    elif name in FLOAT_PARAMETERS:
+        kind = "a number"
+        if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
+            # + 0.0 turns -0.0 into 0.0: one value, one digest.
+            return float(text) + 0.0
+    elif name in BOOL_PARAMETERS:
+        kind = "true or false"
+        if text in _TRUE or text in _FALSE:
+            return text in _TRUE
+    else:
+        return text
+    raise SettingsError(f"parameter {name} takes {kind}, not {text[:40]!r}")
 
 
 def _decode(data: bytes, source: str) -> str:

@@ -26,6 +26,7 @@ from pytest_llmclf.runner.example_plan import drawn
 from pytest_llmclf.runner.examples import as_shown
 from pytest_llmclf.runner.settings import project_root
 from pytest_llmclf.runner.task import Task, instruct
+from pytest_llmclf.runner.variant import check_variants
 from pytest_llmclf.values.case import CaseSet
 from pytest_llmclf.values.request import TOLD_NOTHING
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.evaluation import Evaluation
     from pytest_llmclf.runner.examples import Pairs
     from pytest_llmclf.runner.settings import Settings
+    from pytest_llmclf.runner.variant import Variant
     from pytest_llmclf.values.example_image import ExampleImage
     from pytest_llmclf.values.thinking import Think
 
@@ -106,7 +108,7 @@ def assign(
     # The bundled and the imported images of a name may bear different tags.
     fitting = [gate for gate in gates if gate.is_for(imported=whole.imported)]
     check_gates(fitting, whole.labels, whole.tags)
-    variants = _in_variants(evaluation)
+    variants = _in_variants(evaluation, settings.variants)
     check_variant_names(gates, [name for name, _ in variants])
     asked = [varied for _, varied in variants]
     found = drawn(asked, whole, root, links=settings.allow_links, confused=confused)
@@ -162,11 +164,22 @@ def _check_labels(evaluation: Evaluation, name: str, varied: Evaluation, whole: 
         raise SettingsError(f"{place}: {error}") from error
 
 
-def _in_variants(evaluation: Evaluation) -> Sequence[tuple[str, Evaluation]]:
-    """What is asked, by the name of its variant; as declared where there are no variants."""
-    if not evaluation.variants:
-        return [("", evaluation)]
-    return [(name, evaluation.varied(name, one)) for name, one in evaluation.variants.items()]
+def _in_variants(
+    evaluation: Evaluation, added: Sequence[tuple[str, Variant]]
+) -> Sequence[tuple[str, Evaluation]]:
+    """What is asked, by the name of its variant.
+
+    Those that the evaluation declares, or the evaluation as it is where it declares none; and
+    beside them those that the run adds.
+    """
+    place = f"Evaluation({evaluation.title!r})"
+    try:
+        check_variants(dict(added), evaluation.variants)
+    except SettingsError as error:
+        raise SettingsError(f"{place}: --llmclf-variant: {error}") from error
+    declared = () if evaluation.variants else (("", evaluation),)
+    named = (*evaluation.variants.items(), *added)
+    return [*declared, *((name, evaluation.varied(name, one)) for name, one in named)]
 
 
 def pair(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.runner.job import AskingPolicy
+    from pytest_llmclf.runner.variant import Variant
     from pytest_llmclf.values.price import Price
     from pytest_llmclf.values.probe_answers import Probe
     from pytest_llmclf.values.thinking import Think
@@ -63,6 +64,7 @@ class Settings:
         summary: Where the summary in Markdown goes besides the run's folder, or ``None``.
         parquet: Whether outcomes are written as Parquet, too.
         think: What is said about thinking instead of what evaluations say; ``None``: nothing.
+        variants: What is tried beside what evaluations declare, by name.
         probes: What it is looked into that answers may hang on.
         probe_images: How many images of an evaluation that is asked of; ``None``: as many as show
             a bias of 10 points.
@@ -95,6 +97,7 @@ class Settings:
     allow_clear_key: frozenset[str] = frozenset()
     think: Think | None = None
     allow_links: tuple[Path, ...] = ()
+    variants: tuple[tuple[str, Variant], ...] = ()
     probes: tuple[Probe, ...] = ()
     probe_images: int | None = None
 
@@ -118,6 +121,7 @@ class Settings:
             "stop_early": self.stop_early,
             "repeats": self.repeats,
             "think": self.think,
+            "variants": {name: variant.changes() for name, variant in self.variants},
             "probes": list(self.probes),
             "probe_images": self.probe_images,
             "require_baseline": self.require_baseline,

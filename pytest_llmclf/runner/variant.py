@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME: Final = 40
 """Characters of a variant's name: it stands in test ids, tables and names of files."""
-_NOT_IN_NAMES: Final = frozenset("|:[]<>&\"'`/\\*?")
+NOT_IN_NAMES: Final = frozenset("|:[]<>&\"'`/\\*?")
 """Signs that separate the parts of test ids, patterns and options, or that files cannot have."""
 
 
@@ -98,7 +98,7 @@ def _check_name(name: object) -> None:
             f"variant {name[:LONGEST_NAME]!r}... has a name of {len(name)} characters, and test "
             f"ids have room for {LONGEST_NAME}: give it {remedy}"
         )
-    odd = next((sign for sign in name if sign in _NOT_IN_NAMES or not sign.isprintable()), None)
+    odd = next((sign for sign in name if sign in NOT_IN_NAMES or not sign.isprintable()), None)
     if odd is not None:
         raise SettingsError(
             f"variant {name!r} has {odd!r} in its name, which cannot stand in test ids and names "

@@ -141,6 +141,39 @@ def test_system_text_and_size_are_sent_as_a_variant_says(colours: Colours) -> No
     assert set(colours.server.asked) >= SMALL
 
 
+def test_the_command_line_adds_to_what_is_declared(colours: Colours) -> None:
+    """Beside the evaluation as it is, or beside its variants; in workers, too."""
+    added = "--llmclf-variant=short: prompt=Which?; options.seed=3"
+    assert colours.run(added, "-n2").ret == pytest.ExitCode.OK
+    assert by_variant(colours) == {"": 9, "short": 9}
+    assert {body.get("seed") for body in colours.server.bodies} == {None, 3}
+    (colours.root / "pytest.ini").write_text("[pytest]\nllmclf_variants = system: system=Look.\n")
+    varied(colours, TWO).run(added)
+    assert list(by_variant(colours)) == ["plain", "no example", "system", "short"]
+    told = {one["variant"]: one["full_instructions"] for one in colours.summary()["reports"]}
+    assert told["short"]["question"] == "Which?"
+    assert told["system"]["system"] == "Look."
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("short", "--llmclf-variant: 'short' has no colon behind a name: write NAME: KEY=VALUE"),
+        ("a: promt=Which?", "--llmclf-variant: variant 'a': there is no 'promt'; did you mean"),
+        ("plain: prompt=Which?", "--llmclf-variant: two variants are called 'plain' and 'plain'"),
+        ("a: labels=red, green", "variant 'a': labels= lacks blue"),
+    ],
+)
+def test_what_the_command_line_cannot_mean_is_refused(
+    two: Colours, option: str, message: str
+) -> None:
+    """Before anything is asked, with place, value and remedy."""
+    result = two.run(f"--llmclf-variant={option}")
+    assert result.ret in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERRUPTED)
+    assert message in " ".join((result.stdout.str() + result.stderr.str()).split())
+    assert two.server.questions == 0
+
+
 def test_variants_are_refused_at_collection(colours: Colours) -> None:
     """Before anything is asked, with evaluation, variant and remedy."""
     result = varied(colours, "variants={'a': Variant(modelfile='missing')}").run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.gates.gate import Gate, check_variant_names
 from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.runner.evaluation import Evaluation
+from pytest_llmclf.runner.examples import Examples
 from pytest_llmclf.runner.variant import LONGEST_NAME, Variant
+from pytest_llmclf.runner.variant_grid import product
+from pytest_llmclf.runner.variant_option import parse_variant, parse_variants
 from pytest_llmclf.values.outcome import TaskName
 
 
@@ -137,3 +141,114 @@ def test_a_task_is_told_with_its_variant() -> None:
     assert named.title == "pets · ollama:llava · no example"
     assert TaskName.in_json(named._asdict()) == named
     assert TaskName.in_json({"evaluation": "pets", "model": "m"}) == TaskName("pets", "m")
+
+
+LONG = "Look at the animal in the middle of the image, and at nothing else. Which one is it?"
+
+
+def test_a_grid_is_every_combination() -> None:
+    """In the order of its fields, the last one first to change."""
+    found = product(prompt={"short": "Which?", "long": LONG}, think=[False, "high"])
+    assert found == {
+        "short, think=off": Variant(prompt="Which?", think=False),
+        "short, think=high": Variant(prompt="Which?", think="high"),
+        "long, think=off": Variant(prompt=LONG, think=False),
+        "long, think=high": Variant(prompt=LONG, think="high"),
+    }
+    assert declared(found).variants == found
+
+
+@pytest.mark.parametrize(
+    ("axes", "names"),
+    [
+        ({"modelfile": ["animals", Path("modelfiles/plain.Modelfile")]}, ["animals", "plain"]),
+        ({"prompt": ["Which animal", LONG]}, ["Which animal", "prompt 2"]),
+        ({"prompt": ["Which animal is it?", "a|b"]}, ["prompt 1", "prompt 2"]),
+        ({"image_size": [None, 224]}, ["image_size as it is", "image_size=224"]),
+        ({"options": [{}, {"temperature": 0.5, "seed": 1}]},
+         ["options 1", "temperature=0.5, seed=1"]),
+        ({"examples": [0, 2, Examples(count=3)]}, ["examples=0", "examples=2", "examples 3"]),
+        ({"labels": [["cat", "dog"], ["dog", "cat"]]}, ["labels 1", "labels 2"]),
+        ({"answer": ["text", "enum"]}, ["answer=text", "answer=enum"]),
+        ({"reader": ["first", declared]}, ["reader=first", "declared"]),
+    ],
+)  # fmt: skip
+def test_names_are_made_of_what_differs(axes: dict[str, Any], names: list[str]) -> None:
+    """And all of them can stand in ids."""
+    found = product(**axes)
+    assert list(found) == names
+    assert declared({name: Variant() for name in found}).variants
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({}, "product() has no values"),
+        ({"promt": ["a"]}, "a variant has no promt; did you mean 'prompt'?"),
+        ({"prompt": "Which?"}, "'Which?' is one value; write a list"),
+        ({"think": True}, "True is one value; write a list"),
+        ({"prompt": []}, "product(prompt=...) has no values"),
+        ({"prompt": ["Which", "Which"]}, "has two values called 'Which'"),
+    ],
+)
+def test_a_grid_that_cannot_be_meant_is_refused(axes: dict[str, Any], message: str) -> None:
+    """A combination would silently replace another one."""
+    with pytest.raises(SettingsError) as caught:
+        product(**axes)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "variant"),
+    [
+        ("short: prompt=Which?", "short", Variant(prompt="Which?")),
+        ("as it is:", "as it is", Variant()),
+        ("a: prompt=Which; or what = it?; think=on", "a",
+         Variant(prompt="Which; or what = it?", think=True)),
+        ("a:prompt=x=1;image_size=64", "a", Variant(prompt="x=1", image_size=64)),
+        ("a: modelfile=modelfiles/b.Modelfile", "a", Variant(modelfile="modelfiles/b.Modelfile")),
+        ("a: system=", "a", Variant(system="")),
+        ("a: labels=dog, cat; answer=enum; top_logprobs=5; reader=last; examples=2", "a",
+         Variant(labels=("dog", "cat"), answer="enum", top_logprobs=5, reader="last", examples=2)),
+        ("a: options.temperature=0.5; options.seed=7; options.stop=.", "a",
+         Variant(options={"temperature": 0.5, "seed": 7, "stop": ["."]})),
+    ],
+)  # fmt: skip
+def test_a_variant_is_read_from_the_command_line(text: str, name: str, variant: Variant) -> None:
+    """With the keys of its fields; a semicolon that no ``KEY=`` follows is part of a text."""
+    assert parse_variant(text) == (name, variant)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prompt=Which?", "'prompt=Which?' has no colon behind a name: write NAME: KEY=VALUE"),
+        ("a: Which?", "variant 'a': 'Which?' says no KEY=VALUE"),
+        ("a: promt=Which?", "variant 'a': there is no 'promt'; did you mean 'prompt'?"),
+        ("a: prompt=Which; x=1?", "there is no 'x'; there are modelfile, system, prompt"),
+        ("a: think=maybe", "variant 'a': 'maybe' is not one of off, on"),
+        ("a: answer=enumm", "variant 'a': 'enumm' is not one of text, enum; did you mean 'enum'?"),
+        ("a: reader=lst", "variant 'a': "),
+        ("a: image_size=big", "variant 'a': 'big' is no whole number"),
+        ("a: options.temprature=0", "did you mean 'options.temperature'?"),
+        ("a: options.temperature=hot", "variant 'a': parameter temperature takes a number"),
+        ("a: prompt=b; prompt=c", "variant 'a' says prompt twice"),
+        ("a: options.seed=1; options.seed=2", "variant 'a' says options.seed twice"),
+        ("a|b: prompt=c", "variant 'a|b' has '|' in its name"),
+        (": prompt=c", "a variant is called '', which names nothing"),
+    ],
+)
+def test_what_the_command_line_cannot_mean_is_refused(text: str, message: str) -> None:
+    """With value and remedy."""
+    with pytest.raises(SettingsError) as caught:
+        parse_variant(text)
+    assert message in str(caught.value)
+
+
+def test_several_are_told_apart() -> None:
+    """The same one twice is one; two of one name are not."""
+    assert len(parse_variants(["a: prompt=b", "a: prompt=b", "c: prompt=b"])) == 2
+    with pytest.raises(SettingsError, match="variant 'a' is said twice"):
+        parse_variants(["a: prompt=b", "a: prompt=c"])
+    with pytest.raises(SettingsError, match="take for one name"):
+        parse_variants(["a: prompt=b", "A: prompt=c"])
