@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.api import PublicReport, public
 from pytest_llmclf.gates.looks import earlier_looks
-from pytest_llmclf.metrics.report import DatasetFacts, Verdict, build
 from pytest_llmclf.plugin.absences import Absences, skip_note
 from pytest_llmclf.plugin.carried import REPORT_ATTRIBUTE, outcome_on
 from pytest_llmclf.plugin.items import is_gate, job_of, task_of
 from pytest_llmclf.plugin.probing import Probes
-from pytest_llmclf.prompting.readers import READ_BY, STRICT, reader_name
-from pytest_llmclf.runner.settings import path_in_project
+from pytest_llmclf.runner.task_report import task_report
 from pytest_llmclf.values.outcome import Outcome, TaskName
-from pytest_llmclf.values.price import price_of
-from pytest_llmclf.values.provenance import tool_version
 from pytest_llmclf.values.request import ModelIdentity
 from pytest_llmclf.values.seeded import seeded_order
 from pytest_llmclf.values.text import noun
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.gates.sequential.watch import SequentialMonitor
-    from pytest_llmclf.metrics.report import Look, Report
+    from pytest_llmclf.metrics.report import Look, Report, Verdict
     from pytest_llmclf.runner.settings import Settings
     from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.case import Case
@@ -298,34 +294,26 @@ class SessionResults:
             for id_, case in known.cases.items()
             if id_ not in skipped and id_ not in known.outcomes
         ]
-        report = build(
-            **name._asdict(),
-            dataset=self._facts(task),
-            outcomes=[*chain.from_iterable(known.outcomes.values()), *missing],
+        report = task_report(
+            task,
+            [*chain.from_iterable(known.outcomes.values()), *missing],
+            self._settings,
+            content_hash=self._content_hash(task.dataset),
+            notes=self._notes(task, skipped),
             identity=known.identity,
             deselected=task.whole - len(known.cases),
             skipped=len(skipped),
             duration_s=None if known.ended is None else known.ended - known.began,
-            notes=self._notes(task, skipped),
-            modelfile_digest=task.modelfile.digest(),
-            instructions=task.instructions.prose,
-            full_instructions=task.instructions,
-            tool=tool_version(),
             order=tuple(id_ for id_ in known.order if id_ not in skipped),
             stop_error=self._settings.stop_early,
-            group=task.evaluation.group or "",
             stop_rule=known.watch.rule if known.watch is not None and known.watch.decided else None,
         )
-        looks = earlier_looks(self._looks(), report)
-        own = tuple(task.evaluation.own_metrics.values())
         found = public(
             replace(
                 report,
-                looks=looks,
+                looks=earlier_looks(self._looks(), report),
                 judged=known.judged,
-                own_metrics=own,
                 probes=self.probes.answers(name),
-                price=price_of(name.model, self._settings.prices),
             )
         )
         # What was worked out of the same report before need not be worked out again.
@@ -336,28 +324,10 @@ class SessionResults:
     def _notes(self, task: Task, skipped: Mapping[str, str]) -> tuple[str, ...]:
         """What people must know of a task besides its numbers, a line each."""
         return (
-            *task.about_examples,
-            *task.dataset.warnings,
             *skip_note(skipped),
-            *_reader_note(task),
             *self.of(task.key).notices,
             *self._unexpected(task.key),
             *self.probes.asked_note(task.key),
-        )
-
-    def _facts(self, task: Task) -> DatasetFacts:
-        dataset = task.dataset
-        return DatasetFacts(
-            name=dataset.name,
-            content_hash=self._content_hash(dataset),
-            labels=task.labels.names,
-            licence=dataset.licence,
-            imported=dataset.imported,
-            cases_in_dataset=task.whole,
-            class_sizes=task.class_sizes,
-            taken_out=task.taken_out,
-            path=path_in_project(dataset.root, self._settings.root),
-            review=dataset.review,
         )
 
     def _content_hash(self, dataset: Dataset) -> str:
@@ -385,9 +355,3 @@ class SessionResults:
         """One report a task of which at least one image was to run, in order."""
         paired = ((self.of(task.key), task) for task in tasks)
         return [self.report(one) for known, one in paired if known.cases or known.outcomes]
-
-
-def _reader_note(task: Task) -> tuple[str, ...]:
-    """Who read the answers, where it is not the strict reader."""
-    name = reader_name(task.evaluation.reader)
-    return () if name == STRICT else (f"{READ_BY}{name}, not by the strict reader",)
