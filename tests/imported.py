@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-import pytest_llmclf
-
 SPARE_PLUGINS = ("cacheprovider", "hypothesispytest", "anyio")
 """Not needed by the runs inside the tests, and slow to load in every worker."""
 OTHER_REPORTERS = ("html", "html_fixtures", "metadata", "pytest_jsonreport", "pytest_reportlog")
@@ -22,6 +20,7 @@ def load_everything() -> None:
     """
     for name in ("httpcore", "httpx", "numpy", "PIL.Image", "PIL.PngImagePlugin", "scipy.special"):
         importlib.import_module(name)
-    for module in pkgutil.walk_packages(pytest_llmclf.__path__, "pytest_llmclf."):
+    package = importlib.import_module("pytest_llmclf")
+    for module in pkgutil.walk_packages(package.__path__, "pytest_llmclf."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)

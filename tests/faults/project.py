@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.forkserver import workers_forked
 from tests.imported import OTHER_REPORTERS, SPARE_PLUGINS
 from tests.png import MARK, chunk
 
@@ -177,7 +178,8 @@ class Project:
                 patch.delenv(name, raising=False)
             patch.setenv("OLLAMA_HOST", server)
             patch.setenv("COLUMNS", "400")
-            result = self.pytester.runpytest_inprocess(*self.command(*args)[3:])
+            with workers_forked():
+                result = self.pytester.runpytest_inprocess(*self.command(*args)[3:])
         return Ended(code=int(result.ret), text=result.stdout.str() + result.stderr.str())
 
     def summary(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.forkserver import workers_forked
 from tests.imported import OTHER_REPORTERS, SPARE_PLUGINS, load_everything
 from tests.plugin.colour_server import ColourServer, png
 
@@ -79,11 +80,13 @@ class Colours:
 
     def run(self, *args: str, model: str | None = None) -> pytest.RunResult:
         """Run pytest in this process; an empty model gives none on the command line."""
-        return self.pytester.runpytest_inprocess(*self.command(*args, model=model))
+        with workers_forked():
+            return self.pytester.runpytest_inprocess(*self.command(*args, model=model))
 
     def run_apart(self, *args: str, model: str | None = None) -> pytest.RunResult:
         """Run pytest in a process of its own."""
-        return self.pytester.runpytest_subprocess(*self.command(*args, model=model), timeout=60)
+        with workers_forked():
+            return self.pytester.runpytest_subprocess(*self.command(*args, model=model), timeout=60)
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         """Start pytest and do not wait for it."""

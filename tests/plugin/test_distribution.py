@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.runner.answer_cache import AnswerStore
+from tests.forkserver import workers_forked
 from tests.plugin.colour_server import ColourServer, Odd
 
 if TYPE_CHECKING:
@@ -206,7 +207,8 @@ def test_ordinary_tests_are_spread_as_ever(spread: Colours) -> None:
 def test_xdist_without_evaluations_is_left_alone(pytester: pytest.Pytester) -> None:
     """A run of plain tests has nothing of this plugin in it."""
     pytester.makepyfile("def test_one():\n    pass\n\ndef test_two():\n    assert 0\n")
-    result = pytester.runpytest_inprocess("-n2", "-p", "no:hypothesispytest")
+    with workers_forked():
+        result = pytester.runpytest_inprocess("-n2", "-p", "no:hypothesispytest")
     assert result.parseoutcomes() == {"passed": 1, "failed": 1}
     assert "llmclf:" not in result.stdout.str()
 

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_llmclf import errors
 from pytest_llmclf.errors import LlmclfError
+from tests.forkserver import workers_forked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,11 +97,9 @@ def test_workers_say_the_same_and_a_traceback_is_there_for_who_wants_it(
     """The first line of a slip, from a worker; all of pytest's own with ``--full-trace``."""
     slip, words = next(iter(SLIPS.items()))
     pytester.makepyfile(test_slip=f"{HEAD}{slip}\n")
-    (line,) = [
-        line
-        for line in pytester.runpytest_subprocess("-n1").outlines
-        if line.startswith("test_slip.py:4: ")
-    ]
+    with workers_forked():
+        lines = pytester.runpytest_subprocess("-n1").outlines
+    (line,) = [line for line in lines if line.startswith("test_slip.py:4: ")]
     assert words in line
     assert [line for line in collected(pytester, "--full-trace") if line.startswith("E ")]
 
@@ -143,7 +142,8 @@ def test_what_an_evaluation_names_is_told_in_the_same_form(
             f"it = Evaluation(name='ev{number}', prompt='?', {words})\n\n\n"
             "@it.images\ndef test_images(outcome):\n    pass\n"
         )
-    found = pytester.runpytest_subprocess("--llmclf-model", "micro-llava", *workers)
+    with workers_forked():
+        found = pytester.runpytest_subprocess("--llmclf-model", "micro-llava", *workers)
     for number, word in enumerate(WRONG.values()):
         start = f"test_{number}.py:6: Evaluation('ev{number}'): "
         (line,) = {line for line in found.outlines if line.startswith(start)}

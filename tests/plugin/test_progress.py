@@ -14,6 +14,7 @@ import pytest
 from pytest_llmclf.plugin.live_line import LiveLine, RunProgress
 from pytest_llmclf.reporting.style import Style
 from pytest_llmclf.values.outcome import TaskName
+from tests.forkserver import fresh_or_forked
 from tests.plugin.colour_server import Odd
 from tests.plugin.screen import Screen
 
@@ -48,7 +49,7 @@ def shown(project: Colours, *args: str, **environ: str) -> tuple[str, Screen]:
     names = ("CI", "NO_COLOR", "PYTHONIOENCODING")
     inherited = {name: value for name, value in os.environ.items() if name not in names}
     process = subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", "pytest", *project.command("--llmclf-in-flight=1", *args)],
+        [fresh_or_forked(), "-m", "pytest", *project.command("--llmclf-in-flight=1", *args)],
         stdin=theirs, stdout=theirs, stderr=theirs, cwd=project.root,
         env={**inherited, "COLUMNS": "80", "TERM": "xterm-256color", "PYTHONUTF8": "1", **environ},
     )  # fmt: skip

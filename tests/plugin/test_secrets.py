@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 
+from tests.forkserver import fresh_or_forked
 from tests.fuzz.raw_server import RawServer, http
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def environment(**more: str) -> dict[str, str]:
 def run(root: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a module of ours in a process of its own."""
     return subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", *command],
+        [fresh_or_forked(), "-m", *command],
         capture_output=True, text=True, check=False, timeout=120, cwd=root,
         env=environment(**more),
     )  # fmt: skip

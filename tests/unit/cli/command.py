@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
+
+from tests.forkserver import fresh_or_forked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,7 @@ def llmclf(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complet
     import os
 
     return subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", "pytest_llmclf", *arguments],
+        [fresh_or_forked(), "-m", "pytest_llmclf", *arguments],
         cwd=cwd,
         env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "100", **environment},
         capture_output=True,

@@ -16,6 +16,7 @@ from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.data.archives.importer import Imported, import_archive
 from pytest_llmclf.data.archives.layouts import LAYOUTS, layout_of
 from pytest_llmclf.errors import DatasetError, SettingsError
+from tests.forkserver import fresh_or_forked
 from tests.unit.cli.archives import (
     animals,
     chessmen,
@@ -355,7 +356,7 @@ def test_evaluations_use_the_imported_set(
         model = ["--llmclf-model", "micro-llava"]
         where = ["evals/test_animals.py", f"--rootdir={project}", "--collect-only", "-q"]
         result = subprocess.run(  # noqa: S603 - our own interpreter
-            [sys.executable, "-m", "pytest", *spare, *model, *where],
+            [fresh_or_forked(), "-m", "pytest", *spare, *model, *where],
             capture_output=True, text=True, check=False, timeout=60, cwd=project,
         )  # fmt: skip
         assert result.returncode == 0, result.stdout + result.stderr

@@ -6,7 +6,6 @@ import ast
 import json
 import shutil
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from pytest_llmclf.cli import new
 from pytest_llmclf.errors import LlmclfError, SettingsError
 from pytest_llmclf.prompting import modelfile
+from tests.forkserver import fresh_or_forked
 from tests.plugin.colour_server import png
 from tests.unit.cli.command import call
 
@@ -41,7 +41,7 @@ def run_pytest(
     spare = [arg for name in ("cacheprovider", "xdist") for arg in ("-p", f"no:{name}")]
     return subprocess.run(  # noqa: S603 - our own interpreter
         [
-            sys.executable, "-m", "pytest", *spare, f"--rootdir={project}",
+            fresh_or_forked(), "-m", "pytest", *spare, f"--rootdir={project}",
             "--llmclf-run", "run", "--llmclf-model", model, evaluation, *more,
         ],
         cwd=project, capture_output=True, text=True, check=False, timeout=60,
