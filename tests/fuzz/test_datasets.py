@@ -99,7 +99,7 @@ cells = st.sampled_from(
 noise = st.binary(max_size=60)
 
 
-@effort(200)
+@effort(100)
 @given(
     st.lists(st.lists(cells, max_size=4), max_size=5),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "latin-1"]),
@@ -121,7 +121,7 @@ def test_manifest_csv(
     load("m.csv", text.getvalue().encode(encoding, "backslashreplace"))
 
 
-@effort(200)
+@effort(100)
 @given(
     noise | st.lists(noise | st.sampled_from([b"path,label\n", b'"', b",", b"\n"])).map(b"".join)
 )
@@ -141,7 +141,7 @@ json_rows = st.dictionaries(
 ) | st.fixed_dictionaries({"path": cells, "label": cells})
 
 
-@effort(200)
+@effort(100)
 @given(st.lists(json_rows.map(json.dumps) | st.text(max_size=9), max_size=5).map("\n".join))
 @example("[" * 100_000)
 @example('{"path":' * 50_000)
@@ -175,7 +175,7 @@ toml = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@effort(150)
+@effort(75)
 @given(toml)
 @example("labels = " + "[" * 10_000)
 @example("a" + ".a" * 10_000 + " = 1")
@@ -222,7 +222,7 @@ def test_file_of_a_modelfile(name: str, tmp_path: Path) -> None:
     assert_says(caught.value)
 
 
-@effort(150)
+@effort(75)
 @given(noise | st.text(max_size=40).map(lambda text: text.encode("utf-16")))
 @example(b"\xff\xfe\x00\xd8")
 @example(b"\xef\xbb\xbfFROM x\n")
@@ -285,7 +285,7 @@ def read_all(name: str, content: bytes) -> list[tuple[str, int]]:
     return read
 
 
-@effort(200)
+@effort(100)
 @given(
     members,
     st.sampled_from(
@@ -316,7 +316,7 @@ def test_zip(
     read_all("fuzz.zip", damaged(buffer.getvalue(), changes, cut))
 
 
-@effort(200)
+@effort(100)
 @given(
     members,
     st.lists(st.sampled_from(SPECIAL), min_size=6, max_size=6),
@@ -346,7 +346,7 @@ def test_tar(  # noqa: PLR0917 -- hypothesis gives them by place
     read_all("fuzz.tar", damaged(buffer.getvalue(), changes, cut))
 
 
-@effort(150)
+@effort(75)
 @given(st.sampled_from([b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b\x08", b"", b"\0" * 257 + b"ustar",
                         ]),
        st.binary(max_size=700))  # fmt: skip

@@ -149,7 +149,7 @@ def test_a_sound_run_is_read() -> None:
 fields = st.sampled_from(sorted({*outcome("a"), "schema"}))
 
 
-@effort(250)
+@effort(125)
 @given(st.dictionaries(fields, odd, max_size=2), st.dictionaries(st.sampled_from(sorted(answer())),
                                                                 odd, max_size=2))  # fmt: skip
 @example({"evaluation": []}, {})
@@ -174,7 +174,7 @@ def test_outcomes_of_any_values(changed: dict[str, Any], said: dict[str, Any]) -
     handled(lines(given_, outcome("b")), summary().encode())
 
 
-@effort(150)
+@effort(75)
 @given(st.lists(st.tuples(st.integers(0, 6000), st.binary(max_size=3)), min_size=1, max_size=3),
        st.booleans(), st.floats(0, 1))  # fmt: skip
 def test_damaged_files(changes: list[tuple[int, bytes]], first: bool, kept: float) -> None:  # noqa: FBT001 -- drawn
@@ -194,7 +194,7 @@ keys = st.sampled_from(["evaluation", "model", "identity", "dataset", "ledger", 
                         "modelfile_digest"])  # fmt: skip
 
 
-@effort(200)
+@effort(100)
 @given(keys, odd)
 @example("ledger", {"collected": "2"})
 @example("dataset", {"name": 1, "content_hash": [], "labels": "cat"})
@@ -213,7 +213,7 @@ def test_summary_of_any_values(key: str, value: Any) -> None:
     handled(lines(outcome("a"), outcome("b")), json.dumps(told).encode())
 
 
-@effort(200)
+@effort(100)
 @given(st.sampled_from(["evaluation", "model", *asdict(BASELINE)]), odd)
 @example("cases", ["a", "a"])
 @example("cases", "ab")
@@ -276,7 +276,7 @@ def replayed(content: bytes) -> None:
     assert Answer.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False))) == found
 
 
-@effort(250)
+@effort(125)
 @given(
     st.integers(0, 2),
     st.sampled_from(["type", "key", "identity", "model", "request", "asked", "answer",
@@ -298,7 +298,7 @@ def test_recording(line: int, key: str, value: Any) -> None:
     replayed("".join(json.dumps(each) + "\n" for each in whole).encode())
 
 
-@effort(100)
+@effort(50)
 @given(st.binary(max_size=40), st.floats(0, 1))
 @example(b"[" * 100_000, 1.0)
 @example(b'{"type":' * 50_000, 1.0)
@@ -317,7 +317,7 @@ def test_recording_of_any_bytes(junk: bytes, kept: float) -> None:
         assert_says(error)
 
 
-@effort(150)
+@effort(75)
 @given(odd | st.dictionaries(st.sampled_from(sorted(answer())), odd, max_size=2).map(
     lambda said: answer(**said)) | st.binary(max_size=9))  # fmt: skip
 @example(b"[" * 100_000)
@@ -342,7 +342,7 @@ def test_row_of_a_store(value: Any) -> None:
         assert store.get("d") == Answer(text="cat")
 
 
-@effort(60)
+@effort(40)
 @given(st.lists(st.tuples(st.integers(0, 30_000), st.binary(min_size=1, max_size=40)), max_size=4),
        st.floats(0, 1))  # fmt: skip
 def test_damaged_store(changes: list[tuple[int, bytes]], kept: float) -> None:

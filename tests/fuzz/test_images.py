@@ -116,14 +116,14 @@ def changed(data: bytes, how: list[tuple[int, str, bytes]]) -> bytes:
     return data
 
 
-@effort(900)
+@effort(450)
 @given(st.sampled_from(sorted(KINDS)), changes)
 def test_damaged(kind: str, how: list[tuple[int, str, bytes]]) -> None:
     """Damage anywhere gives an image or a refusal."""
     assert_handled(changed(image(kind), how))
 
 
-@effort(300)
+@effort(150)
 @given(
     st.sampled_from(sorted(KINDS)),
     st.integers(0, 40),
@@ -143,7 +143,7 @@ def png(width: int, height: int, depth: int, colour: int, *more: bytes) -> bytes
     return MARK + b"".join(chunks)
 
 
-@effort(200)
+@effort(100)
 @given(
     st.integers(0, 2**32 - 1) | st.integers(0, 40),
     st.integers(0, 2**32 - 1) | st.integers(0, 40),
@@ -170,7 +170,7 @@ def test_png_of_any_chunks(  # noqa: PLR0917 -- hypothesis gives them by place
     assert_handled(png(width, height, depth, colour, *made, pixels))
 
 
-@effort(300)
+@effort(150)
 @given(
     st.sampled_from([b"", b"\xff\xd8", b"\xff\xd8\xff", b"GIF89a", b"BM", b"RIFF\0\0\0\0WEBPVP8X",
                      b"RIFF\0\0\0\0WEBPVP8L", b"RIFF\0\0\0\0WEBPVP8 ", b"\x89PNG\r\n\x1a\n"]),
@@ -181,7 +181,7 @@ def test_any_bytes(start: bytes, rest: bytes) -> None:
     assert_handled(start + rest)
 
 
-@effort(200)
+@effort(100)
 @given(st.binary(max_size=60).map(lambda rest: b"Exif\0\0II*\0" + rest) | st.binary(max_size=60))
 @example(b"II*\0\x08\0\0\0\xff\xff" + b"\0" * 10)
 @example(b"MM\0*\xff\xff\xff\xff")

@@ -230,7 +230,7 @@ def completion(**choice: Any) -> dict[str, Any]:
     return {"choices": [{"message": {"content": "cat"}, **choice}]}
 
 
-@effort(250)
+@effort(125)
 @given(completions | anything, statuses)
 @example(completion(logprobs={"content": [{"token": "cat", "logprob": math.nan}]}), 200)
 @example(completion(logprobs={"content": [{"token": 7, "logprob": -1}]}), 200)
@@ -247,7 +247,7 @@ def test_openai_chat(body: Any, status: int) -> None:
     ask_openai(http(encoded(body), status))
 
 
-@effort(80)
+@effort(40)
 @given(maybe(st.fixed_dictionaries({"data": anything}, optional={"error": anything})), statuses)
 @example({"data": [{"id": "x" * 100_000}]}, 200)
 @example({"data": [{"id": "m", "owned_by": "\ud800"}]}, 200)
@@ -268,7 +268,7 @@ raw = (
 )  # fmt: skip
 
 
-@effort(80)
+@effort(40)
 @given(raw, statuses)
 @example(b"[" * 200_000, 200)
 @example(b'{"error": "' + b"[" * 200_000 + b'"}', 500)
@@ -296,7 +296,7 @@ heads = st.sampled_from(
 ) | st.binary(max_size=40)  # fmt: skip
 
 
-@effort(80)
+@effort(40)
 @given(heads)
 def test_any_head(reply: bytes) -> None:
     """Answers that are no HTTP, or lie about their length, coding or encoding."""
@@ -304,7 +304,7 @@ def test_any_head(reply: bytes) -> None:
     ask_ollama("/api/chat", reply)
 
 
-@effort(150)
+@effort(75)
 @given(chats | anything, statuses)
 @example({"message": {"content": "cat"}, "logprobs": [{"token": "c", "logprob": math.nan}]}, 200)
 @example({"message": {"content": "cat"}, "prompt_eval_count": 10**400}, 200)
@@ -318,7 +318,7 @@ def test_ollama_chat(body: Any, status: int) -> None:
 paths = st.sampled_from(["/api/version", "/api/tags", "/api/show", "/api/create"])
 
 
-@effort(120)
+@effort(60)
 @given(
     paths,
     anything
@@ -342,7 +342,7 @@ def test_ollama_facts(path: str, body: Any, status: int) -> None:
     ask_ollama(path, http(encoded(body), status))
 
 
-@effort(60)
+@effort(40)
 @given(paths | st.just("/api/chat"), raw, statuses)
 @example("/api/tags", b"[" * 200_000, 200)
 @example("/api/version", b"[" * 200_000, 200)

@@ -37,7 +37,7 @@ modelfiles = pieces(
 )  # fmt: skip
 
 
-@effort(400)
+@effort(200)
 @given(modelfiles)
 @example("FROM a\nPARAMETER temperature 1e-400\n")
 @example('FROM x\nSYSTEM "a\x0b"\n')
@@ -67,7 +67,7 @@ gate_texts = pieces(
 )  # fmt: skip
 
 
-@effort(400)
+@effort(200)
 @given(gate_texts)
 @example("accuracy >= 0.5 with " + "9" * 6000 + "% confidence")
 @example("accuracy@coverage" + "1" * 400 + " >= 0.5")
@@ -102,7 +102,7 @@ spec_texts = pieces(
 )  # fmt: skip
 
 
-@effort(400)
+@effort(200)
 @given(spec_texts)
 @example("openai:m@http://user:pa/ss@h/v1")
 @example("http://a:²")
@@ -130,7 +130,7 @@ def test_models_and_addresses(text: str) -> None:
                 assert parse_addresses(address.url) == (address,)
 
 
-@effort(100)
+@effort(50)
 @given(pieces("1", "2%", "%", ".", "e", "-", "nan", "inf", "9" * 400, " ", "²", "٣") | anything)
 @example("9" * 5000)
 @example("9" * 5000 + "%")
@@ -156,7 +156,7 @@ answers = pieces(
 )  # fmt: skip
 
 
-@effort(600)
+@effort(300)
 @given(answers, st.sampled_from(["stop", "length", "other"]))
 @example("[" * 20_000, "stop")
 @example("{" * 20_000, "stop")
@@ -176,7 +176,7 @@ def test_answer(text: str, finish: str) -> None:
     assert read_label(text, PETS, finish) == reading  # type: ignore[arg-type]
 
 
-@effort(150)
+@effort(75)
 @given(st.lists(anything | st.sampled_from(["cat", "Cat", "ca\u0074", " cat", "ｃat"]), max_size=5))
 @example(["cat", "Cat"])
 @example(["\u0345", "\u0345\u0345"])
@@ -198,7 +198,7 @@ predictions = pieces(
 )  # fmt: skip
 
 
-@effort(300)
+@effort(150)
 @given(predictions)
 @example('  "' + "[" * 100 + "  cat -> cat")
 @example('  a  "' + '" -> "')

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import Outcome
 
-RUNS = 120
+RUNS = 60
 MOST = scipy_stats.binom.ppf(0.999, RUNS, LEVEL)
 """More false ones than a true rate of 5% gives once in a thousand such tests."""
 

@@ -124,9 +124,9 @@ def test_f1_bounds_err_at_most_as_often_as_they_say(truth: tuple[float, float, f
 def test_bounds_of_averages_err_about_as_often_as_they_say(
     metric: str, images: tuple[int, ...], recall: float
 ) -> None:
-    """Seeded simulation; at most 5% and three standard errors of 300 runs."""
+    """Seeded simulation; at most 5% and three standard errors of 120 runs."""
     chance = np.random.default_rng(5)
-    size, runs = len(images), 300
+    size, runs = len(images), 120
     rows = np.full((size, size + 1), (1 - recall) / size)
     rows[range(size), range(size)] = recall
     shares = np.array(images)[:, None] * rows
