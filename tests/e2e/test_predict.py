@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks.stub_ollama import StubOllama
 from pytest_llmclf.runner.answer_cache import AnswerStore
+from tests.forkserver import fresh_or_forked
 from tests.unit.scripted import image
 
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ class Pets:
         found = list((self.root / ".llmclf/predict").glob("*.failures.jsonl"))
         return [json.loads(line) for path in found for line in path.read_text().splitlines()]
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, program: str = sys.executable) -> subprocess.Popen[str]:
         """Call Python's ``-m`` here."""
         return subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, "-m", *arguments],
+            [program, "-m", *arguments],
             cwd=self.root,
             env={**os.environ, "OLLAMA_HOST": self.stub.netloc, "PYTHONUTF8": "1"},
             stdout=subprocess.PIPE,
@@ -81,10 +82,16 @@ class Pets:
             encoding="utf-8",
         )
 
-    def predict(self, *arguments: str) -> subprocess.Popen[str]:
+    def predict(self, *arguments: str, program: str = sys.executable) -> subprocess.Popen[str]:
         """Begin to ask."""
         given = ("predict", "evals/test_pets.py", "--model", MODEL, *arguments)
-        return self.start("pytest_llmclf", *given)
+        return self.start("pytest_llmclf", *given, program=program)
+
+    def predicted(self, *arguments: str) -> tuple[int, str, str]:
+        """Ask to the end: exit code, standard output and standard error."""
+        # Ray starts processes of its own from what it finds in this one.
+        program = sys.executable if "ray" in arguments else fresh_or_forked()
+        return ended(self.predict(*arguments, program=program))
 
     def chats(self) -> int:
         """Questions that reached the server."""
@@ -101,7 +108,8 @@ class Pets:
     def judged(self) -> tuple[int, int]:
         """Questions that a pytest run of the evaluation asks, and the images that it judges."""
         before = self.chats()
-        ended(self.start("pytest", "evals", "--llmclf-model", MODEL, "-q"))
+        given = ("pytest", "evals", "--llmclf-model", MODEL, "-q")
+        ended(self.start(*given, program=fresh_or_forked()))
         runs = sorted((self.root / ".llmclf/runs").iterdir())
         outcomes = (runs[-1] / "outcomes.jsonl").read_text(encoding="utf-8").splitlines()
         kinds = [json.loads(line).get("kind") for line in outcomes]
@@ -125,9 +133,9 @@ def pets(tmp_path: Path) -> Iterator[Pets]:
 
 def test_pytest_finds_every_answer(pets: Pets) -> None:
     """What was predicted is judged without a question, and nothing is asked about twice."""
-    code, out, err = ended(pets.predict("--limit", "50"))
+    code, out, err = pets.predicted("--limit", "50")
     assert (code, out.splitlines()[0].startswith("50 rows: 50 asked")) == (0, True), err
-    code, out, err = ended(pets.predict())
+    code, out, err = pets.predicted()
     assert code == 0, err
     assert f"{IMAGES} rows: {IMAGES - 50} asked" in out
     assert "50 known, 0 failed" in out
@@ -143,12 +151,12 @@ def test_what_failed_is_listed_and_asked_again(pets: Pets) -> None:
     (pets.root / "fixtures/pets/cut.png").write_bytes(image(7)[:40])
     pets.stub.fault("500", count=2)
     call = ("--manifest", "fixtures/pets/other.csv", "--attempts", "1", "--in-flight", "1")
-    code, out, err = ended(pets.predict(*call))
+    code, out, err = pets.predicted(*call)
     assert code == 1, err
     assert f"{IMAGES - 2} asked" in out
     kinds = [failure["kind"] for failure in pets.failures]
     assert sorted(kinds) == ["image", "row", "row", "server-failed", "server-failed"]
-    code, out, _ = ended(pets.predict(*call))
+    code, out, _ = pets.predicted(*call)
     assert (code, len(pets.failures)) == (1, 3)
     assert "2 asked" in out
     assert f"{IMAGES - 2} known, 3 failed" in out
@@ -158,7 +166,7 @@ def test_a_dead_server_ends_it(pets: Pets) -> None:
     """Answers are kept, the rest of the manifest is not gone through in vain."""
     pets.manifest.write_text(pets.manifest.read_text() + "1.png,cat\n" * 5000)
     pets.stub.fault("500", count=10**6)
-    code, out, err = ended(pets.predict("--manifest", str(pets.manifest), "--attempts", "1"))
+    code, out, err = pets.predicted("--manifest", str(pets.manifest), "--attempts", "1")
     assert code == 1
     assert "in a row" in err
     assert int(out.split(" rows:")[0]) < IMAGES
@@ -184,7 +192,7 @@ def test_a_server_that_is_away_is_waited_for(pets: Pets) -> None:
 def test_no_server(pets: Pets) -> None:
     """Is said at once, and nothing is left behind that looks like a result."""
     pets.stub.kill()
-    code, out, err = ended(pets.predict())
+    code, out, err = pets.predicted()
     assert (code, out) == (2, "")
     assert "no Ollama answers" in err
     assert pets.failures == []
@@ -193,10 +201,10 @@ def test_no_server(pets: Pets) -> None:
 @pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=needs_ray)])
 def test_known_answers_need_no_server(pets: Pets, engine: str) -> None:
     """They are found as those of whoever answered last, which is said."""
-    code, _, err = ended(pets.predict("--engine", engine))
+    code, _, err = pets.predicted("--engine", engine)
     assert code == 0, err
     pets.stub.kill()
-    code, out, err = ended(pets.predict("--engine", engine))
+    code, out, err = pets.predicted("--engine", engine)
     assert code == 0, err
     assert out.startswith(f"{IMAGES} rows: 0 asked, {IMAGES} known, 0 failed")
     assert "ollama:llava:7b was not reached" in err
@@ -207,7 +215,7 @@ def test_a_lost_server_is_told_of(pets: Pets) -> None:
     with StubOllama(service_ms=5, slots=4, labels=("cat", "dog")) as other:
         other.fault("close", count=10**6)
         servers = f"{pets.stub.netloc},{other.netloc}"
-        code, out, err = ended(pets.predict("--servers", servers))
+        code, out, err = pets.predicted("--servers", servers)
     assert code == 0, err
     assert f"{IMAGES} asked" in out
     assert err.count(f"{other.netloc} was dropped") == 1
@@ -231,7 +239,7 @@ def test_interrupted(pets: Pets, engine: str) -> None:
     before = settled(pets)
     if engine == "local":  # Ray's workers may have had answers that were not handed on yet
         assert before["kept"] == before["chats"]
-    code, _, err = ended(pets.predict("--engine", engine))
+    code, _, err = pets.predicted("--engine", engine)
     assert code == 0, err
     assert pets.chats() - before["chats"] == IMAGES - before["kept"]
 
@@ -250,7 +258,7 @@ def test_killed_and_called_again(pets: Pets, engine: str) -> None:
     running.communicate(timeout=30)
     # Ray's processes end a moment after the one that started them, and may keep answers till then.
     before = settled(pets)
-    code, out, err = ended(pets.predict(*call))
+    code, out, err = pets.predicted(*call)
     assert code == 0, err
     assert pets.chats() - before["chats"] == IMAGES - before["kept"], out
     assert pets.judged() == (0, IMAGES)
@@ -273,6 +281,6 @@ def settled(pets: Pets) -> dict[str, int]:
 @pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="Ray is installed")
 def test_without_ray(pets: Pets) -> None:
     """The message says how to get it, or how to do without."""
-    code, _, err = ended(pets.predict("--engine", "ray"))
+    code, _, err = pets.predicted("--engine", "ray")
     assert code == 2
     assert "pip install 'pytest-llmclf[ray]', or say --engine local" in err
