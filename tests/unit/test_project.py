@@ -148,11 +148,10 @@ def test_ci_works_wherever_an_environment_has_its_python(folder: str, tmp_path: 
         "-m pytest evals/",
         "-m venv .venv",
         "-m pip install -q -e .[embedded,test]",
-        "-m pytest tests/ -n 2 --dist worksteal",
+        "-m pytest tests/ -n 3 --dist worksteal",
         "-m ruff check .",
         "-m ruff format --check .",
-        "-m mypy",
-        "-m mypy tests",
+        "-m mypy pytest_llmclf tests",
         "--no-cache",
         "tools/arrows.py",
         (
