@@ -74,7 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
     near = {} if arguments.no_near_copies else _near_copies(found.reports)
     reviews = review_labels(found.reports, near)
     if arguments.json:
-        json.dump([review_json(one) for one in reviews], sys.stdout, indent=2, ensure_ascii=True)
+        json.dump(
+            [review_json(one, found.reports) for one in reviews],
+            sys.stdout,
+            indent=2,
+            ensure_ascii=True,
+        )
         sys.stdout.write("\n")
         return 0
     if not reviews:

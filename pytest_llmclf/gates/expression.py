@@ -1,9 +1,11 @@
 r"""How gates are written, and what is wrong with one that cannot be read.
 
     accuracy >= 0.75, recall[7] >= 0.6, unparsed_rate <= 0.02 with 95% confidence
+    accuracy >= 0.8 on confirmed labels
 
 In order: a metric; for a metric of one class ``[LABEL]``, or ``[*]`` for each class by itself; for
-accuracy perhaps ``@coverage0.8``; perhaps a slice ``{tag=value, tag=value}``; a sign and a number.
+accuracy perhaps ``@coverage0.8``; perhaps a slice ``{tag=value, tag=value}``; a sign and a number;
+perhaps ``on confirmed labels``.
 Thresholds are separated by commas. Labels and values may hold anything but brackets and double
 quotes (values no braces and commas), or anything at all in double quotes, where ``\"`` is a quote.
 """
@@ -34,7 +36,7 @@ _THRESHOLD: Final = re.compile(
     \s*+(?:@\s*+(?P<at>[\w.]++))?+
     \s*+(?:\{{(?P<where>(?:{_QUOTED}|[^{{}}"])*+)\}})?+
     \s*+(?P<sign>[<>=!]++)
-    \s*+(?P<number>\S++)\s*+""",
+    \s*+(?P<number>\S++)(?P<confirmed>\s++on\s++confirmed\s++labels)?+\s*+""",
     re.VERBOSE,
 )
 _PAIR: Final = re.compile(
@@ -186,6 +188,7 @@ def _threshold(part: str, place: str, own: Mapping[str, Metric]) -> Threshold:
         where=() if match["where"] is None else _where(match["where"], place),
         sign=match["sign"],
         number=_number(match["number"], spec.largest, place),
+        confirmed=match["confirmed"] is not None,
         own=own.get(name),
     )
     if not threshold.holds(threshold.best):
@@ -202,7 +205,10 @@ def _why_no_match(part: str) -> str:
             "and is for all thresholds of the gate; write two gates for two readings"
         )
     if beyond:
-        return f"{beyond[1].strip()!r} is not read; write 'with 95% confidence', or drop it"
+        return (
+            f"{beyond[1].strip()!r} is not read; write 'with 95% confidence', before it perhaps "
+            "'on confirmed labels', or drop it"
+        )
     return _FORM
 
 

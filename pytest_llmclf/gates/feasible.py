@@ -15,6 +15,7 @@ from pytest_llmclf.metrics import report as reports
 from pytest_llmclf.metrics.calibration.coverage import accepted_of, answers_for
 from pytest_llmclf.metrics.clusters import counted
 from pytest_llmclf.metrics.metric import Average, ImageMean, Share
+from pytest_llmclf.metrics.population import having
 from pytest_llmclf.metrics.power import MOST_IMAGES
 from pytest_llmclf.values.outcome import Outcome, TaskName
 from pytest_llmclf.values.text import noun
@@ -99,9 +100,7 @@ def _at_its_best(own: Metric | None) -> Metric | None:
 
 
 def _members(threshold: Threshold, cases: Sequence[Case]) -> list[Case]:
-    found = [
-        case for case in cases if all(case.tags.get(tag) == value for tag, value in threshold.where)
-    ]
+    found = [case for case in cases if threshold.is_about(case)]
     # As `coverage.accuracy_at_coverage` counts.
     return found[: accepted_of(len(found), threshold.coverage)]
 
@@ -116,8 +115,9 @@ def _why_not(
     label = asked.label
     if not best.outcomes or (label is not None and not sizes[label]):
         shows = "" if label is None else f" shows {label}"
-        tags = " and ".join(f"{tag}={value}" for tag, value in asked.where)
-        among = f" among those with {tags}" if tags else ""
+        among = having(asked.where, confirmed=asked.confirmed).replace(
+            " with", " among those with", 1
+        )
         return f"no image{shows}{among}" if shows or among else "there is no image"
     if certainty is None or reading.word == "PASS":
         return None

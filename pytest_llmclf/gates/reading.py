@@ -258,7 +258,7 @@ def _joint_line(
         classes += f" ({some_of((str(one.threshold.label) for one in group), _NAMED)})"
     head = f"{asked_for(asked, certainty)}: {classes}"
     if first.undecided == "undefined":
-        return f"{head}: undefined {population(report, asked.where)}"
+        return f"{head}: undefined {population(report, asked.where, confirmed=asked.confirmed)}"
     values = [one.measure.value or 0.0 for one in group]
     extreme = min(values) if asked.upwards else max(values)
     worst = group[values.index(extreme)]
@@ -269,14 +269,18 @@ def _joint_line(
 def _found(one: JudgedThreshold, report: Report, certainty: Certainty | None) -> str:
     value = one.measure.value
     if value is None:
-        return f"undefined {population(report, one.threshold.where)}{_why_undefined(one, report)}"
+        return f"undefined {_population(one, report)}{_why_undefined(one, report)}"
     hits, total = getattr(one.measure, "hits", None), getattr(one.measure, "total", None)
     # Four decimals: 0.9996 must not be shown as the 1.000 that it failed to reach.
     shown = f"{value:.4f}" + (f" ({hits}/{total})" if hits is not None else "")
     shown += _left_out(one.threshold, report)
     if certainty is None:
-        return f"{shown} {population(report, one.threshold.where)}"
+        return f"{shown} {_population(one, report)}"
     return f"{shown}, {_interval(one, report, certainty)}{_open(one, report, certainty)}"
+
+
+def _population(one: JudgedThreshold, report: Report) -> str:
+    return population(report, one.threshold.where, confirmed=one.threshold.confirmed)
 
 
 def _open(one: JudgedThreshold, report: Report, certainty: Certainty) -> str:
@@ -345,7 +349,7 @@ def _remedy(one: JudgedThreshold, report: Report, certainty: Certainty) -> str:
 
 def unit_of(threshold: Threshold) -> str:
     """What there must be enough of."""
-    sliced = having(threshold.where)
+    sliced = having(threshold.where, confirmed=threshold.confirmed)
     match threshold.spec.kind if threshold.label is not None else None:
         case "recall":
             return f"images of {threshold.label}{sliced}"
@@ -370,7 +374,8 @@ def _left_out(threshold: Threshold, report: Report) -> str:
 def _why_undefined(one: JudgedThreshold, report: Report) -> str:
     threshold, part, why = one.threshold, one.threshold.part(report), one.measure.why
     if not part.ledger.answered:
-        return ": no answered image has these tags"
+        which = "has a confirmed label" if threshold.confirmed else "has these tags"
+        return f": no answered image {which}"
     if threshold.needs_probabilities:
         from pytest_llmclf.metrics.calibration.answers import why_missing
 

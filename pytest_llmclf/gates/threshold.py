@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.metrics.metric_table import METRICS
+from pytest_llmclf.metrics.population import part_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.confusion import Measure
     from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.values.case import Case
 
 EVERY: Final = "*"
 """As a label: each class by itself."""
@@ -39,6 +41,8 @@ class Threshold:
         where: The slice, as (tag, value) pairs that an image must all have; empty: all images.
         coverage: For ``accuracy@coverage0.8``: the share of answers, the most confident ones,
             that the metric is of; else ``None``.
+        confirmed: Whether it is about those images alone whose labels people confirmed or made
+            right.
         own: The metric, where it is one of the evaluation's own and in no table.
     """
 
@@ -48,6 +52,7 @@ class Threshold:
     label: str | None = None
     where: tuple[tuple[str, str], ...] = ()
     coverage: float | None = None
+    confirmed: bool = False
     own: Metric | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -78,7 +83,8 @@ class Threshold:
     @property
     def text(self) -> str:
         """The whole comparison, as written: ``recall[7] >= 0.6``."""
-        return f"{self.subject} {self.sign} {plain(self.number)}"
+        which = " on confirmed labels" if self.confirmed else ""
+        return f"{self.subject} {self.sign} {plain(self.number)}{which}"
 
     @property
     def upwards(self) -> bool:
@@ -109,14 +115,21 @@ class Threshold:
 
     def part(self, report: Report) -> Report:
         """The report of the slice that it is about."""
-        if not self.where:
+        if not self.where and not self.confirmed:
             return report
         # Each class of `[*]` asks for the same one.
         known = report.worked_out.setdefault(f"{__name__}.part", {})
-        if self.where not in known:
-            known[self.where] = report.where(dict(self.where))
-        part: Report = known[self.where]
+        key = (self.where, self.confirmed)
+        if key not in known:
+            known[key] = part_of(report, self.where, confirmed=self.confirmed)
+        part: Report = known[key]
         return part
+
+    def is_about(self, case: Case) -> bool:
+        """Whether an image is in the slice that it is about."""
+        return all(case.tags.get(tag) == value for tag, value in self.where) and (
+            not self.confirmed or (case.review is not None and case.review.settled)
+        )
 
     def measure(self, report: Report) -> Measure:
         """The measured value in a report.

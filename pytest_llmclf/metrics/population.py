@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
 
 
-def population(report: Report, tags: Sequence[tuple[str, str]] = ()) -> str:
+def part_of(report: Report, tags: Sequence[tuple[str, str]], *, confirmed: bool) -> Report:
+    """The report of the images that have some tags, and confirmed labels, where that is asked."""
+    part = report.where(dict(tags)) if tags else report
+    return part.with_settled_labels() if confirmed else part
+
+
+def population(
+    report: Report, tags: Sequence[tuple[str, str]] = (), *, confirmed: bool = False
+) -> str:
     """Which images a verdict about these images is about: ``on these 500 images``.
 
     Of a part that is ``on 100 of 500 images, a subset of 10 a class`` or ``, a subset``: however it
@@ -24,6 +32,7 @@ def population(report: Report, tags: Sequence[tuple[str, str]] = ()) -> str:
     Args:
         report: Of all images of the run.
         tags: What the judged images have in common, by name and value.
+        confirmed: Whether they are those with confirmed labels.
     """
     ledger, whole = report.ledger, report.dataset.cases_in_dataset
     these = "" if ledger.collected < whole else "these "
@@ -31,15 +40,17 @@ def population(report: Report, tags: Sequence[tuple[str, str]] = ()) -> str:
     each = _each_class(report)
     if each is not None:
         of = of.replace("a subset", f"a subset of {each} a class")
-    if tags:
-        part = report.where(dict(tags)).ledger.collected
-        return f"on these {part} {noun(part, 'image')}{having(tags)}, of {of}"
+    if tags or confirmed:
+        part = part_of(report, tags, confirmed=confirmed).ledger.collected
+        what = having(tags, confirmed=confirmed)
+        return f"on these {part} {noun(part, 'image')}{what}, of {of}"
     return f"on {these}{of}"
 
 
-def having(tags: Sequence[tuple[str, str]]) -> str:
+def having(tags: Sequence[tuple[str, str]], *, confirmed: bool = False) -> str:
     """Such as `` with camera=phone and light=dim``, to stand behind "images"; often empty."""
-    return f" with {' and '.join(f'{tag}={value}' for tag, value in tags)}" if tags else ""
+    found = [f"{tag}={value}" for tag, value in tags] + ["confirmed labels"] * confirmed
+    return f" with {' and '.join(found)}" if found else ""
 
 
 def own_mix(report: Report) -> str:

@@ -352,6 +352,10 @@ class Report:
         """The report of the images that have all these tags, such as ``{"style": "photo"}``."""
         return self._part(lambda found: _has(found, tags))
 
+    def with_settled_labels(self) -> Report:
+        """The report of the images whose labels people confirmed or made right."""
+        return self._part(lambda found: found.review is not None and found.review.settled)
+
     def single_labelled(self) -> Report:
         """The report of the images with one right label; itself where no image has several."""
         if not any(found.also for found in self.outcomes):

@@ -108,7 +108,7 @@ def write_run(
             for report, name in zip(reports, image_names(reports), strict=True)
         ],
         "leaderboards": [leaderboard_json(board) for board in leaderboards(reports)],
-        "label_review": [review_json(review) for review in label_reviews(reports)],
+        "label_review": [review_json(review, reports) for review in label_reviews(reports)],
         "gates": [asdict(verdict) for verdict in verdicts],
         "baselines": [
             {**task._asdict(), **asdict(comparison)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_llmclf.analysis.label_review.truth import accuracy_ranges
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.values.text import noun
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_llmclf.analysis.label_review.review import Candidate, LabelReview
+    from pytest_llmclf.analysis.label_review.truth import AccuracyRange
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.reporting.style import Line, Style
 
 MOST: Final = 3
@@ -21,20 +24,21 @@ _INDENT: Final = "  "
 
 
 def doubtful_lines(
-    reviews: Sequence[LabelReview], style: Style, most: int = MOST
+    reviews: Sequence[LabelReview], reports: Sequence[Report], style: Style, most: int = MOST
 ) -> Iterator[Line]:
     """Labels that are no more likely than another one, a few of each dataset; none: no line.
 
     Args:
         reviews: What was found, one a dataset.
+        reports: What was reviewed.
         style: What the place can show.
         most: Images of one dataset that are named.
     """
-    found = [(review, likely_of(review)) for review in reviews]
-    if not any(likely for _, likely in found):
+    reviewed = [(review, likely_of(review)) for review in reviews]
+    if not any(likely for _, likely in reviewed):
         return
     yield style.line((HEAD, "bold"))
-    for review, likely in found:
+    for review, likely in reviewed:
         if likely:
             text = summary_text(review)
             yield from (style.line((one, "yellow")) for one in style.wrapped(text, _INDENT))
@@ -42,6 +46,20 @@ def doubtful_lines(
                 yield from candidate_lines(one, style, _INDENT * 2)
             if len(likely) > most:
                 yield style.line((f"{_INDENT * 2}and {len(likely) - most} more", "light"))
+            for found in accuracy_ranges(review, reports):
+                yield from (style.line(line) for line in style.wrapped(range_text(found), _INDENT))
+
+
+def range_text(found: AccuracyRange) -> str:
+    """What accuracy is, and what it would be whichever of these labels were wrong."""
+    confirmed = found.confirmed
+    total = numbers.plural(confirmed.total, "label")
+    sure = f"; {confirmed.hits} of {total} confirmed" if confirmed.hits else ""
+    return (
+        f"{found.configuration}: accuracy {numbers.percent(found.accuracy)}, between "
+        f"{numbers.percent(found.low)} and {numbers.percent(found.high)} whichever of these labels "
+        f"were wrong{sure}"
+    )
 
 
 def likely_of(review: LabelReview) -> tuple[Candidate, ...]:
@@ -110,9 +128,27 @@ def looked_at_texts(review: LabelReview) -> Iterator[str]:
         )
 
 
-def review_json(review: LabelReview) -> dict[str, Any]:
-    """A review as JSON built-ins, without the order of all images."""
-    return {name: value for name, value in asdict(review).items() if name != "ranking"}
+def review_json(review: LabelReview, reports: Sequence[Report]) -> dict[str, Any]:
+    """A review as JSON built-ins, without the order of all images, with ranges of accuracy."""
+    found = {name: value for name, value in asdict(review).items() if name != "ranking"}
+    pairs = zip(
+        accuracy_ranges(review, reports),
+        accuracy_ranges(review, reports, likely=False),
+        strict=True,
+    )
+    ranges = [
+        {
+            "evaluation": one.evaluation,
+            "configuration": one.configuration,
+            "confirmed": one.confirmed.hits,
+            "answered": one.confirmed.total,
+            "accuracy": one.accuracy.value,
+            "likely": [one.low.value, one.high.value],
+            "in_doubt": [wide.low.value, wide.high.value],
+        }
+        for one, wide in pairs
+    ]
+    return {**found, "accuracy_ranges": ranges}
 
 
 def _names(one: Candidate) -> tuple[str, str, str]:

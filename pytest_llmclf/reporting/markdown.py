@@ -337,7 +337,7 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
 def _doubtful(reports: Sequence[Report]) -> Iterator[str]:
     """Labels that are more likely wrong than right."""
     # On endless lines each candidate is one, below its dataset's.
-    lines = [line.text for line in doubtful_lines(label_reviews(reports), _ENDLESS, FEW)]
+    lines = [line.text for line in doubtful_lines(label_reviews(reports), reports, _ENDLESS, FEW)]
     if not lines:
         return
     yield from (f"### {escaped(lines[0].capitalize())}", "")

@@ -102,7 +102,7 @@ def lines(
 
 
 def _doubtful_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
-    return doubtful_lines(label_reviews(reports), style)
+    return doubtful_lines(label_reviews(reports), reports, style)
 
 
 def report_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:

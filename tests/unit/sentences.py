@@ -244,6 +244,20 @@ SENTENCES: Final = (
         "test_diagnosis.py",
     ),
     Sentence(
+        "reporting/doubtful_labels.py",
+        "whichever of these labels ",
+        "Every choice of wrong labels among those listed, and of right ones for them, gives an "
+        "accuracy from the lower to the upper end.",
+        "test_label_truth.py::test_no_choice_of_wrong_labels_leads_out_of_the_range",
+    ),
+    Sentence(
+        "reporting/doubtful_labels.py",
+        "another label is at least as likely as the given one",
+        "The odds of the proposed label against the given one are at least even, under the "
+        "assumption that is told with it.",
+        "test_doubtful_labels.py",
+    ),
+    Sentence(
         "reporting/probe_lines.py",
         "Not shown that answers follow the position in the label list",
         "Of the answers that change with the list, the two-sided sign test of those that go up in "

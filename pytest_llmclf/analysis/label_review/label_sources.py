@@ -55,16 +55,16 @@ class LabelSource:
 
 
 def sources_of(reports: Sequence[Report]) -> tuple[LabelSource, ...]:
-    """One a report that has an answer; named by the model, and apart where models are the same."""
-    models = [report.model for report in reports]
+    """One a report that has an answer, named by model and variant, by evaluation where needed."""
+    names = [report.configuration for report in reports]
     found = []
     for report in reports:
         answers: defaultdict[str, list[Outcome]] = defaultdict(list)
         for outcome in (*report.outcomes, *report.repeats):
             if outcome.kind in ANSWERED:
                 answers[outcome.case].append(outcome)
-        alone = models.count(report.model) == 1
-        name = report.model if alone else f"{report.model} in {report.evaluation}"
+        name = report.configuration
+        name = name if names.count(name) == 1 else f"{name} in {report.evaluation}"
         if answers:
             kept = {case: tuple(one) for case, one in answers.items()}
             found.append(LabelSource(name=name, model=report.model, answers=kept))

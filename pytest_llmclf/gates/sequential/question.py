@@ -182,8 +182,7 @@ def question(
     members = [
         case
         for case in cases
-        if all(case.tags.get(tag) == value for tag, value in threshold.where)
-        and (threshold.label is None or threshold.label in case.labels)
+        if threshold.is_about(case) and (threshold.label is None or threshold.label in case.labels)
     ]
     if not members:
         return f"{whole}no image is among those that it is about"
