@@ -12,7 +12,7 @@ from pytest_llmclf.files import require_plain
 from pytest_llmclf.prompting.answer_meaning import with_answer
 from pytest_llmclf.prompting.prompt import Instructions, answer_schema, compose
 from pytest_llmclf.prompting.readers import reader_name
-from pytest_llmclf.values.example_image import ExampleImage, taken_out_note
+from pytest_llmclf.values.example_image import TUNED, ExampleImage, taken_out_note
 from pytest_llmclf.values.outcome import Outcome, TaskName
 from pytest_llmclf.values.provenance import tool_version
 from pytest_llmclf.values.request import Request
@@ -152,7 +152,9 @@ class Task:
         group = self.evaluation.group or ""
         labels, wish = len(self.labels.names), self.evaluation.given_examples
         near = wish is None or wish.near_copies
-        return (taken_out_note(self.examples, labels, len(self.taken_out), group, near=near),)
+        note = taken_out_note(self.examples, labels, len(self.taken_out), group, near=near)
+        tuned = wish is not None and wish.choose == "confusable"
+        return (note, TUNED) if tuned else (note,)
 
     def facts(self) -> dict[str, Any]:
         """What its answers depend on besides the images and the model, as JSON built-ins."""

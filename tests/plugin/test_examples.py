@@ -53,6 +53,7 @@ def test_an_example_and_its_copy_are_not_judged(colours: Colours) -> None:
     assert result.ret == pytest.ExitCode.OK
     out = {"blue/0.png", "blue/1.png", "blue/copy.png"}
     assert not judged(colours) & out
+    assert not any("tuned" in note for note in colours.written()["notes"])
     written = colours.written()
     assert colours.ledger() == {"collected": 10, "correct": 10}
     assert set(written["dataset"]["taken_out"]) == out
@@ -234,6 +235,7 @@ def test_confused_classes_of_a_finished_run(colours: Colours) -> None:
     colours.run()
     shown = colours.written()["full_instructions"]["examples"]
     assert {one["label"] for one in shown} == {"red", "green"}
+    assert any("the choice is tuned to them" in note for note in colours.written()["notes"])
     colours.evaluation()
     name(colours, "examples=Examples(count=2, choose='confusable', confused='nowhere')")
     result = colours.run()

@@ -288,4 +288,6 @@ def test_an_example_has_the_form_of_an_answer(colours: Dataset) -> None:
     """A label, or the JSON that the server forces."""
     cases = drawn(colours, Examples(count=1, choose="first")).shown[0]
     assert as_shown(cases, "text", ImageLimits())[0].answer == "blue"
-    assert as_shown(cases, "enum", ImageLimits())[0].answer == '{"label": "blue"}'
+    (forced,) = as_shown(cases, "enum", ImageLimits(max_side=4))
+    assert forced.answer == '{"label": "blue"}'
+    assert forced.sha256 == cases[0].sha256 != forced.sent, "it is scaled as the question's image"
