@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmclf.models.yardstick.learner_process import LearnerProcess
 from tests.forkserver import workers_forked
 from tests.imported import OTHER_REPORTERS, SPARE_PLUGINS, load_everything
 from tests.plugin.colour_server import ColourServer, png
@@ -125,6 +126,33 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "160")  # so that nothing is wrapped
+
+
+class KeptLearner(LearnerProcess):
+    """The process in which classifiers learn, kept for the next run: its start is most of it."""
+
+    def close(self) -> None:
+        """Stay."""
+
+    def end(self) -> None:
+        """End it."""
+        super().close()
+
+
+@pytest.fixture(scope="session")
+def kept_learner() -> Iterator[KeptLearner]:
+    """One process for all runs in this one."""
+    kept = KeptLearner()
+    yield kept
+    kept.end()
+
+
+@pytest.fixture
+def one_learner(kept_learner: KeptLearner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let yardsticks of runs in this process learn in that one."""
+    monkeypatch.setattr(
+        "pytest_llmclf.models.yardstick.backend.LearnerProcess", lambda: kept_learner
+    )
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.plugin.conftest import Colours
 
+pytestmark = pytest.mark.usefixtures("one_learner")
+
 YARDSTICK = "yardstick:logistic"
 
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
-import inspect
 import json
 import threading
-import time
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.errors import DatasetError, SettingsError, some_of
-from pytest_llmclf.models.yardstick.fitting import Fitting, TrainingFeatures
 from pytest_llmclf.models.yardstick.kinds import KINDS, options_of
-from pytest_llmclf.models.yardstick.learning import FOLDS, SEED, check_lesson, lesson_of
+from pytest_llmclf.models.yardstick.learner_process import LearnerProcess
+from pytest_llmclf.models.yardstick.learning import (
+    FOLDS,
+    SEED,
+    check_lesson,
+    lesson_json,
+    lesson_of,
+)
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.request import ModelIdentity
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_llmclf.models.base import Backend
     from pytest_llmclf.models.reach import Reach
     from pytest_llmclf.models.spec import ModelSpec
@@ -39,11 +41,9 @@ class YardstickBackend:
 
     Args:
         spec: The model as written.
-        make: Makes a classifier that was not fitted yet.
-        made_of: All that decides what `make` makes.
+        learner: The process that learns.
         images: What is asked about.
         lesson: What is learnt from.
-        seen: The same as it is looked at, which others may share.
         elsewhere: The folder that `lesson` comes from; empty: `images` themselves.
     """
 
@@ -51,22 +51,21 @@ class YardstickBackend:
         self,
         spec: ModelSpec,
         *,
-        make: Callable[[], Any],
-        made_of: str,
+        learner: LearnerProcess,
         images: CaseSet,
         lesson: Lesson,
-        seen: TrainingFeatures,
         elsewhere: str,
     ) -> None:
         self._spec = spec
-        self._made_of = made_of
+        self._learner = learner
         self._images = images
         self._lesson = lesson
         self._elsewhere = elsewhere
         self._digests = {case.id: case.sha256 for case in images.cases}
         self._lock = threading.Lock()
-        self._seen = seen
-        self._fitting = Fitting(make, seen, images.labels, len(images.cases))
+        self._key = f"{spec} {id(self)}"
+        self._learning = False
+        self._unread: list[str] = []
 
     @property
     def in_flight(self) -> int:
@@ -77,7 +76,7 @@ class YardstickBackend:
     def notices(self) -> tuple[str, ...]:
         """What it has learnt from, and which images it could not learn from."""
         told = [f"{self._spec} has learnt from {self._learnt_from}"]
-        unread = self._seen.unread
+        unread = self._unread
         if unread:
             told.append(
                 f"{self._spec}: {len(unread)} {noun(len(unread), 'image')} cannot be read and "
@@ -108,7 +107,7 @@ class YardstickBackend:
             check_lesson(self._lesson, self._images, self._elsewhere)
         content = {
             "format": LEARNING_FORMAT,
-            "classifier": self._made_of,
+            "classifier": self._described(),
             "pillow": version("pillow"),
             "labels": list(self._images.labels),
             "images": self._lesson.facts,
@@ -133,18 +132,47 @@ class YardstickBackend:
         Raises:
             BackendError: The classifier cannot be fitted, or cannot say.
         """
-        sha256 = self._digests.get(request.case, "")
         with self._lock:
-            fitted = self._fitting.fitted(sha256)
-            began = time.perf_counter()
-            label, probabilities = self._fitting.say(fitted, sha256, request.image)
-            spent = time.perf_counter() - began
+            if not self._learning:
+                self._learn()
+        found = self._learner.do(
+            do="ask",
+            key=self._key,
+            sha256=self._digests.get(request.case, ""),
+            image=base64.b64encode(request.image).decode(),
+        )
+        self._unread = found["unread"]
+        label = found["label"]
         return Answer(
-            text=label, label=label, probabilities=probabilities, wall_s=spent + fitted.seconds
+            text=label,
+            label=label,
+            probabilities=found["probabilities"],
+            wall_s=found["seconds"],
         )
 
+    def _learn(self) -> None:
+        """Tell the process what there is to learn; it does when it is first asked."""
+        self._learner.do(
+            do="learn",
+            key=self._key,
+            backend=self._spec.backend,
+            name=self._spec.name,
+            lesson=lesson_json(self._lesson, elsewhere=bool(self._elsewhere)),
+            labels=list(self._images.labels),
+            answered=len(self._images.cases),
+        )
+        self._learning = True
+
+    def _described(self) -> str:
+        """All that decides what the classifier is."""
+        spec = self._spec
+        if spec.backend == "yardstick":
+            return json.dumps([spec.name, KINDS[spec.name].parameters], sort_keys=True)
+        found: str = self._learner.do(do="describe", name=spec.name)
+        return found
+
     def close(self) -> None:
-        """Nothing to free but memory, which goes with it."""
+        """Nothing: the process is that of all yardsticks of a run, and ends with it."""
 
 
 def connect(reach: Reach) -> Backend:
@@ -169,16 +197,11 @@ def connect(reach: Reach) -> Backend:
     if options.train:
         own = {case.sha256 for case in images.cases}
         lesson = lesson_of(_training_cases(spec, options.train, images), "", options.most, own)
-    elsewhere = bool(options.train)
-    key = ("yardstick", elsewhere, lesson.learnt, tuple(lesson.facts))
-    make, made_of = _maker(spec)
     return YardstickBackend(
         spec,
-        make=make,
-        made_of=made_of,
+        learner=reach.once("yardstick learner", LearnerProcess),
         images=images,
         lesson=lesson,
-        seen=reach.once(key, lambda: TrainingFeatures(lesson, elsewhere=elsewhere)),
         elsewhere=options.train,
     )
 
@@ -189,32 +212,3 @@ def _training_cases(spec: ModelSpec, train: str, images: CaseSet) -> tuple[Case,
         return datasets.load(folder, labels=images.labels, verify_images=False).cases
     except DatasetError as error:
         raise SettingsError(f"{spec}: {error}") from error
-
-
-def _maker(spec: ModelSpec) -> tuple[Callable[[], Any], str]:
-    """What makes the classifier, and all that decides what it makes."""
-    if spec.backend == "yardstick":
-        kind = spec.name
-
-        def make() -> Any:
-            from pytest_llmclf.models.yardstick.estimators import yardstick
-
-            return yardstick(kind)
-
-        return make, json.dumps([kind, KINDS[kind].parameters], sort_keys=True)
-    from pytest_llmclf.models.yardstick.estimators import estimator_of
-
-    module, _, factory = spec.name.rpartition(":")
-    made = estimator_of(module, factory)
-    return lambda: estimator_of(module, factory), _described(spec, made)
-
-
-def _described(spec: ModelSpec, made: Any) -> str:
-    """The estimator with its parameters, and the code that it is made and fitted by."""
-    parameters = {name: repr(value) for name, value in made.get_params().items()}
-    code = {}
-    for found in (type(made), inspect.getmodule(type(made))):
-        file = inspect.getsourcefile(found) if found is not None else None
-        if file is not None:
-            code[Path(file).name] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    return json.dumps([spec.name, type(made).__qualname__, parameters, code], sort_keys=True)

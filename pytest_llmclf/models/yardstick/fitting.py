@@ -1,12 +1,9 @@
-"""Classifiers fitted to images when they are first needed, one thread at a time."""
+"""Classifiers fitted to images when they are first needed."""
 
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
-import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +13,7 @@ from pytest_llmclf.files import require_plain
 from pytest_llmclf.models.yardstick.learning import folds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -24,8 +21,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.models.yardstick.learning import Lesson
     from pytest_llmclf.values.case import Case
 
-_FITTING: Final = threading.Lock()
-"""In a process one classifier at a time is fitted: its warnings are kept quiet for all threads."""
 _EVERY: Final = -1
 """The fold that stands for all images of another set."""
 
@@ -73,7 +68,7 @@ class TrainingFeatures:
         self.seconds = 0.0
 
     def look(self) -> NDArray[np.float32]:
-        """The features; `_FITTING` is held.
+        """The features.
 
         Raises:
             BackendError: No image can be read.
@@ -122,7 +117,7 @@ class Fitting:
         self._seen = seen
         self._labels = tuple(labels)
         self._answered = max(1, answered)
-        self._fitted: dict[int, Fitted] = {}
+        self._fitted: dict[int, Fitted | BackendError] = {}
 
     def fitted(self, sha256: str) -> Fitted:
         """The classifier that answers for an image: it has seen neither it nor its like.
@@ -133,13 +128,23 @@ class Fitting:
         Raises:
             BackendError: Nothing can be fitted.
         """
-        with _quiet():
-            features = self._seen.look()
-            # An image that nobody learns from, such as one of no label, may be answered by any.
-            fold = self._seen.folds.get(sha256, 0) if self._seen.folds else _EVERY
-            if fold not in self._fitted:
+        features = self._seen.look()
+        # An image that nobody learns from, such as one of no label, may be answered by any.
+        fold = self._seen.folds.get(sha256, 0) if self._seen.folds else _EVERY
+        if fold not in self._fitted:
+            try:
                 self._fitted[fold] = self._fit(features, fold)
-            return self._fitted[fold]
+            except BackendError as error:  # for the next image as for this one
+                self._fitted[fold] = error
+        found = self._fitted[fold]
+        if isinstance(found, BackendError):
+            raise found
+        return found
+
+    @property
+    def unread(self) -> list[str]:
+        """Images that could not be looked at, and were not learnt from."""
+        return self._seen.unread
 
     def say(self, fitted: Fitted, sha256: str, image: bytes) -> tuple[str, dict[str, float] | None]:
         """Label and probabilities of an image, by the classifier that answers for it.
@@ -152,8 +157,7 @@ class Fitting:
             return known
         from pytest_llmclf.models.yardstick.features import features_of
 
-        with _quiet():
-            (found,) = self._predicted(fitted.classifier, features_of(image)[None, :])
+        (found,) = self._predicted(fitted.classifier, features_of(image)[None, :])
         return found
 
     def _fit(self, features: NDArray[np.float32], fold: int) -> Fitted:
@@ -217,13 +221,3 @@ def _bytes_of(case: Case) -> bytes:
     if hashlib.sha256(data).hexdigest() != case.sha256:
         raise ImageError("the file changed since it was collected")
     return prepare(data).data
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """One thread, and no warnings, which a test run may have made into errors."""
-    from threadpoolctl import threadpool_limits
-
-    with _FITTING, warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore")
-        yield

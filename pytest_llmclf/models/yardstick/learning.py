@@ -6,18 +6,20 @@ so that no image is answered by a classifier that has seen it, a copy of it, or 
 
 from __future__ import annotations
 
-import warnings
+import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.errors import LabelsUnknown, some_of
+from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_llmclf.values.case import Case, CaseSet
+    from pytest_llmclf.values.case import CaseSet
 
 FOLDS: Final = 5
 SEED: Final = 20
@@ -155,12 +157,33 @@ def folds_of(lesson: Lesson) -> dict[str, int]:
     splitter = (StratifiedGroupKFold if grouped else StratifiedKFold)(
         number, shuffle=True, random_state=SEED
     )
-    with warnings.catch_warnings():
-        # That a class has fewer images than there are folds is no fault here.
-        warnings.simplefilter("ignore", UserWarning)
-        parts = list(splitter.split(labels, labels, lesson.together if grouped else None))
+    # It warns of a class with fewer images than there are folds, which is no fault here.
+    parts = list(splitter.split(labels, labels, lesson.together if grouped else None))
     return {
         lesson.cases[place].sha256: fold
         for fold, (_, tested) in enumerate(parts)
         for place in tested
     }
+
+
+def lesson_json(lesson: Lesson, *, elsewhere: bool) -> dict[str, Any]:
+    """A lesson for another process, as JSON built-ins."""
+    cases = [
+        [case.id, os.fspath(case.root), case.sha256, case.label, case.problem]
+        for case in lesson.cases
+    ]
+    return {
+        "cases": cases,
+        "together": list(lesson.together),
+        "learnt": lesson.learnt,
+        "elsewhere": elsewhere,
+    }
+
+
+def lesson_from(data: Mapping[str, Any]) -> Lesson:
+    """Rebuild from `lesson_json`."""
+    cases = tuple(
+        Case(id=id_, root=Path(root), sha256=sha256, label=label, problem=problem)
+        for id_, root, sha256, label, problem in data["cases"]
+    )
+    return Lesson(cases=cases, together=tuple(data["together"]), learnt=data["learnt"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,13 +20,14 @@ from pytest_llmclf.models.yardstick.backend import connect
 from pytest_llmclf.models.yardstick.estimators import TemperedSVC, estimator_of, yardstick
 from pytest_llmclf.models.yardstick.features import features_of, gradients
 from pytest_llmclf.models.yardstick.kinds import KINDS
+from pytest_llmclf.models.yardstick.learner_process import LearnerGone, LearnerProcess
 from pytest_llmclf.models.yardstick.learning import folds_of, lesson_of
 from pytest_llmclf.prompting.modelfile import parse
 from pytest_llmclf.values.case import Case, CaseSet
 from pytest_llmclf.values.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pytest_llmclf.models.base import Backend
@@ -67,15 +68,25 @@ def case(root: Path, name: str, label: str, data: bytes) -> Case:
     return Case(id=name, root=root, sha256=sha256, label=label, tags={})
 
 
-def reached(model: str, known: CaseSet | None) -> Backend:
+PROCESS = LearnerProcess()
+"""Started when it is first needed; the fixture ends it."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_process() -> Iterator[None]:
+    """One process learns for all tests."""
+    yield
+    PROCESS.close()
+
+
+def reached(model: str, known: CaseSet | None, process: LearnerProcess | None = None) -> Backend:
     """The backend of a yardstick."""
-    shared: dict[Any, Any] = {}
     return connect(
         Reach(
             spec=parse_spec(model),
             modelfile=parse("FROM llava\n", "here"),
             settings=ConnectSettings(),
-            shared=lambda key, make: shared.setdefault(key, None) or make(),
+            shared=lambda _, __: process or PROCESS,
             images=known,
         )
     )
@@ -271,6 +282,44 @@ def test_a_classifier_that_cannot_be_fitted_is_an_error(tmp_path: Path) -> None:
     backend = reached("sklearn:sklearn.neighbors:KNeighborsClassifier", known)
     with pytest.raises(BackendError, match=r"cannot say, ValueError: .*n_neighbors"):
         answers(backend, known.cases)
+
+
+def test_a_process_that_is_gone_is_told(tmp_path: Path) -> None:
+    """No image hangs or is lost: each is an error that says what happened; closing is enough."""
+    known = images(tmp_path)
+    process = LearnerProcess()
+    backend = reached("yardstick:majority", known, process)
+    answers(backend, known.cases[:1])
+    running = process._process
+    assert running is not None
+    running.kill()
+    running.wait()
+    with pytest.raises(LearnerGone, match=r"is gone .*most=1000"):
+        answers(backend, known.cases[1:2])
+    process.close()
+    process.close()
+
+
+def test_a_module_of_the_project_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can be imported here can be there; what it prints and warns of spoils nothing."""
+    (tmp_path / "of_mine.py").write_text(
+        "import warnings\n"
+        "from sklearn.dummy import DummyClassifier\n"
+        "def mine():\n"
+        "    print('made')\n"
+        "    warnings.warn('made')\n"
+        "    return DummyClassifier()\n",
+        "utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    process = LearnerProcess()
+    known = images(tmp_path, each=2)
+    try:
+        backend = reached("sklearn:of_mine:mine", known, process)
+        backend.identify()
+        assert {one.label for one in answers(backend, known.cases)} <= set(LABELS)
+    finally:
+        process.close()
 
 
 def test_without_images_there_is_nothing_to_learn_from(tmp_path: Path) -> None:
