@@ -214,7 +214,13 @@ def own_texts() -> list[str]:
     """What the package writes into Modelfiles and prompts."""
     texts = [modelfile.load(path).system or "" for path in sorted(FOLDER.glob("*.Modelfile"))]
     template = new._MODELFILE.format(
-        name="x", identifier="x", base="llava", tokens=24, labels="2 labels", context=4096
+        name="x",
+        identifier="x",
+        base="llava",
+        tokens=24,
+        labels="2 labels",
+        context=4096,
+        system=modelfile.SYSTEM,
     )
     return [*texts, modelfile.parse(template, "new").system or ""]
 
