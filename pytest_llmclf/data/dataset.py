@@ -148,7 +148,8 @@ def load(
     problems = [*found.problems, *stale, *conflicts]
     if problems:
         raise DatasetError(_message(found.name, source, problems))
-    cases = sorted((image.case for image in images), key=lambda case: natural_key(case.id))
+    marked = (_marked(image.case, options.none_label) for image in images)
+    cases = sorted(marked, key=lambda case: natural_key(case.id))
     warnings = [*found.warnings, *doubles, *nothing_to_see(images), *_unused(found.labels, cases)]
     return Dataset(
         name=f"{found.name} ({found.split})" if found.split else found.name,
@@ -161,6 +162,11 @@ def load(
         warnings=tuple(map(shown, warnings)),
         review=review,
     )
+
+
+def _marked(case: Case, none_label: str) -> Case:
+    """The case, told apart where it is of no class."""
+    return replace(case, stranger=True) if case.labels == (none_label,) else case
 
 
 def labels_of(

@@ -103,6 +103,8 @@ def _denominator(threshold: Threshold, part: Report) -> Iterable[Outcome]:
         from pytest_llmclf.metrics.calibration.coverage import accepted
 
         return accepted(part, threshold.coverage)
+    if threshold.spec.strangers:
+        return (found for found in _answered(part) if found.stranger)
     if threshold.label is None:
         return _answered(part)
     shown, named = (found.get(threshold.label, ()) for found in _by_label(part))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.case import Case
+    from pytest_llmclf.values.outcome import OutcomeKind
 
 
 def undecidable(
@@ -115,6 +116,7 @@ def _why_not(
     label = asked.label
     if not best.outcomes or (label is not None and not sizes[label]):
         shows = "" if label is None else f" shows {label}"
+        shows = " is of no class" if asked.spec.strangers else shows
         among = having(asked.where, confirmed=asked.confirmed).replace(
             " with", " among those with", 1
         )
@@ -127,16 +129,11 @@ def _why_not(
     here = round(evidence.images)
     more = more_images(evidence, asked.number, certainty.passing, certainty.passing)
     of = "" if label is None else f" of {label}"
+    of = " of no class" if asked.spec.strangers else of
     together = ""
     if evidence.members is not None:
         together = f" ({counted(here, round(evidence.clusters), best.group)})"
-    if asked.spec.counts == "unparsed":
-        how = "even if every answer has a label"
-    elif isinstance(asked.spec.bound, ImageMean):
-        how = f"even if each has the {'highest' if asked.upwards else 'lowest'} value"
-    else:
-        how = "even if all are right" if asked.upwards else "even if none is right"
-    text = f"{here} {noun(here, 'image')}{of}{together} cannot show it {how}; "
+    text = f"{here} {noun(here, 'image')}{of}{together} cannot show it {_how(asked)}; "
     if more is None and evidence.estimate == asked.number:
         return text + "no number of images can"
     if more is None:
@@ -152,9 +149,24 @@ def _why_not(
     return f"{text}it needs {total:,}{mix}"
 
 
+def _how(asked: Threshold) -> str:
+    """What the best answers are."""
+    if asked.spec.counts == "unparsed":
+        return "even if every answer has a label"
+    if asked.spec.strangers:
+        return f"even if {'each' if asked.upwards else 'none'} is taken for a class"
+    if isinstance(asked.spec.bound, ImageMean):
+        return f"even if each has the {'highest' if asked.upwards else 'lowest'} value"
+    return "even if all are right" if asked.upwards else "even if none is right"
+
+
 def _best(threshold: Threshold, labels: Sequence[str], cases: Sequence[Case], group: str) -> Report:
     """The report of the answers that suit the threshold best."""
-    right = threshold.upwards or threshold.spec.counts == "unparsed"
+    best: OutcomeKind = "unparsed"
+    if threshold.spec.strangers:
+        best = "misclassified" if threshold.upwards else "correct"
+    elif threshold.upwards or threshold.spec.counts == "unparsed":
+        best = "correct"
     return reports.build(
         evaluation="",
         model="",
@@ -163,8 +175,8 @@ def _best(threshold: Threshold, labels: Sequence[str], cases: Sequence[Case], gr
             Outcome.of(
                 TaskName("", ""),
                 replace(case, id=str(place)),
-                "correct" if right else "unparsed",
-                predicted=_best_label(threshold, case) if right else None,
+                best,
+                predicted=_best_label(threshold, case, best, labels),
             )
             for place, case in enumerate(cases)
         ],
@@ -172,6 +184,12 @@ def _best(threshold: Threshold, labels: Sequence[str], cases: Sequence[Case], gr
     )
 
 
-def _best_label(threshold: Threshold, case: Case) -> str:
-    """Of several right labels the one that the threshold is about."""
+def _best_label(
+    threshold: Threshold, case: Case, best: OutcomeKind, labels: Sequence[str]
+) -> str | None:
+    """Of several right labels the one that is asked about; a wrong one where that is best."""
+    if best == "unparsed":
+        return None
+    if best == "misclassified":
+        return next(label for label in labels if label not in case.labels)
     return case.label if threshold.label not in case.labels else str(threshold.label)

@@ -350,6 +350,8 @@ def _remedy(one: JudgedThreshold, report: Report, certainty: Certainty) -> str:
 def unit_of(threshold: Threshold) -> str:
     """What there must be enough of."""
     sliced = having(threshold.where, confirmed=threshold.confirmed)
+    if threshold.spec.strangers:
+        return f"images of no class{sliced}"
     match threshold.spec.kind if threshold.label is not None else None:
         case "recall":
             return f"images of {threshold.label}{sliced}"
@@ -390,4 +392,4 @@ def _why_undefined(one: JudgedThreshold, report: Report) -> str:
         case "f1":
             return f": no answered image shows {threshold.label} and no answer names it"
         case _:
-            return ""
+            return ": no answered image is of no class" if threshold.spec.strangers else ""

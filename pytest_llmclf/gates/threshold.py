@@ -127,6 +127,8 @@ class Threshold:
 
     def is_about(self, case: Case) -> bool:
         """Whether an image is in the slice that it is about."""
+        if self.spec.strangers and not case.stranger:
+            return False
         return all(case.tags.get(tag) == value for tag, value in self.where) and (
             not self.confirmed or (case.review is not None and case.review.settled)
         )

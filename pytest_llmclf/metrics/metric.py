@@ -29,11 +29,13 @@ class Share:
         of: The ratio of a class that it is; ``None``: of all answered images.
         counts: The kind of outcome that counts.
         counted: The share as a ratio, where the metric's value is none.
+        strangers: Whether it is of images of no class alone.
     """
 
     of: Kind | None = None
-    counts: Literal["correct", "unparsed"] = "correct"
+    counts: Literal["correct", "unparsed", "misclassified"] = "correct"
     counted: Callable[[Any], Ratio] | None = None
+    strangers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,12 @@ class Metric:
         return self.bound.counts if isinstance(self.bound, Share) else "correct"
 
     @property
+    def strangers(self) -> bool:
+        """Whether it is of images of no class alone."""
+        return isinstance(self.bound, Share) and self.bound.strangers
+
+    @property
     def of_any_mix(self) -> bool:
         """Whether it does not depend on how frequent the classes are."""
         by_support = isinstance(self.bound, Average) and self.bound.over == "support"
-        return self.kind == "recall" and not by_support
+        return self.strangers or (self.kind == "recall" and not by_support)

@@ -118,6 +118,13 @@ _ALL: Final = (
         bound=Share(counts="unparsed"),
     ),
     Metric(
+        name="false_accept",
+        question="how often is an image of no class taken for one?",
+        whole=lambda report: report.false_accept,
+        bound=Share(counts="misclassified", strangers=True),
+        row=True,
+    ),
+    Metric(
         name="error_rate",
         question="how often is there no answer?",
         whole=lambda report: report.error_rate,

@@ -90,7 +90,9 @@ def recorded(name: str, value: float | None, why: str, images: int) -> Metric:
 def rows(report: Report) -> dict[str, Measure]:
     """What reports show in rows of their own, for want of another place, by name."""
     found: dict[str, Measure] = {}
-    for metric in (*(one for one in METRICS.values() if one.row), *report.own_metrics):
+    strangers = any(outcome.stranger for outcome in report.outcomes)
+    table = (one for one in METRICS.values() if one.row and (strangers or not one.strangers))
+    for metric in (*table, *report.own_metrics):
         if metric.whole is not None:
             found[metric.name] = metric.whole(report)
         elif metric.by_class is not None:

@@ -321,6 +321,21 @@ class Report:
         return self.confusion.error_rate
 
     @property
+    def false_accept(self) -> Ratio:
+        """Images of no class that were taken for one, among the answered images of no class.
+
+        An answer without a label takes none for one.
+        """
+        answered = [found for found in self.outcomes if found.stranger and found.kind in ANSWERED]
+        hits = sum(found.kind == "misclassified" for found in answered)
+        return Ratio(hits=hits, total=len(answered))
+
+    @property
+    def none_label(self) -> str:
+        """The label of images of no class; empty where no image is of none."""
+        return next((found.expected for found in self.outcomes if found.stranger), "")
+
+    @property
     def own_by_name(self) -> dict[str, Metric]:
         """The metrics that its evaluation brings, by name."""
         return {metric.name: metric for metric in self.own_metrics}
@@ -409,6 +424,12 @@ class Report:
     def confusions(self, top: int | None = None) -> tuple[Confused, ...]:
         """Mistakes by (expected, predicted), most frequent first, ties in the order of labels."""
         return _confusions(self)[:top]
+
+    def among_classes(self) -> tuple[Confused, ...]:
+        """`confusions` of one class with another, without images of no class and answers so."""
+        none = self.none_label
+        found = _confusions(self)
+        return tuple(one for one in found if none not in (one.expected, one.predicted))
 
 
 _Found = TypeVar("_Found")

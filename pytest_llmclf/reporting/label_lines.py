@@ -14,7 +14,7 @@ from pytest_llmclf.reporting import numbers
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.reviewed import DatasetReview
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def label_texts(report: Report) -> tuple[str, ...]:
     """One sentence a fact; none where an image has one label and nobody decided about any."""
     review = report.dataset.review
-    found = list(_several(report))
+    found = [*_several(report), *_strangers(report)]
     if review is not None:
         found += [*_decided(report, review), *open_texts(review), *_favoured(report, review)]
     return tuple(found)
@@ -37,6 +37,32 @@ def _several(report: Report) -> Iterator[str]:
             "answer is right if it is any of them, and the image then counts for that class; the "
             "diagnosis leaves such images out"
         )
+
+
+def _strangers(report: Report) -> Iterator[str]:
+    """Images of no class: how many were taken for one, and which classes were called none."""
+    none, share = report.none_label, report.false_accept
+    if not share.total:
+        return
+    found = report.confusions()
+    taken = [one for one in found if one.expected == none]
+    called = [one for one in found if one.predicted == none]
+    text = (
+        f"{share.hits} of {numbers.plural(share.total, 'image')} of no class "
+        f"{noun(share.hits, 'was', 'were')} taken for one (false accepts)"
+    )
+    text += _counted(f": {one.predicted} {one.count}" for one in taken)
+    rejected = sum(one.count for one in called)
+    if rejected:
+        text += f"; {numbers.plural(rejected, 'image')} of a class called {none}"
+        text += _counted(f": {one.expected} {one.count}" for one in called)
+    yield when_stopped(text, report.ledger)
+
+
+def _counted(parts: Iterable[str]) -> str:
+    """The first part with its colon, the others behind commas."""
+    listed = list(parts)
+    return some_of([*listed[:1], *(part.removeprefix(": ") for part in listed[1:])])
 
 
 def _decided(report: Report, review: DatasetReview) -> Iterator[str]:

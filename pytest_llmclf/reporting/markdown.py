@@ -242,7 +242,7 @@ def _diagnosis(report: Report) -> Iterator[str]:
 
 
 def _confusions(report: Report) -> Iterator[str]:
-    found = report.confusions()
+    found = report.among_classes()
     if not found:
         return
     yield from ("**Most frequent confusions**", "")

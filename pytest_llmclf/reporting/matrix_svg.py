@@ -127,7 +127,7 @@ def _head(report: Report) -> str:
 def _told(report: Report) -> str:
     """What somebody who does not see it needs to know."""
     ledger = report.ledger
-    worst = report.confusions(3)
+    worst = report.among_classes()[:3]
     mistakes = "; ".join(
         f"{_PLAIN.name(one.expected, _NAME)} taken for {_PLAIN.name(one.predicted, _NAME)}: "
         f"{numbers.plural(one.count, 'image')}"

@@ -18,6 +18,7 @@ from pytest_llmclf.errors import LlmclfError, nearest
 from pytest_llmclf.files import HOME_FOLDER, require_plain
 from pytest_llmclf.gates.looks import looks_in
 from pytest_llmclf.metrics.case_counts import Ledger
+from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.own_metrics import recorded
 from pytest_llmclf.metrics.report import DatasetFacts, StopRule, Verdict, VerdictWord, build
 from pytest_llmclf.prompting.prompt import Instructions
@@ -76,6 +77,7 @@ _OUTCOME_FITS: Final = {
     "label_mass": is_share_or_none,
     "shared_mass": is_share_or_none,
     "also": is_texts,
+    "stranger": is_flag,
     "review": is_object_or_none,
 }  # fmt: skip
 _DATASET_FITS: Final = {
@@ -101,7 +103,7 @@ _BASELINE_FITS: Final = {
     ),
     "answers": is_objects,
     "group": is_text,
-    "correct": is_count,
+    **dict.fromkeys(("correct", "otherwise"), is_count),
     "changes": is_objects,
     "provenance": is_object_or_none,
     "refused": is_text_or_none,
@@ -336,7 +338,11 @@ def _report(
         other = [f"{name} {said}, found {found}" for (name, said), found in both if said != found]
         raise ValueError(f"{key.evaluation} on {key.configuration}: {'; '.join(other)}")
     recorded_ones = entry.get("metrics", {}).items()
-    own = tuple(_metric(name, one, len(report.outcomes)) for name, one in recorded_ones)
+    own = tuple(
+        _metric(name, one, len(report.outcomes))
+        for name, one in recorded_ones
+        if name not in METRICS
+    )
     return replace(
         report,
         looks=looks_in(entry.get("looks", ())),

@@ -205,7 +205,7 @@ def with_interval(
 
 def confused_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
     """The most frequent mistakes with a few of their images, or all of both."""
-    found = report.confusions()
+    found = report.among_classes()
     if not found:
         return
     yield style.line(f"{_INDENT}{'all' if every else 'most frequent'} confusions")

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.examples import Pairs
     from pytest_llmclf.runner.settings import Settings
     from pytest_llmclf.runner.variant import Variant
+    from pytest_llmclf.values.case import Case
     from pytest_llmclf.values.example_image import ExampleImage
     from pytest_llmclf.values.thinking import Think
 
@@ -103,11 +104,14 @@ def assign(
     if not whole.cases:
         raise DatasetError(f"{whole.root}: no images; put some in, one folder a class")
     if evaluation.group is not None:
-        check_group(whole.cases, evaluation.group, f"Evaluation({evaluation.title!r})")
+        # Images of no class come from elsewhere, and each is one by itself.
+        own = [case for case in whole.cases if case.root == whole.root]
+        check_group(own, evaluation.group, f"Evaluation({evaluation.title!r})")
     gates = gates_for(evaluation, settings)
     # The bundled and the imported images of a name may bear different tags.
     fitting = [gate for gate in gates if gate.is_for(imported=whole.imported)]
     check_gates(fitting, whole.labels, whole.tags)
+    _check_strangers(evaluation, fitting, whole.cases)
     variants = _in_variants(evaluation, settings.variants)
     check_variant_names(gates, [name for name, _ in variants])
     asked = [varied for _, varied in variants]
@@ -326,6 +330,17 @@ def source_of(evaluation: Evaluation, root: Path, home: Path) -> Path | Given:
         return datasets.locate(str(evaluation.dataset), root)
     kept = kept_under(home, evaluation.title)
     return read_given(evaluation.dataset, root=root, kept=kept)
+
+
+def _check_strangers(evaluation: Evaluation, gates: Sequence[Gate], cases: Sequence[Case]) -> None:
+    """Refuse a gate on images of no class where there is none."""
+    asked = [gate for gate in gates for one in gate.parsed.thresholds if one.spec.strangers]
+    if asked and not any(case.stranger for case in cases):
+        raise SettingsError(
+            f"Evaluation({evaluation.title!r}): gate {asked[0].expression!r} is about images of no "
+            f"class, and there is none: label some {evaluation.none_label!r} (none_label= names "
+            "another label), or give strangers=FOLDER"
+        )
 
 
 def decisions_about(evaluation: Evaluation, source: Path | Given, root: Path) -> tuple[Path, ...]:

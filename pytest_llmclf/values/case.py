@@ -26,6 +26,7 @@ class Case:
             remedy; ``None`` for a sound one. Such a case is never sent and ends as `error`.
         also: Further right labels; an answer is right if it is any of them.
         review: What people decided about its label; ``None``: nobody looked.
+        stranger: Whether it shows none of the classes, so that its label is the one for that.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Case:
     problem: str | None = None
     also: tuple[str, ...] = ()
     review: ImageReview | None = None
+    stranger: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:

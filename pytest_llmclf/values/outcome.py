@@ -173,6 +173,7 @@ class Outcome:
         also: `Case.also`: further right labels.
         review: `Case.review`: what people decided about the label.
         variant: Name of the evaluation's variant; empty for the evaluation as it is declared.
+        stranger: `Case.stranger`: whether the image shows none of the classes.
     """
 
     evaluation: str
@@ -197,6 +198,7 @@ class Outcome:
     also: tuple[str, ...] = ()
     review: ImageReview | None = None
     variant: str = ""
+    stranger: bool = False
 
     @classmethod
     def of(cls, task: TaskName, case: Case, kind: OutcomeKind, **more: Any) -> Outcome:
@@ -217,6 +219,7 @@ class Outcome:
             tags=case.tags,
             also=case.also,
             review=case.review,
+            stranger=case.stranger,
             **{"model_digest": "", **more},
         )
 
@@ -289,6 +292,7 @@ class Outcome:
             "also": list(self.also),
             "review": None if self.review is None else self.review.to_json(),
             "variant": self.variant,
+            "stranger": self.stranger,
         }
 
     @classmethod

@@ -11,10 +11,12 @@ import itertools
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_llmclf.data.decisions import Decision, append_decisions
 from tests.plugin.colour_server import THOUGHT, Odd, png
 from tests.plugin.layouts import DATASET, LAYOUTS, Layout
 from tests.plugin.packages import install
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pytest_llmclf.data.decisions import DecisionKind
     from tests.plugin.conftest import Colours
 
 EACH: Final = 4
@@ -49,6 +52,24 @@ TELL_THEMSELVES: Final = (YARDSTICK, PREDICTIONS)
 """What the server has no part in."""
 SHOWN: Final = "Examples(count=1, choose='first')"
 IMPORTED: Final = ("import Evaluation,", "import Evaluation, Examples,")
+
+
+def _decided(colour: str, number: int, kind: DecisionKind, *labels: str) -> Decision:
+    return Decision(
+        image=f"{colour}/{number}.png",
+        sha256=hashlib.sha256(png(colour, number)).hexdigest(),
+        was=(colour,),
+        kind=kind,
+        labels=labels,
+        by="anna",
+        at=datetime(2026, 2, 28, tzinfo=UTC),
+    )
+
+
+DECISIONS: Final = (
+    _decided("green", 1, "also", "green", "blue"),
+    _decided("red", 2, "accept", "red"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +123,16 @@ MODES: Final = (
     # Scenes of two images, from a manifest.
     Mode(name="group", evaluation=(("gates=", "group='scene', gates="),)),
     Mode(name="probe", args=("--llmclf-probe=order,blank,example,size",)),
+    # People decided that one green image is blue as well, and that a red one is red.
+    Mode(name="decisions"),
+    # One blue image is green as well, says the table, and so does the model.
+    Mode(name="several-labels", odd={"blue/2": Odd(says="green")}),
+    # Yellow is none of the classes; one yellow image is taken for one.
+    Mode(
+        name="none-of-these",
+        odd={"yellow": Odd(says="none of these"), "yellow/0": Odd(says="red")},
+        evaluation=(("gates=", "strangers='strangers', gates="),),
+    ),
     # A loss of 80 points is excluded by twelve images, and by six scenes.
     # An empty one is the evaluation as it is; the other is told something else, and answers alike.
     Mode(name="variants", evaluation=(("prompt=", f"{VARIANTS}, prompt="), IMPORTING)),
@@ -157,6 +188,7 @@ class Combination:
         if "group" in self.names:
             folder = self.colours.root / "fixtures" / "colours"
             manifest(folder, {case: f"s{place // 2}" for place, case in enumerate(IMAGES)})
+        self._label()
         if "third-party" in self.names:
             (self.colours.root / "wrapping.py").write_text(WRAPPED, "utf-8")
             install(self.colours.pytester, "wrapped = wrapping:wrapped")
@@ -186,6 +218,29 @@ class Combination:
             return int(self._pytest("--llmclf-home=elsewhere", *args, replayed=True).ret)
         args += ["--llmclf-fresh"] * self.baseline
         return int(self._pytest(*args).ret)
+
+    def _label(self) -> None:
+        """What people say of labels beside the folders of the classes."""
+        folder = self.colours.root / "fixtures" / "colours"
+        if "several-labels" in self.names:
+            if "group" not in self.names:
+                manifest(folder, dict.fromkeys(IMAGES, ""))
+            table = (folder / "manifest.csv").read_text("utf-8")
+            (folder / "manifest.csv").write_text(
+                table.replace("blue/2.png,blue,", "blue/2.png,blue|green,"), "utf-8"
+            )
+        if "decisions" in self.names:
+            append_decisions(folder / "decisions.jsonl", DECISIONS)
+        if "none-of-these" in self.names:
+            strangers = folder.parent / "strangers"
+            strangers.mkdir()
+            for number in range(EACH):
+                (strangers / f"{number}.png").write_bytes(png("yellow", number))
+
+    @property
+    def whole(self) -> int:
+        """Images of the dataset."""
+        return len(IMAGES) + EACH * ("none-of-these" in self.names)
 
     def _pytest(self, *args: str, replayed: bool = False) -> pytest.RunResult:
         beside = {"two-models": self.blind, "yardstick": YARDSTICK, "predictions": PREDICTIONS}
@@ -233,6 +288,10 @@ class Combination:
         """How an image ends that is asked about, whatever else is switched on."""
         image = self.image(case)
         odd = None if model in TELL_THEMSELVES else self.odd.get(image)
+        if (image == "green/1" and "decisions" in self.names and odd is not None) or (
+            image == "blue/2" and "several-labels" in self.names
+        ):
+            return "correct"  # what the model says instead is right, too
         if odd is not None and odd.status is not None:
             return "error"
         if odd is not None:
@@ -242,7 +301,7 @@ class Combination:
     def image(self, case: str) -> str:
         """Colour and number of an image, wherever it lies: ``red/0``."""
         if self.layout is None:
-            return case.removesuffix(".png")
+            return case.removesuffix(".png").replace("strangers/", "yellow/")
         return next(BY_CONTENT[one["sha256"]] for one in self.outcomes() if one["case"] == case)
 
 
@@ -307,7 +366,7 @@ def _every_image_ends_once(combination: Combination) -> None:
         collected = counts.pop("collected")
         assert collected == sum(counts.values())
         taken_out = report["dataset"]["taken_out"]
-        assert collected + left_out + len(taken_out) == len(IMAGES)
+        assert collected + left_out + len(taken_out) == combination.whole
         shown = {"blue/0.png", "blue/1.png"} if "group" in combination.names else {"blue/0.png"}
         assert set(taken_out) == (shown if "examples" in combination.names else set())
         assert report["group"] == ("scene" if "group" in combination.names else "")
@@ -319,7 +378,29 @@ def _every_image_ends_once(combination: Combination) -> None:
         # The sample is drawn before -k looks at it.
         each = SAMPLE if "sample" in combination.names else EACH
         blue = 0 if "subset" in combination.names else min(each, EACH - len(taken_out))
-        assert collected == 2 * each + blue
+        whole = "subset" not in combination.names
+        strangers = each * ("none-of-these" in combination.names and whole)
+        assert collected == 2 * each + blue + strangers
+        _labels_are_as_people_say(combination, report)
+
+
+def _labels_are_as_people_say(combination: Combination, report: dict[str, Any]) -> None:
+    review = report["dataset"]["review"]
+    decided = "decisions" in combination.names
+    assert (review or {}).get("corrected") == (1 if decided else None)
+    own = [line for line in combination.outcomes() if line["model"] == report["model"]]
+    also = {line["case"]: line["also"] for line in own if line["also"]}
+    said = {"green/1.png": ["blue"]} if decided else {}
+    said |= {"blue/2.png": ["green"]} if "several-labels" in combination.names else {}
+    collected = {line["case"] for line in own}
+    assert also == {case: labels for case, labels in said.items() if case in collected}
+    asked = {line["case"]: line["kind"] for line in own if line["case"].startswith("strangers/")}
+    kinds = [kind for kind in asked.values() if kind in ("correct", "misclassified")]
+    if kinds:
+        value = report["metrics"]["false_accept"]["value"]
+        assert value == pytest.approx(kinds.count("misclassified") / len(kinds))
+    else:
+        assert report["metrics"].get("false_accept", {"value": None})["value"] is None
 
 
 def _every_image_ends_as_it_ends_alone(combination: Combination) -> None:

@@ -69,7 +69,7 @@ class Comparison:
     Attributes:
         cases: The images that both answered, sorted: the denominator of everything here.
         correct: How many of them both got right.
-        changes: The images answered differently, by case.
+        changes: The images answered differently, by case, unless both sides are right.
         new: Images that only the second side has.
         missing: Images that only the first side has.
         unanswered: Images that both have, but one side got no answer to; in no count.
@@ -85,6 +85,7 @@ class Comparison:
         group: Tag whose values those clusters are; empty where they are only copies.
         answers: Answers that one side gave more often than the other, to `cases`, the largest
             differences first.
+        otherwise: How many of `cases` both got right, each by another of several right labels.
     """
 
     cases: tuple[str, ...]
@@ -101,6 +102,7 @@ class Comparison:
     clusters: tuple[str, ...] = ()
     group: str = ""
     answers: tuple[AnswerCount, ...] = ()
+    otherwise: int = 0
 
     @property
     def common(self) -> int:
@@ -212,8 +214,10 @@ class Comparison:
                 f"in another way, of {self.drawn or self.common}{said.get(self.test, '')}"
             )
         else:
-            predictions = noun(self.common, "prediction")
-            text = f"{self.common} {predictions} as committed"
+            same = self.common - self.otherwise
+            text = f"{same} {noun(same, 'prediction')} as committed"
+        if self.otherwise:
+            text += f", {self.otherwise} right by another of several labels"
         for cases, what in (
             (self.new, "new"),
             (self.missing, "missing"),
@@ -284,6 +288,10 @@ def compare_predictions(
         answers=answer_counts(
             *(Counter(side[case].said for case in answered) for side in (before, now))
         ),
+        otherwise=sum(
+            before[case].correct and now[case].correct and before[case].label != now[case].label
+            for case in answered
+        ),
     )
 
 
@@ -310,6 +318,8 @@ def together(clusters: Mapping[str, str], cases: Sequence[str]) -> tuple[str, ..
 
 def _change(case: str, before: Prediction, now: Prediction) -> Change | None:
     if (before.kind, before.label, before.reason) == (now.kind, now.label, now.reason):
+        return None
+    if before.correct and now.correct:  # by two of several right labels
         return None
     kind: ChangeKind = "changed"
     if before.correct != now.correct:

@@ -85,7 +85,7 @@ def word_of(
         (worse, "worse"),
         (bool(comparison.unanswered) or uncertain, "undecided"),
         (direction == "better", "better"),
-        (not comparison.changes, "same answers"),
+        (not comparison.changes and not comparison.otherwise, "same answers"),
         (margin is not None, "within the margin"),
     )
     return next((word for holds, word in words if holds), "difference not shown")

@@ -176,4 +176,5 @@ def _case(outcome: Outcome) -> Case:
         label=outcome.expected,
         tags=outcome.tags,
         also=outcome.also,
+        stranger=outcome.stranger,
     )
