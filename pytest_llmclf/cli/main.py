@@ -15,7 +15,7 @@ from pytest_llmclf.cli import (
     doctor,
     import_,
     init,
-    labels,
+    labels_command,
     leaderboard_command,
     new,
     planning,
@@ -52,7 +52,7 @@ _COMMANDS = (
     leaderboard_command,
     report_command,
     reread,
-    labels,
+    labels_command,
     cache,
 )
 """Modules with ``add_parser``, which sets the default ``run``."""
