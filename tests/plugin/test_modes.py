@@ -194,7 +194,7 @@ class Combination:
             install(self.colours.pytester, "wrapped = wrapping:wrapped")
         rows = [f"x\\colours\\{image},{image.partition('/')[0]}" for image in IMAGES]
         if "none-of-these" in self.names:
-            rows += [f"x\\strangers\\{number}.png,none of these" for number in range(EACH)]
+            rows += [f"x\\colours\\strangers\\{number}.png,none of these" for number in range(EACH)]
         text = "\n".join(["image,predicted", *(row.replace("/", "\\") for row in rows)])
         (self.colours.root / "others.csv").write_text(text, "utf-8")
         arguments = "".join(dict.fromkeys(mode.arguments for mode in self.modes))
