@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.cli import label_candidates, labels
+from pytest_llmclf.cli import label_candidates, labels_command
 from pytest_llmclf.reporting import artifacts
 from tests.unit.cli.command import call
 from tests.unit.test_label_review import answered, herd, report_of
@@ -37,7 +37,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert call(labels, "labels", "candidates", "latest", *arguments) == 0
+    assert call(labels_command, "labels", "candidates", "latest", *arguments) == 0
     return " ".join(capsys.readouterr().out.split())
 
 
@@ -54,7 +54,7 @@ def test_candidates_are_listed_with_near_copies(capsys: pytest.CaptureFixture[st
 @pytest.mark.usefixtures("project")
 def test_json_has_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
     """However few are listed; and --top says of how many it shows one."""
-    assert call(labels, "labels", "candidates", "latest", "--json", "--top", "1") == 0
+    assert call(labels_command, "labels", "candidates", "latest", "--json", "--top", "1") == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert {one["case"] for one in found["candidates"]} == {"odd", "cat/x.jpg", "dog/y.jpg"}
     assert "and 2 more" in said(capsys, "--top", "1")
