@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_llmclf.api import PublicReport as Report
-    from pytest_llmclf.api import read_run, right_by
+    from pytest_llmclf.api import evaluate, evaluate_all, read_run, right_by
     from pytest_llmclf.errors import BackendError
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.metrics.metric import ImageMean
@@ -50,6 +50,8 @@ __all__ = [
     "Request",
     "Unparsed",
     "Variant",
+    "evaluate",
+    "evaluate_all",
     "product",
     "read_run",
     "right_by",
@@ -74,6 +76,8 @@ _HOMES = {
     "Unparsed": "values.outcome",
     "Variant": "runner.variant",
     "product": "runner.variant_grid",
+    "evaluate": "api",
+    "evaluate_all": "api",
     "read_run": "api",
     "right_by": "api",
 }

@@ -6,6 +6,8 @@ hands a report to a test or a notebook makes it `public` first.
 
 from __future__ import annotations
 
+import secrets
+import sys
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -16,14 +18,16 @@ from pytest_llmclf.metrics.report import Report
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
     from _typeshed import DataclassInstance
     from sklearn.metrics import ConfusionMatrixDisplay
 
     from pytest_llmclf.gates.gate import Judgement
+    from pytest_llmclf.progress import LineStream
     from pytest_llmclf.reporting.run_folder import RunFolder
+    from pytest_llmclf.runner.evaluation import Evaluation
     from pytest_llmclf.values.outcome import Outcome
 
 
@@ -156,6 +160,112 @@ def public(report: Report) -> PublicReport:
     if isinstance(report, PublicReport):
         return report
     return PublicReport(**init_values(report, Report))
+
+
+def evaluate(
+    evaluation: Evaluation | str | Path, model: str = "auto", **options: Any
+) -> PublicReport:
+    """Ask about every image, and return the report; for notebooks and scripts.
+
+    The engine and the answer cache are those of a pytest run, so that nothing is asked twice by
+    both. It works in an event loop that runs already, as that of a notebook does.
+
+    Args:
+        evaluation: What is asked; or a folder of images with a folder a class.
+        model: Who is asked, as ``--llmclf-model`` has it.
+        **options: Those of `evaluate_all`.
+
+    Raises:
+        LlmclfError: Images, Modelfile, model or server are not there or make no sense.
+        SettingsError: The evaluation has several variants, or the model stands for several:
+            `evaluate_all` returns a report of each.
+    """
+    reports = evaluate_all(evaluation, [model], **options)
+    if len(reports) != 1:
+        asked = some_of([one.task.configuration for one in reports])
+        raise SettingsError(f"{len(reports)} are asked, {asked}: call evaluate_all")
+    return reports[0]
+
+
+def evaluate_all(
+    evaluation: Evaluation | str | Path,
+    models: Sequence[str] = ("auto",),
+    *,
+    sample: int | None = None,
+    repeats: int = 1,
+    fresh: bool = False,
+    allow_remote: Iterable[str] = (),
+    home: str | Path | None = None,
+    progress: bool = True,
+) -> tuple[PublicReport, ...]:
+    """Ask several models, in all variants of an evaluation, about every image.
+
+    Args:
+        evaluation: What is asked; or a folder of images with a folder a class.
+        models: Who is asked, as ``--llmclf-model`` has it.
+        sample: Images a class, always the same ones; ``None``: all.
+        repeats: How often every question is asked.
+        fresh: Whether to ask anew where the answer is known.
+        allow_remote: Hosts outside this machine that images may be sent to.
+        home: Folder of the answer cache; by default ``.llmclf`` of the project that the current
+            folder belongs to.
+        progress: Whether a terminal or notebook shows a line that says how far it is.
+
+    Returns:
+        One report a variant and model, in order.
+
+    Raises:
+        LlmclfError: Images, Modelfile, model or server are not there or make no sense.
+    """
+    from pytest_llmclf.files import HOME_FOLDER
+    from pytest_llmclf.models.spec import parse_spec
+    from pytest_llmclf.progress import ProgressLine
+    from pytest_llmclf.reporting.earlier_confusions import confused_in
+    from pytest_llmclf.reporting.style import Style
+    from pytest_llmclf.runner.asking import ask_all
+    from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.runner.job import AskingPolicy
+    from pytest_llmclf.runner.resources import Resources
+    from pytest_llmclf.runner.settings import Settings, project_root
+
+    if not isinstance(evaluation, Evaluation):
+        folder = Path(evaluation).expanduser().absolute()
+        evaluation = Evaluation(dataset=folder, name=folder.name)
+    root = project_root(Path.cwd())
+    settings = Settings(
+        root=root,
+        home=root / HOME_FOLDER if home is None else Path(home).expanduser().absolute(),
+        models=tuple(map(parse_spec, models)),
+        asking=AskingPolicy(fresh=fresh),
+        sample=sample,
+        repeats=repeats,
+        allow_remote=frozenset(allow_remote),
+    )
+    resources = Resources(settings, secrets.token_hex(8), safe=Style().safe, confused=confused_in)
+    try:
+        tasks = resources.assign(evaluation, Path.cwd())
+        with ProgressLine(_shown() if progress else None) as line:
+            return tuple(map(public, ask_all(resources, tasks, line)))
+    finally:
+        resources.close()
+
+
+def _shown() -> LineStream:
+    """Where people see a line that is written over itself: a terminal, or a notebook's output."""
+    return _Notebook() if "ipykernel" in sys.modules else sys.stderr
+
+
+class _Notebook:
+    """The output of a notebook, which is no terminal and takes a carriage return all the same."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> object:
+        return sys.stderr.write(text.replace("\x1b[K", " " * 80 + "\r"))
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def read_run(name: str | Path = "latest", runs: Path | None = None) -> RunFolder[PublicReport]:

@@ -22,6 +22,7 @@ from pytest_llmclf.cli import (
     predict,
     report_command,
     reread,
+    try_,
 )
 from pytest_llmclf.cli.project import own_options
 from pytest_llmclf.errors import BackendError, LlmclfError
@@ -41,6 +42,7 @@ PIPE_CLOSED = 141
 _UNWRITTEN = "the output could not be written"
 
 _COMMANDS = (
+    try_,
     doctor,
     import_,
     new,

@@ -13,6 +13,7 @@ from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting import terminal
 from pytest_llmclf.reporting.artifacts import write_reports, write_run
+from pytest_llmclf.reporting.new_run import PAGE
 from pytest_llmclf.reporting.run_folder import find_run, read_run
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.reporting.run_folder import RunFolder
 
-PAGE = "page.html"
 """The page for a browser, as a run writes it."""
 
 _IMAGE: Final = b'[["data:image/'

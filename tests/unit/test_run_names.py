@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.plugin.run_files import _new_folder
+from pytest_llmclf.reporting.new_run import new_folder
 from pytest_llmclf.reporting.run_folder import find_run
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def test_a_clock_that_was_set_back_exchanges_no_runs(tmp_path: Path) -> None:
     for run in ("eeeeee", "000000", "aaaaaa"):
         folders[-1].mkdir()
         (folders[-1] / "run.json").write_text("{}")
-        folders.append(_new_folder(tmp_path, run))
+        folders.append(new_folder(tmp_path, run))
     folders[-1].mkdir()
     (folders[-1] / "run.json").write_text("{}")
     assert sorted(folders) == folders
@@ -33,7 +33,7 @@ def test_names_that_are_none_count_for_nothing(tmp_path: Path) -> None:
     for name in ("99999999-999999-x", "99991231-235959-x", "notes", "20200101-000000-x", "1"):
         (tmp_path / name).mkdir()
     before = datetime.now(UTC).replace(microsecond=0)
-    name = _new_folder(tmp_path, "abcdef").name
+    name = new_folder(tmp_path, "abcdef").name
     stamp = datetime.strptime(f"{name[:15]} +0000", "%Y%m%d-%H%M%S %z")
     assert before <= stamp <= before + timedelta(seconds=10)
-    assert _new_folder(tmp_path / "absent", "abcdef").name.endswith("-abcdef")
+    assert new_folder(tmp_path / "absent", "abcdef").name.endswith("-abcdef")

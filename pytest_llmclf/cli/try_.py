@@ -1,0 +1,144 @@
+"""``llmclf try FOLDER``: how good a model is on a folder of images, with nothing written for it."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmclf.cli.console import style_of
+from pytest_llmclf.cli.project import (
+    add_command,
+    add_home,
+    add_model,
+    add_shared_options,
+    described,
+    home_folder,
+    reaching,
+)
+from pytest_llmclf.cli.single_image import wanted_model
+from pytest_llmclf.data.entry import LABEL_FOLDERS
+from pytest_llmclf.errors import DatasetError
+from pytest_llmclf.progress import ProgressLine
+from pytest_llmclf.prompting.prompt import DEFAULT_PROMPT
+from pytest_llmclf.runner.shared_options import at_least
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.runner.resources import Resources
+    from pytest_llmclf.runner.task import Task
+
+_EPILOG = described(
+    "try",
+    """\
+Labels are the names of the folders (cat/1.png), or as `llmclf new --help` says. Answers are kept:
+the evaluation that `llmclf new` writes asks nothing again that was asked here in the same words.
+Without --model an Ollama with llava is asked, else the embedded model, if it knows the labels.""",
+    """\
+photos --model ollama:llava
+photos --model ollama:llava --model ollama:qwen2.5vl --sample 10
+photos --prompt 'Which pet is this?' --gate 'accuracy >= 0.9'""",
+    """\
+exit code:
+  0  every image has its answer, and every gate passes
+  1  a gate fails or is undecided, or images have no answer
+  2  nothing was asked: the message says why
+""",
+)
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = add_command(
+        commands,
+        "try",
+        summary="how good a model is on a folder of images, without writing anything for it",
+        description="Ask a model about every image of a folder, and show table and page.",
+        epilog=_EPILOG,
+    )
+    add = parser.add_argument
+    add("folder", metavar="FOLDER", type=Path, help="the images")
+    add_model(parser, action="append")
+    add("--prompt", default=DEFAULT_PROMPT, help="the question (default: %(default)r)")
+    add("--sample", type=at_least(int, 1), metavar="N", help="only N images a class")
+    add("--gate", action="append", default=[], metavar="EXPRESSION", help="what is to be reached")
+    add("--split", default="", metavar="PART", help="part of a split dataset, such as test")
+    add("--label-folder", choices=LABEL_FOLDERS, help="which folder is the label")
+    add_shared_options(parser, "think", "in-flight")
+    add_home(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask, show and return the exit code.
+
+    Raises:
+        LlmclfError: Images, model or server are not there or make no sense.
+    """
+    from pytest_llmclf.cli.shown import show_run
+    from pytest_llmclf.models.spec import parse_spec
+    from pytest_llmclf.reporting.earlier_confusions import confused_in
+    from pytest_llmclf.reporting.style import Style
+    from pytest_llmclf.runner.asking import ask_all
+    from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.runner.job import AskingPolicy
+    from pytest_llmclf.runner.resources import Resources
+    from pytest_llmclf.runner.settings import Settings, project_root
+    from pytest_llmclf.values.thinking import parse_think
+
+    folder = arguments.folder.expanduser().absolute()
+    evaluation = Evaluation(
+        dataset=folder,
+        name=folder.name,
+        prompt=arguments.prompt,
+        gates=arguments.gate,
+        split=arguments.split,
+        label_folder=arguments.label_folder,
+    )
+    settings = Settings(
+        root=project_root(Path.cwd()),
+        home=home_folder(arguments.home),
+        models=tuple(map(parse_spec, arguments.model or [wanted_model(None)])),
+        sample=arguments.sample,
+        asking=AskingPolicy(in_flight=arguments.in_flight),
+        think=None if arguments.think is None else parse_think(arguments.think),
+        **reaching(arguments),
+    )
+    resources = Resources(settings, secrets.token_hex(8), safe=Style().safe, confused=confused_in)
+    with closing(resources):
+        tasks = _tasks(resources, evaluation)
+        for task in tasks:
+            sys.stderr.write(f"{style_of(sys.stderr).safe(task.reason or task.model)}\n")
+        with ProgressLine(sys.stderr) as progress:
+            reports = ask_all(resources, tasks, progress)
+    paths = {case.id: case.path for task in tasks for case in task.dataset.cases}
+    code = show_run(
+        reports,
+        evaluation.given_gates,
+        settings.home,
+        settings.to_json(),
+        lambda _, case: paths.get(case),
+    )
+    words = ["llmclf", "new", str(arguments.folder)]
+    words += ["--model", arguments.model[0]] if arguments.model else []
+    words += ["--prompt", arguments.prompt] if arguments.prompt != DEFAULT_PROMPT else []
+    words += ["--split", arguments.split] if arguments.split else []
+    words += ["--label-folder", arguments.label_folder] if arguments.label_folder else []
+    sys.stdout.write(f"keep it: {shlex.join(words)}\n")
+    return code
+
+
+def _tasks(resources: Resources, evaluation: Evaluation) -> tuple[Task, ...]:
+    """The tasks of the folder, with advice for this command where it can be read in two ways."""
+    try:
+        return resources.assign(evaluation, Path.cwd())
+    except DatasetError as error:
+        if "split=" in str(error) or "label_folder=" in str(error):
+            said = f"{error}\n  (here: --split PART, --label-folder first or last)"
+            raise DatasetError(said) from error
+        raise

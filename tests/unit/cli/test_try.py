@@ -1,0 +1,118 @@
+"""``llmclf try`` and `evaluate`: a folder of images and a model are enough."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmclf import Evaluation, Variant, evaluate, evaluate_all, read_run
+from pytest_llmclf.cli import new, try_
+from pytest_llmclf.errors import BackendError, DatasetError, SettingsError
+from tests.plugin.colour_server import Odd, png
+from tests.unit.cli.command import call
+from tests.unit.cli.test_new import run_pytest
+
+if TYPE_CHECKING:
+    from tests.plugin.colour_server import ColourServer
+
+
+@pytest.fixture
+def photos(project: Path) -> Path:
+    """Three images each of two colours."""
+    for colour in ("red", "green"):
+        for number in range(3):
+            place = project / "photos" / colour / f"{number}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(png(colour, number))
+    return project / "photos"
+
+
+def test_a_folder_is_tried_and_kept(
+    project: Path, photos: Path, server: ColourServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Table and page; nothing is written but the home folder; the last line keeps it as tests."""
+    server.odd["red/1"] = Odd(says="green")
+    before = sorted(project.rglob("*"))
+    assert call(try_, "try", str(photos), "--model", server.spec) == 0
+    told = capsys.readouterr().out
+    assert "0.833 (5/6)" in told
+    assert "UNGATED" in told
+    (page,) = project.glob(".llmclf/runs/*/page.html")
+    assert f"page for a browser: {page.relative_to(project)}" in told
+    assert "red/1.png" in page.read_text("utf-8")
+    new_ones = set(project.rglob("*")) - set(before)
+    assert all(".llmclf" in path.parts for path in new_ones)
+    assert read_run("latest").reports[0].accuracy.hits == 5
+    keep = shlex.split(told.splitlines()[-1].removeprefix("keep it: llmclf "))
+    asked = server.questions
+    assert call(new, *keep) == 0
+    result = run_pytest(project, "evals/test_photos.py", server.spec)
+    assert "0.8333 (5/6)" in result.stdout
+    assert server.questions == asked
+
+
+def test_a_gate_decides_the_exit_code(photos: Path, server: ColourServer) -> None:
+    """And so do images without an answer."""
+    ask = ["try", str(photos), "--model", server.spec, "--gate"]
+    assert call(try_, *ask, "accuracy >= 0.9") == 0
+    assert call(try_, *ask, "recall[red] < 1") == 1
+    server.odd["*"] = Odd(status=400)
+    assert call(try_, "try", str(photos), "--model", server.spec, "--prompt", "Anew?") == 1
+
+
+def test_wrong_folders_are_told(project: Path, server: ColourServer) -> None:
+    """In words, before anything is asked."""
+    with pytest.raises(DatasetError, match="nowhere"):
+        call(try_, "try", "nowhere", "--model", server.spec)
+    for part in ("train", "test"):
+        place = project / "split" / part / "red" / "0.png"
+        place.parent.mkdir(parents=True)
+        place.write_bytes(png("red", 0))
+    with pytest.raises(DatasetError, match="here: --split PART"):
+        call(try_, "try", "split", "--model", server.spec)
+    assert server.questions == 0
+
+
+def test_the_embedded_model_is_not_asked_what_it_cannot_know(photos: Path) -> None:
+    """Its answers would measure nothing."""
+    with pytest.raises(BackendError, match="red"):
+        call(try_, "try", str(photos), "--model", "micro-llava")
+
+
+class TestEvaluate:
+    """The same from Python."""
+
+    def test_in_an_event_loop_that_runs(
+        self, photos: Path, server: ColourServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As a notebook's does; what pytest or an earlier call asked is not asked again."""
+        monkeypatch.chdir(photos.parent)
+
+        async def notebook() -> float | None:
+            return evaluate("photos", model=server.spec).accuracy.value
+
+        assert asyncio.run(notebook()) == 1
+        asked = server.questions
+        report = evaluate(Path("photos"), model=server.spec)
+        assert server.questions == asked
+        assert report.meets("accuracy >= 0.9")
+        assert "photos" in report._repr_html_()
+        evaluate("photos", model=server.spec, fresh=True, repeats=2, sample=1, progress=False)
+        assert server.questions == asked + 4
+
+    def test_variants_and_models(
+        self, photos: Path, server: ColourServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One report each, in order; of several there is no one report."""
+        monkeypatch.chdir(photos.parent)
+        variants = {"plain": Variant(), "polite": Variant(prompt="Which colour, please?")}
+        evaluation = Evaluation(dataset="./photos", variants=variants)
+        blind = server.spec.replace("colours", "colour-blind", 1)
+        reports = evaluate_all(evaluation, [server.spec, blind])
+        assert len({report.task for report in reports}) == 4
+        with pytest.raises(SettingsError, match=r"2 are asked, .*plain.*: call evaluate_all"):
+            evaluate(evaluation, model=server.spec)
