@@ -48,7 +48,7 @@ def model_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
     compared = compare_models(reports)
     if not compared:
         return
-    yield style.line(("models compared", "bold"))
+    yield style.line(("compared in pairs", "bold"))
     for evaluation in dict.fromkeys(pair.first.evaluation for pair in compared):
         found = [pair for pair in compared if pair.first.evaluation == evaluation]
         models = sum(report.evaluation == evaluation for report in reports)
@@ -57,7 +57,7 @@ def model_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
         left_out = models * (models - 1) // 2 - len(found)
         if left_out:
             text = (
-                f"{numbers.plural(left_out, 'more pair')} of {models} models are not shown one by "
+                f"{numbers.plural(left_out, 'more pair')} of {models} tasks are not shown one by "
                 "one; all of them are in the leaderboard"
             )
             yield from _wrapped(style, text, "light")
@@ -69,13 +69,12 @@ def _pair_lines(pair: PairedModels, style: Style) -> Iterator[Line]:
         _INDENT,
         (style.name(pair.first.evaluation, room), "bold"),
         " · ",
-        (style.name(pair.first.configuration, room), "cyan"),
+        (style.name(pair.names[0], room), "cyan"),
         " and ",
-        (style.name(pair.second.configuration, room), "cyan"),
+        (style.name(pair.names[1], room), "cyan"),
     )
-    names = (pair.first.configuration, pair.second.configuration)
     yield from comparison_lines(
-        pair.comparison, names, style, p_value=pair.p_value, tests=pair.pairs, most=FEW
+        pair.comparison, pair.names, style, p_value=pair.p_value, tests=pair.pairs, most=FEW
     )
     scores = score_differences(pair.first, pair.second, pair.comparison)
     yield from score_lines(scores, style, FEW)

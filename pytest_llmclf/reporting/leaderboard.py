@@ -72,7 +72,7 @@ def leaderboard_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]
         for text in remarks(board):
             yield from _wrapped(style, text, "yellow")
         yield from _wrapped(style, legend(board), "light")
-        yield from _hard_lines(difficulty(board.images), style)
+        yield from _hard_lines(board, style)
 
 
 def _rows(board: Leaderboard, style: Style) -> Iterator[Line]:
@@ -81,7 +81,7 @@ def _rows(board: Leaderboard, style: Style) -> Iterator[Line]:
     differences = ["", *(difference_text(row, style.digits) for row in shown[1:])]
     columns = [max(map(width, texts)) for texts in (accuracies, differences)]
     room = max(8, min(_NAME, style.width - sum(columns) - 8))
-    names = [style.name(called(row.report), room) for row in shown]
+    names = [style.name(board.called(row.report), room) for row in shown]
     room = max(4, *map(width, names))
     heads = f"{left('accuracy', columns[0])}  to the best"
     yield style.line((f"{_INDENT * 2}{left('task', room)}  {heads}", "light"))
@@ -105,17 +105,15 @@ def _rows(board: Leaderboard, style: Style) -> Iterator[Line]:
         yield from _wrapped(style, text, "light")
 
 
-def called(report: Report) -> str:
-    """What a task is called among the others of its evaluation."""
-    return report.configuration
-
-
 def about(board: Leaderboard) -> str:
     """How many tasks, and on which images."""
     images = board.images
     drawn = f" ({counted(len(images.cases), len(images.sizes), images.group)})" * bool(images.sizes)
+    tasks = numbers.plural(len(board.rows), "task")
+    if board.one_model:
+        tasks = f"{numbers.plural(len(board.rows), 'variant')} of {board.one_model}"
     return (
-        f"{numbers.plural(len(board.rows), 'task')} on the "
+        f"{tasks} on the "
         f"{numbers.plural(len(images.cases), 'image')} that all of them answered{drawn}"
         f"{f', {WHEN_STOPPED}' if images.not_asked else ''}"
     )
@@ -130,12 +128,16 @@ def standing(row: Ranked) -> str:
 def verdict(board: Leaderboard) -> str:
     """Which task is shown to be the best, if any is."""
     first, *others = board.rows
-    name = called(first.report)
+    name = board.called(first.report)
     if board.winner is not None:
-        many = f"each of the {len(others)} others" if len(others) > 1 else called(others[0].report)
+        many = (
+            f"each of the {len(others)} others"
+            if len(others) > 1
+            else board.called(others[0].report)
+        )
         return f"{name} is shown to be better than {many}"
     open_ones = [row for row in others if row.standing != "worse"]
-    apart = ", ".join(called(row.report) for row in open_ones[:_FEW])
+    apart = ", ".join(board.called(row.report) for row in open_ones[:_FEW])
     more = f" and {len(open_ones) - _FEW} more" if len(open_ones) > _FEW else ""
     return (
         f"which is best is not shown: none has more right than {name}, and not told apart from it "
@@ -149,7 +151,7 @@ def remarks(board: Leaderboard) -> Iterator[str]:
     silent = len(images.left_out) - len(images.not_asked)
     if silent:
         each = ", ".join(
-            f"{called(report)} lacks {numbers.count(number)}"
+            f"{board.called(report)} lacks {numbers.count(number)}"
             for report, number in sorted(
                 zip(images.reports, images.lacking, strict=True), key=lambda one: -one[1]
             )[:_FEW]
@@ -162,10 +164,10 @@ def remarks(board: Leaderboard) -> Iterator[str]:
             "looked at when it stopped early; what was not looked at is not judged"
         )
     for report, why in images.apart:
-        yield f"{called(report)} is not among them: {why}"
+        yield f"{board.called(report)} is not among them: {why}"
     for report in images.reports:
         if yardstick_title(report.model) is not None:
-            yield f"{called(report)}: {learnt_text(learnt_elsewhere(report.model))}"
+            yield f"{board.called(report)}: {learnt_text(learnt_elsewhere(report.model))}"
 
 
 def legend(board: Leaderboard) -> str:
@@ -217,12 +219,21 @@ def hard_text(image: HardImage, tasks: int) -> str:
     return f"{image.case}: expected {image.expected}, {many} {image.answer}"
 
 
-def _hard_lines(found: Difficulty, style: Style) -> Iterator[Line]:
+def doubt(board: Leaderboard) -> str:
+    """What is asked of images that no task has right."""
+    return DOUBT if not board.one_model else f"{DOUBT[:-1]}, or are they hard for this model?"
+
+
+def _hard_lines(board: Leaderboard, style: Style) -> Iterator[Line]:
+    found = difficulty(board.images)
     yield style.line(_INDENT, "hard images")
     yield from _wrapped(style, difficulty_text(found))
     lists = (
-        (f"{RIGHT_BY['none']} ({DOUBT})", [hard_text(one, found.tasks) for one in found.hard]),
-        (RIGHT_BY["one"], [f"{case}: {called(one)}" for case, one in found.only.items()]),
+        (
+            f"{RIGHT_BY['none']} ({doubt(board)})",
+            [hard_text(one, found.tasks) for one in found.hard],
+        ),
+        (RIGHT_BY["one"], [f"{case}: {board.called(one)}" for case, one in found.only.items()]),
     )
     for title, texts in lists:
         if not texts:

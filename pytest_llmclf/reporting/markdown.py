@@ -303,12 +303,12 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
     compared = compare_models(reports)
     if not compared:
         return
-    yield from ("### Models compared", "")
+    yield from ("### Compared in pairs", "")
     yield "| evaluation | A | B | images | right in A only | right in B only | p |"
     yield "|---|---|---|--:|--:|--:|--:|"
     for pair in compared:
         found = pair.comparison
-        names = (pair.first.evaluation, *_both(pair.first, pair.second))
+        names = (pair.first.evaluation, *pair.names)
         start = f"| {' | '.join(map(cell, names))} |"
         if found.refused is not None:
             yield f"{start} | | | {escaped(found.refused)} |"
@@ -318,7 +318,7 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
             f"| {_p(found, pair.p_value)} |"
         )
     for pair in compared:
-        both = " and ".join(map(code, _both(pair.first, pair.second)))
+        both = " and ".join(map(code, pair.names))
         yield from ("", f"{code(pair.first.evaluation)}, {both}:", "", *_else(pair.comparison))
         answers = answers_text(pair.comparison.answers)
         yield from [f"- {escaped(answers)}"] if answers else []

@@ -9,14 +9,13 @@ from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.leaderboard import (
-    DOUBT,
     RIGHT_BY,
     STANDINGS,
     about,
     accuracy_text,
-    called,
     difference_text,
     difficulty_text,
+    doubt,
     legend,
     remarks,
     verdict,
@@ -26,7 +25,6 @@ from pytest_llmclf.reporting.markdown_text import cell, code, escaped
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_llmclf.analysis.leaderboard.difficulty import Difficulty
     from pytest_llmclf.analysis.leaderboard.ranking import Leaderboard
     from pytest_llmclf.metrics.report import Report
 
@@ -46,7 +44,7 @@ def _section(board: Leaderboard) -> Iterator[str]:
     yield "|---|--:|--:|---|--:|---|"
     for row in board.rows:
         cells = (
-            cell(called(row.report)),
+            cell(board.called(row.report)),
             accuracy_text(row),
             "" if row.best else difference_text(row),
             STANDINGS[row.standing],
@@ -58,14 +56,15 @@ def _section(board: Leaderboard) -> Iterator[str]:
     for text in remarks(board):
         yield f"- {escaped(text)}"
     yield from ("", f"<sub>{escaped(legend(board))}</sub>", "")
-    yield from _hard(difficulty(board.images))
+    yield from _hard(board)
 
 
-def _hard(found: Difficulty) -> Iterator[str]:
+def _hard(board: Leaderboard) -> Iterator[str]:
+    found = difficulty(board.images)
     yield from (f"Hard images: {escaped(difficulty_text(found))}.", "")
     if not found.hard:
         return
-    yield f"| {RIGHT_BY['none']} ({DOUBT}) | expected | most say | tasks |"
+    yield f"| {RIGHT_BY['none']} ({doubt(board)}) | expected | most say | tasks |"
     yield "|---|---|---|--:|"
     for one in found.hard[:MOST_HARD]:
         cells = map(cell, (one.case, one.expected, one.answer))

@@ -173,4 +173,4 @@ def test_two_models_are_compared_image_by_image(colours: Colours) -> None:
     """Without being asked for, below the reports."""
     blind = colours.server.spec.replace("colours", "colour-blind", 1)
     result = colours.run("--llmclf-model", blind)
-    result.stdout.fnmatch_lines(["models compared*", "*colours · openai:colours and*"])
+    result.stdout.fnmatch_lines(["compared in pairs*", "*colours · openai:colours and*"])

@@ -193,7 +193,7 @@ def test_two_models_of_one_run_are_told_the_same(committed: Colours) -> None:
     result = committed.run("--llmclf-model", committed.server.spec, model=MODEL)
     result.stdout.fnmatch_lines(
         [
-            "models compared",
+            "compared in pairs",
             "*ollama:llava:7b and openai:colours",
             "*model changed: ollama:llava:7b -> openai:colours",
             "*server version changed: ollama 0.33.0 -> colour-server, version unknown",

@@ -214,7 +214,7 @@ def report(model: str, right: int) -> Report:
 def test_models_of_a_run_are_compared() -> None:
     """Under one heading, with a few examples each."""
     lines = [line.text for line in model_lines([report("a", 9), report("b", 1)], WIDE)]
-    assert lines[:2] == ["models compared", "  pets · a and b"]
+    assert lines[:2] == ["compared in pairs", "  pets · a and b"]
     assert "    only a is right: 8" in lines
     assert "      and 5 more" in lines
 
@@ -228,5 +228,5 @@ def test_pairs_left_out_are_said() -> None:
     """Six models: the best with three of the others."""
     lines = [line.text for line in model_lines([report(name, 9) for name in "abcdef"], WIDE)]
     assert lines[-1] == (
-        "    12 more pairs of 6 models are not shown one by one; all of them are in the leaderboard"
+        "    12 more pairs of 6 tasks are not shown one by one; all of them are in the leaderboard"
     )

@@ -110,6 +110,28 @@ def test_who_has_learnt_from_labels_is_said() -> None:
     assert "learnt" not in " ".join(lines(tasks(**CLEAR)))
 
 
+def test_variants_of_one_model_are_called_by_their_names() -> None:
+    """The model is named once; what is hard for all of them may be hard for the model alone."""
+
+    def variant(signs: str, name: str) -> Report:
+        found = report(signs, "ollama:llava")
+        outcomes = tuple(replace(one, variant=name) for one in found.outcomes)
+        return replace(found, variant=name, outcomes=outcomes)
+
+    reports = [variant(CLEAR["a"], ""), variant(CLEAR["b"], "no example")]
+    found = lines(reports)
+    assert found[1] == "    2 variants of ollama:llava on the 20 images that all of them answered"
+    assert found[3].split("  ")[2] == "as declared"
+    assert "    as declared is shown to be better than no example" in found
+    assert "    right by none (is the label right, or are they hard for this model?)" in found
+    assert next(model_lines(reports, Style())).text == "compared in pairs"
+    # With another model beside them both are named.
+    found = lines([*reports, report("+" * 20, "ollama:other")])
+    assert any(line.startswith("    ollama:llava · no example") for line in found)
+    row = leaderboard_json(board(reports))["rows"][1]
+    assert (row["model"], row["variant"]) == ("ollama:llava", "no example")
+
+
 def test_costs_are_shown_where_they_are_known() -> None:
     """Seconds and tokens an answer, as everywhere; nothing where nobody tells."""
     one, two = tasks(a="++", b="+x")
@@ -172,7 +194,7 @@ def test_pairs_shown_say_the_same() -> None:
     found = [line.text for line in model_lines(reports, Style(width=400))]
     assert found[1] == "  pets · m5 and m4"
     assert found[-1] == (
-        "    12 more pairs of 6 models are not shown one by one; all of them are in the leaderboard"
+        "    12 more pairs of 6 tasks are not shown one by one; all of them are in the leaderboard"
     )
     assert '    answers: "cat" 8 → 7, "dog" 15 → 16' in found
 

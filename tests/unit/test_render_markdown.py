@@ -152,7 +152,7 @@ def test_models_are_compared_in_pairs() -> None:
     ]
     second = build(evaluation="chess", model="other", dataset=first.dataset, outcomes=outcomes)
     text = markdown_summary([first, second])
-    assert "### Models compared" in text
+    assert "### Compared in pairs" in text
     assert "| `chess` | `published:llava-1.5-7b` | `other` | 465 | 0 | 388 | < 0.001 |" in text
 
 

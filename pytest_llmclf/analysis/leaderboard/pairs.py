@@ -27,6 +27,7 @@ class PairedModels:
     Attributes:
         first: The model asked first.
         second: The other one.
+        names: What both are called among the models and variants of the evaluation.
         comparison: The second held against the first.
         p_value: Of the comparison, for all pairs compared with it (Holm).
         pairs: How many those are; what is refused is not tested.
@@ -34,6 +35,7 @@ class PairedModels:
 
     first: Report
     second: Report
+    names: tuple[str, str]
     comparison: Comparison
     p_value: float
     pairs: int
@@ -81,5 +83,13 @@ def _paired(first: Report, second: Report, board: Leaderboard | None) -> PairedM
         found = compare_reports(
             first, second, among=frozenset(images.cases), not_needed=images.not_asked
         )
-    tests = 0 if board is None else board.tests
-    return PairedModels(first=first, second=second, comparison=found, p_value=p_value, pairs=tests)
+    return PairedModels(
+        first=first,
+        second=second,
+        names=(first.configuration, second.configuration)
+        if board is None
+        else (board.called(first), board.called(second)),
+        comparison=found,
+        p_value=p_value,
+        pairs=0 if board is None else board.tests,
+    )

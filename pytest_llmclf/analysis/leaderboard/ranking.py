@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 Standing = Literal["shown to be the best", "best here", "not told apart from the best", "worse"]
 """What is shown of a task: better than every other; no more than that it has most right; nothing;
 worse than the one that has most right."""
+DECLARED: Final = "as declared"
+"""What the evaluation without a variant is called among its variants."""
 FEWEST: Final = 2
 """Tasks that a leaderboard takes."""
 
@@ -113,6 +115,17 @@ class Leaderboard:
     def winner(self) -> Ranked | None:
         """The task that is shown to be better than every other one."""
         return next((row for row in self.rows if row.standing == "shown to be the best"), None)
+
+    @property
+    def one_model(self) -> str:
+        """The model that all tasks are variants of; empty where there are several."""
+        every = [*self.images.reports, *(report for report, _ in self.images.apart)]
+        models = {report.model for report in every}
+        return every[0].model if len(models) == 1 else ""
+
+    def called(self, report: Report) -> str:
+        """What a task is called among the others: its model, its variant, or both."""
+        return report.variant or DECLARED if self.one_model else report.configuration
 
     def p_value(self, first: Report, second: Report) -> float | None:
         """Adjusted p-value of a pair; ``None`` where one of them is not in it."""

@@ -13,14 +13,13 @@ from pytest_llmclf.reporting.comparison import answers_text
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.html.cases import LONGEST, cut, rounded
 from pytest_llmclf.reporting.leaderboard import (
-    DOUBT,
     RIGHT_BY,
     STANDINGS,
     about,
     accuracy_text,
-    called,
     difference_text,
     difficulty_text,
+    doubt,
     hard_text,
     legend,
     remarks,
@@ -65,21 +64,21 @@ def board_json(board: Leaderboard, order: Mapping[int, int]) -> dict[str, Any]:
         "legend": legend(board),
         "remarks": [cut(text, LONGEST) for text in remarks(board)],
         "sections": [order[id(row.report)] for row in board.rows],
-        "rows": [_row(row) for row in board.rows],
+        "rows": [_row(board, row) for row in board.rows],
         "out": list(board.images.left_out),
         "hard": cut(difficulty_text(found), LONGEST),
         "right_by": [[kind, said, counts[kind]] for kind, said in RIGHT_BY.items()],
-        "doubt": f"{RIGHT_BY['none']}: {DOUBT}",
+        "doubt": f"{RIGHT_BY['none']}: {doubt(board)}",
         "doubted": [
             [one.case, cut(hard_text(one, found.tasks), LONGEST)] for one in found.hard[:MOST_HARD]
         ],
     }
 
 
-def _row(row: Ranked) -> dict[str, Any]:
+def _row(board: Leaderboard, row: Ranked) -> dict[str, Any]:
     ends = row.interval
     return {
-        "name": called(row.report),
+        "name": board.called(row.report),
         "value": rounded(row.accuracy.value),
         "low": None if ends is None else rounded(ends.low),
         "high": None if ends is None else rounded(ends.high),
@@ -126,7 +125,7 @@ def other_pairs(
         flips = images.flips(first, second)
         right = [int(images.right[place].sum()) for place in (first, second)]
         yield {
-            "names": [called(before), called(now)],
+            "names": [board.called(before), board.called(now)],
             "what": "models",
             "before": places[0],
             "now": places[1],

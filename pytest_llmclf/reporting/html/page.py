@@ -171,7 +171,7 @@ def page_of(
     ]
     models = [
         Pair(
-            names=(pair.first.configuration, pair.second.configuration),
+            names=pair.names,
             what="models",
             comparison=pair.comparison,
             before=pair.first,
