@@ -144,8 +144,11 @@ def _examples(
     confused: Callable[[Path], Pairs] | None,
 ) -> tuple[ExampleImage, ...]:
     """The example images that pytest would show; only for them the whole table is held at once."""
-    if evaluation.given_examples is None:
+    wish = evaluation.given_examples
+    if wish is None:
         return ()
+    # What is judged beside them is nothing to look for here.
+    evaluation = replace(evaluation, examples=replace(wish, near_copies=False))
     source = datasets.locate(str(evaluation.dataset), root)
     whole = datasets.load(
         source,

@@ -27,6 +27,7 @@ def drawn(
     *,
     links: Sequence[Path] = (),
     confused: Callable[[Path], Pairs] | None = None,
+    home: Path | None = None,
     pool: Sequence[Case] | None = None,
 ) -> Drawn:
     """The example images of an evaluation in all its variants, and what they all are judged on.
@@ -37,6 +38,7 @@ def drawn(
         root: Of the project.
         links: Folders outside of the dataset that links in it may lead into.
         confused: Reads which labels a finished run confused from its folder.
+        home: Folder where it is kept how images look; ``None``: nowhere.
         pool: The images that may be shown; default: all of the dataset.
 
     Raises:
@@ -55,7 +57,7 @@ def drawn(
             decisions=decision_files(decisions_file(source, root, split=split)),
         )
 
-    sources = ExampleSources(root=root, part=part, confused=confused or _no_runs)
+    sources = ExampleSources(root=root, part=part, confused=confused or _no_runs, home=home)
     wishes = [one.given_examples for one in asked]
     try:
         return draw(wishes, whole, whole.labels, sources, group=first.group or "", pool=pool)

@@ -65,7 +65,7 @@ class Examples:
             mistakes count.
         files: Images to show instead, as (path, label), paths counted from the project's folder.
         near_copies: Whether images that look almost like an example count as copies of it. Each
-            image is decoded for that when it is collected.
+            image is decoded once for that when it is collected first.
     """
 
     count: int | None = None
@@ -165,11 +165,13 @@ class ExampleSources:
         root: Folder that the paths of given files count from.
         part: Loads another part of the dataset, by the name of its split.
         confused: Reads the pairs that a finished run confused from its folder.
+        home: Folder where it is kept how images look; ``None``: nowhere.
     """
 
     root: Path
     part: Callable[[str], Dataset]
     confused: Callable[[Path], Pairs]
+    home: Path | None = None
 
 
 def draw(
@@ -207,7 +209,8 @@ def draw(
     }
     looked_at = (wish is not None and wish.near_copies for wish in wishes)
     alike = chain.from_iterable(compress(shown, looked_at))
-    gone |= _alike(alike, [case for case in whole.cases if case.id not in gone])
+    rest = [case for case in whole.cases if case.id not in gone]
+    gone |= _alike(alike, rest, sources.home)
     if not gone:
         return Drawn(shown=shown, judged=whole, taken_out=())
     out = tuple(case.id for case in whole.cases if case.id in gone)
@@ -233,16 +236,16 @@ def _without(whole: Dataset, gone: Collection[str], labels: Sequence[str], group
     return replace(whole, cases=left, warnings=(*whole.warnings, *warnings))
 
 
-def _alike(shown: Iterable[Case], cases: Sequence[Case]) -> frozenset[str]:
+def _alike(shown: Iterable[Case], cases: Sequence[Case], home: Path | None) -> frozenset[str]:
     """The ids of cases that look almost like an image which is shown."""
-    those = {case.path for case in shown}
+    those = {case.sha256: case for case in shown}
     if not those:
         return frozenset()
-    from pytest_llmclf.data.perceptual_hash import near_to, perceptual_hash
+    from pytest_llmclf.data.hash_cache import hashes_of
+    from pytest_llmclf.data.perceptual_hash import near_to
 
-    some = [one for one in map(perceptual_hash, sorted(those)) if one is not None]
-    found = {case.id: perceptual_hash(case.path) for case in cases} if some else {}
-    return near_to(some, {id_: one for id_, one in found.items() if one is not None})
+    some = hashes_of(those.values(), home)
+    return near_to(some.values(), hashes_of(cases, home)) if some else frozenset()
 
 
 def as_shown(

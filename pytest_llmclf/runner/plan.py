@@ -115,10 +115,7 @@ def assign(
     variants = _in_variants(evaluation, settings.variants)
     check_variant_names(gates, [name for name, _ in variants])
     asked = [varied for _, varied in variants]
-    found = drawn(asked, whole, root, links=settings.allow_links, confused=confused)
-    chosen = whole = found.judged
-    if settings.sample is not None:
-        chosen = datasets.sample(whole, settings.sample, settings.seed)
+    # Those that are shown as examples, too: others may learn from them, or have answers to them.
     images = CaseSet(
         name=whole.name,
         root=root,
@@ -126,6 +123,11 @@ def assign(
         labels=whole.labels,
         group=evaluation.group or "",
     )
+    links, home = settings.allow_links, settings.home
+    found = drawn(asked, whole, root, links=links, confused=confused, home=home)
+    chosen = whole = found.judged
+    if settings.sample is not None:
+        chosen = datasets.sample(whole, settings.sample, settings.seed)
     tasks = []
     for (name, varied), shown in zip(variants, found.shown, strict=True):
         _check_labels(evaluation, name, varied, whole)

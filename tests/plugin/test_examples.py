@@ -253,3 +253,17 @@ def test_predict_asks_the_same_questions(colours: Colours) -> None:
     assert colours.run().ret == pytest.ExitCode.OK
     assert colours.ledger()["correct"] == 9
     assert colours.server.questions == asked
+
+
+def test_other_programs_answers_need_not_leave_examples_out(colours: Colours) -> None:
+    """A file about all images is judged on the same ones as the model that is shown some."""
+    showing(colours, "examples=3")
+    lines = [f"{c}/{n}.png,{c}" for c in ("red", "green", "blue") for n in range(EACH)]
+    (colours.root / "others.csv").write_text("\n".join(["path,predicted", *lines]) + "\n")
+    assert colours.run("--llmclf-model", "predictions:others.csv").ret == pytest.ExitCode.OK
+    own, others = colours.summary()["reports"]
+    assert own["ledger"] == others["ledger"]
+    assert own["ledger"]["correct"] == 9
+    assert "examples" in own["full_instructions"]
+    assert "examples" not in others["full_instructions"]
+    assert own["dataset"]["taken_out"] == others["dataset"]["taken_out"]
