@@ -130,6 +130,10 @@ class OllamaReplay(Served):
         """Pass questions to a model on to another machine from here on, as cloud models are."""
         self._models[_full(name)].remote = {"remote_host": host, "remote_model": name}
 
+    def give_system(self, name: str, text: str) -> None:
+        """Give a model a SYSTEM text of its own."""
+        self._models[_full(name)].system = text
+
     def change_base(self, name: str) -> None:
         """Give a model another digest, as pulling a newer version does."""
         self._models[f"{name}:latest"].digest = hashlib.sha256(b"newer").hexdigest()

@@ -88,3 +88,23 @@ def test_known_answers_need_no_server_at_another_address_either(
     (note,) = [note for note in colours.written()["notes"] if "was not reached" in note]
     assert f"at {where} of 20" in note
     assert len(ollama.sent("/api/chat")) == 4
+
+
+def test_an_example_that_the_base_model_brings_is_said_before_the_run(
+    colours: Colours, ollama: OllamaReplay
+) -> None:
+    """Its own SYSTEM text stands where ours says nothing; a probe puts another label there."""
+    modelfile = colours.root / "modelfiles" / "colours.Modelfile"
+    modelfile.write_text("FROM micro-llava\nPARAMETER temperature 0\n")
+    ollama.give_system("micro-llava", "Answer with one digit, for example: 9.")
+    for _ in range(8):
+        ollama.force(NINE)
+    said = '"9" stands as the example of an answer in the base model\'s own SYSTEM text'
+    assert said in " ".join(colours.run(model="ollama").stdout.str().split())
+    sent = len(ollama.sent("/api/chat"))
+    result = colours.run("--llmclf-probe=example", model="ollama")
+    result.stdout.fnmatch_lines(["*probe example: 4 further questions about 4 images; *"])
+    told = [body["messages"][0]["content"] for body in ollama.sent("/api/chat")[sent:]]
+    created = [body["system"] for body in ollama.sent("/api/create") if "system" in body]
+    assert "Answer with one digit, for example: 1." in {*told, *created}
+    assert said not in " ".join(colours.run("--collect-only", model="ollama").stdout.str().split())
