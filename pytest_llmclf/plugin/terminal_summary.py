@@ -55,10 +55,9 @@ def announcement(session: EvaluationSession, *, asks: bool = True) -> list[str]:
         said += [f"llmclf: {task.evaluation.title}: {line}" for line in task.about_examples]
         room = _room(task)
         said += [f"llmclf: {task.evaluation.title}: {room}"] if room else []
-        said += [
-            f"llmclf: {task.evaluation.title}: {line}"
-            for line in _about_probes(task, session, asks=asks)
-        ]
+        place = " · ".join(filter(None, (task.evaluation.title, task.variant)))
+        probing = [f"llmclf: {place}: {line}" for line in _about_probes(task, session, asks=asks)]
+        said += [line for line in probing if line not in said]
         said += [f"llmclf: warning: {warning}" for warning in task.dataset.warnings]
         bad = [f"{case.id}: {case.problem}" for case in task.dataset.cases if case.problem]
         kinds = by_kind(bad)

@@ -167,17 +167,16 @@ def _example(task: Task, cases: Sequence[str], seed: int, own: str) -> ProbeTask
         return _not_run("example", "there is no other label to take the place of the example")
     texts, answers = with_others(given, others)
     told = iter(answers)
-    modelfile = replace(
-        task.modelfile,
-        system=texts.get("system") or texts.get("base") or task.modelfile.system,
-        messages=tuple(
-            (role, next(told) if role == "assistant" else text)
-            for role, text in task.modelfile.messages
-        ),
+    messages = tuple(
+        (role, next(told) if role == "assistant" else text)
+        for role, text in task.modelfile.messages
     )
-    changed = _called(task, "example")
-    evaluation = replace(changed.evaluation, prompt=texts["prompt"])
-    changed = replace(changed, modelfile=modelfile, evaluation=evaluation)
+    system = texts.get("system") or texts.get("base") or task.evaluation.system
+    changed = replace(
+        _called(task, "example"),
+        evaluation=replace(task.evaluation, prompt=texts["prompt"], system=system),
+        modelfile=replace(task.modelfile, messages=messages),
+    )
     now = _in_texts(texts_of(changed.instructions, task.labels.names))
     if set(now) != set(others.values()):
         return _not_run(
@@ -216,5 +215,4 @@ def _not_run(probe: Probe, why: str) -> ProbeTask:
 
 def _called(task: Task, change: str) -> Task:
     """A copy of the task under a name that no variant can have, without gates."""
-    name = f"{task.evaluation.title}: probe {change}"
-    return replace(task, evaluation=replace(task.evaluation, name=name), gates=(), probe=True)
+    return replace(task, variant=f"{task.variant}: {change}", gates=(), probe=True)
