@@ -28,11 +28,16 @@ def dataset_images(reports: Sequence[Report]) -> Callable[[str, str], Path | Non
             continue  # the page says of each image that it is not there
         known[name] = {case.id: case for case in dataset.cases}
     cases = {report.evaluation: known.get(report.dataset.name, {}) for report in reports}
-    folders = {report.evaluation: report.dataset.path for report in reports}
+    folders = {
+        report.evaluation: (report.dataset.path, report.dataset.strangers) for report in reports
+    }
 
     def image(evaluation: str, case: str) -> Path | None:
         found = cases.get(evaluation, {}).get(case)
-        return _within(root, folders.get(evaluation, ""), case) if found is None else found.path
+        if found is not None:
+            return found.path
+        places = (_within(root, folder, case) for folder in folders.get(evaluation, ()))
+        return next((path for path in places if path is not None), None)
 
     return image
 

@@ -99,6 +99,7 @@ class DatasetFacts:
         taken_out: Ids of images that it has besides and that are not judged: example images, their
             copies and the rest of their groups.
         review: What people decided about its labels; ``None``: nothing.
+        strangers: As `path`, of the folder that ids of images of no class count from.
     """
 
     name: str
@@ -111,6 +112,7 @@ class DatasetFacts:
     path: str = ""
     taken_out: tuple[str, ...] = ()
     review: DatasetReview | None = None
+    strangers: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,8 @@ def task_report(
 
 def _facts(task: Task, content_hash: str, root: Path) -> DatasetFacts:
     dataset = task.dataset
+    apart = (case.root for case in dataset.cases if case.stranger and case.root != dataset.root)
+    strangers = next((path_in_project(folder, root) for folder in apart), "")
     return DatasetFacts(
         name=dataset.name,
         content_hash=content_hash,
@@ -69,6 +71,7 @@ def _facts(task: Task, content_hash: str, root: Path) -> DatasetFacts:
         taken_out=task.taken_out,
         path=path_in_project(dataset.root, root),
         review=dataset.review,
+        strangers=strangers,
     )
 
 

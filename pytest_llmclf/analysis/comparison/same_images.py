@@ -42,8 +42,8 @@ def why_refused(
     labels = relabelled(earlier, later)
     if labels is not None:
         return f"they are of different labels: {labels}"
-    # What one side shows as examples it does not judge; the rest can be compared.
-    out = {*before.dataset.taken_out, *now.dataset.taken_out}
+    # What one side shows as examples, or people left out, it does not judge; the rest is compared.
+    out = {*before.dataset.taken_out, *now.dataset.taken_out, *_left_out(before), *_left_out(now)}
     strangers = (not is_partial(before) and later.keys() - earlier.keys() - out) or (
         not is_partial(now) and earlier.keys() - later.keys() - out
     )
@@ -56,6 +56,10 @@ def why_refused(
     if not earlier.keys() & later.keys():
         return "they have no image in common"
     return _why_other_orders(before, now)
+
+
+def _left_out(report: Report) -> tuple[str, ...]:
+    return () if report.dataset.review is None else report.dataset.review.left_out
 
 
 def relabelled(before: Mapping[str, Prediction], now: Mapping[str, Prediction]) -> str | None:

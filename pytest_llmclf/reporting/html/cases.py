@@ -62,7 +62,10 @@ def case_columns(
     return {
         "id": [cut(outcome.case, LONGEST) for outcome in outcomes],
         "sha256": [outcome.sha256 for outcome in outcomes],
-        "expected": [label[outcome.expected] for outcome in outcomes],
+        "expected": [label[outcome.counts_for] for outcome in outcomes],
+        "also": [
+            [label[name] for name in one.labels if name != one.counts_for] for one in outcomes
+        ],
         "kind": [outcome.kind for outcome in outcomes],
         "predicted": [_predicted(outcome, label) for outcome in outcomes],
         "reason": [texts.place(outcome.reason) for outcome in outcomes],

@@ -105,7 +105,7 @@ function reading(section, place) {
       el("span", { class: "sign", "aria-hidden": "true" }, KINDS[kind].sign),
       ` ${KINDS[kind].word}`,
     ),
-    el("p", {}, "Shown: ", foreign(labelOf(section, cases.expected[place]), { class: "label" })),
+    el("p", {}, "Shown: ", foreign(shownOf(section, place), { class: "label" })),
     el("p", {}, "Answered: ", foreign(said(section, place), { class: "label" })),
     message ? el("p", { class: "note" }, foreign(message)) : null,
   );
@@ -148,7 +148,7 @@ function probabilities(section, place) {
   const rows = [];
   for (let at = 0; at < found.length; at += 2) {
     const [label, value] = [found[at], found[at + 1]];
-    const own = label === section.cases.expected[place];
+    const own = label === section.cases.expected[place] || section.cases.also[place].includes(label);
     rows.push(
       el(
         "tr",

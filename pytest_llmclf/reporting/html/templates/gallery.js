@@ -190,7 +190,7 @@ function cardOf(section, place, index) {
         { class: "said" },
         el("span", { class: "sign", "aria-hidden": "true" }, KINDS[kind].sign),
         el("span", { class: "hidden-text" }, `${KINDS[kind].word}: `),
-        foreign(labelOf(section, cases.expected[place])),
+        foreign(shownOf(section, place)),
         right ? null : [el("span", { class: "arrow" }, " → "), foreign(said(section, place))],
       ),
       state.pair >= 0 ? flipLine(cases.id[place], flip) : null,
@@ -235,7 +235,7 @@ function thumbOf(section, place) {
 
 function imageOf([uri, width, height], section, place, className) {
   const small = Math.max(width, height) <= 96;
-  const shown = name(labelOf(section, section.cases.expected[place]));
+  const shown = name(shownOf(section, place));
   const alt = `${name(section.cases.id[place])}, shows ${shown}`;
   const image = el("img", { src: uri, alt, width, height, decoding: "async", class: small ? "pixels" : null });
   return el("span", { class: className }, image);

@@ -46,6 +46,12 @@ let state = fresh();
 
 const current = () => data.sections[state.section];
 const labelOf = (section, place) => section.labels[place];
+
+// What an image shows; of several right labels the one that it counts for comes first.
+function shownOf(section, place) {
+  const { expected, also } = section.cases;
+  return [expected[place], ...also[place]].map((label) => labelOf(section, label)).join(" or ");
+}
 const textOf = (place) => (place < 0 ? "" : data.texts[place]);
 
 for (const section of data.sections) {
@@ -152,7 +158,7 @@ function haystack(section, place) {
     const cases = section.cases;
     const parts = [
       cases.id[place],
-      labelOf(section, cases.expected[place]),
+      shownOf(section, place),
       said(section, place),
       textOf(cases.answer[place]),
       textOf(cases.thinking[place]),
