@@ -17,6 +17,7 @@ from pytest_llmclf.metrics import report as reports
 from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.report import DatasetFacts
 from pytest_llmclf.values.case import Case
+from pytest_llmclf.values.reviewed import ImageReview
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import Outcome, OutcomeKind
+    from pytest_llmclf.values.reviewed import ReviewStatus
 
 LABELS = ("cat", "cow", "dog")
 
@@ -165,6 +167,16 @@ def test_slices_and_classes_are_sets_of_images() -> None:
     assert set(asked("recall[cat] >= 0.5", cases).weights) == {"1", "2"}
     assert set(asked("recall[cat]{style=photo} >= 0.5", cases).weights) == {"1"}
     assert set(asked("balanced_accuracy{style=drawing} >= 0.5", cases).weights) == {"2"}
+
+
+def test_confirmed_labels_are_a_set_of_images() -> None:
+    """Those that people confirmed or made right; where there are none, nothing can be early."""
+    cases = cases_of(*(ended(str(place), "correct") for place in range(4)))
+    statuses: tuple[ReviewStatus, ...] = ("confirmed", "corrected", "unsure")
+    for place, status in enumerate(statuses):
+        cases[place] = replace(cases[place], review=ImageReview(status=status, original=("cat",)))
+    assert set(asked("accuracy >= 0.5 on confirmed labels", cases).weights) == {"0", "1"}
+    assert "no image is among those" in why("accuracy >= 0.5 on confirmed labels", cases[2:])
 
 
 @pytest.mark.parametrize(

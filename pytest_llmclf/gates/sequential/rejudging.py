@@ -176,5 +176,6 @@ def _case(outcome: Outcome) -> Case:
         label=outcome.expected,
         tags=outcome.tags,
         also=outcome.also,
+        review=outcome.review,
         stranger=outcome.stranger,
     )

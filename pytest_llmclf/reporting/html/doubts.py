@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.reporting.doubtful_labels import looked_at_texts
+from pytest_llmclf.analysis.label_review.truth import accuracy_ranges
+from pytest_llmclf.reporting.doubtful_labels import looked_at_texts, range_text
 from pytest_llmclf.reporting.html.cases import LONGEST, cut
 
 if TYPE_CHECKING:
@@ -28,7 +29,13 @@ def page_doubts(report: Report, reviews: Sequence[LabelReview]) -> dict[str, Any
     places = {one.case: place for place, one in enumerate(report.outcomes)}
     here = [one for one in review.candidates if one.case in places]
     return {
-        "texts": [cut(text, LONGEST) for text in looked_at_texts(review)],
+        "texts": [
+            cut(text, LONGEST)
+            for text in (
+                *looked_at_texts(review),
+                *map(range_text, accuracy_ranges(review, [report], likely=False)),
+            )
+        ],
         "more": len(review.candidates) - len(here[:_MOST]),
         "candidates": [
             {
