@@ -267,3 +267,17 @@ def test_other_programs_answers_need_not_leave_examples_out(colours: Colours) ->
     assert "examples" in own["full_instructions"]
     assert "examples" not in others["full_instructions"]
     assert own["dataset"]["taken_out"] == others["dataset"]["taken_out"]
+
+
+def test_a_script_is_told_the_same(colours: Colours, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside of pytest the same images are shown and left out, and the report says so."""
+    from pytest_llmclf import Evaluation, evaluate
+
+    colours.images(EACH)
+    monkeypatch.chdir(colours.root)
+    evaluation = Evaluation(dataset="colours", prompt="Which colour is this?", examples=3)
+    report = evaluate(evaluation, colours.server.spec, progress=False)
+    assert report.accuracy == 1
+    assert (report.ledger.collected, len(report.dataset.taken_out)) == (9, 3)
+    assert any("3 example images of 3 of 3 labels" in note for note in report.notes)
+    assert any("80 tokens with 3 example images, 20 without" in note for note in report.notes)
