@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.data.entry import by_kind
+from pytest_llmclf.errors import some_of
 from pytest_llmclf.gates.feasible import undecidable
 from pytest_llmclf.metrics.report import Verdict
 from pytest_llmclf.plugin.probing import example_line
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.task import Task
 
 _MOST_PROBLEMS = 5
+_MOST_SHOWN: Final = 8
 
 _NONE_SELECTED: Final = "gates are judged only when their test is selected"
 """Why gates were not judged that have a test: a selection such as ``-k cat`` left it out."""
@@ -52,10 +54,11 @@ def announcement(session: EvaluationSession, *, asks: bool = True) -> list[str]:
         if task.reason and task.reason not in reasons:
             reasons.append(task.reason)
         said += [f"llmclf: {task.evaluation.title}: {task.unfit}"] if task.unfit else []
-        said += [f"llmclf: {task.evaluation.title}: {line}" for line in task.about_examples]
+        place = " · ".join(filter(None, (task.evaluation.title, task.variant)))
+        shown = [f"llmclf: {place}: {line}" for line in _about_examples(task)]
+        said += [line for line in shown if line not in said]
         room = _room(task)
         said += [f"llmclf: {task.evaluation.title}: {room}"] if room else []
-        place = " · ".join(filter(None, (task.evaluation.title, task.variant)))
         probing = [f"llmclf: {place}: {line}" for line in _about_probes(task, session, asks=asks)]
         said += [line for line in probing if line not in said]
         said += [f"llmclf: warning: {warning}" for warning in task.dataset.warnings]
@@ -75,6 +78,14 @@ def announcement(session: EvaluationSession, *, asks: bool = True) -> list[str]:
         said.append(f"llmclf: keys may go unencrypted to {', '.join(sorted(clear))}")
     # Names and reasons come from files, recordings and servers: each stays on its line.
     return [Style().safe(line) for line in said]
+
+
+def _about_examples(task: Task) -> Iterator[str]:
+    """What is not judged for the example images, and which images are shown."""
+    yield from task.about_examples
+    if task.examples:
+        files = some_of([f"{one.label} ({one.file})" for one in task.examples], _MOST_SHOWN)
+        yield f"shown before each image: {files}"
 
 
 def _room(task: Task) -> str | None:

@@ -63,7 +63,8 @@ def test_an_example_and_its_copy_are_not_judged(colours: Colours) -> None:
         "not judged, being among them or copies or near-copies of them"
     )
     assert said in written["notes"]
-    result.stdout.fnmatch_lines([f"*colours: {said}"])
+    first = "llmclf: colours: shown before each image: blue (blue/0.png), blue (blue/1.png)"
+    result.stdout.fnmatch_lines([f"llmclf: colours: {said}", first])
     told = written["full_instructions"]
     assert [(one["file"], one["label"]) for one in told["examples"]] == [
         ("blue/0.png", "blue"),
