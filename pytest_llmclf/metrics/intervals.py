@@ -14,7 +14,7 @@ _CELLS = 400
 """Cells of a grid over a beta distribution: ends of a difference are right to about 1e-5."""
 _OUTSIDE = 1e-13
 """What lies outside of that grid, on either side."""
-_HALVINGS = 60
+_HALVINGS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
