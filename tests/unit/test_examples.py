@@ -5,28 +5,30 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from pytest_llmclf import Evaluation, Examples
 from pytest_llmclf.data import dataset as datasets
+from pytest_llmclf.data.dataset import Dataset
 from pytest_llmclf.data.image import ImageLimits
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.prompt import Instructions
 from pytest_llmclf.runner.examples import ExampleSources, as_shown, draw, given_examples
+from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.reviewed import ImageReview
 from tests.plugin.colour_server import png
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
-    from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.runner.examples import Drawn, Pairs
-    from pytest_llmclf.values.case import Case
 
 LABELS = ("red", "green", "blue")
 EACH = 6
@@ -155,6 +157,54 @@ def test_copies_and_groups_go_with_an_example(colours: Dataset) -> None:
         drawn(whole, every)
     with pytest.raises(DatasetError, match=f"there are only {len(colours.cases)} to choose from"):
         drawn(whole, replace(every, count=len(whole.cases)))
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.sampled_from(LABELS), st.sampled_from(["", "a", "b", "c"])),
+        min_size=4,
+        max_size=14,
+    ),
+    st.lists(st.integers(0, 3), min_size=1, max_size=3),
+    st.sampled_from([None, "first", "random", "by class"]),
+    st.integers(0, 3),
+)
+def test_nothing_that_was_shown_is_judged(
+    images: list[tuple[int, str, str]], counts: list[int], choose: Any, seed: int
+) -> None:
+    """Neither contents nor groups; every image is judged or taken out; the order is nothing."""
+    # An image has one label, whatever copies of it there are.
+    labels = {content: label for content, label, _ in images}
+    cases = tuple(
+        Case(
+            id=f"{place}.png",
+            root=Path(),
+            sha256=f"{content}",
+            label=labels[content],
+            tags={"scene": scene} if scene else {},
+        )
+        for place, (content, _, scene) in enumerate(images)
+    )
+    whole = Dataset(name="made", root=Path(), labels=LABELS, cases=cases)
+    wishes = [
+        Examples(count=count, choose=choose, seed=seed, near_copies=False) if count else None
+        for count in counts
+    ]
+    try:
+        found = drawn(whole, *wishes, group="scene")
+    except DatasetError:
+        return  # too few images for so many examples
+    out = [case for one in found.shown for case in one]
+    judged = found.judged.cases
+    assert not {case.sha256 for case in out} & {case.sha256 for case in judged}
+    scenes = {case.tags["scene"] for case in out if case.tags}
+    assert not scenes & {case.tags["scene"] for case in judged if case.tags}
+    assert {case.id for case in judged} | set(found.taken_out) == {case.id for case in cases}
+    assert len(judged) + len(found.taken_out) == len(cases)
+    backwards = drawn(replace(whole, cases=cases[::-1]), *wishes, group="scene")
+    assert backwards.shown == found.shown
+    assert set(backwards.taken_out) == set(found.taken_out)
+    assert len({case.sha256 for case in found.shown[0]}) == len(found.shown[0])
 
 
 def test_what_looks_almost_alike_goes_with_an_example(tmp_path: Path) -> None:
