@@ -46,6 +46,26 @@ def clusters_of(
     return found if len(set(found.values())) < len(found) else {}
 
 
+def together(values: Sequence[Iterable[str]]) -> tuple[int, ...]:
+    """A number each, the same for all that share a value, directly or through others.
+
+    Args:
+        values: Of each image, what it has in common with others: its group, its bytes.
+    """
+    parent = list(range(len(values)))
+
+    def root(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = place = parent[parent[place]]
+        return place
+
+    owner: dict[str, int] = {}
+    for place, names in enumerate(values):
+        for name in names:
+            parent[root(place)] = root(owner.setdefault(name, place))
+    return tuple(root(place) for place in range(len(values)))
+
+
 def check_group(cases: Sequence[Case], group: str, place: str) -> None:
     """Refuse a group that images lack.
 

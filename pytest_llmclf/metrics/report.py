@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 VerdictWord = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNGATED"]
 """What a gate came to; UNGATED says that nobody has set one."""
+Part = Literal["", "tuning", "held-out"]
+"""Which images of a dataset are meant: all, those to tune on, those that are held out."""
 Undecided = Literal["incomplete", "undefined", "sample"]
 """Why a gate is INCONCLUSIVE: images have no answer; what it compares is undefined; the images are
 too few to tell with the confidence that was asked for."""
@@ -100,6 +102,9 @@ class DatasetFacts:
             copies and the rest of their groups.
         review: What people decided about its labels; ``None``: nothing.
         strangers: As `path`, of the folder that ids of images of no class count from.
+        part: ``tuning`` or ``held-out`` where images are held out: then the other numbers are of
+            this part; empty where none are.
+        other_part: Images of the other part.
     """
 
     name: str
@@ -113,6 +118,8 @@ class DatasetFacts:
     taken_out: tuple[str, ...] = ()
     review: DatasetReview | None = None
     strangers: str = ""
+    part: Part = ""
+    other_part: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

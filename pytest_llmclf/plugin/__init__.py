@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.plugin.earlier import folder_of, set_aside
-from pytest_llmclf.plugin.option_values import check_gate_names, check_options
+from pytest_llmclf.plugin.option_values import check_final, check_gate_names, check_options
 from pytest_llmclf.plugin.options import add_options
 from pytest_llmclf.plugin.pytest_private import is_worker, leave_behind
 from pytest_llmclf.plugin.session import EVALUATIONS, EVALUATIONS_KEY, session_if_any
@@ -115,6 +115,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     ours.results.expect(session.items)
     try:
         check_gate_names(config, [name.evaluation for name in ours.tasks])
+        check_final(config, [task.evaluation.holdout for task in ours.tasks.values()])
     except pytest.UsageError as error:
         ours.results.absences.refused = str(error)
         raise

@@ -105,6 +105,24 @@ def check_gate_names(config: pytest.Config, titles: Iterable[str]) -> None:
         raise pytest.UsageError(f"--llmclf-gate {error}") from error
 
 
+def check_final(config: pytest.Config, holdouts: Iterable[float]) -> None:
+    """Refuse a final run of evaluations that hold no images out.
+
+    Args:
+        config: pytest's.
+        holdouts: Which share each of the collected evaluations holds out.
+
+    Raises:
+        pytest.UsageError: None of them holds any out.
+    """
+    shares = list(holdouts)
+    if config.option.llmclf_final and shares and not any(shares):
+        raise pytest.UsageError(
+            "--llmclf-final: no evaluation holds images out: write Evaluation(holdout=0.3), or "
+            "leave it out"
+        )
+
+
 def _parsed(place: str, parse: Callable[[_Text], _Value], text: _Text) -> _Value:
     """A value as it was meant.
 
@@ -217,6 +235,7 @@ def read_settings(config: pytest.Config) -> Settings:
         parquet=option.llmclf_parquet,
         think=_chosen(config, "think", parse_think),
         variants=_variants(config),
+        final=option.llmclf_final,
         probes=_parsed("--llmclf-probe", _parse_probes, option.llmclf_probe or []),
         probe_images=option.llmclf_probe_images,
     )

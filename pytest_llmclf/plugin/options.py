@@ -46,6 +46,10 @@ def _add_questions(add: Callable[..., None]) -> None:
         help="ask only N images a class, chosen by --llmclf-seed",
     )  # fmt: skip
     add(
+        "--llmclf-final", action="store_true",
+        help="ask about the images that evaluations hold out (holdout=0.3), and only about those",
+    )  # fmt: skip
+    add(
         "--llmclf-seed", type=int, metavar="SEED",
         help="seed of the random order of images and of --llmclf-sample (default: a fixed one, "
         "the same for everybody)",

@@ -142,6 +142,7 @@ class Reporter:
         # Where no gate was judged, as after -k with one image, nobody looked at any.
         judged = {verdict.task for verdict in results.verdicts}
         self._note_looks(ours, [report for report in reports if report.task in judged])
+        self._note_tuning(ours, reports)
         if any(report.ledger.answered or report.ledger.error for report in reports):
             self._write(ours, reports)
 
@@ -165,6 +166,23 @@ class Reporter:
             self._troubles.append(
                 f"{path}: how often gates were looked at could not be noted ({error}); "
                 "free disk space or choose another folder with --llmclf-home"
+            )
+
+    def _note_tuning(self, session: EvaluationSession, reports: Sequence[Report]) -> None:
+        """Note which images were looked at, where some are held out; costs no run its end."""
+        from pytest_llmclf.gates.tuning_looks import (
+            TUNING_FILE,
+            note_tuning_looks,
+            tuning_looks,
+        )
+
+        path = session.settings.home / TUNING_FILE
+        try:
+            note_tuning_looks(path, tuning_looks(reports))
+        except OSError as error:
+            self._troubles.append(
+                f"{path}: that images to tune on, or held out, were looked at could not be noted "
+                f"({error}); free disk space or choose another folder with --llmclf-home"
             )
 
     def _fails_without_test(self, session: EvaluationSession, reports: Sequence[Report]) -> bool:

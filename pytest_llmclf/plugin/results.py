@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.api import PublicReport, public
 from pytest_llmclf.gates.looks import earlier_looks
+from pytest_llmclf.gates.tuning_looks import TUNING_FILE, holdout_note, read_tuning_looks
 from pytest_llmclf.plugin.absences import Absences, skip_note
 from pytest_llmclf.plugin.carried import REPORT_ATTRIBUTE, outcome_on
 from pytest_llmclf.plugin.items import is_gate, job_of, task_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.gates.sequential.watch import SequentialMonitor
+    from pytest_llmclf.gates.tuning_looks import TuningLook
     from pytest_llmclf.metrics.report import Look, Report, Verdict
     from pytest_llmclf.runner.settings import Settings
     from pytest_llmclf.runner.task import Task
@@ -160,6 +162,7 @@ class SessionResults:
         self._verdicts: dict[str, list[Verdict]] = {}
         self._hashes: dict[int, str] = {}
         self._latest = time.monotonic()
+        self._tuning: tuple[TuningLook, ...] | None = None
 
     def of(self, name: TaskName) -> TaskResults:
         """What is known of one task; nothing, for a task that nothing was heard of."""
@@ -325,10 +328,22 @@ class SessionResults:
         """What people must know of a task besides its numbers, a line each."""
         return (
             *skip_note(skipped),
+            *self._holdout_note(task),
             *self.of(task.key).notices,
             *self._unexpected(task.key),
             *self.probes.asked_note(task.key),
         )
+
+    def _holdout_note(self, task: Task) -> tuple[str, ...]:
+        """Which part of the images these are, and how much both have been looked at."""
+        if not task.part:
+            return ()
+        if self._tuning is None:
+            self._tuning = read_tuning_looks(self._settings.home / TUNING_FILE)
+        here, other = task.whole, task.other_part
+        sizes = (here, other) if task.part == "tuning" else (other, here)
+        title = task.evaluation.title
+        return holdout_note(title, task.dataset.name, task.part, sizes, self._tuning)
 
     def _content_hash(self, dataset: Dataset) -> str:
         """Worked out once a dataset: it goes through all its cases."""

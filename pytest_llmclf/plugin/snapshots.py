@@ -51,6 +51,7 @@ class BaselineTerms:
     Attributes:
         subset: Whether the run left images out on purpose.
         imported: Whether the images are the imported ones, which have predictions of their own.
+        held_out: Whether they are those that are held out, which have some of their own, too.
         tolerance: Largest net loss that passes, if one is stated.
         stability: How much the model differs from itself, if it was asked more than once.
         lacking: What to say where no predictions are committed.
@@ -65,6 +66,7 @@ class BaselineTerms:
 
     subset: bool = False
     imported: bool = False
+    held_out: bool = False
     tolerance: Tolerance | None = None
     stability: Stability | None = None
     lacking: str = ""
@@ -128,7 +130,8 @@ class PredictionsExtension(SingleFileSnapshotExtension):
         """
         folder = Path(test_location.filepath).parent / FOLDER / test_location.basename
         # The imported images of a name are others than the bundled ones.
-        return str(folder / "imported" if cls.terms.imported else folder)
+        folder = folder / "imported" if cls.terms.imported else folder
+        return str(folder / "held-out" if cls.terms.held_out else folder)
 
     @classmethod
     def get_file_basename(cls, *, test_location: PyTestLocation, index: int | str) -> str:
@@ -282,6 +285,7 @@ def open_baseline(
     terms = BaselineTerms(
         subset=_is_part(report),
         imported=imported,
+        held_out=report.dataset.part == "held-out",
         tolerance=settings.tolerance,
         # How many images flip by themselves is known of all images or not at all.
         stability=None if stopped else stability(report),
@@ -319,7 +323,10 @@ def question_of(
         return None
     if item.config.option.update_snapshots:
         return "--snapshot-update writes the predictions of all images"
-    extension = _extension(BaselineTerms(imported=report.dataset.imported), exact=False)
+    terms = BaselineTerms(
+        imported=report.dataset.imported, held_out=report.dataset.part == "held-out"
+    )
+    extension = _extension(terms, exact=False)
     place = Path(extension.get_location(test_location=PyTestLocation(item), index=0))
     if not place.exists():
         return None

@@ -81,10 +81,10 @@ _OUTCOME_FITS: Final = {
     "review": is_object_or_none,
 }  # fmt: skip
 _DATASET_FITS: Final = {
-    **dict.fromkeys(("name", "content_hash", "licence", "path", "strangers"), is_text),
+    **dict.fromkeys(("name", "content_hash", "licence", "path", "strangers", "part"), is_text),
     **dict.fromkeys(("labels", "taken_out"), is_texts),
     "imported": is_flag,
-    "cases_in_dataset": is_count,
+    **dict.fromkeys(("cases_in_dataset", "other_part"), is_count),
     "class_sizes": is_counts,
     "review": is_object_or_none,
 }

@@ -83,6 +83,8 @@ class Evaluation:
             gives back a number or ``None``, or an `ImageMean`.
         system: SYSTEM text instead of the Modelfile's; ``""``: none, not even the model's own.
         image_size: Longest side in pixels of an image as sent; larger ones are scaled down.
+        holdout: Share of the images that is held out, such as 0.3, of each label alike, groups and
+            copies together: only ``--llmclf-final`` asks about these, and about no others.
         variants: What is tried instead, by name: each is asked, reported and judged by itself, on
             the same images. Exactly these run: an empty `Variant()` is the evaluation as it is.
     """
@@ -109,6 +111,7 @@ class Evaluation:
     metrics: Mapping[str, MetricFunction | ImageMean] = field(default_factory=dict)
     system: str | None = None
     image_size: int | None = None
+    holdout: float = 0.0
     variants: Mapping[str, Variant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -189,6 +192,11 @@ class Evaluation:
         """Refuse what cannot be sent with an image."""
         if self.system is not None and not isinstance(self.system, str):
             raise SettingsError(f"{place}: system={self.system!r} is no text")
+        share = self.holdout
+        if type(share) not in (int, float) or not 0 <= share < 1:
+            raise SettingsError(
+                f"{place}: holdout={share!r} is no share of the images: write 0.3, or leave it out"
+            )
         size = self.image_size
         if size is not None and (type(size) is not int or size < 1):
             raise SettingsError(

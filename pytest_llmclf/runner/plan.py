@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.data.decision_files import decision_files, decisions_file
 from pytest_llmclf.data.given import Given, kept_under, read_given
+from pytest_llmclf.data.holdout import hold_out
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.gates.gate import addressed_to, check_gates, check_variant_names
 from pytest_llmclf.metrics.clusters import check_group
@@ -24,7 +25,7 @@ from pytest_llmclf.prompting.prompt import compose
 from pytest_llmclf.runner.evaluation import check_same_labels
 from pytest_llmclf.runner.example_plan import drawn
 from pytest_llmclf.runner.examples import as_shown
-from pytest_llmclf.runner.settings import project_root
+from pytest_llmclf.runner.settings import DEFAULT_SEED, project_root
 from pytest_llmclf.runner.task import Task, instruct
 from pytest_llmclf.runner.variant import check_variants
 from pytest_llmclf.values.case import CaseSet
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.errors import BackendError
     from pytest_llmclf.gates.gate import Gate
+    from pytest_llmclf.metrics.report import Part
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.prompting.modelfile import Modelfile
     from pytest_llmclf.prompting.prompt import Instructions
@@ -112,6 +114,7 @@ def assign(
     fitting = [gate for gate in gates if gate.is_for(imported=whole.imported)]
     check_gates(fitting, whole.labels, whole.tags)
     _check_strangers(evaluation, fitting, whole.cases)
+    part, whole, other, pool = _part(evaluation, whole, final=settings.final)
     variants = _in_variants(evaluation, settings.variants)
     check_variant_names(gates, [name for name, _ in variants])
     asked = [varied for _, varied in variants]
@@ -124,7 +127,7 @@ def assign(
         group=evaluation.group or "",
     )
     links, home = settings.allow_links, settings.home
-    found = drawn(asked, whole, root, links=links, confused=confused, home=home)
+    found = drawn(asked, whole, root, links=links, confused=confused, home=home, pool=pool)
     chosen = whole = found.judged
     if settings.sample is not None:
         chosen = datasets.sample(whole, settings.sample, settings.seed)
@@ -156,7 +159,23 @@ def assign(
             )
             for wanted in every
         ]
-    return _distinct(tasks)
+    return _distinct([replace(task, part=part, other_part=other) for task in tasks])
+
+
+def _part(
+    evaluation: Evaluation, whole: Dataset, *, final: bool
+) -> tuple[Part, Dataset, int, Sequence[Case] | None]:
+    """Which part of the images is asked about, its images, and how many the other part has.
+
+    Also which ones may be shown as examples: those to tune on, in a final run, too. The parts are
+    the same whatever the seed of a run is: another seed would show what is held out.
+    """
+    if not evaluation.holdout:
+        return "", whole, 0, None
+    tuning, held = hold_out(whole, evaluation.holdout, DEFAULT_SEED, evaluation.group or "")
+    if final:
+        return "held-out", held, len(tuning.cases), tuning.cases
+    return "tuning", tuning, len(held.cases), tuning.cases
 
 
 def _check_labels(evaluation: Evaluation, name: str, varied: Evaluation, whole: Dataset) -> None:

@@ -67,6 +67,7 @@ class Settings:
         parquet: Whether outcomes are written as Parquet, too.
         think: What is said about thinking instead of what evaluations say; ``None``: nothing.
         variants: What is tried beside what evaluations declare, by name.
+        final: Whether the images that are held out are asked about, instead of the others.
         probes: What it is looked into that answers may hang on.
         probe_images: How many images of an evaluation that is asked of; ``None``: as many as show
             a bias of 10 points.
@@ -100,6 +101,7 @@ class Settings:
     think: Think | None = None
     allow_links: tuple[Path, ...] = ()
     variants: tuple[tuple[str, Variant], ...] = ()
+    final: bool = False
     probes: tuple[Probe, ...] = ()
     probe_images: int | None = None
 
@@ -123,6 +125,7 @@ class Settings:
             "stop_early": self.stop_early,
             "repeats": self.repeats,
             "think": self.think,
+            "final": self.final,
             "variants": {name: variant.changes() for name, variant in self.variants},
             "probes": list(self.probes),
             "probe_images": self.probe_images,

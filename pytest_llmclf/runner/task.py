@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.data.image import Prepared
     from pytest_llmclf.gates.gate import Gate
+    from pytest_llmclf.metrics.report import Part
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.prompting.labels import LabelSet
     from pytest_llmclf.prompting.modelfile import Modelfile
@@ -94,6 +95,8 @@ class Task:
             them; ``None`` where they are not known beforehand.
         probe: Whether it only looks into what answers hang on: no model is given up for that.
         variant: Name of the variant that `evaluation` is asked in; empty: as it is declared.
+        part: Which part of the images these are, where some are held out.
+        other_part: How many images the other part has.
     """
 
     evaluation: Evaluation
@@ -115,6 +118,8 @@ class Task:
     images: CaseSet | None = None
     probe: bool = False
     variant: str = ""
+    part: Part = ""
+    other_part: int = 0
 
     def __repr__(self) -> str:
         """Short: other reporters write the parameters of every test into their files."""

@@ -69,6 +69,8 @@ def _facts(task: Task, content_hash: str, root: Path) -> DatasetFacts:
         cases_in_dataset=task.whole,
         class_sizes=task.class_sizes,
         taken_out=task.taken_out,
+        part=task.part,
+        other_part=task.other_part,
         path=path_in_project(dataset.root, root),
         review=dataset.review,
         strangers=strangers,

@@ -42,7 +42,8 @@ BY_CONTENT: Final = {
 RECORDING: Final = "recording.jsonl"
 BASELINE: Final = "assert report.predictions == baseline"
 OWN_METRIC: Final = "metrics={'wrong': lambda report: 1 - report.accuracy}"
-VARIANTS: Final = "variants={'as it is': Variant(), 'short': Variant(prompt='Which?')}"
+VARIANTS: Final = "variants={'as it is': Variant()}"
+SHORT: Final = "--llmclf-variant=short: prompt=Which?"
 IMPORTING: Final = ("llmclf import", "llmclf import Variant,")
 BLIND: Final = "openai:colour-blind"
 YARDSTICK: Final = "yardstick:knn"
@@ -135,7 +136,13 @@ MODES: Final = (
     ),
     # A loss of 80 points is excluded by twelve images, and by six scenes.
     # An empty one is the evaluation as it is; the other is told something else, and answers alike.
-    Mode(name="variants", evaluation=(("prompt=", f"{VARIANTS}, prompt="), IMPORTING)),
+    Mode(
+        name="variants",
+        args=(SHORT,),
+        evaluation=(("prompt=", f"{VARIANTS}, prompt="), IMPORTING),
+    ),
+    # Of twice as many images half of each colour, in whole scenes, is not even collected.
+    Mode(name="holdout", evaluation=(("gates=", "holdout=0.5, gates="),)),
     Mode(name="margin", args=("--llmclf-margin=80%",), arguments=", baseline", body=BASELINE),
 )
 MEETING: Final = 4
@@ -184,17 +191,19 @@ class Combination:
 
     def run(self) -> int:
         """Prepare what the modes need, run once, and return the exit code."""
-        self.colours.images(EACH)
+        each = 2 * EACH if "holdout" in self.names else EACH
+        self.colours.images(each)
+        cases = [f"{colour}/{number}.png" for colour in COLOURS for number in range(each)]
         if "group" in self.names:
             folder = self.colours.root / "fixtures" / "colours"
-            manifest(folder, {case: f"s{place // 2}" for place, case in enumerate(IMAGES)})
-        self._label()
+            manifest(folder, {case: f"s{place // 2}" for place, case in enumerate(cases)})
+        self._label(cases, each)
         if "third-party" in self.names:
             (self.colours.root / "wrapping.py").write_text(WRAPPED, "utf-8")
             install(self.colours.pytester, "wrapped = wrapping:wrapped")
-        rows = [f"x\\colours\\{image},{image.partition('/')[0]}" for image in IMAGES]
+        rows = [f"x\\colours\\{image},{image.partition('/')[0]}" for image in cases]
         if "none-of-these" in self.names:
-            rows += [f"x\\colours\\strangers\\{number}.png,none of these" for number in range(EACH)]
+            rows += [f"x\\colours\\strangers\\{number}.png,none of these" for number in range(each)]
         text = "\n".join(["image,predicted", *(row.replace("/", "\\") for row in rows)])
         (self.colours.root / "others.csv").write_text(text, "utf-8")
         arguments = "".join(dict.fromkeys(mode.arguments for mode in self.modes))
@@ -211,7 +220,8 @@ class Combination:
         path.write_text(text, "utf-8")
         if self.baseline:
             # Of the same model on all images, before anything goes wrong.
-            assert self._pytest("--snapshot-update").ret == pytest.ExitCode.OK
+            added = [SHORT] if "variants" in self.names else []
+            assert self._pytest("--snapshot-update", *added).ret == pytest.ExitCode.OK
         self.colours.server.odd = dict(self.odd)
         args = [arg for mode in self.modes for arg in mode.args]
         if "replay" in self.names:
@@ -221,12 +231,12 @@ class Combination:
         args += ["--llmclf-fresh"] * self.baseline
         return int(self._pytest(*args).ret)
 
-    def _label(self) -> None:
+    def _label(self, cases: list[str], each: int) -> None:
         """What people say of labels beside the folders of the classes."""
         folder = self.colours.root / "fixtures" / "colours"
         if "several-labels" in self.names:
             if "group" not in self.names:
-                manifest(folder, dict.fromkeys(IMAGES, ""))
+                manifest(folder, dict.fromkeys(cases, ""))
             table = (folder / "manifest.csv").read_text("utf-8")
             (folder / "manifest.csv").write_text(
                 table.replace("blue/2.png,blue,", "blue/2.png,blue|green,"), "utf-8"
@@ -236,7 +246,7 @@ class Combination:
         if "none-of-these" in self.names:
             strangers = folder.parent / "strangers"
             strangers.mkdir()
-            for number in range(EACH):
+            for number in range(each):
                 (strangers / f"{number}.png").write_bytes(png("yellow", number))
 
     @property
@@ -373,6 +383,8 @@ def _every_image_ends_once(combination: Combination) -> None:
         assert set(taken_out) == (shown if "examples" in combination.names else set())
         assert report["group"] == ("scene" if "group" in combination.names else "")
         assert counts["lost"] == 0
+        kept = combination.whole if "holdout" in combination.names else 0
+        assert report["dataset"]["other_part"] == kept
         if "own-metric" in combination.names:
             right = report["accuracy"]
             value = report["metrics"]["wrong"]["value"]

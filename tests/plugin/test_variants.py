@@ -142,9 +142,9 @@ def test_system_text_and_size_are_sent_as_a_variant_says(colours: Colours) -> No
 
 
 def test_the_command_line_adds_to_what_is_declared(colours: Colours) -> None:
-    """Beside the evaluation as it is, or beside its variants; in workers, too."""
+    """Beside the evaluation as it is, or beside its variants."""
     added = "--llmclf-variant=short: prompt=Which?; options.seed=3"
-    assert colours.run(added, "-n2").ret == pytest.ExitCode.OK
+    assert colours.run(added).ret == pytest.ExitCode.OK
     assert by_variant(colours) == {"": 9, "short": 9}
     assert {body.get("seed") for body in colours.server.bodies} == {None, 3}
     (colours.root / "pytest.ini").write_text("[pytest]\nllmclf_variants = system: system=Look.\n")
@@ -179,4 +179,56 @@ def test_variants_are_refused_at_collection(colours: Colours) -> None:
     result = varied(colours, "variants={'a': Variant(modelfile='missing')}").run()
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(["*Modelfile 'missing' is neither*"])
+    assert colours.server.questions == 0
+
+
+HELD = "holdout=0.5, variants={'a': Variant(), 'b': Variant(prompt='Which?')}"
+
+
+def test_held_out_images_are_asked_by_a_final_run_alone(colours: Colours) -> None:
+    """Either part by itself, with a word on the other one."""
+    colours.images(4)
+    varied(colours, HELD)
+    assert colours.run("--llmclf-seed=7").ret == pytest.ExitCode.OK
+    tuned = set(colours.server.asked)
+    assert len(tuned) == 6
+    facts = colours.written()["dataset"]
+    assert (facts["part"], facts["cases_in_dataset"], facts["other_part"]) == ("tuning", 6, 6)
+    said = "6 images held out, which only --llmclf-final asks about; on the 6 to tune on "
+    assert any(said + "no earlier result is known" in note for note in colours.written()["notes"])
+    colours.server.asked.clear()
+    result = colours.run("--llmclf-final")
+    assert result.ret == pytest.ExitCode.OK
+    assert len(set(colours.server.asked)) == 6
+    assert not tuned & set(colours.server.asked)
+    (note,) = [note for note in colours.written()["notes"] if "held out" in note]
+    assert "these are the 6 images held out; on them no earlier result is known" in note
+    assert "on the 6 to tune on 2 earlier results are known, of 2 different instructions" in note
+    for name in ("report.txt", "summary.md", "page.html"):
+        text = " ".join((colours.root / "run" / name).read_text("utf-8").split())
+        assert "2 earlier results are known" in text, name
+    colours.server.asked.clear()
+    colours.run()
+    assert not colours.server.asked
+    assert any("2 earlier results are known" in note for note in colours.written()["notes"])
+
+
+def test_predictions_on_held_out_images_are_committed_apart(colours: Colours) -> None:
+    """Those on the images to tune on are neither compared with them nor replaced."""
+    body = "assert report.predictions == baseline"
+    varied(colours, HELD, arguments=", baseline", body=body)
+    for final in ((), ("--llmclf-final",)):
+        assert colours.run("--snapshot-update", *final).ret == pytest.ExitCode.OK
+        assert colours.run(*final).ret == pytest.ExitCode.OK
+    folder = colours.root / "__predictions__" / "test_colours"
+    names = ["test_gate[openaicolours~a].txt", "test_gate[openaicolours~b].txt"]
+    assert sorted(path.name for path in folder.glob("*.txt")) == names
+    assert sorted(path.name for path in (folder / "held-out").iterdir()) == names
+
+
+def test_a_final_run_without_held_out_images_is_refused(colours: Colours) -> None:
+    """It would be one like any other."""
+    result = colours.run("--llmclf-final")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--llmclf-final: no evaluation holds images out: write*"])
     assert colours.server.questions == 0

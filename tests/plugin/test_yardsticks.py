@@ -50,7 +50,7 @@ def test_three_kinds_meet_in_one_run(colours: Colours) -> None:
     for said in (
         "others.csv has no row of blue/2.png",
         "lacks 1 of 9 images of colours, which end without an answer: blue/2.png",
-        "has 1 image that colours does not have, which are not used: pink/1.png",
+        "has 1 image beside those of colours that are asked about, not used: pink/1.png",
         f"{YARDSTICK}, logistic regression, is right on as many of 9 images",
         f"{YARDSTICK}, logistic regression, is right on 2 more of 8 images",
     ):

@@ -261,7 +261,9 @@ def test_the_file_is_the_model(tmp_path: Path) -> None:
     first = backend.identify().digest
     lacks, besides, unknown = backend.notices
     assert "lacks 1 of 3 images of animals, which end without an answer: dog/2.png" in lacks
-    assert "has 1 image that animals does not have, which are not used: elk/1.png" in besides
+    assert (
+        "has 1 image beside those of animals that are asked about, not used: elk/1.png" in besides
+    )
     assert "no label by its name, which is left to the reader: 'wolf' (1)" in unknown
 
     def ask(name: str) -> str | None:

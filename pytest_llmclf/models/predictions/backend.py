@@ -60,8 +60,8 @@ class PredictionsBackend:
         if found.extra:
             images = noun(len(found.extra), "image")
             told.append(
-                f"{self._table.path} has {len(found.extra):,} {images} that {self._images.name} "
-                f"does not have, which are not used: {some_of(found.extra, NAMED)}"
+                f"{self._table.path} has {len(found.extra):,} {images} beside those of "
+                f"{self._images.name} that are asked about, not used: {some_of(found.extra, NAMED)}"
             )
         others = Counter(
             record.predicted

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.errors import LabelsUnknown, some_of
+from pytest_llmclf.metrics.clusters import together
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from pytest_llmclf.values.case import CaseSet
 
@@ -84,25 +85,9 @@ def lesson_of(cases: Iterable[Case], group: str, most: int, left_out: Iterable[s
     ordered = sorted(first)
     return Lesson(
         cases=tuple(first[sha256] for sha256 in ordered),
-        together=_together([values[sha256] for sha256 in ordered]),
+        together=together([values[sha256] for sha256 in ordered]),
         learnt=most,
     )
-
-
-def _together(values: Sequence[Iterable[str]]) -> tuple[int, ...]:
-    """A number each, the same for all that share a value, directly or through others."""
-    parent = list(range(len(values)))
-
-    def root(place: int) -> int:
-        while parent[place] != place:
-            parent[place] = place = parent[parent[place]]
-        return place
-
-    owner: dict[str, int] = {}
-    for place, names in enumerate(values):
-        for name in names:
-            parent[root(place)] = root(owner.setdefault(name, place))
-    return tuple(root(place) for place in range(len(values)))
 
 
 def check_lesson(lesson: Lesson, images: CaseSet, place: str) -> None:

@@ -1,0 +1,137 @@
+"""How much the images that people tune on have seen, and those that are held out.
+
+One JSON line a result, in the folder of the answer store. The very same answers judged again are
+the same look. What was looked at elsewhere, or before a folder was removed, nobody knows: that is
+said wherever the count is.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.files import require_plain, require_writable_kind
+from pytest_llmclf.gates.looks import data_of
+from pytest_llmclf.values.text import noun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from pytest_llmclf.metrics.report import Part, Report
+
+TUNING_FILE: Final = "tuning.jsonl"
+"""Name of the file, in the folder of the answer store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningLook:
+    """One result on a part of a dataset's images.
+
+    Attributes:
+        evaluation: Name of the evaluation.
+        dataset: Name of the dataset.
+        part: ``tuning`` or ``held-out``.
+        told: Digest of the instructions.
+        model: The model as people write it.
+        data: Digest of images, labels and answers.
+    """
+
+    evaluation: str
+    dataset: str
+    part: str
+    told: str
+    model: str
+    data: str
+
+
+def tuning_looks(reports: Iterable[Report]) -> list[TuningLook]:
+    """The looks that a run was, at images of evaluations that hold some out."""
+    return [
+        TuningLook(
+            evaluation=report.evaluation,
+            dataset=report.dataset.name,
+            part=report.dataset.part,
+            told=report.full_instructions.digest() if report.full_instructions else "",
+            model=report.model,
+            data=data_of(report),
+        )
+        for report in reports
+        if report.dataset.part and report.ledger.answered
+    ]
+
+
+def read_tuning_looks(path: Path) -> tuple[TuningLook, ...]:
+    """All looks of a file; none where there is no file, damaged lines left out."""
+    try:
+        text = require_plain(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ()
+    return tuple(look for line in text.splitlines() if (look := _look(line)) is not None)
+
+
+def note_tuning_looks(path: Path, looks: Sequence[TuningLook]) -> None:
+    """Add the looks that the file does not have yet.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    known = set(read_tuning_looks(path)) if looks else set()
+    lines = [
+        json.dumps(asdict(look), ensure_ascii=True) + "\n"
+        for look in dict.fromkeys(looks)
+        if look not in known
+    ]
+    if lines:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with require_writable_kind(path).open("a", encoding="utf-8", newline="\n") as file:
+            file.write("".join(lines))
+
+
+def holdout_note(
+    evaluation: str, dataset: str, part: Part, sizes: tuple[int, int], looks: Sequence[TuningLook]
+) -> tuple[str, ...]:
+    """What people must know of a part of the images: what the other is, and how worn both are.
+
+    Args:
+        evaluation: Name of the evaluation.
+        dataset: Name of the dataset.
+        part: Which images are asked about.
+        sizes: How many images there are to tune on, and how many are held out.
+        looks: Those that earlier runs noted.
+    """
+    ours = [one for one in looks if (one.evaluation, one.dataset) == (evaluation, dataset)]
+    tuning, held = sizes
+    seen = f"{_seen(ours, 'tuning')} {_UNKNOWN}"
+    if part == "held-out":
+        own = _seen(ours, "held-out")
+        these = f"these are the {held:,} {noun(held, 'image')} held out; on them {own}"
+        return (f"{these}, and on the {tuning:,} to tune on {seen}",)
+    kept = f"{held:,} {noun(held, 'image')} held out, which only --llmclf-final asks about"
+    return (f"{kept}; on the {tuning:,} to tune on {seen}",) if part else ()
+
+
+_UNKNOWN: Final = f"(by {TUNING_FILE} of this project; what was seen elsewhere is not known)"
+
+
+def _seen(looks: Iterable[TuningLook], part: str) -> str:
+    """How many results there were before, and of how many different instructions."""
+    found = [one for one in looks if one.part == part]
+    told = len({one.told for one in found})
+    if not found:
+        return "no earlier result is known"
+    return (
+        f"{len(found):,} earlier {noun(len(found), 'result is', 'results are')} known, of "
+        f"{told:,} different {noun(told, 'instruction')}"
+    )
+
+
+def _look(line: str) -> TuningLook | None:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    names = [field.name for field in fields(TuningLook)]
+    fits = isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in names)
+    return TuningLook(**{name: entry[name] for name in names}) if fits else None
