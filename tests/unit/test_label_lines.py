@@ -91,8 +91,8 @@ def test_all_is_said() -> None:
     assert label_texts(found) == (
         (
             "4 labels corrected by 2 reviewers (3 of these images), 2 images left out, 1 label "
-            "confirmed by 1 reviewer; accuracy with the labels as they were: 0.500 (2/4), now 0.750 "
-            "(3/4)"
+            "confirmed by 1 reviewer; accuracy with the labels as they were: 0.500 (2/4), now "
+            "0.750 (3/4)"
         ),
         "1 image has its label as it was, since reviewers disagree: 5",
         "2 images have labels that no reviewer is sure of: 6, 7",
