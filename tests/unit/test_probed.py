@@ -118,6 +118,15 @@ def test_a_size_breaks_what_was_right() -> None:
     )
 
 
+def test_any_of_several_right_labels_is_right() -> None:
+    """An image that shows a cat and a dog is not broken where the other one is named."""
+    report = reported([("cat", "cat")] * 12, asked("size", ["dog"] * 12, change="half"))
+    outcomes = tuple(replace(one, also=("dog",)) for one in report.outcomes)
+    (found,) = probed(replace(report, outcomes=outcomes))
+    assert isinstance(found, SizeProbe)
+    assert (found.changes[0].broken, found.changes[0].fixed) == (0, 0)
+
+
 def test_what_is_said_of_nothing_explains_wrong_answers() -> None:
     """The label of grey images takes them, and gives none."""
     before = [(label, "cat" if number < 8 else label) for label in LABELS for number in range(20)]

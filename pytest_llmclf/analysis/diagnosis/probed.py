@@ -90,7 +90,7 @@ class _Pair:
     """An image's answers: as declared, and with the change. ``None``: it names no label."""
 
     case: str
-    expected: str
+    right: tuple[str, ...]
     before: str | None
     after: str | None
 
@@ -133,7 +133,7 @@ def _pairs(report: Report, changed: ProbeAnswers) -> list[_Pair]:
         if case in changed.answers and case in by_case
     ]
     return [
-        _Pair(case=one.case, expected=one.expected, before=one.predicted, after=after)
+        _Pair(case=one.case, right=one.labels, before=one.predicted, after=after)
         for one, after in known
         if one.kind in ANSWERED
     ]
@@ -233,7 +233,7 @@ def _size(report: Report, changes: Sequence[ProbeAnswers]) -> _Tested:
         if not pairs:
             silent.append((one.change, one.trouble))
             continue
-        right = [(pair.before == pair.expected, pair.after == pair.expected) for pair in pairs]
+        right = [(pair.before in pair.right, pair.after in pair.right) for pair in pairs]
         broken = [pair.case for pair, flip in zip(pairs, right, strict=True) if flip == (1, 0)]
         fixed = right.count((False, True))
         compared.append((one.change, len(pairs), broken, fixed))
@@ -270,10 +270,11 @@ def _blank(report: Report, changes: Sequence[ProbeAnswers]) -> _Tested:
     said = Counter(label for one in changes for label in one.answers.values())
     found = BlankProbe(images=said.total(), said=tuple(said.most_common()))
     label, most = said.most_common(1)[0]
-    if label is None or 2 * most <= said.total():
+    named = report.confusion.labels
+    if label not in named or 2 * most <= said.total():
         return _Tested(conclude=lambda _, __: found)
     independent = report.one_each()
-    counts, place = AnswerCounts.of(independent.confusion), report.confusion.labels.index(label)
+    counts, place = AnswerCounts.of(independent.confusion), named.index(label)
     taken = [one.case for one in independent.of_kind("misclassified") if one.predicted == label]
     wrong = counts.every_wrong - counts.wrong[place]
     found = replace(
