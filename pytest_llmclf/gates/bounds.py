@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -256,6 +257,7 @@ def _turned(mixed: Mixed) -> Mixed:
     return tuple((wrong, right, count) for right, wrong, count in mixed)
 
 
+@lru_cache(maxsize=512)
 def _quantile(probability: float, ours: Groups, theirs: Groups, mixed: Mixed) -> float:
     """The share of `ours` that the distribution is below with this probability."""
     low, high = 0.0, 1.0

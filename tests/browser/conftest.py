@@ -29,7 +29,7 @@ def chromium() -> str | None:
     return named or next((found for name in _NAMES if (found := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # one that waits to the end of the session keeps working
 def browser() -> Iterator[Browser]:
     sync_api = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed: pip install playwright"
@@ -47,7 +47,7 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page with everything in it."""
     folder = tmp_path_factory.mktemp("demo")
