@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -56,7 +56,7 @@ _COSTS: Final[dict[str, Callable[[Report], Computed]]] = {
 }
 _MARKS: Final[dict[Standing, Mark]] = {"shown to be the best": "green", "worse": "red"}
 _INDENT = "  "
-_NAME = 28
+_NAME = 48
 _FEW: Final = 3
 _PAIR: Final = 2
 
@@ -165,9 +165,12 @@ def remarks(board: Leaderboard) -> Iterator[str]:
         )
     for report, why in images.apart:
         yield f"{board.called(report)} is not among them: {why}"
+    learnt: defaultdict[str, list[str]] = defaultdict(list)
     for report in images.reports:
         if yardstick_title(report.model) is not None:
-            yield f"{board.called(report)}: {learnt_text(learnt_elsewhere(report.model))}"
+            learnt[learnt_text(learnt_elsewhere(report.model))].append(board.called(report))
+    for text, names in learnt.items():
+        yield f"of {', '.join(names)}: {text}"
 
 
 def legend(board: Leaderboard) -> str:

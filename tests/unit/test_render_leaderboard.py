@@ -105,8 +105,9 @@ def test_what_is_left_out_is_said() -> None:
 
 def test_who_has_learnt_from_labels_is_said() -> None:
     """A classifier that was trained is no like for a model that was told a prompt."""
-    text = " ".join(" ".join(lines([report("++", "yardstick:svm"), report("+x", "m")])).split())
-    assert "yardstick:svm: it has learnt from the labels of this very set" in text
+    reports = [report("++", "yardstick:svm"), report("+x", "m"), report("+x", "yardstick:knn")]
+    text = " ".join(" ".join(lines(reports)).split())
+    assert "of yardstick:svm, yardstick:knn: it has learnt from the labels of this very set" in text
     assert "learnt" not in " ".join(lines(tasks(**CLEAR)))
 
 

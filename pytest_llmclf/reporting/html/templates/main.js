@@ -1,7 +1,7 @@
 // Putting it together: what is drawn when, the address, and what the window tells.
 
 const PARTS = [
-  ["leaderboard", "Leaderboard"],
+  ["leaderboard", "Ranking"],
   ["verdict", "Verdict"],
   ["confusion", "Confusion"],
   ["classes", "Classes"],
