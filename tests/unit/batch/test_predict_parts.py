@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,6 +23,7 @@ from pytest_llmclf.models.spec import parse_spec
 from pytest_llmclf.runner.answer_cache import AnswerStore
 from pytest_llmclf.runner.job import AskingPolicy
 from pytest_llmclf.runner.plan import Choice, assign, called
+from pytest_llmclf.runner.settings import Settings
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.scripted import image
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_llmclf.runner.settings import Settings
 
 IDENTITY = ModelIdentity(backend="ollama", name="llava:7b", digest="abc", server="ollama 1")
 DECLARED = """
@@ -114,26 +114,25 @@ class TestTask:
             (', labels=["cat", "dog", "ant"]', ""),
             ("", 'labels = ["dog", "cat", "ant", "bee"]'),
             (', answer="enum", top_logprobs=3, options={"seed": 4}', ""),
+            (', strangers="street"', ""),
+            (
+                ', strangers="street", labels=["cat", "ant", "dog"]',
+                'labels = ["dog", "cat", "ant"]',
+            ),
         ],
     )
     def test_same_questions_as_pytest(self, tmp_path: Path, more: str, toml: str) -> None:
         """Every request has the digest that a pytest run computes, whoever names the labels."""
         declared = project(tmp_path, more=more)
         (tmp_path / "fixtures/pets/dataset.toml").write_text(toml)
+        (tmp_path / "street").mkdir()
+        (tmp_path / "street" / "1.png").write_bytes(image(9))
         batch_task = task_of(declared)
         evaluation, path = read_evaluation(str(declared))
-        settings = SimpleNamespace(
-            root=tmp_path,
-            home=tmp_path,
-            models=(batch_task.task.spec,),
-            sample=None,
-            gates=(),
-            allow_links=(),
-            think=None,
-        )
+        settings = Settings(root=tmp_path, home=tmp_path, models=(batch_task.task.spec,))
         (task,) = assign(
             evaluation,
-            cast("Settings", settings),
+            settings,
             path,
             lambda _, __, spec: Choice(spec=spec, model=called(spec)),
             verify_images=True,
@@ -141,6 +140,8 @@ class TestTask:
         ours = {row.id: case_of(batch_task, row) for row in read_rows(batch_task)}
         assert len(ours) == 3
         for case in task.dataset.cases:
+            if case.stranger:  # in no manifest
+                continue
             asked = batch_task.task.request(ours[case.id])
             assert asked.digest(IDENTITY) == task.request(case).digest(IDENTITY)
 
@@ -168,19 +169,11 @@ class TestTask:
         with pytest.raises(LlmclfError, match=said) as ours:
             task_of(declared)
         evaluation, path = read_evaluation(str(declared))
-        settings = SimpleNamespace(
-            root=tmp_path,
-            home=tmp_path,
-            models=(),
-            sample=None,
-            gates=(),
-            allow_links=(),
-            think=None,
-        )
+        settings = Settings(root=tmp_path, home=tmp_path, models=())
         with pytest.raises(LlmclfError, match=said) as theirs:
             assign(
                 evaluation,
-                cast("Settings", settings),
+                settings,
                 path,
                 lambda _, __, spec: Choice(spec=spec, model=called(spec)),
                 verify_images=True,
