@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -113,3 +114,12 @@ def test_a_review_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pytest_llmclf.analysis.label_review.review.review_labels", None)
     assert label_reviews([report]) is first
     assert label_reviews([]) == ()
+
+
+def test_a_run_leaves_out_what_would_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The images of all its models together decide; other datasets are looked at."""
+    large = [report_of(herd(), model) for model in ("ollama:a", "ollama:b")]
+    small = copied()
+    small = replace(small, dataset=replace(small.dataset, name="small", content_hash="small"))
+    monkeypatch.setattr("pytest_llmclf.analysis.label_review.review._MOST", 3 * 40)
+    assert [one.dataset for one in label_reviews([*large, small])] == ["small"]

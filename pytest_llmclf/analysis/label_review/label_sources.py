@@ -90,17 +90,16 @@ def log_probabilities(
     answers = [source.answers.get(case, ()) for case in cases]
     counts = _counts(answers, given, places)
     totals = counts.sum(1)
-    found = np.zeros((len(cases), len(labels)))
     told, rows, parts = [], [], []
     for row, several in enumerate(answers):
         for one in several:
             if one.probabilities is None:
-                worth = _worth((counts, totals), several, one, int(given[row]), places)
-                found[row] += worth / len(several)
+                told.append(_worth((counts, totals), several, one, int(given[row]), places))
             else:
                 told.append([one.probabilities.get(label, 0.0) for label in labels])
-                rows.append(row)
-                parts.append(1 / len(several))
+            rows.append(row)
+            parts.append(1 / len(several))
+    found = np.zeros((len(cases), len(labels)))
     if told:
         said = normalised(np.log(np.maximum(np.array(told), LEAST_PROBABILITY)))
         np.add.at(found, np.array(rows), said * np.array(parts)[:, None])
@@ -126,14 +125,14 @@ def _worth(
     one: Outcome,
     label: int,
     places: Mapping[str, int],
-) -> NDArray[Any]:
-    """How an answer speaks for each label, the image's own answers not counted."""
-    import numpy as np
-
+) -> Sequence[float]:
+    """How an answer speaks for each label, as shares; the image's own answers are not counted."""
     answer = places.get(str(one.predicted), len(places))
     given, total = counted[0][:, answer].copy(), counted[1].copy()
     same = sum(places.get(str(each.predicted), len(places)) == answer for each in own)
     given[label] -= same
     total[label] -= len(own)
     spread = _PSEUDO_ANSWERS / (len(places) + 1)
-    return normalised(np.log((given + spread) / (total + _PSEUDO_ANSWERS)))
+    shares = (given + spread) / (total + _PSEUDO_ANSWERS)
+    found: Sequence[float] = (shares / shares.sum()).tolist()
+    return found

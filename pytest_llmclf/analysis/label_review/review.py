@@ -9,7 +9,7 @@ and sources erred independently. It ranks; it is no measured share.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
 
 
-_MOST: Final = 2_000_000
-"""Most probabilities of one report that a run looks at by itself."""
+_MOST: Final = 4_000_000
+"""Most probabilities of one dataset that a run looks at by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,7 @@ def review_labels(
 def label_reviews(reports: Sequence[Report]) -> tuple[LabelReview, ...]:
     """`review_labels` as a run and its reports show it, worked out once for the same reports.
 
-    Left out are datasets so large that it would take longer than seconds; `llmclf labels
+    Left out are datasets so large that it would take long (`_MOST`); `llmclf labels
     candidates` looks at those, too.
     """
     if not reports:
@@ -136,7 +136,10 @@ def label_reviews(reports: Sequence[Report]) -> tuple[LabelReview, ...]:
     known = reports[0].worked_out
     name = f"{__name__}.{' '.join(str(id(report)) for report in reports)}"
     if name not in known:
-        small = [one for one in reports if len(one.outcomes) * len(one.dataset.labels) <= _MOST]
+        sizes = Counter[str]()
+        for one in reports:
+            sizes[one.dataset.content_hash] += len(one.outcomes) * len(one.dataset.labels)
+        small = [one for one in reports if sizes[one.dataset.content_hash] <= _MOST]
         # The reports are kept with it, so that no other can take their ids.
         known[name] = (review_labels(small), tuple(reports[1:]))
     found: tuple[LabelReview, ...] = known[name][0]
