@@ -15,6 +15,7 @@ from pytest_llmclf.cli import (
     doctor,
     import_,
     init,
+    judge_command,
     labels_command,
     leaderboard_command,
     new,
@@ -43,6 +44,7 @@ _UNWRITTEN = "the output could not be written"
 
 _COMMANDS = (
     try_,
+    judge_command,
     doctor,
     import_,
     new,

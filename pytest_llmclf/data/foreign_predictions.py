@@ -107,13 +107,8 @@ def read_predictions(
         SettingsError: It cannot be read, columns are missing, or a row makes no sense; the
             message names file and row.
     """
-    try:
-        data = require_plain(path).read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"{path} cannot be read ({error.strerror or error}); name a file of predictions"
-        ) from error
-    frame = _frame(path, data)
+    data = read_bytes(path)
+    frame = read_table(path, data)
     found = _columns(path, [str(name) for name in frame.columns], columns or ColumnNames())
     records = tuple(_records(path, frame, labels, found))
     if not records:
@@ -123,7 +118,30 @@ def read_predictions(
     )
 
 
-def _frame(path: Path, data: bytes) -> pd.DataFrame:
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        SettingsError: It cannot be read.
+    """
+    try:
+        return require_plain(path).read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error.strerror or error}); name a file of predictions"
+        ) from error
+
+
+def read_table(path: Path, data: bytes) -> pd.DataFrame:
+    """A table by the ending of its file, every cell of text as text.
+
+    Args:
+        path: Where it lies.
+        data: Its bytes.
+
+    Raises:
+        SettingsError: It is no table, or cannot be read.
+    """
     readers: dict[str, Callable[[bytes], pd.DataFrame]] = {
         ".csv": _csv, ".tsv": _csv, ".txt": _csv, ".jsonl": _json_lines, ".parquet": _parquet,
     }  # fmt: skip

@@ -51,8 +51,8 @@ def judge(report: Report, gates: Sequence[Gate], error: float | None = None) -> 
     meant = meant_for(report, gates)
     if not meant:
         kind = "imported" if report.dataset.imported else "bundled"
-        elsewhere = "; the gates of this evaluation are for others" if gates else ""
-        text = f"nobody has set a gate for {report.configuration} on the {kind} images{elsewhere}"
+        elsewhere = f" on the {kind} images; the gates of this evaluation are for others"
+        text = f"nobody has set a gate for {report.configuration}{elsewhere if gates else ''}"
         return (verdict_on(report, "UNGATED", text),)
     if report.ledger.not_needed:
         verdicts = judge_early(report, gates, error)

@@ -92,7 +92,7 @@ def test_a_gate_for_another_model_judges_nothing(colours: Colours) -> None:
     path.write_text(text.replace("Gate('accuracy >= 0.6')", "Gate('accuracy >= 0.6', 'other*')"))
     assert colours.run().ret == pytest.ExitCode.OK
     (said,) = verdicts(colours)
-    assert said.startswith("UNGATED nobody has set a gate for openai:colours on")
+    assert said.startswith("UNGATED nobody has set a gate for openai:colours")
     assert said.endswith("on the bundled images; the gates of this evaluation are for others")
 
 

@@ -1,0 +1,149 @@
+"""Answers that exist already, each with the label that was expected: a table, or a tool's log."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.data.foreign_logs import EXPECTED_NAMES, ForeignAnswer, ForeignLog, read_log
+from pytest_llmclf.data.foreign_predictions import (
+    ColumnNames,
+    read_bytes,
+    read_predictions,
+    read_table,
+)
+from pytest_llmclf.errors import SettingsError, nearest, some_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+_MODEL_NAMES: Final = ("model", "model_name", "provider")
+_NO_LABELS: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignAnswers:
+    """A file of answers with what was expected.
+
+    Attributes:
+        path: The file.
+        sha256: Hex digest of its bytes.
+        tool: Which tool wrote it; empty for a table.
+        labels: The labels that are expected, sorted.
+        answers: What it says, in order.
+        task: What was evaluated; empty where the file does not say.
+    """
+
+    path: Path
+    sha256: str
+    tool: str
+    labels: tuple[str, ...]
+    answers: tuple[ForeignAnswer, ...]
+    task: str = ""
+
+
+def read_answers(
+    path: Path,
+    columns: ColumnNames,
+    expected: str = "",
+    *,
+    labels: Sequence[str] = (),
+    choose: Callable[[str, Sequence[str]], str] | None = None,
+) -> ForeignAnswers:
+    """Read a file of answers.
+
+    Args:
+        path: A table (CSV, TSV, JSON lines, Parquet), or a log of promptfoo, Inspect, lmms-eval.
+        columns: Columns of a table by name, where they are not called as usual.
+        expected: The column of the expected label; empty: one with a usual name.
+        labels: All labels, where not each of them is expected of some image.
+        choose: Asks which of several columns is meant; ``None``: nobody can be asked.
+
+    Raises:
+        SettingsError: It cannot be read, columns are missing, or no label is expected.
+    """
+    data = read_bytes(path)
+    log = read_log(path, data)
+    if log is None:
+        frame = read_table(path, data)
+        there = [str(name) for name in frame.columns]
+        column = _expected_column(path, there, expected, choose)
+        log = _of_table(path, frame, columns, column, labels)
+    lacking = next((one.place for one in log.answers if not one.expected.strip()), None)
+    if lacking is not None:
+        raise SettingsError(
+            f"{path}, {lacking}: which label is expected is not said: "
+            + (
+                "give each test a variable label, or an assertion that compares"
+                if log.tool
+                else "fill in the column of the expected label"
+            )
+        )
+    found = tuple(sorted({*labels, *(one.expected.strip() for one in log.answers)}))
+    if len(found) < _NO_LABELS:
+        raise SettingsError(
+            f"{path} expects {some_of(found) or 'nothing'} of every image: a classifier has two "
+            "labels or more; name all of them with --labels"
+        )
+    return ForeignAnswers(
+        path=path,
+        sha256=hashlib.sha256(data).hexdigest(),
+        tool=log.tool,
+        labels=found,
+        answers=log.answers,
+        task=log.task,
+    )
+
+
+def _of_table(
+    path: Path, frame: pd.DataFrame, columns: ColumnNames, expected: str, labels: Sequence[str]
+) -> ForeignLog:
+    cells = [str(cell).strip() for cell in frame[expected]]
+    every = tuple(sorted({*labels, *filter(None, cells)}))
+    table = read_predictions(path, every, columns)
+    model = next((name for name in _MODEL_NAMES if name in frame.columns), "")
+    models = [str(cell) for cell in frame[model]] if model else []
+    return ForeignLog(
+        tool="",
+        answers=tuple(
+            ForeignAnswer(
+                place=f"row {one.row}",
+                case=one.image,
+                expected=cells[one.row - 1],
+                text=one.text,
+                predicted=one.predicted,
+                probabilities=one.probabilities,
+                model=models[one.row - 1] if models else "",
+            )
+            for one in table.records
+        ),
+    )
+
+
+def _expected_column(
+    path: Path,
+    there: Sequence[str],
+    expected: str,
+    choose: Callable[[str, Sequence[str]], str] | None,
+) -> str:
+    """The column of the expected label: as named, with a usual name, or as somebody says."""
+    if expected:
+        if expected not in there:
+            raise SettingsError(
+                f"{path} has no column {expected!r}, but {some_of(there)}{nearest(expected, there)}"
+            )
+        return expected
+    folded = {name.casefold().replace(" ", "_"): name for name in reversed(there)}
+    usual = [folded[name] for name in EXPECTED_NAMES if name in folded]
+    if len(usual) == 1:
+        return usual[0]
+    if choose is not None:
+        return choose("the expected label", usual or there)
+    why = f"could be any of {some_of(usual)}" if usual else f"is none of {some_of(there)} by name"
+    raise SettingsError(
+        f"{path}: the column of the expected label {why}: name it with --expected COLUMN"
+    )

@@ -1,0 +1,219 @@
+"""``llmclf judge``: answers that exist already are judged like those of a model."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sklearn.metrics import accuracy_score, f1_score
+
+from pytest_llmclf import read_run
+from pytest_llmclf.cli import judge_command
+from pytest_llmclf.errors import SettingsError
+from tests.plugin.colour_server import png
+from tests.unit.cli.command import call
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_llmclf.metrics.report import Report
+
+TABLE = """\
+file;truth;predicted
+a/1.png;cat;cat
+a/2.png;cat;dog
+b/1.png;dog;dog
+b/2.png;dog;It is a dog.
+b/3.png;dog;
+"""
+
+
+def judged(*arguments: str, code: int = 0) -> tuple[Report, ...]:
+    assert call(judge_command, "judge", *arguments) == code
+    return read_run("latest").reports
+
+
+def test_a_table(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Columns named or usual; what is no label is read; an empty cell is an answer without one."""
+    (project / "a.csv").write_text(TABLE)
+    (report,) = judged("a.csv", "--expected", "truth", "--name", "pets")
+    assert (report.evaluation, report.model) == ("pets", "a.csv")
+    kinds = [one.kind for one in report.outcomes]
+    assert kinds == ["correct", "misclassified", "correct", "correct", "unparsed"]
+    truth, said = ["cat", "cat", "dog", "dog", "dog"], ["cat", "dog", "dog", "dog", "?"]
+    assert report.accuracy.value == accuracy_score(truth, said)
+    assert report.macro.f1.value == pytest.approx(
+        f1_score(truth, said, labels=["cat", "dog"], average="macro")
+    )
+    assert "UNGATED" in capsys.readouterr().out
+    judged("a.csv", "--expected", "truth", "--gate", "recall[dog] >= 0.9", code=1)
+    judged("a.csv", "--expected", "truth", "--gate", "accuracy >= 0.6")
+
+
+def test_images_are_shown_where_they_are(project: Path) -> None:
+    """Below the file's folder, or another one; a page without them is one all the same."""
+    place = project / "photos" / "a" / "1.png"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(png("red", 1))
+    (project / "a.csv").write_text(TABLE.replace("truth", "label"))
+    judged("a.csv")
+    judged("a.csv", "--images", "photos")
+    with_images = read_run("latest")
+    (known,) = (one for one in with_images.reports[0].outcomes if one.sha256)
+    assert known.case == "a/1.png"
+    sizes = [
+        len((run.path / "page.html").read_text()) for run in (read_run("previous"), with_images)
+    ]
+    assert sizes[0] < sizes[1]
+
+
+def test_columns_are_asked_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal; elsewhere the message has the option."""
+    (project / "a.csv").write_text(TABLE)
+    with pytest.raises(SettingsError, match=r"expected label is none of file, truth.*--expected"):
+        call(judge_command, "judge", "a.csv")
+
+    class Typed(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stderr", Typed())
+    monkeypatch.setattr("sys.stdin", Typed("truth\n"))
+    assert judged("a.csv")[0].accuracy.hits == 3
+    monkeypatch.setattr("sys.stdin", Typed("nonsense\n"))
+    with pytest.raises(SettingsError, match="'nonsense' is no column"):
+        call(judge_command, "judge", "a.csv")
+
+
+def promptfoo() -> dict[str, Any]:
+    def result(number: int, prompt: str, output: str | None, **more: Any) -> dict[str, Any]:
+        return {
+            "testIdx": number,
+            "provider": {"id": "openai:gpt-4o", "label": ""},
+            "prompt": {"raw": prompt, "label": prompt},
+            "response": {} if output is None else {
+                "output": output, "tokenUsage": {"prompt": 600, "completion": 2},
+            },
+            "latencyMs": 1500,
+            "error": "timed out" if output is None else "Expected output to equal",
+            **more,
+        }  # fmt: skip
+
+    first: dict[str, Any] = {"vars": {"image": "file://a/1.png", "label": "cat"}, "testCase": {}}
+    second: dict[str, Any] = {
+        "vars": {"path": "b/1.png"},
+        "testCase": {"assert": [{"type": "equals", "value": "dog"}]},
+    }
+    rows = [
+        result(number, prompt, output, **test)
+        for prompt, outputs in (("Which?", ["cat", "cat"]), ("Which | pet?", ["cat", None]))
+        for number, (output, test) in enumerate(zip(outputs, (first, second), strict=True))
+    ]
+    return {"results": {"version": 3, "results": rows, "stats": {}}}
+
+
+def test_promptfoo(project: Path) -> None:
+    """A report a prompt; labels from variables and assertions; a failed request is an error."""
+    (project / "results.json").write_text(json.dumps(promptfoo()))
+    plain, piped = judged("results.json", code=1)
+    assert [one.task.variant for one in (plain, piped)] == ["1: Which?", "2: Which / pet?"]
+    assert [one.case for one in plain.outcomes] == ["a/1.png", "b/1.png"]
+    assert [one.kind for one in plain.outcomes] == ["correct", "misclassified"]
+    assert [one.kind for one in piped.outcomes] == ["correct", "error"]
+    answer = plain.outcomes[0].answer
+    assert answer is not None
+    assert (answer.wall_s, answer.prompt_tokens, answer.answer_tokens) == (1.5, 600, 2)
+
+
+def inspect(epochs: int = 1) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    said = {"digit-1": ("B", "ANSWER: B"), "digit-2": ("B", "ANSWER: A")}
+    samples = [
+        {
+            "id": name,
+            "epoch": epoch,
+            "input": [{"role": "user", "content": [{"type": "image", "image": "attachment://1"}]}],
+            "choices": ["seven", "eight"],
+            "target": target,
+            "output": {
+                "choices": [{"message": {"content": [{"type": "text", "text": text}]}}],
+                "usage": {"input_tokens": 600, "output_tokens": 5},
+                "time": 0.5,
+            },
+            "scores": {"choice": {"value": "C", "answer": text[-1]}},
+        }
+        for name, (target, text) in said.items()
+        for epoch in range(1, epochs + 1)
+    ]
+    return {"version": 2, "status": "success", "eval": {"task": "digits", "model": "m/x"}}, samples
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_inspect(project: Path, *, zipped: bool) -> None:
+    """As archive or JSON; letters become labels, epochs repeats."""
+    head, samples = inspect(epochs=2)
+    if zipped:
+        with zipfile.ZipFile(project / "log.eval", "w", zipfile.ZIP_DEFLATED) as log:
+            log.writestr("header.json", json.dumps(head))
+            for one in samples:
+                log.writestr(f"samples/{one['id']}_epoch_{one['epoch']}.json", json.dumps(one))
+    else:
+        (project / "log.eval").write_text("")
+        (project / "log.json").write_text(json.dumps({**head, "samples": samples}))
+    (report,) = judged("log.eval" if zipped else "log.json", "--labels", "seven,eight,nine")
+    assert (report.evaluation, report.model) == ("digits", "m/x")
+    assert report.confusion.labels == ("eight", "nine", "seven")
+    assert [one.predicted for one in report.outcomes] == ["eight", "seven"]
+    assert len(report.repeats) == 2
+
+
+def test_lmms_eval(project: Path) -> None:
+    """A line a document; the last filtered answer counts."""
+    lines = [
+        {"doc_id": 0, "doc": {"image": "a.png"}, "target": "cat", "filtered_resps": ["cat"]},
+        {"doc_id": 1, "doc": {}, "target": "dog", "resps": [["I see a cat."]]},
+    ]
+    path = project / "samples_pets.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    (report,) = judged(str(path))
+    assert [(one.case, one.predicted) for one in report.outcomes] == [
+        ("1", "cat"),
+        ("a.png", "cat"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.json", "{}", "no log of promptfoo or Inspect"),
+        ("a.json", "{", "cannot be read as a log"),
+        ("a.json", '{"eval": {}, "samples": []}', "'model' is missing|expects nothing"),
+        ("a.json", '{"results": {"results": [{}]}}', "which label is expected is not said"),
+        ("a.eval", "PK\x03\x04 cut", "cannot be read as a log"),
+        ("a.csv", "path,label,predicted\n1.png,,cat\n", "row 1: which label is expected"),
+        ("a.csv", "path,label,predicted\n1.png,cat,cat\n", "two labels or more"),
+        ("a.csv", "path,label,predicted\n1,cat,cat\n1,dog,cat\n", "1 is there 2 times"),
+        ("a.csv", "path,label\n1.png,cat\n", "which column is the predicted"),
+        ("a.txt", "", "cannot be read"),
+        ("a.xlsx", "", "is no table by its ending"),
+    ],
+)
+def test_what_cannot_be_judged_is_told(project: Path, name: str, text: str, said: str) -> None:
+    """With the file, the place and what to do; nothing is written."""
+    (project / name).write_text(text)
+    with pytest.raises(SettingsError, match=f"{name}.*({said})"):
+        call(judge_command, "judge", name)
+    assert not list(project.rglob("run.json"))
+
+
+def test_no_file_and_no_gate(project: Path) -> None:
+    """Both are told before anything is written."""
+    with pytest.raises(SettingsError, match="name a file of predictions"):
+        call(judge_command, "judge", "nowhere.csv")
+    (project / "a.csv").write_text(TABLE)
+    with pytest.raises(SettingsError, match="accurcy"):
+        call(judge_command, "judge", "a.csv", "--expected", "truth", "--gate", "accurcy >= 1")
+    with pytest.raises(SettingsError, match="bird"):
+        call(judge_command, "judge", "a.csv", "--expected", "truth", "--gate", "recall[bird] >= 1")
