@@ -81,7 +81,7 @@ class ModelConnections:
 
     def known(self, task: Task) -> ModelConnection | None:
         """What came of reaching a task's model; ``None`` if nobody tried."""
-        return self._connections.get(task.key)
+        return self._connections.get(task.connection)
 
     def reach(self, task: Task) -> ModelConnection:
         """Find out who answers.
@@ -89,11 +89,11 @@ class ModelConnections:
         A server that can be reached is asked. Where it cannot, and the store remembers who
         answered when it last could, that will do for answers which are known already.
         """
-        connection = self._connections.get(task.key)
+        connection = self._connections.get(task.connection)
         if connection is None:
             with self._lock_of(task):
-                connection = self._connections.get(task.key) or self._first(task)
-                self._connections[task.key] = connection
+                connection = self._connections.get(task.connection) or self._first(task)
+                self._connections[task.connection] = connection
         return connection
 
     def demand(self, task: Task) -> ModelConnection:
@@ -102,9 +102,9 @@ class ModelConnections:
         if connection.final:
             return connection
         with self._lock_of(task):
-            connection = self._connections[task.key]
+            connection = self._connections[task.connection]
             if not connection.final:
-                connection = self._connections[task.key] = self._second(task, connection)
+                connection = self._connections[task.connection] = self._second(task, connection)
         return connection
 
     def notices(self, task: Task | None = None) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ class ModelConnections:
 
     def _lock_of(self, task: Task) -> threading.Lock:
         with self._lock:
-            return self._locks.setdefault(task.key, threading.Lock())
+            return self._locks.setdefault(task.connection, threading.Lock())
 
     def _first(self, task: Task) -> ModelConnection:
         if task.unfit is not None:
@@ -188,7 +188,7 @@ class ModelConnections:
             except SettingsError as error:  # such as a recording that is not there
                 return ModelConnection(failure=BackendError(str(error)))
             else:
-                self._waiting.pop(task.key, None)
+                self._waiting.pop(task.connection, None)
                 self._store.agree(self._run, place, "reached", "")
                 return connection
             # An address of something else does not become the right one by waiting.
@@ -204,10 +204,10 @@ class ModelConnections:
             again = self._policy.may_retry(attempt, retryable=passing)
             patience.note_trouble()
             if before:
-                self._waiting[task.key] = patience
+                self._waiting[task.connection] = patience
                 again = again or (patience.trouble_s or 0.0) < self._policy.away_s
             if not again or self._stopping.is_set():
-                self._waiting.pop(task.key, None)
+                self._waiting.pop(task.connection, None)
                 return ModelConnection(failure=self._with_what_is_known(failure, remembered))
             draw = random.random()  # noqa: S311 - jitter
             left = patience.left_s(failure)

@@ -175,8 +175,10 @@ def _example(task: Task, cases: Sequence[str], seed: int, own: str) -> ProbeTask
     changed = replace(
         _called(task, "example"),
         evaluation=replace(task.evaluation, prompt=texts["prompt"], system=system),
-        modelfile=replace(task.modelfile, messages=messages),
     )
+    if messages != task.modelfile.messages:  # a model on Ollama is derived from them
+        modelfile = replace(task.modelfile, messages=messages)
+        changed = replace(changed, modelfile=modelfile, connects_as=None)
     now = _in_texts(texts_of(changed.instructions, task.labels.names))
     if set(now) != set(others.values()):
         return _not_run(
@@ -215,4 +217,5 @@ def _not_run(probe: Probe, why: str) -> ProbeTask:
 
 def _called(task: Task, change: str) -> Task:
     """A copy of the task under a name that no variant can have, without gates."""
-    return replace(task, variant=f"{task.variant}: {change}", gates=(), probe=True)
+    name = f"{task.variant}: {change}"
+    return replace(task, variant=name, gates=(), probe=True, connects_as=task.key)

@@ -218,8 +218,9 @@ class Resources:
         if task.spec.backend == "replay":
             from pytest_llmclf.models.recording import ReplayBackend
 
-            spec = task.spec
-            return ReplayBackend(spec.file, spec.name, task.instructions)
+            # Whoever answered a task answers what is probed of it.
+            spec, declared = task.spec, self.tasks.get(task.connection, task)
+            return ReplayBackend(spec.file, spec.name, declared.instructions)
         return self._connected.connect(task.spec, task.modelfile, task.images)
 
     @property

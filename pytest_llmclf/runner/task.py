@@ -94,6 +94,7 @@ class Task:
         images: All images of the dataset, for models that learn from them or have answers to
             them; ``None`` where they are not known beforehand.
         probe: Whether it only looks into what answers hang on: no model is given up for that.
+        connects_as: The task whose connection to the model it uses, too; ``None``: its own.
         variant: Name of the variant that `evaluation` is asked in; empty: as it is declared.
         part: Which part of the images these are, where some are held out.
         other_part: How many images the other part has.
@@ -117,6 +118,7 @@ class Task:
     taken_out: tuple[str, ...] = ()
     images: CaseSet | None = None
     probe: bool = False
+    connects_as: TaskName | None = None
     variant: str = ""
     part: Part = ""
     other_part: int = 0
@@ -131,6 +133,11 @@ class Task:
     def key(self) -> TaskName:
         """Evaluation, model and variant, as outcomes name them."""
         return TaskName(self.evaluation.title, self.model, self.variant)
+
+    @property
+    def connection(self) -> TaskName:
+        """What its connection to the model is known by: a model is reached once for several."""
+        return self.connects_as or self.key
 
     @property
     def recorded(self) -> bool:

@@ -190,6 +190,18 @@ def test_changed_questions_are_asked_under_names_of_their_own(plain: Task) -> No
     assert not any(part.task.gates for part in parts if part.task is not None)
 
 
+def test_a_model_is_reached_once_for_all_probes(plain: Task) -> None:
+    """But where its example turns are others: on Ollama that is another derived model."""
+    cases = [case.id for case in plain.dataset.cases]
+    system = told(plain, "SYSTEM For example: cat.")
+    parts = probe_tasks(system, PROBES, cases, seed=1)
+    assert {part.task.connection for part in parts if part.task is not None} == {system.key}
+    turns = told(plain, "MESSAGE user Which?\nMESSAGE assistant cat")
+    (part,) = only(turns, "example")
+    assert part.task is not None
+    assert part.task.connection == part.task.key
+
+
 def test_a_sample_begins_the_run_and_has_one_image_of_each_group(plain: Task) -> None:
     """The first ones in the run's order; of a group or of copies one."""
     cases = [
