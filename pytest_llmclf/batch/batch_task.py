@@ -14,7 +14,15 @@ from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.models.connect import resolve
 from pytest_llmclf.runner.example_plan import drawn
 from pytest_llmclf.runner.examples import as_shown
-from pytest_llmclf.runner.plan import Choice, called, decisions_about, label_set, modelfile_of, pair
+from pytest_llmclf.runner.plan import (
+    Choice,
+    asked_part,
+    called,
+    decisions_about,
+    label_set,
+    modelfile_of,
+    pair,
+)
 from pytest_llmclf.runner.settings import project_root
 from pytest_llmclf.values.case import CaseSet
 
@@ -157,5 +165,7 @@ def _examples(
         options=evaluation.source_options(links, root),
         decisions=decisions_about(evaluation, source, root),
     )
-    (shown,) = drawn([evaluation], whole, root, links=links, confused=confused).shown
+    _, tuning, _, pool = asked_part(evaluation, whole, final=False)
+    found = drawn([evaluation], tuning, root, links=links, confused=confused, pool=pool)
+    (shown,) = found.shown
     return as_shown(shown, evaluation.answer, evaluation.image_limits)

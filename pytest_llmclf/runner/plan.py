@@ -114,7 +114,7 @@ def assign(
     fitting = [gate for gate in gates if gate.is_for(imported=whole.imported)]
     check_gates(fitting, whole.labels, whole.tags)
     _check_strangers(evaluation, fitting, whole.cases)
-    part, whole, other, pool = _part(evaluation, whole, final=settings.final)
+    part, whole, other, pool = asked_part(evaluation, whole, final=settings.final)
     variants = _in_variants(evaluation, settings.variants)
     check_variant_names(gates, [name for name, _ in variants])
     asked = [varied for _, varied in variants]
@@ -162,7 +162,7 @@ def assign(
     return _distinct([replace(task, part=part, other_part=other) for task in tasks])
 
 
-def _part(
+def asked_part(
     evaluation: Evaluation, whole: Dataset, *, final: bool
 ) -> tuple[Part, Dataset, int, Sequence[Case] | None]:
     """Which part of the images is asked about, its images, and how many the other part has.

@@ -248,11 +248,11 @@ def test_predict_asks_the_same_questions(colours: Colours) -> None:
     """What predict was answered is known to pytest: the examples are the same."""
     from pytest_llmclf.cli.main import main
 
-    showing(colours, "examples=3")
+    showing(colours, "holdout=0.4, examples=3")
     assert main(["predict", "test_colours.py", "--model", colours.server.spec]) == 0
     asked = colours.server.questions
     assert colours.run().ret == pytest.ExitCode.OK
-    assert colours.ledger()["correct"] == 9
+    assert colours.run("--llmclf-final").ret == pytest.ExitCode.OK
     assert colours.server.questions == asked
 
 
@@ -282,3 +282,21 @@ def test_a_script_is_told_the_same(colours: Colours, monkeypatch: pytest.MonkeyP
     assert (report.ledger.collected, len(report.dataset.taken_out)) == (9, 3)
     assert any("3 example images of 3 of 3 labels" in note for note in report.notes)
     assert any("80 tokens with 3 example images, 20 without" in note for note in report.notes)
+
+
+def test_examples_come_from_the_images_to_tune_on(colours: Colours) -> None:
+    """A final run shows what the tuning ones showed, and judges all that was held out."""
+    showing(colours, "holdout=0.4, examples=3", each=6)
+    assert colours.run().ret == pytest.ExitCode.OK
+    tuning, tuned_on = colours.written(), judged(colours)
+    assert colours.run("--llmclf-final").ret == pytest.ExitCode.OK
+    final, held = colours.written(), judged(colours)
+    shown = [one["file"] for one in tuning["full_instructions"]["examples"]]
+    assert final["full_instructions"]["digest"] == tuning["full_instructions"]["digest"]
+    assert set(tuning["dataset"]["taken_out"]) == set(shown)
+    assert final["dataset"]["taken_out"] == []
+    assert not tuned_on & held
+    assert not set(shown) & (tuned_on | held)
+    assert len(tuned_on | held) == 18 - 3
+    none = "3 example images of 3 of 3 labels go with every question; no image of the dataset is"
+    assert any(note.startswith(none) for note in final["notes"])
