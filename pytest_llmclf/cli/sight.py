@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.checks import Check
 from pytest_llmclf.cli.single_image import THINKING_TOKENS, ask, connected, only_thinking
 from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.models.http.address import without_user
-from pytest_llmclf.models.spec import EMBEDDED
+from pytest_llmclf.models.predictions.backend import predictions_in
+from pytest_llmclf.models.spec import EMBEDDED, parse_spec
+from pytest_llmclf.models.yardstick.learner_process import LearnerProcess
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.prompt import compose
 from pytest_llmclf.prompting.readers import read_answer
 from pytest_llmclf.reporting.numbers import plural
+from pytest_llmclf.values.request import TOLD_NOTHING
 from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.cli.single_image import Connected
     from pytest_llmclf.models.reach import ConnectSettings
+    from pytest_llmclf.models.spec import ModelSpec
 
 TOKENS = 24
 _COLOURS = {"red": (215, 25, 25), "green": (25, 160, 40), "blue": (25, 45, 215)}
@@ -90,6 +95,9 @@ def exam_for(name: str) -> Exam:
 def check_sight(spec: str, settings: ConnectSettings) -> Check:
     """Ask a model, and say whether it sees; every failure is a check, too."""
     try:
+        parsed = parse_spec(spec)
+        if parsed.backend in TOLD_NOTHING:
+            return Check(state="ok", subject=spec, found=_told_nothing(parsed))
         with connected(spec, settings, tokens=TOKENS) as model:
             if model.identity.backend == "replay" or spec.startswith("replay:"):
                 return _recorded(model)
@@ -103,6 +111,25 @@ def check_sight(spec: str, settings: ConnectSettings) -> Check:
             found=getattr(error, "message", str(error)),
             advice=getattr(error, "remedy", ""),
         )
+
+
+def _told_nothing(spec: ModelSpec) -> str:
+    """What is there of a classical classifier or a file of predictions, which are not asked here.
+
+    Raises:
+        BackendError: The classifier cannot be made.
+        SettingsError: The file cannot be read.
+    """
+    if spec.backend == "predictions":
+        rows = len(predictions_in(spec, ()).records)
+        return f"{plural(rows, 'row')}, put to their images in a pytest run"
+    if spec.backend == "sklearn":
+        learner = LearnerProcess()
+        try:
+            learner.do(do="describe", name=spec.name)
+        finally:
+            learner.close()
+    return f"scikit-learn {version('scikit-learn')}; it learns from labelled images in a pytest run"
 
 
 def examine(model: Connected) -> list[Shown]:

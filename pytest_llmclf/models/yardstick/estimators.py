@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _FLATTEST_STEEPEST: Final = (-4.0, 4.0)
 _HELD_BACK: Final = 1 / 3
+_ENOUGH: Final = 3000
+"""Images that are enough for one number, where there are more."""
 _LEAST: Final = 2
 
 
@@ -102,9 +105,13 @@ class TemperedSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _steepness(self, X: NDArray[Any], y: NDArray[Any]) -> float:  # noqa: N803
         classes, counts = np.unique(y, return_counts=True)
         # An image of each class at least on both sides, as stratification wants it.
-        if counts.min() < _LEAST or len(y) * _HELD_BACK < len(classes):
+        if counts.min() < _LEAST or min(len(y), _ENOUGH) * _HELD_BACK < len(classes):
             return 1.0
-        split = StratifiedShuffleSplit(1, test_size=_HELD_BACK, random_state=SEED)
+        size = min(len(y), _ENOUGH)
+        held_back = math.ceil(size * _HELD_BACK)
+        split = StratifiedShuffleSplit(
+            1, train_size=size - held_back, test_size=held_back, random_state=SEED
+        )
         ((learnt, held),) = split.split(X, y)
         machine = self._fitted(X[learnt], y[learnt])
         values = _decisions(machine, X[held])

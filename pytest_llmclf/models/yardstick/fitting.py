@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -107,7 +108,8 @@ class Fitting:
         make: Makes a classifier that was not fitted yet.
         seen: What is learnt from.
         labels: Names of the labels, in order.
-        answered: How many images are asked about in all.
+        answered: How many images are asked about in all; 0 where that is not known: then nobody's
+            time has a share of the training.
     """
 
     def __init__(
@@ -116,7 +118,7 @@ class Fitting:
         self._make = make
         self._seen = seen
         self._labels = tuple(labels)
-        self._answered = max(1, answered)
+        self._answered = answered
         self._fitted: dict[int, Fitted | BackendError] = {}
 
     def fitted(self, sha256: str) -> Fitted:
@@ -179,11 +181,12 @@ class Fitting:
             ) from error
         inside = np.flatnonzero(folds == fold)
         said = self._predicted(classifier, features[inside]) if len(inside) else []
-        asked = sum(own == fold for own in seen.folds.values()) or self._answered
+        asked = sum(own == fold for own in seen.folds.values()) or self._answered or math.inf
         digests = (seen.cases[row].sha256 for row in inside)
         return Fitted(
             classifier=classifier,
-            seconds=(time.perf_counter() - began) / asked + seen.seconds / self._answered,
+            seconds=(time.perf_counter() - began) / asked
+            + seen.seconds / (self._answered or math.inf),
             said=dict(zip(digests, said, strict=True)),
         )
 

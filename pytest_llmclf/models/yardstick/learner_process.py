@@ -46,6 +46,8 @@ class LearnerProcess:
         self._process: subprocess.Popen[str] | None = None
         self._orders: IO[str] | None = None
         self._answers: IO[str] | None = None
+        self.ended = 0
+        """How often it ended; what it had learnt before is gone then."""
 
     def do(self, **order: Any) -> Any:
         """What the process gives back for an order.
@@ -110,6 +112,7 @@ class LearnerProcess:
         answers, self._answers = self._answers, None
         if process is None:
             return
+        self.ended += 1
         with contextlib.suppress(OSError):
             if orders is not None:
                 orders.close()

@@ -128,7 +128,7 @@ def check_lesson(lesson: Lesson, images: CaseSet, place: str) -> None:
         )
 
 
-def folds_of(lesson: Lesson) -> dict[str, int]:
+def folds_of(lesson: Lesson, seed: int = SEED) -> dict[str, int]:
     """The fold of each image by its digest: stratified, seeded, what belongs together in one.
 
     There are `FOLDS`, or as many as the largest class has images.
@@ -140,7 +140,7 @@ def folds_of(lesson: Lesson) -> dict[str, int]:
     grouped = len(set(lesson.together)) < len(lesson.cases)
     number = max(_LEAST, min(FOLDS, most, len(set(lesson.together))))
     splitter = (StratifiedGroupKFold if grouped else StratifiedKFold)(
-        number, shuffle=True, random_state=SEED
+        number, shuffle=True, random_state=seed
     )
     # It warns of a class with fewer images than there are folds, which is no fault here.
     parts = list(splitter.split(labels, labels, lesson.together if grouped else None))

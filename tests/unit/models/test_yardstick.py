@@ -13,6 +13,7 @@ from PIL import Image
 from sklearn.model_selection import cross_val_predict
 from sklearn.svm import SVC
 
+from pytest_llmclf.cli.sight import check_sight
 from pytest_llmclf.errors import BackendError, LabelsUnknown, SettingsError
 from pytest_llmclf.models.reach import ConnectSettings, Reach
 from pytest_llmclf.models.spec import parse_spec
@@ -296,6 +297,7 @@ def test_a_process_that_is_gone_is_told(tmp_path: Path) -> None:
     running.wait()
     with pytest.raises(LearnerGone, match=r"is gone .*most=1000"):
         answers(backend, known.cases[1:2])
+    assert len(answers(backend, known.cases[1:2])) == 1  # another one has learnt meanwhile
     process.close()
     process.close()
 
@@ -357,3 +359,22 @@ def test_gradients_tell_directions_and_nothing_of_brightness() -> None:
     assert sums["|"].argmax() == 0
     assert sums["-"].argmax() in (4, 5)
     assert gradients(np.full((64, 64), 0.3)) == pytest.approx(np.zeros(1764))
+
+
+@pytest.mark.parametrize(
+    ("model", "state", "found"),
+    [
+        ("yardstick:svm", "ok", "it learns from labelled images"),
+        ("predictions:p.csv", "ok", "2 rows, put to their images"),
+        ("predictions:none.csv", "problem", "none.csv cannot be read"),
+    ],
+)
+def test_the_doctor_asks_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, state: str, found: str
+) -> None:
+    """They have no server; what can be told without images is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.csv").write_text("path,predicted\na,x\nb,y\n", "utf-8")
+    check = check_sight(model, ConnectSettings())
+    assert check.state == state
+    assert found in check.found
