@@ -170,7 +170,7 @@ def remarks(board: Leaderboard) -> Iterator[str]:
         if yardstick_title(report.model) is not None:
             learnt[learnt_text(learnt_elsewhere(report.model))].append(board.called(report))
     for text, names in learnt.items():
-        yield f"of {', '.join(names)}: {text}"
+        yield f"{'each of ' * (len(names) > 1)}{', '.join(names)} {text}"
 
 
 def legend(board: Leaderboard) -> str:

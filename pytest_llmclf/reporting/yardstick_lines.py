@@ -48,13 +48,13 @@ def yardstick_sentence(one: HeldAgainst) -> str:
         low, high = (round(end * found.common) for end in (ends.low, ends.high))
         level = numbers.confidence(ends.confidence)
         text += f" ({level} interval {low:+,} to {high:+,} of so many like these)"
-    return f"{text}{_time(one.time_ratio)}; {learnt_text(one.train)}, {one.model} has not"
+    return f"{text}{_time(one.time_ratio)}; it {learnt_text(one.train)}, {one.model} has not"
 
 
 def learnt_text(train: str) -> str:
     """What a yardstick knows of labels, after a name for it; of `learnt_elsewhere`."""
     learnt = f"labelled images of {train}" if train else "the labels of this very set"
-    return f"it has learnt from {learnt}"
+    return f"has learnt from {learnt}"
 
 
 def _time(ratio: float | None) -> str:

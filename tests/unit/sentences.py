@@ -375,7 +375,7 @@ SENTENCES: Final = (
     ),
     Sentence(
         "reporting/yardstick_lines.py",
-        "it has learnt from {}",
+        "has learnt from {}",
         "A yardstick beside a model that is none; its own set unless it says train=.",
         "test_yardstick_lines.py::test_what_was_learnt_from_is_said",
     ),

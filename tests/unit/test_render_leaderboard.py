@@ -107,7 +107,9 @@ def test_who_has_learnt_from_labels_is_said() -> None:
     """A classifier that was trained is no like for a model that was told a prompt."""
     reports = [report("++", "yardstick:svm"), report("+x", "m"), report("+x", "yardstick:knn")]
     text = " ".join(" ".join(lines(reports)).split())
-    assert "of yardstick:svm, yardstick:knn: it has learnt from the labels of this very set" in text
+    assert (
+        "each of yardstick:svm, yardstick:knn has learnt from the labels of this very set" in text
+    )
     assert "learnt" not in " ".join(lines(tasks(**CLEAR)))
 
 

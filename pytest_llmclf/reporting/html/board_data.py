@@ -139,7 +139,7 @@ def other_pairs(
             "accuracies": [numbers.counted(Ratio(hits=hits, total=flips.common)) for hits in right],
             "difference": f"{flips.difference or 0.0:+.3f}",
             "interval": "",
-            "p": numbers.p_value(p_value),
+            "p": "no test holds" if flips.test == "none" else numbers.p_value(p_value),
             "tests": board.tests,
             "word": _WORDS[flips.direction(p_value)],
             "margin": "",
