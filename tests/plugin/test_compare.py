@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
+from tests.forkserver import fresh_or_forked
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ def test_two_runs_are_compared(colours: Colours) -> None:
     colours.run("--llmclf-fresh", "--llmclf-run=.llmclf/runs/1-first")
     colours.server.odd = {"red": Odd(says="blue"), "green": Odd(says="blue")}
     colours.run("--llmclf-fresh", "--llmclf-run=.llmclf/runs/2-second")
-    found = subprocess.run(
-        [sys.executable, "-m", "pytest_llmclf", "compare", "previous", "latest", "--json"],
+    found = subprocess.run(  # noqa: S603 - our own interpreter
+        [fresh_or_forked(), "-m", "pytest_llmclf", "compare", "previous", "latest", "--json"],
         cwd=colours.root,
         capture_output=True,
         text=True,

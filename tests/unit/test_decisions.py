@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from pytest_llmclf.data.decisions import (
     settle,
 )
 from pytest_llmclf.errors import DatasetError
+from tests.forkserver import fresh_or_forked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -227,7 +227,7 @@ class TestFiles:
             " replace(one, by=sys.argv[2], why=str(number))])"
         )
         running = [
-            subprocess.Popen([sys.executable, "-c", script, str(path), name, decided().line])  # noqa: S603
+            subprocess.Popen([fresh_or_forked(), "-c", script, str(path), name, decided().line])  # noqa: S603
             for name in ("anna", "ben", "cy")
         ]
         assert [process.wait(timeout=60) for process in running] == [0, 0, 0]

@@ -16,6 +16,7 @@ from pytest_llmclf.runner.answer_cache import AnswerStore
 from pytest_llmclf.runner.answer_cache_file import SCHEMA_VERSION
 from pytest_llmclf.values.answer import Answer, TokenLogprob
 from pytest_llmclf.values.request import ModelIdentity
+from tests.forkserver import fresh_or_forked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +56,7 @@ def write_together(path: Path, processes: int = 4) -> list[tuple[str, str]]:
     """Let several processes write at once; the choice and the notice of each."""
     running = [
         subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, "-c", WRITER, str(path), str(number)],
+            [fresh_or_forked(), "-c", WRITER, str(path), str(number)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +11,7 @@ import yaml
 
 from pytest_llmclf.cli import init, new
 from pytest_llmclf.errors import LlmclfError
+from tests.forkserver import fresh_or_forked
 from tests.plugin.colour_server import png
 from tests.unit.cli.command import call
 
@@ -69,7 +69,7 @@ def test_what_is_written_runs(
 
 def ran(project: Path, words: list[str]) -> str:
     done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", "pytest", "-p", "no:xdist", f"--rootdir={project}", *words],
+        [fresh_or_forked(), "-m", "pytest", "-p", "no:xdist", f"--rootdir={project}", *words],
         cwd=project, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -21,6 +21,7 @@ from pytest_llmclf.prompting.prompt import Instructions
 from pytest_llmclf.values.answer import Answer, TokenLogprob
 from pytest_llmclf.values.example_image import ExampleImage
 from pytest_llmclf.values.request import ModelIdentity, Request
+from tests.forkserver import fresh_or_forked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -315,7 +316,7 @@ def test_processes_do_not_mix_lines(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(path), name], env=environment)  # noqa: S603
+        subprocess.Popen([fresh_or_forked(), "-c", WRITER, str(path), name], env=environment)  # noqa: S603
         for name in "abcd"
     ]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0, 0]
