@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_llmclf.cli.main import main
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ def test_an_example_that_draws_answers_is_found(colours: Colours) -> None:
         words = re.sub(r"\s+", " ", text.replace("\\", "").replace("&quot;", '"'))
         assert "The example draws answers: with " in words
         assert f'16 of 24 answers name it, with "{other}" instead 4' in words
+    summary = (colours.root / "run" / "summary.md").read_text("utf-8")
+    assert main(["report", str(colours.root / "run"), "--quiet"]) == 0
+    assert (colours.root / "run" / "summary.md").read_text("utf-8") == summary
 
 
 def test_answers_that_follow_the_list_are_found(colours: Colours) -> None:
