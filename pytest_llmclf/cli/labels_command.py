@@ -168,13 +168,25 @@ def _revert(arguments: argparse.Namespace) -> int:
                 f"nothing is decided{whose} about {image!r}{nearest(image, known)}: llmclf labels "
                 "diff lists what is"
             )
-    by = arguments.by or getpass.getuser()
+    by = arguments.by or _user()
     taken = [_taken_back(known[image][-1], by, arguments.of) for image in arguments.images or known]
     append_decisions(found.own, taken)
     style = style_of(sys.stdout)
     images = numbers.plural(len(taken), "image")
     write(sys.stdout, [style.line(f"took back what was decided about {images}, in {found.own}")])
     return 0
+
+
+def _user() -> str:
+    """Who is logged in.
+
+    Raises:
+        SettingsError: The system does not say.
+    """
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError) as error:
+        raise SettingsError("who takes decisions back is not known here: say --by NAME") from error
 
 
 def _taken_back(last: Decision, by: str, of: str) -> Decision:

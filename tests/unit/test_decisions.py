@@ -234,6 +234,30 @@ class TestFiles:
         assert len(path.read_text("utf-8").splitlines()) == 4 * 20
         assert len(read_decisions([path])) == 4 * 20
 
+    def test_whoever_is_killed_loses_nothing_that_was_added(self, tmp_path: Path) -> None:
+        """Each decision is on the disk when it is said to be, and the file can be read on."""
+        path = tmp_path / "decisions.jsonl"
+        script = (
+            "import sys; from pathlib import Path; from dataclasses import replace\n"
+            "from pytest_llmclf.data.decisions import append_decisions, decisions_in\n"
+            "one, = decisions_in(sys.argv[2], '', [])\n"
+            "for number in range(100_000):\n"
+            "    append_decisions(Path(sys.argv[1]), [replace(one, why=str(number))])\n"
+            "    print(number, flush=True)"
+        )
+        with subprocess.Popen(  # noqa: S603 - our own interpreter
+            [sys.executable, "-c", script, str(path), decided().line],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            told = [process.stdout.readline() for _ in range(20)]
+            process.kill()
+        said = {one.why for one in read_decisions([path])}
+        assert {line.strip() for line in told} <= said
+        assert append_decisions(path, [decided(by="ben")]) == 1
+        assert len(read_decisions([path])) == len(said) + 1
+
 
 class TestSettling:
     """What the decisions about one image come to."""

