@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.speed import asking, cached, cost
+from benchmarks.speed import asking, cached, cost, variants
 from benchmarks.speed.bench import Bench, say
 from benchmarks.speed.peers import python_of
 from benchmarks.speed.results import Row, save, table
@@ -27,6 +27,7 @@ CASES: dict[str, Callable[[Bench], list[Row]]] = {
     "embedded": cost.embedded,
     "pool": asking.pool,
     "workers": asking.workers,
+    "variants": variants.grid,
 }
 
 

@@ -64,7 +64,13 @@ def say(text: str) -> None:
 
 
 def run_plugin(
-    bench: Bench, work: Workload, server: str, home: Path, *more: str, quiet: bool = False
+    bench: Bench,
+    work: Workload,
+    server: str,
+    home: Path,
+    *more: str,
+    quiet: bool = False,
+    env: Mapping[str, str] | None = None,
 ) -> Spent:
     """The plugin on a workload, with every report that it makes by default.
 
@@ -77,7 +83,7 @@ def run_plugin(
         bench.python, "-m", "pytest", "evals", f"--llmclf-home={home}",
         "--llmclf-model", f"ollama:{MODEL}", *(("-q",) if quiet else ()), *more,
     )  # fmt: skip
-    return run(command, cwd=work.folder, env={"OLLAMA_HOST": server})
+    return run(command, cwd=work.folder, env={"OLLAMA_HOST": server, **(env or {})})
 
 
 def measure(bench: Bench, contender: Contender, work: Workload, stub: StubOllama) -> Measured:

@@ -33,6 +33,7 @@ _TITLES = {
     "embedded": "The embedded model",
     "pool": "Two servers",
     "workers": "Four workers",
+    "variants": "A grid of variants",
 }
 
 

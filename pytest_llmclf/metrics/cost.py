@@ -36,7 +36,7 @@ def latency(report: Report, share: float) -> Computed:
         return found
     # Exact: 0.95 * 20 is a little more than 19 in binary.
     place = math.ceil(Fraction(str(share)) * len(found))
-    return Computed(exact=sorted(found)[max(place, 1) - 1])
+    return Computed(exact=Fraction(sorted(found)[max(place, 1) - 1]))
 
 
 def tokens_written(report: Report) -> Computed:
@@ -70,7 +70,7 @@ def cost_per_1000(report: Report) -> Computed:
 
 def _known(
     report: Report, figure: Callable[[Answer], float | None], what: str
-) -> list[Fraction] | Computed:
+) -> list[float] | Computed:
     """A figure of every answer; undefined where one has none."""
     answers = [found.answer for found in report.outcomes if found.answer is not None]
     figures = [figure(answer) for answer in answers]
@@ -78,10 +78,10 @@ def _known(
     if missing or not figures:
         problem = f"{missing} of {len(answers)} {noun(len(answers), 'answer')} have no {what}"
         return Computed(exact=None, problem=problem if answers else "there is no answer")
-    return [Fraction(value) for value in figures if value is not None]
+    return [value for value in figures if value is not None]
 
 
-def _mean(found: list[Fraction] | Computed) -> Computed:
-    return (
-        found if isinstance(found, Computed) else Computed(exact=Fraction(sum(found)) / len(found))
-    )
+def _mean(found: list[float] | Computed) -> Computed:
+    if isinstance(found, Computed):
+        return found
+    return Computed(exact=sum(map(Fraction, found), Fraction()) / len(found))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.metrics.cost import cost_per_1000, latency, tokens_read, tokens_written
+from pytest_llmclf.metrics.report import once_a_report
 from pytest_llmclf.reporting import numbers
 
 if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
 
 
+@once_a_report
 def cost_text(report: Report) -> str:
     """Seconds, tokens and money of an answer; empty where nothing of it is known."""
     half, most = (latency(report, share).value for share in (0.5, 0.95))

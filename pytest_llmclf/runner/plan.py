@@ -32,7 +32,7 @@ from pytest_llmclf.values.case import CaseSet
 from pytest_llmclf.values.request import TOLD_NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.errors import BackendError
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.variant import Variant
     from pytest_llmclf.values.case import Case
     from pytest_llmclf.values.example_image import ExampleImage
+    from pytest_llmclf.values.outcome import TaskName
     from pytest_llmclf.values.thinking import Think
 
 
@@ -402,7 +403,19 @@ def _distinct(tasks: Sequence[Task]) -> tuple[Task, ...]:
             raise SettingsError(
                 f"{other.spec} and {task.spec} are both called {task.model}; ask them in two runs"
             )
-    return tuple(task for variants in found.values() for task in variants.values())
+    return tuple(task for variants in found.values() for task in _connected(variants.values()))
+
+
+def _connected(variants: Iterable[Task]) -> Iterator[Task]:
+    """The variants of one model, connected once where they reach it in the same way.
+
+    What was learnt of how much its server can use goes on, and no slot idles at a border.
+    """
+    first: dict[tuple[str, bool], TaskName] = {}
+    for task in variants:
+        same = first.setdefault((task.modelfile.digest(), task.unfit is None), task.key)
+        # A recording is looked through for who answered just this.
+        yield task if task.recorded or same == task.key else replace(task, connects_as=same)
 
 
 def called(spec: ModelSpec) -> str:

@@ -218,4 +218,4 @@ def _not_run(probe: Probe, why: str) -> ProbeTask:
 def _called(task: Task, change: str) -> Task:
     """A copy of the task under a name that no variant can have, without gates."""
     name = f"{task.variant}: {change}"
-    return replace(task, variant=name, gates=(), probe=True, connects_as=task.key)
+    return replace(task, variant=name, gates=(), probe=True, connects_as=task.connection)

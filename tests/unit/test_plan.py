@@ -15,6 +15,7 @@ from pytest_llmclf.runner.evaluation import Evaluation
 from pytest_llmclf.runner.job import AskingPolicy
 from pytest_llmclf.runner.plan import Choice, assign, called, locate_modelfile
 from pytest_llmclf.runner.settings import DEFAULT_SEED, Settings, project_root
+from pytest_llmclf.runner.variant import Variant
 from pytest_llmclf.values.outcome import TaskName
 from tests.unit.scripted import image
 
@@ -172,3 +173,21 @@ def test_a_modelfile_may_be_a_path(project: Path) -> None:
     assert locate_modelfile("evals/own.txt", project) == project / "evals" / "own.txt"
     named = locate_modelfile("pets", project)
     assert named == project / "modelfiles" / "pets.Modelfile"
+
+
+def test_variants_that_reach_a_model_in_the_same_way_are_connected_once(project: Path) -> None:
+    """Nobody connects anew at the border between two; another Modelfile is another connection."""
+    (project / "modelfiles" / "other.Modelfile").write_text("FROM llava\n")
+    variants = {
+        "a": Variant(),
+        "b": Variant(prompt="Which?", system="Look."),
+        "c": Variant(modelfile="other"),
+    }
+    models = (parse_spec("ollama:llava"), parse_spec("openai:x@http://127.0.0.1:1/v1"))
+    tasks = planned(project, replace(PETS, variants=variants), models=models)
+    assert [(task.model, task.variant) for task in tasks] == [
+        (model, name) for model in ("ollama:llava", "openai:x") for name in "abc"
+    ]
+    reached = [task.connection.variant for task in tasks]
+    assert reached == ["a", "a", "c"] * 2
+    assert all(task.connection.model == task.model for task in tasks)

@@ -94,7 +94,7 @@ def texts_of(told: Instructions, names: Iterable[str], own: str = "") -> Instruc
         labels={name: spellings.get(name, (name,)) for name in names},
         texts={
             "prompt": told.question,
-            **({"system": told.system} if told.system else {"base": own}),
+            **({"base": own} if told.system is None else {"system": told.system}),
         },
         answers=[text for role, text in told.turns if role == "assistant"],
         shown=[example.label for example in told.examples],
