@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from pytest_llmclf.data.json_lines import object_of
@@ -35,7 +36,8 @@ _SHA256: Final = 64
 _MOST_LISTED: Final = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# No slots: the line is worked out once and kept beside the fields, for each sorting asks for it.
+@dataclass(frozen=True, kw_only=True)
 class Decision:
     """What one person decided about the label of one image.
 
@@ -69,7 +71,7 @@ class Decision:
     of: str = ""
     place: str = field(default="", compare=False)
 
-    @property
+    @cached_property
     def line(self) -> str:
         """The decision as it stands in a file, without a line end; written one way."""
         data: dict[str, Any] = {
