@@ -20,6 +20,7 @@ MODEL_MARK: Final = "|"
 that a worker collected images."""
 
 _LONGEST_ID: Final = 100
+_LONGEST_MODEL: Final = 60
 _MARKUP: Final = frozenset("<>&\"'`")
 
 
@@ -72,7 +73,10 @@ def image_id(case: str, model: str, variant: str = "") -> str:
 
 def model_id(model: str, variant: str = "") -> str:
     """Model and variant in a test id: short, and without what separates the parts of node ids."""
-    called = _plain(model.removeprefix("llamacpp:"))[:60]
+    called = _plain(model.removeprefix("llamacpp:"))
+    if len(called) > _LONGEST_MODEL:
+        tail = hashlib.sha256(model.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        called = f"{called[: _LONGEST_MODEL - 9]}~{tail}"
     return f"{called}{MODEL_MARK}{_plain(variant)}" if variant else called
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.analysis.comparison.margin import judge_margin, stated_margin
 from pytest_llmclf.analysis.consistency import stability
@@ -11,6 +11,7 @@ from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.analysis.label_review.review import label_reviews
 from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
+from pytest_llmclf.errors import some_of
 from pytest_llmclf.metrics.calibration.summary import calibration
 from pytest_llmclf.reporting.html.thumbnails import ImageBudget
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from pytest_llmclf.values.outcome import TaskName
 
     FindImage = Callable[[str, str], Path | None]
+
+_NAMED: Final = 3
+"""Evaluations that a title names."""
 
 
 FULL_PAIRS = 10
@@ -133,7 +137,7 @@ def page_of(
     reports: Sequence[Report],
     verdicts: Sequence[Verdict] = (),
     *,
-    title: str = "Image classification by LLMs",
+    title: str = "",
     baselines: Mapping[TaskName, Comparison] | None = None,
     gates: Mapping[str, Sequence[Gate]] | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -146,7 +150,7 @@ def page_of(
     Args:
         reports: What was found, one an evaluation and model.
         verdicts: What the gates came to.
-        title: Of the page.
+        title: Of the page; default: what was evaluated, what it came to, and when.
         baselines: By evaluation and model, the committed predictions against the run.
         gates: By evaluation, those that a run that may stop early was watched with.
         settings: What was asked for; must hold no secret.
@@ -182,7 +186,7 @@ def page_of(
         for pair in compare_models(reports, FULL_PAIRS)
     ]
     return Page(
-        title=title,
+        title=title or _title(reports, verdicts, environment or {}),
         sections=tuple(
             section(report, verdicts, gates=(gates or {}).get(report.evaluation, ()))
             for report in reports
@@ -195,6 +199,18 @@ def page_of(
         budget=budget or ImageBudget(),
         reviews=label_reviews(reports),
     )
+
+
+def _title(
+    reports: Sequence[Report], verdicts: Sequence[Verdict], environment: Mapping[str, Any]
+) -> str:
+    """What was evaluated, what it came to and when: what tabs and bookmarks show."""
+    names = list(dict.fromkeys(report.evaluation for report in reports))
+    what = some_of(names, _NAMED) or "nothing"
+    words = [verdict.word for verdict in verdicts]
+    worst = next((word for word in ("FAIL", "INCONCLUSIVE", "PASS") if word in words), "UNGATED")
+    day = str(environment.get("written", ""))[:10]
+    return f"{what}: {worst}{f', {day}' if day else ''}"
 
 
 def section(

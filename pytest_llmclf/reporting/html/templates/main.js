@@ -6,9 +6,9 @@ const PARTS = [
   ["confusion", "Confusion"],
   ["classes", "Classes"],
   ["compare", "Compare"],
+  ["images", "Images"],
   ["charts", "Charts"],
   ["facts", "Facts"],
-  ["images", "Images"],
 ];
 
 // The only way in which the state changes.

@@ -53,6 +53,7 @@ function showOverview() {
           },
           foreign(section.name),
         ),
+        section.findings.length ? el("p", { class: "note" }, foreign(section.findings[0].text)) : null,
       ),
       el("td", {}, badge(overall(section.verdicts))),
       el(
