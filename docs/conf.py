@@ -34,6 +34,7 @@ BESIDE: Final = {
     "SECURITY.md": "project/security.md",
     "CHANGELOG.md": "project/changelog.md",
     "fixtures/LICENSES.md": "project/licenses.md",
+    "examples/README.md": "project/examples.md",
 }
 """Pages that lie outside of this folder, where people look for them in a repository."""
 LINK: Final = re.compile(r"(?<=\]\()(?!\w+:|#)([^)#\s]+)")

@@ -50,7 +50,7 @@ def held_against(reports: Sequence[Report]) -> tuple[HeldAgainst, ...]:
         found += [
             HeldAgainst(
                 evaluation=report.evaluation,
-                model=other.model,
+                model=other.task.configuration,
                 yardstick=report.model,
                 title=title,
                 train=learnt_elsewhere(report.model),
