@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         LlmclfError: The run cannot be read.
     """
     found = read_run(find_run(arguments.run_name, home_folder(arguments.home) / "runs"))
-    near = {} if arguments.no_near_copies else _near_copies(found.reports)
+    near = {} if arguments.no_near_copies else find_near_copies(found.reports)
     reviews = review_labels(found.reports, near)
     if arguments.json:
         json.dump(
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _near_copies(reports: Sequence[Report]) -> dict[str, tuple[NearCopies, ...]]:
+def find_near_copies(reports: Sequence[Report]) -> dict[str, tuple[NearCopies, ...]]:
     """Pairs of images that look almost alike, by their dataset's digest; of those found here."""
     # One report a dataset: the images are the same.
     once = {report.dataset.content_hash: report for report in reports}

@@ -23,6 +23,7 @@ from pytest_llmclf.cli import (
     predict,
     report_command,
     reread,
+    review_command,
     try_,
 )
 from pytest_llmclf.cli.project import own_options
@@ -57,6 +58,7 @@ _COMMANDS = (
     report_command,
     reread,
     labels_command,
+    review_command,
     cache,
 )
 """Modules with ``add_parser``, which sets the default ``run``."""

@@ -13,7 +13,7 @@ from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting import terminal
 from pytest_llmclf.reporting.artifacts import write_reports, write_run
-from pytest_llmclf.reporting.new_run import PAGE
+from pytest_llmclf.reporting.new_run import PAGE, REVIEW_PAGE
 from pytest_llmclf.reporting.run_folder import find_run, read_run
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def _write_page(found: RunFolder[Report], path: Path, *, images: bool) -> Path:
         environment=found.environment,
         images=find,
         budget=ImageBudget(none=not images),
+        desk=REVIEW_PAGE if path.with_name(REVIEW_PAGE).is_file() else "",
     )
     with ProgressLine(sys.stderr) as progress:
         return write_page(path, page, progress)

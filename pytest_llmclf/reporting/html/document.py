@@ -70,15 +70,35 @@ def page_pieces(page: Page, progress: Progress = silent) -> Iterator[str]:
     What comes from outside is in it as ASCII.
     """
     images = thumbnails(_Files(page), page.budget, progress=progress)
-    style, script = _template("page.css"), _script()
+    data = embedded_pieces(page_json(page, images), _COLUMNS)
+    return document("page.html", ("page.css",), _SCRIPTS, data, image_elements(images.values()))
+
+
+def document(
+    template: str,
+    styles: Sequence[str],
+    scripts: Sequence[str],
+    data: Iterable[str],
+    images: Iterable[str],
+) -> Iterator[str]:
+    """A page of its own as HTML, piece by piece.
+
+    Args:
+        template: Name of its HTML.
+        styles: Names of its style sheets, in order.
+        scripts: Names of its scripts, in order.
+        data: What it knows, `embedded_pieces`.
+        images: Its images, `image_elements`.
+    """
+    style, script = "\n".join(map(_template, styles)), _script(scripts)
     return _filled(
-        _template("page.html"),
+        _template(template),
         {
             "policy": (_policy(style, script),),
             "style": (style,),
             "script": (script,),
-            "data": embedded_pieces(page_json(page, images), _COLUMNS),
-            "images": _image_elements(list(images.values())),
+            "data": data,
+            "images": images,
         },
     )
 
@@ -137,20 +157,22 @@ class _Files(Mapping[str, "Path"]):
         return self._find(outcome.evaluation, outcome.case)
 
 
-def _image_elements(images: Sequence[Thumbnail | str]) -> Iterator[str]:
-    for start in range(0, len(images), _BATCH):
+def image_elements(images: Iterable[Thumbnail | str], batch: int = _BATCH) -> Iterator[str]:
+    """Images as a page holds them, `batch` in one element; null for one that it lacks."""
+    listed = list(images)
+    for start in range(0, len(listed), batch):
         entries = [
             [one.uri, one.width, one.height] if isinstance(one, Thumbnail) else None
-            for one in images[start : start + _BATCH]
+            for one in listed[start : start + batch]
         ]
         yield "\n" if start else ""
         yield '<script type="application/json" class="images">'
         yield f"{embedded(entries)}</script>"
 
 
-def _script() -> str:
+def _script(names: Sequence[str]) -> str:
     """The page's script: its parts share one scope and add nothing to the window."""
-    parts = "\n".join(_template(name) for name in _SCRIPTS)
+    parts = "\n".join(map(_template, names))
     return f'(() => {{\n"use strict";\n{parts}}})();\n'
 
 

@@ -109,6 +109,7 @@ class Page:
         images: Tells the file of an image by evaluation and case id; ``None``: it has none.
         budget: How much of the page they may take.
         reviews: Labels in doubt, one a dataset.
+        desk: Name of the page for reviewing beside it; empty: there is none yet.
     """
 
     title: str
@@ -120,6 +121,7 @@ class Page:
     images: FindImage = no_image
     budget: ImageBudget = field(default_factory=ImageBudget)
     reviews: tuple[LabelReview, ...] = ()
+    desk: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a comparison of what is not on the page."""
@@ -144,6 +146,7 @@ def page_of(
     environment: Mapping[str, Any] | None = None,
     images: FindImage = no_image,
     budget: ImageBudget | None = None,
+    desk: str = "",
 ) -> Page:
     """The page of a run: diagnosis, calibration, stability and models compared are worked out here.
 
@@ -157,6 +160,7 @@ def page_of(
         environment: What ran it; must hold no secret.
         images: Tells the file of an image by evaluation and case id.
         budget: How much of the page they may take.
+        desk: Name of the page for reviewing beside it; empty: there is none yet.
     """
     by_key = {report.task: report for report in reports}
     margin = stated_margin(settings or {})
@@ -198,6 +202,7 @@ def page_of(
         images=images,
         budget=budget or ImageBudget(),
         reviews=label_reviews(reports),
+        desk=desk,
     )
 
 

@@ -98,6 +98,7 @@ def page_json(page: Page, images: Mapping[str, Thumbnail | str]) -> dict[str, An
         "settings": _shown(page.settings),
         "environment": _shown(page.environment),
         "target": TARGET,
+        "review": page.desk,
         "legend": LEGEND,
         "texts": list(texts.places),
         "without": [None if isinstance(one, Thumbnail) else one for one in images.values()],

@@ -14,6 +14,9 @@ function doubts(section) {
     found.texts.map((text) => el("p", { class: "note" }, foreign(text))),
     el("ol", { class: "findings" }, shown.map((one) => doubtItem(section, one))),
     more ? el("p", { class: "note" }, `and ${more.toLocaleString("en")} more in run.json`) : null,
+    el("p", { class: "note" }, "To decide about them: ", data.review
+      ? el("a", { href: encodeURIComponent(data.review) }, "the page for reviewing")
+      : "llmclf review latest"),
   );
 }
 

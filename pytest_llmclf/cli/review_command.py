@@ -1,0 +1,198 @@
+"""``llmclf review RUN``: the page on which a person decides about doubtful labels."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_llmclf.analysis.label_review.review import review_labels
+from pytest_llmclf.analysis.label_review.review_queue import reports_of, review_queue
+from pytest_llmclf.cli.console import style_of, write
+from pytest_llmclf.cli.label_candidates import find_near_copies
+from pytest_llmclf.cli.project import add_command, add_home, add_run_name, described, home_folder
+from pytest_llmclf.cli.run_images import dataset_images
+from pytest_llmclf.data.given import plain_name
+from pytest_llmclf.errors import SettingsError, nearest, some_of
+from pytest_llmclf.progress import ProgressLine
+from pytest_llmclf.reporting import numbers
+from pytest_llmclf.reporting.new_run import REVIEW_PAGE
+from pytest_llmclf.reporting.run_folder import find_run, read_run
+from pytest_llmclf.runner.shared_options import at_least
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llmclf.analysis.label_review.review import LabelReview
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.reporting.html.page import FindImage
+    from pytest_llmclf.reporting.html.review_page import ReviewPage
+    from pytest_llmclf.reporting.run_folder import RunFolder
+
+_CONTROL: Final = 40
+_SEED: Final = 20
+_EPILOG = described(
+    "review",
+    """\
+Writes review.html into the run's folder, a single file that works offline, and opens it where a
+terminal asks. It shows one image at a time: those whose labels are in doubt, the most doubtful
+first, then some drawn at random among the others, so that it is known how many labels are wrong
+where nobody proposed anything. Keys decide; the browser keeps every decision, and S writes them to
+a file for llmclf labels apply. No label changes before that (docs/labels.md).""",
+    """\
+latest
+latest --control 100 --limit 50
+latest --dataset pets --no-open""",
+)
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = add_command(
+        commands,
+        "review",
+        summary="open the page on which labels in doubt are decided about, by keyboard",
+        description="Decide about the labels of a finished run's images that are in doubt.",
+        epilog=_EPILOG,
+    )
+    add_run_name(parser)
+    parser.add_argument(
+        "--dataset", default="", metavar="NAME", help="which one, where the run has several"
+    )
+    parser.add_argument(
+        "--control", type=at_least(int, 0), default=_CONTROL, metavar="N",
+        help=f"images drawn at random where nothing is proposed (default {_CONTROL})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--limit", type=at_least(int, 0), metavar="N",
+        help="most images whose labels are in doubt (default: all of them)",
+    )  # fmt: skip
+    parser.add_argument("--all", action="store_true", help="all images of the dataset, these first")
+    parser.add_argument(
+        "--seed", type=int, default=_SEED, metavar="N",
+        help=f"of the images drawn at random (default {_SEED})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-near-copies", action="store_true", help="do not look for images that look alike"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="where to (default: in the run's folder)"
+    )
+    parser.add_argument("--no-open", action="store_true", help="do not open the page")
+    add_home(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write, open and return the exit code.
+
+    Raises:
+        LlmclfError: The run cannot be read, or there is nothing to decide about.
+    """
+    from pytest_llmclf.reporting.html.review_page import write_review_page
+
+    found = read_run(find_run(arguments.run_name, home_folder(arguments.home) / "runs"))
+    near = {} if arguments.no_near_copies else find_near_copies(found.reports)
+    reviews = review_labels(found.reports, near)
+    review = _chosen(reviews, arguments.dataset)
+    page = _page(found, review, arguments)
+    several = len(reviews) > 1
+    name = f"{plain_name(review.dataset)}-{REVIEW_PAGE}" if several else REVIEW_PAGE
+    path = (found.path / name if arguments.out is None else arguments.out.expanduser()).absolute()
+    try:
+        with ProgressLine(sys.stderr) as progress:
+            write_review_page(path, page, progress)
+    except OSError as error:
+        raise SettingsError(
+            f"the page cannot be written: {error}; choose another file with --out"
+        ) from error
+    style = style_of(sys.stdout)
+    lines = (line for text in _told(page) for line in style.wrapped(text))
+    write(sys.stdout, (style.line(line) for line in lines))
+    sys.stdout.write(f"{path}\n")
+    if not arguments.no_open and sys.stdout.isatty():
+        sys.stdout.flush()
+        webbrowser.open(path.as_uri())
+    return 0
+
+
+def _chosen(reviews: Sequence[LabelReview], name: str) -> LabelReview:
+    """The review of the dataset that is meant.
+
+    Raises:
+        SettingsError: There is none, or which one is not said.
+    """
+    names = [one.dataset for one in reviews]
+    if not reviews:
+        raise SettingsError(
+            "no image of this run was answered or has a copy, so that no label is in doubt: review "
+            "a run in which images were answered"
+        )
+    if not name and len(names) > 1:
+        raise SettingsError(
+            f"the run has several datasets: name one with --dataset: {some_of(names)}"
+        )
+    found = [one for one in reviews if name in ("", one.dataset)]
+    if not found:
+        raise SettingsError(
+            f"the run has no dataset {name!r}, only {some_of(names)}{nearest(name, names)}"
+        )
+    return found[0]
+
+
+def _page(
+    found: RunFolder[Report], review: LabelReview, arguments: argparse.Namespace
+) -> ReviewPage:
+    """What is shown.
+
+    Raises:
+        SettingsError: No image is left, or none of them is found.
+    """
+    from pytest_llmclf.reporting.html.review_page import ReviewPage
+
+    queue = review_queue(
+        review,
+        found.reports,
+        control=arguments.control,
+        seed=arguments.seed,
+        limit=arguments.limit,
+        everything=arguments.all,
+    )
+    if not queue.images:
+        raise SettingsError(
+            "nothing is left to decide about: more images come with --all, or with a larger "
+            "--control or --limit"
+        )
+    reports = reports_of(review, found.reports)
+    images: FindImage = dataset_images(reports)
+    if all(images(reports[0].evaluation, one.case) is None for one in queue.images):
+        raise SettingsError(
+            f"no image of {review.dataset!r} is found here: call llmclf review in the project that "
+            "has the dataset"
+        )
+    facts = reports[0].dataset
+    return ReviewPage(
+        run=found.path.name,
+        review=review,
+        queue=queue,
+        reports=found.reports,
+        # Images in a folder of their own are known to the evaluation alone.
+        target=f"evals/FILE.py::{reports[0].evaluation}" if facts.strangers else facts.name,
+        images=images,
+    )
+
+
+def _told(page: ReviewPage) -> Iterator[str]:
+    """How many images of each kind there are."""
+    images = page.queue.images
+    doubtful = sum(one.candidate is not None for one in images)
+    control = sum(one.control for one in images)
+    parts = [f"{numbers.plural(doubtful, 'label')} in doubt"]
+    if page.queue.waiting:
+        parts[0] += f" of {doubtful + page.queue.waiting}"
+    parts.append(f"{numbers.plural(control, 'image')} drawn at random among the others")
+    if others := len(images) - doubtful - control:
+        parts.append(f"{numbers.plural(others, 'image')} more")
+    yield f"{page.review.dataset}: {', '.join(parts)}"
