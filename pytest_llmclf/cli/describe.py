@@ -12,6 +12,7 @@ from pytest_llmclf.cli.project import (
     add_model,
     add_shared_options,
     described,
+    own_options,
     reaching,
 )
 from pytest_llmclf.cli.single_image import (
@@ -87,7 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
     image = _read(arguments.image.expanduser())
     tokens = arguments.tokens or (THINKING_TOKENS if think else _TOKENS)
     with connected(wanted_model(arguments.model), settings, tokens=tokens) as model:
-        write(sys.stderr, _about(model, style_of(sys.stderr)))
+        reason = own_options(model.reason, arguments)
+        write(sys.stderr, _about(model, reason, style_of(sys.stderr)))
         answer = ask(model, arguments.prompt, image, tokens=tokens, think=think)
         if only_thinking(answer) and arguments.tokens is None and tokens < THINKING_TOKENS:
             tokens = THINKING_TOKENS
@@ -118,9 +120,9 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _about(model: Connected, style: Style) -> Iterator[Line]:
-    if model.reason:
-        yield from (style.line((text, "light")) for text in style.wrapped(model.reason))
+def _about(model: Connected, reason: str, style: Style) -> Iterator[Line]:
+    if reason:
+        yield from (style.line((text, "light")) for text in style.wrapped(reason))
     identity = model.identity
     told = ", ".join(part for part in (identity.spec, identity.told) if part)
     for text in style.wrapped(f"{told}:"):

@@ -19,8 +19,8 @@ _EPILOG = described(
 FILE is a table (CSV, TSV, JSON lines, Parquet) with a row an image: its path or name, the expected
 label, and what was predicted or answered; or results.json of promptfoo, a .eval or .json log of
 Inspect, samples_*.jsonl of lmms-eval. Columns are found by usual names, asked for on a terminal, or
-named. Nothing is asked of any model. The page shows images that are found beside the file or in
---images.""",
+named; where none names the images, rows are numbered. Nothing is asked of any model. The page shows
+images that are found beside the file or in --images.""",
     """\
 answers.csv
 answers.csv --expected truth --predicted guess --gate 'accuracy >= 0.9, recall[cat] >= 0.8'
@@ -123,5 +123,5 @@ def _choose(what: str, columns: Sequence[str]) -> str:
     sys.stderr.flush()
     said = sys.stdin.readline().strip()
     if said not in columns:
-        raise SettingsError(f"{said!r} is no column of the file: name one with --expected COLUMN")
+        raise SettingsError(f"{said!r} is no column of the file: name one of {', '.join(columns)}")
     return said

@@ -20,6 +20,7 @@ from pytest_llmclf.cli.project import (
     add_model,
     add_shared_options,
     described,
+    own_options,
     reaching,
 )
 from pytest_llmclf.cli.single_image import MODEL_VARIABLE, wanted_model
@@ -187,7 +188,7 @@ def run(arguments: argparse.Namespace) -> int:
     task = batch_task.task
     if not arguments.ray_address:  # machines of a cluster may have servers of their own
         _reach(batch_task, home / STORE)
-    sys.stderr.write(f"{evaluation.title}: {task.reason or task.model}\n")
+    sys.stderr.write(f"{evaluation.title}: {own_options(task.reason, arguments) or task.model}\n")
     name = file_name(f"{evaluation.title}-{task.model}")
     with (
         FailureFile(home / "predict" / f"{name}.failures.jsonl") as failures,

@@ -17,6 +17,7 @@ from pytest_llmclf.cli.project import (
     add_shared_options,
     described,
     home_folder,
+    own_options,
     reaching,
 )
 from pytest_llmclf.cli.single_image import wanted_model
@@ -113,7 +114,8 @@ def run(arguments: argparse.Namespace) -> int:
     with closing(resources):
         tasks = _tasks(resources, evaluation)
         for task in tasks:
-            sys.stderr.write(f"{style_of(sys.stderr).safe(task.reason or task.model)}\n")
+            said = own_options(task.reason, arguments) or task.model
+            sys.stderr.write(f"{style_of(sys.stderr).safe(said)}\n")
         with ProgressLine(sys.stderr) as progress:
             reports = ask_all(resources, tasks, progress)
     paths = {case.id: case.path for task in tasks for case in task.dataset.cases}

@@ -262,9 +262,10 @@ def locate(name_or_path: str, root: Path, environ: Mapping[str, str] | None = No
             return place
     known = sorted({name for dataset_directory in shelves for name in _folders(dataset_directory)})
     looked = ", ".join(map(str, places or shelves))
+    there = f"; there are: {some_of(known)}): name one of them, or give" if known else "): give"
     msg = (
-        f"there is no dataset {name_or_path!r}{nearest(name_or_path, known)} (looked at {looked}; "
-        f"there are: {some_of(known) or 'none'}): name one of them, or give a path"
+        f"there is no dataset {name_or_path!r}{nearest(name_or_path, known)} "
+        f"(looked at {looked}{there} the path of a folder or manifest that is there"
     )
     raise DatasetError(shown(msg))
 

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.data.foreign_logs import EXPECTED_NAMES, ForeignAnswer, ForeignLog, read_log
 from pytest_llmclf.data.foreign_predictions import (
+    IMAGE_NAMES,
+    PREDICTED_NAMES,
+    ROW_NUMBERS,
+    TEXT_NAMES,
     ColumnNames,
     read_bytes,
     read_predictions,
     read_table,
+    usual_column,
+    usual_columns,
 )
 from pytest_llmclf.errors import SettingsError, nearest, some_of
 
@@ -23,6 +29,8 @@ if TYPE_CHECKING:
 
 _MODEL_NAMES: Final = ("model", "model_name", "provider")
 _NO_LABELS: Final = 2
+_OPTION: Final = "--{} "
+"""How a column is named, for messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +44,7 @@ class ForeignAnswers:
         labels: The labels that are expected, sorted.
         answers: What it says, in order.
         task: What was evaluated; empty where the file does not say.
+        numbered: Whether images are called by their rows, since no column names them.
     """
 
     path: Path
@@ -44,6 +53,7 @@ class ForeignAnswers:
     labels: tuple[str, ...]
     answers: tuple[ForeignAnswer, ...]
     task: str = ""
+    numbered: bool = False
 
 
 def read_answers(
@@ -70,8 +80,9 @@ def read_answers(
     log = read_log(path, data)
     if log is None:
         frame = read_table(path, data)
-        there = [str(name) for name in frame.columns]
+        there = list(frame.columns)
         column = _expected_column(path, there, expected, choose)
+        columns = _other_columns(path, there, columns, column, choose)
         log = _of_table(path, frame, columns, column, labels)
     lacking = next((one.place for one in log.answers if not one.expected.strip()), None)
     if lacking is not None:
@@ -96,6 +107,7 @@ def read_answers(
         labels=found,
         answers=log.answers,
         task=log.task,
+        numbered=columns.image == ROW_NUMBERS,
     )
 
 
@@ -104,7 +116,7 @@ def _of_table(
 ) -> ForeignLog:
     cells = [str(cell).strip() for cell in frame[expected]]
     every = tuple(sorted({*labels, *filter(None, cells)}))
-    table = read_predictions(path, every, columns)
+    table = read_predictions(path, every, columns, option=_OPTION)
     model = next((name for name in _MODEL_NAMES if name in frame.columns), "")
     models = [str(cell) for cell in frame[model]] if model else []
     return ForeignLog(
@@ -137,8 +149,7 @@ def _expected_column(
                 f"{path} has no column {expected!r}, but {some_of(there)}{nearest(expected, there)}"
             )
         return expected
-    folded = {name.casefold().replace(" ", "_"): name for name in reversed(there)}
-    usual = [folded[name] for name in EXPECTED_NAMES if name in folded]
+    usual = usual_columns(there, EXPECTED_NAMES)
     if len(usual) == 1:
         return usual[0]
     if choose is not None:
@@ -147,3 +158,35 @@ def _expected_column(
     raise SettingsError(
         f"{path}: the column of the expected label {why}: name it with --expected COLUMN"
     )
+
+
+def _other_columns(
+    path: Path,
+    there: Sequence[str],
+    wanted: ColumnNames,
+    expected: str,
+    choose: Callable[[str, Sequence[str]], str] | None,
+) -> ColumnNames:
+    """The columns of answers and images, as far as they are not found by usual names.
+
+    Raises:
+        SettingsError: Labels would be compared with themselves, or rows cannot be told apart.
+    """
+    image, predicted = wanted.image, wanted.predicted
+    others = [name for name in there if name != expected]
+    answered = wanted.text or usual_column(others, (*PREDICTED_NAMES, *TEXT_NAMES))
+    if not predicted and not answered and choose is not None:
+        predicted = choose("the prediction or answer", others)
+    if expected in (predicted, wanted.text):
+        raise SettingsError(
+            f"{path}: column {expected!r} is named for what is expected and for what was "
+            "predicted, so that every image would be right: name two columns"
+        )
+    if not image and not usual_column(there, IMAGE_NAMES):
+        if usual_column(there, _MODEL_NAMES):
+            raise SettingsError(
+                f"{path}: which images several models were asked about is not said: name the "
+                f"column of the image with {_OPTION.format('image')}COLUMN"
+            )
+        image = ROW_NUMBERS
+    return ColumnNames(image=image, predicted=predicted, text=wanted.text)

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-EXPECTED_NAMES: Final = (*LABEL_NAMES, "expected", "expected_label", "y_true", "gold", "actual")
+EXPECTED_NAMES: Final = (
+    *LABEL_NAMES, "expected", "expected_label", "true_label", "truth", "y_true", "gold", "actual",
+)  # fmt: skip
 """Usual names of the label that is expected."""
 _COMPARING: Final = ("equals", "contains", "icontains", "starts-with", "contains-any")
 _LONGEST: Final = 40

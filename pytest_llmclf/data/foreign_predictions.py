@@ -29,15 +29,22 @@ IMAGE_NAMES: Final = ("case", *PATH_NAMES, "image_id", "id", "sha256")
 """Usual names of the column of the image; the first one that is there is meant."""
 PREDICTED_NAMES: Final = (
     "predicted", "prediction", "pred", "predicted_label", "pred_label", "predicted_class",
-    "prediction_label", "y_pred",
+    "prediction_label", "y_pred", "y_hat",
 )  # fmt: skip
-TEXT_NAMES: Final = ("text", "raw", "raw_text", "answer", "response", "output", "completion")
+TEXT_NAMES: Final = (
+    "text", "raw", "raw_text", "answer", "response", "output", "completion", "model_output",
+    "model_answer", "model_response", "generated_text",
+)  # fmt: skip
 PROBABILITY_NAMES: Final = (
     "{}", "p_{}", "prob_{}", "probability_{}", "p({})", "{}_prob", "{}_probability",
 )  # fmt: skip
 """How columns of probabilities are called, for each label; all labels must have one."""
 _NESTED: Final = ("probabilities", "probs", "scores")
 _SEPARATORS: Final = (",", ";", "\t", "|")
+BEHIND_THE_NAME: Final = "?{}="
+"""How a column is named where the file is a model; ``{}`` is what the column holds."""
+ROW_NUMBERS: Final = "\n"
+"""As the column of images, which no column is called: rows are numbered, for none names images."""
 _MOST_OFF: Final = 0.02
 """What the probabilities of a row may be off 1 together, since they were rounded."""
 
@@ -47,7 +54,7 @@ class ColumnNames:
     """Columns by name; an empty one is found by its usual names.
 
     Attributes:
-        image: Path or id of the image.
+        image: Path or id of the image; `ROW_NUMBERS`: there is none.
         predicted: The label that was predicted.
         text: What was answered, for a reader to find the label in.
     """
@@ -94,7 +101,11 @@ class PredictionTable:
 
 
 def read_predictions(
-    path: Path, labels: Sequence[str], columns: ColumnNames | None = None
+    path: Path,
+    labels: Sequence[str],
+    columns: ColumnNames | None = None,
+    *,
+    option: str = BEHIND_THE_NAME,
 ) -> PredictionTable:
     """Read a file of predictions.
 
@@ -102,6 +113,7 @@ def read_predictions(
         path: A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file.
         labels: Names of the labels, by which columns of probabilities are known.
         columns: Columns by name, where they are not called as usual.
+        option: How a column is named here, for messages, as `BEHIND_THE_NAME` is written.
 
     Raises:
         SettingsError: It cannot be read, columns are missing, or a row makes no sense; the
@@ -109,7 +121,7 @@ def read_predictions(
     """
     data = read_bytes(path)
     frame = read_table(path, data)
-    found = _columns(path, [str(name) for name in frame.columns], columns or ColumnNames())
+    found = find_columns(path, list(frame.columns), columns or ColumnNames(), option)
     records = tuple(_records(path, frame, labels, found))
     if not records:
         raise SettingsError(f"{path} has no row with a prediction: write one an image")
@@ -193,32 +205,50 @@ def _parquet(data: bytes) -> pd.DataFrame:
     return pd.read_parquet(io.BytesIO(data))
 
 
-def _columns(path: Path, there: Sequence[str], wanted: ColumnNames) -> ColumnNames:
+def find_columns(
+    path: Path, there: Sequence[str], wanted: ColumnNames, option: str = BEHIND_THE_NAME
+) -> ColumnNames:
+    """The columns of a table, as named or by their usual names.
+
+    Raises:
+        SettingsError: One is not there, or which one is meant is not to be seen.
+    """
     for name, column in (
         ("image", wanted.image), ("predicted", wanted.predicted), ("text", wanted.text),
     ):  # fmt: skip
-        if column and column not in there:
+        if column and column not in (*there, ROW_NUMBERS):
             raise SettingsError(
-                f"{path} has no column {column!r}, which {name}= names, but {some_of(there)}"
-                f"{nearest(column, there)}"
+                f"{path} has no column {column!r}, which {option.format(name).strip('? ')} names, "
+                f"but {some_of(there)}{nearest(column, there)}"
             )
-    folded = {name.casefold().replace(" ", "_"): name for name in reversed(there)}
-
-    def usual(names: Sequence[str]) -> str:
-        return next((folded[name] for name in names if name in folded), "")
-
-    image = wanted.image or usual(IMAGE_NAMES)
-    predicted = wanted.predicted or ("" if wanted.text else usual(PREDICTED_NAMES))
-    text = wanted.text or usual(TEXT_NAMES)
+    image = wanted.image or usual_column(there, IMAGE_NAMES)
+    predicted = wanted.predicted or ("" if wanted.text else usual_column(there, PREDICTED_NAMES))
+    text = wanted.text or usual_column(there, TEXT_NAMES)
     for name, column, names in (
         ("image", image, IMAGE_NAMES), ("predicted", predicted or text, PREDICTED_NAMES),
     ):  # fmt: skip
         if not column:
             raise SettingsError(
                 f"{path}: which column is the {name}? It has {some_of(there)}, and none is called "
-                f"{some_of(names[:4])} or the like: say ?{name}=COLUMN behind the file's name"
+                f"{some_of(names[:4])} or the like: {_say(option, name)}"
             )
     return ColumnNames(image=image, predicted=predicted, text=text)
+
+
+def _say(option: str, name: str) -> str:
+    behind = " behind the file's name" if option == BEHIND_THE_NAME else ""
+    return f"say {option.format(name)}COLUMN{behind}"
+
+
+def usual_column(there: Sequence[str], names: Sequence[str]) -> str:
+    """The first of usual names that is there, written in whatever way; empty: none."""
+    return next(iter(usual_columns(there, names)), "")
+
+
+def usual_columns(there: Sequence[str], names: Sequence[str]) -> list[str]:
+    """All columns that have usual names, in the order of the names."""
+    folded = {name.casefold().replace(" ", "_"): name for name in reversed(there)}
+    return [folded[name] for name in names if name in folded]
 
 
 def _records(
@@ -232,7 +262,7 @@ def _records(
         if ours and (row["kind"] not in ANSWERED or _cell(row.get("repeat")).strip("0.")):
             continue
         place = f"{path}, row {number}"
-        image = _cell(row[columns.image])
+        image = f"row {number}" if columns.image == ROW_NUMBERS else _cell(row[columns.image])
         if not image:
             raise SettingsError(f"{place}: no image: fill in {columns.image!r}, or remove the row")
         given = {label: row[name] for label, name in shares.items()}

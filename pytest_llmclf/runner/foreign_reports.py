@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from pytest_llmclf.prompting.readers import ReaderFunction
 
 
+_NUMBERED = "no column is known to name the images: rows are numbered"
+
+
 def foreign_reports(
     found: ForeignAnswers,
     evaluation: str,
@@ -114,6 +117,7 @@ def _report(
         ),
         notes=(
             f"answers of {found.tool or 'a table'}, {found.path.name}: nothing was asked",
+            *((_NUMBERED,) if found.numbered else ()),
             *(() if name == STRICT else (f"{READ_BY}{name}, not by the strict reader",)),
         ),
         tool=tool_version(),

@@ -558,11 +558,11 @@ class TestLocate:
         said = str(caught.value)
         assert "there is no dataset 'mnits'; did you mean 'mnist'? (looked at " in said
         assert str(tmp_path / "fixtures" / "mnits") in said
-        assert "there are: chess, mnist): name one of them, or give a path" in said
+        assert "there are: chess, mnist): name one of them, or give the path" in said
 
     def test_none(self, tmp_path: Path) -> None:
         """An empty name is no dataset, even where folders are."""
-        with pytest.raises(DatasetError, match="there are: none"):
+        with pytest.raises(DatasetError, match=r"\(looked at [^;]*\): give the path of a folder"):
             locate("", tmp_path, {})
 
 

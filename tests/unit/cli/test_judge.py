@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
 
 TABLE = """\
-file;truth;predicted
+file;seen;predicted
 a/1.png;cat;cat
 a/2.png;cat;dog
 b/1.png;dog;dog
@@ -39,7 +39,7 @@ def judged(*arguments: str, code: int = 0) -> tuple[Report, ...]:
 def test_a_table(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Columns named or usual; what is no label is read; an empty cell is an answer without one."""
     (project / "a.csv").write_text(TABLE)
-    (report,) = judged("a.csv", "--expected", "truth", "--name", "pets")
+    (report,) = judged("a.csv", "--expected", "seen", "--name", "pets")
     assert (report.evaluation, report.model) == ("pets", "a.csv")
     kinds = [one.kind for one in report.outcomes]
     assert kinds == ["correct", "misclassified", "correct", "correct", "unparsed"]
@@ -49,8 +49,8 @@ def test_a_table(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         f1_score(truth, said, labels=["cat", "dog"], average="macro")
     )
     assert "UNGATED" in capsys.readouterr().out
-    judged("a.csv", "--expected", "truth", "--gate", "recall[dog] >= 0.9", code=1)
-    judged("a.csv", "--expected", "truth", "--gate", "accuracy >= 0.6")
+    judged("a.csv", "--expected", "seen", "--gate", "recall[dog] >= 0.9", code=1)
+    judged("a.csv", "--expected", "seen", "--gate", "accuracy >= 0.6")
 
 
 def test_images_are_shown_where_they_are(project: Path) -> None:
@@ -58,7 +58,7 @@ def test_images_are_shown_where_they_are(project: Path) -> None:
     place = project / "photos" / "a" / "1.png"
     place.parent.mkdir(parents=True)
     place.write_bytes(png("red", 1))
-    (project / "a.csv").write_text(TABLE.replace("truth", "label"))
+    (project / "a.csv").write_text(TABLE.replace("seen", "label"))
     judged("a.csv")
     judged("a.csv", "--images", "photos")
     with_images = read_run("latest")
@@ -73,7 +73,7 @@ def test_images_are_shown_where_they_are(project: Path) -> None:
 def test_columns_are_asked_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal; elsewhere the message has the option."""
     (project / "a.csv").write_text(TABLE)
-    with pytest.raises(SettingsError, match=r"expected label is none of file, truth.*--expected"):
+    with pytest.raises(SettingsError, match=r"expected label is none of file, seen.*--expected"):
         call(judge_command, "judge", "a.csv")
 
     class Typed(io.StringIO):
@@ -81,11 +81,25 @@ def test_columns_are_asked_for(project: Path, monkeypatch: pytest.MonkeyPatch) -
             return True
 
     monkeypatch.setattr("sys.stderr", Typed())
-    monkeypatch.setattr("sys.stdin", Typed("truth\n"))
+    monkeypatch.setattr("sys.stdin", Typed("seen\n"))
     assert judged("a.csv")[0].accuracy.hits == 3
     monkeypatch.setattr("sys.stdin", Typed("nonsense\n"))
     with pytest.raises(SettingsError, match="'nonsense' is no column"):
         call(judge_command, "judge", "a.csv")
+    (project / "b.csv").write_text(TABLE.replace("seen", "truth").replace("predicted", "said"))
+    monkeypatch.setattr("sys.stdin", Typed("said\n"))
+    assert judged("b.csv")[0].accuracy.hits == 3
+
+
+def test_rows_are_numbered_where_no_column_names_images(project: Path) -> None:
+    """As with the two lists that scikit-learn takes; the report says so."""
+    (project / "a.csv").write_text("y_true,y_pred\n0,0\n1,1.0\n1,0\n0,\n")
+    (report,) = judged("a.csv")
+    assert [one.case for one in report.outcomes] == ["row 1", "row 2", "row 3", "row 4"]
+    assert (report.accuracy.hits, report.accuracy.total) == (2, 4)
+    assert any("rows are numbered" in note for note in report.notes)
+    (project / "b.csv").write_text("path,y_true,y_pred\na,0,0\nb,1,1\n")
+    assert not any("rows are numbered" in note for note in judged("b.csv")[0].notes)
 
 
 def promptfoo() -> dict[str, Any]:
@@ -195,7 +209,8 @@ def test_lmms_eval(project: Path) -> None:
         ("a.csv", "path,label,predicted\n1.png,,cat\n", "row 1: which label is expected"),
         ("a.csv", "path,label,predicted\n1.png,cat,cat\n", "two labels or more"),
         ("a.csv", "path,label,predicted\n1,cat,cat\n1,dog,cat\n", "1 is there 2 times"),
-        ("a.csv", "path,label\n1.png,cat\n", "which column is the predicted"),
+        ("a.csv", "path,label\n1.png,cat\n", "which column is the predicted.*--predicted COLUMN"),
+        ("a.csv", "model,label,pred\nm,cat,cat\nn,dog,dog\n", "several models.*--image COLUMN"),
         ("a.txt", "", "cannot be read"),
         ("a.xlsx", "", "is no table by its ending"),
     ],
@@ -214,6 +229,11 @@ def test_no_file_and_no_gate(project: Path) -> None:
         call(judge_command, "judge", "nowhere.csv")
     (project / "a.csv").write_text(TABLE)
     with pytest.raises(SettingsError, match="accurcy"):
-        call(judge_command, "judge", "a.csv", "--expected", "truth", "--gate", "accurcy >= 1")
+        call(judge_command, "judge", "a.csv", "--expected", "seen", "--gate", "accurcy >= 1")
     with pytest.raises(SettingsError, match="bird"):
-        call(judge_command, "judge", "a.csv", "--expected", "truth", "--gate", "recall[bird] >= 1")
+        call(judge_command, "judge", "a.csv", "--expected", "seen", "--gate", "recall[bird] >= 1")
+    with pytest.raises(SettingsError, match=r"'gues', which --predicted names, but file"):
+        call(judge_command, "judge", "a.csv", "--expected", "seen", "--predicted", "gues")
+    for option in ("--predicted", "--text"):
+        with pytest.raises(SettingsError, match="every image would be right"):
+            call(judge_command, "judge", "a.csv", "--expected", "seen", option, "seen")

@@ -77,10 +77,18 @@ def test_wrong_folders_are_told(project: Path, server: ColourServer) -> None:
     assert server.questions == 0
 
 
-def test_the_embedded_model_is_not_asked_what_it_cannot_know(photos: Path) -> None:
-    """Its answers would measure nothing."""
+def test_the_embedded_model_is_not_asked_what_it_cannot_know(
+    photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answers would measure nothing; why it was chosen is said in options of the command."""
     with pytest.raises(BackendError, match="red"):
         call(try_, "try", str(photos), "--model", "micro-llava")
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    with pytest.raises(BackendError, match="red"):
+        call(try_, "try", str(photos))
+    said = capsys.readouterr().err
+    assert "--model ollama:llava" in said
+    assert "--llmclf-" not in said
 
 
 class TestEvaluate:
