@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.metrics.report import build
+from pytest_llmclf.metrics.case_counts import ledger_of
+from pytest_llmclf.metrics.confusion import Confusion
 from pytest_llmclf.prompting.answer_meaning import with_answer
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.readers import EXACT, READ_BY, reader_name
@@ -35,7 +36,9 @@ class Reread:
 def reread(report: Report, reader: str | ReaderFunction) -> Reread:
     """Read every stored answer of a report anew.
 
-    Images without an answer stay as they are. Synonyms of labels are known where the run recorded
+    Images without an answer stay as they are, and so does all else that the report knows, but for
+    probes: their answers are kept as labels alone, which are told nothing by those of another
+    reading. Synonyms of labels are known where the run recorded
     its instructions; an older run is read by the names of its labels alone, and says so.
 
     Args:
@@ -45,38 +48,34 @@ def reread(report: Report, reader: str | ReaderFunction) -> Reread:
     full = report.full_instructions
     given = full.labels if full is not None else tuple(map(Label, report.dataset.labels))
     labels = LabelSet(labels=given, case_matters=reader == EXACT)
-    outcomes = [
-        outcome if outcome.answer is None else with_answer(outcome, outcome.answer, labels, reader)
-        for outcome in (*report.outcomes, *report.repeats)
-    ]
+    outcomes, repeats = (
+        tuple(
+            found if found.answer is None else with_answer(found, found.answer, labels, reader)
+            for found in before
+        )
+        for before in (report.outcomes, report.repeats)
+    )
+    changed = tuple(
+        (old, new)
+        for old, new in zip(report.outcomes, outcomes, strict=True)
+        if (old.kind, old.predicted, old.reason) != (new.kind, new.predicted, new.reason)
+    )
     name = reader_name(reader)
     notes = [note for note in report.notes if not note.startswith(READ_BY)]
     notes.append(f"{READ_BY}{name}, after the run")
     if full is None:
         notes.append("the run did not record synonyms of labels: answers were read without them")
-    after = build(
-        **report.task._asdict(),
-        dataset=report.dataset,
+    if changed and report.probes:
+        notes.append("what probes found is left out: their answers were read by the other reader")
+    ledger = report.ledger
+    after = replace(
+        report,
+        ledger=ledger_of(outcomes, ledger.collected, ledger.deselected, ledger.skipped),
         outcomes=outcomes,
-        identity=report.identity,
-        deselected=report.ledger.deselected,
-        skipped=report.ledger.skipped,
-        duration_s=report.duration_s,
-        notes=notes,
-        modelfile_digest=report.modelfile_digest,
-        instructions=report.instructions,
-        order=report.order,
-        stop_error=report.stop_error,
+        confusion=Confusion.from_outcomes(report.confusion.labels, outcomes),
+        repeats=repeats,
+        notes=tuple(notes),
         full_instructions=None if full is None else replace(full, reader=name),
-        tool=report.tool,
+        probes=() if changed else report.probes,
     )
-    pairs = zip(report.outcomes, after.outcomes, strict=True)
-    return Reread(
-        before=report,
-        after=after,
-        changed=tuple(
-            (old, new)
-            for old, new in pairs
-            if (old.kind, old.predicted, old.reason) != (new.kind, new.predicted, new.reason)
-        ),
-    )
+    return Reread(before=report, after=after, changed=changed)

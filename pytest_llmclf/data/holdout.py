@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.metrics.clusters import together
 from pytest_llmclf.values.seeded import seeded_order
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,10 +53,11 @@ def hold_out(dataset: Dataset, share: float, seed: int, group: str = "") -> tupl
             held.update(sizes)
             out.update(case.id for case in units[name])
     if not 0 < len(out) < len(dataset.cases):
-        what = f"{len(units)} that are independent" if len(units) < len(dataset.cases) else "them"
+        images = len(dataset.cases)
+        apart = f", {len(units)} of them independent," if len(units) < images else ""
         raise DatasetError(
-            f"{dataset.root}: holdout={share} of {len(dataset.cases)} images, {what}, leaves one "
-            "part without any: add images, or choose another share"
+            f"{dataset.root}: holdout={share} of {images} {noun(images, 'image')}{apart} leaves "
+            "one part without any: add images, or choose another share"
         )
     tuning, kept = (
         replace(dataset, cases=tuple(case for case in dataset.cases if (case.id in out) is chosen))

@@ -65,9 +65,11 @@ def exact_low(hits: float, total: float, *, alpha: float = 0.05) -> float:
         raise ValueError(f"{hits} of {total} is no proportion")
     if not 0 < alpha < 1:
         raise ValueError(f"{alpha} is not between 0 and 1")
+    if hits == 0:
+        return 0.0
     from scipy.special import betaincinv
 
-    return 0.0 if hits == 0 else float(betaincinv(hits, total - hits + 1, alpha))
+    return float(betaincinv(hits, total - hits + 1, alpha))
 
 
 def exact_high(hits: float, total: float, *, alpha: float = 0.05) -> float:

@@ -24,9 +24,10 @@ from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.values.outcome import Outcome
 
 MetricFunction = Callable[[Any], "float | None"]
 """From a report to a number, or ``None`` where it is undefined."""
@@ -67,24 +68,32 @@ def _metric(name: str, given: MetricFunction | ImageMean | Metric) -> Metric:
     )
 
 
-def recorded(name: str, value: float | None, why: str, images: int) -> Metric:
+def recorded(name: str, value: float | None, why: str, outcomes: Sequence[Outcome]) -> Metric:
     """A metric of a run that is read back: its function is not there, the number is.
 
     Args:
         name: As gates write it.
         value: What it came to.
         why: Why it is undefined.
-        images: Outcomes of the report that it is of; of a part of them it is not known.
+        outcomes: Those that it is of; of a part of them, or of their answers read otherwise, it is
+            not known.
     """
+    of = _read(outcomes)
 
     def whole(report: Report) -> Computed:
-        if len(report.outcomes) != images:
-            return Computed(exact=None, problem=f"{name} was recorded for all images together")
+        if _read(report.outcomes) != of:
+            problem = f"{name} was recorded for all images together, as they were read then"
+            return Computed(exact=None, problem=problem)
         return Computed(exact=None if value is None else Fraction(value), problem=why)
 
     return Metric(
         name=name, whole=whole, unsure="its function is not in the run's folder", largest=None
     )
+
+
+def _read(outcomes: Iterable[Outcome]) -> list[tuple[object, ...]]:
+    """What of outcomes a metric rests on, but for their probabilities and tags."""
+    return [(one.case, one.expected, one.kind, one.predicted) for one in outcomes]
 
 
 def rows(report: Report) -> dict[str, Measure]:

@@ -22,6 +22,7 @@ from pytest_llmclf.values.json_values import (
     require,
 )
 from pytest_llmclf.values.request import shown_images
+from pytest_llmclf.values.text import noun
 from pytest_llmclf.values.thinking import LEVELS, think_word
 
 if TYPE_CHECKING:
@@ -219,7 +220,8 @@ class Instructions:
         if self.think is not None:
             yield f"thinking: {think_word(self.think)}"
         if self.image_size is not None:
-            yield f"image size: at most {self.image_size} pixels"
+            pixels = noun(self.image_size, "pixel")
+            yield f"image size: at most {self.image_size} {pixels}"
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins."""

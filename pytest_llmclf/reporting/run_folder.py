@@ -339,9 +339,7 @@ def _report(
         raise ValueError(f"{key.evaluation} on {key.configuration}: {'; '.join(other)}")
     recorded_ones = entry.get("metrics", {}).items()
     own = tuple(
-        _metric(name, one, len(report.outcomes))
-        for name, one in recorded_ones
-        if name not in METRICS
+        _metric(name, one, report.outcomes) for name, one in recorded_ones if name not in METRICS
     )
     return replace(
         report,
@@ -367,9 +365,9 @@ def _dataset(entry: Mapping[str, Any]) -> DatasetFacts:
     return found
 
 
-def _metric(name: str, entry: Mapping[str, Any], images: int) -> Metric:
+def _metric(name: str, entry: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Metric:
     require(entry, _METRIC_FITS)
-    return recorded(name, entry["value"], entry["why"], images)
+    return recorded(name, entry["value"], entry["why"], outcomes)
 
 
 def _stop_rule(entry: Mapping[str, Any] | None) -> StopRule | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.values.text import noun
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -71,4 +73,4 @@ class CaseSet:
 
     def __repr__(self) -> str:
         """Short, however many cases there are."""
-        return f"CaseSet({self.name!r}, {len(self.cases)} cases)"
+        return f"CaseSet({self.name!r}, {len(self.cases)} {noun(len(self.cases), 'case')})"

@@ -26,6 +26,12 @@ answers = st.builds(
     load_s=seconds,
     wall_s=seconds,
     logprobs=st.none() | st.lists(logprobs, max_size=3).map(tuple),
+    asked_without=st.lists(st.text(max_size=5), max_size=2).map(tuple),
+    thinking=st.text(max_size=20),
+    thinking_tokens=st.none() | st.integers(0, 10**6),
+    label=st.none() | st.text(min_size=1, max_size=5),
+    probabilities=st.none()
+    | st.dictionaries(st.text(max_size=5), st.floats(0, 1), min_size=1, max_size=3),
 )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.classes import GATES, answers
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.label_review.review import label_reviews
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.metrics import report
@@ -45,10 +46,11 @@ def again(made: Report) -> Report:
 STAGES: dict[str, tuple[Callable[[Report], object], int]] = {
     "gates": (lambda found: judge(found, [Gate(text) for text in GATES]), 2100),
     "diagnosis": (diagnose, 650),
+    "labels": (lambda found: label_reviews([found]), 500),
     "terminal": (lambda found: list(terminal.lines([found], (), Style(width=100))), 500),
     "markdown": (lambda found: markdown_summary([found]), 150),
     "notebook": (report_html, 150),
-    "json": (report_json, 60),
+    "json": (report_json, 95),
     "page": (lambda found: page_json(page_of([found]), {}), 550),
 }
 """What follows the last answer, in the order of a run, and about one and a half times the lines

@@ -30,7 +30,7 @@ MODULES = (
     "runner.answer_cache", "runner.answer_cache_mend", "data.archives.member", "data.folders",
     "data.file_names", "data.entry", "data.exports", "values.thinking",
     "models.openai.openai_errors", "models.openai.refused_fields", "models.endpoint_key",
-    "gates.expression", "models.http.tls",
+    "gates.expression", "models.http.tls", "models.query", "runner.variant_option",
 )  # fmt: skip
 """Those whose patterns are put to what servers, models, recordings, manifests or archives say."""
 BOUNDED = (

@@ -114,10 +114,10 @@ def test_which_images_are_held_out_is_chance() -> None:
 
 def test_a_part_without_images_is_refused() -> None:
     """With what there is, and the remedy."""
-    with pytest.raises(DatasetError, match=r"holdout=0\.3 of 1 images, .*choose another share"):
+    with pytest.raises(DatasetError, match=r"holdout=0\.3 of 1 image leaves .*another share"):
         hold_out(dataset(case(0, "a", 0)), 0.3, 20)
     one_scene = dataset(case(0, "a", 0, 1), case(1, "b", 1, 1))
-    with pytest.raises(DatasetError, match="of 2 images, 1 that are independent"):
+    with pytest.raises(DatasetError, match="of 2 images, 1 of them independent, leaves"):
         hold_out(one_scene, 0.5, 20, "scene")
 
 

@@ -136,8 +136,12 @@ def test_json_has_every_field() -> None:
     """What is added to an outcome, an answer or a token goes into its JSON."""
     piece = TokenLogprob(token="cat", logprob=-0.1)  # noqa: S106 - a piece of text, no secret
     said = Answer(text="cat", asked_without=("seed",), thinking="hm", thinking_tokens=1)
-    for each in (ended("lost"), said, piece):
+    named = Answer(text="cat", label="cat", probabilities={"cat": 1.0})
+    for each in (ended("lost"), piece):
         assert list(each.to_json()) == [field.name for field in fields(each)]
+    # What most answers lack is there only where there is something.
+    assert {*said.to_json(), *named.to_json()} == {field.name for field in fields(Answer)}
+    assert Answer.from_json(json.loads(json.dumps(named.to_json()))) == named
 
 
 def test_ways_to_end_are_listed_once() -> None:

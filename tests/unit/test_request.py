@@ -48,11 +48,13 @@ CHANGES: dict[str, list[Any]] = {
     ],
     "think": [True, "low"],
 }
+UNSENT: dict[str, list[Any]] = {"case": ["cat/1.png"]}
+"""What a request knows and nobody is sent."""
 
 
 def test_every_field_is_tried() -> None:
     """A new field of a request must be thought of here."""
-    assert set(CHANGES) == {field.name for field in fields(Request)}
+    assert {*CHANGES, *UNSENT} == {field.name for field in fields(Request)}
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,16 @@ def test_every_field_is_tried() -> None:
 def test_whatever_is_sent_changes_the_digest(field: str, value: Any) -> None:
     """Each field, to whatever else it may be set, makes another request."""
     assert replace(ASKED, **{field: value}).digest(WHO) != ASKED.digest(WHO)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [(field, value) for field, values in UNSENT.items() for value in values]
+)
+def test_what_is_not_sent_changes_no_digest(field: str, value: Any) -> None:
+    """Nor the summary, which says what was asked: a known answer stays known."""
+    other = replace(ASKED, **{field: value})
+    assert other.digest(WHO) == ASKED.digest(WHO)
+    assert other.summary() == ASKED.summary()
 
 
 def test_a_digest_known_beforehand_is_the_same() -> None:

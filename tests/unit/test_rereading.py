@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,18 +10,25 @@ import pytest
 from pytest_llmclf.analysis.rereading import reread
 from pytest_llmclf.cli import reread as command
 from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics.own_metrics import recorded
+from pytest_llmclf.metrics.report import Look, Report, StopRule
+from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.readers.unread import unread_answers
 from pytest_llmclf.reporting import artifacts
 from pytest_llmclf.reporting.run_folder import read_run
 from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.price import Price
+from pytest_llmclf.values.probe_answers import ProbeAnswers
+from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.cli.command import call
 from tests.unit.ended import ended
+from tests.unit.test_full_instructions import WHOLE
 from tests.unit.test_report import built
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import Outcome
 
 
@@ -57,11 +65,68 @@ def _before(case: str) -> Outcome:
     return next(outcome for outcome in chatty().outcomes if outcome.case == case)
 
 
+def full() -> Report:
+    """A report of which every field says something."""
+    images = [
+        replace(one, variant="short", tags={"scene": one.case}, model_digest="1")
+        for one in chatty().outcomes
+    ]
+    more = ended("f", "not_needed", variant="short", tags={"scene": "f"})
+    made = report.build(
+        evaluation="pets",
+        model="ollama:llava",
+        variant="short",
+        dataset=chatty().dataset,
+        outcomes=[*images, more, replace(images[4], repeat=1)],
+        identity=ModelIdentity(backend="ollama", name="llava", digest="1"),
+        collected=7,
+        deselected=1,
+        skipped=2,
+        duration_s=3.0,
+        notes=["answers read by strict"],
+        modelfile_digest="2",
+        instructions="Sort.",
+        order=[*"abcdefg"],
+        stop_error=0.05,
+        stop_rule=StopRule(after=5, tests=1, gates=("accuracy >= 0.1",)),
+        full_instructions=replace(WHOLE, labels=tuple(map(Label, chatty().dataset.labels))),
+        tool="1.0",
+        group="scene",
+    )
+    return replace(
+        made,
+        clusters={"a": "a", "b": "a"},
+        looks=(Look(gate="g", question="q", data="d", images=2, word="PASS"),),
+        judged=["accuracy >= 0.1"],
+        own_metrics=(recorded("cost", 1.0, "", made.outcomes),),
+        price=Price(read=1.0, written=2.0),
+        probes=(ProbeAnswers(probe="order", cases=("a",), answers={"a": "dog"}),),
+    )
+
+
 def test_reading_again_by_the_same_reader_changes_nothing() -> None:
-    """Strict then strict is the run itself."""
-    done = reread(chatty(), "strict")
+    """Strict then strict is the run itself, whatever a report knows, but for who read it when."""
+    before = full()
+    blank = built()
+    names = {field.name for field in fields(Report)} - {"worked_out", "evaluation", "model"}
+    assert {name for name in names if getattr(before, name) == getattr(blank, name)} == {"dataset"}
+    done = reread(before, "strict")
     assert not done.changed
-    assert done.after.confusion == done.before.confusion
+    for name in names - {"notes"}:
+        assert getattr(done.after, name) == getattr(before, name), name
+    said = {*before.notes} ^ {*done.after.notes}
+    assert said == {"answers read by strict", "answers read by strict, after the run"}
+    assert done.after.metrics == before.metrics != {}
+
+
+def test_what_was_found_by_another_reading_is_not_told_of_this_one() -> None:
+    """Probes and recorded metrics hold labels and numbers of the reader of the run."""
+    done = reread(full(), "contains")
+    assert done.changed
+    assert not done.after.probes
+    assert any(note.startswith("what probes found is left out") for note in done.after.notes)
+    assert done.after.metrics["cost"].value is None
+    assert done.after.stop_rule == full().stop_rule
 
 
 def test_a_reader_that_fails_leaves_errors_with_their_answers() -> None:

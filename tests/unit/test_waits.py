@@ -24,6 +24,7 @@ LOCKS = frozenset({"LOCK_EX", "LOCK_SH", "LK_LOCK", "LK_RLCK", "F_LOCK"})
 READS = frozenset({"recv", "recv_into", "accept", "read", "input"})
 
 REASONS: dict[tuple[str, str], str] = {
+    ("files.py", "msvcrt.LK_LOCK"): "Windows tries ten times, a second apart",
     ("models/http/connection.py", "self._socket.recv_into(buffer)"):
         "`_wait_until` has given the socket a time-out just before",
     ("models/http/connection.py", "select.poll()"): "makes a poll object",
@@ -32,6 +33,9 @@ REASONS: dict[tuple[str, str], str] = {
         "to wait for the end of whoever started it is what the watchdog is for",
     ("models/llamacpp/watchdog.py", "program.wait()"):
         "it lives as long as its program, which `watch` ends",
+    ("models/yardstick/learner_process.py", "self._process.poll()"):
+        "a process's `poll` does not wait",
+    ("models/yardstick/learner_process.py", "process.wait()"): "it has just been killed",
     ("models/recording.py", "msvcrt.LK_LOCK"): "Windows tries ten times, a second apart",
     ("models/recording.py", "os.read(file, length)"): "a plain file, as `check_header` requires",
 }  # fmt: skip

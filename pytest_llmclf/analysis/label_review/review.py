@@ -128,8 +128,9 @@ def review_labels(
 def label_reviews(reports: Sequence[Report]) -> tuple[LabelReview, ...]:
     """`review_labels` as a run and its reports show it, worked out once for the same reports.
 
-    Left out are datasets so large that it would take long (`_MOST`); `llmclf labels
-    candidates` looks at those, too.
+    Left out are datasets so large that it would take long (`_MOST`), and those about which nobody
+    answered: a run that had no memory to ask has none to calculate. `llmclf labels candidates`
+    looks at those, too.
     """
     if not reports:
         return ()
@@ -139,7 +140,12 @@ def label_reviews(reports: Sequence[Report]) -> tuple[LabelReview, ...]:
         sizes = Counter[str]()
         for one in reports:
             sizes[one.dataset.content_hash] += len(one.outcomes) * len(one.dataset.labels)
-        small = [one for one in reports if sizes[one.dataset.content_hash] <= _MOST]
+        answered = {one.dataset.content_hash for one in reports if one.ledger.answered}
+        small = [
+            one
+            for one in reports
+            if one.dataset.content_hash in answered and sizes[one.dataset.content_hash] <= _MOST
+        ]
         # The reports are kept with it, so that no other can take their ids.
         known[name] = (review_labels(small), tuple(reports[1:]))
     found: tuple[LabelReview, ...] = known[name][0]

@@ -56,8 +56,9 @@ class PredictionsBackend:
         total = len(self._images.cases)
         if found.missing:
             told.append(
-                f"{self._table.path} lacks {len(found.missing):,} of {total:,} images of "
-                f"{self._images.name}, which end without an answer: {some_of(found.missing, NAMED)}"
+                f"{self._table.path} lacks {len(found.missing):,} of {total:,} "
+                f"{noun(total, 'image')} of {self._images.name}, which end without an answer: "
+                f"{some_of(found.missing, NAMED)}"
             )
         if found.extra:
             images = noun(len(found.extra), "image")
