@@ -19,6 +19,7 @@ exclude_patterns = ["_build"]
 # Nothing is fetched from elsewhere, neither to build the site nor to read it.
 html_theme = "furo"
 html_title = project
+html_show_copyright = False
 myst_heading_anchors = 4
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"

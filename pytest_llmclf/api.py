@@ -6,6 +6,7 @@ hands a report to a test or a notebook makes it `public` first.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sys
 from dataclasses import dataclass, fields, replace
@@ -37,6 +38,18 @@ class PublicReport(Report):
 
     All that was measured is in the attributes of `report.Report`; it has no further ones.
     """
+
+    def __str__(self) -> str:
+        """Accuracy with its interval; and why nothing can be judged, where that is so."""
+        from pytest_llmclf.gates.gate import why_undecided
+        from pytest_llmclf.reporting.style import Style
+        from pytest_llmclf.reporting.terminal import with_interval
+
+        style = Style()
+        accuracy = with_interval(self.accuracy, style, self)
+        why = why_undecided(self)
+        text = f"{self.task.title}: accuracy {accuracy}"
+        return style.safe(f"{text}; {why}" if why else text)
 
     def to_frame(self, *, probabilities: bool = False) -> pd.DataFrame:
         """A pandas data frame with one row an image, repeats included, and typed columns.
@@ -168,7 +181,9 @@ def evaluate(
     """Ask about every image, and return the report; for notebooks and scripts.
 
     The engine and the answer cache are those of a pytest run, so that nothing is asked twice by
-    both. It works in an event loop that runs already, as that of a notebook does.
+    both. It works in an event loop that runs already, as that of a notebook does. Images without an
+    answer, and all of them where no server answers, are errors in the report; the cause is logged
+    as a warning.
 
     Args:
         evaluation: What is asked; or a folder of images with a folder a class.
@@ -176,7 +191,7 @@ def evaluate(
         **options: Those of `evaluate_all`.
 
     Raises:
-        LlmclfError: Images, Modelfile, model or server are not there or make no sense.
+        LlmclfError: Images, Modelfile or model are not there or make no sense.
         SettingsError: The evaluation has several variants, or the model stands for several:
             `evaluate_all` returns a report of each.
     """
@@ -200,6 +215,8 @@ def evaluate_all(
 ) -> tuple[PublicReport, ...]:
     """Ask several models, in all variants of an evaluation, about every image.
 
+    A model that does not answer costs nothing of the others' reports, as `evaluate` has it.
+
     Args:
         evaluation: What is asked; or a folder of images with a folder a class.
         models: Who is asked, as ``--llmclf-model`` has it.
@@ -215,9 +232,10 @@ def evaluate_all(
         One report a variant and model, in order.
 
     Raises:
-        LlmclfError: Images, Modelfile, model or server are not there or make no sense.
+        LlmclfError: Images, Modelfile or model are not there or make no sense.
     """
     from pytest_llmclf.files import HOME_FOLDER
+    from pytest_llmclf.gates.gate import why_undecided
     from pytest_llmclf.models.spec import parse_spec
     from pytest_llmclf.progress import ProgressLine
     from pytest_llmclf.reporting.earlier_confusions import confused_in
@@ -245,9 +263,13 @@ def evaluate_all(
     try:
         tasks = resources.assign(evaluation, Path.cwd())
         with ProgressLine(_shown() if progress else None) as line:
-            return tuple(map(public, ask_all(resources, tasks, line)))
+            reports = tuple(map(public, ask_all(resources, tasks, line)))
     finally:
         resources.close()
+    for report in reports:
+        if why_undecided(report) is not None:
+            logging.getLogger("pytest_llmclf").warning("%s", report)
+    return reports
 
 
 def _shown() -> LineStream:

@@ -40,7 +40,12 @@ def named(page: Path) -> str:
 
 def test_the_readme_is_short() -> None:
     """Who wants more finds it in the docs."""
-    assert len(text_of(README).splitlines()) <= 150
+    text = text_of(README)
+    assert len(text.splitlines()) <= 150
+    first_screen = text.split("\n## ")[0]
+    assert len(first_screen.splitlines()) <= 30
+    for door in ("llmclf try", "llmclf judge", "import evaluate", "llmclf new"):
+        assert door in first_screen
 
 
 def test_every_page_is_in_the_index() -> None:

@@ -112,6 +112,23 @@ class TestEvaluate:
         evaluate("photos", model=server.spec, fresh=True, repeats=2, sample=1, progress=False)
         assert server.questions == asked + 4
 
+    def test_a_server_that_does_not_answer_is_said(
+        self,
+        photos: Path,
+        server: ColourServer,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """With its cause, in a line of the log and in the report; what answers is not silenced."""
+        monkeypatch.chdir(photos.parent)
+        dead = "openai:gone@http://127.0.0.1:9/v1"
+        fine, none = evaluate_all("photos", [server.spec, dead], sample=1)
+        assert str(fine).startswith(f"photos · {fine.model}: accuracy 1.000 (2/2), 95% interval")
+        assert none.ledger.error == none.ledger.collected == 2
+        assert "2 of 2 images got no answer: " in str(none)
+        assert "127.0.0.1:9" in str(none)
+        assert caplog.messages == [str(none)]
+
     def test_variants_and_models(
         self, photos: Path, server: ColourServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
