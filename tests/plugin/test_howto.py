@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shlex
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_llmclf.cli.main import _COMMANDS as COMMANDS
 from pytest_llmclf.cli.main import main
 from tests.plugin.colour_server import Odd
 
@@ -108,3 +110,48 @@ def called(colours: Colours, line: str) -> None:
         assert main(words[1:]) in (0, 2 if "compare" in words else 0), line
     else:
         assert words[:1] in ([], ["ollama"], ["git"]), line
+
+
+OTHERS: Final = [
+    page
+    for page in sorted((ROOT / "docs").glob("*.md"))
+    # These have tests of their own: `test_extending` and `test_docs`.
+    if page.stem not in {"extending", "statistics"} and "```python" in page.read_text("utf-8")
+]
+
+
+@pytest.mark.parametrize("page", OTHERS, ids=lambda page: page.stem)
+def test_python_on_other_pages_works(
+    colours: Colours, page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a page in order, in a project with two runs: first two models err on one image."""
+    project(colours)
+    monkeypatch.chdir(colours.root)
+    (colours.root / "evals").mkdir(exist_ok=True)
+    (colours.root / "evals" / "test_pets.py").write_text(PLAIN)
+    (colours.root / "modelfiles" / "pets.Modelfile").write_text("FROM llava\n")
+    colours.server.odd["red/0"] = Odd(says="dog", times=2)
+    run = "pytest evals/test_pets.py --llmclf-model ollama:llava"
+    called(colours, f"{run} --llmclf-model ollama:llava:7b-q4")
+    called(colours, f"{run} --llmclf-fresh")
+    known: dict[str, object] = {}
+    exec(PLAIN, known)  # noqa: S102 - our own text
+    for language, block in BLOCK.findall(page.read_text("utf-8")):
+        if language == "python":
+            exec(compile(block, str(page), "exec"), known)  # noqa: S102 - our own page
+
+
+def test_commands_on_other_pages_are_commands() -> None:
+    """Every line that calls ours is one that the parser takes."""
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers(required=True)
+    for command in COMMANDS:
+        command.add_parser(commands)
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        for language, block in BLOCK.findall(page.read_text("utf-8")):
+            lines = block.replace("\\\n", " ").splitlines() if language == "sh" else []
+            for line in lines:
+                words = shlex.split(line, comments=True)
+                if words[:1] == ["llmclf"]:
+                    words = words[: words.index(">>")] if ">>" in words else words
+                    parser.parse_args(words[1:])
