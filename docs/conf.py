@@ -8,6 +8,8 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pygments.lexers.special import TextLexer
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -82,5 +84,6 @@ def _write_llms_txt(app: Sphinx, _error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> None:
     """Connect what changes with the place; called by Sphinx."""
+    app.add_lexer("csv", TextLexer)  # which not every Pygments has
     app.connect("source-read", _as_on_the_site)
     app.connect("build-finished", _write_llms_txt)

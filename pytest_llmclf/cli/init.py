@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -75,6 +77,9 @@ _FILES: Final = {
     "gitlab": (".gitlab-ci.yml", _GITLAB, 6),
 }
 """By service: the file, its text, and how far its command is indented."""
+_PACKAGE: Final = "pytest-llmclf"
+_INSTALLING: Final = {"requirements.txt": "-r requirements.txt", "pyproject.toml": "-e ."}
+"""What says how a project is installed, and what pip is told then; the first one counts."""
 _EPILOG = described(
     "init",
     f"""\
@@ -122,6 +127,9 @@ def run(arguments: argparse.Namespace) -> int:
     path = root / name
     style = style_of(sys.stdout)
     if path.exists():
+        if path.read_bytes() == text.encode():
+            write(sys.stdout, [style.line(f"{name} is there already, as it would be written")])
+            return 0
         sys.stdout.write(text)
         raise SettingsError(f"{path} is there already: add to it what is printed above")
     try:
@@ -149,11 +157,24 @@ def _recording(root: Path) -> str:
 
 def _install(root: Path) -> str:
     """How this project is installed, by the files that it has."""
-    if (root / "requirements.txt").is_file():
-        return "python -m pip install -r requirements.txt"
-    if (root / "pyproject.toml").is_file():
-        return "python -m pip install -e ."
-    return "python -m pip install pytest-llmclf"
+    there = (how for name, how in _INSTALLING.items() if (root / name).is_file())
+    return f"python -m pip install {next(there, _PACKAGE)}"
+
+
+def _lacking(root: Path) -> str:
+    """What CI would lack after `_install`; empty where nothing is known to be."""
+    there = next((name for name in _INSTALLING if (root / name).is_file()), None)
+    if there is not None:
+        text = (root / there).read_text(encoding="utf-8", errors="replace")
+        if _PACKAGE in re.sub(r"[-_.]+", "-", text).lower():
+            return ""
+        return f"CI installs what {there} names, and {_PACKAGE} is not in it: add it"
+    if distribution(_PACKAGE).read_text("direct_url.json") is None:
+        return ""
+    return (
+        f"CI installs {_PACKAGE} from the package index; here it came from a file: put in that "
+        "line where CI finds it"
+    )
 
 
 def _command(model: str, indent: int) -> str:
@@ -169,6 +190,7 @@ def _command(model: str, indent: int) -> str:
 
 def _lines(root: Path, name: str, model: str, style: Style) -> Iterator[Line]:
     yield style.line(("written  ", "green"), name)
+    yield from (style.line((text, "yellow")) for text in style.wrapped(_lacking(root)))
     if not model.startswith("replay:"):
         for text in style.wrapped(
             f"CI asks {model}: it must reach it, and a host that is not its own has to be named "

@@ -73,7 +73,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="What people decided about the labels of a dataset.",
         epilog=_EPILOG,
     )
-    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    parser.set_defaults(run=_help)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
     label_candidates.add_parser(actions)
     for name, run, about in (
         ("apply", _apply, "add the decisions of a file"),
@@ -96,6 +97,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             action.add_argument("--all", action="store_true", help="about every image")
             action.add_argument("--of", default="", metavar="NAME", help="decisions of one person")
             action.add_argument("--by", default="", metavar="NAME", help="who takes them back")
+
+
+def _help(arguments: argparse.Namespace) -> int:
+    """Say what there is, where no action is named; as ``llmclf`` alone does."""
+    arguments.command.print_help()
+    return 0
 
 
 def _apply(arguments: argparse.Namespace) -> int:
@@ -122,9 +129,18 @@ def _apply(arguments: argparse.Namespace) -> int:
     write(sys.stdout, [style.line(f"{text}, {there} there already" if there else text)])
     write(sys.stdout, (line for one in refused for line in _refusal(one, files, style)))
     after = [*found.decisions, *new]
+    write(sys.stdout, map(style.line, _taken_back_since(fitting, after)))
     _, _, problems = found.mended(after)
     write(sys.stdout, _problems(problems, style))
     return REFUSED if refused or problems else 0
+
+
+def _taken_back_since(given: Sequence[Decision], after: Sequence[Decision]) -> Iterator[str]:
+    holding = {one.line for decided in decisions_of(after).values() for one in decided}
+    void = [one for one in given if one.kind != "take-back" and one.line not in holding]
+    if void:
+        was = f"{len(void)} of them {'was' if len(void) == 1 else 'were'}"
+        yield f"{was} taken back later, which holds until somebody decides anew"
 
 
 def _refusal(one: Decision, files: dict[str, str], style: Style) -> Iterator[Line]:

@@ -84,6 +84,33 @@ def test_the_service_is_seen(project: Path) -> None:
     assert (project / ".gitlab-ci.yml").read_text() == "mine: {}\n"
 
 
+def test_it_may_be_called_again(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is there as it would be written is not refused."""
+    assert call(init, "init", "github") == 0
+    written = (project / ".github/workflows/llmclf.yml").read_bytes()
+    assert call(init, "init", "github") == 0
+    assert "is there already, as it would be written" in capsys.readouterr().out
+    assert (project / ".github/workflows/llmclf.yml").read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "lacks"),
+    [
+        ("requirements.txt", "numpy\n", True),
+        ("requirements.txt", "Pytest_LLMCLF[embedded]==0.1\n", False),
+        ("pyproject.toml", "[project]\nname = 'x'\n", True),
+    ],
+)
+def test_a_project_that_does_not_name_this_package_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, *, lacks: bool
+) -> None:
+    """CI would have no such plugin."""
+    (project / name).write_text(text)
+    assert call(init, "init", "github") == 0
+    said = capsys.readouterr().out
+    assert (f"what {name} names, and pytest-llmclf is not in it" in said) is lacks
+
+
 def test_a_model_is_asked_where_one_is_named(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
