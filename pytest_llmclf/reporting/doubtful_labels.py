@@ -73,7 +73,7 @@ def summary_text(review: LabelReview) -> str:
     return (
         f"{review.dataset}: for {likely} another label is at least as likely as the given one, by "
         "all answers together and if one label in twenty were wrong; none is changed, llmclf "
-        "labels candidates latest lists what to look at"
+        "review latest shows them to whoever decides"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from pytest_llmclf.analysis.label_review.review import review_labels
 from pytest_llmclf.analysis.label_review.review_queue import review_queue
 from pytest_llmclf.data.decisions import decisions_in, decisions_of
 from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.reporting.html.document import write_page
+from pytest_llmclf.reporting.html.page import page_of
 from pytest_llmclf.reporting.html.review_page import ReviewPage, write_review_page
 from tests.browser.test_page_security import ELEMENTS
 from tests.pages import HOSTILE, answers, built, images, outcome
@@ -291,6 +294,97 @@ def test_labels_that_are_digits_are_not_numbered(opened: Open, tmp_path: Path) -
     assert downloaded(tab)[1][0].labels == ("4" if wrong else "3",)
 
 
+def test_what_each_model_said_is_shown(opened: Open, tmp_path: Path) -> None:
+    """However an image ended: with its confidence if there is one, or why there is no label."""
+    ends: dict[str, dict[str, Any]] = {
+        "misclassified": {
+            "predicted": "dog",
+            "probabilities": {"cat": 0.2, "cow": 0.1, "dog": 0.7},
+        },
+        "correct": {"predicted": "cat"},
+        "unparsed": {"predicted": None, "reason": "refusal"},
+        "error": {"predicted": None, "reason": "timeout", "answer": None},
+        "not_needed": {"predicted": None, "reason": None, "answer": None},
+        "lost": {"predicted": None, "reason": None, "answer": None},
+    }
+    found = [
+        outcome(f"{kind}.png", "cat", "cat", kind=kind, sha256=f"{place:064}",
+                **{"reason": None, **more})
+        for place, (kind, more) in enumerate(ends.items())
+    ]  # fmt: skip
+    tab = begun(opened, desk(tmp_path, [built(found)], control=0))
+    texts = {}
+    for _ in found:
+        row = " ".join(tab.inner_text("#question tbody tr").split())
+        texts[tab.inner_text("#image figcaption")] = row.removeprefix("ollama:llava:7b ")
+        press(tab, "ArrowRight")
+    assert texts == {
+        "misclassified.png": "dog “cat” 0.700",
+        "correct.png": "cat –",
+        "unparsed.png": "no label (refusal) “cat” –",
+        "error.png": "no answer (timeout) –",
+        "not_needed.png": "not asked –",
+        "lost.png": "not asked –",
+    }
+    assert "No image: its file is not found" in tab.inner_text("#image")
+
+
+def test_several_right_labels(opened: Open, tmp_path: Path) -> None:
+    """All of them are accepted by one key; one of them alone is another decision."""
+    found = [
+        outcome(f"{place}.png", "cat", "cat", also=("cow",), sha256=f"{place:064}")
+        for place in range(3)
+    ]
+    tab = begun(opened, desk(tmp_path, [built(found)], control=3))
+    assert "Labelled cat or cow" in tab.inner_text("#question")
+    press(tab, "a", "2", "b", "d", "Enter")
+    assert [(one.kind, one.labels) for one in downloaded(tab)[1]] == [
+        ("accept", ("cat", "cow")), ("relabel", ("cow",)), ("also", ("cat", "cow", "dog")),
+    ]  # fmt: skip
+
+
+def test_the_page_refuses_the_lines_that_a_dataset_does(opened: Open, tmp_path: Path) -> None:
+    """Else one of them would spoil the file that is saved next."""
+    tab = begun(opened, pets(tmp_path, 3))
+    press(tab, "2" if queued(tab)[0]["was"] != ["cow"] else "1")
+    good = json.loads(downloaded(tab)[1][0].line)
+    changes: list[dict[str, Any]] = [
+            {"why": "fine"}, {"format": 2}, {"image": ""}, {"sha256": "AB"}, {"was": []},
+            {"was": ["cat", "cat"]}, {"decision": "keep"}, {"labels": []},
+            {"labels": good["was"]}, {"decision": "also"}, {"decision": "unsure"}, {"by": " "},
+            {"decision": "accept"}, {"at": "2026-02-28T09:30:00"}, {"at": "yesterday Z"},
+            {"followed": []}, {"followed": {"a": 1}}, {"control": 1}, {"of": "ben"}, {"more": 1},
+            {"at": "2026-02-28T09:30:00.5+01:00"}, {"decision": "accept", "labels": good["was"]},
+            {"decision": "take-back", "labels": [], "of": "anna"},
+    ]  # fmt: skip
+    lines: list[Any] = [*({**good, **change} for change in changes), [], None, 7]
+    text = "".join(f"{json.dumps(one)}\n" for one in lines) + '{"cut": '
+    problems: list[str] = []
+    decisions_in(text, "line", problems)
+    refused = {int(one.split(":")[1]) for one in problems}
+    assert len(refused) == 23
+    file = tmp_path / "some.jsonl"
+    file.write_text(text, "utf-8")
+    tab.set_input_files("#file", file)
+    tab.locator("#told", has_text="taken from").wait_for()
+    told = tab.inner_text("#told")
+    assert {int(one) for one in re.findall(r"line (\d+) is no decision", told)} == refused
+
+
+def test_a_run_s_page_leads_to_the_desk(opened: Open, tmp_path: Path) -> None:
+    """By the name of the file beside it, or by the command that writes one."""
+    reports = [built([*answers(images(tmp_path, 60), 1)])]
+    for desk_name, text in (
+        ("", "llmclf review latest"),
+        ("review.html", "the page for reviewing"),
+    ):
+        tab = opened(write_page(tmp_path / "page.html", page_of(reports, desk=desk_name)))
+        tab.click(".doubts summary")
+        assert text in tab.inner_text(".doubts")
+        links = tab.locator(".doubts a").evaluate_all("all => all.map(one => one.href)")
+        assert links == ([(tmp_path / desk_name).as_uri()] if desk_name else [])
+
+
 def test_hostile_texts_are_texts(opened: Open, tmp_path: Path) -> None:
     """Names of files, labels and models, and answers: nothing runs, nothing becomes an element."""
     labels = tuple(dict.fromkeys(text for text in HOSTILE if text.strip()))
@@ -306,10 +400,9 @@ def test_hostile_texts_are_texts(opened: Open, tmp_path: Path) -> None:
     press(harmless, "?", "Escape", *"a" * 24, "r", "Escape")
     known = set(harmless.evaluate(ELEMENTS)[0])
     tab = begun(opened, desk(tmp_path, [report], control=0), HOSTILE[0])
+    press(tab, "?", "Escape")
     for place in range(len(labels)):
-        press(tab, "r")
-        tab.keyboard.type(str(place + 1))
-        press(tab, "Enter", "?", "Escape")
+        press(tab, "r", *str(place + 1), "Enter")
         names, handlers, links = tab.evaluate(ELEMENTS)
         assert set(names) <= known
         assert (handlers, links) == ([], [])

@@ -17,7 +17,7 @@ from pytest_llmclf.reporting.html.cases import SHORTEST, Texts, cut, rounded
 from pytest_llmclf.reporting.html.document import document, embedded_pieces, image_elements
 from pytest_llmclf.reporting.html.page import no_image
 from pytest_llmclf.reporting.html.thumbnails import ImageBudget, Thumbnail, thumbnails
-from pytest_llmclf.values.outcome import NAMED
+from pytest_llmclf.values.outcome import ANSWERED, ASKED, NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,10 +142,18 @@ def _answer(outcome: Outcome | None, texts: Texts) -> list[Any] | None:
     """The label that was named or none, confidence, what was answered, why it is no label."""
     if outcome is None:
         return None
-    answer = outcome.answer
+    answer, named = outcome.answer, outcome.kind in NAMED
     return [
-        outcome.predicted if outcome.kind in NAMED else None,
+        outcome.predicted if named else None,
         rounded(confidence(outcome)),
         texts.place(None if answer is None else cut(answer.text, SHORTEST)),
-        texts.place(outcome.reason or outcome.kind),
+        texts.place(None if named else _why(outcome)),
     ]
+
+
+def _why(outcome: Outcome) -> str:
+    """Why a model named no label."""
+    reason = f" ({outcome.reason})" if outcome.reason else ""
+    if outcome.kind in ANSWERED:
+        return f"no label{reason}"
+    return f"no answer{reason}" if outcome.kind in ASKED else "not asked"

@@ -46,18 +46,27 @@ function lineOf(one) {
 
 const isText = (value) => typeof value === "string";
 const isTexts = (value) => Array.isArray(value) && value.every(isText);
+const isLabels = (value) => isTexts(value) && !value.includes("") && new Set(value).size === value.length;
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$/;
+const holds = (more, less) => less.every((text) => more.includes(text));
+// Whether right labels fit what was decided about an image that had others.
+const LABELS_FIT = {
+  accept: (was, labels) => !labels.length || same(was, labels),
+  relabel: (was, labels) => labels.length > 0 && !holds(labels, was),
+  also: (was, labels) => holds(labels, was) && !holds(was, labels),
+};
 const FITS = {
   format: (value) => value === 1,
   image: (value) => isText(value) && value !== "",
   sha256: (value) => isText(value) && /^[0-9a-f]{64}$/.test(value),
-  was: (value) => isTexts(value) && value.length > 0,
+  was: (value) => isLabels(value) && value.length > 0,
   decision: (value) => KINDS.includes(value),
   by: (value) => isText(value) && value.trim() !== "",
-  at: (value) => isText(value) && /(Z|[+-]\d\d:?\d\d)$/.test(value) && !Number.isNaN(Date.parse(value)),
-  labels: isTexts,
+  at: (value) => isText(value) && MOMENT.test(value) && !Number.isNaN(Date.parse(value)),
+  labels: isLabels,
   why: isText,
   proposal: isText,
-  followed: (value) => value !== null && typeof value === "object" && Object.values(value).every(isText),
+  followed: (value) => value !== null && typeof value === "object" && !Array.isArray(value) && Object.values(value).every(isText),
   control: (value) => typeof value === "boolean",
   of: isText,
 };
@@ -74,9 +83,14 @@ function decisionOn(line) {
   const lacking = REQUIRED.find((key) => !known.has(key));
   if (lacking) throw new Error(`it has no ${lacking}`);
   const kind = found.decision;
+  const labels = known.get("labels") ?? [];
+  if (!(LABELS_FIT[kind] ?? ((_, none) => !none.length))(found.was, labels)) {
+    throw new Error(`its labels do not fit ${kind}`);
+  }
+  if (known.get("of") && kind !== "take-back") throw new Error("its of belongs to take-back alone");
   return {
     ...Object.fromEntries(REQUIRED.map((key) => [key, found[key]])),
-    labels: kind === "accept" ? found.was : (known.get("labels") ?? []),
+    labels: kind === "accept" ? found.was : labels,
     why: known.get("why") ?? "",
     proposal: known.get("proposal") ?? "",
     followed: Object.entries(known.get("followed") ?? {}),

@@ -128,7 +128,7 @@ function answers(one) {
       el(
         "td",
         {},
-        label === null ? `no label (${name(data.texts[why])})` : el("b", {}, foreign(label)),
+        label === null ? foreign(data.texts[why]) : el("b", {}, foreign(label)),
         answer === null || answer === label ? null : el("span", { class: "note answer" }, " “", foreign(answer), "”"),
       ),
       el("td", { class: "number" }, label === null ? "–" : share(confidence)),
