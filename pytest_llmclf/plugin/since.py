@@ -73,4 +73,4 @@ def _line(one: Compared, *, several: bool) -> str:
         text += "" if found.settled else " on these images"
     elif found.broken or found.fixed:
         text += ": that it is better or worse is not shown"
-    return f"{one.now.evaluation} · {one.now.model}: {text}" if several else text
+    return f"{one.now.evaluation} · {one.now.configuration}: {text}" if several else text

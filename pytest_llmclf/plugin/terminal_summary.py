@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.data.entry import by_kind
 from pytest_llmclf.errors import some_of
 from pytest_llmclf.gates.feasible import undecidable
+from pytest_llmclf.gates.gate import why_undecided
 from pytest_llmclf.metrics.report import Verdict
 from pytest_llmclf.plugin.probing import example_line
 from pytest_llmclf.plugin.since import since_lines
@@ -34,6 +35,10 @@ _MOST_SHOWN: Final = 8
 _NONE_SELECTED: Final = "gates are judged only when their test is selected"
 """Why gates were not judged that have a test: a selection such as ``-k cat`` left it out."""
 _NONE_DECLARED: Final = "the evaluation declares none, and no gate test was collected"
+_FOR_OTHERS: Final = (
+    "those of the evaluation are for others (one that names no model is for no yardstick), and no "
+    "gate test was collected"
+)
 
 
 def announcement(session: EvaluationSession, *, asks: bool = True) -> list[str]:
@@ -50,25 +55,26 @@ def announcement(session: EvaluationSession, *, asks: bool = True) -> list[str]:
         if not images:
             continue  # nothing of it was selected, so nothing is asked and nothing judged
         asked = _asked(task, images)
-        said.append(f"llmclf: {task.evaluation.title}: {asked} -> {task.spec}")
+        place = " · ".join(filter(None, (task.evaluation.title, task.variant)))
+        said.append(f"llmclf: {place}: {asked} -> {task.spec}")
         if task.reason and task.reason not in reasons:
             reasons.append(task.reason)
-        said += [f"llmclf: {task.evaluation.title}: {task.unfit}"] if task.unfit else []
-        place = " · ".join(filter(None, (task.evaluation.title, task.variant)))
+        said += [f"llmclf: {place}: {task.unfit}"] if task.unfit else []
         shown = [f"llmclf: {place}: {line}" for line in _about_examples(task)]
         said += [line for line in shown if line not in said]
         room = _room(task)
-        said += [f"llmclf: {task.evaluation.title}: {room}"] if room else []
+        said += [f"llmclf: {place}: {room}"] if room else []
         probing = [f"llmclf: {place}: {line}" for line in _about_probes(task, session, asks=asks)]
         said += [line for line in probing if line not in said]
-        said += [f"llmclf: warning: {warning}" for warning in task.dataset.warnings]
+        warnings = [f"llmclf: warning: {warning}" for warning in task.dataset.warnings]
+        said += [line for line in warnings if line not in said]  # once for all who are asked
         bad = [f"{case.id}: {case.problem}" for case in task.dataset.cases if case.problem]
         kinds = by_kind(bad)
         said += [f"llmclf: cannot be asked about: {kind}" for kind in kinds[:_MOST_PROBLEMS]]
         if len(kinds) > _MOST_PROBLEMS:
             more = plural(len(kinds) - _MOST_PROBLEMS, "more kind")
             said.append(f"llmclf: and {more} of problem with images")
-        said += [f"llmclf: {line}" for line in _about_gates(task, session)]
+        said += [f"llmclf: {place}: {line}" for line in _about_gates(task, session)]
     said += [f"llmclf: {reason}" for reason in reasons]
     remote = session.settings.allow_remote
     if remote:
@@ -111,16 +117,16 @@ def _about_gates(task: Task, session: EvaluationSession) -> Iterator[str]:
     gates = [
         gate for gate in task.gates if gate.applies(task.model, imported=imported, variant=variant)
     ]
-    title, labels = task.evaluation.title, task.labels.names
+    labels = task.labels.names
     name = session.results.of(task.key)
     cases = list(name.cases.values())
     for gate in gates:
         for reason in undecidable(gate, labels, cases, task.evaluation.group or ""):
-            yield f"{title}: cannot be shown: {reason}"
+            yield f"cannot be shown: {reason}"
     if session.settings.stop_early is not None and not gates:
-        yield f"{title}: all images are asked about: no gate is declared that could be decided"
+        yield "all images are asked about: no gate is declared that could be decided"
     for obstacle in name.obstacles:
-        yield f"{title}: all images are asked about: {obstacle}"
+        yield f"all images are asked about: {obstacle}"
 
 
 def print_reports(
@@ -174,9 +180,10 @@ def _unjudged(reports: Sequence[Report], session: EvaluationSession) -> Iterator
             continue
         name = session.results.of(report.task)
         nothing = report.ledger.why_none if report.ledger.all_skipped else None
-        incomplete = None if nothing else report.ledger.why_incomplete()
+        incomplete = None if nothing else why_undecided(report)
         awaited = not nothing and name.awaits_gate and name.gate is None
-        left_out = _NONE_SELECTED if report.evaluation in session.gated else _NONE_DECLARED
+        left_out = _FOR_OTHERS if session.tasks[report.task].evaluation.gates else _NONE_DECLARED
+        left_out = _NONE_SELECTED if report.evaluation in session.gated else left_out
         why = nothing or incomplete or ("its test did not run" if awaited else left_out)
         yield Verdict(
             word="INCONCLUSIVE" if incomplete or awaited else "UNGATED",

@@ -48,7 +48,17 @@ def yardstick_sentence(one: HeldAgainst) -> str:
         low, high = (round(end * found.common) for end in (ends.low, ends.high))
         level = numbers.confidence(ends.confidence)
         text += f" ({level} interval {low:+,} to {high:+,} of so many like these)"
-    return f"{text}{_time(one.time_ratio)}; it {learnt_text(one.train)}, {one.model} has not"
+    return f"{text}{_time(one.time_ratio)}; it {learnt_text(one.train)}, {_other(one)}"
+
+
+def _other(one: HeldAgainst) -> str:
+    """What the model knows of labels, as far as that is known here."""
+    if not one.known:
+        return f"of {one.model} that is not known"
+    if one.shown:
+        images = numbers.plural(one.shown, "labelled image")
+        return f"{one.model} was shown {images} with every question"
+    return f"{one.model} has not"
 
 
 def learnt_text(train: str) -> str:

@@ -164,7 +164,8 @@ class Task:
         group = self.evaluation.group or ""
         labels, wish = len(self.labels.names), self.evaluation.given_examples
         near = wish is None or wish.near_copies
-        note = taken_out_note(self.examples, labels, len(self.taken_out), group, near=near)
+        gone, varied = len(self.taken_out), bool(self.variant)
+        note = taken_out_note(self.examples, labels, gone, group, near=near, varied=varied)
         tuned = wish is not None and wish.choose == "confusable"
         return (note, TUNED) if tuned else (note,)
 

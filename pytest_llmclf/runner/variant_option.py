@@ -66,10 +66,13 @@ def _take(said: dict[str, Any], name: str, key: str, value: str) -> None:
     if key in said or option in said.get("options", {}):
         raise SettingsError(f"variant {name!r} says {key} twice: leave one out")
     if key not in known:
+        inside = (
+            f"; a text in which '; {key}=' stands can be declared in the evaluation's file, "
+            "variants={...}"
+        ) * bool(said)
         raise SettingsError(
             f"variant {name!r}: there is no {key!r}{nearest(key, known)}; there are "
-            f"{', '.join(_READ)} and {_OPTION}NAME; a text in which '; {key}=' stands can be "
-            "declared in the evaluation's file, variants={...}"
+            f"{', '.join(_READ)} and {_OPTION}NAME{inside}"
         )
     try:
         if key in _READ:
@@ -84,7 +87,7 @@ def _take(said: dict[str, Any], name: str, key: str, value: str) -> None:
 
 def _number(value: str) -> int:
     if not value.isdecimal():
-        raise SettingsError(f"{value!r} is no whole number")
+        raise SettingsError(f"{value!r} is no whole number from 0 on")
     return int(value)
 
 

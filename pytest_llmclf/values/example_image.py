@@ -76,6 +76,7 @@ def taken_out_note(
     group: str = "",
     *,
     near: bool = True,
+    varied: bool = False,
 ) -> str:
     """That example images go with every question, and what of the dataset is not judged for it.
 
@@ -86,6 +87,7 @@ def taken_out_note(
             an example that is shown beside this, too.
         group: The tag whose values are groups of images; empty where none is named.
         near: Whether images that look almost alike count as copies.
+        varied: Whether other variants of the evaluation may show others.
     """
     copies = "copies or near-copies of them" if near else "copies of them"
     rest = f", {copies} or of a {group} of theirs" if group else f" or {copies}"
@@ -98,4 +100,5 @@ def taken_out_note(
     told = f"{shown} {noun(len(examples), 'goes', 'go')} with every question"
     if not taken_out:
         return f"{told}; no image of the dataset is among them{rest}"
-    return f"{told}; {gone}, being among them{rest}"
+    others = " or among those of other variants" if varied else ""
+    return f"{told}; {gone}, being among them{others}{rest}"

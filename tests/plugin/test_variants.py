@@ -232,3 +232,20 @@ def test_a_final_run_without_held_out_images_is_refused(colours: Colours) -> Non
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--llmclf-final: no evaluation holds images out: write*"])
     assert colours.server.questions == 0
+
+
+def test_no_line_leaves_open_which_variant_it_is_of(two: Colours) -> None:
+    """Whoever is named beside the evaluation is named with the variant, from run to run, too."""
+    command = [one for one in two.command() if one not in ("--llmclf-run", str(two.root / "run"))]
+    two.pytester.runpytest_inprocess(*command)
+    lines = two.pytester.runpytest_inprocess(*command).stdout.lines
+    named = [line for line in lines if "colours · openai:colours" in line]
+    assert len(named) >= 6
+    variants = ("· plain", "· no example")
+    assert [line for line in named if not any(name in line for name in variants)] == []
+    assert sum(line.startswith("llmclf: since") for line in named) == 2
+    announced = [line for line in lines if " -> openai:colours@" in line]
+    assert [line.split(": ")[1] for line in announced] == [
+        "colours · plain",
+        "colours · no example",
+    ]

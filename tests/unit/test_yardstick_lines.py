@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 
 import pytest
 
 from pytest_llmclf.analysis.comparison.yardsticks import held_against
 from pytest_llmclf.metrics import report
+from pytest_llmclf.prompting.prompt import Instructions
 from pytest_llmclf.reporting.style import Style
 from pytest_llmclf.reporting.yardstick_lines import yardstick_lines, yardstick_sentence
 from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.example_image import ExampleImage
 from pytest_llmclf.values.outcome import Outcome
 
 LABELS = ("cat", "dog")
@@ -85,6 +88,26 @@ def test_what_was_learnt_from_is_said() -> None:
     assert "sklearn:sklearn.svm:NuSVC, NuSVC, is right" in sentence(
         right, right, "sklearn:sklearn.svm:NuSVC"
     )
+
+
+def test_nothing_is_said_of_what_another_program_learnt_from() -> None:
+    """Its answers come from anywhere; only a language model was given no label here."""
+    right = [True] * 5
+    reports = [answered("predictions:c.csv", right, None), answered("yardstick:knn", right, None)]
+    said = yardstick_sentence(held_against(reports)[0])
+    assert said.endswith("of this very set, of predictions:c.csv that is not known")
+
+
+def test_images_that_are_shown_with_labels_are_said() -> None:
+    """A model that was shown four has seen labels of the set, if few."""
+    right = [True] * 5
+    shown = ExampleImage(
+        file="a.png", label="cat", answer="cat", sha256="1", sent="1", media_type="image/png"
+    )
+    told = Instructions(question="Which?", labels=(), prompt="Which?", examples=(shown,) * 4)
+    model = replace(answered("ollama:llava", right, None), full_instructions=told)
+    said = yardstick_sentence(held_against([model, answered("yardstick:knn", right, None)])[0])
+    assert said.endswith("ollama:llava was shown 4 labelled images with every question")
 
 
 def test_every_model_is_held_against_every_yardstick() -> None:

@@ -109,7 +109,7 @@ function showVerdict() {
       { id: "verdict-head", tabindex: -1, class: "subject" },
       foreign(section.evaluation),
       el("span", { class: "on" }, " on "),
-      foreign(section.model),
+      foreign([section.model, section.variant].filter(Boolean).join(" · ")),
     ),
     identity(section),
     el(
