@@ -43,7 +43,7 @@ def test_a_run_ends_with_the_labels_that_are_no_likelier_than_another() -> None:
     _, _, after = text.partition("labels in doubt\n")
     lines = after.splitlines()
     assert lines[0].startswith("  pets: for 1 image another label is at least as likely as the")
-    assert "none is changed, llmclf labels candidates latest" in lines[0]
+    assert "none is changed, llmclf review latest shows" in lines[0]
     assert lines[1].startswith("    a: labelled cat, perhaps dog (score ")
     assert "the same bytes are labelled dog as b; the same bytes are labelled dog as c" in lines[1]
     assert lines[2].startswith("  ollama:llava: accuracy 97.4%, between 97.4% and 100.0% whichever")
