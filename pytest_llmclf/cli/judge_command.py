@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.project import add_command, add_home, described, home_folder
 from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.prompting.labels import NONE_LABEL
 
 if TYPE_CHECKING:
     import argparse
@@ -54,6 +55,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     ):
         add(f"--{name}", default="", metavar="COLUMN", help=f"column of the {what}")
     add("--labels", default="", metavar="A,B,...", help="all labels (default: those expected)")
+    add(
+        "--none-label",
+        default=NONE_LABEL,
+        metavar="LABEL",
+        help="label of images of no class (default: %(default)s)",
+    )
     add("--name", default="", metavar="NAME", help="what reports call it (default: as the file)")
     add("--reader", default="strict", help="what finds labels in texts (default: %(default)s)")
     add("--images", type=Path, metavar="FOLDER", help="where the images lie (default: as FILE)")
@@ -88,7 +95,11 @@ def run(arguments: argparse.Namespace) -> int:
     check_gates(gates, found.labels)
     image = _images(arguments.images or path.parent)
     reports = foreign_reports(
-        found, arguments.name or found.task or path.stem, image, arguments.reader
+        found,
+        arguments.name or found.task or path.stem,
+        image,
+        arguments.reader,
+        arguments.none_label,
     )
     return show_run(
         reports,

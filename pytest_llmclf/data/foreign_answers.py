@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.data.entry import Entry
 from pytest_llmclf.data.foreign_logs import EXPECTED_NAMES, ForeignAnswer, ForeignLog, read_log
 from pytest_llmclf.data.foreign_predictions import (
     IMAGE_NAMES,
@@ -13,12 +14,14 @@ from pytest_llmclf.data.foreign_predictions import (
     ROW_NUMBERS,
     TEXT_NAMES,
     ColumnNames,
+    cell_text,
     read_bytes,
     read_predictions,
     read_table,
     usual_column,
     usual_columns,
 )
+from pytest_llmclf.data.label_cells import whole_number, with_several, with_whole_numbers
 from pytest_llmclf.errors import SettingsError, nearest, some_of
 
 if TYPE_CHECKING:
@@ -94,7 +97,8 @@ def read_answers(
                 else "fill in the column of the expected label"
             )
         )
-    found = tuple(sorted({*labels, *(one.expected.strip() for one in log.answers)}))
+    named = {label for one in log.answers for label in (one.expected.strip(), *one.also)}
+    found = tuple(sorted({*labels, *named}))
     if len(found) < _NO_LABELS:
         raise SettingsError(
             f"{path} expects {some_of(found) or 'nothing'} of every image: a classifier has two "
@@ -114,8 +118,11 @@ def read_answers(
 def _of_table(
     path: Path, frame: pd.DataFrame, columns: ColumnNames, expected: str, labels: Sequence[str]
 ) -> ForeignLog:
-    cells = [str(cell).strip() for cell in frame[expected]]
-    every = tuple(sorted({*labels, *filter(None, cells)}))
+    cells = [cell_text(cell) for cell in frame[expected]]
+    entries = with_several([Entry(id="", label=cell, place="") for cell in cells], labels)
+    named = {label for entry in entries for label in entry.labels if label}
+    every = tuple(sorted({*labels, *with_whole_numbers(named)}))
+    right = [[whole_number(label, every) for label in entry.labels] for entry in entries]
     table = read_predictions(path, every, columns, option=_OPTION)
     model = next((name for name in _MODEL_NAMES if name in frame.columns), "")
     models = [str(cell) for cell in frame[model]] if model else []
@@ -125,7 +132,8 @@ def _of_table(
             ForeignAnswer(
                 place=f"row {one.row}",
                 case=one.image,
-                expected=cells[one.row - 1],
+                expected=right[one.row - 1][0],
+                also=tuple(right[one.row - 1][1:]),
                 text=one.text,
                 predicted=one.predicted,
                 probabilities=one.probabilities,

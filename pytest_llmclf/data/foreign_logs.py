@@ -53,6 +53,7 @@ class ForeignAnswer:
         seconds: That it took; ``None`` where the file does not say.
         read: Tokens read; likewise.
         written: Tokens written; likewise.
+        also: Further right labels.
     """
 
     place: str
@@ -68,6 +69,7 @@ class ForeignAnswer:
     seconds: float | None = None
     read: int | None = None
     written: int | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -259,17 +259,17 @@ def _records(
     # An earlier run's own files: what was not answered is not there, and repeats do not count.
     ours = {"case", "kind", "evaluation"} <= set(frame.columns)
     for number, row in enumerate(frame.to_dict("records"), start=1):
-        if ours and (row["kind"] not in ANSWERED or _cell(row.get("repeat")).strip("0.")):
+        if ours and (row["kind"] not in ANSWERED or cell_text(row.get("repeat")).strip("0.")):
             continue
         place = f"{path}, row {number}"
-        image = f"row {number}" if columns.image == ROW_NUMBERS else _cell(row[columns.image])
+        image = f"row {number}" if columns.image == ROW_NUMBERS else cell_text(row[columns.image])
         if not image:
             raise SettingsError(f"{place}: no image: fill in {columns.image!r}, or remove the row")
         given = {label: row[name] for label, name in shares.items()}
         if not given and nested and isinstance(row[nested], dict):
             given = {str(label): share for label, share in row[nested].items()}
         text = row[columns.text] if columns.text else ""
-        label = composed(_cell(row[columns.predicted])) if columns.predicted else ""
+        label = composed(cell_text(row[columns.predicted])) if columns.predicted else ""
         yield PredictionRecord(
             row=number,
             image=image,
@@ -291,7 +291,7 @@ def _probability_columns(frame: pd.DataFrame, labels: Sequence[str]) -> dict[str
 def _probabilities(
     place: str, given: Mapping[str, Any], labels: Sequence[str]
 ) -> dict[str, float] | None:
-    cells = {label: _cell(share) for label, share in given.items()}
+    cells = {label: cell_text(share) for label, share in given.items()}
     if not any(cells.values()):
         return None
     found = {}
@@ -319,7 +319,7 @@ def _text_of(value: object) -> str:
     return str(value["text"]) if isinstance(value, dict) and "text" in value else ""
 
 
-def _cell(value: object) -> str:
+def cell_text(value: object) -> str:
     """A cell as text; what is missing is empty."""
     if value is None or value != value:  # noqa: PLR0124 - what is missing is not itself
         return ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.metrics.report import DatasetFacts, build
 from pytest_llmclf.prompting.answer_meaning import with_answer
-from pytest_llmclf.prompting.labels import Label, LabelSet
+from pytest_llmclf.prompting.labels import NONE_LABEL, Label, LabelSet
 from pytest_llmclf.prompting.readers import READ_BY, STRICT, reader_name
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.case import Case
@@ -35,6 +35,7 @@ def foreign_reports(
     evaluation: str,
     image: Callable[[str], Path | None],
     reader: str | ReaderFunction = STRICT,
+    none_label: str = NONE_LABEL,
 ) -> tuple[Report, ...]:
     """One report a model and prompt of a file of answers, in the order of the file.
 
@@ -43,6 +44,7 @@ def foreign_reports(
         evaluation: What the reports call it.
         image: The file of an image, by what it is called there, or ``None``.
         reader: What finds the label in a text; a label that is predicted by its name needs none.
+        none_label: The label of images of no class, where it is expected of any.
 
     Raises:
         SettingsError: An image is there twice, or with two labels.
@@ -61,6 +63,8 @@ def foreign_reports(
             root=found.path.parent,
             sha256=digests[one.case],
             label=one.expected.strip(),
+            also=one.also,
+            stranger=one.expected.strip() == none_label and not one.also,
         )
         outcome = _outcome(task, case, one, f"sha256:{found.sha256}")
         if outcome.answer is not None:
@@ -101,7 +105,9 @@ def _report(
             "one row an image, or give the rows a column model"
         )
     name = reader_name(reader)
-    content = "\n".join(sorted(f"{one.case}\t{one.expected}\t{one.sha256}" for one in first))
+    content = "\n".join(
+        sorted(f"{one.case}\t{'|'.join(one.labels)}\t{one.sha256}" for one in first)
+    )
     return build(
         **task._asdict(),
         dataset=DatasetFacts(

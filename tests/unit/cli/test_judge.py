@@ -102,6 +102,24 @@ def test_rows_are_numbered_where_no_column_names_images(project: Path) -> None:
     assert not any("rows are numbered" in note for note in judged("b.csv")[0].notes)
 
 
+def test_labels_are_those_of_any_table(project: Path) -> None:
+    """Several right ones, images of no class, whole numbers that a data frame made fractions."""
+    (project / "a.csv").write_text(
+        "path,label,pred\n1,cat|dog,dog\n2,dog,cat\n3,cat,cat\n"
+        "4,none of these,cat\n5,none of these,"
+    )
+    (report,) = judged("a.csv", "--gate", "false_accept <= 0.5")
+    assert report.dataset.labels == ("cat", "dog", "none of these")
+    assert (report.accuracy.hits, report.accuracy.total) == (2, 5)
+    assert (report.false_accept.hits, report.false_accept.total) == (1, 2)
+    (other,) = judged("a.csv", "--none-label", "cat", "--gate", "false_accept <= 0.5")
+    assert (other.false_accept.hits, other.false_accept.total) == (0, 1)
+    (project / "b.csv").write_text("path,label,pred\n1,1.0,1\n2,0.0,1\n3,1.0,1.0\n")
+    (numbers,) = judged("b.csv")
+    assert numbers.dataset.labels == ("0", "1")
+    assert numbers.accuracy.hits == 2
+
+
 def promptfoo() -> dict[str, Any]:
     def result(number: int, prompt: str, output: str | None, **more: Any) -> dict[str, Any]:
         return {
