@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pytest_llmclf.values.price import Price
 
 FIRST: Final = 20
-"""Answers that were asked for now, from which it is told."""
+"""Answers that were asked for now, before anything is told."""
+SETTLED_S: Final = 10.0
+"""Seconds likewise, since the first of them."""
 LONG_S: Final = 120.0
 """A run with less than so many seconds to go is not told of."""
 _MILLION: Final = 1_000_000
@@ -49,27 +51,32 @@ class Forecast:
         self._ended = 0
         self._asked: list[Outcome] = []
         self._began = 0.0
+        self._told = False
 
     def note(self, outcome: Outcome) -> str | None:
         """Note how an image ended; what the rest will take, where that is known now and is long."""
         self._ended += 1
-        if outcome.cached or outcome.answer is None or len(self._asked) >= FIRST:
+        if self._told or outcome.cached or outcome.answer is None:
             return None
+        now = self._clock()
         if not self._asked:
-            self._began = self._clock()
+            self._began = now
         self._asked.append(outcome)
-        if len(self._asked) < FIRST:
+        spent_s = now - self._began
+        # A server warms up, and how many questions it takes at once is learnt meanwhile.
+        if len(self._asked) < FIRST or spent_s < SETTLED_S:
             return None
+        self._told = True
         left = max(0, self._images - self._ended)
         # The first answer may have waited for the model to load.
-        left_s = left * (self._clock() - self._began) / (FIRST - 1)
+        left_s = left * spent_s / (len(self._asked) - 1)
         return self._said(left, left_s) if left_s >= LONG_S else None
 
     def _said(self, left: int, left_s: float) -> str:
         questions = left * self._repeats
         most = "at most " if self._stops_early else ""
         to_go = f"{most}{plural(questions, 'question')} to go, about {duration(left_s)}"
-        parts = [f"{to_go} at the pace of the first {FIRST} answers"]
+        parts = [f"{to_go} at the pace of the first {plural(len(self._asked), 'answer')}"]
         answers = [one.answer for one in self._asked if one.answer is not None]
         read, written = (
             sum(one for one in counts if one is not None) if None not in counts else None
@@ -78,7 +85,7 @@ class Forecast:
                 [one.answer_tokens for one in answers],
             )
         )
-        share = questions / FIRST
+        share = questions / len(self._asked)
         if read is not None and written is not None:
             parts.append(f"about {share * (read + written) / _MILLION:,.2g} million tokens")
             price = self._one_price()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,15 +26,15 @@ def said(forecast: Forecast, outcomes: int, written: int | None = 2) -> list[str
     return [one for one in told if one is not None]
 
 
-def at_pace(images: int, seconds: float, **more: object) -> Forecast:
-    """The first and the last answer are `seconds` apart."""
-    times = iter([0.0, seconds])
-    return Forecast(images, clock=lambda: next(times), **more)  # type: ignore[arg-type]
+def at_pace(images: int, step: float, **more: object) -> Forecast:
+    """An answer comes each `step` seconds."""
+    moments = count()
+    return Forecast(images, clock=lambda: step * next(moments), **more)  # type: ignore[arg-type]
 
 
 def test_a_long_run_says_what_is_to_go() -> None:
-    """Once, from the pace of the first answers: 19 steps of a second, 1,980 images to go."""
-    (text,) = said(at_pace(2000, 19.0), 60)
+    """Once, from the pace of the first answers: a second each, 1,980 images to go."""
+    (text,) = said(at_pace(2000, 1.0), 60)
     assert text == (
         "1,980 questions to go, about 33 min 00 s at the pace of the first 20 answers, "
         "about 0.2 million tokens"
@@ -43,22 +44,30 @@ def test_a_long_run_says_what_is_to_go() -> None:
 def test_it_counts_repeats_and_money() -> None:
     """Each repeat is a question with its tokens; the time is that of the tests, which hold them."""
     prices = [("ollama:llava", Price(read=10, written=100))]
-    (text,) = said(at_pace(2000, 19.0, repeats=3, prices=prices, stops_early=True), 30)
+    (text,) = said(at_pace(2000, 1.0, repeats=3, prices=prices, stops_early=True), 30)
     assert text.startswith("at most 5,940 questions to go, about 33 min 00 s")
     assert text.endswith(f"about {5940 * (980 + 200) / 1e6:.3g} by its price")
 
 
-@pytest.mark.parametrize(("images", "seconds"), [(2000, 1.0), (30, 19.0), (FIRST, 1e6)])
-def test_a_short_run_says_nothing(images: int, seconds: float) -> None:
+@pytest.mark.parametrize(("images", "step"), [(2000, 0.05), (30, 1.0), (FIRST, 1e5)])
+def test_a_short_run_says_nothing(images: int, step: float) -> None:
     """What is over in two minutes is seen."""
-    assert said(at_pace(images, seconds), 60) == []
+    assert said(at_pace(images, step), 300) == []
+
+
+def test_the_pace_is_that_of_ten_seconds() -> None:
+    """A server warms up: what its first answers took would say far too much."""
+    moments = iter([*(1.5 * n for n in range(5)), *(6 + 0.1 * n for n in range(500))])
+    forecast = Forecast(5000, clock=lambda: next(moments))
+    (text,) = said(forecast, 60)
+    assert "at the pace of the first 46 answers" in text
 
 
 def test_what_was_known_tells_no_pace() -> None:
     """Nor does a count of tokens that some answer lacks."""
-    forecast = at_pace(2000, 19.0)
+    forecast = at_pace(2000, 1.0)
     assert all(forecast.note(outcome(n, cached=True)) is None for n in range(100))
     (text,) = said(forecast, 60)
     assert text.startswith("1,880 questions to go")
-    (text,) = said(at_pace(2000, 19.0), 30, written=None)
+    (text,) = said(at_pace(2000, 1.0), 30, written=None)
     assert "tokens" not in text
