@@ -81,6 +81,7 @@ def test_every_way_has_the_same_report(spread: Colours, options: tuple[str, ...]
             "evaluation": "colours",
             "model": "openai:colours",
             "undecided": None,
+            "variant": "",
         }
     ]
     assert set(spread.server.asked.values()) == {1}

@@ -133,5 +133,5 @@ def pytest_terminal_summary(terminalreporter):
 """
     )
     out = colours.run().stdout.str()
-    assert "SEEN 9 ['finding', 'identity', 'notices', 'outcome', 'repeats', 'store']" in out
+    assert "SEEN 9 ['finding', 'identity', 'notices', 'outcome', 'probes', 'repeats', 'store']" in out
     assert "KEPT {'outcome': {'kind': 'correct'}, 'finding': False}" in out
