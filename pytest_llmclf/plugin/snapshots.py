@@ -364,8 +364,12 @@ def _lacking(item: pytest.Item, report: Report) -> str:
     here = item.config.invocation_params.dir
     file = item.path.relative_to(here) if item.path.is_relative_to(here) else item.path
     spec = str(item.callspec.params["report"].spec)  # type: ignore[attr-defined]
-    # Not of `shlex`: these quotes are understood by every shell.
-    words = (f'"{word}"' if " " in word else word for word in (str(file), "--llmclf-model", spec))
+    # Not of `shlex`: double quotes are understood by every shell.
+    option = item.config.option
+    told = [str(file), "--llmclf-model", spec, *(["--llmclf-final"] if option.llmclf_final else [])]
+    told += [word for text in option.llmclf_variant or [] for word in ("--llmclf-variant", text)]
+    quotes = (("'" if '"' in word else '"') * bool(set(word) & set(" ;")) for word in told)
+    words = (f"{quote}{word}{quote}" for quote, word in zip(quotes, told, strict=True))
     return (
         f"{none}; to write them: pytest {' '.join(words)} --snapshot-update (then commit {FOLDER})"
     )

@@ -64,15 +64,16 @@ def model_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
 
 
 def _pair_lines(pair: PairedModels, style: Style) -> Iterator[Line]:
-    room = max(8, style.width // 3 - 4)
-    yield style.line(
-        _INDENT,
-        (style.name(pair.first.evaluation, room), "bold"),
-        " · ",
-        (style.name(pair.names[0], room), "cyan"),
-        " and ",
-        (style.name(pair.names[1], room), "cyan"),
-    )
+    title = style.name(pair.first.evaluation, max(8, style.width // 3 - 4))
+    first, second = (style.name(name, style.width // 2) for name in pair.names)
+    if width(f"{_INDENT}{title} · {first} and {second}") <= style.width:
+        yield style.line(
+            _INDENT, (title, "bold"), " · ", (first, "cyan"), " and ", (second, "cyan")
+        )
+    else:  # cut names could be those of any variant
+        yield style.line(_INDENT, (title, "bold"))
+        yield style.line(_INDENT * 2, (first, "cyan"), " and")
+        yield style.line(_INDENT * 2, (second, "cyan"))
     yield from comparison_lines(
         pair.comparison, pair.names, style, p_value=pair.p_value, tests=pair.pairs, most=FEW
     )

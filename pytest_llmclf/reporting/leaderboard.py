@@ -81,17 +81,20 @@ def _rows(board: Leaderboard, style: Style) -> Iterator[Line]:
     differences = ["", *(difference_text(row, style.digits) for row in shown[1:])]
     columns = [max(map(width, texts)) for texts in (accuracies, differences)]
     room = max(8, min(_NAME, style.width - sum(columns) - 8))
-    names = [style.name(board.called(row.report), room) for row in shown]
-    room = max(4, *map(width, names))
+    names = [style.safe(board.called(row.report)) for row in shown]
+    fit = [width(name) <= room for name in names]  # a cut name could be that of any variant
+    room = max(4, *(width(name) for name, fits in zip(names, fit, strict=True) if fits), 0)
+    cut = style.width - len(_INDENT * 2)
     heads = f"{left('accuracy', columns[0])}  to the best"
     yield style.line((f"{_INDENT * 2}{left('task', room)}  {heads}", "light"))
     start = " " * (len(_INDENT * 2) + room + 2)
-    for row, name, accuracy, difference in zip(shown, names, accuracies, differences, strict=True):
-        yield style.line(
-            _INDENT * 2,
-            (left(name, room), "cyan"),
-            f"  {left(accuracy, columns[0])}  {difference}",
-        )
+    for place, (row, name) in enumerate(zip(shown, names, strict=True)):
+        figures = f"{left(accuracies[place], columns[0])}  {differences[place]}"
+        if fit[place]:
+            yield style.line(_INDENT * 2, (left(name, room), "cyan"), f"  {figures}")
+        else:
+            yield style.line(_INDENT * 2, (style.name(name, cut), "cyan"))
+            yield style.line(f"{start}{figures}")
         mark = _MARKS.get(row.standing)
         for text in style.wrapped(standing(row), start):
             yield style.line((text, mark) if mark else text)

@@ -132,11 +132,10 @@ def report_lines(report: Report, style: Style, *, every: bool = False) -> Iterat
 
 def head_lines(report: Report, style: Style) -> Iterator[Line]:
     """Who was asked about what, how it ended, and what to know about it."""
-    yield style.line(
-        (style.name(report.evaluation, style.width // 2), "bold"),
-        " · ",
-        (style.name(report.configuration, style.width // 2 - 3), ("bold", "cyan")),
-    )
+    title = style.name(report.evaluation, style.width // 2)
+    room = max(style.width // 2, style.width - width(title)) - width(" · ")
+    name = style.name(report.configuration, room)
+    yield style.line((title, "bold"), " · ", (name, ("bold", "cyan")))
     for text in (
         _counts(report),
         clusters_text(report),

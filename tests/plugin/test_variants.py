@@ -249,3 +249,11 @@ def test_no_line_leaves_open_which_variant_it_is_of(two: Colours) -> None:
         "colours · plain",
         "colours · no example",
     ]
+
+
+def test_the_command_that_commits_predictions_has_the_variant(colours: Colours) -> None:
+    """One that only the command line names would not be asked without it."""
+    colours.evaluation(arguments=", baseline", body="assert report.predictions == baseline")
+    said = colours.run("--llmclf-variant", "brief: prompt=Colour?; think=off").stdout.str()
+    told = '--llmclf-variant "brief: prompt=Colour?; think=off" --snapshot-update'
+    assert told in " ".join(said.split())

@@ -202,6 +202,15 @@ def test_pairs_shown_say_the_same() -> None:
     assert '    answers: "cat" 8 → 7, "dog" 15 → 16' in found
 
 
+def test_pairs_of_models_come_before_those_with_yardsticks() -> None:
+    """A yardstick is held against everybody anyway; how prompts differ is told nowhere else."""
+    names = ("yardstick:svm", "a", "yardstick:knn", "b", "c")
+    reports = [report("+" * (19 - n) + "x" * (4 + n), name) for n, name in enumerate(names)]
+    found = [line.text for line in model_lines(reports, Style(width=400))]
+    heads = [line for line in found if line.startswith("  pets · ")]
+    assert heads[:2] == ["  pets · a and b", "  pets · a and c"]
+
+
 def test_markdown_has_the_table() -> None:
     """Under the gates; nothing from outside is markup."""
     text = markdown_summary(tasks(**NEAR))
@@ -255,3 +264,18 @@ def test_every_standing_has_words() -> None:
     """And what is not shown is never said to be so."""
     assert "not" in STANDINGS["not told apart from the best"]
     assert "not shown" in STANDINGS["best here"]
+
+
+def test_names_that_begin_alike_stay_apart_where_there_is_little_room() -> None:
+    """On a line of its own, rather than cut to what all of them begin with."""
+    made = tasks(**NEAR)
+    variants = ("with an example of each", "with an example of one", "with an example of two")
+    long = "llamacpp:micro-llava"
+    reports = [
+        replace(one, model=f"{long}-{place}", variant=name)
+        for place, (one, name) in enumerate(zip(made, variants, strict=False))
+    ]
+    said = lines(reports, Style(width=80))
+    for one in reports:
+        assert f"    {one.configuration}" in [line.rstrip() for line in said]
+    assert all(len(line) <= 80 for line in said)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
 from pytest_llmclf.analysis.leaderboard.ranking import leaderboard, leaderboards
+from pytest_llmclf.models.yardstick.kinds import yardstick_title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def pairs(reports: Sequence[Report], most: int = MOST_PAIRS) -> list[tuple[Repor
     """For each evaluation with two or more models: all pairs, in the order asked.
 
     Where these are more than `most`, so many of those that the best one makes with the others, the
-    next best ones first.
+    next best ones first; yardsticks come last, since each is held against all others anyway.
     """
     found: list[tuple[Report, Report]] = []
     for evaluation in dict.fromkeys(report.evaluation for report in reports):
@@ -53,7 +54,8 @@ def pairs(reports: Sequence[Report], most: int = MOST_PAIRS) -> list[tuple[Repor
         every = list(combinations(models, 2))
         if len(every) > most:
             board = leaderboard(models)
-            first, *others = models if board is None else [row.report for row in board.rows]
+            ranked = models if board is None else [row.report for row in board.rows]
+            first, *others = sorted(ranked, key=lambda one: yardstick_title(one.model) is not None)
             every = [(first, other) for other in others][:most]
         found += every
     return found
