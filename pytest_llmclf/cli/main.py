@@ -92,7 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _called(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
-        prog="llmclf", description="What belongs to pytest-llmclf, but to no pytest run."
+        prog="llmclf",
+        description="Ask multimodal LLMs for the classes of images, and judge what they answer.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
