@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
     review = _chosen(reviews, arguments.dataset)
     page = _page(found, review, arguments)
     several = len(reviews) > 1
-    name = f"{plain_name(review.dataset)}-{REVIEW_PAGE}" if several else REVIEW_PAGE
+    name = f"{plain_name(arguments.dataset)}-{REVIEW_PAGE}" if several else REVIEW_PAGE
     path = (found.path / name if arguments.out is None else arguments.out.expanduser()).absolute()
     try:
         with ProgressLine(sys.stderr) as progress:
@@ -119,27 +119,30 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _chosen(reviews: Sequence[LabelReview], name: str) -> LabelReview:
-    """The review of the dataset that is meant.
+    """The review of the dataset that is meant, by its name or that of an evaluation of it.
 
     Raises:
         SettingsError: There is none, or which one is not said.
     """
-    names = [one.dataset for one in reviews]
     if not reviews:
         raise SettingsError(
             "no image of this run was answered or has a copy, so that no label is in doubt: review "
             "a run in which images were answered"
         )
-    if not name and len(names) > 1:
+    found = [one for one in reviews if name in ("", one.dataset, *one.evaluations)]
+    if len(found) == 1:
+        return found[0]
+    datasets = [one.dataset for one in found or reviews]
+    # One dataset may be cut in two ways: then evaluations tell them apart.
+    apart = len(set(datasets)) == len(datasets)
+    names = datasets if apart else [one.evaluations[0] for one in found or reviews]
+    if found:
         raise SettingsError(
             f"the run has several datasets: name one with --dataset: {some_of(names)}"
         )
-    found = [one for one in reviews if name in ("", one.dataset)]
-    if not found:
-        raise SettingsError(
-            f"the run has no dataset {name!r}, only {some_of(names)}{nearest(name, names)}"
-        )
-    return found[0]
+    raise SettingsError(
+        f"the run has no dataset {name!r}, only {some_of(names)}{nearest(name, names)}"
+    )
 
 
 def _page(

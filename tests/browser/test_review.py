@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from pytest_llmclf.analysis.label_review.review import review_labels
 from pytest_llmclf.analysis.label_review.review_queue import review_queue
@@ -16,8 +18,9 @@ from pytest_llmclf.metrics.report import DatasetFacts
 from pytest_llmclf.reporting.html.document import write_page
 from pytest_llmclf.reporting.html.page import page_of
 from pytest_llmclf.reporting.html.review_page import ReviewPage, write_review_page
+from tests.browser.test_page import NO_OVERFLOW, SPILLS
 from tests.browser.test_page_security import ELEMENTS
-from tests.pages import HOSTILE, answers, built, images, outcome
+from tests.pages import HOSTILE, LABELS, answers, built, images, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,6 +144,39 @@ def test_a_hundred_images_are_accepted_by_a_hundred_keys(opened: Open, tmp_path:
     assert "Of 5 images drawn at random 0 had a wrong label." in tab.inner_text("#finished")
 
 
+def test_a_thousand_images_stay_one_page(opened: Open, tmp_path: Path) -> None:
+    """Each can be reached and decided about; few of them are read at a time."""
+    files = {}
+    for place in range(1000):
+        image = tmp_path / f"{place}.png"
+        Image.new("RGB", (16, 16), (place % 256, place // 256, 9)).save(image)
+        digest = hashlib.sha256(image.read_bytes()).hexdigest()
+        files[f"{LABELS[place % 3]}/{image.name}"] = (image, digest)
+    path = desk(tmp_path, [built(answers(files, 1))])
+    assert path.stat().st_size < 2_000_000
+    tab = begun(opened, path)
+    press(tab, "End", "a")
+    assert tab.inner_text("#progress") == "image 1 of 1,000, 1 decided"
+    for _ in range(3):
+        press(tab, "ArrowLeft", "x", "End")
+        assert tab.locator("#image img").evaluate("one => one.complete && one.naturalWidth > 0")
+    assert tab.inner_text("#progress") == "image 1,000 of 1,000, 3 decided"
+    tab.reload()
+    assert decided(tab) == 3
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "dark"), (500, "light"), (320, "light")])
+def test_nothing_stands_outside(opened: Open, tmp_path: Path, width: int, scheme: str) -> None:
+    """At any width, in each dialog."""
+    tab = opened(pets(tmp_path, 3), width=width, scheme=scheme)
+    tab.keyboard.type("anna")
+    press(tab, "Enter")
+    for keys in ((), ("?",), ("Escape", "r"), ("Escape", "w"), ("Escape", *"aaa")):
+        press(tab, *keys)
+        assert tab.evaluate(NO_OVERFLOW)
+        assert tab.evaluate(SPILLS) == []
+
+
 def test_no_answer_of_a_model_is_one_key_away(opened: Open, tmp_path: Path) -> None:
     """Where a label is asked for, none is chosen; Enter alone decides nothing."""
     tab = begun(opened, pets(tmp_path))
@@ -241,6 +277,22 @@ def test_a_file_is_read_back_elsewhere(opened: Open, tmp_path: Path) -> None:
     press(other, "a")
     assert {one.by for one in downloaded(other)[1]} == {"anna", "ben"}
     assert len(downloaded(other)[1]) == 5
+
+
+def test_two_people_at_one_browser(opened: Open, tmp_path: Path) -> None:
+    """Each decides about every image; nothing of the other counts, and nothing of it is lost."""
+    tab = begun(opened, pets(tmp_path))
+    press(tab, "a", "a", "?")
+    tab.click("text=Somebody else decides")
+    tab.keyboard.type("ben")
+    press(tab, "Enter")
+    assert decided(tab) == 0
+    press(tab, "x")
+    name, found = downloaded(tab)
+    assert name == "decisions-ben.jsonl"
+    assert [(one.by, one.kind) for one in found] == [
+        ("anna", "accept"), ("anna", "accept"), ("ben", "leave-out"),
+    ]  # fmt: skip
 
 
 def test_a_file_is_kept_in_step_where_the_browser_can(opened: Open, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from pytest_llmclf.cli import report_command, review_command
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.reporting import artifacts
+from pytest_llmclf.reporting.run_folder import read_run
 from tests.pages import png
 from tests.unit.cli.command import call
 from tests.unit.test_label_review import herd, report_of
@@ -89,6 +90,22 @@ def test_what_cannot_be_shown_is_told(arguments: tuple[str, ...], message: str) 
     """With what to do."""
     with pytest.raises(SettingsError, match=message):
         call(review_command, "review", "latest", *arguments)
+
+
+def test_of_several_datasets_one_is_named(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error lists them, and each has a page of its own."""
+    (pets,) = read_run(run).reports
+    zoo = replace(
+        pets,
+        evaluation="zoo",
+        dataset=replace(pets.dataset, name="zoo", content_hash="ef"),
+        outcomes=tuple(replace(one, evaluation="zoo") for one in pets.outcomes),
+    )
+    artifacts.write_run(run, [pets, zoo], settings={}, environment={})
+    with pytest.raises(SettingsError, match="several datasets: name one with --dataset: pets, zoo"):
+        call(review_command, "review", "latest", "--no-near-copies")
+    assert call(review_command, "review", "latest", "--dataset", "pets", "--no-near-copies") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(run / "pets-review.html")
 
 
 def test_without_its_images_there_is_no_page(run: Path) -> None:

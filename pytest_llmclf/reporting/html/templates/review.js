@@ -11,7 +11,7 @@ const MOVING = [
   ["Z", "Undo", undo],
   ["←", "Previous", () => move(-1)],
   ["→", "Next", () => move(1)],
-  ["W", "Note why", askWhy],
+  ["W", "Note", askWhy],
 ];
 const FILES = [
   ["S", "Save", saveInStep],

@@ -102,12 +102,12 @@ function showQuestion() {
       { id: "decided", class: made ? `decision ${made.decision}` : "decision", "aria-live": "polite" },
       made ? ["You decided: ", WORDS[made.decision](made.labels), made.why ? [" (", foreign(made.why), ")"] : null] : "Not decided yet",
     ),
+    finished(),
     one.reasons.length ? el("ul", { class: "findings" }, one.reasons.map((text) => el("li", {}, foreign(text)))) : null,
     answers(one),
     keyButtons(DECIDING),
     labelChips(one),
     keyButtons(MOVING),
-    finished(),
   );
 }
 
