@@ -36,7 +36,7 @@ def desk(folder: Path, reports: list[Report], **more: Any) -> Path:
     return write_review_page(folder / "review.html", page)
 
 
-def pets(folder: Path, count: int = 24) -> Path:
+def pets(folder: Path, count: int = 9) -> Path:
     files = images(folder, count)
     return desk(folder, [built(answers(files, 1)), built(answers(files, 2, model="ollama:other"))])
 

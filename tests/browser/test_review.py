@@ -89,7 +89,7 @@ def test_a_thousand_images_stay_one_page(opened: Open, tmp_path: Path) -> None:
     assert decided(tab) == 3
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1200, "dark"), (500, "light"), (320, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "dark"), (320, "light")])
 def test_nothing_stands_outside(opened: Open, tmp_path: Path, width: int, scheme: str) -> None:
     """At any width, in each dialog."""
     tab = opened(pets(tmp_path, 3), width=width, scheme=scheme)
@@ -180,7 +180,7 @@ def test_several_right_labels(opened: Open, tmp_path: Path) -> None:
 
 def test_a_run_s_page_leads_to_the_desk(opened: Open, tmp_path: Path) -> None:
     """By the name of the file beside it, or by the command that writes one."""
-    reports = [built([*answers(images(tmp_path, 60), 1)])]
+    reports = [built([*answers(images(tmp_path, 24), 1)])]
     for desk_name, text in (
         ("", "llmclf review latest"),
         ("review.html", "the page for reviewing"),
@@ -203,8 +203,8 @@ def test_hostile_texts_are_texts(opened: Open, tmp_path: Path) -> None:
     ]
     facts = DatasetFacts(name=HOSTILE[1], content_hash="cd" * 32, labels=labels)
     report = built(found, dataset=facts)
-    harmless = begun(opened, pets(tmp_path))
-    press(harmless, "?", "Escape", *"a" * 24, "r", "Escape")
+    harmless = begun(opened, pets(tmp_path, 3))
+    press(harmless, "?", "Escape", *"aaa", "r", "Escape")
     known = set(harmless.evaluate(ELEMENTS)[0])
     tab = begun(opened, desk(tmp_path, [report], control=0), HOSTILE[0])
     press(tab, "?", "Escape")

@@ -71,7 +71,7 @@ def test_what_was_decided_survives_a_killed_tab(browser: Browser, tmp_path: Path
     tab = new()
     assert not tab.locator("#name").is_visible()
     assert decided(tab) == 4
-    assert tab.inner_text("#progress").startswith("image 5 of 24")
+    assert tab.inner_text("#progress").startswith("image 5 of 9")
     assert [one.kind for one in downloaded(tab)[1]] == ["accept", "leave-out", "unsure", "accept"]
     other = new()  # a second tab sees what the first one decides
     press(tab, "a")
