@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sklearn.metrics import ConfusionMatrixDisplay
 
     from pytest_llmclf.gates.gate import Judgement
-    from pytest_llmclf.metrics.confusion import Confusion, Measure
+    from pytest_llmclf.metrics.confusion import Confusion, Measure, Ratio
     from pytest_llmclf.metrics.report import Predictions
     from pytest_llmclf.values.outcome import Outcome, OutcomeKind
 
@@ -57,6 +57,12 @@ class StoppedReport(PublicReport):
     def metrics(self) -> dict[str, Measure]:
         """What the metrics come to that its evaluation brings; not to be compared."""
         return guarded_numbers(self.plain.metrics, Source(report=self.plain, name="report.metrics"))
+
+    @property
+    def false_accept(self) -> Ratio:
+        """Images of no class that were taken for one; not to be compared."""
+        source = Source(report=self.plain, name="report.false_accept")
+        return guarded_numbers(self.plain.false_accept, source)
 
     @property
     def images_per_s(self) -> float | None:

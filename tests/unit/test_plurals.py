@@ -61,7 +61,6 @@ ALLOWED = {
     # A number of this package, or large where it is told.
     "cli/describe.py": ("tokens",),
     "cli/predict.py": ("IN_VAIN",),
-    "plugin/forecast.py": ("FIRST",),
     "data/image.py": ("_by(size)", "limits.max_pixels"),
     "data/image_header.py": ("height",),
     "reporting/matrix.py": ("style.width",),
