@@ -224,7 +224,11 @@ def _shares(
             hit, more = 0.0, weigh.heaviest_wrong
         else:
             hit = more = weigh.heaviest_right
-        share = (weights @ right + unseen * hit) / (weights @ every + unseen * more)
+        whole = weights @ every + unseen * more
+        # An average over no class counts as 0, as where the scores themselves are told.
+        share = np.divide(
+            weights @ right + unseen * hit, whole, out=np.zeros(len(unseen)), where=whole > 0
+        )
         found.append((1 - weigh.unknown) * share)
     return found
 
