@@ -11,7 +11,7 @@ from pytest_llmclf.cli.checks import Check
 from pytest_llmclf.cli.single_image import THINKING_TOKENS, ask, connected, only_thinking
 from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.models.http.address import without_user
-from pytest_llmclf.models.predictions.backend import predictions_in
+from pytest_llmclf.models.predictions.predictions_backend import predictions_in
 from pytest_llmclf.models.spec import EMBEDDED, parse_spec
 from pytest_llmclf.models.yardstick.learner_process import LearnerProcess
 from pytest_llmclf.prompting.labels import Label, LabelSet

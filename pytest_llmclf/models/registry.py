@@ -28,9 +28,9 @@ BUILT_IN: Final = {
         ("openai", "openai.openai_connect"),
         ("llamacpp", "llamacpp.llamacpp_connect"),
         ("replay", "recording"),
-        ("yardstick", "yardstick.backend"),
-        ("sklearn", "yardstick.backend"),
-        ("predictions", "predictions.backend"),
+        ("yardstick", "yardstick.yardstick_backend"),
+        ("sklearn", "yardstick.yardstick_backend"),
+        ("predictions", "predictions.predictions_backend"),
     )
 }
 """Those of this package; another package cannot take their names."""

@@ -16,7 +16,7 @@ from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.gates.gate import addressed_to, check_gates, check_variant_names
 from pytest_llmclf.metrics.clusters import check_group
 from pytest_llmclf.models.llamacpp.embedded import labels_unknown, unknown_to_embedded
-from pytest_llmclf.models.predictions.backend import name_of, predictions_for
+from pytest_llmclf.models.predictions.predictions_backend import name_of, predictions_for
 from pytest_llmclf.models.spec import names_file
 from pytest_llmclf.models.yardstick.kinds import options_of, yardstick_title
 from pytest_llmclf.prompting import modelfile as modelfiles

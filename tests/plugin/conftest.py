@@ -151,7 +151,7 @@ def kept_learner() -> Iterator[KeptLearner]:
 def one_learner(kept_learner: KeptLearner, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let yardsticks of runs in this process learn in that one."""
     monkeypatch.setattr(
-        "pytest_llmclf.models.yardstick.backend.LearnerProcess", lambda: kept_learner
+        "pytest_llmclf.models.yardstick.yardstick_backend.LearnerProcess", lambda: kept_learner
     )
 
 

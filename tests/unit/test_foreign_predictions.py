@@ -21,7 +21,7 @@ from pytest_llmclf.data.foreign_predictions import (
     read_predictions,
 )
 from pytest_llmclf.errors import PredictionMissing, SettingsError
-from pytest_llmclf.models.predictions.backend import answer_of, predictions_for
+from pytest_llmclf.models.predictions.predictions_backend import answer_of, predictions_for
 from pytest_llmclf.models.spec import parse_spec
 from pytest_llmclf.values.case import Case, CaseSet
 from pytest_llmclf.values.request import Request

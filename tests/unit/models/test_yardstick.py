@@ -17,12 +17,12 @@ from pytest_llmclf.cli.sight import check_sight
 from pytest_llmclf.errors import BackendError, LabelsUnknown, SettingsError
 from pytest_llmclf.models.reach import ConnectSettings, Reach
 from pytest_llmclf.models.spec import parse_spec
-from pytest_llmclf.models.yardstick.backend import connect
 from pytest_llmclf.models.yardstick.estimators import TemperedSVC, estimator_of, yardstick
 from pytest_llmclf.models.yardstick.features import features_of, gradients
 from pytest_llmclf.models.yardstick.kinds import KINDS
 from pytest_llmclf.models.yardstick.learner_process import LearnerGone, LearnerProcess
 from pytest_llmclf.models.yardstick.learning import folds_of, lesson_of
+from pytest_llmclf.models.yardstick.yardstick_backend import connect
 from pytest_llmclf.prompting.modelfile import parse
 from pytest_llmclf.values.case import Case, CaseSet
 from pytest_llmclf.values.request import Request
