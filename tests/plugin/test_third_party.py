@@ -160,5 +160,8 @@ def test_every_backend_of_the_package_is_in_the_registry() -> None:
     """Each can be loaded, and a model of each can be written."""
     for name in registry.BUILT_IN:
         assert callable(registry.load(name))
-    specs = ("ollama:a", "openai:a@http://127.0.0.1:1/v1", "llamacpp:a.gguf+b.gguf", "replay:a")
+    specs = (
+        "ollama:a", "openai:a@http://127.0.0.1:1/v1", "llamacpp:a.gguf+b.gguf", "replay:a",
+        "yardstick:svm", "sklearn:sklearn.svm:SVC", "predictions:a.csv",
+    )  # fmt: skip
     assert [parse_spec(text).backend for text in specs] == list(registry.BUILT_IN)

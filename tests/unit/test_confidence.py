@@ -341,7 +341,7 @@ def cut(text: str, pieces: frozenset[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(
         st.text("xy", min_size=1, max_size=4), st.integers(1, 100), min_size=2, max_size=6

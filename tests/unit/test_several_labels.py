@@ -110,7 +110,7 @@ def test_predictions_are_read_back(run: Run) -> None:
     assert (same.refused, same.changes) == (None, ())
 
 
-@settings(max_examples=30)
+@settings(max_examples=8)
 @given(runs, st.lists(st.sampled_from((*LABELS, UNPARSED)), min_size=30, max_size=30))
 def test_two_sides_differ_as_their_scores_do(run: Run, others: list[str]) -> None:
     """Each side's scores are its own, though an image counts for one class here, another there."""
