@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 LISTED_PROBLEMS = 20
 """Problems that the message of one `DatasetError` lists; the rest is counted."""
 
+_UNSOUND = 5
+"""Kinds of images that cannot be sent, which it lists beside them."""
+
 DATA_VARIABLE = "LLMCLF_DATA"
 """Environment variable: the folder of imported datasets instead of ``.llmclf/datasets``."""
 
@@ -147,7 +150,10 @@ def load(
     conflicts, doubles = twins(images)
     problems = [*found.problems, *stale, *conflicts]
     if problems:
-        raise DatasetError(_message(found.name, source, problems))
+        unsound = [
+            f"{one.case.id}: {one.case.problem}" for one in images if one.case.problem is not None
+        ]
+        raise DatasetError(_message(found.name, source, problems, unsound))
     marked = (_marked(image.case, options.none_label) for image in images)
     cases = sorted(marked, key=lambda case: natural_key(case.id))
     warnings = [*found.warnings, *doubles, *nothing_to_see(images), *_unused(found.labels, cases)]
@@ -283,11 +289,18 @@ def _folders(dataset_directory: Path) -> list[str]:
     return [name for name in found if not name.startswith(".")]
 
 
-def _message(name: str, source: Path | Given, problems: list[str]) -> str:
+def _message(name: str, source: Path | Given, problems: list[str], unsound: Sequence[str]) -> str:
     count = f"{len(problems)} {noun(len(problems), 'problem')}"
     lines = [f"dataset {name!r} ({shown(source)}) cannot be judged, {count}:"]
     kinds = by_kind(problems)
     lines += [f"  {shown(problem)}" for problem in kinds[:LISTED_PROBLEMS]]
     if len(kinds) > LISTED_PROBLEMS:
         lines.append(f"  and {len(kinds) - LISTED_PROBLEMS} more")
+    if unsound:
+        # They stop nothing by themselves; who mends the rest wants to know of them, too.
+        lines.append(f"  besides, {len(unsound)} {noun(len(unsound), 'image')} cannot be sent:")
+        kinds = by_kind(unsound)
+        lines += [f"  {shown(problem)}" for problem in kinds[:_UNSOUND]]
+        if len(kinds) > _UNSOUND:
+            lines.append(f"  and {len(kinds) - _UNSOUND} more")
     return "\n".join(lines)

@@ -162,3 +162,21 @@ def test_thousands_of_labels_are_not_listed(tmp_path: Path) -> None:
         assert "more" in message
         assert len(message) < 1000
         assert "class 25" not in message
+
+
+def test_images_that_cannot_be_sent_are_told_beside_what_stops(tmp_path: Path) -> None:
+    """In the same message: who mends a folder does it once."""
+    put(
+        pets(tmp_path),
+        {
+            "loose.bmp": image(7),
+            "cat/empty.png": b"",
+            "dog/text.png": b"no image",
+            "cat/x.heic": b"?",
+        },
+    )
+    message = said_about(tmp_path)
+    first, second = message.split("besides, ")
+    assert "loose.bmp" in first
+    assert second.startswith("3 images cannot be sent:")
+    assert all(name in second for name in ("cat/empty.png", "dog/text.png", "cat/x.heic"))
