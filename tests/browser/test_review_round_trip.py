@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import Colours
 
 
-@pytest.mark.parametrize("options", [(), ("--llmclf-repeats=2", "-n2")], ids=str)
+@pytest.mark.parametrize("options", [("--llmclf-repeats=2",)], ids=str)
 def test_a_wrong_label_is_found_decided_about_and_mended(
     browser: Browser,
     colours: Colours,  # noqa: F811 - the fixture

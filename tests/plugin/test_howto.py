@@ -120,11 +120,8 @@ OTHERS: Final = [
 ]
 
 
-@pytest.mark.parametrize("page", OTHERS, ids=lambda page: page.stem)
-def test_python_on_other_pages_works(
-    colours: Colours, page: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All of a page in order, in a project with two runs: first two models err on one image."""
+def test_python_on_other_pages_works(colours: Colours, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of each page in order, in a project with two runs: first two models err on one image."""
     project(colours)
     monkeypatch.chdir(colours.root)
     (colours.root / "evals").mkdir(exist_ok=True)
@@ -134,11 +131,12 @@ def test_python_on_other_pages_works(
     run = "pytest evals/test_pets.py --llmclf-model ollama:llava"
     called(colours, f"{run} --llmclf-model ollama:llava:7b-q4")
     called(colours, f"{run} --llmclf-fresh")
-    known: dict[str, object] = {}
-    exec(PLAIN, known)  # noqa: S102 - our own text
-    for language, block in BLOCK.findall(page.read_text("utf-8")):
-        if language == "python":
-            exec(compile(block, str(page), "exec"), known)  # noqa: S102 - our own page
+    for page in OTHERS:
+        known: dict[str, object] = {}
+        exec(PLAIN, known)  # noqa: S102 - our own text
+        for language, block in BLOCK.findall(page.read_text("utf-8")):
+            if language == "python":
+                exec(compile(block, str(page), "exec"), known)  # noqa: S102 - our own page
 
 
 def test_commands_on_other_pages_are_commands() -> None:

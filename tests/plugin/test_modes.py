@@ -145,7 +145,7 @@ MODES: Final = (
     Mode(name="holdout", evaluation=(("gates=", "holdout=0.5, gates="),)),
     Mode(name="margin", args=("--llmclf-margin=80%",), arguments=", baseline", body=BASELINE),
 )
-MEETING: Final = 4
+MEETING: Final = 5
 WRAPPED: Final = """
 from dataclasses import replace
 from pytest_llmclf.models.openai.openai_connect import connect
