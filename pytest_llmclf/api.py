@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pytest_llmclf.progress import LineStream
     from pytest_llmclf.reporting.run_folder import RunFolder
     from pytest_llmclf.runner.evaluation import Evaluation
+    from pytest_llmclf.runner.resources import Resources
+    from pytest_llmclf.runner.settings import Settings
     from pytest_llmclf.values.outcome import Outcome
 
 
@@ -238,12 +240,9 @@ def evaluate_all(
     from pytest_llmclf.gates.gate import why_undecided
     from pytest_llmclf.models.spec import parse_spec
     from pytest_llmclf.progress import ProgressLine
-    from pytest_llmclf.reporting.earlier_confusions import confused_in
-    from pytest_llmclf.reporting.style import Style
     from pytest_llmclf.runner.asking import ask_all
     from pytest_llmclf.runner.evaluation import Evaluation
     from pytest_llmclf.runner.job import AskingPolicy
-    from pytest_llmclf.runner.resources import Resources
     from pytest_llmclf.runner.settings import Settings, project_root
 
     if not isinstance(evaluation, Evaluation):
@@ -259,7 +258,7 @@ def evaluate_all(
         repeats=repeats,
         allow_remote=frozenset(allow_remote),
     )
-    resources = Resources(settings, secrets.token_hex(8), safe=Style().safe, confused=confused_in)
+    resources = open_resources(settings)
     try:
         tasks = resources.assign(evaluation, Path.cwd())
         with ProgressLine(_shown() if progress else None) as line:
@@ -270,6 +269,15 @@ def evaluate_all(
         if why_undecided(report) is not None:
             logging.getLogger("pytest_llmclf").warning("%s", report)
     return reports
+
+
+def open_resources(settings: Settings) -> Resources:
+    """What is needed to ask outside of pytest; to be closed at the end."""
+    from pytest_llmclf.reporting.earlier_confusions import confused_in
+    from pytest_llmclf.reporting.style import Style
+    from pytest_llmclf.runner.resources import Resources
+
+    return Resources(settings, secrets.token_hex(8), safe=Style().safe, confused=confused_in)
 
 
 def _shown() -> LineStream:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import add_command, described
+from pytest_llmclf.cli.project import add_command, described, own_folder_choices
 from pytest_llmclf.data.entry import LABEL_FOLDERS, SourceOptions, by_kind
 from pytest_llmclf.errors import DatasetError, SettingsError, some_of
 from pytest_llmclf.prompting.modelfile import SYSTEM
@@ -179,13 +179,8 @@ def run(arguments: argparse.Namespace) -> int:
         if path.exists():
             raise SettingsError(f"{path} is there already: choose another name, or remove it")
     options = SourceOptions(split=arguments.split, label_folder=arguments.label_folder)
-    try:
+    with own_folder_choices():
         dataset = datasets.load(folder, name=name, options=options)
-    except DatasetError as error:
-        if "split=" in str(error) or "label_folder=" in str(error):
-            said = f"{error}\n  (here: --split PART, --label-folder first or last)"
-            raise DatasetError(said) from error
-        raise
     _check_gate(arguments.gate, dataset)
     if arguments.model is not None:
         parse_spec(arguments.model)

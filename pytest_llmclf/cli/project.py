@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.runner.settings import project_root
 from pytest_llmclf.runner.shared_options import SHARED_OPTIONS, hosts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _OPTION = re.compile(r"--llmclf-[a-z-]+")
 _CLAUSE = re.compile(r"(; |, or )")
@@ -137,3 +139,15 @@ def own_options(text: str, arguments: argparse.Namespace) -> str:
 
 def _own(option: str) -> str:
     return option.replace("--llmclf-", "--", 1)
+
+
+@contextmanager
+def own_folder_choices() -> Iterator[None]:
+    """Meanwhile a folder that can be read in two ways is refused with options of the command."""
+    try:
+        yield
+    except DatasetError as error:
+        if "split=" in str(error) or "label_folder=" in str(error):
+            said = f"{error}\n  (here: --split PART, --label-folder first or last)"
+            raise DatasetError(said) from error
+        raise

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 import shlex
 import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.api import open_resources
 from pytest_llmclf.cli.console import style_of
 from pytest_llmclf.cli.project import (
     add_command,
@@ -17,12 +17,12 @@ from pytest_llmclf.cli.project import (
     add_shared_options,
     described,
     home_folder,
+    own_folder_choices,
     own_options,
     reaching,
 )
 from pytest_llmclf.cli.single_image import wanted_model
 from pytest_llmclf.data.entry import LABEL_FOLDERS
-from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.prompting.prompt import DEFAULT_PROMPT
 from pytest_llmclf.runner.shared_options import at_least
@@ -30,9 +30,6 @@ from pytest_llmclf.runner.shared_options import at_least
 if TYPE_CHECKING:
     import argparse
 
-    from pytest_llmclf.runner.evaluation import Evaluation
-    from pytest_llmclf.runner.resources import Resources
-    from pytest_llmclf.runner.task import Task
 
 _EPILOG = described(
     "try",
@@ -83,12 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from pytest_llmclf.cli.shown import show_run
     from pytest_llmclf.models.spec import parse_spec
-    from pytest_llmclf.reporting.earlier_confusions import confused_in
-    from pytest_llmclf.reporting.style import Style
     from pytest_llmclf.runner.asking import ask_all
     from pytest_llmclf.runner.evaluation import Evaluation
     from pytest_llmclf.runner.job import AskingPolicy
-    from pytest_llmclf.runner.resources import Resources
     from pytest_llmclf.runner.settings import Settings, project_root
     from pytest_llmclf.values.thinking import parse_think
 
@@ -110,9 +104,9 @@ def run(arguments: argparse.Namespace) -> int:
         think=None if arguments.think is None else parse_think(arguments.think),
         **reaching(arguments),
     )
-    resources = Resources(settings, secrets.token_hex(8), safe=Style().safe, confused=confused_in)
-    with closing(resources):
-        tasks = _tasks(resources, evaluation)
+    with closing(open_resources(settings)) as resources:
+        with own_folder_choices():
+            tasks = resources.assign(evaluation, Path.cwd())
         for task in tasks:
             said = own_options(task.reason, arguments) or task.model
             sys.stderr.write(f"{style_of(sys.stderr).safe(said)}\n")
@@ -133,14 +127,3 @@ def run(arguments: argparse.Namespace) -> int:
     words += ["--label-folder", arguments.label_folder] if arguments.label_folder else []
     sys.stdout.write(f"keep it: {shlex.join(words)}\n")
     return code
-
-
-def _tasks(resources: Resources, evaluation: Evaluation) -> tuple[Task, ...]:
-    """The tasks of the folder, with advice for this command where it can be read in two ways."""
-    try:
-        return resources.assign(evaluation, Path.cwd())
-    except DatasetError as error:
-        if "split=" in str(error) or "label_folder=" in str(error):
-            said = f"{error}\n  (here: --split PART, --label-folder first or last)"
-            raise DatasetError(said) from error
-        raise

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from pytest_llmclf.metrics.case_counts import ledger_of
 from pytest_llmclf.metrics.clusters import clusters_of, one_each
@@ -35,6 +35,8 @@ VerdictWord = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNGATED"]
 """What a gate came to; UNGATED says that nobody has set one."""
 Part = Literal["", "tuning", "held-out"]
 """Which images of a dataset are meant: all, those to tune on, those that are held out."""
+WORST_FIRST: Final[tuple[VerdictWord, ...]] = ("FAIL", "INCONCLUSIVE", "PASS", "UNGATED")
+"""The order in which the word of several verdicts is the first that any of them has."""
 Undecided = Literal["incomplete", "undefined", "sample"]
 """Why a gate is INCONCLUSIVE: images have no answer; what it compares is undefined; the images are
 too few to tell with the confidence that was asked for."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.errors import ReplayMismatch, SettingsError
+from pytest_llmclf.files import lock_byte, unlock_byte
 from pytest_llmclf.models.recording_file import (
     AGAIN,
     RECORDING_FORMAT,
@@ -375,16 +376,12 @@ def _append(file: int, lines: list[dict[str, Any]]) -> None:
 def _locked(file: int) -> Iterator[None]:
     """Hold the file against other processes; its end moves with every write."""
     if sys.platform == "win32":
-        import msvcrt
-
         # Windows keeps readers off what is locked: a byte that no recording reaches.
-        os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(file, msvcrt.LK_LOCK, 1)
+        lock_byte(file, _LOCKED_BYTE, wait=True)
         try:
             yield
         finally:
-            os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
-            msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+            unlock_byte(file, _LOCKED_BYTE)
     else:
         import fcntl
 

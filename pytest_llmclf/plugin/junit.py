@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_llmclf.metrics.calibration.answers import confidence
+from pytest_llmclf.metrics.report import WORST_FIRST
 from pytest_llmclf.plugin.carried import REPORT_ATTRIBUTE
 from pytest_llmclf.plugin.items import image_id
 from pytest_llmclf.plugin.pytest_private import junit_xml
@@ -21,14 +22,13 @@ from pytest_llmclf.plugin.run_verdicts import fails
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_llmclf.metrics.report import Verdict, VerdictWord
+    from pytest_llmclf.metrics.report import Verdict
     from pytest_llmclf.runner.settings import Inconclusive
     from pytest_llmclf.values.outcome import Outcome, TaskName
 
 Properties = list[tuple[str, object]]
 
 _DIGITS: Final = 4
-_WORST: Final[tuple[VerdictWord, ...]] = ("FAIL", "INCONCLUSIVE", "PASS", "UNGATED")
 
 
 class ImageProperties:
@@ -86,7 +86,7 @@ def gate_properties(verdicts: Iterable[Verdict]) -> Properties:
     found = list(verdicts)
     if not found:
         return []
-    worst = min((verdict.word for verdict in found), key=_WORST.index)
+    worst = min((verdict.word for verdict in found), key=WORST_FIRST.index)
     said = "; ".join(f"{verdict.word}: {verdict.text}" for verdict in found)
     first = found[0]
     variant = [("variant", first.variant)] if first.variant else []
@@ -124,7 +124,7 @@ def add_gates_without_test(
 
 def _gate_report(name: str, verdicts: list[Verdict], choice: Inconclusive) -> pytest.TestReport:
     """What a test of the gates would have come to; what fails stands first."""
-    ordered = sorted(verdicts, key=lambda verdict: _WORST.index(verdict.word))
+    ordered = sorted(verdicts, key=lambda verdict: WORST_FIRST.index(verdict.word))
     said = "\n".join(f"{verdict.word} {verdict.text}" for verdict in ordered)
     failed = any(fails(verdict, choice) for verdict in verdicts)
     undecided = any(verdict.word == "INCONCLUSIVE" for verdict in verdicts)

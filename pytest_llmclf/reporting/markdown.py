@@ -17,6 +17,7 @@ from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.metrics.calibration.answers import lacking
 from pytest_llmclf.metrics.calibration.scores import ece
 from pytest_llmclf.metrics.own_metrics import rows
+from pytest_llmclf.metrics.report import WORST_FIRST
 from pytest_llmclf.metrics.wording import asked_of, when_stopped
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.changes import diff_markdown
@@ -87,7 +88,6 @@ _CHANGES: Final[dict[ChangeKind, str]] = {
     "fixed": "Only B is right",
     "changed": "Wrong in different ways",
 }
-_ORDER: Final[tuple[VerdictWord, ...]] = ("FAIL", "INCONCLUSIVE", "PASS", "UNGATED")
 
 
 def markdown_summary(
@@ -162,7 +162,7 @@ def _overview(reports: Sequence[Report], verdicts: Sequence[Verdict]) -> Iterato
     yield "|---|---|--:|--:|--:|---|"
     for report in reports:
         own = [verdict.word for verdict in verdicts if verdict.task == report.task]
-        worst = next((word for word in _ORDER if word in own), None)
+        worst = next((word for word in WORST_FIRST if word in own), None)
         gates = f"{_MARKS[worst]} {worst}" if worst else numbers.UNDEFINED
         ledger = report.ledger
         accuracy = when_stopped(numbers.percent(report.accuracy), ledger)
@@ -178,7 +178,7 @@ def _gates(verdicts: Sequence[Verdict]) -> Iterator[str]:
     if not verdicts:
         return
     yield from ("### Gates", "", "| | gate of | what it came to |", "|---|---|---|")
-    for verdict in sorted(verdicts, key=lambda one: _ORDER.index(one.word)):
+    for verdict in sorted(verdicts, key=lambda one: WORST_FIRST.index(one.word)):
         of = " · ".join(cell(part) for part in verdict.task if part)
         yield f"| {_MARKS[verdict.word]} {verdict.word} | {of} | {escaped(verdict.text)} |"
     yield ""

@@ -10,7 +10,7 @@ from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.metrics.report import DatasetFacts, build
 from pytest_llmclf.prompting.answer_meaning import with_answer
 from pytest_llmclf.prompting.labels import NONE_LABEL, Label, LabelSet
-from pytest_llmclf.prompting.readers import READ_BY, STRICT, reader_name
+from pytest_llmclf.prompting.readers import STRICT, reader_note
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.outcome import Outcome, TaskName
@@ -104,7 +104,6 @@ def _report(
             f"{found.path}: {twice[0][0]} is there {twice[1]} times for {task.configuration}: keep "
             "one row an image, or give the rows a column model"
         )
-    name = reader_name(reader)
     content = "\n".join(
         sorted(f"{one.case}\t{'|'.join(one.labels)}\t{one.sha256}" for one in first)
     )
@@ -124,7 +123,7 @@ def _report(
         notes=(
             f"answers of {found.tool or 'a table'}, {found.path.name}: nothing was asked",
             *((_NUMBERED,) if found.numbered else ()),
-            *(() if name == STRICT else (f"{READ_BY}{name}, not by the strict reader",)),
+            *reader_note(reader),
         ),
         tool=tool_version(),
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.metrics.report import DatasetFacts, build
-from pytest_llmclf.prompting.readers import READ_BY, STRICT, reader_name
+from pytest_llmclf.prompting.readers import reader_note
 from pytest_llmclf.runner.settings import path_in_project
 from pytest_llmclf.values.price import price_of
 from pytest_llmclf.values.provenance import tool_version
@@ -44,7 +44,12 @@ def task_report(
         **task.key._asdict(),
         dataset=_facts(task, content_hash, settings.root),
         outcomes=outcomes,
-        notes=(*task.about_examples, *task.dataset.warnings, *_reader_note(task), *notes),
+        notes=(
+            *task.about_examples,
+            *task.dataset.warnings,
+            *reader_note(task.evaluation.reader),
+            *notes,
+        ),
         modelfile_digest=task.modelfile.digest(),
         instructions=task.instructions.prose,
         full_instructions=task.instructions,
@@ -75,9 +80,3 @@ def _facts(task: Task, content_hash: str, root: Path) -> DatasetFacts:
         review=dataset.review,
         strangers=strangers,
     )
-
-
-def _reader_note(task: Task) -> tuple[str, ...]:
-    """Who read the answers, where it is not the strict reader."""
-    name = reader_name(task.evaluation.reader)
-    return () if name == STRICT else (f"{READ_BY}{name}, not by the strict reader",)

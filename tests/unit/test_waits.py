@@ -36,7 +36,6 @@ REASONS: dict[tuple[str, str], str] = {
     ("models/yardstick/learner_process.py", "self._process.poll()"):
         "a process's `poll` does not wait",
     ("models/yardstick/learner_process.py", "process.wait()"): "it has just been killed",
-    ("models/recording.py", "msvcrt.LK_LOCK"): "Windows tries ten times, a second apart",
     ("models/recording.py", "os.read(file, length)"): "a plain file, as `check_header` requires",
 }  # fmt: skip
 """By module and call as Python writes it: why it cannot wait for ever."""

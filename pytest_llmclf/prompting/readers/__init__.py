@@ -47,6 +47,7 @@ __all__ = [
     "read_answer",
     "read_label",
     "reader_name",
+    "reader_note",
     "split_thinking",
 ]
 
@@ -165,3 +166,9 @@ def _by_function(text: str, labels: LabelSet, reader: ReaderFunction) -> LabelOr
         f"the reader {reader_name(reader)} gave back {found!r}, which is neither a label nor one "
         f"of {', '.join(_REASONS)}"
     )
+
+
+def reader_note(reader: str | ReaderFunction) -> tuple[str, ...]:
+    """A report's line on who read the answers, where it is not the strict reader."""
+    name = reader_name(reader)
+    return () if name == STRICT else (f"{READ_BY}{name}, not by the strict reader",)

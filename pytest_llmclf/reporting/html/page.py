@@ -13,6 +13,7 @@ from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
 from pytest_llmclf.errors import some_of
 from pytest_llmclf.metrics.calibration.summary import calibration
+from pytest_llmclf.metrics.report import WORST_FIRST
 from pytest_llmclf.reporting.html.thumbnails import ImageBudget
 
 if TYPE_CHECKING:
@@ -212,8 +213,8 @@ def _title(
     """What was evaluated, what it came to and when: what tabs and bookmarks show."""
     names = list(dict.fromkeys(report.evaluation for report in reports))
     what = some_of(names, _NAMED) or "nothing"
-    words = [verdict.word for verdict in verdicts]
-    worst = next((word for word in ("FAIL", "INCONCLUSIVE", "PASS") if word in words), "UNGATED")
+    words = {verdict.word for verdict in verdicts}
+    worst = next((word for word in WORST_FIRST if word in words), "UNGATED")
     day = str(environment.get("written", ""))[:10]
     return f"{what}: {worst}{f', {day}' if day else ''}"
 
