@@ -189,6 +189,16 @@ def _given(request: pytest.FixtureRequest, decorator: str) -> Any:
     return request.param
 
 
+@pytest.hookimpl(specname="pytest_pyfunc_call", tryfirst=True)
+def pytest_pyfunc_call_of_yardstick(pyfuncitem: pytest.Function) -> bool | None:
+    """What a gate test itself asserts names no model, so it judges no yardstick."""
+    if not is_marked(pyfuncitem.obj):
+        return None
+    from pytest_llmclf.plugin.items import is_gate, task_of
+
+    return is_gate(pyfuncitem) and task_of(pyfuncitem).is_yardstick or None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
     """Judge declared gates, and a gate test's own asserts whatever those came to."""

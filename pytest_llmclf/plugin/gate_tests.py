@@ -50,8 +50,21 @@ GATE_KEY = pytest.StashKey[GateTest]()
 _STOPPING: Final = ("FAIL", "INCONCLUSIVE")
 
 
+def spared(task: Task) -> str:
+    """Why nobody judges a yardstick: a gate that names no model, or what a gate test asserts."""
+    return (
+        "a yardstick is there to compare with, and only a gate that names it judges it, such as "
+        f'Gate("accuracy >= 0.9", model="{task.model}")'
+    )
+
+
 def open_report(item: pytest.Item, task: Task) -> Report:
-    """The report of a gate test, made when its test begins; what that is given of it."""
+    """The report of a gate test, made when its test begins; what that is given of it.
+
+    The test of a yardstick is skipped where no gate names it.
+    """
+    if task.is_yardstick and not task.meant_gates:
+        pytest.skip(spared(task))
     report = session_of(item.config).results.report(task)
     item.stash[GATE_KEY] = GateTest(report)
     return guarded(report)
@@ -70,7 +83,7 @@ def open_baseline_of(
 
     gate, settings = item.stash[GATE_KEY], session_of(item.config).settings
     found = open_baseline(syrupys(snapshot), gate.report, item, settings)
-    gate.baseline = found
+    gate.baseline = None if task_of(item).is_yardstick else found
     return found
 
 

@@ -225,7 +225,7 @@ class SessionResults:
         compared = [
             question_of(item, report, settings)
             for item in items
-            if is_gate(item) and task_of(item) is task
+            if is_gate(item) and task_of(item) is task and not task.is_yardstick
         ]
         known.watch = SequentialMonitor(
             task.gates,

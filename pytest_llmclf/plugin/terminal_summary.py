@@ -11,6 +11,7 @@ from pytest_llmclf.errors import some_of
 from pytest_llmclf.gates.feasible import undecidable
 from pytest_llmclf.gates.gate import why_undecided
 from pytest_llmclf.metrics.report import Verdict
+from pytest_llmclf.plugin.gate_tests import spared
 from pytest_llmclf.plugin.probing import example_line
 from pytest_llmclf.plugin.since import since_lines
 from pytest_llmclf.reporting.numbers import plural
@@ -35,10 +36,6 @@ _MOST_SHOWN: Final = 8
 _NONE_SELECTED: Final = "gates are judged only when their test is selected"
 """Why gates were not judged that have a test: a selection such as ``-k cat`` left it out."""
 _NONE_DECLARED: Final = "the evaluation declares none, and no gate test was collected"
-_FOR_OTHERS: Final = (
-    "those of the evaluation are for others (one that names no model is for no yardstick), and no "
-    "gate test was collected"
-)
 
 
 def announcement(session: EvaluationSession, *, asks: bool = True) -> list[str]:
@@ -113,11 +110,7 @@ def _about_probes(task: Task, session: EvaluationSession, *, asks: bool) -> Iter
 
 def _about_gates(task: Task, session: EvaluationSession) -> Iterator[str]:
     """What is known of a task's gates before the first question."""
-    imported, variant = task.dataset.imported, task.variant
-    gates = [
-        gate for gate in task.gates if gate.applies(task.model, imported=imported, variant=variant)
-    ]
-    labels = task.labels.names
+    gates, labels = task.meant_gates, task.labels.names
     name = session.results.of(task.key)
     cases = list(name.cases.values())
     for gate in gates:
@@ -182,8 +175,9 @@ def _unjudged(reports: Sequence[Report], session: EvaluationSession) -> Iterator
         nothing = report.ledger.why_none if report.ledger.all_skipped else None
         incomplete = None if nothing else why_undecided(report)
         awaited = not nothing and name.awaits_gate and name.gate is None
-        left_out = _FOR_OTHERS if session.tasks[report.task].evaluation.gates else _NONE_DECLARED
-        left_out = _NONE_SELECTED if report.evaluation in session.gated else left_out
+        task = session.tasks[report.task]
+        left_out = _NONE_SELECTED if report.evaluation in session.gated else _NONE_DECLARED
+        left_out = spared(task) if task.is_yardstick else left_out
         why = nothing or incomplete or ("its test did not run" if awaited else left_out)
         yield Verdict(
             word="INCONCLUSIVE" if incomplete or awaited else "UNGATED",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmclf.data.image import ImageLimits, SentImage, prepare
 from pytest_llmclf.errors import BackendError, ImageError
 from pytest_llmclf.files import require_plain
+from pytest_llmclf.models.yardstick.kinds import yardstick_title
 from pytest_llmclf.prompting.answer_meaning import with_answer
 from pytest_llmclf.prompting.prompt import Instructions, answer_schema, compose
 from pytest_llmclf.prompting.readers import reader_name
@@ -138,6 +139,21 @@ class Task:
     def connection(self) -> TaskName:
         """What its connection to the model is known by: a model is reached once for several."""
         return self.connects_as or self.key
+
+    @property
+    def is_yardstick(self) -> bool:
+        """Whether it is there to be compared with: only gates that name it judge it."""
+        return yardstick_title(self.model) is not None
+
+    @property
+    def meant_gates(self) -> list[Gate]:
+        """The gates that are for its model, variant and images."""
+        imported = self.dataset.imported
+        return [
+            gate
+            for gate in self.gates
+            if gate.applies(self.model, imported=imported, variant=self.variant)
+        ]
 
     @property
     def recorded(self) -> bool:

@@ -96,15 +96,6 @@ def test_a_gate_for_another_model_judges_nothing(colours: Colours) -> None:
     assert said.endswith("on the bundled images; the gates of this evaluation are for others")
 
 
-def test_gates_for_others_are_not_said_to_be_none(colours: Colours) -> None:
-    """Without a gate test, too: the evaluation declares one, if for no yardstick."""
-    path = colours.root / "test_colours.py"
-    path.write_text(path.read_text().partition("@colours.gate")[0])
-    result = colours.run(model="yardstick:majority")
-    assert result.ret == pytest.ExitCode.OK
-    result.stdout.fnmatch_lines(["*UNGATED*no gate was judged; those of the evaluation are for *"])
-
-
 def test_the_reason_of_a_gate_is_shown(colours: Colours) -> None:
     """Where a number comes from stands beside the verdict."""
     path = colours.root / "test_colours.py"

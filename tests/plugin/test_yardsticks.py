@@ -60,6 +60,24 @@ def test_three_kinds_meet_in_one_run(colours: Colours) -> None:
     assert words["predictions:others.csv"] == "INCONCLUSIVE"
 
 
+def test_a_yardstick_is_judged_by_gates_alone_that_name_it(colours: Colours) -> None:
+    """What a gate test asserts, or holds against committed predictions, names no model."""
+    colours.evaluation(arguments=", baseline", body="assert not report.predictions == baseline")
+    path = colours.root / "test_colours.py"
+    named = "gates=[Gate('accuracy >= 0.1', model='*:knn'), "
+    path.write_text(path.read_text("utf-8").replace("gates=[", named), "utf-8")
+    result = colours.run(
+        "--llmclf-model=yardstick:majority", "--llmclf-require-baseline", "-rs",
+        model="yardstick:knn",
+    )  # fmt: skip
+    assert result.ret == pytest.ExitCode.OK
+    assert result.parseoutcomes()["skipped"] == 1
+    words = {gate["model"]: gate["word"] for gate in colours.summary()["gates"]}
+    assert words == {"yardstick:knn": "PASS"}
+    said = "only a gate that names it judges it, such as"
+    result.stdout.fnmatch_lines([f"*UNGATED*yardstick:majority*{said}*", f"SKIPPED*{said}*"])
+
+
 def test_an_answer_depends_neither_on_what_is_asked_nor_on_whether_it_was(
     colours: Colours,
 ) -> None:
