@@ -196,7 +196,7 @@ def pytest_pyfunc_call_of_yardstick(pyfuncitem: pytest.Function) -> bool | None:
         return None
     from pytest_llmclf.plugin.items import is_gate, task_of
 
-    return is_gate(pyfuncitem) and task_of(pyfuncitem).is_yardstick or None
+    return (is_gate(pyfuncitem) and task_of(pyfuncitem).is_yardstick) or None
 
 
 @pytest.hookimpl(wrapper=True)

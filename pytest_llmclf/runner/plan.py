@@ -22,17 +22,16 @@ from pytest_llmclf.models.yardstick.kinds import options_of, yardstick_title
 from pytest_llmclf.prompting import modelfile as modelfiles
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.prompt import compose
-from pytest_llmclf.runner.evaluation import check_same_labels
 from pytest_llmclf.runner.example_plan import drawn
 from pytest_llmclf.runner.examples import as_shown
 from pytest_llmclf.runner.settings import DEFAULT_SEED, project_root
 from pytest_llmclf.runner.task import Task, instruct
-from pytest_llmclf.runner.variant import check_variants
+from pytest_llmclf.runner.variant_tasks import check_different, check_labels, in_variants
 from pytest_llmclf.values.case import CaseSet
 from pytest_llmclf.values.request import TOLD_NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.errors import BackendError
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.evaluation import Evaluation
     from pytest_llmclf.runner.examples import Pairs
     from pytest_llmclf.runner.settings import Settings
-    from pytest_llmclf.runner.variant import Variant
     from pytest_llmclf.values.case import Case
     from pytest_llmclf.values.example_image import ExampleImage
     from pytest_llmclf.values.outcome import TaskName
@@ -116,7 +114,7 @@ def assign(
     check_gates(fitting, whole.labels, whole.tags)
     _check_strangers(evaluation, fitting, whole.cases)
     part, whole, other, pool = asked_part(evaluation, whole, final=settings.final)
-    variants = _in_variants(evaluation, settings.variants)
+    variants = in_variants(evaluation, settings.variants)
     check_variant_names(gates, [name for name, _ in variants])
     asked = [varied for _, varied in variants]
     # Those that are shown as examples, too: others may learn from them, or have answers to them.
@@ -133,12 +131,14 @@ def assign(
     if settings.sample is not None:
         chosen = datasets.sample(whole, settings.sample, settings.seed)
     tasks = []
+    known: dict[Hashable, tuple[str, Evaluation]] = {}
     for (name, varied), shown in zip(variants, found.shown, strict=True):
-        _check_labels(evaluation, name, varied, whole)
+        check_labels(evaluation, name, varied, whole.labels)
         modelfile = modelfile_of(varied, root)
         labels = label_set(varied, whole.labels, gates)
         examples = as_shown(shown, varied.answer, varied.image_limits)
         told = instruct(varied, modelfile, labels, "", think=settings.think, examples=examples)
+        check_different(known, name, varied, told=told, modelfile=modelfile, think=settings.think)
         every = [
             one for spec in settings.models for one in (meant(spec, told) if meant else [spec])
         ]
@@ -177,35 +177,6 @@ def asked_part(
     if final:
         return "held-out", held, len(tuning.cases), tuning.cases
     return "tuning", tuning, len(held.cases), tuning.cases
-
-
-def _check_labels(evaluation: Evaluation, name: str, varied: Evaluation, whole: Dataset) -> None:
-    """Refuse a variant that asks for other labels than the dataset has."""
-    if not name or varied.label_names is None:
-        return
-    try:
-        check_same_labels(varied.label_names, whole.labels)
-    except SettingsError as error:
-        place = f"Evaluation({evaluation.title!r}), variant {name!r}"
-        raise SettingsError(f"{place}: {error}") from error
-
-
-def _in_variants(
-    evaluation: Evaluation, added: Sequence[tuple[str, Variant]]
-) -> Sequence[tuple[str, Evaluation]]:
-    """What is asked, by the name of its variant.
-
-    Those that the evaluation declares, or the evaluation as it is where it declares none; and
-    beside them those that the run adds.
-    """
-    place = f"Evaluation({evaluation.title!r})"
-    try:
-        check_variants(dict(added), evaluation.variants)
-    except SettingsError as error:
-        raise SettingsError(f"{place}: --llmclf-variant: {error}") from error
-    declared = () if evaluation.variants else (("", evaluation),)
-    named = (*evaluation.variants.items(), *added)
-    return [*declared, *((name, evaluation.varied(name, one)) for name, one in named)]
 
 
 def pair(

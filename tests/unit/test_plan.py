@@ -191,3 +191,37 @@ def test_variants_that_reach_a_model_in_the_same_way_are_connected_once(project:
     reached = [task.connection.variant for task in tasks]
     assert reached == ["a", "a", "c"] * 2
     assert all(task.connection.model == task.model for task in tasks)
+
+
+SAME: tuple[tuple[Variant, Variant], ...] = (
+    (Variant(), Variant(prompt=" Which animal? ")),
+    (Variant(), Variant(system="Look.")),
+    (Variant(system="Well."), Variant(system="Well.", modelfile="silent")),
+    (Variant(options={"seed": 3}), Variant(options={"seed": 3}, labels=("cat", "dog"))),
+    (Variant(reader=str.title), Variant(reader=str.title)),  # type: ignore[arg-type]
+)
+
+
+@pytest.mark.parametrize("same", SAME)
+def test_variants_that_ask_the_same_are_refused(
+    project: Path, same: tuple[Variant, Variant]
+) -> None:
+    """They would stand for two in leaderboard and corrections; however each of them says it."""
+    (project / "modelfiles" / "silent.Modelfile").write_text("FROM llava\n")
+    first, second = same
+    evaluation = replace(PETS, variants={"a": first, "b": Variant(prompt="Which?"), "c": second})
+    said = r"Evaluation\('pets'\): variant 'a' and variant 'c' ask exactly the same.*leave it out"
+    with pytest.raises(SettingsError, match=said):
+        planned(project, evaluation)
+    with pytest.raises(SettingsError, match="the evaluation as it is and variant 'as it is' ask"):
+        planned(project, variants=(("as it is", Variant()),))
+
+
+def test_variants_that_a_run_makes_the_same_are_refused(project: Path) -> None:
+    """What is to be left out then is the option; how answers are read tells two apart."""
+    apart = replace(PETS, variants={"a": Variant(think=True), "b": Variant(think=False)})
+    assert len(planned(project, apart)) == 2
+    with pytest.raises(SettingsError, match="--llmclf-think is for all of them: leave that out"):
+        planned(project, apart, think=True)
+    read = replace(PETS, variants={"a": Variant(), "b": Variant(reader="first")})
+    assert len(planned(project, read)) == 2
