@@ -87,7 +87,7 @@ def _add_judging(add: Callable[..., None]) -> None:
         "'*: accuracy>=0.8 with 95%% confidence'; may be repeated (also: ini llmclf_gates)",
     )  # fmt: skip
     add(
-        "--llmclf-price", action="append", metavar="'MODEL: READ, WRITTEN'",
+        "--llmclf-price", action="append", metavar="'MODEL: READ,WRITTEN'",
         help="what a model costs: money for a million tokens read and a million written, such as "
         "'openai:gpt-4o*: 2.50, 10'; may be repeated (also: ini llmclf_prices)",
     )  # fmt: skip

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_llmclf.plugin import options
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Colours
 
+OPTIONS: Final = Path(options.__file__)
 PROCESSES = pytest.mark.parametrize("processes", [(), ("-n2",)], ids=["alone", "n2"])
 
 
@@ -189,3 +193,11 @@ def test_processes_of_their_own_are_refused(colours: Colours, processes: tuple[s
     shown = " ".join(result.stdout.str().split())
     assert "--forked gives each test a process of its own" in shown
     assert colours.server.questions == 0
+
+
+def test_help_lists_every_option(pytester: pytest.Pytester) -> None:
+    """Pytest itself fails where a placeholder holds a comma and a blank."""
+    shown = pytester.runpytest_inprocess("--help")
+    assert shown.ret == pytest.ExitCode.OK, shown.stderr.str()
+    listed = set(re.findall(r"--llmclf-[a-z-]+", shown.stdout.str()))
+    assert listed >= set(re.findall(r'"(--llmclf-[a-z-]+)"', OPTIONS.read_text("utf-8")))
