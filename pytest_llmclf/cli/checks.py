@@ -149,12 +149,7 @@ def _ollama_at(address: Address, settings: ConnectSettings) -> Iterator[Check]:
             advice=f"{error.remedy}; unset OLLAMA_HOST to look here",
         )
         return
-    status = probe(
-        address,
-        2.0,
-        allow_remote=settings.allow_remote,
-        allow_clear_key=settings.allow_clear_key,
-    )
+    status = probe(address, 2.0, settings.access)
     if isinstance(status, ServerUnreachable | RequestTimedOut):
         yield Check(
             state="note",
@@ -166,9 +161,7 @@ def _ollama_at(address: Address, settings: ConnectSettings) -> Iterator[Check]:
     if isinstance(status, BackendError):
         yield Check(state="problem", subject="ollama", found=status.message, advice=status.remedy)
         return
-    models = list_models(
-        address, allow_remote=settings.allow_remote, allow_clear_key=settings.allow_clear_key
-    )
+    models = list_models(address, access=settings.access)
     seeing = [model for model in models if model.sees is not False]
     yield Check(
         state="ok" if seeing else "note",

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_llmclf.models.http.address import Address, parse_addresses
+from pytest_llmclf.models.http.address import Access, Address, parse_addresses
 from pytest_llmclf.models.ollama.status import PROBE_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ class ConnectSettings:
     llama_threads: int | None = None
     llama_copies: int = 2
     pull: bool = False
+
+    @property
+    def access(self) -> Access:
+        """Where images and keys may go besides this machine."""
+        return Access(remote=self.allow_remote, clear_key=self.allow_clear_key)
 
     def ollama_addresses(self) -> tuple[Address, ...]:
         """Where Ollama is, each place once.

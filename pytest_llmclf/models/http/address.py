@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from pytest_llmclf.errors import RemoteRefused, SettingsError
@@ -28,6 +28,23 @@ _CHAT = "/chat/completions"
 Scheme = Literal["http", "https"]
 _SCHEME_PORTS: dict[Scheme, int] = {"http": 80, "https": 443}
 _LARGEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Where images and keys may go besides this machine, each host as ``HOST`` or ``HOST:PORT``.
+
+    Attributes:
+        remote: Hosts that images may be sent to.
+        clear_key: Hosts that a key or password may be sent to unencrypted.
+    """
+
+    remote: Collection[str] = frozenset()
+    clear_key: Collection[str] = frozenset()
+
+
+NOWHERE: Final = Access()
+"""Images stay on this machine, and keys go over TLS or not at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,16 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
 from pytest_llmclf.models.http import tls
-from pytest_llmclf.models.http.address import is_loopback_ip
+from pytest_llmclf.models.http.address import NOWHERE, is_loopback_ip
 from pytest_llmclf.models.http.connection import Connection, Reply
 from pytest_llmclf.models.http.payload import parse_json
 from pytest_llmclf.models.http.proxy import basic, proxy_for
 from pytest_llmclf.models.http.redact import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from pytest_llmclf.models.http.address import Address
+    from pytest_llmclf.models.http.address import Access, Address
 
 LARGEST_ANSWER = 64 << 20
 """Bytes of an answer; the longest with log-probabilities have a few millions."""
@@ -92,8 +90,7 @@ class HttpClient:
         remedy: What to do when nothing listens there.
         key: Sent as a bearer token, unless the address has user and password. Both go over TLS or
             to this machine only; elsewhere they are left out unless that was allowed.
-        allow_remote: Hosts other than this machine that may be connected to.
-        allow_clear_key: Hosts that a key or password may be sent to unencrypted.
+        access: Hosts other than this machine that may be connected to, and told the key in clear.
         keep: Whether connections are kept for the next request.
         connect_timeout_s: Longest wait for a connection.
     """
@@ -105,8 +102,7 @@ class HttpClient:
         where: str,
         remedy: str = "check that the server runs and listens there",
         key: str = "",
-        allow_remote: Collection[str] = (),
-        allow_clear_key: Collection[str] = (),
+        access: Access = NOWHERE,
         keep: bool = True,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
@@ -114,7 +110,7 @@ class HttpClient:
         self._where = where
         self._remedy = remedy
         self._keep = keep
-        self._allow_remote = allow_remote
+        self._access = access
         self._connect_timeout_s = connect_timeout_s
         self.proxy = None if address.is_loopback else proxy_for(address)
         self._base, self._query = address.path, address.query
@@ -134,7 +130,7 @@ class HttpClient:
             self._authorization = f"Bearer {key}" if address.user is None else basic(address.user)
         self._headers = self._lines(sent)
         self._credentials = self._lines(self._secrets(key))
-        self._keys_everywhere = address.scheme == "https" or address.is_named(allow_clear_key)
+        self._keys_everywhere = address.scheme == "https" or address.is_named(access.clear_key)
         users = (address.user, None if self.proxy is None else self.proxy.user)
         self.redactor = Redactor(
             [
@@ -211,21 +207,8 @@ class HttpClient:
         self._answered = True
         return reply
 
-    def json(
-        self, method: str, path: str, content: Any = None, *, timeout_s: float
-    ) -> tuple[int, Any]:
-        """Send JSON or nothing; the status, and the answer's JSON or else its text.
-
-        Secrets are taken out of either.
-
-        Raises:
-            BackendError: As `request`.
-        """
-        told = self.told(method, path, content, timeout_s=timeout_s)
-        return told.status, told.value
-
-    def told(self, method: str, path: str, content: Any = None, *, timeout_s: float) -> JsonReply:
-        """As `json`, with when the server wants to be asked again.
+    def json(self, method: str, path: str, content: Any = None, *, timeout_s: float) -> JsonReply:
+        """Send JSON or nothing; what the server answers, without secrets.
 
         Raises:
             BackendError: As `request`.
@@ -264,7 +247,7 @@ class HttpClient:
             RemoteRefused: The name that was asked for leads somewhere that was not allowed.
         """
         if self.proxy is None:
-            self._address.require_peer(ip, self._allow_remote)
+            self._address.require_peer(ip, self._access.remote)
 
     def close(self) -> None:
         """End every connection, those that wait for an answer too; may be called twice."""

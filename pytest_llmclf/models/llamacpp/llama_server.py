@@ -282,9 +282,9 @@ class LlamaServer:
                     # Health tells anybody that the model is loaded; properties want the key,
                     # which only our own child knows.
                     if client.request("GET", "/health", timeout_s=_HEALTH_S).ok:
-                        status, told = client.json("GET", "/props", timeout_s=_HEALTH_S)
-                        if status == _OK and isinstance(told, dict):
-                            self.build = str(told.get("build_info", ""))
+                        reply = client.json("GET", "/props", timeout_s=_HEALTH_S)
+                        if reply.status == _OK and isinstance(reply.value, dict):
+                            self.build = str(reply.value.get("build_info", ""))
                             return None
                 time.sleep(_POLL_S)
         return f"was not ready after {self._start_timeout_s:g} s"

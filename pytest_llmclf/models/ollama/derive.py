@@ -207,13 +207,17 @@ class Deriver:
 
     def _told(self, method: str, path: str, content: Any = None) -> Any:
         """The JSON that the server answers to a look at it."""
-        status, told = self._http.json(method, path, content, timeout_s=self._timeout_s)
-        if status != _OK:
+        reply = self._http.json(method, path, content, timeout_s=self._timeout_s)
+        if reply.status != _OK:
             error = ollama_errors.from_status(
-                status, told, address=self._address, model=self._modelfile.from_, doing="look"
+                reply.status,
+                reply.value,
+                address=self._address,
+                model=self._modelfile.from_,
+                doing="look",
             )
             raise self._http.explained(error)
-        return told
+        return reply.value
 
     def _no_protocol(self) -> errors.BadAnswer:
         return errors.BadAnswer(

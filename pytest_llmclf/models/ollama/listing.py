@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.errors import BackendError
 from pytest_llmclf.models.http import payload
+from pytest_llmclf.models.http.address import NOWHERE
 from pytest_llmclf.models.ollama.derive import PREFIX, full_name, remote_host
 from pytest_llmclf.models.ollama.status import open_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from pytest_llmclf.models.http.address import Address
+    from pytest_llmclf.models.http.address import Access, Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +38,7 @@ class ListedModel:
 
 
 def list_models(
-    address: Address,
-    timeout_s: float = 5.0,
-    *,
-    allow_remote: Collection[str] = (),
-    allow_clear_key: Collection[str] = (),
+    address: Address, timeout_s: float = 5.0, *, access: Access = NOWHERE
 ) -> tuple[ListedModel, ...]:
     """The models of a server, in the order of their names; none where it does not answer.
 
@@ -51,17 +47,14 @@ def list_models(
     Args:
         address: Where it listens; the caller has checked that it is allowed.
         timeout_s: Longest wait for each of the answers.
-        allow_remote: Hosts other than this machine that may be connected to.
-        allow_clear_key: Hosts that a key may be sent to unencrypted.
+        access: Where keys may go.
     """
-    client = open_wire(address, allow_remote=allow_remote, allow_clear_key=allow_clear_key)
     try:
-        _, told = client.json("GET", "/api/tags", timeout_s=timeout_s)
+        with contextlib.closing(open_wire(address, access)) as client:
+            told = client.json("GET", "/api/tags", timeout_s=timeout_s).value
         models = [_listed(entry) for entry in told["models"] or ()]
     except (BackendError, *payload.MISREAD):
         return ()
-    finally:
-        client.close()
     own = (model for model in models if not model.name.startswith(PREFIX))
     return tuple(sorted(own, key=lambda model: model.name))
 

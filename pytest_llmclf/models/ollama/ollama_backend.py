@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import threading
+import contextlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf import errors
 from pytest_llmclf.models.http import http_errors, payload
+from pytest_llmclf.models.http.address import NOWHERE
 from pytest_llmclf.models.http.client import CONNECT_TIMEOUT_S
 from pytest_llmclf.models.ollama import ollama_errors
 from pytest_llmclf.models.ollama.base_model import BaseWatch
 from pytest_llmclf.models.ollama.derive import Derived, Deriver, full_name, is_gguf, remote_host
 from pytest_llmclf.models.ollama.ollama_thinking import OllamaThinking
 from pytest_llmclf.models.ollama.status import open_wire, require_here, status_of
+from pytest_llmclf.models.server_backend import ServerBackend
 from pytest_llmclf.values.answer import Answer, Finish
 from pytest_llmclf.values.request import BASE_DIGEST, MODELS_OWN_SYSTEM, THINKS, ModelIdentity
 from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
-    from pytest_llmclf.models.http.address import Address
+    from pytest_llmclf.models.http.address import Access, Address
     from pytest_llmclf.models.http.client import HttpClient
     from pytest_llmclf.prompting.modelfile import Modelfile
     from pytest_llmclf.values.request import Request
@@ -41,15 +43,14 @@ _LONGEST_TOKEN = 64
 _SHOWN = 120
 
 
-class OllamaBackend:
+class OllamaBackend(ServerBackend):
     """A model derived from a Modelfile on an Ollama server.
 
     Args:
         modelfile: What to derive.
         model: Base model to use instead of the Modelfile's FROM; empty for FROM.
         address: The server.
-        allow_remote: Hosts other than this machine that images may be sent to.
-        allow_clear_key: Hosts that a key or password may be sent to unencrypted.
+        access: Where images and keys may go besides this machine.
         timeout_s: Longest wait for one answer, queueing and loading included.
         pull: Whether a missing base model may be downloaded.
 
@@ -63,27 +64,18 @@ class OllamaBackend:
         modelfile: Modelfile,
         model: str = "",
         address: Address,
-        allow_remote: Collection[str] = frozenset(),
-        allow_clear_key: Collection[str] = frozenset(),
+        access: Access = NOWHERE,
         timeout_s: float = 120.0,
         pull: bool = False,
     ) -> None:
-        address.require_allowed(allow_remote)
+        super().__init__(model or modelfile.from_, address, access, timeout_s)
         if model and full_name(model) != full_name(modelfile.from_):
             # The projector and the adapter belong to the FROM that is replaced.
             modelfile = replace(modelfile, from_=model, projectors=(), adapters=())
         self._modelfile = modelfile
-        self._model = model or modelfile.from_
-        self._address = address
-        self._allow_remote = allow_remote
-        self._allow_clear_key = allow_clear_key
-        self._timeout_s = timeout_s
         self._pull = pull
-        self._lock = threading.Lock()
-        self._client: HttpClient | None = None
         self._ready: tuple[Derived, ModelIdentity] | None = None
         self._losses = 0
-        self._refused: errors.RemoteRefused | None = None
         self._notices: list[str] = []
         self._base = BaseWatch()
         self._thinking = OllamaThinking(self._model, f"Ollama at {address.netloc}")
@@ -116,8 +108,7 @@ class OllamaBackend:
         Raises:
             BackendError: There is no answer.
         """
-        if self._refused is not None:
-            raise self._refused
+        self._require_asked_here()
         while True:
             client, derived, identity = self._prepared()
             think, without = self._thinking.field(request, identity)
@@ -152,7 +143,7 @@ class OllamaBackend:
         if options := self._options(request):
             content["options"] = options
         started = time.perf_counter()
-        reply = client.told("POST", "/api/chat", content, timeout_s=self._timeout_s)
+        reply = client.json("POST", "/api/chat", content, timeout_s=self._timeout_s)
         status, told = reply.status, reply.value
         wall_s = time.perf_counter() - started
         self._look_where_it_ran(told)
@@ -175,25 +166,16 @@ class OllamaBackend:
         Args:
             timeout_s: Longest wait for a connection, and for the answer.
         """
-        client = self._open(timeout_s)
-        try:
-            return client.request("GET", "/api/version", timeout_s=timeout_s).ok
-        except errors.BackendError:
-            return False
-        finally:
-            client.close()
+        with contextlib.closing(self._open(timeout_s)) as client:
+            try:
+                return client.request("GET", "/api/version", timeout_s=timeout_s).ok
+            except errors.BackendError:
+                return False
 
     def forget(self) -> None:
         """Look again who answers before the next question: the server was started anew."""
         with self._lock:
             self._ready = None
-
-    def close(self) -> None:
-        """Close the connections; the derived model stays for the next run."""
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
 
     def _look_at_base(self, client: HttpClient, derived: Derived) -> None:
         if is_gguf(derived.base):
@@ -220,9 +202,8 @@ class OllamaBackend:
                 return True  # another thread was faster
             if self._losses >= MOST_LOSSES:
                 return False
-            client = self._client = self._client or self._open()
             try:
-                derived, found = self._derived(client)
+                derived, found = self._derived(self._opened())
             except errors.BackendError as error:
                 self._losses += not error.retryable
                 raise
@@ -241,7 +222,7 @@ class OllamaBackend:
 
     def _prepared(self) -> tuple[HttpClient, Derived, ModelIdentity]:
         with self._lock:
-            client = self._client = self._client or self._open()
+            client = self._opened()
             if self._ready is None:
                 self._ready = self._derived(client)
             return client, *self._ready
@@ -263,25 +244,10 @@ class OllamaBackend:
         )
 
     def _open(self, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> HttpClient:
-        return open_wire(
-            self._address,
-            allow_remote=self._allow_remote,
-            allow_clear_key=self._allow_clear_key,
-            connect_timeout_s=connect_timeout_s,
-        )
+        return open_wire(self._address, self._access, connect_timeout_s)
 
     def _require_here(self, name: str, told: Mapping[str, Any]) -> None:
-        require_here(name, remote_host(told), self._address, self._allow_remote)
-
-    def _look_where_it_ran(self, told: Any) -> None:
-        """Refuse an answer that another machine gave, and send it no further image."""
-        if not isinstance(told, dict):
-            return
-        try:
-            self._require_here(self._model, told)
-        except errors.RemoteRefused as error:
-            self._refused = error
-            raise
+        require_here(name, remote_host(told), self._address, self._access.remote)
 
     def _identity(self, derived: Derived, version: str) -> ModelIdentity:
         return ModelIdentity(

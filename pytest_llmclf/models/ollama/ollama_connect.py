@@ -30,12 +30,7 @@ def probed(
     found: dict[Address, ollama_status.OllamaStatus] = {}
     failed: dict[Address, BackendError] = {}
     for address in addresses:
-        told = ollama_status.probe(
-            address,
-            timeout_s,
-            allow_remote=settings.allow_remote,
-            allow_clear_key=settings.allow_clear_key,
-        )
+        told = ollama_status.probe(address, timeout_s, settings.access)
         if isinstance(told, BackendError):
             failed[address] = told
         else:
@@ -61,13 +56,7 @@ def own_system(name: str, settings: ConnectSettings) -> str:
     for address in settings.ollama_addresses():
         try:
             address.require_allowed(settings.allow_remote)
-            text = ollama_status.system_of(
-                name,
-                address,
-                settings.probe_timeout_s,
-                allow_remote=settings.allow_remote,
-                allow_clear_key=settings.allow_clear_key,
-            )
+            text = ollama_status.system_of(name, address, settings.probe_timeout_s, settings.access)
         except BackendError:
             continue
         if text:
@@ -115,8 +104,7 @@ def connect(reach: Reach) -> Backend:
                     modelfile=reach.modelfile,
                     model=spec.name,
                     address=address,
-                    allow_remote=settings.allow_remote,
-                    allow_clear_key=settings.allow_clear_key,
+                    access=settings.access,
                     timeout_s=settings.timeout_s,
                     pull=settings.pull,
                 ),

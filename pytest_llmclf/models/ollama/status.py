@@ -6,6 +6,7 @@ which a server on this machine only passes questions on to.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmclf import errors
 from pytest_llmclf.models.http import client as clients
 from pytest_llmclf.models.http import payload
-from pytest_llmclf.models.http.address import parse_address
+from pytest_llmclf.models.http.address import NOWHERE, parse_address
 from pytest_llmclf.models.http.client import HttpClient
 from pytest_llmclf.models.http.http_errors import unwrap
 from pytest_llmclf.models.ollama import ollama_errors
@@ -23,7 +24,7 @@ from pytest_llmclf.values.text import shorten
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from pytest_llmclf.models.http.address import Address
+    from pytest_llmclf.models.http.address import Access, Address
 
 PROBE_TIMEOUT_S = 0.5
 """How long `probe` waits for a connection."""
@@ -50,35 +51,20 @@ class OllamaStatus:
 
 
 def probe(
-    address: Address,
-    timeout_s: float = PROBE_TIMEOUT_S,
-    *,
-    allow_remote: Collection[str] = (),
-    allow_clear_key: Collection[str] = (),
+    address: Address, timeout_s: float = PROBE_TIMEOUT_S, access: Access = NOWHERE
 ) -> OllamaStatus | errors.BackendError:
     """Ask whether an Ollama listens at an address, quickly; else why that cannot be said.
 
     Args:
         address: Where to look; the caller has checked that it is allowed.
         timeout_s: Longest wait for the connection; each answer may take four times that.
-        allow_remote: Hosts other than this machine that may be connected to.
-        allow_clear_key: Hosts that a key may be sent to unencrypted.
+        access: Where keys may go.
     """
     try:
-        client = open_wire(
-            address,
-            allow_remote=allow_remote,
-            allow_clear_key=allow_clear_key,
-            connect_timeout_s=timeout_s,
-        )
+        with contextlib.closing(open_wire(address, access, timeout_s)) as client:
+            return status_of(client, address, 4 * timeout_s)
     except errors.BackendError as error:
         return error
-    try:
-        return status_of(client, address, 4 * timeout_s)
-    except errors.BackendError as error:
-        return error
-    finally:
-        client.close()
 
 
 def status_of(client: HttpClient, address: Address, timeout_s: float) -> OllamaStatus:
@@ -102,29 +88,14 @@ def status_of(client: HttpClient, address: Address, timeout_s: float) -> OllamaS
         raise _no_ollama(address, "what it answers is not Ollama's protocol") from error
 
 
-def system_of(
-    name: str,
-    address: Address,
-    timeout_s: float,
-    *,
-    allow_remote: Collection[str] = (),
-    allow_clear_key: Collection[str] = (),
-) -> str:
+def system_of(name: str, address: Address, timeout_s: float, access: Access) -> str:
     """The SYSTEM text that a server's model has; empty if it has none, or there is no such model.
 
     Raises:
         BackendError: There is no answer.
     """
-    client = open_wire(
-        address,
-        allow_remote=allow_remote,
-        allow_clear_key=allow_clear_key,
-        connect_timeout_s=timeout_s,
-    )
-    try:
-        _, told = client.json("POST", "/api/show", {"model": name}, timeout_s=4 * timeout_s)
-    finally:
-        client.close()
+    with contextlib.closing(open_wire(address, access, timeout_s)) as client:
+        told = client.json("POST", "/api/show", {"model": name}, timeout_s=4 * timeout_s).value
     text = told.get("system") if isinstance(told, dict) else None
     return text if isinstance(text, str) else ""
 
@@ -135,11 +106,7 @@ def has_model(status: OllamaStatus, name: str) -> bool:
 
 
 def open_wire(
-    address: Address,
-    *,
-    allow_remote: Collection[str] = (),
-    allow_clear_key: Collection[str] = (),
-    connect_timeout_s: float = clients.CONNECT_TIMEOUT_S,
+    address: Address, access: Access, connect_timeout_s: float = clients.CONNECT_TIMEOUT_S
 ) -> HttpClient:
     """Connections to an Ollama; the caller closes them."""
     return HttpClient(
@@ -147,8 +114,7 @@ def open_wire(
         where=f"Ollama at {address.netloc}",
         remedy=ollama_errors.START_REMEDY,
         key=os.environ.get(KEY_VARIABLE, ""),
-        allow_remote=allow_remote,
-        allow_clear_key=allow_clear_key,
+        access=access,
         connect_timeout_s=connect_timeout_s,
     )
 
@@ -181,7 +147,8 @@ def require_here(name: str, host: str, address: Address, allow_remote: Collectio
 
 
 def _told(client: HttpClient, address: Address, path: str, timeout_s: float) -> Any:
-    status, told = client.json("GET", path, timeout_s=timeout_s)
+    reply = client.json("GET", path, timeout_s=timeout_s)
+    status, told = reply.status, reply.value
     if status == _OK and isinstance(told, dict):
         return told
     if status in (401, 403) or status // 100 in (3, 5):

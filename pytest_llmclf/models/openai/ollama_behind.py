@@ -12,9 +12,7 @@ from pytest_llmclf.models.ollama.derive import full_name, remote_host
 from pytest_llmclf.models.ollama.status import require_here
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from pytest_llmclf.models.http.address import Address
+    from pytest_llmclf.models.http.address import Access, Address
 
 _PREFIX: Final = "/v1"
 _LOOK_S: Final = 5.0
@@ -31,8 +29,7 @@ def require_not_passed_on(
     *,
     owner: str,
     key: str,
-    allow_remote: Collection[str],
-    allow_clear_key: Collection[str],
+    access: Access,
     timeout_s: float,
 ) -> str:
     """Refuse a model that an Ollama passes on: its own protocol says so, OpenAI's does not.
@@ -46,8 +43,7 @@ def require_not_passed_on(
         address: The server with OpenAI's prefix.
         owner: Who owns the model, as the server's list says.
         key: Sent as with every question.
-        allow_remote: Hosts other than this machine that images may be sent to.
-        allow_clear_key: Hosts that a key may be sent to unencrypted.
+        access: Where images and keys may go besides this machine.
         timeout_s: Longest wait for an answer, never more than five seconds.
 
     Returns:
@@ -64,8 +60,7 @@ def require_not_passed_on(
         replace(address, path=address.path.removesuffix(_PREFIX)),
         where=f"the server at {address.netloc}",
         key=key,
-        allow_remote=allow_remote,
-        allow_clear_key=allow_clear_key,
+        access=access,
         keep=False,
     )
     with contextlib.closing(client):
@@ -74,14 +69,14 @@ def require_not_passed_on(
         if status == _OK:
             if not isinstance(told, dict):
                 return ""
-            require_here(model, remote_host(told), address, allow_remote)
+            require_here(model, remote_host(told), address, access.remote)
         place = "/api/show"
         if status == _OK and "error" not in told:
             place = "/api/tags"
             status, told = _asked(client, "GET", place, None, wait_s)
             if status == _OK and isinstance(told, dict) and "error" not in told:
                 for listed in _listed(told, model):
-                    require_here(model, remote_host(listed), address, allow_remote)
+                    require_here(model, remote_host(listed), address, access.remote)
                 return ""
         how = f"HTTP {status} for {place}" if status else f"{told} for {place}"
         if owner == _OWNER or _is_ollama(client, wait_s):
@@ -122,11 +117,12 @@ def _asked(
 ) -> tuple[int, Any]:
     """Status and content of an answer, or 0 and why there is none."""
     try:
-        return client.json(method, path, content, timeout_s=wait_s)
+        reply = client.json(method, path, content, timeout_s=wait_s)
     except RemoteRefused:
         raise
     except BackendError as error:
         return 0, error.message
+    return reply.status, reply.value
 
 
 def _silent(model: str, address: Address, how: str, *, lasting: bool) -> BackendError:

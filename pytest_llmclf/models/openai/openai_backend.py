@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
-import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmclf import errors
 from pytest_llmclf.errors import some_of
 from pytest_llmclf.models.http import http_errors, payload
+from pytest_llmclf.models.http.address import NOWHERE
 from pytest_llmclf.models.http.client import HttpClient, JsonReply
-from pytest_llmclf.models.ollama.derive import remote_host
-from pytest_llmclf.models.ollama.status import require_here
 from pytest_llmclf.models.openai import openai_errors
 from pytest_llmclf.models.openai.ollama_behind import require_not_passed_on
 from pytest_llmclf.models.openai.openai_request import chat_body, nothing_refused
@@ -25,14 +23,15 @@ from pytest_llmclf.models.openai.openai_thinking import (
     is_thought,
     thought_in,
 )
+from pytest_llmclf.models.server_backend import ServerBackend
 from pytest_llmclf.values.answer import Answer, Finish
 from pytest_llmclf.values.request import NAME_ONLY, ModelIdentity
 from pytest_llmclf.values.text import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from pytest_llmclf.models.http.address import Address
+    from pytest_llmclf.models.http.address import Access, Address
     from pytest_llmclf.models.http.http_errors import Rule
     from pytest_llmclf.models.openai.refused_fields import RefusedFields
     from pytest_llmclf.values.request import Request
@@ -48,14 +47,13 @@ _NOT_LET_IN = 401
 _NO_LIST = frozenset({400, 403, 404, 405, 410, 422, 501})
 
 
-class OpenAIBackend:
+class OpenAIBackend(ServerBackend):
     """A model behind ``/chat/completions``.
 
     Args:
         model: The model's name on the server.
         address: The server with its path prefix, such as ``http://127.0.0.1:8080/v1``.
-        allow_remote: Hosts other than this machine that images may be sent to.
-        allow_clear_key: Hosts that a key or password may be sent to unencrypted.
+        access: Where images and keys may go besides this machine.
         timeout_s: Longest wait for one answer.
         slots: Requests that the server works on side by side, where the caller knows it.
         api_key: Key to send; ``None`` takes it from the environment, empty sends none.
@@ -73,8 +71,7 @@ class OpenAIBackend:
         *,
         model: str,
         address: Address,
-        allow_remote: Collection[str] = frozenset(),
-        allow_clear_key: Collection[str] = frozenset(),
+        access: Access = NOWHERE,
         timeout_s: float = 120.0,
         slots: int = 1,
         api_key: str | None = None,
@@ -83,12 +80,7 @@ class OpenAIBackend:
         thinking: OpenAIThinking | None = None,
         rules: Sequence[Rule] = openai_errors.OPENAI_RULES,
     ) -> None:
-        address.require_allowed(allow_remote)
-        self._model = model
-        self._address = address
-        self._allow_remote = allow_remote
-        self._allow_clear_key = allow_clear_key
-        self._timeout_s = timeout_s
+        super().__init__(model, address, access, timeout_s)
         self._slots = max(1, slots)
         self._key = key_from_environment() if api_key is None else api_key
         self._notes = dict(notes or {})
@@ -98,10 +90,7 @@ class OpenAIBackend:
         self._unlisted: tuple[str, ...] | None = None
         self._notices: list[str] = []
         self._told: tuple[str, ...] = ()
-        self._lock = threading.Lock()
-        self._client: HttpClient | None = None
         self._identity: ModelIdentity | None = None
-        self._passed_on: errors.RemoteRefused | None = None
 
     def __repr__(self) -> str:
         """Name and address; never the key."""
@@ -157,8 +146,7 @@ class OpenAIBackend:
                 self._address,
                 owner=identity.server,
                 key=self._key,
-                allow_remote=self._allow_remote,
-                allow_clear_key=self._allow_clear_key,
+                access=self._access,
                 timeout_s=self._timeout_s,
             )
             self._told = (notice,) if notice else ()
@@ -172,8 +160,7 @@ class OpenAIBackend:
             BackendError: There is no answer.
             RemoteRefused: Another machine gave an answer; no further question is sent.
         """
-        if self._passed_on is not None:
-            raise self._passed_on
+        self._require_asked_here()
         body = chat_body(self._model, request)
         silent = False
         while True:
@@ -214,43 +201,24 @@ class OpenAIBackend:
         """
         return self._read(self._send("GET", path))
 
-    def close(self) -> None:
-        """Close the connections."""
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
-
     @property
     def _where(self) -> str:
         return f"the server at {self._address.netloc}"
 
-    def _opened(self) -> HttpClient:
-        with self._lock:
-            if self._client is None:
-                self._client = HttpClient(
-                    self._address,
-                    where=self._where,
-                    key=self._key,
-                    allow_remote=self._allow_remote,
-                    allow_clear_key=self._allow_clear_key,
-                    # A llama-server thread stays with an idle connection for five seconds, and
-                    # it has few: with more connections than threads the others starve. Opening
-                    # one on this machine costs next to nothing.
-                    keep=not self._address.is_loopback,
-                )
-            return self._client
+    def _open(self) -> HttpClient:
+        return HttpClient(
+            self._address,
+            where=self._where,
+            key=self._key,
+            access=self._access,
+            # A llama-server thread stays with an idle connection for five seconds, and it has few:
+            # with more connections than threads the others starve. Opening one on this machine
+            # costs next to nothing.
+            keep=not self._address.is_loopback,
+        )
 
     def _send(self, method: str, path: str, content: Any = None) -> JsonReply:
-        return self._opened().told(method, f"/{path}", content, timeout_s=self._timeout_s)
-
-    def _look_where_it_ran(self, value: Any) -> None:
-        """Refuse an answer that another machine gave, as an Ollama in between says."""
-        try:
-            require_here(self._model, remote_host(_dict(value)), self._address, self._allow_remote)
-        except errors.RemoteRefused as error:
-            self._passed_on = error
-            raise
+        return self._opened().json(method, f"/{path}", content, timeout_s=self._timeout_s)
 
     def _read(self, told: JsonReply, sent: Mapping[str, Any] | None = None) -> Any:
         """What was told; raises the error that it is instead."""

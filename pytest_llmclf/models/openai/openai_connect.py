@@ -27,8 +27,7 @@ def connect(reach: Reach) -> Backend:
     server = OpenAIBackend(
         model=spec.name,
         address=address,
-        allow_remote=settings.allow_remote,
-        allow_clear_key=settings.allow_clear_key,
+        access=settings.access,
         timeout_s=settings.timeout_s,
         notes=reach.template_note,
         refused=reach.once(("refused", str(spec)), nothing_refused),

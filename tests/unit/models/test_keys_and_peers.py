@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.errors import AccessRefused, BackendError, RemoteRefused
-from pytest_llmclf.models.http.address import Address
+from pytest_llmclf.models.http.address import Access, Address
 from pytest_llmclf.models.http.client import HttpClient
 from pytest_llmclf.models.ollama.listing import list_models
 from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
@@ -84,7 +84,7 @@ def test_what_the_message_advises_works(allowed: str) -> None:
     """Naming the name, or the address that it leads to, lets the request through."""
     with RawReplies(http(b"{}")) as server:
         address = Address(host="localhost", port=server.address.port)
-        client = HttpClient(address, where="it", allow_remote={allowed})
+        client = HttpClient(address, where="it", access=Access(remote={allowed}))
         assert client.request("GET", "/", timeout_s=2).ok
         client.close()
 
@@ -157,8 +157,7 @@ def test_no_key_goes_to_another_machine_in_clear(
                 modelfile=parse(MICRO_TEXT.format(number=len(allowed)), "m.Modelfile"),
                 address=address,
                 timeout_s=2,
-                allow_remote={named},
-                allow_clear_key=allowed,
+                access=Access(remote={named}, clear_key=allowed),
             )
             backend.identify()
             backend.close()
@@ -176,18 +175,22 @@ def test_a_key_that_was_left_out_is_said(named: str) -> None:
     with RawReplies(UNAUTHORIZED) as server:
         address = Address(host=named, port=server.address.port)
         with pytest.raises(AccessRefused, match="would not be encrypted") as caught:
-            ask_openai(address, api_key=KEY, allow_remote={named})
+            ask_openai(address, api_key=KEY, access=Access(remote={named}))
         assert all(KEY.encode() not in request for request in server.requests)
         assert f"--llmclf-allow-clear-key {named}" in caught.value.remedy
         with pytest.raises(AccessRefused, match="refuses the key"):
-            ask_openai(address, api_key=KEY, allow_remote={named}, allow_clear_key={named})
+            ask_openai(address, api_key=KEY, access=Access(remote={named}, clear_key={named}))
         assert KEY.encode() in server.requests[-1]
 
 
 def test_a_name_that_leads_to_this_machine_is_this_machine(named: str) -> None:
     """A key goes there in clear: nobody else can read it."""
     with RawReplies(http(b"{}")) as server, pytest.raises(BackendError):
-        ask_openai(Address(host=named, port=server.address.port), api_key=KEY, allow_remote={named})
+        ask_openai(
+            Address(host=named, port=server.address.port),
+            api_key=KEY,
+            access=Access(remote={named}),
+        )
     assert KEY.encode() in server.requests[-1]
 
 
@@ -199,15 +202,14 @@ def test_no_key_goes_through_a_proxy_in_clear(monkeypatch: pytest.MonkeyPatch) -
         address = Address(host="models.example", port=80)
         for ask, more in ((ask_openai, {"api_key": KEY}), (ask_ollama, {})):
             with pytest.raises(AccessRefused, match="would not be encrypted"):
-                ask(address, allow_remote={"models.example"}, **more)
+                ask(address, access=Access(remote={"models.example"}), **more)
             assert KEY.encode() not in b"".join(proxy.requests)
         for ask, more in ((ask_openai, {"api_key": KEY}), (ask_ollama, {})):
             proxy.requests.clear()
             with pytest.raises(AccessRefused):
                 ask(
                     address,
-                    allow_remote={"models.example"},
-                    allow_clear_key={"models.example"},
+                    access=Access(remote={"models.example"}, clear_key={"models.example"}),
                     **more,
                 )
             assert KEY.encode() in b"".join(proxy.requests)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.models.http.address import Address
+from pytest_llmclf.models.http.address import Access, Address
 from pytest_llmclf.models.ollama.ollama_backend import MOST_LOSSES, OllamaBackend
 from pytest_llmclf.models.ollama.status import OllamaStatus, has_model, probe
 from tests.ollama_replay import all_exchanges, exchange
@@ -230,7 +230,7 @@ def test_another_machine_is_refused() -> None:
     address = Address(host="gpu.example", port=1)
     with pytest.raises(errors.RemoteRefused):
         OllamaBackend(modelfile=MICRO, address=address)
-    OllamaBackend(modelfile=MICRO, address=address, allow_remote={"gpu.example"}).close()
+    OllamaBackend(modelfile=MICRO, address=address, access=Access(remote={"gpu.example"})).close()
 
 
 def test_a_proxy_of_the_environment_is_not_used(

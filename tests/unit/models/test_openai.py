@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf import errors
-from pytest_llmclf.models.http.address import Address, parse_chat_address
+from pytest_llmclf.models.http.address import Access, Address, parse_chat_address
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
 from pytest_llmclf.models.openai.openai_request import chat_body
 from pytest_llmclf.values.request import Request
@@ -363,7 +363,7 @@ def test_another_machine_is_refused() -> None:
     address = Address(scheme="https", host="api.example.com", port=443, path="/v1")
     with pytest.raises(errors.RemoteRefused, match=r"--llmclf-allow-remote api\.example\.com"):
         OpenAIBackend(model="m", address=address)
-    OpenAIBackend(model="m", address=address, allow_remote={"api.example.com"}).close()
+    OpenAIBackend(model="m", address=address, access=Access(remote={"api.example.com"})).close()
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/chat/completions"])

@@ -223,7 +223,7 @@ def test_keys_of_the_environment_are_hidden_whoever_is_asked(
     monkeypatch.setenv("OLLAMA_API_KEY", KEY)
     with RawReplies(http(json.dumps({"said": [KEY, {KEY: 1}]}).encode())) as server:
         client = HttpClient(server.address, where="it")
-        assert client.json("GET", "/", timeout_s=2)[1] == {"said": [HIDDEN, {HIDDEN: 1}]}
+        assert client.json("GET", "/", timeout_s=2).value == {"said": [HIDDEN, {HIDDEN: 1}]}
         client.close()
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.errors import BackendError, RemoteRefused
-from pytest_llmclf.models.http.address import Address
+from pytest_llmclf.models.http.address import Access, Address
 from pytest_llmclf.models.ollama.listing import list_models
 from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
 from pytest_llmclf.models.ollama.status import probe
@@ -183,7 +183,7 @@ def test_allowed_machines_are_reached_through_the_proxy(monkeypatch: pytest.Monk
         monkeypatch.setenv("NO_PROXY", "")
         monkeypatch.setenv("no_proxy", "")
         address = Address(host="models.example", port=80, path="/v1")
-        assert ask_openai(address, allow_remote={"models.example"}).text == "7"
+        assert ask_openai(address, access=Access(remote={"models.example"})).text == "7"
         method, path, body = proxy.arrived[0]
         assert (method, path) == ("POST", "http://models.example:80/v1/chat/completions")
         assert b"data:image/png;base64," in body

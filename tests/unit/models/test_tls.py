@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.errors import BackendError, RequestRejected
-from pytest_llmclf.models.http.address import Address, parse_address
+from pytest_llmclf.models.http.address import Access, Address, parse_address
 from pytest_llmclf.models.http.client import ConnectionBroken, HttpClient
 from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
@@ -115,7 +115,7 @@ def test_the_name_that_is_in_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with ChatServer().encrypt("elsewhere") as chat:
         address = replace(chat.address, host="elsewhere.example")
-        assert ask(address, allow_remote={"elsewhere.example"}) == "7"
+        assert ask(address, access=Access(remote={"elsewhere.example"})) == "7"
 
 
 @pytest.mark.usefixtures("trusted")
@@ -162,7 +162,7 @@ def test_a_key_goes_to_other_machines_over_tls_alone(
             if scheme == "https":
                 chat.encrypt("here")
             client = HttpClient(
-                chat.address, where="it", key=KEY, allow_remote={"127.0.0.1", "192.0.2.7"}
+                chat.address, where="it", key=KEY, access=Access(remote={"127.0.0.1", "192.0.2.7"})
             )
             assert client.request("GET", "/models", timeout_s=2).ok
             client.close()
