@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib.metadata import metadata
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -28,6 +29,7 @@ autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
 
 ROOT: Final = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
 LIVE: Final = ROOT / "docs" / "_live"
 """Where `.ci/run` puts the page of a real run, which the site then shows."""
 html_extra_path = ["_live"] if LIVE.is_dir() else []
@@ -43,12 +45,17 @@ BESIDE: Final = {
 LINK: Final = re.compile(r"(?<=\]\()(?!\w+:|#)([^)#\s]+)")
 
 
-def _as_on_the_site(_app: Sphinx, docname: str, source: list[str]) -> None:
-    """Give the pages beside this folder their text, and lead links to where they are on the site.
+def _as_on_the_site(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Give pages what is generated, or lies beside this folder, and lead links to where they are.
 
     In a checkout every page is read where it lies, so its links name the files there.
     """
+    from docs import generated
+
     here = ROOT / "docs" / docname
+    if generated.MARK.search(source[0]):
+        source[0] = generated.filled(source[0])
+        app.env.note_reread()  # the code may have changed when the page has not
     lies = {where: name for name, where in BESIDE.items()}.get(f"{docname}.md")
     if lies is not None:
         source[0] = (ROOT / lies).read_text("utf-8")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.project import (
+    ExitCode,
     add_command,
     add_home,
     add_model,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.models.reach import ConnectSettings
     from pytest_llmclf.reporting.style import Line, Mark, Style
 
-FINE, PROBLEM = 0, 1
 SCHEMA = 1
 """Of ``--json``: raised when a field changes its meaning or goes away; new fields do not."""
 
@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         for name, listed in sections.items():
             write(sys.stdout, _lines(name, listed, style))
         write(sys.stdout, [_verdict(found, style)])
-    return PROBLEM if problems else FINE
+    return ExitCode.FOUND if problems else ExitCode.DONE
 
 
 def _sections(arguments: argparse.Namespace) -> Iterator[tuple[str, Iterator[Check]]]:

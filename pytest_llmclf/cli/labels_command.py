@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.cli import label_candidates
 from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.labels_target import find_target
-from pytest_llmclf.cli.project import add_command, described
+from pytest_llmclf.cli.project import ExitCode, add_command, described
 from pytest_llmclf.data.decisions import (
     DECISION_KINDS,
     Decision,
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.reporting.style import Line, Style
     from pytest_llmclf.values.case import Case
 
-REFUSED = 1
-"""Exit code where a decision was not applied, since it is about something else by now."""
 _EPILOG = described(
     "labels",
     """\
@@ -132,7 +130,7 @@ def _apply(arguments: argparse.Namespace) -> int:
     write(sys.stdout, map(style.line, _taken_back_since(fitting, after)))
     _, _, problems = found.mended(after)
     write(sys.stdout, _problems(problems, style))
-    return REFUSED if refused or problems else 0
+    return ExitCode.FOUND if refused or problems else ExitCode.DONE
 
 
 def _taken_back_since(given: Sequence[Decision], after: Sequence[Decision]) -> Iterator[str]:
@@ -233,7 +231,7 @@ def _diff(arguments: argparse.Namespace) -> int:
     style = style_of(sys.stdout)
     write(sys.stdout, _changes(before, after, decisions, style))
     write(sys.stdout, _problems(problems, style))
-    return REFUSED if problems else 0
+    return ExitCode.FOUND if problems else ExitCode.DONE
 
 
 def _changes(
@@ -284,7 +282,7 @@ def _stats(arguments: argparse.Namespace) -> int:
         )
     write(sys.stdout, (style.line(line) for text in texts for line in style.wrapped(text)))
     write(sys.stdout, _problems(problems, style))
-    return REFUSED if problems else 0
+    return ExitCode.FOUND if problems else ExitCode.DONE
 
 
 def _counts(found: Target, style: Style) -> Iterator[Line]:

@@ -26,20 +26,11 @@ from pytest_llmclf.cli import (
     review_command,
     try_,
 )
-from pytest_llmclf.cli.project import own_options
+from pytest_llmclf.cli.project import ExitCode, own_options
 from pytest_llmclf.errors import BackendError, LlmclfError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-TROUBLE = 2
-"""Exit code of a command that could not do what it was asked for, as argparse's own."""
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-
-PIPE_CLOSED = 141
-"""Exit code where whoever read the output stopped reading: as shells have it for SIGPIPE."""
 
 _UNWRITTEN = "the output could not be written"
 
@@ -79,10 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise
     except BrokenPipeError:
         _let_go()
-        return PIPE_CLOSED
+        return ExitCode.PIPE_CLOSED
     except KeyboardInterrupt:
         _let_go()
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     except OSError as error:
         # Files have names, and streams have none.
         what = f"{_UNWRITTEN}: " if error.filename is None else ""
@@ -90,18 +81,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _called(arguments: Sequence[str] | None) -> int:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """What reads the command line, with all subcommands."""
+    whole = argparse.ArgumentParser(
         prog="llmclf",
         description="Ask multimodal LLMs for the classes of images, and judge what they answer.",
     )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
         command.add_parser(commands)
+    return whole
+
+
+def _called(arguments: Sequence[str] | None) -> int:
+    reader = parser()
     if not (sys.argv[1:] if arguments is None else arguments):
-        parser.print_help()
+        reader.print_help()
         return 0
-    chosen = parser.parse_args(arguments)
+    chosen = reader.parse_args(arguments)
     run = cast("Callable[[argparse.Namespace], int]", chosen.run)
     try:
         return run(chosen)
@@ -115,7 +112,7 @@ def _trouble(why: str) -> int:
         sys.stderr.write(f"llmclf: {why}\n")
         sys.stderr.flush()
     _let_go()
-    return TROUBLE
+    return ExitCode.NOT_DONE
 
 
 def _told(error: LlmclfError, chosen: argparse.Namespace) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.cli.cache import STORE
 from pytest_llmclf.cli.console import style_of
 from pytest_llmclf.cli.project import (
+    ExitCode,
     add_command,
     add_home,
     add_model,
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.batch.tally import Batch, FailureFile, Tally
     from pytest_llmclf.models.reach import ConnectSettings
 
-DONE, UNANSWERED, INTERRUPTED = 0, 1, 130
 _EPILOG = described(
     "predict",
     f"""\
@@ -58,8 +58,7 @@ FILE::NAME where it declares several. Without --model the environment's {MODEL_V
 else as for evaluations.""",
     """\
 evals/test_mnist.py
-evals/test_pets.py --model ollama:llava:7b --servers http://gpu1:11434,http://gpu2:11434 \\
-    --allow-remote gpu1 --allow-remote gpu2
+evals/test_pets.py --servers http://gpu1:11434 --allow-remote gpu1
 evals/test_pets.py --manifest all.csv --engine ray --workers 8""",
     """\
 exit code:
@@ -91,8 +90,8 @@ class _End:
     def code(self) -> int:
         """What the command returns."""
         if self.interrupted:
-            return INTERRUPTED
-        return DONE if not self.tally.failed and self.stopped is None else UNANSWERED
+            return ExitCode.INTERRUPTED
+        return ExitCode.DONE if not self.tally.failed and self.stopped is None else ExitCode.FOUND
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 from contextlib import contextmanager
+from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.files import HOME_FOLDER
@@ -19,6 +20,28 @@ if TYPE_CHECKING:
 _OPTION = re.compile(r"--llmclf-[a-z-]+")
 _CLAUSE = re.compile(r"(; |, or )")
 _LONGEST_ADVICE = 10_000
+
+
+class ExitCode(IntEnum):
+    """How a command ends; what 1 means is in the help of each that ends so.
+
+    Attributes:
+        about: What it means.
+    """
+
+    about: str
+    DONE = 0, "done"
+    FOUND = 1, "found something: a worse run, a model that cannot see, an image without an answer"
+    NOT_DONE = 2, "not done, or what came of it could not be written: the message says why"
+    INTERRUPTED = 130, "interrupted by Ctrl-C"
+    PIPE_CLOSED = 141, "whoever read the output, such as `| head`, stopped reading"
+
+    def __new__(cls, code: int, about: str) -> Self:
+        """A number with its meaning."""
+        made = int.__new__(cls, code)
+        made._value_, made.about = code, about
+        return made
+
 
 EXIT_CODES = """\
 exit code:

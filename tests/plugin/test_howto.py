@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import shlex
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_llmclf.cli.main import _COMMANDS as COMMANDS
 from pytest_llmclf.cli.main import main
 from tests.plugin.colour_server import Odd
 
@@ -137,19 +135,3 @@ def test_python_on_other_pages_works(colours: Colours, monkeypatch: pytest.Monke
         for language, block in BLOCK.findall(page.read_text("utf-8")):
             if language == "python":
                 exec(compile(block, str(page), "exec"), known)  # noqa: S102 - our own page
-
-
-def test_commands_on_other_pages_are_commands() -> None:
-    """Every line that calls ours is one that the parser takes."""
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers(required=True)
-    for command in COMMANDS:
-        command.add_parser(commands)
-    for page in sorted((ROOT / "docs").glob("*.md")):
-        for language, block in BLOCK.findall(page.read_text("utf-8")):
-            lines = block.replace("\\\n", " ").splitlines() if language == "sh" else []
-            for line in lines:
-                words = shlex.split(line, comments=True)
-                if words[:1] == ["llmclf"]:
-                    words = words[: words.index(">>")] if ">>" in words else words
-                    parser.parse_args(words[1:])

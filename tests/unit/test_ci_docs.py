@@ -20,7 +20,7 @@ from pytest_llmclf.runner.shared_options import SHARED_OPTIONS
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 BESIDE = tuple(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG"))
-PAGES = (README, *BESIDE, *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (README, *BESIDE, *sorted((ROOT / "docs").rglob("*.md")))
 TEXT = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
 OPTIONS = (ROOT / "pytest_llmclf" / "plugin" / "options.py").read_text(encoding="utf-8") + "".join(
     f'"--llmclf-{name}" "llmclf_{name.replace("-", "_")}"' for name in SHARED_OPTIONS

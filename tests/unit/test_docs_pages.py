@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import pkgutil
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 import pytest_llmclf
+from docs.generated import BLOCKS, MARK
 from pytest_llmclf import reference
 from pytest_llmclf.api import public
 from pytest_llmclf.cli import main
@@ -22,9 +23,7 @@ from tools.arrows import layers
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-DOCS = sorted((ROOT / "docs").glob("*.md"))
-OPTIONS = (ROOT / "pytest_llmclf" / "plugin" / "options.py").read_text(encoding="utf-8")
-SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+DOCS = sorted((*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "reference").glob("*.md")))
 FENCES = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 IMAGE = re.compile(r"(?<![\w./-])[Pp]ictures?(?![\w/-]|\.\w)(?!`)")
 """The word in running text, and not as a part of an option, a module or a file."""
@@ -53,16 +52,10 @@ def test_every_page_is_in_the_index() -> None:
     found = re.findall(
         r"^- \[[^]]+\]\(([^)]+)\)[:,] \S", text_of(ROOT / "docs" / "index.md"), re.MULTILINE
     )
-    pages = {path.name for path in DOCS if path.name != "index.md"} | {"terminal.txt"}
-    assert {name for name in found if "/" not in name} == pages
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in DOCS}
+    pages = pages - {"index.md"} | {"terminal.txt"}
+    assert {name for name in found if not name.startswith(("../", "howto/"))} == pages
     assert len(found) == len(set(found))
-
-
-def test_every_public_name_is_in_the_reference() -> None:
-    """Sphinx then shows the signature and the docstring of each."""
-    page = text_of(ROOT / "docs" / "api.md")
-    found = re.findall(r"^\.\. auto\w+:: pytest_llmclf\.(\w+)$", page, re.MULTILINE)
-    assert sorted(found) == sorted(pytest_llmclf.__all__)
 
 
 def test_the_table_of_folders_is_the_order_of_imports() -> None:
@@ -91,38 +84,32 @@ def test_an_image_is_called_an_image(page: Path) -> None:
     assert [line for line in lines if IMAGE.search(line)] == []
 
 
-def rows() -> dict[str, tuple[str, str]]:
-    """Ini key and default of every option that the page on settings has."""
-    found = {}
-    for line in SETTINGS.splitlines():
-        if line.startswith("| `--llmclf-"):
-            option, ini, default, _ = re.split(
-                r"(?<!\\) \| ", line.strip("| ").replace("| |", "|  |"), maxsplit=3
-            )
-            found[option.strip("`").split()[0]] = (ini.strip("` "), default)
-    return found
+def test_everything_generated_has_one_place() -> None:
+    """A page asks for nothing that there is not, and nothing is made that no page shows."""
+    asked = [name for page in DOCS for name in MARK.findall(text_of(page))]
+    assert sorted(asked) == sorted(BLOCKS)
 
 
-def test_every_option_is_in_the_settings(pytestconfig: pytest.Config) -> None:
-    """And nothing that is no option; with the key that it has in the ini file."""
+def test_every_option_is_in_the_reference(pytestconfig: pytest.Config) -> None:
+    """As pytest knows them, and the keys of the ini file."""
     names = [name for name in vars(pytestconfig.option) if name.startswith("llmclf_")]
-    assert set(rows()) == {f"--{name.replace('_', '-')}" for name in names}
-    keys = set(re.findall(r'addini\(\s*"(llmclf_\w+)"', OPTIONS))
-    assert {ini for ini, _ in rows().values() if ini} == keys
-    for option, (ini, _) in rows().items():
-        assert not ini or ini.rstrip("s") == option.strip("-").replace("-", "_").rstrip("s")
+    found = re.findall(r"^````{option} (--[\w-]+)", BLOCKS["options"](), re.MULTILINE)
+    assert sorted(found) == sorted(f"--{name.replace('_', '-')}" for name in names)
+    keys = re.findall(r"^\| `(\w+)`", BLOCKS["ini keys"](), re.MULTILINE)
+    assert len(keys) > 10
+    for key in keys:
+        assert pytestconfig.getini(key) is not None
+        assert any(name.rstrip("s") == key.rstrip("s") for name in names)
 
 
-def test_defaults_are_those_of_the_code(pytestconfig: pytest.Config) -> None:
-    """Those that the parser has, and those that are chosen later."""
-    default = {option: text for option, (_, text) in rows().items()}
-    for name, value in vars(pytestconfig.option).items():
-        if name.startswith("llmclf_") and type(value) in (int, float):
-            assert float(default[f"--{name.replace('_', '-')}"]) == value
-    assert default["--llmclf-stop-error"] == str(EARLY_ERROR)
-    assert default["--llmclf-seed"] == str(settings.DEFAULT_SEED)
-    assert default["--llmclf-inconclusive"] == f"`{settings.INCONCLUSIVE[0]}`"
-    assert float(default["--llmclf-server-wait"]) == AWAY_S / 60
+def test_help_has_the_defaults_that_are_chosen_later() -> None:
+    """Those of argparse are in it as they are."""
+    entry = re.compile(r"^````{option} --llmclf-([\w-]+).*\n(.*)$", re.MULTILINE)
+    told = dict(entry.findall(BLOCKS["options"]()))
+    assert f"(default: {EARLY_ERROR})" in told["stop-error"]
+    assert f"(default: {AWAY_S / 60:g})" in told["server-wait"]
+    assert f"{settings.INCONCLUSIVE[0]} (default)" in told["inconclusive"]
+    assert "(default: `1`)" in told["repeats"]
 
 
 PATH = re.compile(r"`((?:[\w-]+/)+[\w.-]+\.(?:py|md|txt|toml|yml))(?:::\w+)?`")
@@ -171,18 +158,13 @@ def test_python_on_a_page_is_python(
         assert (tmp_path / name).stat().st_size > 1000
 
 
-def parser() -> argparse.ArgumentParser:
-    whole = argparse.ArgumentParser(prog="llmclf")
-    commands = whole.add_subparsers(required=True, dest="chosen")
-    for command in main._COMMANDS:
-        command.add_parser(commands)
-    return whole
+EXAMPLES_OF_HELP = re.findall(r"^```sh\n(.*?)^```$", BLOCKS["commands"](), re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[str]:
     lines = [
         line.removeprefix("$ ")
-        for _, text in snippets("sh", "console", "")
+        for text in (*(text for _, text in snippets("sh", "console", "")), *EXAMPLES_OF_HELP)
         for line in text.replace("\\\n", " ").splitlines()
     ]
     return [line for line in dict.fromkeys(lines) if line.startswith("llmclf ")]
@@ -190,19 +172,9 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("line", commands())
 def test_a_command_on_a_page_is_understood(line: str) -> None:
-    """With its options, by the parser that reads them."""
-    words = shlex.split(line, comments=True)[1:]
-    assert parser().parse_args(words).chosen == words[0]
-
-
-def test_every_command_is_on_its_page() -> None:
-    """In the table, and once in full."""
-    page = text_of(ROOT / "docs" / "cli.md")
-    (choices,) = (
-        action.choices for action in parser()._actions if isinstance(action.choices, dict)
-    )
-    assert set(re.findall(r"^\| `llmclf (\w+)", page, re.MULTILINE)) == set(choices)
-    assert {line.split()[1] for line in commands()} >= set(choices)
+    """With its options, by the parser that reads them; also every example of every help."""
+    words = list(takewhile(lambda word: word not in (">", ">>"), shlex.split(line, comments=True)))
+    assert main.parser().parse_args(words[1:]).run
 
 
 def test_a_plan_on_a_page_is_what_is_printed(

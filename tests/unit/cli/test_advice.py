@@ -13,7 +13,7 @@ import pytest
 
 import pytest_llmclf
 from pytest_llmclf.cli import cache, describe, doctor, main, predict
-from pytest_llmclf.cli.project import own_options
+from pytest_llmclf.cli.project import ExitCode, own_options
 from pytest_llmclf.errors import AccessRefused, RemoteRefused
 from tests.unit.cli.command import parse
 from tests.unit.models.raw_replies import RawReplies
@@ -78,7 +78,7 @@ def test_an_error_of_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str
     code = main.main(
         ["describe", str(tmp_path / "x.png"), "--model", "openai:m@http://192.0.2.1/v1"]
     )
-    assert code == main.TROUBLE
+    assert code == ExitCode.NOT_DONE
     assert "say --allow-remote 192.0.2.1)" in capsys.readouterr().err
     assert RemoteRefused.of_model
 
@@ -94,7 +94,7 @@ def test_a_pipe_that_is_closed(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path,
     )  # fmt: skip
     assert done.stderr == ""
-    assert done.returncode == main.PIPE_CLOSED
+    assert done.returncode == ExitCode.PIPE_CLOSED
 
 
 def settings() -> ConnectSettings:
