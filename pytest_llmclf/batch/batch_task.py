@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.data.dataset import Dataset
+from pytest_llmclf.data.holdout import NONE_HELD_OUT
 from pytest_llmclf.data.listed_images import describe, settled
 from pytest_llmclf.data.sources import table_of
 from pytest_llmclf.errors import DatasetError, SettingsError
+from pytest_llmclf.gates.tuning_looks import part_note
 from pytest_llmclf.models.connect import resolve
 from pytest_llmclf.runner.example_plan import drawn
 from pytest_llmclf.runner.examples import as_shown
@@ -24,6 +26,7 @@ from pytest_llmclf.runner.plan import (
     pair,
 )
 from pytest_llmclf.runner.settings import project_root
+from pytest_llmclf.runner.variant_tasks import check_labels, in_variant
 from pytest_llmclf.values.case import CaseSet
 
 if TYPE_CHECKING:
@@ -52,6 +55,9 @@ class BatchTask:
         connect: How servers are reached.
         asking: How the engine asks.
         limit: Rows that are looked at, from the first; ``None``: all.
+        left_out: Digests of images that are not asked about: those that are held out, or the
+            others.
+        part_note: Which those are; empty where none are held out.
     """
 
     task: Task
@@ -61,6 +67,8 @@ class BatchTask:
     connect: ConnectSettings
     asking: AskingPolicy
     limit: int | None = None
+    left_out: frozenset[str] = frozenset()
+    part_note: str = ""
 
 
 def plan(
@@ -75,8 +83,10 @@ def plan(
     links: Sequence[Path] = (),
     think: Think | None = None,
     confused: Callable[[Path], Pairs] | None = None,
+    variant: str = "",
+    final: bool = False,
 ) -> BatchTask:
-    """Settle what is asked of whom, without reading an image.
+    """Settle what is asked of whom; images are read only where some are shown or held out.
 
     The question depends on the labels. They are those that a pytest run would take: the
     evaluation's, else those of ``dataset.toml``, else those found in the evaluation's dataset,
@@ -93,6 +103,8 @@ def plan(
         links: Folders elsewhere that links among the images may lead into.
         think: What is said about thinking instead of what the evaluation says; ``None``: nothing.
         confused: Reads which labels a finished run confused from its folder; see `Examples`.
+        variant: The one variant that is asked, where the evaluation declares some.
+        final: Whether the images that are held out are asked about, instead of the others.
 
     Raises:
         DatasetError: Dataset or manifest are not there, or their labels cannot be.
@@ -101,6 +113,9 @@ def plan(
     """
     if model.backend == "replay":
         raise SettingsError(f"{model} is a recording, which has its answers already: name a model")
+    if final and not evaluation.holdout:
+        raise SettingsError(f"--final: {NONE_HELD_OUT}")
+    evaluation = in_variant(evaluation, variant)
     root = project_root(declared_in, Path.cwd())
     modelfile = modelfile_of(evaluation, root)
     if not isinstance(evaluation.dataset, str | Path):
@@ -113,14 +128,15 @@ def plan(
     options = evaluation.source_options(links, root)
     options, own = settled(options, description, located=part != own), part
     names = datasets.labels_of(own, description, evaluation.label_names, options)
+    check_labels(evaluation, variant, evaluation, names)
     labels = label_set(evaluation, names, evaluation.given_gates)
     source = (table_of(own, options) if own.exists() else None) or own
     if manifest is not None:
         source = manifest.expanduser().absolute()
         if not source.is_file():
             raise DatasetError(f"there is no manifest {source}: name a .csv or .jsonl file")
-        options = replace(options, split="")  # all of its lines are meant
-    examples = _examples(evaluation, root, links, confused)
+        options = replace(options, split="", strangers=None)  # its lines are meant, and no other
+    examples, left_out, note = _of_whole(evaluation, root, links, confused, final=final)
     spec, reason = resolve(model, modelfile, connect)
     folder = source.parent if source.is_file() else source
     task = pair(
@@ -133,6 +149,7 @@ def plan(
         think=think,
         images=CaseSet(name=evaluation.title, root=root, cases=(), labels=labels.names),
         examples=examples,
+        variant=variant,
     )
     return BatchTask(
         task=task,
@@ -142,21 +159,26 @@ def plan(
         connect=connect,
         asking=asking,
         limit=limit,
+        left_out=left_out,
+        part_note=note,
     )
 
 
-def _examples(
+def _of_whole(
     evaluation: Evaluation,
     root: Path,
     links: Sequence[Path],
     confused: Callable[[Path], Pairs] | None,
-) -> tuple[ExampleImage, ...]:
-    """The example images that pytest would show; only for them the whole table is held at once."""
+    *,
+    final: bool,
+) -> tuple[tuple[ExampleImage, ...], frozenset[str], str]:
+    """Example images that pytest would show, digests of those that it would leave out, and why.
+
+    Only for these the whole table is held at once.
+    """
     wish = evaluation.given_examples
-    if wish is None:
-        return ()
-    # What is judged beside them is nothing to look for here.
-    evaluation = replace(evaluation, examples=replace(wish, near_copies=False))
+    if wish is None and not evaluation.holdout:
+        return (), frozenset(), ""
     source = datasets.locate(str(evaluation.dataset), root)
     whole = datasets.load(
         source,
@@ -165,7 +187,15 @@ def _examples(
         options=evaluation.source_options(links, root),
         decisions=decisions_about(evaluation, source, root),
     )
-    _, tuning, _, pool = asked_part(evaluation, whole, final=False)
-    found = drawn([evaluation], tuning, root, links=links, confused=confused, pool=pool)
+    part, asked, other, pool = asked_part(evaluation, whole, final=final)
+    here = {case.sha256 for case in asked.cases}
+    left_out = frozenset(case.sha256 for case in whole.cases) - here
+    sizes = (other, len(asked.cases)) if final else (len(asked.cases), other)
+    note = part_note(part, sizes)
+    if wish is None:
+        return (), left_out, note
+    # What is judged beside them is nothing to look for here.
+    evaluation = replace(evaluation, examples=replace(wish, near_copies=False))
+    found = drawn([evaluation], asked, root, links=links, confused=confused, pool=pool)
     (shown,) = found.shown
-    return as_shown(shown, evaluation.answer, evaluation.image_limits)
+    return as_shown(shown, evaluation.answer, evaluation.image_limits), left_out, note

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.data.entry import Entry, SourceOptions
 from pytest_llmclf.data.label_cells import whole_number, with_several
+from pytest_llmclf.data.listed_images import above_strangers, strangers_in
 from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.data.sources import read_source
 from pytest_llmclf.data.validation import entry_problems, open_images
@@ -31,6 +32,7 @@ class Row:
         place: Where it stands, such as ``manifest.csv:7``.
         sha256: Digest that the manifest promises, or empty.
         problem: What is wrong with the line, or empty.
+        stranger: Whether it is an image of no class from a folder of its own.
     """
 
     id: str = ""
@@ -38,6 +40,7 @@ class Row:
     place: str = ""
     sha256: str = ""
     problem: str = ""
+    stranger: bool = False
 
 
 class RowProblem(Exception):
@@ -63,6 +66,8 @@ def _rows(source: Path, options: SourceOptions) -> Iterator[Row]:
         for entry in entries:
             yield from _taken(problems)
             yield Row(id=entry.id, label=entry.label, place=entry.place, sha256=entry.sha256 or "")
+        for entry in strangers_in(options, problems):
+            yield Row(id=entry.id, label=entry.label, place=entry.place, stranger=True)
     except DatasetError as error:  # such as a byte that is not UTF-8, somewhere in the middle
         problems.append(str(error))
     yield from _taken(problems)
@@ -88,9 +93,8 @@ def case_of(batch_task: BatchTask, row: Row) -> Case:
     (entry,) = with_several([entry], labels)
     problems = list(entry_problems([entry], labels, "the evaluation", options))
     if not problems:
-        images, problems = open_images(
-            batch_task.root, [entry], task.limits, options.links, verify=False
-        )
+        root = above_strangers(options) if row.stranger else batch_task.root
+        images, problems = open_images(root, [entry], task.limits, options.links, verify=False)
     if problems:
         raise RowProblem("; ".join(problems))
     return images[0].case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import time
@@ -113,6 +114,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="FILE",
         help="images to ask about, .csv or .jsonl (default: the evaluation's dataset)",
     )
+    add(
+        "--variant",
+        default="",
+        metavar="NAME",
+        help="which variant to ask, of an evaluation that declares some",
+    )
+    add(
+        "--final",
+        "--llmclf-final",
+        action="store_true",
+        help="ask about the images that are held out, instead of the others",
+    )
     add("--limit", type=whole, metavar="N", help="only the first N rows")
     add(
         "--engine",
@@ -179,6 +192,8 @@ def run(arguments: argparse.Namespace) -> int:
         links=links,
         think=None if arguments.think is None else parse_think(arguments.think),
         confused=partial(confused_in, evaluation=evaluation.title),
+        variant=arguments.variant,
+        final=arguments.final,
     )
     home = project_root(declared_in, Path.cwd()) / HOME_FOLDER
     if arguments.home is not None:
@@ -187,8 +202,10 @@ def run(arguments: argparse.Namespace) -> int:
     task = batch_task.task
     if not arguments.ray_address:  # machines of a cluster may have servers of their own
         _reach(batch_task, home / STORE)
-    sys.stderr.write(f"{evaluation.title}: {own_options(task.reason, arguments) or task.model}\n")
-    name = file_name(f"{evaluation.title}-{task.model}")
+    for line in (task.reason or task.key.configuration, batch_task.part_note):
+        if line:
+            sys.stderr.write(f"{evaluation.title}: {own_options(line, arguments)}\n")
+    name = file_name(f"{evaluation.title}-{task.key.configuration}")
     with (
         FailureFile(home / "predict" / f"{name}.failures.jsonl") as failures,
         ProgressLine(sys.stderr) as progress,
@@ -196,7 +213,8 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         end = _watched(batches, failures, progress)
     if not end.tally.rows and end.stopped is None:
-        raise DatasetError(f"{batch_task.source}: no images; there is nothing to ask about")
+        none = f"none is left, {batch_task.part_note}" if batch_task.left_out else "no images"
+        raise DatasetError(f"{batch_task.source}: {none}; there is nothing to ask about")
     _say(end, home / STORE, failures.path, at_once=arguments.engine == "local")
     judging = _judging(arguments, home, declared_in, str(task.spec))
     sys.stdout.write(f"to judge: {judging}\n")
@@ -332,6 +350,8 @@ def _judging(arguments: argparse.Namespace, home: Path, declared_in: Path, model
     from pytest_llmclf.models.spec import without_users
 
     words = ["pytest", str(declared_in), "--llmclf-model", model]
+    words += ["-k", _selecting(arguments.variant)] if arguments.variant else []
+    words += ["--llmclf-final"] * arguments.final
     if arguments.servers:
         words = [f"OLLAMA_HOST={without_users(arguments.servers)}", *words]
     for host in arguments.allow_remote or ():
@@ -345,3 +365,9 @@ def _judging(arguments: argparse.Namespace, home: Path, declared_in: Path, model
     if home != Path.cwd() / HOME_FOLDER:
         words += ["--llmclf-home", str(home)]
     return shlex.join(words)
+
+
+def _selecting(variant: str) -> str:
+    """The expression for ``-k`` that selects a variant: its words, as far as pytest takes them."""
+    words = re.findall(r"[\w.+-]+", variant)
+    return " and ".join(word for word in words if word not in ("and", "or", "not")) or variant

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.metrics.clusters import together
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.values.case import Case
+
+
+NONE_HELD_OUT: Final = (
+    "no evaluation holds images out: write Evaluation(holdout=0.3), or leave it out"
+)
+"""Said of a final run that would be like any other."""
 
 
 def hold_out(dataset: Dataset, share: float, seed: int, group: str = "") -> tuple[Dataset, Dataset]:

@@ -100,11 +100,11 @@ def listed_images(
     if not found.entries and not found.problems:
         problems.append(_NONE_GIVEN if isinstance(source, Given) else _NO_IMAGE)
     entries = _with_known_labels(found.entries, ordered)
-    strangers = _strangers(options, problems)
+    strangers = strangers_in(options, problems)
     listed_in = DESCRIPTION if description.labels or not labels else "the evaluation"
     problems += entry_problems([*entries, *strangers], ordered, listed_in, options)
     images: list[CheckedImage] = []
-    for folder, those in ((root, entries), (_above(options), strangers)):
+    for folder, those in ((root, entries), (above_strangers(options), strangers)):
         opened, wrong = open_images(
             folder, openable(those), limits or ImageLimits(), options.links, verify=verify
         )
@@ -122,8 +122,8 @@ def listed_images(
     )
 
 
-def _strangers(options: SourceOptions, problems: list[str]) -> list[Entry]:
-    """The images of no class that lie in a folder of their own."""
+def strangers_in(options: SourceOptions, problems: list[str]) -> list[Entry]:
+    """The images of no class that lie in a folder of their own; problems are added."""
     if options.strangers is None:
         return []
     folder, found = options.strangers.absolute(), Found()
@@ -134,7 +134,7 @@ def _strangers(options: SourceOptions, problems: list[str]) -> list[Entry]:
     return [Entry(id=file, label=options.none_label, place=file) for file in files]
 
 
-def _above(options: SourceOptions) -> Path:
+def above_strangers(options: SourceOptions) -> Path:
     """The folder that ids of images of no class count from: they begin with their folder's name."""
     return Path() if options.strangers is None else options.strangers.absolute().parent
 

@@ -108,8 +108,21 @@ def holdout_note(
         own = _seen(ours, "held-out")
         these = f"these are the {held:,} {noun(held, 'image')} held out; on them {own}"
         return (f"{these}, and on the {tuning:,} to tune on {seen}",)
-    kept = f"{held:,} {noun(held, 'image')} held out, which only --llmclf-final asks about"
-    return (f"{kept}; on the {tuning:,} to tune on {seen}",) if part else ()
+    return (f"{part_note(part, sizes)}; on the {tuning:,} to tune on {seen}",) if part else ()
+
+
+def part_note(part: Part, sizes: tuple[int, int]) -> str:
+    """Which images are not asked about since some are held out; empty where none are.
+
+    Args:
+        part: Which images are asked about.
+        sizes: How many images there are to tune on, and how many are held out.
+    """
+    tuning, held = sizes
+    kept = f"{held:,} {noun(held, 'image')} held out"
+    if part == "held-out":
+        return f"these are the {kept}; the {tuning:,} to tune on are not asked about"
+    return f"{kept}, which only --llmclf-final asks about" if part else ""
 
 
 _UNKNOWN: Final = f"(by {TUNING_FILE} of this project; what was seen elsewhere is not known)"

@@ -117,10 +117,9 @@ def check_final(config: pytest.Config, holdouts: Iterable[float]) -> None:
     """
     shares = list(holdouts)
     if config.option.llmclf_final and shares and not any(shares):
-        raise pytest.UsageError(
-            "--llmclf-final: no evaluation holds images out: write Evaluation(holdout=0.3), or "
-            "leave it out"
-        )
+        from pytest_llmclf.data.holdout import NONE_HELD_OUT
+
+        raise pytest.UsageError(f"--llmclf-final: {NONE_HELD_OUT}")
 
 
 def _parsed(place: str, parse: Callable[[_Text], _Value], text: _Text) -> _Value:

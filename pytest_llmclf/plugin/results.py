@@ -340,10 +340,8 @@ class SessionResults:
             return ()
         if self._tuning is None:
             self._tuning = read_tuning_looks(self._settings.home / TUNING_FILE)
-        here, other = task.whole, task.other_part
-        sizes = (here, other) if task.part == "tuning" else (other, here)
         title = task.evaluation.title
-        return holdout_note(title, task.dataset.name, task.part, sizes, self._tuning)
+        return holdout_note(title, task.dataset.name, task.part, task.part_sizes, self._tuning)
 
     def _content_hash(self, dataset: Dataset) -> str:
         """Worked out once a dataset: it goes through all its cases."""

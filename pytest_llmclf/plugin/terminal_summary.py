@@ -16,8 +16,8 @@ from pytest_llmclf.plugin.probing import example_line
 from pytest_llmclf.plugin.since import since_lines
 from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.reporting.task_lines import part_lines, place_of, task_line
 from pytest_llmclf.reporting.terminal import brief_lines, lines
-from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -51,9 +51,10 @@ def announcement(session: EvaluationSession, *, asks: bool = True) -> list[str]:
         images = len(session.results.of(task.key).cases)
         if not images:
             continue  # nothing of it was selected, so nothing is asked and nothing judged
-        asked = _asked(task, images)
-        place = " · ".join(filter(None, (task.evaluation.title, task.variant)))
-        said.append(f"llmclf: {place}: {asked} -> {task.spec}")
+        place = place_of(task)
+        said.append(f"llmclf: {task_line(task, images)}")
+        parts = [f"llmclf: {line}" for line in part_lines(task)]
+        said += [line for line in parts if line not in said]
         if task.reason and task.reason not in reasons:
             reasons.append(task.reason)
         said += [f"llmclf: {place}: {task.unfit}"] if task.unfit else []
@@ -203,12 +204,6 @@ def _print(reporter: pytest.TerminalReporter, printed: Iterable[Line]) -> None:
         for segment in line.segments:
             reporter.write(segment.text, **segment.markup)
         reporter.write_line("")
-
-
-def _asked(task: Task, images: int) -> str:
-    part = f" of {task.whole}" if images < task.whole else ""
-    counted = noun(task.whole, "image")
-    return f"{images}{part} {counted}, {plural(len(task.labels.names), 'class', 'classes')}"
 
 
 def _near(path: Path) -> str:

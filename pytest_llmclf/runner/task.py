@@ -156,6 +156,12 @@ class Task:
         ]
 
     @property
+    def part_sizes(self) -> tuple[int, int]:
+        """How many images there are to tune on, and how many are held out."""
+        sizes = (self.whole, self.other_part)
+        return sizes if self.part == "tuning" else sizes[::-1]
+
+    @property
     def recorded(self) -> bool:
         """Whether answers come from a recording or another file, which keeps itself."""
         return self.spec.backend in ("replay", "predictions")

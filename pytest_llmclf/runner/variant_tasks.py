@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.errors import SettingsError, nearest, some_of
 from pytest_llmclf.runner.evaluation import check_same_labels
 from pytest_llmclf.runner.variant import check_variants
 
@@ -38,6 +38,28 @@ def in_variants(
     declared = () if evaluation.variants else (("", evaluation),)
     named = (*evaluation.variants.items(), *added)
     return [*declared, *((name, evaluation.varied(name, one)) for name, one in named)]
+
+
+def in_variant(evaluation: Evaluation, name: str) -> Evaluation:
+    """What is asked in one variant, where one alone is meant.
+
+    Args:
+        evaluation: As declared.
+        name: Of the variant; empty: the evaluation declares none.
+
+    Raises:
+        SettingsError: There is no such variant, or none is named; with those that there are.
+    """
+    known = evaluation.variants
+    if not name and not known:
+        return evaluation
+    if name in known:
+        return evaluation.varied(name, known[name])
+    place, there = f"Evaluation({evaluation.title!r})", some_of([repr(one) for one in known])
+    if not known:
+        raise SettingsError(f"{place} declares no variant: leave --variant {name!r} out")
+    slip = f"has no variant {name!r}{nearest(name, known)}" if name else "is asked in variants"
+    raise SettingsError(f"{place} {slip}: name one, --variant {next(iter(known))!r}; has {there}")
 
 
 def check_labels(

@@ -199,6 +199,8 @@ def test_held_out_images_are_asked_by_a_final_run_alone(colours: Colours) -> Non
     assert any(said + "no earlier result is known" in note for note in colours.written()["notes"])
     colours.server.asked.clear()
     result = colours.run("--llmclf-final")
+    said = "llmclf: colours: these are the 6 images held out; the 6 to tune on are not asked about"
+    result.stdout.fnmatch_lines([said])
     assert result.ret == pytest.ExitCode.OK
     assert len(set(colours.server.asked)) == 6
     assert not tuned & set(colours.server.asked)

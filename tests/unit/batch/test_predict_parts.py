@@ -138,12 +138,65 @@ class TestTask:
             verify_images=True,
         )
         ours = {row.id: case_of(batch_task, row) for row in read_rows(batch_task)}
-        assert len(ours) == 3
+        assert set(ours) == {case.id for case in task.dataset.cases}
         for case in task.dataset.cases:
-            if case.stranger:  # in no manifest
-                continue
             asked = batch_task.task.request(ours[case.id])
             assert asked.digest(IDENTITY) == task.request(case).digest(IDENTITY)
+
+    @pytest.mark.parametrize("final", [False, True])
+    def test_one_variant_of_one_part_as_pytest(self, tmp_path: Path, *, final: bool) -> None:
+        """The same images with the same questions; which part it is, is said."""
+        variants = "variants={'a': Variant(prompt='Which?'), 'b': Variant(examples=1)}"
+        declared = project(tmp_path, more=f", {variants}, holdout=0.4")
+        text = declared.read_text().replace("import Evaluation", "import Evaluation, Variant")
+        declared.write_text(text)
+        for place in (1, 2, 3):
+            for number in range(5):
+                file = tmp_path / "fixtures/pets" / f"{place}{number}0.png"
+                file.write_bytes(image(100 * place + number))
+        lines = [f"{place}{number}0.png,{['cat', 'dog', 'ant'][place - 1]}"
+                 for place in (1, 2, 3) for number in range(5)]  # fmt: skip
+        manifest = tmp_path / "fixtures/pets/manifest.csv"
+        manifest.write_text("\n".join(["path,label", *lines]) + "\n")
+        evaluation, path = read_evaluation(str(declared))
+        model = parse_spec("ollama:llava:7b")
+        settings = Settings(root=tmp_path, home=tmp_path, models=(model,), final=final)
+        tasks = assign(
+            evaluation,
+            settings,
+            path,
+            lambda _, __, spec: Choice(spec=spec, model=called(spec)),
+            verify_images=True,
+        )
+        for task in tasks:
+            ours = task_of(declared, variant=task.variant, final=final)
+            assert ours.task.key == task.key
+            cases = [case_of(ours, row) for row in read_rows(ours)]
+            asked = [case for case in cases if case.sha256 not in ours.left_out]
+            judged = [case.id for case in task.dataset.cases]
+            assert {case.id for case in asked} == {*judged, *task.taken_out} or not final
+            assert set(judged) <= {case.id for case in asked}
+            assert len(asked) == (6 if final else 9)
+            by_id = {case.id: ours.task.request(case) for case in asked}
+            for case in task.dataset.cases:
+                assert by_id[case.id].digest(IDENTITY) == task.request(case).digest(IDENTITY)
+            said = "these are the 6 images held out" if final else "6 images held out, which only"
+            assert ours.part_note.startswith(said)
+
+    def test_a_variant_or_part_that_is_not_there(self, tmp_path: Path) -> None:
+        """With those that there are."""
+        declared = project(tmp_path)
+        with pytest.raises(SettingsError, match="declares no variant: leave --variant 'x' out"):
+            task_of(declared, variant="x")
+        with pytest.raises(SettingsError, match="--final: no evaluation holds images out"):
+            task_of(declared, final=True)
+        text = declared.read_text().replace("import Evaluation", "import Evaluation, Variant")
+        more = "variants={'as it is': Variant(), 'short': Variant(prompt='?')}"
+        declared.write_text(text.replace('modelfile="pets"', f'modelfile="pets", {more}'))
+        with pytest.raises(SettingsError, match="is asked in variants: name one, --variant 'as it"):
+            task_of(declared)
+        with pytest.raises(SettingsError, match=r"no variant 'shirt'.*did you mean 'short'"):
+            task_of(declared, variant="shirt")
 
     def test_another_manifest(self, tmp_path: Path) -> None:
         """Its images are asked about with the labels of the evaluation's own dataset."""

@@ -14,9 +14,12 @@ from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.gates.evidence import evidence_of
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.metrics.confusion import Ratio
+from tests.plugin.colour_server import png
 from tests.unit.cli.command import call
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_llmclf.metrics.report import Report
 
 SURE = "with 95% confidence"
@@ -36,6 +39,36 @@ def test_a_gate_with_its_truth(capsys: pytest.CaptureFixture[str]) -> None:
     assert "must be right 49 96 188 462 916 1,823" in text
     chance = binom.sf(461, 500, 0.93)
     assert f"{100 * chance:.1f}%" == "73.5%"
+
+
+def test_what_a_run_would_ask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each variant and model with the images that it is asked about; no server is needed."""
+    for colour in ("red", "blue"):
+        folder = tmp_path / "fixtures" / "c" / colour
+        folder.mkdir(parents=True)
+        for number in range(4):
+            (folder / f"{number}.png").write_bytes(png(colour, number))
+    (tmp_path / "modelfiles").mkdir()
+    file = tmp_path / "test_c.py"
+    file.write_text(
+        "from pytest_llmclf import Evaluation, Variant\n"
+        "c = Evaluation(dataset='c', holdout=0.25, variants={'a': Variant(), "
+        "'b': Variant(prompt='?')})\n"
+    )
+    home = ("--home", str(tmp_path / "home"))
+    models = ("--model", "ollama:m", "--model", "yardstick:majority")
+    text = printed(capsys, str(file), *models, *home, "--variant", "s: prompt=Which?")
+    for variant in "abs":
+        assert f"c · {variant}: 6 images, 2 classes -> ollama:m " in text
+    assert "c: 6 images, 2 classes -> yardstick:majority " in text
+    assert "c: 2 images held out, which only --final asks about" in text
+    assert "24 questions in 4 tasks, without known answers" in text
+    text = printed(capsys, f"{file}::c", *models, *home, "--final", "--sample", "1")
+    assert "c · a: 2 images, 2 classes -> ollama:m " in text
+    assert "c: these are the 2 images held out; the 6 to tune on are not asked about" in text
+    file.write_text(file.read_text().replace("holdout=0.25, ", ""))
+    with pytest.raises(SettingsError, match="--final: no evaluation holds images out"):
+        call(planning, "plan", str(file), "--final")
 
 
 def test_the_first_row_is_read_out(capsys: pytest.CaptureFixture[str]) -> None:
