@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.cli.project import add_command, add_home, described, home_folder
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.prompting.labels import NONE_LABEL
+from pytest_llmclf.runner.shared_options import naming
 
 if TYPE_CHECKING:
     import argparse
@@ -54,7 +55,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         ("text", "text that was answered, in which a reader finds the label"),
     ):
         add(f"--{name}", default="", metavar="COLUMN", help=f"column of the {what}")
-    add("--labels", default="", metavar="A,B,...", help="all labels (default: those expected)")
+    add(
+        "--labels",
+        type=naming("label"),
+        metavar="A,B,...",
+        help="all labels (default: those expected)",
+    )
     add(
         "--none-label",
         default=NONE_LABEL,
@@ -89,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
         path,
         ColumnNames(image=arguments.image, predicted=arguments.predicted, text=arguments.text),
         arguments.expected,
-        labels=[name.strip() for name in arguments.labels.split(",") if name.strip()],
+        labels=[name.strip() for name in (arguments.labels or "").split(",") if name.strip()],
         choose=_choose if sys.stdin.isatty() and sys.stderr.isatty() else None,
     )
     check_gates(gates, found.labels)

@@ -38,7 +38,7 @@ from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.runner.settings import project_root
-from pytest_llmclf.runner.shared_options import at_least
+from pytest_llmclf.runner.shared_options import at_least, naming
 from pytest_llmclf.values.thinking import parse_think
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add(
         "--servers",
-        default="",
+        type=naming("server"),
         metavar="URL,...",
         help="Ollama servers (default: OLLAMA_HOST, else this machine's)",
     )

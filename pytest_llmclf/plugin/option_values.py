@@ -158,9 +158,10 @@ def _parse_gates(place: str, texts: list[str]) -> tuple[tuple[str, Gate], ...]:
 
 
 def _parse_probes(texts: list[str]) -> tuple[Probe, ...]:
-    from pytest_llmclf.values.probe_answers import parse_probes
+    from pytest_llmclf.values.probe_answers import PROBES, parse_probes
 
-    return parse_probes(",".join(texts))
+    asked = {probe for text in texts for probe in parse_probes(text)}
+    return tuple(probe for probe in PROBES if probe in asked)
 
 
 def _parse_prices(place: str, texts: list[str]) -> tuple[tuple[str, Price], ...]:

@@ -207,7 +207,7 @@ def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, te
     better, worse = names if lost > won else names[::-1]
     counts = f"{better} is better on {numbers.plural(max(lost, won), 'image')}, {worse} on "
     counts += numbers.count(min(lost, won))
-    if lost == won:
+    if lost == won or p_value >= 1:  # "in at most 100% of cases" would say nothing
         return f"{counts}: that one is better is not shown"
     if comparison.test == "none":
         return f"{counts}: no test holds for {comparison.drawn} when a run stopped early"

@@ -196,7 +196,8 @@ def _no_better(finding: NoBetter) -> str:
     above, chance = finding.correct > finding.majority_images, ""
     if "guessing" in finding.than:
         above = finding.correct * finding.choices > finding.answered
-        chance = f"; who guesses gets that far {_often(finding.p_guessing)}"
+        if finding.p_guessing < 1:  # nobody gets less than none right
+            chance = f"; who guesses gets that far {_often(finding.p_guessing)}"
     elif above:
         chance = f" ({numbers.p_value(finding.p_majority)})"
     more = "more images may tell; else " if above else ""

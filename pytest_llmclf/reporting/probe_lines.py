@@ -18,7 +18,7 @@ from pytest_llmclf.reporting import numbers
 from pytest_llmclf.values.text import noun, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.analysis.diagnosis.probe_finding import ProbeFinding
 
@@ -50,6 +50,15 @@ def probe_text(finding: ProbeFinding) -> str:
             return f'The probe "{finding.probe}" tells nothing: {finding.why}.'
         case _:
             assert_never(finding)
+
+
+def brief_probes(findings: Sequence[ProbeFinding]) -> Iterator[str]:
+    """What a quiet run says: a text for each finding, and the probes that show nothing in one."""
+    silent = [one for one in findings if one.p_value is not None and one.p_value > LEVEL]
+    yield from (probe_text(one) for one in findings if one not in silent)
+    if silent:
+        names = [one.kind.removesuffix("-probe") for one in silent]
+        yield f"{noun(len(names), 'probe')} {', '.join(names)}: nothing shown"
 
 
 def _order(finding: OrderProbe) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.analysis.consistency import stability
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
+from pytest_llmclf.analysis.diagnosis.probed import probed
 from pytest_llmclf.analysis.label_review.review import label_reviews
 from pytest_llmclf.gates.evidence import interval_of
 from pytest_llmclf.metrics.calibration.summary import calibration
@@ -32,6 +33,7 @@ from pytest_llmclf.reporting.diagnosis import diagnosis_lines
 from pytest_llmclf.reporting.doubtful_labels import doubtful_lines
 from pytest_llmclf.reporting.label_lines import label_texts
 from pytest_llmclf.reporting.leaderboard import leaderboard_lines
+from pytest_llmclf.reporting.probe_lines import brief_probes
 from pytest_llmclf.reporting.stability_lines import stability_lines
 from pytest_llmclf.reporting.style import Line, cut, left, right, width
 from pytest_llmclf.reporting.worst_classes import score_table
@@ -289,13 +291,14 @@ def slice_lines(report: Report, tag: str, style: Style) -> Iterator[Line]:
 def brief_lines(
     reports: Iterable[Report], verdicts: Sequence[Verdict], style: Style
 ) -> Iterator[Line]:
-    """For quiet runs: the accuracy of every report that has one, a line each, and the gates."""
+    """For quiet runs: accuracies and what probes found, a line each, and the gates."""
     for report in reports:
         if not report.confusion.answered:
             continue
-        text = f"{report.task.title}: accuracy "
-        text += with_interval(report.accuracy, style, report)
-        yield from (style.line(found) for found in style.wrapped(text))
+        accuracy = f"accuracy {with_interval(report.accuracy, style, report)}"
+        for text in (accuracy, *brief_probes(probed(report))):
+            wrapped = style.wrapped(f"{report.task.title}: {text}")
+            yield from (style.line(found) for found in wrapped)
     yield from gate_lines(verdicts, style)
 
 

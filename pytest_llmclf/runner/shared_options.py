@@ -35,6 +35,17 @@ def at_least(
     return parse
 
 
+def naming(what: str) -> Callable[[str], str]:
+    """What refuses a text that names nothing, blanks and commas alone, for argparse."""
+
+    def parse(text: str) -> str:
+        if not text.replace(",", "").strip():
+            raise argparse.ArgumentTypeError(f"{text!r} names no {what}: name one, or leave it out")
+        return text
+
+    return parse
+
+
 SHARED_OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "think": {
         "metavar": "HOW",
@@ -43,18 +54,21 @@ SHARED_OPTIONS: Final[dict[str, dict[str, Any]]] = {
     },
     "allow-remote": {
         "action": "append",
+        "type": naming("host"),
         "metavar": "HOST",
         "help": "let images leave this machine for HOST (nothing but loopback is used otherwise); "
         "may repeat",
     },
     "allow-clear-key": {
         "action": "append",
+        "type": naming("host"),
         "metavar": "HOST",
         "help": "let a key or password go to HOST unencrypted (otherwise over TLS or to this "
         "machine only); may repeat",
     },
     "allow-links": {
         "action": "append",
+        "type": naming("folder"),
         "metavar": "FOLDER",
         "help": "let links among the images lead into FOLDER (nothing outside of a dataset's own "
         "folder is read otherwise); may repeat",

@@ -21,9 +21,11 @@ def parse_probes(text: str) -> tuple[Probe, ...]:
     """Probes as people list them: ``order,example``; each once, in the order of `PROBES`.
 
     Raises:
-        SettingsError: A word is none, with what was probably meant.
+        SettingsError: A word is none, with what was probably meant; or there is no word.
     """
     words = {word.strip().lower() for word in text.split(",") if word.strip()}
+    if not words:
+        raise SettingsError(f"{text!r} names no probe; there are {', '.join(PROBES)}")
     for word in sorted(words.difference(PROBES)):
         raise SettingsError(
             f"{word!r} is no probe{nearest(word, PROBES)}; there are {', '.join(PROBES)}"

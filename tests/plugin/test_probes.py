@@ -172,6 +172,17 @@ def test_an_example_is_said_before_the_run(colours: Colours, system: str, line: 
     assert "the example of an answer" not in colours.run("-q", "--collect-only").stdout.str()
 
 
+def test_a_quiet_run_says_what_probes_found(colours: Colours) -> None:
+    """A line a finding, and one for those that show nothing or could not be run."""
+    project(colours)
+    colours.server.sways = drawn
+    said = colours.run("-q", "--llmclf-probe=order,example").stdout.str()
+    told = re.sub(r"\s+", " ", said.partition("95% interval")[2].partition("gates")[0])
+    _, example, order = told.split(" colours · openai:colours: ")
+    assert example.startswith('The example draws answers: with "red" as the example in the SYSTEM')
+    assert order == "probe order: nothing shown "
+
+
 def test_what_is_no_probe_is_refused(colours: Colours) -> None:
     """With what was probably meant, before anything is collected."""
     project(colours)

@@ -177,7 +177,7 @@ SENTENCES: Final = (
     Sentence(
         "reporting/comparison.py",
         "if {}, chance alone would give a difference like this in {}{} of cases",
-        "The p-value, as an upper bound where it is one, on its side of 5%.",
+        "The p-value, as an upper bound where it is one, on its side of 5%; nothing where it is 1.",
         "test_render_comparison.py::test_a_chance_stays_on_the_side_of_the_level_that_the_sentence_claims",
     ),
     Sentence(

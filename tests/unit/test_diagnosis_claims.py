@@ -252,6 +252,11 @@ def test_who_guesses_gets_so_far_as_often_as_is_said() -> None:
     assert guessed / 4000 == pytest.approx(exact, abs=0.03)
 
 
+def test_nothing_is_said_of_what_everybody_reaches() -> None:
+    """Whoever guesses gets at least none right all the time: that is no comparison."""
+    assert "gets that far" not in told(of_counts("ab", [[0, 1], [1, 0]]), NoBetter)
+
+
 def test_a_rare_constant_answer_is_worse_than_guessing_but_not_swapped() -> None:
     """Nobody is sent to look for swapped labels where the answer never changes."""
     constant = told(of_counts("ab", [[0, 95], [0, 5]]), NoBetter)

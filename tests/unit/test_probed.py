@@ -21,11 +21,12 @@ from pytest_llmclf.analysis.diagnosis.probe_finding import (
     SizeProbe,
 )
 from pytest_llmclf.analysis.diagnosis.probed import probed, sample_size
+from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.metrics.report import DatasetFacts, Report, build
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines, finding_text, tells_p
 from pytest_llmclf.reporting.style import Style
 from pytest_llmclf.values.outcome import Outcome
-from pytest_llmclf.values.probe_answers import PROBES, ProbeAnswers
+from pytest_llmclf.values.probe_answers import PROBES, ProbeAnswers, parse_probes
 from tests.unit.simulated import even
 
 if TYPE_CHECKING:
@@ -212,6 +213,14 @@ def test_answers_become_json_and_come_back() -> None:
         ProbeAnswers.from_json({**change.to_json(), "probe": "colour"})
     with pytest.raises(ValueError, match="lacks"):
         ProbeAnswers.from_json({"probe": "order"})
+
+
+@pytest.mark.parametrize("text", ["", " ", ",", " , "])
+def test_probes_that_name_none_are_refused(text: str) -> None:
+    """With the value and those that there are; a comma too many beside one is no harm."""
+    with pytest.raises(SettingsError, match="names no probe; there are order, blank, example"):
+        parse_probes(text)
+    assert parse_probes(f"size,{text}") == ("size",)
 
 
 def test_a_sample_is_as_large_as_the_bias_that_it_shall_show() -> None:

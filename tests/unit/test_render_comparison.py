@@ -81,6 +81,12 @@ def test_several_comparisons_are_said() -> None:
     assert f"{chance}: that one is better is not shown" in text
 
 
+def test_a_bound_that_says_nothing_is_not_told() -> None:
+    """What is in at most 100% of cases is so whatever is true."""
+    text = shown(compared(3, 5, same=12), p_value=1.0, tests=3)[3]
+    assert text.endswith("ollama:a on 3: that one is better is not shown")
+
+
 @pytest.mark.parametrize("chance", [0.0496, 0.0499999, 0.05, 0.0500001, 0.0504])
 def test_a_chance_stays_on_the_side_of_the_level_that_the_sentence_claims(chance: float) -> None:
     """Nobody reads that 5.0% is significant in one line and not shown in the next."""
