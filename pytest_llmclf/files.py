@@ -51,6 +51,18 @@ def require_plain(path: Path) -> Path:
     return path
 
 
+def file_digest(path: Path) -> str:
+    """Hex sha256 of a regular file's bytes, which are never held all at once.
+
+    Raises:
+        OSError: As for `require_plain`, or it cannot be read.
+    """
+    import hashlib
+
+    with require_plain(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def require_writable_kind(path: Path) -> Path:
     """The path, unless something lies there that would keep a writer waiting; devices take text.
 

@@ -274,12 +274,7 @@ def verdict_on(
     report: Report, word: VerdictWord, text: str, undecided: Undecided | None = None
 ) -> Verdict:
     """A verdict on what a report is of."""
-    return Verdict(
-        word=word,
-        text=text,
-        **report.task._asdict(),
-        undecided=undecided,
-    )
+    return Verdict(word=word, text=text, **report.task._asdict(), undecided=undecided)
 
 
 def _check_slice(gate: Gate, threshold: Threshold, tags: Mapping[str, Collection[str]]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.files import require_plain, require_writable_kind
+from pytest_llmclf.gates.noted_lines import add_lines, read_lines
 from pytest_llmclf.metrics.report import Look
 
 if TYPE_CHECKING:
@@ -85,20 +85,12 @@ def earlier_looks(found: Iterable[Look], report: Report) -> tuple[Look, ...]:
 
 def read_looks(path: Path) -> tuple[Look, ...]:
     """All looks of a file, oldest first; none where there is no file, damaged lines left out."""
-    try:
-        text = require_plain(path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ()
-    return looks_in(map(_parsed, text.splitlines()))
+    return looks_in(read_lines(path))
 
 
 def damaged_looks(path: Path) -> int:
     """How many lines of a file are no looks, so that earlier ones may be missing."""
-    try:
-        lines = require_plain(path).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return 0
-    return sum(1 for line in lines if line.strip() and _look(_parsed(line)) is None)
+    return sum(_look(entry) is None for entry in read_lines(path))
 
 
 def looks_in(entries: object) -> tuple[Look, ...]:
@@ -115,23 +107,8 @@ def note_looks(path: Path, looks: Sequence[Look]) -> None:
         OSError: It cannot be written.
     """
     known = {(look.gate, look.question, look.data) for look in read_looks(path)}
-    lines = [
-        json.dumps(asdict(look), ensure_ascii=False) + "\n"
-        for look in looks
-        if (look.gate, look.question, look.data) not in known
-    ]
-    if lines:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        place = require_writable_kind(path)
-        with place.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            file.write("".join(lines))
-
-
-def _parsed(line: str) -> object:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
+    new = (look for look in looks if (look.gate, look.question, look.data) not in known)
+    add_lines(path, [asdict(look) for look in new])
 
 
 def _look(entry: object) -> Look | None:

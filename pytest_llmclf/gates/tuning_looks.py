@@ -7,12 +7,11 @@ said wherever the count is.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.files import require_plain, require_writable_kind
 from pytest_llmclf.gates.looks import data_of
+from pytest_llmclf.gates.noted_lines import add_lines, read_lines
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -64,11 +63,7 @@ def tuning_looks(reports: Iterable[Report]) -> list[TuningLook]:
 
 def read_tuning_looks(path: Path) -> tuple[TuningLook, ...]:
     """All looks of a file; none where there is no file, damaged lines left out."""
-    try:
-        text = require_plain(path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ()
-    return tuple(look for line in text.splitlines() if (look := _look(line)) is not None)
+    return tuple(look for entry in read_lines(path) if (look := _look(entry)) is not None)
 
 
 def note_tuning_looks(path: Path, looks: Sequence[TuningLook]) -> None:
@@ -78,15 +73,7 @@ def note_tuning_looks(path: Path, looks: Sequence[TuningLook]) -> None:
         OSError: It cannot be written.
     """
     known = set(read_tuning_looks(path)) if looks else set()
-    lines = [
-        json.dumps(asdict(look), ensure_ascii=True) + "\n"
-        for look in dict.fromkeys(looks)
-        if look not in known
-    ]
-    if lines:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with require_writable_kind(path).open("a", encoding="utf-8", newline="\n") as file:
-            file.write("".join(lines))
+    add_lines(path, [asdict(look) for look in dict.fromkeys(looks) if look not in known])
 
 
 def holdout_note(
@@ -140,11 +127,8 @@ def _seen(looks: Iterable[TuningLook], part: str) -> str:
     )
 
 
-def _look(line: str) -> TuningLook | None:
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
+def _look(entry: object) -> TuningLook | None:
     names = [field.name for field in fields(TuningLook)]
-    fits = isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in names)
-    return TuningLook(**{name: entry[name] for name in names}) if fits else None
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in names):
+        return None
+    return TuningLook(**{name: entry[name] for name in names})

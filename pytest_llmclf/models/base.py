@@ -19,6 +19,18 @@ THIS_MACHINE: Final = "this machine"
 """As `sends_to` of a backend of another package: images go to no other machine."""
 
 
+class LocalBackend:
+    """What backends have in common that compute, or look answers up, on this machine."""
+
+    @property
+    def in_flight(self) -> int:
+        """One: an answer is there before another could be started on."""
+        return 1
+
+    def close(self) -> None:
+        """Nothing: what is shared by several ends with the run."""
+
+
 class Backend(Protocol):
     """A model that can be asked."""
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.errors import AccessRefused, BackendError, RemoteRefused
 from pytest_llmclf.models import registry, third_party
 from pytest_llmclf.models.ollama import status as ollama_status
-from pytest_llmclf.models.ollama.derive import is_gguf
 from pytest_llmclf.models.ollama.ollama_connect import NOBODY, netlocs, probed, remote_host
 from pytest_llmclf.models.ollama.ollama_connect import own_system as ollama_own_system
 from pytest_llmclf.models.reach import ConnectSettings, Reach
 from pytest_llmclf.models.recording import ReplayBackend
-from pytest_llmclf.models.spec import EMBEDDED, ModelSpec
+from pytest_llmclf.models.spec import EMBEDDED, ModelSpec, names_file
 from pytest_llmclf.values.request import MODELS_OWN_SYSTEM
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def own_system(spec: ModelSpec, settings: ConnectSettings) -> str:
     """
     if spec.backend == "replay":
         return ReplayBackend(spec.file, spec.name).identify().details.get(MODELS_OWN_SYSTEM, "")
-    if spec.backend == "ollama" and not is_gguf(spec.name):
+    if spec.backend == "ollama" and not names_file(spec.name):
         return ollama_own_system(spec.name, settings)
     return ""
 
@@ -70,7 +69,7 @@ def resolve_auto(modelfile: Modelfile, settings: ConnectSettings) -> tuple[Model
             there means it, and not the embedded model.
     """
     base = modelfile.from_
-    if is_gguf(base):
+    if names_file(base):
         if not modelfile.projectors:
             through = ModelSpec(backend="ollama", name=base)
             return through, f"{Path(base).name} answers, through Ollama: it has no projector file"

@@ -13,8 +13,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.models.ollama.derive import is_gguf
-from pytest_llmclf.models.spec import without_users
+from pytest_llmclf.models.spec import names_file, without_users
 
 _ADDRESS = re.compile(r"^(openai:.+?)@https?://.*$", re.IGNORECASE | re.DOTALL)
 
@@ -41,7 +40,7 @@ def way_to(spec: ModelSpec, modelfile: Modelfile, ollama_hosts: Sequence[str] = 
         return None
     if spec.backend == "openai":
         return _digest([str(spec), modelfile.digest()])
-    if is_gguf(spec.name) or modelfile.projectors or modelfile.adapters:
+    if names_file(spec.name) or modelfile.projectors or modelfile.adapters:
         return None
     hosts = ",".join(ollama_hosts) or os.environ.get("OLLAMA_HOST", "")
     # Blanks between addresses are dropped: some callers have the text, others its parts.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_llmclf import errors
+from pytest_llmclf.models.base import Backend
 from pytest_llmclf.models.concurrency import ConcurrencyLimiter
 from pytest_llmclf.models.http.client import ConnectionBroken
 from pytest_llmclf.values.request import BASE_DIGEST, short_digest
@@ -39,16 +40,8 @@ _GONE = (errors.ServerUnreachable, errors.RequestTimedOut, ConnectionBroken)
 _LEFT_OUT = (*_GONE, errors.ModelMissing)
 
 
-class Member(Protocol):
+class Member(Backend, Protocol):
     """A backend at one address."""
-
-    def identify(self) -> ModelIdentity:
-        """Who answers."""
-        ...
-
-    def ask(self, request: Request) -> Answer:
-        """Ask one question."""
-        ...
 
     def is_there(self, timeout_s: float) -> bool:
         """Whether the server answers at this moment, asked cheaply."""
@@ -56,10 +49,6 @@ class Member(Protocol):
 
     def forget(self) -> None:
         """Look again who answers before the next question."""
-        ...
-
-    def close(self) -> None:
-        """Free connections."""
         ...
 
 
@@ -115,7 +104,7 @@ class Pool:
     @property
     def notices(self) -> tuple[str, ...]:
         """Servers that were dropped, that came back, and that were refused; the first in order."""
-        own = [notice for place in self._places for notice in getattr(place.member, "notices", ())]
+        own = [notice for place in self._places for notice in place.member.notices]
         with self._lock:
             return (*self._notices, *own)
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.errors import ReplayMismatch, SettingsError
 from pytest_llmclf.files import lock_byte, unlock_byte
+from pytest_llmclf.models.base import LocalBackend
 from pytest_llmclf.models.recording_file import (
     AGAIN,
     RECORDING_FORMAT,
@@ -171,7 +172,7 @@ class Recorder:
                     os.close(file)
 
 
-class ReplayBackend:
+class ReplayBackend(LocalBackend):
     """Answers from a recording, and nothing else.
 
     Args:
@@ -201,11 +202,6 @@ class ReplayBackend:
         self._identities = tuple(recording.models[key] for key in searched)
         self._near = [line for line in recording.answers if line["model"] in keys]
         self._answers = {line["request"]: line for line in self._near if line["model"] in searched}
-
-    @property
-    def in_flight(self) -> int:
-        """One: a look-up is over before another could start."""
-        return 1
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -243,9 +239,6 @@ class ReplayBackend:
             f"{self._path} holds no answer to this request: {self._why(request)}{self._cut}",
             remedy=AGAIN,
         )
-
-    def close(self) -> None:
-        """Nothing to free."""
 
     def _why(self, request: Request) -> str:
         asked = json.loads(json.dumps(request.summary()))

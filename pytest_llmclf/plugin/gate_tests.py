@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_llmclf.gates.gate import GateFailed, GateInconclusive
+from pytest_llmclf.gates.gate import GateFailed, GateInconclusive, verdict_on
 from pytest_llmclf.metrics.population import population
-from pytest_llmclf.metrics.report import Verdict
 from pytest_llmclf.plugin.carried import REPORT_ATTRIBUTE
 from pytest_llmclf.plugin.items import is_gate, task_of
 from pytest_llmclf.plugin.run_verdicts import fails, is_incomplete, verdict_lines, verdicts_on
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from syrupy.assertion import SnapshotAssertion
 
-    from pytest_llmclf.metrics.report import Report, Undecided, VerdictWord
+    from pytest_llmclf.metrics.report import Report, Undecided, Verdict, VerdictWord
     from pytest_llmclf.plugin.snapshots import NoBaseline, StoppedBaseline
     from pytest_llmclf.runner.task import Task
 
@@ -245,8 +244,7 @@ def _is_failure(own: BaseException | None) -> bool:
 def _add(
     item: pytest.Item, word: VerdictWord, text: str, undecided: Undecided | None = None
 ) -> None:
-    task = item.stash[GATE_KEY].report.task
-    verdict = Verdict(word=word, text=text, **task._asdict(), undecided=undecided)
+    verdict = verdict_on(item.stash[GATE_KEY].report, word, text, undecided)
     session_of(item.config).results.add_verdicts(item.nodeid, [verdict])
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.gates.gate import Gate, Judgement, meant_for
+from pytest_llmclf.gates.gate import Gate, Judgement, meant_for, verdict_on
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.looks import data_of, question_of
 from pytest_llmclf.gates.unreadable import why_unread
-from pytest_llmclf.metrics.report import Look, Verdict
+from pytest_llmclf.metrics.report import Look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.metrics.report import Report, Verdict
     from pytest_llmclf.plugin.session import EvaluationSession
     from pytest_llmclf.runner.settings import Inconclusive
     from pytest_llmclf.values.outcome import TaskName
@@ -32,10 +32,7 @@ def verdicts_on(report: Report, gates: Sequence[Gate]) -> tuple[Verdict, ...]:
             replace(one, text=f"{one.text}; {why}") if one.undecided == "incomplete" else one
             for one in verdicts
         )
-    return (
-        *verdicts,
-        Verdict(word="FAIL", text=why, **report.task._asdict()),
-    )
+    return (*verdicts, verdict_on(report, "FAIL", why))
 
 
 def looks_of(reports: Iterable[Report], gates: Mapping[TaskName, Sequence[Gate]]) -> list[Look]:

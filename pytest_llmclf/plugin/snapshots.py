@@ -24,10 +24,10 @@ from pytest_llmclf.analysis.comparison.margin import judge_margin
 from pytest_llmclf.analysis.comparison.predictions_file import predictions_text
 from pytest_llmclf.analysis.consistency import Stability, flips_beyond_noise, stability
 from pytest_llmclf.files import require_plain
-from pytest_llmclf.gates.gate import GateInconclusive
+from pytest_llmclf.gates.gate import GateInconclusive, verdict_on
 from pytest_llmclf.gates.sequential.rejudging import Foretold
 from pytest_llmclf.metrics.population import population
-from pytest_llmclf.metrics.report import Predictions, Verdict
+from pytest_llmclf.metrics.report import Predictions
 from pytest_llmclf.plugin.items import MODEL_MARK
 from pytest_llmclf.reporting.comparison import baseline_lines
 
@@ -243,12 +243,7 @@ class StoppedBaseline:
         if equal and foretold is not None and foretold.word == "INCONCLUSIVE":
             self.undecided = True
             text = told(self) or foretold.text
-            verdict = Verdict(
-                word="INCONCLUSIVE",
-                text=text,
-                **self._report.task._asdict(),
-                undecided="sample",
-            )
+            verdict = verdict_on(self._report, "INCONCLUSIVE", text, "sample")
             raise GateInconclusive(text, [verdict])
         return equal
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.data.entry import by_kind
 from pytest_llmclf.errors import some_of
 from pytest_llmclf.gates.feasible import undecidable
-from pytest_llmclf.gates.gate import why_undecided
-from pytest_llmclf.metrics.report import Verdict
+from pytest_llmclf.gates.gate import verdict_on, why_undecided
 from pytest_llmclf.plugin.gate_tests import spared
 from pytest_llmclf.plugin.probing import example_line
 from pytest_llmclf.plugin.since import since_lines
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.metrics.report import Report, Verdict
     from pytest_llmclf.plugin.session import EvaluationSession
     from pytest_llmclf.reporting.style import Line
     from pytest_llmclf.runner.task import Task
@@ -180,12 +179,11 @@ def _unjudged(reports: Sequence[Report], session: EvaluationSession) -> Iterator
         left_out = _NONE_SELECTED if report.evaluation in session.gated else _NONE_DECLARED
         left_out = spared(task) if task.is_yardstick else left_out
         why = nothing or incomplete or ("its test did not run" if awaited else left_out)
-        yield Verdict(
-            word="INCONCLUSIVE" if incomplete or awaited else "UNGATED",
-            text=f"no gate was judged; {why}",
-            **report.task._asdict(),
-            undecided="incomplete" if incomplete or awaited else None,
-        )
+        text = f"no gate was judged; {why}"
+        if incomplete or awaited:
+            yield verdict_on(report, "INCONCLUSIVE", text, "incomplete")
+        else:
+            yield verdict_on(report, "UNGATED", text)
 
 
 def style_of(config: pytest.Config) -> Style:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, assert_never, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.prompting.labels import Label
@@ -38,8 +38,10 @@ DEFAULT_PROMPT: Final = "Which label fits this image?"
 """What is asked where an evaluation does not say."""
 
 _HEADING = "Labels:"
-_CLOSING_TEXT = "Answer with exactly one label from this list."
-_CLOSING_ENUM = 'Answer as JSON: {"label": "<one label from this list>"}'
+_CLOSING: Final[Mapping[AnswerMode, str]] = {
+    "text": "Answer with exactly one label from this list.",
+    "enum": 'Answer as JSON: {"label": "<one label from this list>"}',
+}
 
 _SEED_BITS: Final = 31
 """Of a derived seed: positive in every server's integers."""
@@ -64,42 +66,24 @@ def compose(question: str, labels: LabelSet, mode: AnswerMode) -> str:
     if not question:
         msg = 'the prompt is empty: ask something, such as prompt="Which animal is this?"'
         raise SettingsError(msg)
-    closing: str
-    match mode:
-        case "text":
-            closing = _CLOSING_TEXT
-        case "enum":
-            closing = _CLOSING_ENUM
-        case _:
-            assert_never(mode)
-    return "\n".join((question, "", _HEADING, *map(_line, labels.labels), "", closing))
+    return "\n".join((question, "", _HEADING, *map(_line, labels.labels), "", _CLOSING[mode]))
 
 
 def answer_schema(labels: LabelSet, mode: AnswerMode) -> Mapping[str, Any] | None:
     """JSON schema that the answer must obey, or `None` where it is free text."""
-    match mode:
-        case "text":
-            return None
-        case "enum":
-            return {
-                "type": "object",
-                "properties": {"label": {"type": "string", "enum": list(labels.names)}},
-                "required": ["label"],
-                "additionalProperties": False,
-            }
-        case _:
-            assert_never(mode)
+    if mode == "text":
+        return None
+    return {
+        "type": "object",
+        "properties": {"label": {"type": "string", "enum": list(labels.names)}},
+        "required": ["label"],
+        "additionalProperties": False,
+    }
 
 
 def answer_form(label: str, mode: AnswerMode) -> str:
     """What a model would answer that takes an image for `label`: what an example image shows."""
-    match mode:
-        case "text":
-            return label
-        case "enum":
-            return json.dumps({"label": label}, ensure_ascii=False)
-        case _:
-            assert_never(mode)
+    return label if mode == "text" else json.dumps({"label": label}, ensure_ascii=False)
 
 
 def _line(label: Label) -> str:

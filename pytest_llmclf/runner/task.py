@@ -267,52 +267,21 @@ class Task:
         except ImageError as error:
             raise ImageError(f"{case.path}: {error}") from error
 
-    def judge(
-        self,
-        case: Case,
-        answer: Answer,
-        *,
-        model_digest: str,
-        request_digest: str,
-        cached: bool,
-        attempts: int,
-        repeat: int = 0,
-    ) -> Outcome:
-        """What an answer means for a case; an error where the evaluation's own reader fails."""
-        answered = Outcome.of(
-            self.key,
-            case,
-            "unparsed",
-            model_digest=model_digest,
-            request_digest=request_digest,
-            cached=cached,
-            attempts=attempts,
-            repeat=repeat,
-        )
+    def judge(self, case: Case, answer: Answer, **more: Any) -> Outcome:
+        """What an answer means for a case; an error where the evaluation's own reader fails.
+
+        Args:
+            case: What was asked about.
+            answer: What came back.
+            **more: Further attributes of the outcome.
+        """
+        answered = Outcome.of(self.key, case, "unparsed", **more)
         return with_answer(answered, answer, self.labels, self.evaluation.reader)
 
-    def no_answer(
-        self,
-        case: Case,
-        error: BackendError | ImageError,
-        *,
-        model_digest: str = "",
-        request_digest: str = "",
-        attempts: int = 0,
-        repeat: int = 0,
-    ) -> Outcome:
-        """The outcome of a case that got no answer."""
-        return Outcome.of(
-            self.key,
-            case,
-            "error",
-            model_digest=model_digest,
-            reason=error.kind if isinstance(error, BackendError) else "image",
-            message=str(error),
-            request_digest=request_digest,
-            attempts=attempts,
-            repeat=repeat,
-        )
+    def no_answer(self, case: Case, error: BackendError | ImageError, **more: Any) -> Outcome:
+        """The outcome of a case that got no answer; `more` as for `judge`."""
+        reason = error.kind if isinstance(error, BackendError) else "image"
+        return Outcome.of(self.key, case, "error", reason=reason, message=str(error), **more)
 
     def not_set_up(self, case: Case, why: str) -> Outcome:
         """The outcome of a case whose test broke before its answer was there."""

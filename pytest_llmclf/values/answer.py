@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from pytest_llmclf.values.json_values import (
@@ -144,24 +145,17 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins; what most answers lack is there only where there is something."""
-        logprobs = self.logprobs
-        seldom = {
-            "thinking": self.thinking,
-            "thinking_tokens": self.thinking_tokens,
-            "label": self.label,
-            "probabilities": None if self.probabilities is None else dict(self.probabilities),
+        logprobs, given = self.logprobs, self.probabilities
+        told = {
+            **dict(zip(_FIELDS, _values(self), strict=True)),
+            "logprobs": None if logprobs is None else [token.to_json() for token in logprobs],
+            "asked_without": list(self.asked_without),
+            "probabilities": None if given is None else dict(given),
         }
         return {
-            "text": self.text,
-            "finish": self.finish,
-            "prompt_tokens": self.prompt_tokens,
-            "answer_tokens": self.answer_tokens,
-            "server_s": self.server_s,
-            "load_s": self.load_s,
-            "wall_s": self.wall_s,
-            "logprobs": None if logprobs is None else [token.to_json() for token in logprobs],
-            **({"asked_without": list(self.asked_without)} if self.asked_without else {}),
-            **{name: value for name, value in seldom.items() if value not in ("", None)},
+            name: value
+            for name, value in told.items()
+            if name not in _SELDOM or value not in ("", None, [])
         }
 
     @classmethod
@@ -179,6 +173,13 @@ class Answer:
         known = {name: data[name] for name in _FITS if name in data}
         without = tuple(data.get("asked_without", ()))
         return cls(**{**known, "logprobs": logprobs, "asked_without": without})
+
+
+_FIELDS: Final = tuple(one.name for one in fields(Answer))
+_SELDOM: Final = frozenset(
+    ("asked_without", "thinking", "thinking_tokens", "label", "probabilities")
+)
+_values = attrgetter(*_FIELDS)
 
 
 def _token(item: dict[str, Any]) -> TokenLogprob:

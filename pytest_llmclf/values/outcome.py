@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from pytest_llmclf.values.answer import Answer
@@ -267,32 +268,15 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON built-ins."""
-        # By hand: `dataclasses.asdict` copies deeply, at ten times the cost.
-        given, answer = self.probabilities, self.answer
+        # Not `dataclasses.asdict`, which copies deeply, at ten times the cost.
+        given, answer, review = self.probabilities, self.answer, self.review
         return {
-            "evaluation": self.evaluation,
-            "model": self.model,
-            "model_digest": self.model_digest,
-            "case": self.case,
-            "sha256": self.sha256,
-            "expected": self.expected,
-            "kind": self.kind,
-            "predicted": self.predicted,
-            "reason": self.reason,
-            "message": self.message,
+            **dict(zip(_FIELDS, _values(self), strict=True)),
             "answer": None if answer is None else answer.to_json(),
             "tags": dict(self.tags),
-            "repeat": self.repeat,
-            "request_digest": self.request_digest,
-            "cached": self.cached,
-            "attempts": self.attempts,
             "probabilities": None if given is None else dict(given),
-            "label_mass": self.label_mass,
-            "shared_mass": self.shared_mass,
             "also": list(self.also),
-            "review": None if self.review is None else self.review.to_json(),
-            "variant": self.variant,
-            "stranger": self.stranger,
+            "review": None if review is None else review.to_json(),
         }
 
     @classmethod
@@ -307,3 +291,7 @@ class Outcome:
                 "review": None if review is None else ImageReview.from_json(review),
             }
         )
+
+
+_FIELDS: Final = tuple(one.name for one in fields(Outcome))
+_values = attrgetter(*_FIELDS)

@@ -24,7 +24,7 @@ from pytest_llmclf.gates.looks import note_looks, read_looks
 from pytest_llmclf.metrics.report import Look
 from pytest_llmclf.models import recording_file
 from pytest_llmclf.models.llamacpp.llamacpp import file_pair
-from pytest_llmclf.models.ollama.modelfile_files import file_digest
+from pytest_llmclf.models.ollama.modelfile_files import blob_digest
 from pytest_llmclf.models.recording import Recorder
 from pytest_llmclf.plugin.github import write_summaries
 from pytest_llmclf.prompting import modelfile
@@ -166,7 +166,7 @@ def test_in_the_place_of_a_modelfile(tmp_path: Path, special: Callable[[Path], P
 def test_in_the_place_of_weights(tmp_path: Path, special: Callable[[Path], Path]) -> None:
     """A device is not read to its end, which it has not."""
     place = special(tmp_path / "a.gguf")
-    for work in (lambda: file_digest(place), lambda: file_pair(place, place)):
+    for work in (lambda: blob_digest(place), lambda: file_pair(place, place)):
         error = in_time(work)
         assert isinstance(error, LlmclfError), error
         assert str(place) in str(error)

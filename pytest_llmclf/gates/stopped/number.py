@@ -7,8 +7,7 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pytest_llmclf.gates.gate import GateInconclusive
-from pytest_llmclf.metrics.report import Verdict
+from pytest_llmclf.gates.gate import GateInconclusive, verdict_on
 from pytest_llmclf.metrics.wording import all_of, stopped_after
 
 if TYPE_CHECKING:
@@ -56,13 +55,7 @@ class Source:
             "give is not known: declare it as a gate of the evaluation, which then decides when to "
             "stop, or run without --llmclf-stop-early"
         )
-        verdict = Verdict(
-            word="INCONCLUSIVE",
-            text=text,
-            **report.task._asdict(),
-            undecided="sample",
-        )
-        return error(text, [verdict])
+        return error(text, [verdict_on(report, "INCONCLUSIVE", text, "sample")])
 
 
 class Refusing:

@@ -184,7 +184,11 @@ _BY_CLASS: dict[int, tuple[type[errors.BackendError], str]] = {
     4: (errors.RequestRejected, "check the options and the address"),
     5: (errors.ServerFailed, "look at the server's log"),
 }
-_NO_PROTOCOL = (errors.BadAnswer, "check that the address is that of a model server")
+_NO_PROTOCOL: tuple[type[errors.BackendError], str] = (
+    errors.BadAnswer,
+    "check that the address is that of a model server",
+)
+_TIMED_OUT, _FAILED = 408, 500
 
 
 def by_status(status: int) -> tuple[type[errors.BackendError], str]:
@@ -270,7 +274,7 @@ def not_json(text: str, *, where: str) -> errors.BadAnswer:
     )
 
 
-def from_exception(  # noqa: PLR0911 - one return a kind of exception
+def from_exception(
     error: Exception, *, where: str, remedy: str = _UNREACHABLE
 ) -> errors.BackendError:
     """The error behind an exception of httpx or of a client built on it.
@@ -286,35 +290,21 @@ def from_exception(  # noqa: PLR0911 - one return a kind of exception
     match error:
         case errors.BackendError():
             return error
-        case httpx.PoolTimeout() | httpx.ReadTimeout() | httpx.WriteTimeout():
-            return errors.RequestTimedOut(
-                f"{where} did not answer in time", remedy="allow more time: --llmclf-timeout"
-            )
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError() | ConnectionError():
             return errors.ServerUnreachable(f"nothing answers at {where}", remedy=remedy)
         case httpx.TimeoutException():
-            return errors.RequestTimedOut(
-                f"{where} did not answer in time", remedy="allow more time: --llmclf-timeout"
-            )
-        case httpx.HTTPStatusError():
-            return from_status(error.response.status_code, "", where=where, model="")
-        case httpx.TooManyRedirects():
-            return errors.Redirected(
-                f"{where} redirects", remedy="redirects are not followed: give the final address"
-            )
+            found, remedy = by_status(_TIMED_OUT)
+            return found(f"{where} did not answer in time", remedy=remedy)
         case httpx.UnsupportedProtocol() | httpx.LocalProtocolError() | httpx.InvalidURL():
-            return errors.RequestRejected(
-                f"the request to {where} could not be sent ({name})",
-                remedy="check the server's address",
-            )
+            problem = f"the request to {where} could not be sent ({name})"
+            return errors.RequestRejected(problem, remedy="check the server's address")
         case httpx.TransportError() | OSError():
-            return errors.ServerFailed(
-                f"the connection to {where} broke ({name})", remedy="look at the server's log"
-            )
+            found, remedy = by_status(_FAILED)
+            return found(f"the connection to {where} broke ({name})", remedy=remedy)
         case _:
-            return errors.BadAnswer(
-                f"{where} answered something that is not its protocol ({name})",
-                remedy="check that the address is that of a model server",
+            found, remedy = _NO_PROTOCOL
+            return found(
+                f"{where} answered something that is not its protocol ({name})", remedy=remedy
             )
 
 

@@ -15,7 +15,7 @@ from pytest_llmclf.errors import (
     ServerUnreachable,
     SettingsError,
 )
-from pytest_llmclf.files import require_plain
+from pytest_llmclf.files import file_digest
 from pytest_llmclf.models.http.http_errors import RULES
 from pytest_llmclf.models.llamacpp.embedded import MODELS_FOLDER
 from pytest_llmclf.models.llamacpp.llama_binary import build_of
@@ -32,12 +32,8 @@ if TYPE_CHECKING:
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.request import Request
 
-EMBEDDED = "micro-llava"
-"""Name of the model in this package."""
-
 DEFAULT_CONTEXT = 4096
 _EMBEDDED_CONTEXT = 1024
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +72,7 @@ def embedded_pair(folder: Path | None = None) -> GgufPair:
         card = json.loads((folder / "model.json").read_text("utf-8"))
         files = {part: folder / card[part]["file"] for part in ("text", "mmproj")}
         for part, path in files.items():
-            if _sha256(path) != card[part]["sha256"]:
+            if file_digest(path) != card[part]["sha256"]:
                 raise ModelMissing(f"{path} is not the file that belongs there", remedy=remedy)
         limit = int(card.get("context_length", _EMBEDDED_CONTEXT))
         return GgufPair(
@@ -266,7 +262,7 @@ class LlamaCppBackend:
             server = self._free_seat().server
             server.address()
             build = server.build
-        files = f"{_sha256(pair.text)} {_sha256(pair.mmproj)}"
+        files = f"{file_digest(pair.text)} {file_digest(pair.mmproj)}"
         return ModelIdentity(
             backend="llamacpp",
             name=pair.name,
@@ -289,11 +285,3 @@ def _positive(options: Mapping[str, object], name: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise SettingsError(f"{name} must be a whole number, not {value!r}")
     return value if value > 0 else None
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with require_plain(path).open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -10,7 +10,7 @@ from pytest_llmclf.errors import RuntimeMissing
 from pytest_llmclf.models.llamacpp.llama_binary import find_llama_server
 from pytest_llmclf.models.llamacpp.llama_server import LlamaServers
 from pytest_llmclf.models.llamacpp.llamacpp import LlamaCppBackend, embedded_pair, file_pair
-from pytest_llmclf.models.ollama.derive import is_gguf
+from pytest_llmclf.models.spec import names_file
 
 if TYPE_CHECKING:
     from pytest_llmclf.models.base import Backend
@@ -29,7 +29,7 @@ def connect(reach: Reach) -> Backend:
         program = find_llama_server(settings.llama_server)
     except RuntimeMissing as error:
         base = modelfile.from_
-        other = "" if is_gguf(base) else f", or use Ollama: `ollama serve`, `ollama pull {base}`"
+        other = "" if names_file(base) else f", or use Ollama: `ollama serve`, `ollama pull {base}`"
         raise RuntimeMissing(error.message, remedy=f"{error.remedy}{other}") from error
     servers = reach.once(
         "llama-servers", lambda: LlamaServers(start_timeout_s=settings.start_timeout_s)

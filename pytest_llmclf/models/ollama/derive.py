@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmclf import errors
 from pytest_llmclf.models.http import payload
 from pytest_llmclf.models.ollama import official_client, ollama_errors
-from pytest_llmclf.models.ollama.modelfile_files import by_file_name, file_digest, require_gguf
+from pytest_llmclf.models.ollama.modelfile_files import blob_digest, by_file_name, require_gguf
 from pytest_llmclf.models.ollama.verify import differences
+from pytest_llmclf.models.spec import names_file
 from pytest_llmclf.values.request import thinks_text
 
 if TYPE_CHECKING:
@@ -71,11 +72,6 @@ def full_name(name: str) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
-def is_gguf(base: str) -> bool:
-    """Whether a FROM line names a file rather than a model."""
-    return base.casefold().endswith(".gguf") or Path(base).is_absolute()
-
-
 class Deriver:
     """Derives one model on one server.
 
@@ -122,7 +118,7 @@ class Deriver:
         base = self._modelfile.from_
         digests = self._digests(base)
         blobs = self._blobs()
-        if is_gguf(base):
+        if names_file(base):
             base_digest = hashlib.sha256(" ".join(blobs.values()).encode()).hexdigest()
         else:
             base_digest = digests.get(full_name(base)) or self._pulled(base)
@@ -262,11 +258,11 @@ class Deriver:
             ModelNotCreated: One of them is no GGUF: it is not sent anywhere.
         """
         names = [*self._modelfile.projectors, *self._modelfile.adapters]
-        if is_gguf(self._modelfile.from_):
+        if names_file(self._modelfile.from_):
             names.insert(0, self._modelfile.from_)
         for name in names:
             require_gguf(Path(name), self._modelfile.source)
-        return {name: file_digest(Path(name)) for name in names}
+        return {name: blob_digest(Path(name)) for name in names}
 
     def _create(self, name: str, blobs: dict[str, str]) -> None:
         modelfile = self._modelfile
@@ -279,7 +275,7 @@ class Deriver:
             with self._client() as client:
                 for progress in client.create(
                     model=name,
-                    from_=None if is_gguf(modelfile.from_) else modelfile.from_,
+                    from_=None if names_file(modelfile.from_) else modelfile.from_,
                     files=by_file_name(files) or None,
                     adapters=by_file_name(adapters) or None,
                     template=modelfile.template,
@@ -361,7 +357,7 @@ def remote_host(told: Mapping[str, Any]) -> str:
 
 def derived_name(modelfile: Modelfile, base_digest: str) -> str:
     """The name of the model that a Modelfile makes of a base with this digest."""
-    stem = Path(modelfile.from_).stem if is_gguf(modelfile.from_) else modelfile.from_
+    stem = Path(modelfile.from_).stem if names_file(modelfile.from_) else modelfile.from_
     short = re.sub(r"[^a-z0-9]+", "-", stem.rpartition("/")[2].casefold()).strip("-")[:24]
     # Names of files and models do not make the model: the digest stands for what is in them.
     named = replace(modelfile, from_="base", projectors=(), adapters=())

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from pathlib import Path
 
 from pytest_llmclf import errors
-from pytest_llmclf.files import require_plain
+from pytest_llmclf.files import file_digest
 
 GGUF_MAGIC = b"GGUF"
 """The first bytes of every GGUF file."""
-
-_CHUNK_BYTES = 1 << 20
 
 
 def require_gguf(path: Path, source: str) -> None:
@@ -32,9 +29,7 @@ def require_gguf(path: Path, source: str) -> None:
             with path.open("rb") as file:
                 begins = file.read(len(GGUF_MAGIC))
     except OSError as error:
-        raise errors.ModelNotCreated(
-            f"{path} cannot be read ({error.strerror})", remedy="correct the path in the Modelfile"
-        ) from error
+        raise _unreadable(path, error) from error
     if begins != GGUF_MAGIC:
         raise errors.ModelNotCreated(
             f"{source} names {path}, which is no GGUF file, and it was not sent to Ollama",
@@ -43,22 +38,22 @@ def require_gguf(path: Path, source: str) -> None:
         )
 
 
-def file_digest(path: Path) -> str:
-    """``sha256:...`` of a file's bytes.
+def blob_digest(path: Path) -> str:
+    """``sha256:...`` of a file's bytes, as a server calls them.
 
     Raises:
         ModelNotCreated: The file cannot be read.
     """
-    digest = hashlib.sha256()
     try:
-        with require_plain(path).open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
+        return f"sha256:{file_digest(path)}"
     except OSError as error:
-        raise errors.ModelNotCreated(
-            f"{path} cannot be read ({error.strerror})", remedy="correct the path in the Modelfile"
-        ) from error
-    return f"sha256:{digest.hexdigest()}"
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> errors.ModelNotCreated:
+    return errors.ModelNotCreated(
+        f"{path} cannot be read ({error.strerror})", remedy="correct the path in the Modelfile"
+    )
 
 
 def by_file_name(blobs: dict[str, str]) -> dict[str, str]:

@@ -15,10 +15,11 @@ from pytest_llmclf.models.http.address import NOWHERE
 from pytest_llmclf.models.http.client import CONNECT_TIMEOUT_S
 from pytest_llmclf.models.ollama import ollama_errors
 from pytest_llmclf.models.ollama.base_model import BaseWatch
-from pytest_llmclf.models.ollama.derive import Derived, Deriver, full_name, is_gguf, remote_host
+from pytest_llmclf.models.ollama.derive import Derived, Deriver, full_name, remote_host
 from pytest_llmclf.models.ollama.ollama_thinking import OllamaThinking
 from pytest_llmclf.models.ollama.status import open_wire, require_here, status_of
 from pytest_llmclf.models.server_backend import ServerBackend
+from pytest_llmclf.models.spec import names_file
 from pytest_llmclf.values.answer import Answer, Finish
 from pytest_llmclf.values.request import BASE_DIGEST, MODELS_OWN_SYSTEM, THINKS, ModelIdentity
 from pytest_llmclf.values.text import shorten
@@ -178,7 +179,7 @@ class OllamaBackend(ServerBackend):
             self._ready = None
 
     def _look_at_base(self, client: HttpClient, derived: Derived) -> None:
-        if is_gguf(derived.base):
+        if names_file(derived.base):
             return
 
         def current() -> str:
@@ -252,7 +253,7 @@ class OllamaBackend(ServerBackend):
     def _identity(self, derived: Derived, version: str) -> ModelIdentity:
         return ModelIdentity(
             backend="ollama",
-            name=Path(self._model).name if is_gguf(self._model) else self._model,
+            name=Path(self._model).name if names_file(self._model) else self._model,
             digest=derived.digest,
             server=f"ollama {version}".strip(),
             details={

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.errors import BackendError, ModelMissing, RequestTimedOut, ServerUnreachable
 from pytest_llmclf.models.ollama import status as ollama_status
-from pytest_llmclf.models.ollama.derive import full_name, is_gguf
+from pytest_llmclf.models.ollama.derive import full_name
 from pytest_llmclf.models.ollama.ollama_backend import OllamaBackend
 from pytest_llmclf.models.ollama.ollama_errors import START_REMEDY
 from pytest_llmclf.models.pool import Pool
-from pytest_llmclf.models.spec import EMBEDDED
+from pytest_llmclf.models.spec import EMBEDDED, names_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,7 +86,7 @@ def connect(reach: Reach) -> Backend:
             remedy=f"{START_REMEDY}, {other}",
         )
     for address, status in found.items():
-        known = is_gguf(spec.name) or ollama_status.has_model(status, spec.name)
+        known = names_file(spec.name) or ollama_status.has_model(status, spec.name)
         remote = remote_host(status, spec.name)
         ollama_status.require_here(spec.name, remote, address, settings.allow_remote)
         if not known and not settings.pull:

@@ -16,13 +16,9 @@ from pytest_llmclf.models.http.address import NOWHERE
 from pytest_llmclf.models.http.client import HttpClient, JsonReply
 from pytest_llmclf.models.openai import openai_errors
 from pytest_llmclf.models.openai.ollama_behind import require_not_passed_on
-from pytest_llmclf.models.openai.openai_request import chat_body, nothing_refused
-from pytest_llmclf.models.openai.openai_thinking import (
-    THINK_WORD,
-    OpenAIThinking,
-    is_thought,
-    thought_in,
-)
+from pytest_llmclf.models.openai.openai_request import chat_body
+from pytest_llmclf.models.openai.openai_thinking import OpenAIThinking, is_thought, thought_in
+from pytest_llmclf.models.openai.refused_fields import THINK_WORD, RefusedFields
 from pytest_llmclf.models.server_backend import ServerBackend
 from pytest_llmclf.values.answer import Answer, Finish
 from pytest_llmclf.values.request import NAME_ONLY, ModelIdentity
@@ -33,7 +29,6 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.models.http.address import Access, Address
     from pytest_llmclf.models.http.http_errors import Rule
-    from pytest_llmclf.models.openai.refused_fields import RefusedFields
     from pytest_llmclf.values.request import Request
 
 KEY_VARIABLES = ("LLMCLF_OPENAI_API_KEY", "OPENAI_API_KEY")
@@ -84,7 +79,7 @@ class OpenAIBackend(ServerBackend):
         self._slots = max(1, slots)
         self._key = key_from_environment() if api_key is None else api_key
         self._notes = dict(notes or {})
-        self._refused = refused or nothing_refused()
+        self._refused = refused or RefusedFields()
         self._thinking = thinking or OpenAIThinking(model, address.netloc)
         self._rules = rules
         self._unlisted: tuple[str, ...] | None = None

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.models.http.address import parse_chat_address
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
-from pytest_llmclf.models.openai.openai_request import nothing_refused
 from pytest_llmclf.models.openai.openai_thinking import OpenAIThinking
+from pytest_llmclf.models.openai.refused_fields import RefusedFields
 from pytest_llmclf.models.pool import Pool
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def connect(reach: Reach) -> Backend:
         access=settings.access,
         timeout_s=settings.timeout_s,
         notes=reach.template_note,
-        refused=reach.once(("refused", str(spec)), nothing_refused),
+        refused=reach.once(("refused", str(spec)), RefusedFields),
         thinking=reach.once(
             ("thinking", str(spec)), lambda: OpenAIThinking(spec.name, address.netloc)
         ),

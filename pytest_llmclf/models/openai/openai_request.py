@@ -1,12 +1,9 @@
-"""What is sent to a server of OpenAI's protocol, and what may be left out of it."""
+"""What is sent to a server of OpenAI's protocol."""
 
 from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING, Any
-
-from pytest_llmclf.models.openai.openai_thinking import fields_of_thinking
-from pytest_llmclf.models.openai.refused_fields import RefusedFields
 
 if TYPE_CHECKING:
     from pytest_llmclf.values.request import Request
@@ -20,22 +17,6 @@ LOAD_TIME_OPTIONS = frozenset(
 """Options that say how a model is loaded; no chat request carries them."""
 
 _RENAMED = {"num_predict": "max_tokens"}
-_SAID_AS = {
-    "max_tokens": "num_predict",
-    "max_completion_tokens": "num_predict",
-    "logprobs": "top_logprobs",
-}
-
-
-def nothing_refused() -> RefusedFields:
-    """What is known of a server of this protocol before it is asked: it takes every field."""
-    return RefusedFields(
-        words={**_SAID_AS, **fields_of_thinking()},
-        other_names={"max_tokens": "max_completion_tokens"},
-        together=[("logprobs", "top_logprobs")],
-        # An answer in another form than the prompt asks for is no answer to it.
-        needed=("model", "messages", "response_format"),
-    )
 
 
 def chat_body(model: str, request: Request) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.models.http.http_errors import cut, unwrap
+from pytest_llmclf.models.openai.refused_fields import EFFORT, SWITCH
 from pytest_llmclf.values.thinking import think_word
 
 if TYPE_CHECKING:
@@ -23,13 +24,9 @@ if TYPE_CHECKING:
     from pytest_llmclf.values.request import Request
     from pytest_llmclf.values.thinking import Think
 
-EFFORT: Final = "reasoning_effort"
-SWITCH: Final = "chat_template_kwargs"
 _SWITCHES: Final = ("enable_thinking", "thinking")
 """What templates of open models call it: most the first, those of DeepSeek V3.1 and Granite the
 second. A template does not see what it does not ask for, so that both are sent."""
-THINK_WORD: Final = "think"
-"""What the user calls both."""
 
 _OFF_EFFORTS: Final = ("none", "minimal", "low")
 """What stands for no thinking, or for the least; not every server knows the first ones."""
@@ -138,11 +135,6 @@ def thought_in(message: Mapping[str, Any]) -> str:
 def is_thought(part: Mapping[str, Any]) -> bool:
     """Whether a part of a message's content is thinking."""
     return part.get("type") in ("thinking", "reasoning")
-
-
-def fields_of_thinking() -> Mapping[str, str]:
-    """The user's word for each field."""
-    return dict.fromkeys((EFFORT, SWITCH), THINK_WORD)
 
 
 def _joined(told: Any) -> str:

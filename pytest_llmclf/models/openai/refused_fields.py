@@ -17,6 +17,23 @@ from pytest_llmclf.models.http.http_errors import cut, unwrap
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+EFFORT: Final = "reasoning_effort"
+SWITCH: Final = "chat_template_kwargs"
+THINK_WORD: Final = "think"
+"""What the user calls both."""
+
+_SAID_AS: Final = {
+    **dict.fromkeys(("max_tokens", "max_completion_tokens"), "num_predict"),
+    "logprobs": "top_logprobs",
+    **dict.fromkeys((EFFORT, SWITCH), THINK_WORD),
+}
+"""What the user calls a field, where that is another word than the field's name."""
+_OTHER_NAMES: Final = {"max_tokens": "max_completion_tokens"}
+"""The name to try next for a field that is refused under its first one."""
+_TOGETHER: Final = frozenset(("logprobs", "top_logprobs"))
+"""Where one of these is refused, all of them are left out."""
+_NEEDED: Final = frozenset(("model", "messages", "response_format"))
+"""Never left out: an answer in another form than the prompt asks for is no answer to it."""
 _STATUSES: Final = frozenset({200, 400, 403, 404, 405, 422, 501})
 """What a refusal of a field comes with; 200 where a gateway puts errors into answers."""
 _REFUSES: Final = re.compile(
@@ -35,27 +52,9 @@ _WORDS: Final = frozenset({"stop", "seed", "n", "user", "think", "format"})
 
 
 class RefusedFields:
-    """What one server does not take. Thread-safe.
+    """What one server does not take. Thread-safe."""
 
-    Args:
-        words: What the user calls a field, where that is another word than the field's name.
-        other_names: The name to try next for a field that is refused under its first one.
-        together: Fields that go together: where one is refused, all of them are left out.
-        needed: Fields without which there is no request; they are never left out.
-    """
-
-    def __init__(
-        self,
-        *,
-        words: Mapping[str, str] | None = None,
-        other_names: Mapping[str, str] | None = None,
-        together: Sequence[Collection[str]] = (),
-        needed: Collection[str] = (),
-    ) -> None:
-        self._words = dict(words or {})
-        self._other_names = dict(other_names or {})
-        self._together = tuple(frozenset(group) for group in together)
-        self._needed = frozenset(needed)
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._refused: frozenset[str] = frozenset()
 
@@ -72,12 +71,12 @@ class RefusedFields:
         for field, value in body.items():
             name: str | None = field
             while name is not None and name in refused:
-                name = self._other_names.get(name)
+                name = _OTHER_NAMES.get(name)
             if name is None:
-                dropped.append(self.word(field))
+                dropped.append(_word(field))
             else:
                 sent[name] = value
-        said = {self.word(field) for field in sent}
+        said = {_word(field) for field in sent}
         return sent, tuple(word for word in dict.fromkeys(dropped) if word not in said)
 
     def learn(self, status: int, told: Any, sent: Mapping[str, Any]) -> bool:
@@ -90,10 +89,9 @@ class RefusedFields:
         """
         if status not in _STATUSES or (status == 200 and not _is_error(told)):  # noqa: PLR2004
             return False
-        found = refused_in(told, [field for field in sent if field not in self._needed])
-        for group in self._together:
-            if not group.isdisjoint(found):
-                found |= group
+        found = refused_in(told, [field for field in sent if field not in _NEEDED])
+        if not _TOGETHER.isdisjoint(found):
+            found |= _TOGETHER
         with self._lock:
             self._refused |= found
         return bool(found)
@@ -106,12 +104,13 @@ class RefusedFields:
     def blamed(self, told: Any, sent: Mapping[str, Any]) -> tuple[str, ...]:
         """The user's words for all that an error names of what was sent."""
         message = _HUMP.sub("_", cut(unwrap(told))).lower()
-        fields = (field for field in sent if field not in self._needed and field != "stream")
-        return tuple(dict.fromkeys(self.word(f) for f in fields if _names(message, f)))
+        fields = (field for field in sent if field not in _NEEDED and field != "stream")
+        return tuple(dict.fromkeys(_word(f) for f in fields if _names(message, f)))
 
-    def word(self, field: str) -> str:
-        """What the user calls a field."""
-        return self._words.get(field, field)
+
+def _word(field: str) -> str:
+    """What the user calls a field."""
+    return _SAID_AS.get(field, field)
 
 
 def refused_in(told: Any, fields: Sequence[str]) -> set[str]:

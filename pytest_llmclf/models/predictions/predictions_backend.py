@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.data.foreign_match import NAMED, matched
 from pytest_llmclf.data.foreign_predictions import ColumnNames, read_predictions
 from pytest_llmclf.errors import PredictionMissing, SettingsError, some_of
+from pytest_llmclf.models.base import LocalBackend
 from pytest_llmclf.models.query import PREDICTION_OPTIONS, read_query
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.request import ModelIdentity
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.values.request import Request
 
 
-class PredictionsBackend:
+class PredictionsBackend(LocalBackend):
     """Answers from a file of predictions, and nothing else.
 
     Args:
@@ -43,11 +44,6 @@ class PredictionsBackend:
         self._table = table
         self._found = found
         self._images = images
-
-    @property
-    def in_flight(self) -> int:
-        """One: a look-up is over before another could start."""
-        return 1
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -101,9 +97,6 @@ class PredictionsBackend:
                 remedy="add a row, or take the image out of the dataset",
             )
         return answer_of(record, self._images.labels)
-
-    def close(self) -> None:
-        """Nothing to free."""
 
 
 def answer_of(record: PredictionRecord, labels: tuple[str, ...]) -> Answer:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.errors import DatasetError, SettingsError, some_of
+from pytest_llmclf.models.base import LocalBackend
 from pytest_llmclf.models.yardstick.kinds import KINDS, options_of
 from pytest_llmclf.models.yardstick.learner_process import LearnerProcess
 from pytest_llmclf.models.yardstick.learning import (
@@ -36,7 +37,7 @@ LEARNING_FORMAT: Final = 1
 """Raised when other answers come of the same images; all is learnt anew then."""
 
 
-class YardstickBackend:
+class YardstickBackend(LocalBackend):
     """Answers by a classical classifier, for each image by one that has not seen it.
 
     Args:
@@ -66,11 +67,6 @@ class YardstickBackend:
         self._key = f"{spec} {id(self)}"
         self._learnt_before: int | None = None
         self._unread: list[str] = []
-
-    @property
-    def in_flight(self) -> int:
-        """One: it computes on this machine."""
-        return 1
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -170,9 +166,6 @@ class YardstickBackend:
             return json.dumps([spec.name, KINDS[spec.name].parameters], sort_keys=True)
         found: str = self._learner.do(do="describe", name=spec.name)
         return found
-
-    def close(self) -> None:
-        """Nothing: the process is that of all yardsticks of a run, and ends with it."""
 
 
 def connect(reach: Reach) -> Backend:

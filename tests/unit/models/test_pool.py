@@ -39,6 +39,9 @@ class Server:
         gate: While it is not set, questions wait.
     """
 
+    in_flight = 1
+    notices: tuple[str, ...] = ()
+
     def __init__(self, name: str = "a", digest: str = "d1", version: str = "ollama 1") -> None:
         self.failure: Exception | None = None
         self.there = True

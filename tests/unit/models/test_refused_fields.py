@@ -11,7 +11,6 @@ import pytest
 
 from pytest_llmclf import errors
 from pytest_llmclf.models.openai.openai_backend import OpenAIBackend
-from pytest_llmclf.models.openai.openai_request import nothing_refused
 from pytest_llmclf.models.openai.refused_fields import RefusedFields, refused_in
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.request import Request
@@ -217,7 +216,7 @@ def test_a_form_of_the_answer_is_never_left_out(chat: ChatServer) -> None:
 def test_what_one_learns_all_know(chat: ChatServer) -> None:
     """Several evaluations of a run put questions to one server."""
     chat.answers["/v1/chat/completions"] = strict(set(SENT) - {"top_k"})
-    known = nothing_refused()
+    known = RefusedFields()
     for _ in range(3):
         backend = backend_of(chat, known)
         assert backend.ask(REQUEST).asked_without == ("top_k",)
@@ -280,11 +279,11 @@ def test_an_answer_that_speaks_of_refusals_is_an_answer(chat: ChatServer) -> Non
 
 def test_a_word_stands_while_a_field_for_it_does() -> None:
     """Where several fields say one thing, refusing one of them leaves it said."""
-    fields = RefusedFields(words={"a_level": "think", "b_switch": "think"})
-    body = {"a_level": "none", "b_switch": False, "c": 1}
-    assert fields.learn(400, {"error": "unknown field a_level"}, body)
-    assert fields.fitted(body) == ({"b_switch": False, "c": 1}, ())
-    assert fields.learn(400, {"error": "unknown field b_switch"}, {"b_switch": False, "c": 1})
+    fields, effort, switch = RefusedFields(), "reasoning_effort", "chat_template_kwargs"
+    body = {effort: "none", switch: {}, "c": 1}
+    assert fields.learn(400, {"error": f"unknown field {effort}"}, body)
+    assert fields.fitted(body) == ({switch: {}, "c": 1}, ())
+    assert fields.learn(400, {"error": f"unknown field {switch}"}, {switch: {}, "c": 1})
     assert fields.fitted(body) == ({"c": 1}, ("think",))
 
 
