@@ -6,18 +6,27 @@ A page of `reference/` says where by a comment, `<!-- generated: NAME -->`.
 from __future__ import annotations
 
 import argparse
+import inspect
 import re
 from functools import partial
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest_llmclf
 from pytest_llmclf.cli import main
 from pytest_llmclf.cli.project import ExitCode
+from pytest_llmclf.gates import expression
+from pytest_llmclf.metrics.metric import Average, Share
+from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.plugin.options import add_options
+from pytest_llmclf.reporting.columns import COLUMNS, SCHEMA
+from pytest_llmclf.reporting.new_run import RUN_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from pytest_llmclf.metrics.metric import Metric
 
 DOCS: Final = Path(__file__).parent
 MARK: Final = re.compile(r"<!-- generated: ([\w ]+) -->")
@@ -160,6 +169,58 @@ def _exit_codes() -> str:
     return table("exit code | meaning", ((f"{one:d}", prose(one.about)) for one in ExitCode))
 
 
+def _grammar() -> str:
+    """What the module that reads gates says of them, but for its first line."""
+    return paragraphs(inspect.getdoc(expression) or "", skip=1)
+
+
+def _metrics() -> str:
+    rows = (
+        (_written(one), prose(one.question), *_values(one), _needs(one)) for one in METRICS.values()
+    )
+    return table("written | answers | values | with confidence | needs", rows)
+
+
+def _written(metric: Metric) -> str:
+    label = "[LABEL]" if metric.by_class else ""
+    part = f", `{metric.name}@coverageSHARE`" if metric.at_coverage else ""
+    return f"`{metric.name}{label}`{part}"
+
+
+def _values(metric: Metric) -> tuple[str, str]:
+    """Unit and limits, and what bounds with confidence rest on."""
+    limits = "0 and up" if metric.largest is None else f"0 to {metric.largest:g}"
+    match metric.bound:
+        case Share():
+            bounds = "yes: a share of images"
+        case Average():
+            bounds = "yes: an average over classes"
+        case _:
+            bounds = f"no: {prose(metric.unsure)}"
+    return f"{metric.unit}, {limits}", bounds
+
+
+def _needs(metric: Metric) -> str:
+    needs = {
+        "log-probabilities (`top_logprobs`)": metric.probabilities,
+        "images of no class": metric.strangers,
+        "prices (`--llmclf-price`)": metric.unit == "money",
+        f"that every answer has its {metric.unit}": metric.cost and metric.unit != "money",
+    }
+    return "; ".join(what for what, needed in needs.items() if needed)
+
+
+def _run_files() -> str:
+    rows = ((f"`{one.name}`", one.about, one.when) for one in RUN_FILES)
+    return table("file | what it has | when", rows)
+
+
+def _columns() -> str:
+    rows = ((f"`{one.name}`", one.holds, one.about) for one in COLUMNS)
+    head = f"These are the columns of schema {SCHEMA}."
+    return f"{head}\n\n{table('column | holds | meaning', rows)}"
+
+
 def _api() -> str:
     """Every public name: first what people write, then what is raised."""
     names = [(name, getattr(pytest_llmclf, name)) for name in pytest_llmclf.__all__]
@@ -184,11 +245,13 @@ def table(head: str, rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(lines)
 
 
-def paragraphs(text: str) -> str:
-    """Text as a terminal shows it: prose, and parts whose columns are kept."""
-    parts = re.split(r"\n\s*\n", text.strip())
+def paragraphs(text: str, skip: int = 0) -> str:
+    """Text as a terminal shows it: prose, and parts whose columns are kept; not the first few."""
+    parts = re.split(r"\n\s*\n", text.strip())[skip:]
     kept = re.compile(r"^ {2}|\S {2,}\S", re.MULTILINE)
-    return "\n\n".join(f"```text\n{one}\n```" if kept.search(one) else prose(one) for one in parts)
+    return "\n\n".join(
+        f"```text\n{dedent(one)}\n```" if kept.search(one) else prose(one) for one in parts
+    )
 
 
 def prose(text: str) -> str:
@@ -208,5 +271,9 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "commands": _commands,
     "exit codes": _exit_codes,
     "python": _api,
+    "grammar": _grammar,
+    "metrics": _metrics,
+    "run files": _run_files,
+    "columns": _columns,
 }
 """What can be generated, by the name that pages have for it."""

@@ -1,13 +1,21 @@
 r"""How gates are written, and what is wrong with one that cannot be read.
 
     accuracy >= 0.75, recall[7] >= 0.6, unparsed_rate <= 0.02 with 95% confidence
+    recall[*]{camera=phone, light="dim, warm"} >= 0.5
+    accuracy@coverage0.8 >= 0.9
     accuracy >= 0.8 on confirmed labels
 
-In order: a metric; for a metric of one class ``[LABEL]``, or ``[*]`` for each class by itself; for
-accuracy perhaps ``@coverage0.8``; perhaps a slice ``{tag=value, tag=value}``; a sign and a number;
-perhaps ``on confirmed labels``.
-Thresholds are separated by commas. Labels and values may hold anything but brackets and double
-quotes (values no braces and commas), or anything at all in double quotes, where ``\"`` is a quote.
+These are, with what may be left out in brackets and what may be repeated in braces:
+
+    gate      = threshold { "," threshold } [ "with" LEVEL "confidence" ]
+    threshold = METRIC [ class ] [ coverage ] [ slice ] sign NUMBER [ "on confirmed labels" ]
+    class     = "[" LABEL "]", or "[*]": each class by itself
+    coverage  = "@coverage" SHARE: of the most confident answers
+    slice     = "{" TAG "=" VALUE { "," TAG "=" VALUE } "}": of the images that have them all
+    sign      = ">=", "<=", ">" or "<"
+
+Labels and values may hold anything but brackets and double quotes (values no braces and commas), or
+anything at all in double quotes, where ``\"`` is a quote. A level is above 50%.
 """
 
 from __future__ import annotations

@@ -88,6 +88,7 @@ class Metric:
     Attributes:
         name: As gates write it.
         question: What it answers, in one line for people.
+        unit: What its values are in.
         whole: Its value in a report, for a metric of all classes together.
         by_class: Its values by label, for a metric of each class; one of both is given.
         at_coverage: Its value for a share of the answers, the most confident ones, where
@@ -104,6 +105,7 @@ class Metric:
 
     name: str
     question: str = ""
+    unit: str = "share"
     whole: Callable[[Any], Measure] | None = None
     by_class: Callable[[Any], Mapping[str, Measure]] | None = None
     at_coverage: Callable[[Any, float], Measure] | None = None

@@ -53,13 +53,13 @@ def _cost(report: Report) -> Measure:
 
 
 _EVERY_ANSWER: Final = "it is of what every answer took"
-_LATENCY: Final = "within how many seconds do so many % of the answers come?"
+_LATENCY: Final = "within how many seconds do {}% of the answers come?"
 _COSTS: Final = {
-    "latency_p50": (_LATENCY, _latency(0.5)),
-    "latency_p95": (_LATENCY, _latency(0.95)),
-    "latency_p99": (_LATENCY, _latency(0.99)),
-    "tokens_mean": ("how much does it write an image?", _tokens),
-    "cost_per_1000": ("what do a thousand images cost?", _cost),
+    "latency_p50": (_LATENCY.format(50), "seconds", _latency(0.5)),
+    "latency_p95": (_LATENCY.format(95), "seconds", _latency(0.95)),
+    "latency_p99": (_LATENCY.format(99), "seconds", _latency(0.99)),
+    "tokens_mean": ("how much does it write an image?", "tokens", _tokens),
+    "cost_per_1000": ("what do a thousand images cost?", "money", _cost),
 }
 _ALL: Final = (
     Metric(
@@ -77,37 +77,37 @@ _ALL: Final = (
     ),
     Metric(
         name="macro_recall",
-        question="the average class",
+        question="recall of the average class",
         whole=lambda report: report.macro.recall,
         bound=Average(of="recall", over="occurring"),
     ),
     Metric(
         name="macro_precision",
-        question="the average class",
+        question="precision of the average class",
         whole=lambda report: report.macro.precision,
         bound=Average(of="precision", over="occurring"),
     ),
     Metric(
         name="macro_f1",
-        question="the average class",
+        question="F1 of the average class",
         whole=lambda report: report.macro.f1,
         bound=Average(of="f1", over="occurring"),
     ),
     Metric(
         name="weighted_recall",
-        question="the same, large classes count more",
+        question="recall of the average class, large ones counting more",
         whole=lambda report: report.weighted.recall,
         bound=Share(counted=lambda report: report.accuracy),  # an average in name only
     ),
     Metric(
         name="weighted_precision",
-        question="the same, large classes count more",
+        question="precision of the average class, large ones counting more",
         whole=lambda report: report.weighted.precision,
         bound=Average(of="precision", over="support"),
     ),
     Metric(
         name="weighted_f1",
-        question="the same, large classes count more",
+        question="F1 of the average class, large ones counting more",
         whole=lambda report: report.weighted.f1,
         bound=Average(of="f1", over="support"),
     ),
@@ -144,24 +144,25 @@ _ALL: Final = (
         question="can its confidence be trusted?",
         whole=_brier,
         unsure="it is not a share of images",
+        unit="score",
         largest=2.0,  # it adds up over all classes
         probabilities=True,
     ),
     Metric(
         name="recall",
-        question="how many of the sevens are seen?",
+        question="how many images of the class are seen?",
         by_class=lambda report: report.recall,
         bound=Share(of="recall"),
     ),
     Metric(
         name="precision",
-        question='how far can I trust "7"?',
+        question="how far can an answer be trusted that names the class?",
         by_class=lambda report: report.precision,
         bound=Share(of="precision"),
     ),
     Metric(
         name="f1",
-        question="both in one number",
+        question="recall and precision in one number",
         by_class=lambda report: report.f1,
         bound=Share(of="f1"),
     ),
@@ -169,13 +170,14 @@ _ALL: Final = (
         Metric(
             name=name,
             question=question,
+            unit=unit,
             whole=whole,
             unsure="seconds and tokens are no share of images",
             needs_all=_EVERY_ANSWER,
             largest=None,
             cost=True,
         )
-        for name, (question, whole) in _COSTS.items()
+        for name, (question, unit, whole) in _COSTS.items()
     ),
 )
 METRICS: Final[dict[str, Metric]] = {metric.name: metric for metric in _ALL}

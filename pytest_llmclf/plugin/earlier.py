@@ -13,15 +13,6 @@ if TYPE_CHECKING:
 
 EARLIER: Final = "previous"
 """Where they are kept until the new run has files of its own."""
-_FILES: Final = (
-    "run.json",
-    "outcomes.jsonl",
-    "outcomes.csv",
-    "outcomes.parquet",
-    "report.txt",
-    "summary.md",
-    "page.html",
-)
 
 
 def folder_of(config: pytest.Config) -> Path | None:
@@ -60,6 +51,8 @@ def forget(folder: Path) -> None:
 
 
 def _own(folder: Path) -> Iterator[Path]:
-    yield from (folder / name for name in _FILES if (folder / name).is_file())
-    yield from folder.glob("confusion-*.png")
-    yield from folder.glob("confusion-*.svg")
+    from pytest_llmclf.reporting.new_run import RUN_FILES
+
+    earlier = "confusion-*.png"  # as earlier versions wrote them
+    for name in (*(one.name for one in RUN_FILES), earlier):
+        yield from (path for path in folder.glob(name) if path.is_file())

@@ -1,18 +1,7 @@
 """The folder that a run leaves behind.
 
-=====================  ====================================================================
-run.json               settings, environment, and by report the model, dataset, ledger, counts
-                       and scores; then the leaderboards, gates and baselines
-outcomes.jsonl         one outcome a line, complete (`Outcome.to_json`)
-outcomes.csv           the same for spreadsheets, flat, texts of answers but no log-probabilities
-outcomes.parquet       the same with types and the probability of every label; where asked for
-report.txt             what the terminal shows, with six digits and every class
-summary.md             verdicts, diagnosis and worst confusions as Markdown
-confusion-*.svg        one confusion matrix a report
-=====================  ====================================================================
-
-`docs/run-folder.md` describes them. Texts are UTF-8, data bear `SCHEMA`. Files are replaced whole:
-a reader sees the old one or the new one, never a part.
+Which files those are says `RUN_FILES`. Texts are UTF-8, data bear `SCHEMA`. Files are replaced
+whole: a reader sees the old one or the new one, never a part.
 """
 
 from __future__ import annotations

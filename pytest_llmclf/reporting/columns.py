@@ -1,7 +1,4 @@
-"""Outcomes as a flat table: the columns of `outcomes.csv`, `outcomes.parquet` and data frames.
-
-`docs/run-folder.md` lists them; a test keeps both in step.
-"""
+"""Outcomes as a flat table: the columns of `outcomes.csv`, `outcomes.parquet` and data frames."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,62 @@ PAGE = "page.html"
 """The page for a browser, in a run's folder."""
 REVIEW_PAGE = "review.html"
 """The page on which people decide about its labels, written by ``llmclf review``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFile:
+    """One of the files that a run leaves, or several of a kind.
+
+    Attributes:
+        name: Its name in the folder, as a shell-style pattern.
+        about: What it has.
+        when: When it is written.
+    """
+
+    name: str
+    about: str
+    when: str = "always"
+
+
+RUN_FILES: Final = (
+    RunFile(
+        name="run.json",
+        about="settings, environment; by report the model, dataset, ledger, scores, counts, "
+        "answers to probes, diagnosis and calibration; what the model was told as a whole, with a "
+        "digest (`full_instructions`); then the leaderboards, labels in doubt (`label_review`), "
+        "the verdicts and what changed against the committed predictions",
+    ),
+    RunFile(
+        name="outcomes.jsonl",
+        about="one outcome a line, complete, log-probabilities included",
+    ),
+    RunFile(name="outcomes.csv", about="one outcome a line, for spreadsheets"),
+    RunFile(
+        name="outcomes.parquet",
+        about="the same with types, and the probability of every label",
+        when="where asked for; needs `pip install 'pytest-llmclf[parquet]'`",
+    ),
+    RunFile(
+        name=PAGE,
+        about="the page for a browser: gates, diagnosis, matrix, images",
+        when="unless `--llmclf-html` names another place",
+    ),
+    RunFile(
+        name="report.txt",
+        about="what the terminal shows, with six digits and every class",
+    ),
+    RunFile(
+        name=REVIEW_PAGE,
+        about="the page for deciding about labels in doubt",
+        when="by `llmclf review`",
+    ),
+    RunFile(
+        name="summary.md",
+        about="verdicts, diagnosis and worst confusions, for a CI job or an issue",
+    ),
+    RunFile(name="confusion-*.svg", about="the confusion matrix of each report"),
+)
+"""All of them; a folder that has the first one is that of a finished run."""
 
 _STAMP: Final = "%Y%m%d-%H%M%S"
 _STAMP_LENGTH: Final = 15

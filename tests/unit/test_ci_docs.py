@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from docs.generated import filled
 from pytest_llmclf.gates.gate import parse_addressed
 from pytest_llmclf.models.spec import parse_spec
 from pytest_llmclf.runner.shared_options import SHARED_OPTIONS
@@ -60,8 +61,11 @@ def test_links_and_images_lead_somewhere(page: Path) -> None:
 
 
 def headings(page: Path) -> set[str]:
-    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
+    text = filled(page.read_text(encoding="utf-8"))
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return set(re.findall(r"^\(([\w-]+)\)=$", text, re.MULTILINE)) | {
+        re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles
+    }
 
 
 def test_the_page_has_the_workflows_that_it_promises() -> None:

@@ -15,7 +15,9 @@ from docs.generated import BLOCKS, MARK
 from pytest_llmclf import reference
 from pytest_llmclf.api import public
 from pytest_llmclf.cli import main
+from pytest_llmclf.gates.expression import parse
 from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
+from pytest_llmclf.gates.threshold import COMPARISONS
 from pytest_llmclf.models.registry import GROUP
 from pytest_llmclf.runner import settings
 from pytest_llmclf.runner.job import AWAY_S
@@ -110,6 +112,16 @@ def test_help_has_the_defaults_that_are_chosen_later() -> None:
     assert f"(default: {AWAY_S / 60:g})" in told["server-wait"]
     assert f"{settings.INCONCLUSIVE[0]} (default)" in told["inconclusive"]
     assert "(default: `1`)" in told["repeats"]
+
+
+def test_the_grammar_of_gates_has_gates() -> None:
+    """Every example of it is one, and it has all the signs."""
+    examples, grammar = re.findall(
+        r"^```text\n(.*?)```", BLOCKS["grammar"](), re.MULTILINE | re.DOTALL
+    )
+    assert len([parse(line) for line in examples.splitlines()]) > 3
+    signs = grammar[grammar.index("sign  ") :]
+    assert set(re.findall('"([^"]+)"', signs)) == set(COMPARISONS)
 
 
 PATH = re.compile(r"`((?:[\w-]+/)+[\w.-]+\.(?:py|md|txt|toml|yml))(?:::\w+)?`")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,17 +12,16 @@ import pytest
 from pytest_llmclf import reference
 from pytest_llmclf.errors import ExtraMissing
 from pytest_llmclf.reporting import dataframes
-from pytest_llmclf.reporting.columns import COLUMN_NAMES, COLUMNS, SCHEMA, row
+from pytest_llmclf.reporting.columns import COLUMN_NAMES, SCHEMA, row
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.outcome import OUTCOME_KINDS
 from tests.unit.ended import ended
 from tests.unit.test_report import LABELS, built
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_llmclf.api import PublicReport
-
-
-DOCS = Path(__file__).parents[2] / "docs" / "run-folder.md"
 
 
 def mixed(**more: Any) -> PublicReport:
@@ -112,14 +109,6 @@ def test_without_pyarrow_the_remedy_is_said(
 def test_rows_have_every_column() -> None:
     """A row is built from the list of columns, in its order."""
     assert tuple(row(ended("a", "correct"))) == COLUMN_NAMES
-
-
-def test_the_page_describes_every_column() -> None:
-    """docs/run-folder.md has the columns, in order, with their meaning and the schema."""
-    text = DOCS.read_text("utf-8")
-    found = re.findall(r"^\| `([^`]+)` \| (\w+) \| (.+) \|$", text, re.MULTILINE)
-    assert found[: len(COLUMNS)] == [(each.name, each.holds, each.about) for each in COLUMNS]
-    assert f"schema {SCHEMA}" in text
 
 
 def test_a_report_imports_no_pandas() -> None:
