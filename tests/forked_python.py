@@ -2,8 +2,8 @@
 
 A fresh interpreter spends most of a short run on imports. This one asks a process that has imported
 them already (`tests.forkserver`) to fork, and stands for what was forked: it hands over its
-arguments, folder, environment and standard streams, and ends as that ends. What a fork cannot do
-like a fresh interpreter, a fresh interpreter does, in this one's place.
+arguments, folder, environment, standard streams and each Ctrl-C, and ends as that ends. What a fork
+cannot do like a fresh interpreter, a fresh interpreter does, in this one's place.
 
 It is started with ``-I -S``, and by a script that says where the server listens.
 """
@@ -56,11 +56,16 @@ def stand_in(address: str, real: str, settings: dict[str, str]) -> None:
     if not reached:
         os.execv(real, [real, *given])  # noqa: S606 - the interpreter that this one stands for
     folder = os.getcwd()  # noqa: PTH109 - pathlib is slow to import
-    request = marshal.dumps((sys.argv, folder, dict(os.environ)))
+    leads = os.getsid(0) == os.getpid()
+    request = marshal.dumps((sys.argv, folder, dict(os.environ), leads))
     socket.send_fds(connection, [len(request).to_bytes(HEADER)], [0, 1, 2])
     connection.sendall(request)
     for stream in (0, 1, 2):
         os.close(stream)
+    fork = int.from_bytes(connection.recv(HEADER), signed=True)
+    if fork:
+        send = os.killpg if leads else os.kill
+        signal.signal(signal.SIGINT, lambda number, _: send(fork, number))
     said = connection.recv(HEADER)
     # A server that is gone took its forks along.
     code = int.from_bytes(said, signed=True) if said else -signal.SIGKILL

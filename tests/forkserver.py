@@ -2,7 +2,8 @@
 
 Tests start hundreds of short runs; most of their time would be imports. `fresh_or_forked` gives an
 interpreter to start them with. It is a fresh one where processes cannot fork, and with
-``LLMCLF_FORKS=0``. Tests that kill, signal or limit a process use ``sys.executable`` itself.
+``LLMCLF_FORKS=0``. Who kills or interrupts what it started with one kills or interrupts the fork;
+only tests that limit a process, or kill a whole group at once, use ``sys.executable`` itself.
 """
 
 from __future__ import annotations
@@ -201,6 +202,8 @@ class _Forks:
             self.running[connection] = pid
             for stream in streams:
                 os.close(stream)
+            with contextlib.suppress(OSError):  # it was killed meanwhile
+                connection.sendall(pid.to_bytes(HEADER, signed=True))
             return None
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -217,12 +220,17 @@ class _Forks:
 class _Job:
     """What a fresh interpreter would do with its arguments."""
 
-    def __init__(self, given: list[str], folder: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self, given: list[str], folder: str, environment: dict[str, str], leads: object
+    ) -> None:
         self.given = given
         self.folder = folder
         self.environment = environment
+        self.leads = leads
 
     def __call__(self) -> None:
+        if self.leads:
+            os.setsid()  # what it starts is interrupted with it
         os.chdir(self.folder)
         os.environ.clear()
         os.environ.update(self.environment)
@@ -254,15 +262,18 @@ def _end_like_python(job: _Job) -> NoReturn:
         if not isinstance(code, int):
             print(code, file=sys.stderr)  # noqa: T201 - as Python does
             code = 1
-    except BaseException:  # noqa: BLE001 - whatever it was
+    except BaseException as ended:  # noqa: BLE001 - whatever it was
         sys.excepthook(*sys.exc_info())
-        code = 1
+        code = -signal.SIGINT if isinstance(ended, KeyboardInterrupt) else 1
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     assert isinstance(code, int)
+    if code == -signal.SIGINT:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     os._exit(code & 0xFF)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import platform
 import sys
 from dataclasses import dataclass
@@ -81,18 +83,22 @@ _LAST_YEAR: Final = 9000
 
 def environment() -> dict[str, str]:
     """What ran it; nothing that names a person or a machine."""
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return {
         "python": sys.version.split()[0],
         "platform": f"{platform.system()} {platform.machine()}",
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        **versions,
+        **_versions(),
     }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """Those of what is installed."""
+    versions = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
 
 
 def new_folder(parent: Path, run_id: str) -> Path:

@@ -73,7 +73,7 @@ def kill_and_resume(
     """
     (project.root / "conftest.py").write_text(JOURNAL)
     flight = f"--llmclf-in-flight={IN_FLIGHT}"
-    process = project.start(stub.netloc, flight, *args)
+    process = project.start(stub.netloc, flight, *args, fresh=group)
     answers = rng.randrange(project.images * 9 // 10)
     wait_for(lambda: stub.stats()["answered"] >= answers or process.poll() is not None, "answers")
     time.sleep(rng.uniform(0, 0.03))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.forkserver import workers_forked
+from tests.forkserver import fresh_or_forked, workers_forked
 from tests.imported import OTHER_REPORTERS, SPARE_PLUGINS
 from tests.png import MARK, chunk
 
@@ -100,7 +100,7 @@ class Project:
             root: Where; the folder of `pytester`, if there is one.
             images: How many.
             model: Who is asked.
-            pytester: Makes runs to the end within this process, which is quick.
+            pytester: Makes runs quick: those to the end within this process, others forked.
         """
         self.pytester = pytester
         self.root = root
@@ -120,12 +120,12 @@ class Project:
         """Where known answers are kept."""
         return self.root / ".llmclf" / "answers.sqlite"
 
-    def command(self, *args: str) -> list[str]:
+    def arguments(self, *args: str) -> list[str]:
         """Arguments of a run; later ones win."""
         names = (*SPARE_PLUGINS, *OTHER_REPORTERS)
         spare = [arg for name in names for arg in ("-p", f"no:{name}")]
         ours = [f"--llmclf-model={self.model}", "--llmclf-run=run", "--llmclf-no-images"]
-        return [sys.executable, "-m", "pytest", *spare, f"--rootdir={self.root}", *ours, *args]
+        return [*spare, f"--rootdir={self.root}", *ours, *args]
 
     def start(
         self,
@@ -134,6 +134,7 @@ class Project:
         environment: Mapping[str, str] | None = None,
         before: Callable[[], None] | None = None,
         prefix: tuple[str, ...] = (),
+        fresh: bool = False,
     ) -> subprocess.Popen[str]:
         """Start a run and do not wait for it.
 
@@ -143,11 +144,14 @@ class Project:
             environment: Further variables.
             before: Called in the child before pytest starts; POSIX only.
             prefix: A program that starts it, with its arguments.
+            fresh: In an interpreter of its own; one that is limited is that anyway.
         """
+        fresh = fresh or self.pytester is None or before is not None or bool(prefix)
+        python = sys.executable if fresh else fresh_or_forked()
         kept = {key: value for key, value in os.environ.items() if key not in _FROM_OUTSIDE}
         kept |= {"OLLAMA_HOST": server, "COLUMNS": "400", **(environment or {})}
         return subprocess.Popen(  # noqa: S603 - our own interpreter
-            [*prefix, *self.command(*args)],
+            [*prefix, python, "-m", "pytest", *self.arguments(*args)],
             cwd=self.root,
             env=kept,
             stdout=subprocess.PIPE,
@@ -168,7 +172,8 @@ class Project:
         prefix: tuple[str, ...] = (),
     ) -> Ended:
         """Run to the end; within this process where nothing needs another one."""
-        if self.pytester is None or environment or before or prefix:
+        here = self.pytester if self.pytester and self.pytester.path == self.root else None
+        if here is None or environment or before or prefix:
             process = self.start(
                 server, *args, environment=environment, before=before, prefix=prefix
             )
@@ -179,7 +184,7 @@ class Project:
             patch.setenv("OLLAMA_HOST", server)
             patch.setenv("COLUMNS", "400")
             with workers_forked():
-                result = self.pytester.runpytest_inprocess(*self.command(*args)[3:])
+                result = here.runpytest_inprocess(*self.arguments(*args))
         return Ended(code=int(result.ret), text=result.stdout.str() + result.stderr.str())
 
     def summary(self) -> dict[str, Any]:

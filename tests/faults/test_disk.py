@@ -192,9 +192,8 @@ def test_a_jump_of_the_clock_costs_nothing(
     project: Project, stub: StubOllama, jump_s: float
 ) -> None:
     """In the middle of a run: no wait is longer, no duration negative, nothing asked twice."""
-    (project.root / "sitecustomize.py").write_text(JUMPY)
-    environment = {"PYTHONPATH": str(project.root), "JUMP_S": str(jump_s)}
-    process = project.start(stub.netloc, environment=environment)
+    (project.root / "conftest.py").write_text(JUMPY)
+    process = project.start(stub.netloc, environment={"JUMP_S": str(jump_s)})
     wait_for(lambda: stub.stats()["answered"] >= 10, "answers")
     (project.root / "jump").touch()
     run = ended(process)
@@ -225,7 +224,7 @@ def test_a_limit_on_files_costs_only_the_cache(project: Project, stub: StubOllam
 def test_a_store_that_was_copied_is_known(project: Project, stub: StubOllama) -> None:
     """To another folder, as to another machine: nothing is asked again."""
     project.run(stub.netloc)
-    other = Project(project.root / "elsewhere", project.images)
+    other = Project(project.root / "elsewhere", project.images, pytester=project.pytester)
     shutil.copytree(project.store.parent, other.store.parent)
     before = stub.stats()["chats"]
     run = other.run(stub.netloc)

@@ -18,8 +18,6 @@ from tests.faults.kills import IN_FLIGHT
 from tests.faults.project import BOUND_S, Project, ended, wait_for
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from benchmarks.stub_ollama import StubOllama
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -176,12 +174,12 @@ def test_a_server_upgraded_since_the_last_run_is_said(project: Project, stub: St
     assert "another model than on " in project.run(stub.netloc).text
 
 
-def test_a_base_replaced_on_the_way_is_noticed(tmp_path: Path) -> None:
+def test_a_base_replaced_on_the_way_is_noticed(pytester: pytest.Pytester) -> None:
     """Within the run, which keeps all its answers: they are all of the one before."""
     from benchmarks.stub_ollama import StubOllama
     from tests.faults.project import LABELS
 
-    project = Project(tmp_path, 80)
+    project = Project(pytester.path, 80, pytester=pytester)
     with StubOllama(service_ms=80, slots=4, labels=LABELS) as stub:
         process = project.start(stub.netloc)
         answered(stub, 20)

@@ -107,7 +107,7 @@ def test_a_later_version_may_add_columns(pytester: pytest.Pytester, stub: StubOl
 
 def copied(project: Project, *, without: tuple[str, ...] = ()) -> Project:
     """The same evaluation in another folder, with a copy of its cache."""
-    other = Project(project.root / "elsewhere", project.images)
+    other = Project(project.root / "elsewhere", project.images, pytester=project.pytester)
     shutil.copytree(
         project.store.parent, other.store.parent, ignore=shutil.ignore_patterns(*without)
     )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llmclf.models.yardstick.learner_process import LearnerProcess
-from tests.forkserver import workers_forked
+from tests.forkserver import fresh_or_forked, workers_forked
 from tests.imported import OTHER_REPORTERS, SPARE_PLUGINS, load_everything
 from tests.plugin.colour_server import ColourServer, png
 
@@ -92,7 +91,7 @@ class Colours:
     def start(self, *args: str) -> subprocess.Popen[str]:
         """Start pytest and do not wait for it."""
         return subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, "-m", "pytest", *self.command(*args)],
+            [fresh_or_forked(), "-m", "pytest", *self.command(*args)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.runner.answer_cache import AnswerStore
-from tests.forkserver import workers_forked
+from tests.forkserver import fresh_or_forked, workers_forked
 from tests.plugin.colour_server import ColourServer, Odd
 
 if TYPE_CHECKING:
@@ -246,9 +246,10 @@ def run_on_hosts(colours: Colours, *folders: Path) -> pytest.RunResult:
     As over ssh, nothing but the channel of execnet connects the workers with the controller.
     """
     (colours.root / "pytest.ini").write_text(f"[pytest]\nllmclf_model = {colours.server.spec}\n")
-    given = [f"--tx=popen//python={sys.executable}//chdir={folder}" for folder in folders]
+    given = [f"--tx=popen//python={fresh_or_forked()}//chdir={folder}" for folder in folders]
     own = [arg for arg in colours.command(model="") if not arg.startswith("--rootdir")]
-    return colours.pytester.runpytest_subprocess(*own, "--dist=load", *given, timeout=60)
+    with workers_forked():
+        return colours.pytester.runpytest_subprocess(*own, "--dist=load", *given, timeout=60)
 
 
 def answers_in(path: Path) -> int:

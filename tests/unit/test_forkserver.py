@@ -97,6 +97,34 @@ def test_its_fork_ends_with_it() -> None:
         assert gone(pid)
 
 
+BOSS = """
+import subprocess, sys
+worker = "import time; print('ready', flush=True); time.sleep(60)"
+with subprocess.Popen([sys.executable, "-c", worker]) as started:
+    try:
+        started.wait()
+    except KeyboardInterrupt:
+        print(started.wait(), flush=True)
+        raise
+"""
+
+
+def test_an_interrupt_reaches_it_and_what_it_started() -> None:
+    """As from a terminal, to the whole group."""
+    ends = []
+    for program in (fresh_or_forked(), sys.executable):
+        with subprocess.Popen(  # noqa: S603 - our own interpreter
+            [program, "-c", BOSS], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, start_new_session=True,
+        ) as started:  # fmt: skip
+            assert started.stdout is not None
+            assert started.stdout.readline() == "ready\n"
+            os.killpg(started.pid, signal.SIGINT)
+            said, beside = started.communicate(timeout=60)
+            ends.append((said, beside.count("KeyboardInterrupt"), started.returncode))
+    assert ends[0] == ends[1] == (f"{-signal.SIGINT}\n", 2, -signal.SIGINT)
+
+
 def test_the_server_ends_with_who_started_it() -> None:
     """Also when that is killed, with all that it forked."""
     code = (
