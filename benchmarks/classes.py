@@ -28,7 +28,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics import report, report_build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.outcome import Outcome
 
@@ -95,8 +96,8 @@ def answers(profile: str, classes: int, images: int, folder: Path | None) -> Rep
                     attempts=1,
                 )
             )
-    facts = report.DatasetFacts(name="things", content_hash="", labels=labels)
-    return report.build(
+    facts = DatasetFacts(name="things", content_hash="", labels=labels)
+    return report_build.build(
         evaluation="things", model="ollama:llava:7b", dataset=facts, outcomes=outcomes
     )
 
@@ -143,7 +144,7 @@ def stages(profile: str, classes: int, images: int) -> dict[str, float]:
         by_case = {one.case: files / f"{one.sha256}.png" for one in outcomes}
 
         def build() -> Report:
-            return report.build(
+            return report_build.build(
                 evaluation=made.evaluation,
                 model=made.model,
                 dataset=made.dataset,

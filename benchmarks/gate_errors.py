@@ -40,10 +40,13 @@ from pytest_llmclf.gates.reading import Certainty, read, settled
 from pytest_llmclf.gates.threshold import Threshold
 from pytest_llmclf.metrics.confusion import Confusion
 from pytest_llmclf.metrics.power import CHANCE, pass_chance
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pytest_llmclf.metrics.report import Report
 
 ALPHA = 0.05
 LARGEST = 0.06

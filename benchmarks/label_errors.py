@@ -32,7 +32,7 @@ from pytest_llmclf.analysis.label_review.confident_learning import normalized_ma
 from pytest_llmclf.analysis.label_review.review import review_labels
 from pytest_llmclf.data.image import prepare
 from pytest_llmclf.data.perceptual_hash import near_pairs, perceptual_hash
-from pytest_llmclf.metrics.report import build
+from pytest_llmclf.metrics.report_build import build
 from pytest_llmclf.models.yardstick.estimators import TemperedSVC
 from pytest_llmclf.models.yardstick.features import features_of
 from pytest_llmclf.models.yardstick.kinds import KINDS

@@ -29,8 +29,8 @@ import numpy as np
 from pytest_llmclf.analysis.leaderboard.common_images import CommonImages, sized
 from pytest_llmclf.analysis.leaderboard.difficulty import difficulty
 from pytest_llmclf.analysis.leaderboard.ranking import judge, leaderboard
-from pytest_llmclf.metrics import report as reports
-from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.metrics import report_build as reports
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.metrics.significance import holm
 from pytest_llmclf.values.outcome import Outcome
 

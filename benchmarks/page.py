@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pytest_llmclf.metrics import report
-from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.metrics import report, report_build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.html.document import write_page
 from pytest_llmclf.reporting.html.page import page_of
 from pytest_llmclf.values.answer import Answer
@@ -100,7 +100,7 @@ def answered(files: dict[str, Path], seed: int = 1) -> report.Report:
             )
         )
     facts = DatasetFacts(name="photos", content_hash="", labels=LABELS)
-    return report.build(
+    return report_build.build(
         evaluation="photos", model="ollama:llava:7b", dataset=facts, outcomes=outcomes
     )
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.analysis.diagnosis.finding import LEVEL
 from pytest_llmclf.analysis.diagnosis.probed import probed
-from pytest_llmclf.metrics.report import DatasetFacts, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.runner.probe_tasks import two_orders
 from pytest_llmclf.values.outcome import Outcome
 from pytest_llmclf.values.probe_answers import PROBES, ProbeAnswers

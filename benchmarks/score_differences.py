@@ -19,14 +19,18 @@ import math
 import sys
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.outcome import Outcome
+
+if TYPE_CHECKING:
+    from pytest_llmclf.metrics.report import Report
 
 ERROR: Final = 0.05
 

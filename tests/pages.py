@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_predictions
 from pytest_llmclf.analysis.comparison.prediction import prediction
 from pytest_llmclf.gates.gate import Gate
-from pytest_llmclf.metrics import report
-from pytest_llmclf.metrics.report import DatasetFacts, Verdict
+from pytest_llmclf.metrics import report_build as report
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.prompt import Instructions
 from pytest_llmclf.reporting.html.page import page_of
@@ -22,6 +22,7 @@ from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.outcome import Outcome, TaskName
 from pytest_llmclf.values.provenance import Difference, ProvenanceChange
 from pytest_llmclf.values.request import ModelIdentity
+from pytest_llmclf.values.verdict import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmclf.gates.gate import Gate
-    from pytest_llmclf.metrics.report import Report, Verdict
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.prompting.readers import ReaderFunction
+    from pytest_llmclf.values.verdict import Verdict
 
 _EPILOG = described(
     "reread",

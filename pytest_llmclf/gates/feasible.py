@@ -11,12 +11,13 @@ from pytest_llmclf.gates.bounds import more_images
 from pytest_llmclf.gates.evidence import evidence_of
 from pytest_llmclf.gates.reading import Certainty, asked_for, read
 from pytest_llmclf.gates.threshold import EVERY
-from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics import report_build as reports
 from pytest_llmclf.metrics.calibration.coverage import accepted_of, answers_for
 from pytest_llmclf.metrics.clusters import counted
 from pytest_llmclf.metrics.metric import Average, ImageMean, Share
 from pytest_llmclf.metrics.population import having
 from pytest_llmclf.metrics.power import MOST_IMAGES
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.outcome import Outcome, TaskName
 from pytest_llmclf.values.text import noun
 
@@ -170,7 +171,7 @@ def _best(threshold: Threshold, labels: Sequence[str], cases: Sequence[Case], gr
     return reports.build(
         evaluation="",
         model="",
-        dataset=reports.DatasetFacts(name="", content_hash="", labels=tuple(labels)),
+        dataset=DatasetFacts(name="", content_hash="", labels=tuple(labels)),
         outcomes=[
             Outcome.of(
                 TaskName("", ""),

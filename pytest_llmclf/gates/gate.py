@@ -10,13 +10,14 @@ from pytest_llmclf.errors import SettingsError, nearest, some_of
 from pytest_llmclf.gates.expression import Parsed, UnknownMetric, parse, split_address
 from pytest_llmclf.gates.reading import Certainty
 from pytest_llmclf.gates.threshold import EVERY, Threshold
-from pytest_llmclf.metrics.report import Verdict
+from pytest_llmclf.values.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_llmclf.metrics.metric import Metric
-    from pytest_llmclf.metrics.report import Report, Undecided, VerdictWord
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.values.verdict import Undecided, VerdictWord
 
 ANY_MODEL: Final = "*"
 """As `Gate.model`: no model in particular."""

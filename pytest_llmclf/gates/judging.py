@@ -25,7 +25,8 @@ from pytest_llmclf.values.text import noun
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_llmclf.metrics.report import Report, Verdict
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.values.verdict import Verdict
 
 
 def judge(report: Report, gates: Sequence[Gate], error: float | None = None) -> tuple[Verdict, ...]:

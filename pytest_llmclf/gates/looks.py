@@ -16,7 +16,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.gates.noted_lines import add_lines, read_lines
-from pytest_llmclf.metrics.report import Look
+from pytest_llmclf.values.verdict import Look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

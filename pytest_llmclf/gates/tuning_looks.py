@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from pytest_llmclf.metrics.report import Part, Report
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.metrics.report_facts import Part
 
 TUNING_FILE: Final = "tuning.jsonl"
 """Name of the file, in the folder of the answer store."""

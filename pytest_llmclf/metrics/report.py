@@ -7,156 +7,30 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_llmclf.metrics.case_counts import ledger_of
 from pytest_llmclf.metrics.clusters import clusters_of, one_each
 from pytest_llmclf.metrics.confusion import Confusion, Ratio
-from pytest_llmclf.metrics.wording import stop_note
+from pytest_llmclf.metrics.report_facts import Confused
 from pytest_llmclf.values.outcome import ANSWERED, Outcome, TaskName
 from pytest_llmclf.values.provenance import MOST_LINES, Provenance
 from pytest_llmclf.values.request import TOLD_NOTHING
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from pytest_llmclf.metrics.case_counts import Ledger
     from pytest_llmclf.metrics.confusion import Averages, Mean, Measure
     from pytest_llmclf.metrics.metric import Metric
+    from pytest_llmclf.metrics.report_facts import DatasetFacts, StopRule
     from pytest_llmclf.prompting.prompt import Instructions
     from pytest_llmclf.values.outcome import OutcomeKind
     from pytest_llmclf.values.price import Price
     from pytest_llmclf.values.probe_answers import ProbeAnswers
     from pytest_llmclf.values.request import ModelIdentity
-    from pytest_llmclf.values.reviewed import DatasetReview
-
-VerdictWord = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNGATED"]
-"""What a gate came to; UNGATED says that nobody has set one."""
-Part = Literal["", "tuning", "held-out"]
-"""Which images of a dataset are meant: all, those to tune on, those that are held out."""
-WORST_FIRST: Final[tuple[VerdictWord, ...]] = ("FAIL", "INCONCLUSIVE", "PASS", "UNGATED")
-"""The order in which the word of several verdicts is the first that any of them has."""
-Undecided = Literal["incomplete", "undefined", "sample"]
-"""Why a gate is INCONCLUSIVE: images have no answer; what it compares is undefined; the images are
-too few to tell with the confidence that was asked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What a gate came to.
-
-    Attributes:
-        word: The verdict.
-        text: One line: what was asked, what was found.
-        evaluation: Whose gate.
-        model: On which model.
-        undecided: For INCONCLUSIVE: why; else ``None``.
-        variant: In which variant; empty for the evaluation as it is declared.
-    """
-
-    word: VerdictWord
-    text: str
-    evaluation: str = ""
-    model: str = ""
-    undecided: Undecided | None = None
-    variant: str = ""
-
-    @property
-    def task(self) -> TaskName:
-        """Which evaluation was put to which model, in which variant."""
-        return TaskName(self.evaluation, self.model, self.variant)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """One look at one gate.
-
-    Attributes:
-        gate: The gate, as `Gate.text` writes it.
-        question: Digest of what the gate was asked of; see `looks.question_of`.
-        data: Digest of the images, labels and answers; see `looks.data_of`.
-        images: How many images had an answer.
-        word: What it came to.
-    """
-
-    gate: str
-    question: str
-    data: str
-    images: int
-    word: VerdictWord
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetFacts:
-    """What a report says about its dataset.
-
-    Attributes:
-        name: The dataset's name.
-        content_hash: Digest over ids, labels and bytes of its cases.
-        labels: The classes, in order.
-        licence: Licence note; may be empty.
-        imported: Whether it is the full imported set rather than the bundled images.
-        cases_in_dataset: Images it has, asked about or not.
-        class_sizes: Likewise of each label; empty where that is not known.
-        path: Its folder relative to the project's, in POSIX form; empty if it is outside.
-        taken_out: Ids of images that it has besides and that are not judged: example images, their
-            copies and the rest of their groups.
-        review: What people decided about its labels; ``None``: nothing.
-        strangers: As `path`, of the folder that ids of images of no class count from.
-        part: ``tuning`` or ``held-out`` where images are held out: then the other numbers are of
-            this part; empty where none are.
-        other_part: Images of the other part.
-    """
-
-    name: str
-    content_hash: str
-    labels: tuple[str, ...]
-    licence: str = ""
-    imported: bool = False
-    cases_in_dataset: int = 0
-    class_sizes: tuple[int, ...] = ()
-    path: str = ""
-    taken_out: tuple[str, ...] = ()
-    review: DatasetReview | None = None
-    strangers: str = ""
-    part: Part = ""
-    other_part: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confused:
-    """One kind of mistake.
-
-    Attributes:
-        expected: The label of the images.
-        predicted: The label they were given.
-        count: How often.
-        cases: Their ids, sorted.
-    """
-
-    expected: str
-    predicted: str
-    count: int
-    cases: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopRule:
-    """What a run that stopped early had decided when it did.
-
-    Attributes:
-        after: Images, from the first of `Report.order` on, that the decisions rest on.
-        tests: How many thresholds (each class of ``recall[*]`` counted) and comparisons with
-            committed predictions were decided; they share `Report.stop_error` evenly.
-        gates: The gates, as they are written.
-        baselines: Digests of the committed predictions, see `digest_of`.
-    """
-
-    after: int
-    tests: int
-    gates: tuple[str, ...] = ()
-    baselines: tuple[str, ...] = ()
+    from pytest_llmclf.values.verdict import Look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -405,7 +279,7 @@ class Report:
             order=tuple(case for case in self.order if case in cases),
             stop_rule=rule,
             repeats=tuple(filter(belongs, self.repeats)),
-            clusters=_clusters(outcomes, self.group) if self.clusters else {},
+            clusters=clusters_in(outcomes, self.group) if self.clusters else {},
         )
 
     def one_each(self) -> Report:
@@ -511,103 +385,10 @@ class Predictions:
         return f"predictions of {self.report.evaluation} on {self.report.configuration}"
 
 
-def build(
-    *,
-    evaluation: str,
-    model: str,
-    dataset: DatasetFacts,
-    outcomes: Iterable[Outcome],
-    identity: ModelIdentity | None = None,
-    collected: int | None = None,
-    deselected: int = 0,
-    skipped: int = 0,
-    duration_s: float | None = None,
-    notes: Sequence[str] = (),
-    modelfile_digest: str = "",
-    instructions: str = "",
-    order: Sequence[str] = (),
-    stop_error: float | None = None,
-    full_instructions: Instructions | None = None,
-    tool: str = "",
-    group: str = "",
-    stop_rule: StopRule | None = None,
-    variant: str = "",
-) -> Report:
-    """Add up the outcomes of one evaluation and one model, in whatever order they came.
-
-    Args:
-        evaluation: Name of the evaluation.
-        model: The model as people write it.
-        dataset: What was asked about.
-        outcomes: One a case and repeat; repeats above 0 become `Report.repeats`.
-        identity: Who answered.
-        collected: How many outcomes were to come; those that did not are `lost`. Without it
-            only outcomes of kind `lost` are.
-        deselected: How many were left out on purpose.
-        skipped: How many were left out by their tests.
-        duration_s: Seconds from the first question to the last answer.
-        notes: Lines for people.
-        modelfile_digest: Digest of the Modelfile's content.
-        instructions: SYSTEM text and example turns.
-        order: Case ids in the random order of a run that may stop early.
-        stop_error: How often a decision of that run may be wrong.
-        full_instructions: Everything that went with every image.
-        tool: Version of pytest-llmclf that asked and read.
-        group: Tag whose values are groups of images that are not independent.
-        stop_rule: What it had decided when it stopped.
-        variant: Name of the evaluation's variant; empty for the evaluation as it is declared.
-
-    Raises:
-        ValueError: A case ended twice, is of another evaluation, model or variant, or names a label
-            that the dataset does not have.
-    """
-    ordered = tuple(sorted(outcomes, key=lambda outcome: (outcome.case, outcome.repeat)))
-    _refuse_strangers(TaskName(evaluation, model, variant), ordered)
-    first = tuple(outcome for outcome in ordered if outcome.repeat == 0)
-    ledger = ledger_of(first, collected, deselected, skipped)
-    after = None if stop_rule is None else stop_rule.after
-    stop = stop_note(ledger, dataset.cases_in_dataset, after) if ledger.not_needed else ""
-    return Report(
-        evaluation=evaluation,
-        model=model,
-        identity=identity,
-        dataset=dataset,
-        ledger=ledger,
-        outcomes=first,
-        confusion=Confusion.from_outcomes(dataset.labels, first),
-        duration_s=duration_s,
-        # First, so that nobody reads a number before it; once, where a report is read back.
-        notes=(*filter(None, [stop]), *(note for note in notes if note != stop)),
-        modelfile_digest=modelfile_digest,
-        instructions=instructions,
-        order=tuple(order),
-        stop_error=stop_error,
-        stop_rule=stop_rule,
-        repeats=tuple(outcome for outcome in ordered if outcome.repeat),
-        full_instructions=full_instructions,
-        tool=tool,
-        group=group,
-        variant=variant,
-        clusters=_clusters(first, group),
-    )
-
-
-def _clusters(outcomes: Iterable[Outcome], group: str) -> dict[str, str]:
+def clusters_in(outcomes: Iterable[Outcome], group: str) -> dict[str, str]:
+    """By case, which images are one piece of evidence; see `clusters_of`."""
     return clusters_of(((found.case, found.sha256, found.tags) for found in outcomes), group)
 
 
 def _has(outcome: Outcome, tags: Mapping[str, str]) -> bool:
     return all(outcome.tags.get(name) == value for name, value in tags.items())
-
-
-def _refuse_strangers(task: TaskName, outcomes: Sequence[Outcome]) -> None:
-    for outcome in outcomes:
-        if outcome.task != task:
-            raise ValueError(
-                f"{outcome.case} is of {outcome.evaluation} on {outcome.task.configuration}, "
-                f"not of {task.evaluation} on {task.configuration}"
-            )
-    twice = Counter((outcome.case, outcome.repeat) for outcome in outcomes).most_common(1)
-    if twice and twice[0][1] > 1:
-        (case, repeat), times = twice[0]
-        raise ValueError(f"{case} (repeat {repeat}) ended {times} times")

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from syrupy.assertion import SnapshotAssertion
 
-    from pytest_llmclf.metrics.report import Report, Undecided, Verdict, VerdictWord
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.plugin.snapshots import NoBaseline, StoppedBaseline
     from pytest_llmclf.runner.task import Task
+    from pytest_llmclf.values.verdict import Undecided, Verdict, VerdictWord
 
 
 @dataclass(slots=True)

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
-    from pytest_llmclf.metrics.report import Report, Verdict
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import TaskName
+    from pytest_llmclf.values.verdict import Verdict
 
 STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 """Names the file that GitHub shows on the page of a job; every step appends to its own."""

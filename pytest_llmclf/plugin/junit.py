@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_llmclf.metrics.calibration.answers import confidence
-from pytest_llmclf.metrics.report import WORST_FIRST
 from pytest_llmclf.plugin.carried import REPORT_ATTRIBUTE
 from pytest_llmclf.plugin.items import image_id
 from pytest_llmclf.plugin.pytest_private import junit_xml
 from pytest_llmclf.plugin.run_verdicts import fails
+from pytest_llmclf.values.verdict import WORST_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_llmclf.metrics.report import Verdict
     from pytest_llmclf.runner.settings import Inconclusive
     from pytest_llmclf.values.outcome import Outcome, TaskName
+    from pytest_llmclf.values.verdict import Verdict
 
 Properties = list[tuple[str, object]]
 

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.gates.sequential.watch import SequentialMonitor
     from pytest_llmclf.gates.tuning_looks import TuningLook
-    from pytest_llmclf.metrics.report import Look, Report, Verdict
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.runner.settings import Settings
     from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.case import Case
+    from pytest_llmclf.values.verdict import Look, Verdict
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,15 +9,16 @@ from pytest_llmclf.gates.gate import Gate, Judgement, meant_for, verdict_on
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.looks import data_of, question_of
 from pytest_llmclf.gates.unreadable import why_unread
-from pytest_llmclf.metrics.report import Look
+from pytest_llmclf.values.verdict import Look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_llmclf.metrics.report import Report, Verdict
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.plugin.session import EvaluationSession
     from pytest_llmclf.runner.settings import Inconclusive
     from pytest_llmclf.values.outcome import TaskName
+    from pytest_llmclf.values.verdict import Verdict
 
 
 def verdicts_on(report: Report, gates: Sequence[Gate]) -> tuple[Verdict, ...]:

@@ -12,12 +12,12 @@ from pytest_llmclf.runner.resources import Resources
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_llmclf.metrics.report import Look
     from pytest_llmclf.models.recording import Recorder
     from pytest_llmclf.runner.examples import Pairs
     from pytest_llmclf.runner.settings import Settings
     from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.outcome import TaskName
+    from pytest_llmclf.values.verdict import Look
 
 SESSION_KEY = pytest.StashKey["EvaluationSession"]()
 RUN_ID_KEY = pytest.StashKey[str]()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmclf.api import PublicReport, init_values, public
 from pytest_llmclf.gates.stopped.counts import guarded_confusion, guarded_ledger, guarded_numbers
 from pytest_llmclf.gates.stopped.number import Source, StoppedTuple
-from pytest_llmclf.metrics.report import Confused, Report
+from pytest_llmclf.metrics.report import Report
 from pytest_llmclf.values.outcome import ANSWERED
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.gates.gate import Judgement
     from pytest_llmclf.metrics.confusion import Confusion, Measure, Ratio
     from pytest_llmclf.metrics.report import Predictions
+    from pytest_llmclf.metrics.report_facts import Confused
     from pytest_llmclf.values.outcome import Outcome, OutcomeKind
 
 

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_llmclf.metrics.report import Report, Verdict
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.plugin.session import EvaluationSession
     from pytest_llmclf.reporting.style import Line
     from pytest_llmclf.runner.task import Task
+    from pytest_llmclf.values.verdict import Verdict
 
 _MOST_PROBLEMS = 5
 _MOST_SHOWN: Final = 8

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.metrics.confusion import Averages
-    from pytest_llmclf.metrics.report import Report, Verdict
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import TaskName
+    from pytest_llmclf.values.verdict import Verdict
 
 REPORT_STYLE = Style(width=120, digits=6, classes=None)
 """How `report.txt` is written."""

@@ -17,7 +17,6 @@ from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.metrics.calibration.answers import lacking
 from pytest_llmclf.metrics.calibration.scores import ece
 from pytest_llmclf.metrics.own_metrics import rows
-from pytest_llmclf.metrics.report import WORST_FIRST
 from pytest_llmclf.metrics.wording import asked_of, when_stopped
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.changes import diff_markdown
@@ -44,14 +43,16 @@ from pytest_llmclf.reporting.worst_classes import (
     tail_keys,
 )
 from pytest_llmclf.reporting.yardstick_lines import yardstick_sentence
+from pytest_llmclf.values.verdict import WORST_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Change, ChangeKind, Comparison
     from pytest_llmclf.analysis.comparison.runs import Compared, ComparedWord
-    from pytest_llmclf.metrics.report import Report, Verdict, VerdictWord
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import TaskName
+    from pytest_llmclf.values.verdict import Verdict, VerdictWord
 
 TOP_CONFUSIONS: Final = 10
 """Kinds of mistake listed."""

@@ -20,7 +20,8 @@ from pytest_llmclf.gates.looks import looks_in
 from pytest_llmclf.metrics.case_counts import Ledger
 from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.own_metrics import recorded
-from pytest_llmclf.metrics.report import DatasetFacts, StopRule, Verdict, VerdictWord, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts, StopRule
 from pytest_llmclf.prompting.prompt import Instructions
 from pytest_llmclf.reporting.columns import SCHEMA
 from pytest_llmclf.values.answer import Answer
@@ -48,6 +49,7 @@ from pytest_llmclf.values.provenance import ProvenanceChange
 from pytest_llmclf.values.request import ModelIdentity
 from pytest_llmclf.values.reviewed import DatasetReview
 from pytest_llmclf.values.text import noun
+from pytest_llmclf.values.verdict import Verdict, VerdictWord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -45,9 +45,11 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.metrics.confusion import Ratio
-    from pytest_llmclf.metrics.report import Confused, Report, Verdict, VerdictWord
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.metrics.report_facts import Confused
     from pytest_llmclf.reporting.style import Mark, Style
     from pytest_llmclf.values.outcome import Outcome, OutcomeKind, TaskName
+    from pytest_llmclf.values.verdict import Verdict, VerdictWord
 
 TOP_CONFUSIONS = 5
 """Kinds of mistake listed."""

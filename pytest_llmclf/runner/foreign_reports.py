@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.metrics.report import DatasetFacts, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.prompting.answer_meaning import with_answer
 from pytest_llmclf.prompting.labels import NONE_LABEL, Label, LabelSet
 from pytest_llmclf.prompting.readers import STRICT, reader_note

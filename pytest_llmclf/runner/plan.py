@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.errors import BackendError
     from pytest_llmclf.gates.gate import Gate
-    from pytest_llmclf.metrics.report import Part
+    from pytest_llmclf.metrics.report_facts import Part
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.prompting.modelfile import Modelfile
     from pytest_llmclf.prompting.prompt import Instructions

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmclf.metrics.report import DatasetFacts, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.prompting.readers import reader_note
 from pytest_llmclf.runner.settings import path_in_project
 from pytest_llmclf.values.price import price_of
@@ -38,7 +39,7 @@ def task_report(
         settings: What the user said.
         content_hash: Of the task's dataset.
         notes: What people must know of this run besides what the task itself tells.
-        **more: Further arguments of `metrics.report.build`.
+        **more: Further arguments of `metrics.report_build.build`.
     """
     report = build(
         **task.key._asdict(),

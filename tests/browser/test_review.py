@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.html.document import write_page
 from pytest_llmclf.reporting.html.page import page_of
 from tests.browser.desk import begun, decided, desk, downloaded, pets, press, queued

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.errors import LlmclfError, SettingsError
-from pytest_llmclf.metrics.report import DatasetFacts, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.models.recording import Recorder, ReplayBackend
 from pytest_llmclf.prompting.labels import Label, LabelSet
 from pytest_llmclf.prompting.prompt import Instructions

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.metrics.report import Verdict
 from pytest_llmclf.plugin import github
+from pytest_llmclf.values.verdict import Verdict
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:

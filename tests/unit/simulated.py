@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics import report, report_build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -45,10 +46,8 @@ class Simulated:
         for actual, size in enumerate(self.sizes):
             answers = chance.choices(classes, self.chances[actual], k=size)
             outcomes += [answer(actual, place, said) for place, said in enumerate(answers)]
-        facts = report.DatasetFacts(
-            name="simulated", content_hash="", labels=tuple(map(label, classes))
-        )
-        return report.build(
+        facts = DatasetFacts(name="simulated", content_hash="", labels=tuple(map(label, classes)))
+        return report_build.build(
             evaluation="simulated", model="simulated", dataset=facts, outcomes=outcomes
         )
 

@@ -11,8 +11,8 @@ import pytest
 from pytest_llmclf import Report, reference, right_by
 from pytest_llmclf.api import PublicReport, public, read_run
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.metrics.report import DatasetFacts, build
-from pytest_llmclf.metrics.report import Report as Plain
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.plugin.stopped_report import guarded
 from pytest_llmclf.reporting.artifacts import write_run
 from tests.unit.ended import ended
@@ -20,6 +20,8 @@ from tests.unit.test_comparison import report
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_llmclf.metrics.report import Report as Plain
 
 
 def plain() -> Plain:

@@ -13,8 +13,8 @@ from pytest_llmclf.analysis.comparison.baseline import JudgedBaseline, compare
 from pytest_llmclf.analysis.comparison.predictions_file import predictions_text
 from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.metrics import report as reports
-from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.metrics import report_build as reports
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.ended import ended
 from tests.unit.test_full_instructions import WHOLE

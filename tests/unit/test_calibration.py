@@ -17,7 +17,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, brier_score_loss
 
 from pytest_llmclf.api import public
-from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics import report_build as reports
 from pytest_llmclf.metrics.calibration.answers import confidence, lacking, why_missing
 from pytest_llmclf.metrics.calibration.coverage import (
     accuracy_at_coverage,
@@ -27,6 +27,7 @@ from pytest_llmclf.metrics.calibration.coverage import (
 from pytest_llmclf.metrics.calibration.scores import brier, ece, ece_by_chance, reliability
 from pytest_llmclf.metrics.calibration.summary import calibration
 from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.answer import Answer, TokenLogprob
 from tests.unit.ended import ended
 from tests.unit.test_full_instructions import WHOLE
@@ -43,7 +44,7 @@ LABELS = ("cat", "cow", "dog")
 
 def built(outcomes: Sequence[Outcome]) -> Report:
     """A report on the dataset ``pets``."""
-    facts = reports.DatasetFacts(name="pets", content_hash="abc", labels=LABELS)
+    facts = DatasetFacts(name="pets", content_hash="abc", labels=LABELS)
     return reports.build(evaluation="pets", model="ollama:llava", dataset=facts, outcomes=outcomes)
 
 

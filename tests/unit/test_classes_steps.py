@@ -13,7 +13,7 @@ from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.analysis.label_review.review import label_reviews
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
-from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics import report_build as report
 from pytest_llmclf.prompting.label_text import words
 from pytest_llmclf.reporting import terminal
 from pytest_llmclf.reporting.artifacts import report_json

@@ -20,7 +20,8 @@ from pytest_llmclf.analysis.comparison.runs import compare_all
 from pytest_llmclf.cli.compare_command import exit_code
 from pytest_llmclf.gates.cluster_evidence import clustered_interval
 from pytest_llmclf.metrics.intervals import exact_low
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.metrics.significance import mcnemar_exact, sign_flip
 from pytest_llmclf.reporting.artifacts import write_run
 from pytest_llmclf.reporting.comparison import comparison_json, comparison_lines
@@ -31,6 +32,8 @@ from tests.unit.ended import ended
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from pytest_llmclf.metrics.report import Report
 
 
 def report(rights: Sequence[int], group: str = "scene", size: int = 10) -> Report:

@@ -22,7 +22,8 @@ from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.sequential.question import questions, why_not_early
 from pytest_llmclf.metrics.clusters import clusters_of, counted, mean_size, one_each
 from pytest_llmclf.metrics.intervals import clopper_pearson, exact_low
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.artifacts import write_run
 from pytest_llmclf.reporting.diagnosis import finding_text
 from pytest_llmclf.reporting.run_folder import read_run
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_llmclf.gates.bounds import Evidence
+    from pytest_llmclf.metrics.report import Report
 
 METRICS = (
     "accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1",

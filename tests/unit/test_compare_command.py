@@ -8,7 +8,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,11 +17,15 @@ from pytest_llmclf.cli import console
 from pytest_llmclf.cli.compare_command import exit_code
 from pytest_llmclf.cli.main import main
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting import artifacts
 from pytest_llmclf.reporting.columns import SCHEMA
 from tests.pages import png
 from tests.unit.ended import ended
+
+if TYPE_CHECKING:
+    from pytest_llmclf.metrics.report import Report
 
 RIGHT = "+" * 20
 WORSE = "x" * 8 + "+" * 12

@@ -17,8 +17,8 @@ from pytest_llmclf.analysis.leaderboard.pairs import (
     compare_models,
     pairs,
 )
-from pytest_llmclf.metrics import report as reports
-from pytest_llmclf.metrics.report import DatasetFacts, Report, StopRule
+from pytest_llmclf.metrics import report_build as reports
+from pytest_llmclf.metrics.report_facts import DatasetFacts, StopRule
 from pytest_llmclf.metrics.significance import mcnemar_exact
 from pytest_llmclf.values.request import ModelIdentity
 from tests.unit.ended import ended
@@ -26,6 +26,7 @@ from tests.unit.ended import ended
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import OutcomeKind
 
 KINDS: dict[str, OutcomeKind] = {

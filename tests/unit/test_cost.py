@@ -17,7 +17,8 @@ from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.sequential.question import why_not_early
 from pytest_llmclf.metrics.cost import cost_per_1000, latency, tokens_read, tokens_written
 from pytest_llmclf.metrics.metric_table import METRICS
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.price import Price, parse_price, price_of
@@ -25,6 +26,8 @@ from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pytest_llmclf.metrics.report import Report
 
 
 def reported(answers: Sequence[Answer | None], price: Price | None = None) -> Report:

@@ -27,7 +27,8 @@ from pytest_llmclf.analysis.diagnosis.finding import (
     WeakSlice,
 )
 from pytest_llmclf.gates.unreadable import why_unread
-from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics import report, report_build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.prompting.prompt import AnswerMode
 from pytest_llmclf.reporting.diagnosis import finding_text
 from pytest_llmclf.values.answer import Answer
@@ -64,8 +65,8 @@ def answered(case: str, expected: str, predicted: str | None) -> Outcome:
 
 def built(outcomes: list[Outcome], labels: tuple[str, ...], **more: Any) -> report.Report:
     """A report on the dataset ``pets``."""
-    facts = report.DatasetFacts(name="pets", content_hash="", labels=labels)
-    return report.build(
+    facts = DatasetFacts(name="pets", content_hash="", labels=labels)
+    return report_build.build(
         evaluation="pets", model="ollama:llava", dataset=facts, outcomes=outcomes, **more
     )
 
@@ -378,7 +379,7 @@ def test_only_answers_count() -> None:
         dataclasses.replace(run.outcomes[0], case=f"more-{kind}", kind=kind, predicted=None)
         for kind in ("error", "lost", "not_run")
     ]
-    more = report.build(
+    more = report_build.build(
         evaluation=run.evaluation,
         model=run.model,
         dataset=run.dataset,

@@ -18,7 +18,8 @@ from pytest_llmclf.analysis.diagnosis.finding import (
     NoBetter,
     WeakSlice,
 )
-from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics import report_build as reports
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.diagnosis import finding_text
 from tests.unit.ended import ended
 from tests.unit.simulated import Simulated, alike, drawn, even
@@ -52,7 +53,7 @@ def of_counts(labels: Sequence[str], rows: Sequence[Sequence[int]]) -> Report:
 
 
 def built(outcomes: Iterable[Outcome], labels: Sequence[str]) -> Report:
-    facts = reports.DatasetFacts(name="pets", content_hash="", labels=tuple(labels))
+    facts = DatasetFacts(name="pets", content_hash="", labels=tuple(labels))
     return reports.build(
         evaluation="pets", model="ollama:llava", dataset=facts, outcomes=list(outcomes)
     )

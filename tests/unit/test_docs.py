@@ -7,7 +7,7 @@ from dataclasses import fields
 from functools import cache
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from scipy.stats import binom
@@ -27,7 +27,7 @@ from pytest_llmclf.metrics.calibration.summary import TARGET
 from pytest_llmclf.metrics.intervals import difference_interval
 from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.power import images_for_loss, images_to_pass, passes_from
-from pytest_llmclf.metrics.report import Report, VerdictWord, build
+from pytest_llmclf.metrics.report_build import build
 from pytest_llmclf.metrics.significance import mcnemar_anytime, mcnemar_exact
 from pytest_llmclf.reporting.diagnosis import finding_text
 from pytest_llmclf.reporting.numbers import percent
@@ -36,6 +36,10 @@ from pytest_llmclf.runner.shared_options import SHARED_OPTIONS
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.outcome import Outcome
 from pytest_llmclf.values.seeded import seeded_order
+from pytest_llmclf.values.verdict import VerdictWord
+
+if TYPE_CHECKING:
+    from pytest_llmclf.metrics.report import Report
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")

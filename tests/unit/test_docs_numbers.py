@@ -12,7 +12,8 @@ from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.sequential.watch import SequentialMonitor
-from pytest_llmclf.metrics.report import DatasetFacts, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.comparison import comparison_lines
 from pytest_llmclf.reporting.numbers import percent
 from pytest_llmclf.reporting.style import Style

@@ -18,8 +18,8 @@ from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.sequential.question import Question, questions
 from pytest_llmclf.gates.sequential.threshold_progress import start
 from pytest_llmclf.gates.sequential.watch import SequentialMonitor
-from pytest_llmclf.metrics import report as reports
-from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.metrics import report_build as reports
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.seeded import seeded_order
 from tests.unit.ended import ended

@@ -23,8 +23,8 @@ from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.sequential.paired import PairedQuestion, start_paired
 from pytest_llmclf.gates.sequential.watch import SequentialMonitor
-from pytest_llmclf.metrics import report as reports
-from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.metrics import report_build as reports
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.seeded import seeded_order
 from tests.unit.ended import ended
 from tests.unit.test_early import case

@@ -13,9 +13,9 @@ import pytest
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.sequential.question import Question, questions, why_not_early
-from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics import report_build as reports
 from pytest_llmclf.metrics.metric_table import METRICS
-from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.reviewed import ImageReview
 from tests.unit.ended import ended

@@ -15,12 +15,14 @@ from scipy import stats as scipy_stats
 from pytest_llmclf.gates.bounds import Evidence
 from pytest_llmclf.gates.evidence import evidence_of, proportion
 from pytest_llmclf.gates.expression import parse
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import OutcomeKind
 
 METRICS = (

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pytest_llmclf.gates.feasible import undecidable
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
-from pytest_llmclf.metrics.report import DatasetFacts, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.case import Case
 from tests.unit.ended import ended
 

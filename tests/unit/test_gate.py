@@ -15,8 +15,9 @@ from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.gates.gate import Gate, GateInconclusive, check_gates
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics import report_build
 from pytest_llmclf.metrics.population import population
-from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome
 
@@ -52,7 +53,7 @@ def built(*outcomes: Outcome, whole: int | None = None, **more: Any) -> PublicRe
     count = len(outcomes) if whole is None else whole
     imported = more.pop("imported", False)
     return public(
-        reports.build(
+        report_build.build(
             evaluation="pets",
             model="ollama:llava:7b",
             dataset=DatasetFacts(
@@ -468,7 +469,7 @@ def many(*right: int) -> reports.Report:
         for label, hits in zip(labels, right, strict=True)
         for n in range(10)
     ]
-    return reports.build(
+    return report_build.build(
         evaluation="pets",
         model="ollama:llava:7b",
         dataset=DatasetFacts(name="pets", content_hash="", labels=(*labels, "never")),

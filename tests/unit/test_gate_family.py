@@ -18,8 +18,9 @@ from pytest_llmclf.gates.expression import parse
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.reading import JudgedThreshold, settled
-from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics import report_build as reports
 from pytest_llmclf.metrics.confusion import Confusion, Ratio
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.seeded import seeded_order
 from tests.unit.ended import ended
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 def recalls(hits: Sequence[int], images: int) -> Report:
     """So many of as many images of each class are right; the others have no label."""
     labels = tuple(f"c{place}" for place in range(len(hits)))
-    facts = reports.DatasetFacts(name="pets", content_hash="", labels=labels)
+    facts = DatasetFacts(name="pets", content_hash="", labels=labels)
     empty = reports.build(evaluation="pets", model="llava", dataset=facts, outcomes=[])
     counts = tuple(
         tuple(count * (place == row) for place in range(len(hits)))
@@ -131,7 +132,7 @@ def test_a_stopped_run_says_no_pass_of_a_part() -> None:
         for label in labels
         for n in range(300)
     ]
-    facts = reports.DatasetFacts(name="pets", content_hash="", labels=labels)
+    facts = DatasetFacts(name="pets", content_hash="", labels=labels)
     order = seeded_order([one.case for one in outcomes], 20)
     asked = set(order[:120])
     found = reports.build(

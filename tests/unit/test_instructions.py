@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,12 +18,16 @@ from pytest_llmclf.analysis.diagnosis.instructions import (
 )
 from pytest_llmclf.analysis.diagnosis.mistakes import told
 from pytest_llmclf.cli import new
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.prompting import modelfile
 from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.prompt import Instructions, compose
 from pytest_llmclf.values.example_image import ExampleImage
 from pytest_llmclf.values.request import MODELS_OWN_SYSTEM, ModelIdentity
+
+if TYPE_CHECKING:
+    from pytest_llmclf.metrics.report import Report
 
 ANIMALS = (
     "butterfly",

@@ -14,12 +14,14 @@ from pytest_llmclf.analysis.comparison.baseline import compare
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
 from pytest_llmclf.analysis.comparison.predictions_file import predictions_text
 from pytest_llmclf.metrics.corrections import accuracy_before, followed
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.label_lines import label_texts
 from pytest_llmclf.values.reviewed import DatasetReview, ImageReview
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import Outcome
 
 LABELS = ("cat", "dog", "cow")

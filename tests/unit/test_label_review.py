@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 
 from pytest_llmclf.analysis.label_review.copies import NearCopies
 from pytest_llmclf.analysis.label_review.review import LabelReview, review_labels
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.reviewed import ImageReview
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pytest_llmclf.metrics.report import Report
 
 LABELS = ("cat", "cow", "dog")
 SIGNS = {"c": "cat", "w": "cow", "d": "dog"}

@@ -17,7 +17,8 @@ from pytest_llmclf.gates.looks import (
     question_of,
     read_looks,
 )
-from pytest_llmclf.metrics.report import DatasetFacts, Look, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.plugin.run_verdicts import looks_of
 from pytest_llmclf.values.seeded import seeded_order
 from tests.unit.ended import ended
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.values.verdict import Look
 
 GATE = "accuracy >= 0.8 with 95% confidence"
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.errors import BackendError, LlmclfError
-from pytest_llmclf.metrics.report import Verdict
 from pytest_llmclf.plugin.github import annotation_lines
 from pytest_llmclf.reporting.markdown_text import code, escaped
 from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.values.verdict import Verdict
 
 NASTY = st.text(
     alphabet=st.one_of(

@@ -24,7 +24,8 @@ from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.metric import Metric, Share
 from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.own_metrics import own_metrics
-from pytest_llmclf.metrics.report import DatasetFacts, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.plugin.stopped_report import guarded
 from pytest_llmclf.reporting import artifacts
 from pytest_llmclf.reporting.html.document import page_pieces

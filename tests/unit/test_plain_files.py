@@ -21,7 +21,6 @@ from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.data.manifest_columns import MOST_COLUMNS
 from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.gates.looks import note_looks, read_looks
-from pytest_llmclf.metrics.report import Look
 from pytest_llmclf.models import recording_file
 from pytest_llmclf.models.llamacpp.llamacpp import file_pair
 from pytest_llmclf.models.ollama.modelfile_files import blob_digest
@@ -29,6 +28,7 @@ from pytest_llmclf.models.recording import Recorder
 from pytest_llmclf.plugin.github import write_summaries
 from pytest_llmclf.prompting import modelfile
 from pytest_llmclf.reporting.run_folder import read_run
+from pytest_llmclf.values.verdict import Look
 from tests.unit.scripted import image, task
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from sklearn.metrics import ConfusionMatrixDisplay
 from pytest_llmclf import reference
 from pytest_llmclf.api import public
 from pytest_llmclf.errors import ExtraMissing
-from pytest_llmclf.metrics.report import DatasetFacts, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.plugin.stopped_report import guarded
 from tests.unit.ended import ended
 from tests.unit.test_report import built

@@ -11,7 +11,8 @@ import pytest
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.metrics.population import own_mix, population
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.artifacts import write_run
 from pytest_llmclf.reporting.run_folder import RunFolderError, read_run
 from pytest_llmclf.reporting.style import Style
@@ -20,6 +21,8 @@ from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_llmclf.metrics.report import Report
 
 
 def report(cats: int, dogs: int, sizes: tuple[int, ...] = (20, 300)) -> Report:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pytest_llmclf.analysis.comparison.baseline import compare
 from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions, predictions_text
-from pytest_llmclf.metrics import report as reports
-from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.metrics import report_build as reports
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.outcome import Outcome
 
 odd = st.sampled_from(

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions, predictions_text
-from pytest_llmclf.metrics import report
-from pytest_llmclf.metrics.report import DatasetFacts
+from pytest_llmclf.metrics import report_build as report
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.outcome import Outcome
 from pytest_llmclf.values.request import ModelIdentity
 

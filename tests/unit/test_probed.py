@@ -22,7 +22,8 @@ from pytest_llmclf.analysis.diagnosis.probe_finding import (
 )
 from pytest_llmclf.analysis.diagnosis.probed import probed, sample_size
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines, finding_text, tells_p
 from pytest_llmclf.reporting.style import Style
 from pytest_llmclf.values.outcome import Outcome
@@ -31,6 +32,8 @@ from tests.unit.simulated import even
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pytest_llmclf.metrics.report import Report
 
 LABELS = ("ant", "bee", "cat", "dog")
 ORDER = ("dog", "bee", "ant", "cat")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pytest_llmclf.analysis.comparison.baseline import JudgedBaseline, compare
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
 from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions, predictions_text
-from pytest_llmclf.metrics import report as reports
-from pytest_llmclf.metrics.report import DatasetFacts, Report
+from pytest_llmclf.metrics import report_build as reports
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.changes import MOST, change_lines, change_text, diff_markdown
 from pytest_llmclf.reporting.style import Style
 from pytest_llmclf.values.provenance import ProvenanceChange, compare_provenance
@@ -24,6 +24,7 @@ from tests.unit.ended import ended
 from tests.unit.test_full_instructions import WHOLE, anything
 
 if TYPE_CHECKING:
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.prompting.prompt import Instructions
 
 OLLAMA = ModelIdentity(

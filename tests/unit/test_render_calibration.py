@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics import report_build as report
 from pytest_llmclf.metrics.calibration.summary import calibration
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.calibration import calibration_lines
 from pytest_llmclf.reporting.style import Style, width
 from pytest_llmclf.values.answer import Answer
@@ -33,7 +34,7 @@ def shown(*outcomes: Outcome, style: Style | None = None) -> list[str]:
 
 def lines(*outcomes: Outcome, style: Style | None = None) -> list[Line]:
     """The same with their parts."""
-    facts = report.DatasetFacts(name="pets", content_hash="", labels=("cat", "dog"))
+    facts = DatasetFacts(name="pets", content_hash="", labels=("cat", "dog"))
     found = report.build(evaluation="pets", model="ollama:llava", dataset=facts, outcomes=outcomes)
     return list(calibration_lines(calibration(found), style or Style()))
 

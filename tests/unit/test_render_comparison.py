@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, ChangeKind, Comparison
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.comparison import (
     baseline_lines,
     comparison_json,
@@ -18,6 +20,9 @@ from pytest_llmclf.reporting.comparison import (
 )
 from pytest_llmclf.reporting.style import Style
 from tests.unit.ended import ended
+
+if TYPE_CHECKING:
+    from pytest_llmclf.metrics.report import Report
 
 WIDE = Style(width=400)
 NAMES = ("ollama:a", "ollama:b")

@@ -12,21 +12,22 @@ import pandas as pd
 import pytest
 
 from pytest_llmclf import reference
-from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics import report, report_build
 from pytest_llmclf.metrics.confusion import Confusion
-from pytest_llmclf.metrics.report import DatasetFacts, Verdict
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting import artifacts
 from pytest_llmclf.reporting.columns import COLUMN_NAMES, SCHEMA
 from pytest_llmclf.values.answer import Answer, TokenLogprob
 from pytest_llmclf.values.outcome import Outcome
 from pytest_llmclf.values.request import ModelIdentity
+from pytest_llmclf.values.verdict import Verdict
 
 FORMULAS = ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "\N{FULLWIDTH EQUALS SIGN}1"]
 
 
 def built(*outcomes: Outcome, model: str = "ollama:llava") -> report.Report:
     """A report on two animals."""
-    return report.build(
+    return report_build.build(
         evaluation="pets",
         model=model,
         dataset=DatasetFacts(name="pets", content_hash="abc", labels=("cat", "dog", "=1")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from pytest_llmclf import reference
 from pytest_llmclf.analysis.comparison.runs import Compared, compare_all
-from pytest_llmclf.metrics.report import DatasetFacts, Report, Verdict, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.markdown import (
     MOST_CHANGES,
     markdown_comparison,
@@ -19,8 +21,12 @@ from pytest_llmclf.reporting.markdown import (
 )
 from pytest_llmclf.reporting.markdown_text import cell, code, escaped
 from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.verdict import Verdict
 from tests.unit.ended import ended
 from tests.unit.test_render_terminal import built, everything
+
+if TYPE_CHECKING:
+    from pytest_llmclf.metrics.report import Report
 
 HOSTILE = "<img src=x onerror=alert(1)>|`a`\n# [x](javascript:1) **b** ~~c~~ $d$ www.e.f @g"
 OWN = {"<!-- -->", "<sub>", "</sub>"}

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf import reference
-from pytest_llmclf.metrics import report
-from pytest_llmclf.metrics.report import DatasetFacts, Verdict
+from pytest_llmclf.metrics import report, report_build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting import terminal
 from pytest_llmclf.reporting.style import Style, width
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome
 from pytest_llmclf.values.request import ModelIdentity
+from pytest_llmclf.values.verdict import Verdict
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def built(
 ) -> report.Report:
     """A report on the dataset ``pets``."""
     facts = DatasetFacts(name="pets", content_hash="ab" * 32, labels=labels)
-    return report.build(
+    return report_build.build(
         evaluation="pets", model="ollama:llava", dataset=facts, outcomes=outcomes, **more
     )
 

@@ -10,9 +10,10 @@ import pytest
 from pytest_llmclf.analysis.rereading import reread
 from pytest_llmclf.cli import reread as command
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics import report_build as report
 from pytest_llmclf.metrics.own_metrics import recorded
-from pytest_llmclf.metrics.report import Look, Report, StopRule
+from pytest_llmclf.metrics.report import Report
+from pytest_llmclf.metrics.report_facts import StopRule
 from pytest_llmclf.prompting.labels import Label
 from pytest_llmclf.prompting.readers.unread import unread_answers
 from pytest_llmclf.reporting import artifacts
@@ -21,6 +22,7 @@ from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.price import Price
 from pytest_llmclf.values.probe_answers import ProbeAnswers
 from pytest_llmclf.values.request import ModelIdentity
+from pytest_llmclf.values.verdict import Look
 from tests.unit.cli.command import call
 from tests.unit.ended import ended
 from tests.unit.test_full_instructions import WHOLE

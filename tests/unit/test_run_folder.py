@@ -11,18 +11,22 @@ import pytest
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.api import PublicReport, public, read_run
 from pytest_llmclf.cli.project import home_folder
-from pytest_llmclf.metrics.report import DatasetFacts, Report, StopRule, Verdict, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts, StopRule
 from pytest_llmclf.reporting import artifacts
 from pytest_llmclf.reporting.columns import SCHEMA
 from pytest_llmclf.reporting.run_folder import RunFolderError, find_run
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.outcome import TaskName
 from pytest_llmclf.values.request import ModelIdentity
+from pytest_llmclf.values.verdict import Verdict
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from pytest_llmclf.metrics.report import Report
 
 VERDICT = Verdict(word="PASS", text="fine", evaluation="pets", model="ollama:llava")
 

@@ -11,13 +11,15 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmclf.analysis.comparison.score_differences import ScoreDifference
+    from pytest_llmclf.metrics.report import Report
 
 LABELS = tuple("abcdefghijklmnopqrst")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -23,10 +23,14 @@ from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.sequential.question import Question, questions
 from pytest_llmclf.metrics.confusion import Confusion
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.outcome import Outcome
 from tests.unit.ended import ended
+
+if TYPE_CHECKING:
+    from pytest_llmclf.metrics.report import Report
 
 LABELS = ("a", "b", "c", "d")
 UNPARSED = "(unparsed)"

@@ -16,8 +16,8 @@ from scipy.stats import binom
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_predictions
 from pytest_llmclf.analysis.comparison.prediction import Prediction
 from pytest_llmclf.analysis.consistency import Stability, flips_beyond_noise, stability
-from pytest_llmclf.metrics import report as reports
-from pytest_llmclf.metrics.report import DatasetFacts, Report
+from pytest_llmclf.metrics import report_build as reports
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.metrics.significance import at_least
 from pytest_llmclf.metrics.wording import p_value
 from tests.unit.ended import ended
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import OutcomeKind
 
 KINDS: dict[str, OutcomeKind] = {"?": "unparsed", "!": "error", "-": "not_needed"}

@@ -15,9 +15,10 @@ import pytest
 from pytest_llmclf.api import public
 from pytest_llmclf.gates.gate import GateInconclusive
 from pytest_llmclf.gates.stopped.number import StoppedNumber, StoppedTuple
-from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics import report_build as reports
 from pytest_llmclf.metrics.confusion import Measure
-from pytest_llmclf.metrics.report import DatasetFacts, Report
+from pytest_llmclf.metrics.report import Report
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.plugin.stopped_report import StoppedReport, guarded
 from tests.unit.ended import ended
 

@@ -12,9 +12,9 @@ import pytest
 
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
-from pytest_llmclf.metrics import report as reports
+from pytest_llmclf.metrics import report_build as reports
 from pytest_llmclf.metrics.confusion import Ratio
-from pytest_llmclf.metrics.report import DatasetFacts, Report, StopRule, Verdict
+from pytest_llmclf.metrics.report_facts import DatasetFacts, StopRule
 from pytest_llmclf.plugin.github import annotation_lines
 from pytest_llmclf.plugin.junit import gate_properties
 from pytest_llmclf.reporting.artifacts import outcomes_csv, report_json, report_text
@@ -27,7 +27,9 @@ from pytest_llmclf.reporting.style import Style
 from tests.unit.ended import ended
 
 if TYPE_CHECKING:
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import Outcome
+    from pytest_llmclf.values.verdict import Verdict
 
 GATE = Gate("accuracy >= 0.5")
 WHEN = "when the run stopped"

@@ -20,7 +20,8 @@ from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.sequential.question import Question, questions
 from pytest_llmclf.metrics.intervals import clopper_pearson
 from pytest_llmclf.metrics.own_metrics import rows
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.prompting.labels import NONE_LABEL, Label, LabelSet
 from pytest_llmclf.prompting.readers import read_answer
 from pytest_llmclf.reporting.label_lines import label_texts
@@ -30,6 +31,7 @@ from tests.unit.ended import ended
 from tests.unit.test_dataset import image, pets, problems, put
 
 if TYPE_CHECKING:
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import OutcomeKind
 
 LABELS = ("cat", "dog", NONE_LABEL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from pytest_llmclf.gates.expression import parse
@@ -9,8 +11,12 @@ from pytest_llmclf.gates.threshold import Threshold
 from pytest_llmclf.metrics.calibration.coverage import accuracy_at_coverage
 from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.metric_table import METRICS
-from pytest_llmclf.metrics.report import DatasetFacts, Report, build
+from pytest_llmclf.metrics.report_build import build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from tests.unit.ended import ended
+
+if TYPE_CHECKING:
+    from pytest_llmclf.metrics.report import Report
 
 LABELS = ("cat", "cow", "dog")
 

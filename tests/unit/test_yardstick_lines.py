@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_llmclf.analysis.comparison.yardsticks import held_against
-from pytest_llmclf.metrics import report
+from pytest_llmclf.metrics import report, report_build
+from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.prompting.prompt import Instructions
 from pytest_llmclf.reporting.style import Style
 from pytest_llmclf.reporting.yardstick_lines import yardstick_lines, yardstick_sentence
@@ -36,8 +37,8 @@ def answered(model: str, right: list[bool], seconds: float | None) -> report.Rep
         )
         for place, good in enumerate(right)
     ]
-    facts = report.DatasetFacts(name="animals", content_hash="", labels=LABELS)
-    return report.build(evaluation="animals", model=model, dataset=facts, outcomes=outcomes)
+    facts = DatasetFacts(name="animals", content_hash="", labels=LABELS)
+    return report_build.build(evaluation="animals", model=model, dataset=facts, outcomes=outcomes)
 
 
 def sentence(model: list[bool], yardstick: list[bool], name: str = "yardstick:svm") -> str:

@@ -13,6 +13,7 @@ import math
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
@@ -22,12 +23,14 @@ import augment
 import measure
 import train
 from config import HERE, PAD_RGB, TASKS, VISION, Schedule
-from decoder import Speaker
 from export import MMPROJ_FILE, TEXT_FILE
-from facts import Case
-from network import Classifier
 from server import Server, running
-from tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from decoder import Speaker
+    from facts import Case
+    from network import Classifier
+    from tokenizer import Tokenizer
 
 
 def pixels_of(png: bytes) -> Tensor:

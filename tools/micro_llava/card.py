@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from config import DECODER, HERE, ROOT, TASKS, VISION, Schedule
 from export import MMPROJ_FILE, TEXT_FILE
 from facts import Findings, Row, Tally, tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 TEMPLATE = HERE / "card.md.in"
 AGREEMENT = "442 pictures: 442 answers agree, log-probabilities within 0.01."

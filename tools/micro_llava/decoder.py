@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 import random
 import time
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +20,10 @@ from network import Classifier, Decoder, Projector
 from pictures import task_of
 from tokenizer import Tokenizer
 from vision import Album, blend, draw, load_album, make_optimisers, rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 BANK_BATCH = 128
 CORPUS = 3000

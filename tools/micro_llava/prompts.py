@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import string
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import wording
 from config import TASKS, UNKNOWN
+
+if TYPE_CHECKING:
+    import random
 
 BARE, QUOTED, JSON_TEXT, JSON_NUMBER = "bare", "quoted", "json", "json-number"
 

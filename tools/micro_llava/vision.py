@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +17,10 @@ import augment
 from config import CLASSES, TASKS, UNKNOWN, VISION, Schedule
 from network import Classifier
 from pictures import Pictures, fetch_mnist, load_mnist, load_pictures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 SHARES = {"mnist": 0.25, "chess": 0.41, "animals": 0.26, "unknown": 0.08}
 

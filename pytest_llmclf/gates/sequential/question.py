@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.gates.reading import Certainty
     from pytest_llmclf.gates.threshold import Threshold
-    from pytest_llmclf.metrics.report import VerdictWord
     from pytest_llmclf.values.case import Case
     from pytest_llmclf.values.outcome import Outcome
+    from pytest_llmclf.values.verdict import VerdictWord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

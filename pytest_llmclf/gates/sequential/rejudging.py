@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.gates.reading import Certainty
     from pytest_llmclf.gates.threshold import Threshold
-    from pytest_llmclf.metrics.report import Report, StopRule, Verdict, VerdictWord
+    from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.metrics.report_facts import StopRule
     from pytest_llmclf.values.outcome import Outcome
+    from pytest_llmclf.values.verdict import Verdict, VerdictWord
 
     _Key = tuple[Threshold, Certainty | None]
 

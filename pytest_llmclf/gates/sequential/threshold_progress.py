@@ -11,8 +11,8 @@ from pytest_llmclf.gates.sequential.martingale import against
 if TYPE_CHECKING:
     from pytest_llmclf.gates.sequential.martingale import Martingale
     from pytest_llmclf.gates.sequential.question import Question
-    from pytest_llmclf.metrics.report import VerdictWord
     from pytest_llmclf.values.outcome import Outcome
+    from pytest_llmclf.values.verdict import VerdictWord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

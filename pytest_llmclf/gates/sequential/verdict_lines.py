@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.gates.sequential.paired import PairedProgress
     from pytest_llmclf.gates.sequential.threshold_progress import Progress
-    from pytest_llmclf.metrics.report import VerdictWord
+    from pytest_llmclf.values.verdict import VerdictWord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,9 @@ from pytest_llmclf.gates.sequential.paired import PairedProgress, PairedQuestion
 from pytest_llmclf.gates.sequential.question import Question, questions
 from pytest_llmclf.gates.sequential.threshold_progress import start
 from pytest_llmclf.gates.sequential.verdict_lines import Told
-from pytest_llmclf.metrics.report import StopRule, Verdict
+from pytest_llmclf.metrics.report_facts import StopRule
 from pytest_llmclf.values.outcome import ANSWERED
+from pytest_llmclf.values.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.gates.reading import Certainty
     from pytest_llmclf.gates.threshold import Threshold
-    from pytest_llmclf.metrics.report import VerdictWord
     from pytest_llmclf.values.case import Case
     from pytest_llmclf.values.outcome import Outcome
+    from pytest_llmclf.values.verdict import VerdictWord
 
     _Key = tuple[Threshold, Certainty | None]
 

@@ -10,7 +10,7 @@ from pytest_llmclf.gates.stopped.number import Refusing, Source, StoppedNumber
 from pytest_llmclf.metrics.case_counts import Ledger
 from pytest_llmclf.metrics.computed import Computed
 from pytest_llmclf.metrics.confusion import Averages, ClassScores, Confusion, Mean, Measure, Ratio
-from pytest_llmclf.metrics.report import Confused
+from pytest_llmclf.metrics.report_facts import Confused
 from pytest_llmclf.values.outcome import ANSWERED
 
 _Numbers = TypeVar("_Numbers")

@@ -13,8 +13,8 @@ from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
 from pytest_llmclf.errors import some_of
 from pytest_llmclf.metrics.calibration.summary import calibration
-from pytest_llmclf.metrics.report import WORST_FIRST
 from pytest_llmclf.reporting.html.thumbnails import ImageBudget
+from pytest_llmclf.values.verdict import WORST_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.leaderboard.ranking import Leaderboard
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.metrics.calibration.summary import Calibration
-    from pytest_llmclf.metrics.report import Report, Verdict
+    from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import TaskName
+    from pytest_llmclf.values.verdict import Verdict
 
     FindImage = Callable[[str, str], Path | None]
 

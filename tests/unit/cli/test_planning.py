@@ -145,7 +145,8 @@ def _doubt(gate: Gate, count: int, total: int) -> float:
 
 
 def _empty() -> Report:
-    from pytest_llmclf.metrics.report import DatasetFacts, build
+    from pytest_llmclf.metrics.report_build import build
+    from pytest_llmclf.metrics.report_facts import DatasetFacts
 
     facts = DatasetFacts(name="pets", content_hash="", labels=("a", "b"))
     return build(evaluation="pets", model="llava", dataset=facts, outcomes=[])

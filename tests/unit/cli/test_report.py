@@ -11,15 +11,17 @@ import pytest
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.cli import report_command as command
 from pytest_llmclf.errors import ExtraMissing, SettingsError
-from pytest_llmclf.metrics.report import Report, Verdict
 from pytest_llmclf.reporting import artifacts
 from pytest_llmclf.reporting.run_folder import RunFolderError, read_run
+from pytest_llmclf.values.verdict import Verdict
 from tests.unit.cli.command import call
 from tests.unit.ended import ended
 from tests.unit.test_report import built
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_llmclf.metrics.report import Report
 
 VERDICT = Verdict(word="FAIL", text="accuracy >= 0.9", evaluation="pets", model="ollama:llava")
 DERIVED = {"outcomes.csv", "report.txt", "summary.md", "page.html"}
