@@ -13,7 +13,8 @@ from pytest_llmclf.prompting.readers import EXACT, READ_BY, reader_name
 
 if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
-    from pytest_llmclf.prompting.readers import ReaderFunction
+    from pytest_llmclf.prompting.answer_meaning import Text
+    from pytest_llmclf.prompting.readers import LabelOrReason, ReaderFunction
     from pytest_llmclf.values.outcome import Outcome
 
 
@@ -48,9 +49,12 @@ def reread(report: Report, reader: str | ReaderFunction) -> Reread:
     full = report.full_instructions
     given = full.labels if full is not None else tuple(map(Label, report.dataset.labels))
     labels = LabelSet(labels=given, case_matters=reader == EXACT)
+    known: dict[Text, LabelOrReason] = {}
     outcomes, repeats = (
         tuple(
-            found if found.answer is None else with_answer(found, found.answer, labels, reader)
+            found
+            if found.answer is None
+            else with_answer(found, found.answer, labels, reader, known)
             for found in before
         )
         for before in (report.outcomes, report.repeats)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.project import add_command, add_home, described, home_folder
 from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.prompting.labels import NONE_LABEL
 from pytest_llmclf.runner.shared_options import naming
 
@@ -96,17 +97,20 @@ def run(arguments: argparse.Namespace) -> int:
         ColumnNames(image=arguments.image, predicted=arguments.predicted, text=arguments.text),
         arguments.expected,
         labels=[name.strip() for name in (arguments.labels or "").split(",") if name.strip()],
+        none_label=arguments.none_label,
         choose=_choose if sys.stdin.isatty() and sys.stderr.isatty() else None,
     )
     check_gates(gates, found.labels)
     image = _images(arguments.images or path.parent)
-    reports = foreign_reports(
-        found,
-        arguments.name or found.task or path.stem,
-        image,
-        arguments.reader,
-        arguments.none_label,
-    )
+    with ProgressLine(sys.stderr) as progress:
+        reports = foreign_reports(
+            found,
+            arguments.name or found.task or path.stem,
+            image,
+            arguments.reader,
+            arguments.none_label,
+            progress=progress,
+        )
     return show_run(
         reports,
         gates,

@@ -49,8 +49,11 @@ def show_run(
     from pytest_llmclf.reporting.html.page import page_of
     from pytest_llmclf.reporting.html.thumbnails import ImageBudget
 
-    verdicts = [verdict for report in reports for verdict in judge(report, gates)]
-    write(sys.stdout, terminal.lines(reports, verdicts, style_of(sys.stdout)))
+    with ProgressLine(sys.stderr) as progress:
+        progress("computing the report", 0, 0)
+        verdicts = [verdict for report in reports for verdict in judge(report, gates)]
+        lines = tuple(terminal.lines(reports, verdicts, style_of(sys.stdout)))
+    write(sys.stdout, lines)
     folder = new_folder(home / "runs", secrets.token_hex(3))
     facts = environment()
     page = page_of(
@@ -64,8 +67,9 @@ def show_run(
         environment=facts,
     )
     try:
-        write_run(folder, reports, settings=settings, environment=facts, verdicts=verdicts)
         with ProgressLine(sys.stderr) as progress:
+            progress("writing the run", 0, 0)
+            write_run(folder, reports, settings=settings, environment=facts, verdicts=verdicts)
             written = write_page(folder / PAGE, page, progress)
     except OSError as error:
         raise SettingsError(

@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.data.entry import Entry
-from pytest_llmclf.data.foreign_logs import EXPECTED_NAMES, ForeignAnswer, ForeignLog, read_log
+from pytest_llmclf.data.foreign_logs import ForeignAnswer, ForeignLog, read_log
 from pytest_llmclf.data.foreign_predictions import (
     IMAGE_NAMES,
     PREDICTED_NAMES,
     ROW_NUMBERS,
     TEXT_NAMES,
     ColumnNames,
-    cell_text,
-    read_bytes,
-    read_predictions,
-    read_table,
+    predictions_of,
     usual_column,
-    usual_columns,
 )
-from pytest_llmclf.data.label_cells import whole_number, with_several, with_whole_numbers
+from pytest_llmclf.data.foreign_table import read_bytes, read_table
+from pytest_llmclf.data.label_cells import (
+    cell_text,
+    is_no_label,
+    whole_number,
+    with_several,
+    with_whole_numbers,
+)
+from pytest_llmclf.data.manifest_columns import EXPECTED_NAMES, usual_columns
 from pytest_llmclf.errors import SettingsError, nearest, some_of
+from pytest_llmclf.prompting.labels import NONE_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
-    import pandas as pd
+    from pytest_llmclf.data.foreign_table import ForeignTable
 
 _MODEL_NAMES: Final = ("model", "model_name", "provider")
 _NO_LABELS: Final = 2
+_PLACES: Final = 5
+"""Rows that a message names."""
 _OPTION: Final = "--{} "
 """How a column is named, for messages."""
 
@@ -65,6 +72,7 @@ def read_answers(
     expected: str = "",
     *,
     labels: Sequence[str] = (),
+    none_label: str = NONE_LABEL,
     choose: Callable[[str, Sequence[str]], str] | None = None,
 ) -> ForeignAnswers:
     """Read a file of answers.
@@ -74,6 +82,7 @@ def read_answers(
         columns: Columns of a table by name, where they are not called as usual.
         expected: The column of the expected label; empty: one with a usual name.
         labels: All labels, where not each of them is expected of some image.
+        none_label: The label of images of no class.
         choose: Asks which of several columns is meant; ``None``: nobody can be asked.
 
     Raises:
@@ -82,22 +91,14 @@ def read_answers(
     data = read_bytes(path)
     log = read_log(path, data)
     if log is None:
-        frame = read_table(path, data)
-        there = list(frame.columns)
-        column = _expected_column(path, there, expected, choose)
-        columns = _other_columns(path, there, columns, column, choose)
-        log = _of_table(path, frame, columns, column, labels)
-    lacking = next((one.place for one in log.answers if not one.expected.strip()), None)
-    if lacking is not None:
-        raise SettingsError(
-            f"{path}, {lacking}: which label is expected is not said: "
-            + (
-                "give each test a variable label, or an assertion that compares"
-                if log.tool
-                else "fill in the column of the expected label"
-            )
-        )
-    named = {label for one in log.answers for label in (one.expected.strip(), *one.also)}
+        table = read_table(path, data)
+        column = _expected_column(path, table.columns, expected, choose)
+        columns = _other_columns(path, table.columns, columns, column, choose)
+        log = _of_table(table, columns, column, labels)
+    else:
+        log = _with_several_right(log, labels)
+    _refuse_missing(path, log, {*labels, none_label})
+    named = {label for one in log.answers for label in (one.expected, *one.also)}
     found = tuple(sorted({*labels, *named}))
     if len(found) < _NO_LABELS:
         raise SettingsError(
@@ -115,17 +116,64 @@ def read_answers(
     )
 
 
+def _refuse_missing(path: Path, log: ForeignLog, declared: Collection[str]) -> None:
+    """Refuse images of which it is not said which label is expected.
+
+    Raises:
+        SettingsError: There are such images.
+    """
+    lacking = [one for one in log.answers if is_no_label(one.expected, declared)]
+    if not lacking:
+        return
+    words = sorted({one.expected for one in lacking} - {""})
+    remedy = (
+        "give each test a variable label, or an assertion that compares"
+        if log.tool
+        else "fill in the column of the expected label, or remove the rows"
+    )
+    if words:
+        remedy += f"; where {' or '.join(map(repr, words))} is a class, say --labels {words[0]}"
+    raise SettingsError(
+        f"{path}, {some_of([one.place for one in lacking], _PLACES)}: which label is expected is "
+        f"not said: {remedy}"
+    )
+
+
+def _with_several_right(log: ForeignLog, labels: Sequence[str]) -> ForeignLog:
+    """The answers of a log, with the labels of targets that name several."""
+    right = with_several(
+        [
+            Entry(id="", label=one.expected.strip(), also=one.also, place=one.place)
+            for one in log.answers
+        ],
+        (*labels, *log.labels),
+    )
+    return replace(
+        log,
+        answers=tuple(
+            replace(one, expected=entry.label, also=entry.also)
+            for one, entry in zip(log.answers, right, strict=True)
+        ),
+    )
+
+
 def _of_table(
-    path: Path, frame: pd.DataFrame, columns: ColumnNames, expected: str, labels: Sequence[str]
+    table: ForeignTable, columns: ColumnNames, expected: str, labels: Sequence[str]
 ) -> ForeignLog:
-    cells = [cell_text(cell) for cell in frame[expected]]
-    entries = with_several([Entry(id="", label=cell, place="") for cell in cells], labels)
-    named = {label for entry in entries for label in entry.labels if label}
+    cells = [cell_text(row.get(expected)) for row in table.rows]
+    different = list(dict.fromkeys(cells))
+    listed = with_several([Entry(id="", label=cell, place="") for cell in different], labels)
+    entries = dict(zip(different, listed, strict=True))
+    named = {label for entry in entries.values() for label in entry.labels if label}
     every = tuple(sorted({*labels, *with_whole_numbers(named)}))
-    right = [[whole_number(label, every) for label in entry.labels] for entry in entries]
-    table = read_predictions(path, every, columns, option=_OPTION)
-    model = next((name for name in _MODEL_NAMES if name in frame.columns), "")
-    models = [str(cell) for cell in frame[model]] if model else []
+    whole = {
+        cell: [whole_number(label, every) for label in entry.labels]
+        for cell, entry in entries.items()
+    }
+    right = [whole[cell] for cell in cells]
+    found = predictions_of(table, every, columns, option=_OPTION)
+    model = next(iter(usual_columns(table.columns, _MODEL_NAMES)), "")
+    models = [cell_text(row.get(model)) for row in table.rows] if model else []
     return ForeignLog(
         tool="",
         answers=tuple(
@@ -139,7 +187,7 @@ def _of_table(
                 probabilities=one.probabilities,
                 model=models[one.row - 1] if models else "",
             )
-            for one in table.records
+            for one in found.records
         ),
     )
 

@@ -12,23 +12,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.data.manifest_columns import LABEL_NAMES, PATH_NAMES
+from pytest_llmclf.data.foreign_table import text_of
+from pytest_llmclf.data.manifest_columns import EXPECTED_NAMES, PATH_NAMES, usual_columns
 from pytest_llmclf.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-EXPECTED_NAMES: Final = (
-    *LABEL_NAMES, "expected", "expected_label", "true_label", "truth", "y_true", "gold", "actual",
-)  # fmt: skip
-"""Usual names of the label that is expected."""
 _COMPARING: Final = ("equals", "contains", "icontains", "starts-with", "contains-any")
 _LONGEST: Final = 40
 _MOST_BYTES: Final = 1 << 30
@@ -80,11 +78,13 @@ class ForeignLog:
         tool: Which one.
         answers: What it says, in order.
         task: What was evaluated; empty where the file does not say.
+        labels: Those that it lists, by which a sign in one is known to part no two.
     """
 
     tool: str
     answers: tuple[ForeignAnswer, ...]
     task: str = ""
+    labels: tuple[str, ...] = ()
 
 
 def read_log(path: Path, data: bytes) -> ForeignLog | None:
@@ -99,17 +99,18 @@ def read_log(path: Path, data: bytes) -> ForeignLog | None:
     """
     try:
         if data.startswith(_ZIP):
-            return _inspect_log(path, *_unzipped(path))
+            return _inspect_log(*_unzipped(path))
         if path.suffix.lower() == ".jsonl":
-            lines = [json.loads(line) for line in data.decode("utf-8-sig").splitlines() if line]
+            text = io.StringIO(text_of(path, data))
+            lines = [json.loads(line) for line in text if line.strip()]
             if lines and {"doc_id", "target"} <= set(lines[0]):
                 return ForeignLog(tool="lmms-eval", answers=tuple(map(_sample, lines)))
             return None
         if path.suffix.lower() != ".json":
             return None
-        whole = json.loads(data.decode("utf-8-sig"))
+        whole = json.loads(text_of(path, data))
         if isinstance(whole, dict) and "eval" in whole and "samples" in whole:
-            return _inspect_log(path, whole, whole["samples"] or ())
+            return _inspect_log(whole, whole["samples"] or ())
         if isinstance(whole, dict) and "results" in whole:
             return ForeignLog(tool="promptfoo", answers=tuple(_promptfoo(whole)))
     except NotImplementedError as error:
@@ -139,26 +140,28 @@ def _unzipped(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         return json.loads(log.read(head)), [json.loads(log.read(one)) for one in samples]
 
 
-def _inspect_log(
-    path: Path, head: Mapping[str, Any], samples: Iterable[Mapping[str, Any]]
-) -> ForeignLog:
+def _inspect_log(head: Mapping[str, Any], samples: Iterable[Mapping[str, Any]]) -> ForeignLog:
+    samples = list(samples)
+    choices = (str(choice) for sample in samples for choice in sample.get("choices") or ())
     return ForeignLog(
         tool="Inspect",
-        answers=tuple(_inspect(path, head, samples)),
+        answers=tuple(_inspect(head, samples)),
         task=str(head["eval"].get("task", "")),
+        labels=tuple(dict.fromkeys(choices)),
     )
 
 
+def _listed(value: object) -> list[str]:
+    """The labels of a value that is one, or a list of several right ones."""
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+
+
 def _inspect(
-    path: Path, head: Mapping[str, Any], samples: Iterable[Mapping[str, Any]]
+    head: Mapping[str, Any], samples: Iterable[Mapping[str, Any]]
 ) -> Iterator[ForeignAnswer]:
     model = str(head["eval"]["model"])
     for sample in samples:
-        target = sample["target"]
-        if not isinstance(target, str):
-            if len(target) != 1:
-                raise ValueError(f"sample {sample['id']} of {path.name} has {len(target)} targets")
-            target = target[0]
+        target, *also = _listed(sample["target"]) or [""]
         output = sample.get("output") or {}
         choices = output.get("choices") or []
         text = _content(choices[0]["message"]["content"]) if choices else ""
@@ -171,6 +174,7 @@ def _inspect(
             place=f"sample {sample['id']}",
             case=_image_of(sample) or str(sample["id"]),
             expected=letters.get(target, target),
+            also=tuple(letters.get(one, one) for one in also),
             text=text,
             predicted=letters.get(letter, ""),
             model=model,
@@ -219,10 +223,12 @@ def _promptfoo(whole: Mapping[str, Any]) -> Iterator[ForeignAnswer]:
         repeat = asked.get((case, model, variant), 0)
         asked[case, model, variant] = repeat + 1
         output = response.get("output")
+        first, *also = _expected(given) or _asserted(row) or [""]
         yield ForeignAnswer(
             place=f"result {number}",
             case=case.removeprefix("file://"),
-            expected=_first(given, EXPECTED_NAMES) or _asserted(row),
+            expected=first,
+            also=tuple(also),
             text=output if isinstance(output, str) else "" if output is None else _dumped(output),
             model=model,
             variant=variant,
@@ -248,20 +254,24 @@ def _dumped(output: object) -> str:
     return json.dumps(output, ensure_ascii=False)
 
 
-def _first(given: Mapping[str, Any], names: Iterable[str]) -> str:
+def _first(given: Mapping[str, Any], names: Sequence[str]) -> str:
     """The first value with a usual name that is a short text, not an image's bytes."""
-    folded = {str(name).casefold(): value for name, value in given.items()}
-    values = (folded[name] for name in names if name in folded)
+    values = (given[name] for name in usual_columns(given, names))
     return next((str(one) for one in values if not str(one).startswith("data:")), "")
 
 
-def _asserted(row: Mapping[str, Any]) -> str:
-    """The label that an assertion of the test compares the output with."""
+def _expected(given: Mapping[str, Any]) -> list[str]:
+    """The right labels that a variable of a test names."""
+    named = usual_columns(given, EXPECTED_NAMES)
+    return next((_listed(given[name]) for name in named if given[name] not in ("", None, [])), [])
+
+
+def _asserted(row: Mapping[str, Any]) -> list[str]:
+    """The labels that an assertion of the test compares the output with."""
     for one in (row.get("testCase") or {}).get("assert") or ():
-        value = one.get("value")
         if one.get("type") in _COMPARING:
-            return str(value[0] if isinstance(value, list) else value)
-    return ""
+            return _listed(one.get("value"))
+    return []
 
 
 def _sample(line: Mapping[str, Any]) -> ForeignAnswer:
@@ -270,10 +280,12 @@ def _sample(line: Mapping[str, Any]) -> ForeignAnswer:
     while isinstance(text, list):
         text = text[0] if text else ""
     doc = line.get("doc") or {}
+    first, *also = _listed(line["target"]) or [""]
     case = _first(doc, (*PATH_NAMES, "image_id", "id")) if isinstance(doc, dict) else ""
     return ForeignAnswer(
         place=f"doc_id {line['doc_id']}",
         case=case or str(line["doc_id"]),
-        expected=str(line["target"]),
+        expected=first,
+        also=tuple(also),
         text=str(text),
     )

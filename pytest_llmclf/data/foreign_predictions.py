@@ -1,4 +1,4 @@
-"""Answers of any other program, as a table: CSV, JSON lines or Parquet, read with pandas.
+"""Answers of any other program, as a table.
 
 `read_predictions` says what the file says; which of a dataset's images it is about is told by
 `foreign_match.matched`.
@@ -6,24 +6,21 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.data.entry import composed
-from pytest_llmclf.data.label_cells import whole_number
-from pytest_llmclf.data.manifest_columns import PATH_NAMES
-from pytest_llmclf.errors import SettingsError, nearest, need_extra, some_of
-from pytest_llmclf.files import require_plain
+from pytest_llmclf.data.foreign_table import read_bytes, read_table
+from pytest_llmclf.data.label_cells import cell_text, whole_number
+from pytest_llmclf.data.manifest_columns import PATH_NAMES, usual_columns
+from pytest_llmclf.errors import SettingsError, nearest, some_of
 from pytest_llmclf.values.outcome import ANSWERED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    import pandas as pd
+    from pytest_llmclf.data.foreign_table import ForeignTable
 
 IMAGE_NAMES: Final = ("case", *PATH_NAMES, "image_id", "id", "sha256")
 """Usual names of the column of the image; the first one that is there is meant."""
@@ -40,7 +37,6 @@ PROBABILITY_NAMES: Final = (
 )  # fmt: skip
 """How columns of probabilities are called, for each label; all labels must have one."""
 _NESTED: Final = ("probabilities", "probs", "scores")
-_SEPARATORS: Final = (",", ";", "\t", "|")
 BEHIND_THE_NAME: Final = "?{}="
 """How a column is named where the file is a model; ``{}`` is what the column holds."""
 ROW_NUMBERS: Final = "\n"
@@ -119,90 +115,22 @@ def read_predictions(
         SettingsError: It cannot be read, columns are missing, or a row makes no sense; the
             message names file and row.
     """
-    data = read_bytes(path)
-    frame = read_table(path, data)
-    found = find_columns(path, list(frame.columns), columns or ColumnNames(), option)
-    records = tuple(_records(path, frame, labels, found))
+    return predictions_of(read_table(path, read_bytes(path)), labels, columns, option=option)
+
+
+def predictions_of(
+    table: ForeignTable,
+    labels: Sequence[str],
+    columns: ColumnNames | None = None,
+    *,
+    option: str = BEHIND_THE_NAME,
+) -> PredictionTable:
+    """The predictions of a table, with arguments and errors of `read_predictions`."""
+    found = find_columns(table.path, table.columns, columns or ColumnNames(), option)
+    records = tuple(_records(table, labels, found))
     if not records:
-        raise SettingsError(f"{path} has no row with a prediction: write one an image")
-    return PredictionTable(
-        path=path, sha256=hashlib.sha256(data).hexdigest(), columns=found, records=records
-    )
-
-
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a file.
-
-    Raises:
-        SettingsError: It cannot be read.
-    """
-    try:
-        return require_plain(path).read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"{path} cannot be read ({error.strerror or error}); name a file of predictions"
-        ) from error
-
-
-def read_table(path: Path, data: bytes) -> pd.DataFrame:
-    """A table by the ending of its file, every cell of text as text.
-
-    Args:
-        path: Where it lies.
-        data: Its bytes.
-
-    Raises:
-        SettingsError: It is no table, or cannot be read.
-    """
-    readers: dict[str, Callable[[bytes], pd.DataFrame]] = {
-        ".csv": _csv, ".tsv": _csv, ".txt": _csv, ".jsonl": _json_lines, ".parquet": _parquet,
-    }  # fmt: skip
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise SettingsError(
-            f"{path} is no table by its ending: name a {some_of(readers)} file of predictions"
-        )
-    try:
-        frame = reader(data)
-    except (ValueError, csv.Error, OSError) as error:
-        raise SettingsError(
-            f"{path} cannot be read: {str(error).strip()}; save it as a table in UTF-8, a row an "
-            "image, under a line that names the columns"
-        ) from error
-    frame.columns = [str(name).strip() for name in frame.columns]
-    return frame
-
-
-def _csv(data: bytes) -> pd.DataFrame:
-    import pandas as pd
-
-    text = data.decode("utf-8-sig")
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(_SEPARATORS, key=first.count)
-    names = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise pd.errors.ParserError(f"column {twice!r} is there twice")
-    frame = pd.read_csv(
-        io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True
-    )
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise pd.errors.ParserError("its rows have more cells than its first line names columns")
-    return frame
-
-
-def _json_lines(data: bytes) -> pd.DataFrame:
-    import pandas as pd
-
-    text = io.StringIO(data.decode("utf-8-sig"))
-    return pd.read_json(text, lines=True, dtype=False)
-
-
-def _parquet(data: bytes) -> pd.DataFrame:
-    import pandas as pd
-
-    need_extra("pyarrow", "parquet", "Parquet")
-    return pd.read_parquet(io.BytesIO(data))
+        raise SettingsError(f"{table.path} has no row with a prediction: write one an image")
+    return PredictionTable(path=table.path, sha256=table.sha256, columns=found, records=records)
 
 
 def find_columns(
@@ -241,35 +169,32 @@ def _say(option: str, name: str) -> str:
 
 
 def usual_column(there: Sequence[str], names: Sequence[str]) -> str:
-    """The first of usual names that is there, written in whatever way; empty: none."""
+    """The first column that has a usual name; empty: none."""
     return next(iter(usual_columns(there, names)), "")
 
 
-def usual_columns(there: Sequence[str], names: Sequence[str]) -> list[str]:
-    """All columns that have usual names, in the order of the names."""
-    folded = {name.casefold().replace(" ", "_"): name for name in reversed(there)}
-    return [folded[name] for name in names if name in folded]
-
-
 def _records(
-    path: Path, frame: pd.DataFrame, labels: Sequence[str], columns: ColumnNames
+    table: ForeignTable, labels: Sequence[str], columns: ColumnNames
 ) -> Iterator[PredictionRecord]:
-    shares = _probability_columns(frame, labels)
-    nested = next((name for name in _NESTED if name in frame.columns), "")
+    there = frozenset(table.columns)
+    shares = _probability_columns(there, labels)
+    nested = next((name for name in _NESTED if name in there), "")
     # An earlier run's own files: what was not answered is not there, and repeats do not count.
-    ours = {"case", "kind", "evaluation"} <= set(frame.columns)
-    for number, row in enumerate(frame.to_dict("records"), start=1):
-        if ours and (row["kind"] not in ANSWERED or cell_text(row.get("repeat")).strip("0.")):
+    ours = {"case", "kind", "evaluation"} <= there
+    for number, row in enumerate(table.rows, start=1):
+        if ours and (row.get("kind") not in ANSWERED or cell_text(row.get("repeat")).strip("0.")):
             continue
-        place = f"{path}, row {number}"
-        image = f"row {number}" if columns.image == ROW_NUMBERS else cell_text(row[columns.image])
+        place = f"{table.path}, row {number}"
+        image = (
+            f"row {number}" if columns.image == ROW_NUMBERS else cell_text(row.get(columns.image))
+        )
         if not image:
             raise SettingsError(f"{place}: no image: fill in {columns.image!r}, or remove the row")
-        given = {label: row[name] for label, name in shares.items()}
-        if not given and nested and isinstance(row[nested], dict):
+        given = {label: row.get(name) for label, name in shares.items()}
+        if not given and nested and isinstance(row.get(nested), dict):
             given = {str(label): share for label, share in row[nested].items()}
-        text = row[columns.text] if columns.text else ""
-        label = composed(cell_text(row[columns.predicted])) if columns.predicted else ""
+        text = row.get(columns.text, "")
+        label = composed(cell_text(row.get(columns.predicted)))
         yield PredictionRecord(
             row=number,
             image=image,
@@ -279,11 +204,11 @@ def _records(
         )
 
 
-def _probability_columns(frame: pd.DataFrame, labels: Sequence[str]) -> dict[str, str]:
+def _probability_columns(there: Collection[str], labels: Sequence[str]) -> dict[str, str]:
     """The column of each label's probability; empty unless every label has one."""
     for form in PROBABILITY_NAMES:
         found = {label: form.format(label) for label in labels}
-        if all(name in frame.columns for name in found.values()):
+        if all(name in there for name in found.values()):
             return found
     return {}
 
@@ -317,10 +242,3 @@ def _probabilities(
 def _text_of(value: object) -> str:
     """The text of an answer as this package's own files hold it; else nothing."""
     return str(value["text"]) if isinstance(value, dict) and "text" in value else ""
-
-
-def cell_text(value: object) -> str:
-    """A cell as text; what is missing is empty."""
-    if value is None or value != value:  # noqa: PLR0124 - what is missing is not itself
-        return ""
-    return str(value).strip()

@@ -14,8 +14,22 @@ if TYPE_CHECKING:
     from pytest_llmclf.data.entry import Entry
 
 _SEVERAL: Final = 2
+_NO_LABEL: Final = frozenset(
+    ("", "NaN", "nan", "NAN", "NaT", "<NA>", "NA", "N/A", "None", "NULL", "null")
+)
+"""How spreadsheets and programs write that a cell has no value."""
 _OPENING: Final = ("[", "(")
 _CLOSING: Final = ("]", ")")
+
+
+def is_no_label(cell: str, declared: Collection[str]) -> bool:
+    """Whether a cell lacks its label: it is empty, or a word for that.
+
+    Args:
+        cell: As it stands there, without blanks at its ends.
+        declared: Labels that the user listed, among which such a word is a label like others.
+    """
+    return cell in _NO_LABEL and cell not in declared
 
 
 def several_labels(label: str, known: Collection[str]) -> tuple[str, ...]:
@@ -61,6 +75,18 @@ def _json_list(text: str) -> tuple[str, ...]:
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
         return ()
     return tuple(filter(None, map(str.strip, found)))
+
+
+def cell_text(value: object) -> str:
+    """A cell as text; what is missing is empty."""
+    if isinstance(value, str):
+        return value.strip()
+    if value is None or value != value:  # noqa: PLR0124 - what is missing is not itself
+        return ""
+    listed = label_list(value)
+    if listed is not None:
+        return listed
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()
 
 
 def label_list(value: object) -> str | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.data.entry import Entry, SourceOptions, composed, shown
 from pytest_llmclf.data.exports import export_rows
 from pytest_llmclf.data.folders import split_kind
 from pytest_llmclf.data.json_lines import object_of
-from pytest_llmclf.data.label_cells import label_list
+from pytest_llmclf.data.label_cells import cell_text, label_list
 from pytest_llmclf.data.manifest_columns import (
     MOST_COLUMNS,
     NO_TAGS,
@@ -19,15 +18,14 @@ from pytest_llmclf.data.manifest_columns import (
     columns_of,
     header_problem,
 )
+from pytest_llmclf.data.text_tables import START, encoding_of, header_of, no_text, rows_of
 from pytest_llmclf.errors import DatasetError
 from pytest_llmclf.files import require_plain
-from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-_SEPARATORS: Final = (",", ";", "\t")
 _SPLIT_COLUMNS: Final = ("split", "subset", "partition")
 
 
@@ -54,14 +52,28 @@ def manifest_entries(
         )
         raise DatasetError(shown(msg))
     try:
-        with require_plain(path).open(encoding="utf-8-sig") as file:
+        with _opened(path) as file:
             for place, row, columns in reader(file, path.name, problems, options.label_column):
                 entry = _entry(place, row, columns, problems)
                 if entry is not None and in_split(entry, options.split):
                     yield entry
+    except UnicodeError as exc:
+        with path.open("rb") as lines:
+            raise DatasetError(shown(no_text(lines, str(path)))) from exc
     except (OSError, ValueError) as exc:
         msg = f"{path} cannot be read: {exc}; save it as UTF-8"
         raise DatasetError(shown(msg)) from exc
+
+
+def _opened(path: Path) -> IO[str]:
+    """A file of text, however it is encoded.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    with require_plain(path).open("rb") as file:
+        encoding = encoding_of(file.read(START))
+    return path.open(encoding=encoding)
 
 
 def split_of(entry: Entry) -> str:
@@ -85,7 +97,7 @@ def in_split(entry: Entry, split: str) -> bool:
 def has_labels(path: Path, label_column: str) -> bool:
     """Whether a table has a column of labels at all."""
     try:
-        with require_plain(path).open(encoding="utf-8-sig") as file:
+        with _opened(path) as file:
             first = next((line for line in file if line.strip()), "")
     except (OSError, ValueError):  # said when it is read
         return True
@@ -96,7 +108,8 @@ def has_labels(path: Path, label_column: str) -> bool:
             return True
         columns = columns_of(list(row) if isinstance(row, dict) else [], label_column)
     else:
-        columns = _dialect(first, label_column)[2]
+        names = header_of(first, lambda names: _fits(names, label_column))[1]
+        columns = _columns_of(names, label_column)
     return bool(columns.label or columns.problem)
 
 
@@ -122,58 +135,33 @@ def _entry(place: str, row: dict[str, str], columns: Columns, problems: list[str
     )
 
 
-def _dialect(first: str, label_column: str) -> tuple[str, list[str], Columns]:
-    """Separator, columns and which of them matter, from the first line of a table.
-
-    The separator under which path and label are found, else the one that gives most columns.
-    """
-    found: list[tuple[str, list[str], Columns]] = []
-    for sign in _SEPARATORS:
-        try:
-            cells = next(csv.reader([first], strict=True, delimiter=sign), [])
-        except csv.Error:  # such as a field that is too long, of a line with another separator
-            if sign == _SEPARATORS[-1] and not found:
-                raise
-            continue
-        names = [cell.strip() for cell in cells]
-        columns = columns_of(names, label_column) if len(names) <= MOST_COLUMNS else Columns("", "")
-        found.append((sign, names, columns))
-    return max(found, key=lambda each: (bool(each[2].path and each[2].label), len(each[1])))
-
-
 def _csv_lines(
     file: IO[str], name: str, problems: list[str], label_column: str
 ) -> Iterator[tuple[str, dict[str, str], Columns]]:
     first = file.readline()
     try:
-        separator, names, columns = _dialect(first, label_column)
+        separator, names = header_of(first, lambda names: _fits(names, label_column))
     except csv.Error as exc:
         problems.append(f"{name}:1: not CSV ({exc}): mend the quotes")
         return
+    columns = _columns_of(names, label_column)
     problem = header_problem(names, columns)
     if problem is None and "" in names:
         problem = f"column {names.index('') + 1} has no name: name it, or remove it"
     if problem:
         problems.append(f"{name}:1: {problem}")
         return
-    reader = csv.reader(chain([first], file), strict=True, delimiter=separator)
-    try:
-        next(reader)
-        for cells in reader:
-            if not any(cells):
-                continue
-            if len(cells) != len(names):
-                problems.append(
-                    f"{name}:{reader.line_num}: {len(cells)} {noun(len(cells), 'cell')} where the "
-                    f"first line names {len(names)} {noun(len(names), 'column')}: put a cell "
-                    "with a comma into quotes"
-                )
-                continue
-            stripped = (cell.strip() for cell in cells)
-            row = dict(zip(names, stripped, strict=True))
-            yield f"{name}:{reader.line_num}", row, columns
-    except csv.Error as exc:
-        problems.append(f"{name}:{reader.line_num}: not CSV ({exc}): mend the quotes")
+    for line, row in rows_of(file, first, separator, names, place=name, problems=problems):
+        yield f"{name}:{line}", row, columns
+
+
+def _fits(names: list[str], label_column: str) -> bool:
+    columns = _columns_of(names, label_column)
+    return bool(columns.path and columns.label)
+
+
+def _columns_of(names: list[str], label_column: str) -> Columns:
+    return columns_of(names, label_column) if len(names) <= MOST_COLUMNS else Columns("", "")
 
 
 def _jsonl_lines(
@@ -195,7 +183,7 @@ def _jsonl_lines(
         if problem:
             problems.append(f"{name}:{number}: {problem}")
             continue
-        yield f"{name}:{number}", {key: _cell(value) for key, value in row.items()}, columns
+        yield f"{name}:{number}", {key: cell_text(value) for key, value in row.items()}, columns
 
 
 def _nested(row: dict[str, Any], columns: Columns) -> str | None:
@@ -205,12 +193,3 @@ def _nested(row: dict[str, Any], columns: Columns) -> str | None:
         if isinstance(value, (dict, list)) and (key != columns.label or label_list(value) is None)
     ]
     return f"{nested[0]!r} is a list or object: write text" if nested else None
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    listed = label_list(value)
-    if listed is not None:
-        return listed
-    return str(value).lower() if isinstance(value, bool) else str(value).strip()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.data.entry import named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 MOST_COLUMNS: Final = 1000
 """Of a manifest: each is a tag of every image, and is looked at for every line."""
@@ -23,6 +23,10 @@ LABEL_NAMES: Final = (
     "label", "class", "category", "target", "label_name", "class_name", "category_name",
     "label_text", "labels", "ground_truth",
 )  # fmt: skip
+EXPECTED_NAMES: Final = (
+    *LABEL_NAMES, "expected", "expected_label", "true_label", "truth", "y_true", "gold", "actual",
+)  # fmt: skip
+"""Usual names of the label that is expected, where another one was predicted."""
 _WINS: Final = frozenset(("path", "file_name", "label"))
 """Names that are meant whatever other usual names there are beside them."""
 
@@ -40,6 +44,14 @@ class Columns:
     path: str
     label: str
     problem: str = ""
+
+
+def usual_columns(there: Iterable[str], names: Sequence[str]) -> list[str]:
+    """All columns that have usual names, in whatever way they write them, in the names' order."""
+    found: dict[str, list[str]] = {}
+    for name in there:
+        found.setdefault(name.strip().casefold().replace(" ", "_"), []).append(name)
+    return [column for name in names for column in found.get(name, ())]
 
 
 def columns_of(there: Sequence[str], label_column: str = "") -> Columns:
@@ -63,7 +75,7 @@ def columns_of(there: Sequence[str], label_column: str = "") -> Columns:
 
 def _one(wanted: str, names: Sequence[str], there: Sequence[str]) -> tuple[str, str]:
     """The column, or empty; and what is wrong where several could be it."""
-    usual = [name for name in there if name.strip().casefold().replace(" ", "_") in names]
+    usual = sorted(usual_columns(there, names), key=there.index)
     exact = [name for name in names if name in _WINS and name in there]
     if exact or len(usual) <= 1:
         return (exact or usual or [""])[0], ""

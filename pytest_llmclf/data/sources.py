@@ -22,7 +22,7 @@ from pytest_llmclf.data.entry import (
 from pytest_llmclf.data.file_names import read_names
 from pytest_llmclf.data.folders import folders_in, read_class_folders, split_folder, split_kind
 from pytest_llmclf.data.given import Given
-from pytest_llmclf.data.label_cells import with_several
+from pytest_llmclf.data.label_cells import is_no_label, with_several
 from pytest_llmclf.data.manifest import has_labels, manifest_entries, split_of
 from pytest_llmclf.data.manifest_names import METADATA, manifest_of
 from pytest_llmclf.errors import DatasetError, nearest
@@ -166,7 +166,15 @@ def table_of(source: Path, options: SourceOptions) -> Path | None:
 def _read_manifest(path: Path, options: SourceOptions, labels: Collection[str]) -> Found:
     """Read path, label, sha256 and tags of each line."""
     found = Found()
-    found.entries += with_several(manifest_entries(path, found.problems, options), labels)
+    for entry in with_several(manifest_entries(path, found.problems, options), labels):
+        if is_no_label(entry.label, labels):
+            found.problems.append(
+                f"{entry.place}: {entry.label!r} is how programs write that there is no label: "
+                "fill it in, or, if it is a class, list all labels in the evaluation or in "
+                f"{DESCRIPTION}"
+            )
+        else:
+            found.entries.append(entry)
     if options.split:
         if not found.entries and not found.problems:
             found.problems.append(

@@ -215,6 +215,8 @@ def _stream_safe(text: str) -> str:
 
 def trim(text: str) -> str:
     """Take decoration off both ends of `text`, which is folded already."""
+    if text.isalnum():  # most words: nothing decorates them
+        return text
     start, end = 0, len(text)
     while start < end:
         bullet = _BULLET.match(text, start, end)

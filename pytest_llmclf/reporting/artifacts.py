@@ -53,6 +53,7 @@ _FORMULA = frozenset(
     "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 )
 """First signs that make a spreadsheet compute; blanks before them do not stop it."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
 
 
 def write_run(
@@ -317,7 +318,7 @@ def _indented(value: object, start: str) -> Iterator[str]:
 
 def _json(value: object) -> str:
     """Strict JSON (no NaN); what is no JSON built-in, such as a path, as its text."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+    return _ENCODER.encode(value)
 
 
 def _write(path: Path, text: str) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.metrics.report_build import build
 from pytest_llmclf.metrics.report_facts import DatasetFacts
+from pytest_llmclf.progress import silent
 from pytest_llmclf.prompting.answer_meaning import with_answer
 from pytest_llmclf.prompting.labels import NONE_LABEL, Label, LabelSet
 from pytest_llmclf.prompting.readers import STRICT, reader_note
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from pytest_llmclf.data.foreign_answers import ForeignAnswers
     from pytest_llmclf.data.foreign_logs import ForeignAnswer
     from pytest_llmclf.metrics.report import Report
-    from pytest_llmclf.prompting.readers import ReaderFunction
+    from pytest_llmclf.progress import Progress
+    from pytest_llmclf.prompting.answer_meaning import Text
+    from pytest_llmclf.prompting.readers import LabelOrReason, ReaderFunction
 
 
 _NUMBERED = "no column is known to name the images: rows are numbered"
@@ -37,6 +40,8 @@ def foreign_reports(
     image: Callable[[str], Path | None],
     reader: str | ReaderFunction = STRICT,
     none_label: str = NONE_LABEL,
+    *,
+    progress: Progress = silent,
 ) -> tuple[Report, ...]:
     """One report a model and prompt of a file of answers, in the order of the file.
 
@@ -46,6 +51,7 @@ def foreign_reports(
         image: The file of an image, by what it is called there, or ``None``.
         reader: What finds the label in a text; a label that is predicted by its name needs none.
         none_label: The label of images of no class, where it is expected of any.
+        progress: Is told how many answers are read.
 
     Raises:
         SettingsError: An image is there twice, or with two labels.
@@ -53,7 +59,9 @@ def foreign_reports(
     labels = LabelSet(labels=tuple(Label(name=name) for name in found.labels))
     by_task: defaultdict[TaskName, list[Outcome]] = defaultdict(list)
     digests: dict[str, str] = {}
-    for one in found.answers:
+    known: dict[Text, LabelOrReason] = {}
+    for place, one in enumerate(found.answers):
+        progress("reading answers", place, len(found.answers))
         if one.case not in digests:
             path = image(one.case)
             data = None if path is None else path.read_bytes()
@@ -69,7 +77,7 @@ def foreign_reports(
         )
         outcome = _outcome(task, case, one, f"sha256:{found.sha256}")
         if outcome.answer is not None:
-            outcome = with_answer(outcome, outcome.answer, labels, reader)
+            outcome = with_answer(outcome, outcome.answer, labels, reader, known)
         by_task[task].append(outcome)
     return tuple(_report(task, ours, found, reader) for task, ours in by_task.items())
 

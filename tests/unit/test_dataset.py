@@ -321,7 +321,7 @@ class TestManifests:
     def test_other_encoding(self, tmp_path: Path) -> None:
         """A manifest that is not UTF-8 says so."""
         put(tmp_path, {"manifest.csv": "path,label\nä.bmp,x".encode("latin-1")})
-        with pytest.raises(DatasetError, match=r"cannot be read: .*; save it as UTF-8"):
+        with pytest.raises(DatasetError, match=r"manifest\.csv:2: byte 0xe4 .*'ä\.bmp,x'.*UTF-8"):
             load(tmp_path)
 
     def test_only_the_first_problems_are_listed(self, tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ TABLES = {
     "semicolons.csv": as_csv(";"),
     "p.tsv": as_csv("\t"),
     "marked.csv": b"\xef\xbb\xbf" + as_csv(",", "\r\n"),
+    "utf-16.csv": as_csv(";").decode().encode("utf-16"),
+    "no-mark.csv": as_csv("\t").decode().encode("utf-16-le"),
     "p.jsonl": "\n".join(map(json.dumps, ROWS)).encode(),
     "p.parquet": as_parquet(),
 }
@@ -127,8 +129,11 @@ def test_probabilities_may_stand_in_one_object(tmp_path: Path) -> None:
         ("path,guess\na,cat\n", r"which column is the predicted\? .* say \?predicted=COLUMN"),
         ("picture,predicted\na,cat\n", r"which column is the image\? .* say \?image=COLUMN"),
         ("path,label\na,cat\n", r"which column is the predicted"),
-        ("path,predicted\na,cat\nb,cat,dog\n", "Expected 2 fields in line 3, saw 3"),
-        ("path,predicted\na,cat,x\nb,cat,x\n", "more cells than its first line"),
+        (
+            "path,predicted\na,cat\nb,cat,dog\n",
+            r"p\.csv:3: 3 cells .* names 2 columns: put a cell with ','",
+        ),
+        ("path,predicted\na,cat,x\nb,cat,x\n", r"p\.csv:2: 3 cells .* names 2 columns"),
         ("path,predicted\n,cat\n", "row 1: no image: fill in 'path'"),
         ("path,path,predicted\na,b,cat\n", "column 'path' is there twice"),
         ("path,predicted\n", "no row with a prediction"),
@@ -137,7 +142,9 @@ def test_probabilities_may_stand_in_one_object(tmp_path: Path) -> None:
         ("path,predicted,cat,dog,7\na,cat,.5,.1,.1\n", "add up to 0.7"),
         ("path,predicted,cat,dog,7\na,cat,1,x,0\n", "'dog' is 'x'"),
         ("path,predicted,cat,dog,7\na,cat,1,,0\n", "'dog' is ''"),
-        (b"path,predicted\n\xff\xfe,cat\n", "save it as a table in UTF-8"),
+        ("path,predicted,note\na,cat\n", r"p\.csv:2: 2 cells .* 3 columns: write empty cells"),
+        ('path,predicted\n"a"b,cat\n', r"p\.csv:2: not CSV .*: mend the quotes"),
+        ("path,predicted\ncaf\xe9,cat\n".encode("latin-1"), r"p\.csv:2: byte 0xe9 .*'café,cat'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:

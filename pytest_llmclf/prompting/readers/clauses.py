@@ -289,7 +289,10 @@ def _asserts(
 def without_idioms(tokens: Sequence[Token]) -> list[Token]:
     """The words without phrases that deny or doubt in form only ("no doubt this is ...")."""
     kept = list(tokens)
+    there = {token.word for token in kept}
     for idiom in CERTAIN:
+        if not there.issuperset(idiom):
+            continue
         for place in range(len(kept) - len(idiom) + 1):
             if tuple(token.word for token in kept[place : place + len(idiom)]) == idiom:
                 del kept[place : place + len(idiom)]

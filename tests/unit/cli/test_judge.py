@@ -12,7 +12,9 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from pytest_llmclf import read_run
 from pytest_llmclf.cli import judge_command
-from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.data.dataset import load
+from pytest_llmclf.data.manifest import manifest_entries
+from pytest_llmclf.errors import DatasetError, SettingsError
 from tests.plugin.colour_server import png
 from tests.unit.cli.command import call
 
@@ -147,6 +149,40 @@ def promptfoo() -> dict[str, Any]:
     return {"results": {"version": 3, "results": rows, "stats": {}}}
 
 
+@pytest.mark.parametrize(
+    ("encoding", "separator"), [("utf-8-sig", ";"), ("utf-16", ","), ("utf-16-be", "\t")]
+)
+def test_tables_as_spreadsheets_save_them(project: Path, encoding: str, separator: str) -> None:
+    """Marked or not, with any usual separator, the same for answers and for a list of labels."""
+    text = "path,label,predicted\nä,cat,cat\nb,dog,cat\n".replace(",", separator)
+    (project / "a.csv").write_bytes(text.encode(encoding))
+    (report,) = judged("a.csv")
+    assert [one.case for one in report.outcomes] == ["b", "ä"]
+    problems: list[str] = []
+    found = [(one.id, one.label) for one in manifest_entries(project / "a.csv", problems)]
+    assert (found, problems) == ([("ä", "cat"), ("b", "dog")], [])
+
+
+@pytest.mark.parametrize("word", ["", "NaN", "nan", "None", "NA"])
+def test_a_label_that_is_missing_is_no_class(project: Path, word: str) -> None:
+    """It is told with its rows; where such a word is a class, that is said, and it is one."""
+    rows = "".join(f"{place},{word},{word}\n" for place in range(3, 10))
+    (project / "a.csv").write_text(f"path,label,predicted\n1,cat,cat\n2,dog,dog\n{rows}")
+    with pytest.raises(SettingsError, match=r"row 3, row 4, .* and 2 more: which label") as told:
+        call(judge_command, "judge", "a.csv")
+    assert (f"--labels {word}" in str(told.value)) == bool(word)
+    if word:
+        (report,) = judged("a.csv", "--labels", word)
+        assert (set(report.dataset.labels), report.accuracy.hits) == ({"cat", "dog", word}, 9)
+        judged("a.csv", "--none-label", word)
+        with pytest.raises(DatasetError, match=rf"a\.csv:4, .*: '{word}' is how programs"):
+            load(project / "a.csv", verify_images=False)
+        labels = ["cat", "dog", word]
+        with pytest.raises(DatasetError) as other:  # for no image is there
+            load(project / "a.csv", labels=labels, verify_images=False)
+        assert "how programs" not in str(other.value)
+
+
 def test_promptfoo(project: Path) -> None:
     """A report a prompt; labels from variables and assertions; a failed request is an error."""
     (project / "results.json").write_text(json.dumps(promptfoo()))
@@ -199,6 +235,38 @@ def test_inspect(project: Path, *, zipped: bool) -> None:
     assert report.confusion.labels == ("eight", "nine", "seven")
     assert [one.predicted for one in report.outcomes] == ["eight", "seven"]
     assert len(report.repeats) == 2
+
+
+def test_several_labels_of_a_log_are_right(project: Path) -> None:
+    """As a list, or in one text; a sign within a label that is listed parts nothing."""
+    targets = ["cat", "dog", "cat|dog", ["cat", "dog"]]
+    said = ["cat", "dog", "dog", "cat"]
+    head = {"eval": {"task": "pets", "model": "m"}}
+    samples: list[dict[str, Any]] = [
+        {"id": place, "target": target, "output": {"choices": [{"message": {"content": text}}]}}
+        for place, (target, text) in enumerate(zip(targets, said, strict=True))
+    ]
+    rows = [
+        {"vars": {"image": str(place)} | ({} if place % 2 else {"label": target}),
+         "testCase": {"assert": [{"type": "contains-any", "value": target}]},
+         "provider": "m", "response": {"output": text}}
+        for place, (target, text) in enumerate(zip(targets, said, strict=True))
+    ]  # fmt: skip
+    documents = [
+        json.dumps({"doc_id": place, "target": target, "filtered_resps": [text]})
+        for place, (target, text) in enumerate(zip(targets, said, strict=True))
+    ]
+    (project / "a.json").write_text(json.dumps({**head, "samples": samples}))
+    (project / "b.json").write_text(json.dumps({"results": {"results": rows}}))
+    (project / "c.jsonl").write_text("\n".join(documents))
+    for name in ("a.json", "b.json", "c.jsonl"):
+        (report,) = judged(name)
+        assert (report.dataset.labels, report.accuracy.hits) == (("cat", "dog"), 4), name
+        assert [one.also for one in report.outcomes if one.case in "23"] == [("dog",)] * 2
+    samples[2]["choices"] = ["cat|dog", "bird"]
+    (project / "a.json").write_text(json.dumps({**head, "samples": samples}))
+    assert judged("a.json")[0].dataset.labels == ("cat", "cat|dog", "dog")
+    assert judged("c.jsonl", "--labels", "cat,dog,cat|dog")[0].accuracy.hits == 3
 
 
 def test_lmms_eval(project: Path) -> None:
