@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest_llmclf
 from pytest_llmclf.cli import main
-from pytest_llmclf.cli.project import ExitCode
+from pytest_llmclf.cli.command import ExitCode
 from pytest_llmclf.gates import expression
 from pytest_llmclf.metrics.metric import Average, Share
 from pytest_llmclf.metrics.metric_table import METRICS

@@ -1,1 +1,1 @@
-"""The subcommands of ``llmclf``, each a module with ``add_parser`` and a function that runs it."""
+"""The subcommands of ``llmclf``, each a `CommandModule`."""

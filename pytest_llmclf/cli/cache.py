@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.cli.command import CommandHelp, add_arguments
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import add_command, add_home, described, home_folder
+from pytest_llmclf.cli.project import home_folder
 from pytest_llmclf.errors import StoreError
 from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.runner.shared_options import at_least
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
 STORE = "answers.sqlite"
 _ASIDE = f"{STORE}.set-aside-*"
 _DAY_S = 86_400
-_EPILOG = described(
-    "cache",
-    """\
+HELP = CommandHelp(
+    name="cache",
+    summary="known answers and kept runs: how many, how large, away with them",
+    description="Show or forget what evaluations keep.",
+    about="""\
 Answers are found again by exactly the question that they answer, so old ones do no harm; they take
 room. A store that was damaged is set aside and never read again. Runs are results: they go only
 with --runs. Imported datasets are never touched.""",
-    """\
+    examples="""\
 
 --prune 30
 --clear
@@ -61,15 +64,8 @@ class Kept:
     notice: str | None = None
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "cache",
-        summary="known answers and kept runs: how many, how large, away with them",
-        description="Show or forget what evaluations keep.",
-        epilog=_EPILOG,
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--prune",
@@ -81,8 +77,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--runs", action="store_true", help="with --prune or --clear: remove runs, too"
     )
-    add_home(parser)
-    parser.set_defaults(run=run)
+    add_arguments(parser, "--home")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -198,7 +193,7 @@ def _lines(kept: Kept, style: Style) -> Iterator[Line]:
         name = style.safe(model.model)
         yield style.line(f"    {model.answers:>7}  {name}  {_amount(model.size)}, {since}")
     if kept.notice:
-        yield from (style.line((text, "yellow")) for text in style.wrapped(kept.notice, "  "))
+        yield from style.paragraph(kept.notice, "yellow", indent="  ")
     for what, paths in (("damaged stores set aside", kept.aside), ("runs", kept.runs)):
         yield style.line(f"  {len(paths)} {what}, {_amount(sum(map(_size, paths)))}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_llmclf.analysis.comparison.margin import parse_margin
 from pytest_llmclf.analysis.comparison.runs import choose, compare_all
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
-from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import add_command, add_home, described, home_folder
+from pytest_llmclf.cli.command import RUN, CommandHelp, add_arguments
+from pytest_llmclf.cli.console import style_of, write, write_json
+from pytest_llmclf.cli.project import named_run, writing
 from pytest_llmclf.cli.run_images import dataset_images
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.files import require_writable_kind
@@ -26,7 +26,6 @@ from pytest_llmclf.reporting.comparison import (
     score_lines,
     scores_json,
 )
-from pytest_llmclf.reporting.run_folder import find_run, read_run
 from pytest_llmclf.values.provenance import ProvenanceChange
 
 if TYPE_CHECKING:
@@ -45,21 +44,23 @@ SAME, WORSE, UNDECIDED = 0, 1, 2
 _STDOUT: Final = Path("-")
 _SIDES: Final = ("A", "B")
 
-_EPILOG = described(
-    "compare",
-    """\
+HELP = CommandHelp(
+    name="compare",
+    summary="two runs, paired image by image",
+    description="Compare run B with run A on the images that both answered.",
+    about="""\
 With several evaluations, p-values are counted for all of them at once (Holm), and so is a margin.
 With --margin 2% a loss below two points of accuracy is fine, and one of two points or more must be
 excluded with 95% confidence, on images like these; it takes the place of the test. Two models of
 one run are compared by naming the run twice. The page shows the images of datasets that are found
 in this project, unchanged since the runs.""",
-    """\
+    examples="""\
 previous latest
 previous latest --html compared.html
 main-run latest --model A=llava:7b --model B=llava:13b
 latest latest --model A=llava:13b --model B=llava:7b --margin 2%
 main-run latest --markdown - >> "$GITHUB_STEP_SUMMARY\"""",
-    """\
+    exit_codes="""\
 exit code:
   0  B is not significantly worse in any evaluation; with --margin: shown not to be worse by as much
   1  B is significantly worse in at least one; with --margin: shown to be worse by as much
@@ -94,25 +95,11 @@ class _Found:
         return first, second
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "compare",
-        summary="two runs, paired image by image",
-        description="Compare run B with run A on the images that both answered.",
-        epilog=_EPILOG,
-    )
-    place = "folder, name or start of a name in .llmclf/runs, 'latest' or 'previous'"
-    parser.add_argument("a", metavar="A", help=f"run to compare with: {place}")
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("a", metavar="A", help=f"run to compare with: {RUN}")
     parser.add_argument("b", metavar="B", help="run to compare, likewise")
-    parser.add_argument(
-        "--evaluation",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="only this one; may repeat",
-    )
+    add_arguments(parser, "--evaluation")
     parser.add_argument(
         "--model",
         action="append",
@@ -126,7 +113,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="smallest loss of accuracy that is not fine, such as 2%%: B passes where one as large "
         "is excluded with 95%% confidence",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    add_arguments(parser, "--json")
     parser.add_argument(
         "--markdown",
         nargs="?",
@@ -139,9 +126,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--html", type=Path, metavar="PATH", help="write a page for a browser, with both runs"
     )
-    parser.add_argument("--no-images", action="store_true", help="leave the images out of the page")
-    add_home(parser)
-    parser.set_defaults(run=run)
+    add_arguments(parser, "--no-images", "--home")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -157,8 +142,7 @@ def run(arguments: argparse.Namespace) -> int:
             "--json and --markdown would both be printed; write one to a file: --markdown PATH"
         )
     margin = None if arguments.margin is None else parse_margin(arguments.margin)
-    runs = home_folder(arguments.home) / "runs"
-    before, now = (read_run(find_run(name, runs)) for name in (arguments.a, arguments.b))
+    before, now = (named_run(name, arguments.home) for name in (arguments.a, arguments.b))
     chosen, notes = choose(before.reports, now.reports, arguments.evaluation, arguments.model)
     compared = compare_all(chosen, margin)
     if before.path.resolve() == now.path.resolve():
@@ -167,14 +151,10 @@ def run(arguments: argparse.Namespace) -> int:
         compared = tuple(map(_of_one_run, compared))
     found = _Found(before=before, now=now, compared=compared, notes=tuple(notes))
     code = exit_code(found.compared)
-    try:
+    with writing("the comparison", "choose another path"):
         written = tuple(_written(found, arguments))
-    except OSError as error:
-        raise SettingsError(
-            f"the comparison cannot be written: {error}; choose another path"
-        ) from error
     if arguments.json:
-        sys.stdout.write(json.dumps(_json(found, code), indent=2, allow_nan=False) + "\n")
+        write_json(_json(found, code))
     elif arguments.markdown == _STDOUT:
         _print_markdown(_markdown(found))
     else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import sys
 from typing import TYPE_CHECKING, TextIO
 
 from pytest_llmclf.reporting.style import Style
@@ -31,6 +33,11 @@ def style_of(stream: TextIO) -> Style:
         unicode=Style.can_unicode(stream.encoding),
         width=shutil.get_terminal_size().columns,
     )
+
+
+def write_json(value: object) -> None:
+    """Print JSON for other programs: ASCII, without NaN."""
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def write(stream: TextIO, lines: Iterable[Line]) -> None:

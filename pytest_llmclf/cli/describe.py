@@ -6,15 +6,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import (
-    add_command,
+from pytest_llmclf.cli.command import (
+    CommandHelp,
     add_model,
     add_shared_options,
-    described,
     own_options,
     reaching,
 )
+from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.single_image import (
     MODEL_VARIABLE,
     THINKING_TOKENS,
@@ -37,28 +36,23 @@ if TYPE_CHECKING:
 
 _TOKENS = 200
 _PROMPT = "What is in this picture? Answer in one or two sentences."
-_EPILOG = described(
-    "describe",
-    f"""\
+HELP = CommandHelp(
+    name="describe",
+    summary="ask a model what it sees in an image",
+    description="Ask a model what it sees in an image.",
+    about=f"""\
 The answer goes to standard output, who gave it to standard error. Without --model the environment's
 {MODEL_VARIABLE} is asked, else an Ollama that has llava, else the embedded model, which knows
 digits, chess pieces and ten animals and describes nothing else.""",
-    """\
+    examples="""\
 cat.jpg
 cat.jpg --model ollama:llava --prompt 'Which breed is this cat?'
 7.png --model micro-llava --prompt 'Which digit is in this image?'""",
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "describe",
-        summary="ask a model what it sees in an image",
-        description="Ask a model what it sees in an image.",
-        epilog=_EPILOG,
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
     parser.add_argument("image", metavar="IMAGE", type=Path, help="the image")
     add_model(parser)
     parser.add_argument("--prompt", default=_PROMPT, help="the question (default: %(default)r)")
@@ -70,7 +64,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         f"{THINKING_TOKENS} where a model thinks all the same)",
     )
     add_shared_options(parser, "think")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -122,11 +115,10 @@ def _read(path: Path) -> bytes:
 
 def _about(model: Connected, reason: str, style: Style) -> Iterator[Line]:
     if reason:
-        yield from (style.line((text, "light")) for text in style.wrapped(reason))
+        yield from style.paragraph(reason, "light")
     identity = model.identity
     told = ", ".join(part for part in (identity.spec, identity.told) if part)
-    for text in style.wrapped(f"{told}:"):
-        yield style.line((text, "light"))
+    yield from style.paragraph(f"{told}:", "light")
 
 
 def _said(text: str, style: Style, *, wrapped: bool) -> Iterator[Line]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import (
+from pytest_llmclf.cli.command import (
+    CommandHelp,
     ExitCode,
-    add_command,
-    add_home,
+    add_arguments,
     add_model,
     add_shared_options,
-    described,
-    home_folder,
     own_options,
     reaching,
 )
+from pytest_llmclf.cli.console import style_of, write, write_json
+from pytest_llmclf.cli.project import home_folder
 from pytest_llmclf.cli.single_image import MODEL_VARIABLE, wanted_model
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting.numbers import plural
@@ -35,19 +33,21 @@ SCHEMA = 1
 """Of ``--json``: raised when a field changes its meaning or goes away; new fields do not."""
 
 _MARKS: dict[State, Mark] = {"ok": "green", "note": "yellow", "problem": "red"}
-_EPILOG = described(
-    "doctor",
-    f"""\
+HELP = CommandHelp(
+    name="doctor",
+    summary="what is installed, which models answer, and whether they can see",
+    description="Look at everything that evaluations need, and say what to do.",
+    about=f"""\
 Without --model it asks whoever evaluations would ask ({MODEL_VARIABLE}, else `auto`), and the
 embedded model. A model is shown three plain images (colours, or digits for the embedded one) and
 must tell them apart; on Ollama that is a model derived from it (llmclf-...), as for evaluations.
 Nothing leaves this machine: servers elsewhere are not asked unless --allow-remote names them, nor
 is a model that Ollama has another machine run.""",
-    """\
+    examples="""\
 
 --model ollama:llava --model micro-llava
 --json""",
-    """\
+    exit_codes="""\
 exit code:
   0  evaluations can run
   1  something is in the way; each such line says what to do
@@ -56,15 +56,8 @@ exit code:
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "doctor",
-        summary="what is installed, which models answer, and whether they can see",
-        description="Look at everything that evaluations need, and say what to do.",
-        epilog=_EPILOG,
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
     add_model(
         parser,
         action="append",
@@ -72,8 +65,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add_shared_options(parser)
     parser.add_argument("--json", action="store_true", help="write JSON instead of text")
-    add_home(parser)
-    parser.set_defaults(run=run)
+    add_arguments(parser, "--home")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -96,16 +88,12 @@ def run(arguments: argparse.Namespace) -> int:
     found = [check for listed in sections.values() for check in listed]
     problems = [check for check in found if check.state == "problem"]
     if arguments.json:
-        data = {
-            "schema": SCHEMA,
-            "fine": not problems,
-            "checks": [
-                {"section": name, **asdict(check)}
-                for name, listed in sections.items()
-                for check in listed
-            ],
-        }
-        sys.stdout.write(json.dumps(data, indent=2) + "\n")
+        listed_checks = [
+            {"section": name, **asdict(check)}
+            for name, listed in sections.items()
+            for check in listed
+        ]
+        write_json({"schema": SCHEMA, "fine": not problems, "checks": listed_checks})
     else:
         style = style_of(sys.stdout)
         for name, listed in sections.items():
@@ -150,8 +138,7 @@ def _lines(name: str, checks: Sequence[Check], style: Style) -> Iterator[Line]:
         yield style.line("  ", (f"{check.state:<8}", _MARKS[check.state]), " ", first[11:])
         for text in more:
             yield style.line(text)
-        for text in style.wrapped(check.advice, " " * 13) if check.advice else ():
-            yield style.line((text, "cyan"))
+        yield from style.paragraph(check.advice, "cyan", indent=" " * 13) if check.advice else ()
 
 
 def _verdict(checks: Sequence[Check], style: Style) -> Line:

@@ -10,13 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.cli.command import CommandHelp, add_arguments
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import (
-    add_command,
-    add_home,
-    described,
-    home_folder,
-)
+from pytest_llmclf.cli.project import home_folder
 from pytest_llmclf.data.archives.layouts import LAYOUTS, layout_of
 from pytest_llmclf.data.archives.tables import KIND
 from pytest_llmclf.errors import DatasetError, SettingsError, some_of
@@ -36,14 +32,16 @@ if TYPE_CHECKING:
 _LISTED = 5
 _KINDS = [*(layout.kind for layout in LAYOUTS), KIND]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
-_EPILOG = described(
-    "import",
-    """\
+HELP = CommandHelp(
+    name="import",
+    summary="use a downloaded data set instead of the bundled images",
+    description="Import a data set from its publisher's archive, or the folder it was unpacked to.",
+    about="""\
 Which images are taken depends on the seed and their paths alone. Broken images, links and
 images that are there twice are left out, and listed in left-out.csv beside the manifest. Nothing
 in an archive is run, and no file is written under a name from it. Evaluations find the set by its
 name (animals, mnist, chess) from then on; remove its folder to go back to the bundled images.""",
-    """\
+    examples="""\
 animals10 archive.zip
 mnist-jpg ~/Downloads/mnistasjpg/ --per-class 200
 chessman chessman.tar.gz --force
@@ -51,16 +49,8 @@ parquet data/test-00000-of-00001.parquet --name pets""",
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "import",
-        summary="use a downloaded data set instead of the bundled images",
-        description="Import a data set from its publisher's archive, or the folder it was "
-        "unpacked to.",
-        epilog=_EPILOG,
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
     parser.add_argument(
         "kind",
         metavar="|".join(_KINDS),
@@ -95,8 +85,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--force", action="store_true", help="replace a set of the same name that is there already"
     )
-    add_home(parser)
-    parser.set_defaults(run=run)
+    add_arguments(parser, "--home")
 
 
 def _kind(text: str) -> str:
@@ -186,11 +175,10 @@ def _lines(made: Imported, elsewhere: Path | None, style: Style) -> Iterator[Lin
         f"{style.safe(str(made.folder))}",
     )
     counts = some_of(f"{label} {count}" for label, count in made.counts.items())
-    for text in style.wrapped(counts, "  "):
-        yield style.line(text)
+    yield from style.paragraph(counts, indent="  ")
     if made.short:
         said = f"fewer than asked for: {', '.join(made.short)}"
-        yield from (style.line((text, "yellow")) for text in style.wrapped(said, "  "))
+        yield from style.paragraph(said, "yellow", indent="  ")
     if made.renamed:
         yield style.line(f"  {made.renamed} had an ending that is not their content's: corrected")
     if made.elsewhere:

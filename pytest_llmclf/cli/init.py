@@ -9,8 +9,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.cli.command import CommandHelp
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import add_command, described
 from pytest_llmclf.errors import SettingsError, some_of
 from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.runner.settings import project_root
@@ -80,34 +80,27 @@ _FILES: Final = {
 _PACKAGE: Final = "pytest-llmclf"
 _INSTALLING: Final = {"requirements.txt": "-r requirements.txt", "pyproject.toml": "-e ."}
 """What says how a project is installed, and what pip is told then; the first one counts."""
-_EPILOG = described(
-    "init",
-    f"""\
+HELP = CommandHelp(
+    name="init",
+    summary="write the files that CI needs",
+    description="Write a workflow for GitHub or GitLab that runs the evaluations of this project.",
+    about=f"""\
 Without SERVICE it is the one whose files are here already, else github. Without --model CI judges
 recorded answers: those of the only file in recordings/, else of {_RECORDING}, which is yet to be
 recorded. The folder of known answers, {HOME_FOLDER}, is cached between runs. A file that is there
 already is not changed: what is to be added to it is printed.""",
-    """\
+    examples="""\
 
 gitlab --model ollama:llava""",
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "init",
-        summary="write the files that CI needs",
-        description="Write a workflow for GitHub or GitLab that runs the evaluations of this "
-        "project.",
-        epilog=_EPILOG,
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
     parser.add_argument(
         "service", metavar="SERVICE", nargs="?", choices=tuple(_FILES), help="github or gitlab"
     )
     parser.add_argument("--model", metavar="MODEL", help="who is asked, as --llmclf-model has it")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -190,13 +183,12 @@ def _command(model: str, indent: int) -> str:
 
 def _lines(root: Path, name: str, model: str, style: Style) -> Iterator[Line]:
     yield style.line(("written  ", "green"), name)
-    yield from (style.line((text, "yellow")) for text in style.wrapped(_lacking(root)))
+    yield from style.paragraph(_lacking(root), "yellow")
     if not model.startswith("replay:"):
-        for text in style.wrapped(
+        yield from style.paragraph(
             f"CI asks {model}: it must reach it, and a host that is not its own has to be named "
             "with --llmclf-allow-remote HOST"
-        ):
-            yield style.line(text)
+        )
         return
     recording = model.removeprefix("replay:")
     if (root / recording).is_file():

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.cli.project import add_command, add_home, described, home_folder
+from pytest_llmclf.cli.command import CommandHelp, add_arguments
+from pytest_llmclf.cli.project import home_folder
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.prompting.labels import NONE_LABEL
@@ -16,20 +17,22 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-_EPILOG = described(
-    "judge",
-    """\
+HELP = CommandHelp(
+    name="judge",
+    summary="report, page and gates of answers that exist already",
+    description="Judge the answers of any other program; nothing is asked.",
+    about="""\
 FILE is a table (CSV, TSV, JSON lines, Parquet) with a row an image: its path or name, the expected
 label, and what was predicted or answered; or results.json of promptfoo, a .eval or .json log of
 Inspect, samples_*.jsonl of lmms-eval. Columns are found by usual names, asked for on a terminal, or
 named; where none names the images, rows are numbered. Nothing is asked of any model. The page shows
 images that are found beside the file or in --images.""",
-    """\
+    examples="""\
 answers.csv
 answers.csv --expected truth --predicted guess --gate 'accuracy >= 0.9, recall[cat] >= 0.8'
 results.json --images photos
 logs/2026-11-26_digits.eval --reader last""",
-    """\
+    exit_codes="""\
 exit code:
   0  every gate passes, or there is none
   1  a gate fails or is undecided, or images have no answer
@@ -38,15 +41,8 @@ exit code:
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "judge",
-        summary="report, page and gates of answers that exist already",
-        description="Judge the answers of any other program; nothing is asked.",
-        epilog=_EPILOG,
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
     add = parser.add_argument
     add("file", metavar="FILE", type=Path, help="the answers")
     for name, what in (
@@ -71,9 +67,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--name", default="", metavar="NAME", help="what reports call it (default: as the file)")
     add("--reader", default="strict", help="what finds labels in texts (default: %(default)s)")
     add("--images", type=Path, metavar="FOLDER", help="where the images lie (default: as FILE)")
-    add("--gate", action="append", default=[], metavar="EXPRESSION", help="what is to be reached")
-    add_home(parser)
-    parser.set_defaults(run=run)
+    add_arguments(parser, "--gate", "--home")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.analysis.label_review.copies import NearCopies
 from pytest_llmclf.analysis.label_review.review import review_labels
-from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import add_command, add_home, add_run_name, described, home_folder
+from pytest_llmclf.cli.command import CommandHelp, add_arguments
+from pytest_llmclf.cli.console import style_of, write, write_json
+from pytest_llmclf.cli.project import named_run
 from pytest_llmclf.cli.run_images import dataset_images
 from pytest_llmclf.data.perceptual_hash import BITS, near_pairs, perceptual_hash
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting.doubtful_labels import all_lines, review_json
-from pytest_llmclf.reporting.run_folder import find_run, read_run
 from pytest_llmclf.runner.shared_options import at_least
 
 if TYPE_CHECKING:
@@ -28,40 +27,31 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
 
 _TOP: Final = 20
-_EPILOG = described(
-    "labels candidates",
-    """\
+HELP = CommandHelp(
+    name="candidates",
+    summary="list labels that are probably wrong, with reasons",
+    description="List labels of a finished run's images that a person should look at.",
+    about="""\
 Labels are held against what all models of the run say of the same images, weighed together, and
 against copies and near-copies of each image under another label. The most doubtful comes first,
 with the reasons. Nothing is asked and no label is changed. Near-copies are looked for among images
 that are found in this project, unchanged since the run.""",
-    """\
+    examples="""\
 latest
 latest --top 100
 latest --json > candidates.json""",
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "candidates",
-        summary="list labels that are probably wrong, with reasons",
-        description="List labels of a finished run's images that a person should look at.",
-        epilog=_EPILOG,
-    )
-    add_run_name(parser)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_arguments(parser, "run_name")
     parser.add_argument(
         "--top", type=at_least(int, 0), default=_TOP, metavar="N",
         help=f"candidates of each dataset that are listed (default {_TOP}; 0: all)",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print all of them as JSON")
-    parser.add_argument(
-        "--no-near-copies", action="store_true", help="do not look for images that look alike"
-    )
-    add_home(parser)
-    parser.set_defaults(run=run)
+    add_arguments(parser, "--no-near-copies", "--home")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -70,17 +60,11 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         LlmclfError: The run cannot be read.
     """
-    found = read_run(find_run(arguments.run_name, home_folder(arguments.home) / "runs"))
+    found = named_run(arguments.run_name, arguments.home)
     near = {} if arguments.no_near_copies else find_near_copies(found.reports)
     reviews = review_labels(found.reports, near)
     if arguments.json:
-        json.dump(
-            [review_json(one, found.reports) for one in reviews],
-            sys.stdout,
-            indent=2,
-            ensure_ascii=True,
-        )
-        sys.stdout.write("\n")
+        write_json([review_json(one, found.reports) for one in reviews])
         return 0
     if not reviews:
         sys.stdout.write("no image of this run was answered or has a copy: nothing is known\n")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli import label_candidates
+from pytest_llmclf.cli.command import CommandHelp, ExitCode, add_command
 from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.labels_target import find_target
-from pytest_llmclf.cli.project import ExitCode, add_command, described
 from pytest_llmclf.data.decisions import (
     DECISION_KINDS,
     Decision,
@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from pytest_llmclf.reporting.style import Line, Style
     from pytest_llmclf.values.case import Case
 
-_EPILOG = described(
-    "labels",
-    """\
+HELP = CommandHelp(
+    name="labels",
+    summary="apply, take back, show and count decisions about wrong labels",
+    description="What people decided about the labels of a dataset.",
+    about="""\
 Images and their labels stay as they are: decisions stand in a file in git beside the dataset
 (docs/labels.md) and are applied when it is loaded. DATASET is a name or path as in an evaluation,
 or the evaluation itself, evals/test_pets.py::pets.
@@ -47,13 +49,13 @@ apply       add the decisions of a file, such as the one that the review page ex
 revert      take back what was decided about images; a line is added, and none removed
 diff        which labels differ from those of the dataset; with FILE, what applying it would change
 stats       how many labels are confirmed and corrected, by whom, and where people disagree""",
-    """\
+    examples="""\
 candidates latest
 apply ~/Downloads/decisions.jsonl pets
 diff pets
 revert pets cat/7.png
 stats evals/test_pets.py::pets""",
-    """\
+    exit_codes="""\
 exit code:
   0  done
   1  decisions are refused, since file or label changed after they were made
@@ -62,26 +64,18 @@ exit code:
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "labels",
-        summary="apply, take back, show and count decisions about wrong labels",
-        description="What people decided about the labels of a dataset.",
-        epilog=_EPILOG,
-    )
-    parser.set_defaults(run=_help)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
-    label_candidates.add_parser(actions)
-    for name, run, about in (
+    add_command(actions, label_candidates)
+    for name, act, about in (
         ("apply", _apply, "add the decisions of a file"),
         ("revert", _revert, "take decisions back"),
         ("diff", _diff, "show which labels differ"),
         ("stats", _stats, "count decisions"),
     ):
         action = actions.add_parser(name, help=about, description=f"{about.capitalize()}.")
-        action.set_defaults(run=run, command=action)
+        action.set_defaults(run=act, command=action)
         if name == "apply":
             action.add_argument("file", metavar="FILE", type=Path, help="with decisions")
         action.add_argument("dataset", metavar="DATASET", help="name, path, or evaluation")
@@ -97,7 +91,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             action.add_argument("--by", default="", metavar="NAME", help="who takes them back")
 
 
-def _help(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Say what there is, where no action is named; as ``llmclf`` alone does."""
     arguments.command.print_help()
     return 0
@@ -144,7 +138,7 @@ def _taken_back_since(given: Sequence[Decision], after: Sequence[Decision]) -> I
 def _refusal(one: Decision, files: dict[str, str], style: Style) -> Iterator[Line]:
     why = "the file changed since" if one.image in files else "the dataset has no such image"
     text = f"{one.place}: {one.image} is refused: {why}; look at the image again and decide anew"
-    yield from (style.line((line, "yellow")) for line in style.wrapped(text))
+    yield from style.paragraph(text, "yellow")
 
 
 def _given(path: Path) -> tuple[Decision, ...]:
@@ -252,14 +246,14 @@ def _changes(
         why = "" if settled is None else next((one.why for one in settled.decisions if one.why), "")
         text = f"{image}  {was} -> {now}"
         text += f"  by {', '.join(people)}" if people else ""
-        yield from map(style.line, style.wrapped(f"{text}: {why}" if why else text))
+        yield from style.paragraph(f"{text}: {why}" if why else text)
     if same:
         yield style.line("no label differs")
 
 
 def _problems(problems: Sequence[str], style: Style) -> Iterator[Line]:
     for problem in problems:
-        yield from (style.line((text, "yellow")) for text in style.wrapped(problem))
+        yield from style.paragraph(problem, "yellow")
 
 
 def _stats(arguments: argparse.Namespace) -> int:
@@ -280,7 +274,7 @@ def _stats(arguments: argparse.Namespace) -> int:
             f"{len(review.left_out)} left out, {len(review.unsure)} unsure, "
             f"{len(review.disputed)} disputed",
         )
-    write(sys.stdout, (style.line(line) for text in texts for line in style.wrapped(text)))
+    write(sys.stdout, (line for text in texts for line in style.paragraph(text)))
     write(sys.stdout, _problems(problems, style))
     return ExitCode.FOUND if problems else ExitCode.DONE
 

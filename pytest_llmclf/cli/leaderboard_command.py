@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -11,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.analysis.comparison.runs import meant
 from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
-from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import add_command, add_home, described, home_folder
+from pytest_llmclf.cli.command import RUN, CommandHelp, add_arguments
+from pytest_llmclf.cli.console import style_of, write, write_json
+from pytest_llmclf.cli.project import named_run, writing
 from pytest_llmclf.cli.run_images import dataset_images
 from pytest_llmclf.errors import SettingsError, some_of
 from pytest_llmclf.reporting.leaderboard import leaderboard_json, leaderboard_lines
-from pytest_llmclf.reporting.run_folder import find_run, read_run
 
 if TYPE_CHECKING:
     import argparse
@@ -28,40 +27,35 @@ if TYPE_CHECKING:
 SCHEMA: Final = 1
 """Of ``--json``: raised when a field changes its meaning or goes away; new fields do not."""
 
-_EPILOG: Final = described(
-    "leaderboard",
-    """\
+HELP = CommandHelp(
+    name="leaderboard",
+    summary="models and runs, ranked on the same images",
+    description="Rank the tasks of finished runs, and tell which images are hard.",
+    about="""\
 All pairs of tasks of an evaluation are compared on the images that all of them answered, with exact
 tests for all pairs at once. Name all the runs that you tried, those that you like less, too: the
 best of many is only shown to be so if all of them were counted.""",
-    """\
+    examples="""\
 latest
 previous latest --evaluation mnist
 first-try shorter-prompt latest --model 'llava*' --html tries.html""",
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "leaderboard",
-        summary="models and runs, ranked on the same images",
-        description="Rank the tasks of finished runs, and tell which images are hard.",
-        epilog=_EPILOG,
-    )
-    place = "folder, name or start of a name in .llmclf/runs, 'latest' or 'previous'"
-    parser.add_argument("runs", metavar="RUN", nargs="+", help=place)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("runs", metavar="RUN", nargs="+", help=RUN)
+    add_arguments(parser, "--evaluation")
     parser.add_argument(
-        "--evaluation", action="append", metavar="NAME", help="only this one; may repeat"
+        "--model",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only such models; a pattern; may repeat",
     )
-    parser.add_argument(
-        "--model", action="append", metavar="NAME", help="only such models; a pattern; may repeat"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    add_arguments(parser, "--json")
     parser.add_argument("--html", type=Path, metavar="PATH", help="write a page for a browser")
-    add_home(parser)
-    parser.set_defaults(run=run)
+    add_arguments(parser, "--home")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -70,9 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         LlmclfError: A run cannot be read, is named twice, or there are not two tasks to rank.
     """
-    kept = home_folder(arguments.home) / "runs"
-    runs = [read_run(find_run(name, kept)) for name in arguments.runs]
-    reports = _reports(runs, arguments.evaluation or (), arguments.model or ())
+    runs = [named_run(name, arguments.home) for name in arguments.runs]
+    reports = _reports(runs, arguments.evaluation, arguments.model)
     boards = leaderboards(reports)
     if not boards:
         named = (
@@ -85,8 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         _write_page(arguments.html, reports)
     if arguments.json:
-        found = {"schema": SCHEMA, "leaderboards": [leaderboard_json(board) for board in boards]}
-        sys.stdout.write(json.dumps(found, indent=2, allow_nan=False) + "\n")
+        found = [leaderboard_json(board) for board in boards]
+        write_json({"schema": SCHEMA, "leaderboards": found})
     else:
         write(sys.stdout, leaderboard_lines(reports, style_of(sys.stdout)))
     return 0
@@ -121,9 +114,7 @@ def _write_page(path: Path, reports: Sequence[Report]) -> None:
     from pytest_llmclf.reporting.html.document import write_page
     from pytest_llmclf.reporting.html.page import page_of
 
-    try:
+    with writing("the page", "choose another path"):
         require_writable_kind(path)
         page = page_of(reports, title="Leaderboard", images=dataset_images(reports))
         write_page(path, page)
-    except OSError as error:
-        raise SettingsError(f"the page cannot be written: {error}; choose another path") from error

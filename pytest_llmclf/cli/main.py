@@ -26,7 +26,7 @@ from pytest_llmclf.cli import (
     review_command,
     try_,
 )
-from pytest_llmclf.cli.project import ExitCode, own_options
+from pytest_llmclf.cli.command import ExitCode, add_command, own_options
 from pytest_llmclf.errors import BackendError, LlmclfError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ _COMMANDS = (
     review_command,
     cache,
 )
-"""Modules with ``add_parser``, which sets the default ``run``."""
+"""In the order of ``--help``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
-        command.add_parser(commands)
+        add_command(commands, command)
     return whole
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmclf.cli.command import CommandHelp
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import add_command, described, own_folder_choices
+from pytest_llmclf.cli.project import own_folder_choices
 from pytest_llmclf.data.entry import LABEL_FOLDERS, SourceOptions, by_kind
 from pytest_llmclf.errors import DatasetError, SettingsError, some_of
 from pytest_llmclf.prompting.modelfile import SYSTEM
@@ -80,14 +81,16 @@ def test_gate(report, baseline):
     """The gates are judged here; no image may get worse than the committed predictions."""
     assert report.predictions == baseline
 '''
-_EPILOG = described(
-    "new",
-    """\
+HELP = CommandHelp(
+    name="new",
+    summary="write the Modelfile and the evaluation for a folder of images",
+    description="Write modelfiles/NAME.Modelfile and evals/test_NAME.py for a folder of images.",
+    about="""\
 NAME is the folder's own unless it is given. FOLDER has a folder a class (cat/1.png), the labels in
 its file names (cat_1.png), or a manifest.csv with the columns path and label (or Hugging Face's
 metadata.csv). It is checked, and stays where it is unless --copy is given; no file that is there
 already is changed. --modelfile takes a Modelfile that there is; with --model none is written.""",
-    """\
+    examples="""\
 ~/images/pets
 pets ~/images/pets --model openai:qwen2.5-vl@http://localhost:8000/v1
 pets ~/images/pets --copy --gate 'accuracy >= 0.9, recall[cat] >= 0.8'
@@ -95,16 +98,8 @@ parts parts/ --prompt 'Is this part whole or broken?' --from qwen2.5vl""",
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "new",
-        summary="write the Modelfile and the evaluation for a folder of images",
-        description="Write modelfiles/NAME.Modelfile and evals/test_NAME.py for a folder of "
-        "images.",
-        epilog=_EPILOG,
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
     parser.add_argument(
         "name",
         metavar="NAME",
@@ -149,7 +144,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="which folder is the label where folders lie in folders: the outermost or the one "
         "that the image lies in",
     )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -373,17 +367,14 @@ def _lines(
         yield style.line(("written  ", "green"), style.safe(path.relative_to(root).as_posix()))
     classes = plural(len(dataset.labels), "class", "classes")
     found = f"{plural(len(dataset.cases), 'image')}, {classes}: {some_of(dataset.labels)}"
-    for text in style.wrapped(found):
-        yield style.line(text)
+    yield from style.paragraph(found)
     problems = [case for case in dataset.cases if case.problem is not None]
     if problems:
         kinds = by_kind(f"{case.id}: {case.problem}" for case in problems)
         for said in (f"{len(problems)} cannot be sent:", *kinds[:_MOST_PROBLEMS]):
-            for text in style.wrapped(said):
-                yield style.line((text, "yellow"))
+            yield from style.paragraph(said, "yellow")
     for warning in dataset.warnings:
-        for text in style.wrapped(warning):
-            yield style.line((text, "yellow"))
+        yield from style.paragraph(warning, "yellow")
     command = f"pytest {new[-1].relative_to(root).as_posix()} --llmclf-model {model}"
     yield style.line("Next: ", (style.safe(f"{command} --snapshot-update"), "bold"))
     yield style.line("It writes the baseline, to be committed beside the evaluation; from then on:")

@@ -8,17 +8,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import (
-    add_command,
-    add_home,
+from pytest_llmclf.cli.command import (
+    CommandHelp,
+    add_arguments,
     add_model,
     add_shared_options,
-    described,
-    home_folder,
     own_options,
     reaching,
 )
+from pytest_llmclf.cli.console import style_of, write
+from pytest_llmclf.cli.project import home_folder
 from pytest_llmclf.cli.single_image import wanted_model
 from pytest_llmclf.metrics.power import MOST_IMAGES
 from pytest_llmclf.runner.shared_options import at_least
@@ -30,14 +29,17 @@ _BASELINE: Final = "baseline"
 _EVALUATION: Final = ".py"
 _MOST_CLASSES: Final = 100_000
 _CHANCES: Final = (0.8, 0.9)
-_EPILOG = described(
-    "plan",
-    """\
+HELP = CommandHelp(
+    name="plan",
+    summary="what a run would ask, or how many images a gate or a baseline takes",
+    description="What an evaluation would ask of whom; or how many images it takes to pass a "
+    "gate with confidence, or to see a loss against the committed predictions.",
+    about="""\
 Of a file with an evaluation (FILE::NAME where it declares several) it tells which images pytest
 would ask whom about, in which variants; nobody is asked. Of a gate or a baseline everything is
 computed exactly for images that are drawn independently; no evaluation, model or answer is needed.
 Settle the number of images before you look: a verdict is for one look.""",
-    """\
+    examples="""\
 
 evals/test_pets.py --model ollama:llava --model yardstick:svm
 'accuracy >= 0.9 with 95% confidence' --truth 0.93
@@ -47,16 +49,8 @@ baseline --loss 3 --fixed 1""",
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "plan",
-        summary="what a run would ask, or how many images a gate or a baseline takes",
-        description="What an evaluation would ask of whom; or how many images it takes to pass a "
-        "gate with confidence, or to see a loss against the committed predictions.",
-        epilog=_EPILOG,
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
     parser.add_argument(
         "question",
         metavar="EVALUATION|GATE|baseline",
@@ -110,7 +104,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="SHARE",
         help="how likely the answer shall be, such as 80%%; may repeat (default: 80%%, 90%%)",
     )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -155,7 +148,7 @@ def _add_asking(parser: argparse.ArgumentParser) -> None:
         help="of an evaluation: the images that are held out, instead of the others",
     )
     add_shared_options(parser, "think", "allow-links")
-    add_home(parser)
+    add_arguments(parser, "--home")
 
 
 def _asked(arguments: argparse.Namespace) -> list[str]:

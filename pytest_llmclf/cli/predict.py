@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.cache import STORE
-from pytest_llmclf.cli.console import style_of
-from pytest_llmclf.cli.project import (
+from pytest_llmclf.cli.command import (
+    CommandHelp,
     ExitCode,
-    add_command,
-    add_home,
+    add_arguments,
     add_model,
     add_shared_options,
-    described,
     own_options,
     reaching,
 )
+from pytest_llmclf.cli.console import style_of
 from pytest_llmclf.cli.single_image import MODEL_VARIABLE, wanted_model
 from pytest_llmclf.errors import (
     BackendError,
@@ -49,19 +48,21 @@ if TYPE_CHECKING:
     from pytest_llmclf.batch.tally import Batch, FailureFile, Tally
     from pytest_llmclf.models.reach import ConnectSettings
 
-_EPILOG = described(
-    "predict",
-    f"""\
+HELP = CommandHelp(
+    name="predict",
+    summary="ask about every image of a manifest of any length",
+    description="Ask about every image of an evaluation, so that pytest finds the answers.",
+    about=f"""\
 Fills the answer store that pytest reads; nothing is judged. Rows whose answer is known are not
 asked about again, so the same command goes on where an earlier one was stopped, however it ended.
 What got no answer is listed in a file and asked about next time. EVALUATION is a file, or
 FILE::NAME where it declares several. Without --model the environment's {MODEL_VARIABLE} is asked,
 else as for evaluations.""",
-    """\
+    examples="""\
 evals/test_mnist.py
 evals/test_pets.py --servers http://gpu1:11434 --allow-remote gpu1
 evals/test_pets.py --manifest all.csv --engine ray --workers 8""",
-    """\
+    exit_codes="""\
 exit code:
   0  every row has its answer
   1  some have none: the message says why, and where they are listed
@@ -95,15 +96,8 @@ class _End:
         return ExitCode.DONE if not self.tally.failed and self.stopped is None else ExitCode.FOUND
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "predict",
-        summary="ask about every image of a manifest of any length",
-        description="Ask about every image of an evaluation, so that pytest finds the answers.",
-        epilog=_EPILOG,
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
     whole = at_least(int, 1)
     add = parser.add_argument
     add("evaluation", metavar="EVALUATION", help="the file that declares it, or FILE::NAME")
@@ -153,8 +147,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="Ollama servers (default: OLLAMA_HOST, else this machine's)",
     )
     add_shared_options(parser, "allow-links", "think", "in-flight", "attempts", "server-wait")
-    add_home(parser)
-    parser.set_defaults(run=run)
+    add_arguments(parser, "--home")
 
 
 def run(arguments: argparse.Namespace) -> int:

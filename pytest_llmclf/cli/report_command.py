@@ -6,15 +6,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.cli.command import CommandHelp, add_arguments
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import add_command, add_home, add_run_name, described, home_folder
+from pytest_llmclf.cli.project import named_run, writing
 from pytest_llmclf.cli.run_images import dataset_images
-from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting import terminal
 from pytest_llmclf.reporting.artifacts import write_reports, write_run
 from pytest_llmclf.reporting.new_run import PAGE, REVIEW_PAGE
-from pytest_llmclf.reporting.run_folder import find_run, read_run
 
 if TYPE_CHECKING:
     import argparse
@@ -23,34 +22,27 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.reporting.run_folder import RunFolder
 
-"""The page for a browser, as a run writes it."""
-
 _IMAGE: Final = b'[["data:image/'
 """How a page's first image begins; see `page.document`."""
 
-_EPILOG = described(
-    "report",
-    """\
+HELP = CommandHelp(
+    name="report",
+    summary="write the reports of a finished run anew",
+    description="Show a finished run, and write its reports anew.",
+    about="""\
 Outcomes and verdicts are those of the run: no model is asked, no gate is judged again. What
 follows from them (tables, matrices, diagnosis, Markdown, the page) is worked out by this version.
 The page shows the images of datasets that are found in this project, unchanged since the run.""",
-    """\
+    examples="""\
 latest
 latest --out public --parquet
 .llmclf/runs/20260102-030405-abcdef --no-images""",
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "report",
-        summary="write the reports of a finished run anew",
-        description="Show a finished run, and write its reports anew.",
-        epilog=_EPILOG,
-    )
-    add_run_name(parser)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_arguments(parser, "run_name")
     parser.add_argument(
         "--out",
         type=Path,
@@ -60,10 +52,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--parquet", action="store_true", help="write outcomes.parquet, too (needs pyarrow)"
     )
-    parser.add_argument("--no-images", action="store_true", help="leave the images out of the page")
+    add_arguments(parser, "--no-images")
     parser.add_argument("--quiet", "-q", action="store_true", help="print the paths alone")
-    add_home(parser)
-    parser.set_defaults(run=run)
+    add_arguments(parser, "--home")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -73,15 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
         LlmclfError: The run cannot be read, or Parquet not be written.
         SettingsError: A file cannot be written.
     """
-    found = read_run(find_run(arguments.run_name, home_folder(arguments.home) / "runs"))
+    found = named_run(arguments.run_name, arguments.home)
     out = found.path if arguments.out is None else arguments.out.expanduser()
-    try:
+    with writing("the reports", "choose another folder with --out"):
         written = _write(found, out, parquet=arguments.parquet)
         page = _write_page(found, out / PAGE, images=not arguments.no_images)
-    except OSError as error:
-        raise SettingsError(
-            f"the reports cannot be written: {error}; choose another folder with --out"
-        ) from error
     if not arguments.quiet:
         style = style_of(sys.stdout)
         write(

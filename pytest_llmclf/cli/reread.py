@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.analysis.rereading import reread
+from pytest_llmclf.cli.command import CommandHelp, add_arguments
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import add_command, add_home, add_run_name, described, home_folder
+from pytest_llmclf.cli.project import named_run, writing
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.prompting.readers import READERS, STRICT, check_reader
 from pytest_llmclf.reporting import terminal
 from pytest_llmclf.reporting.artifacts import write_run
 from pytest_llmclf.reporting.reread_lines import rereading_lines
-from pytest_llmclf.reporting.run_folder import find_run, read_run
 
 if TYPE_CHECKING:
     import argparse
@@ -26,30 +26,25 @@ if TYPE_CHECKING:
     from pytest_llmclf.prompting.readers import ReaderFunction
     from pytest_llmclf.values.verdict import Verdict
 
-_EPILOG = described(
-    "reread",
-    f"""\
+HELP = CommandHelp(
+    name="reread",
+    summary="judge the stored answers of a run by another reader",
+    description="Read the stored answers of a run anew, without asking.",
+    about=f"""\
 Nobody is asked: the answers are those of the run's outcomes.jsonl. READER is one of
 {", ".join(READERS)}, or MODULE:FUNCTION, a function of an answer's text and the label names that
 gives back a label, a reason or None. The gates of the eval files are not judged; say --gate for
 some. Baselines are not compared: they are of the reader that wrote them.""",
-    """\
+    examples="""\
 latest --reader contains
 latest --reader my_readers:final_word --out reread
 previous --reader last --gate "animals: accuracy >= 0.8\"""",
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "reread",
-        summary="judge the stored answers of a run by another reader",
-        description="Read the stored answers of a run anew, without asking.",
-        epilog=_EPILOG,
-    )
-    add_run_name(parser)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_arguments(parser, "run_name")
     parser.add_argument(
         "--reader", metavar="READER", default=STRICT, help=f"who reads (default: {STRICT})"
     )
@@ -63,8 +58,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="write it as a run folder (default: print only)"
     )
-    add_home(parser)
-    parser.set_defaults(run=run)
+    add_arguments(parser, "--home")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -75,29 +69,25 @@ def run(arguments: argparse.Namespace) -> int:
     """
     reader = find_reader(arguments.reader)
     gates = _gates(arguments.gate)
-    found = read_run(find_run(arguments.run_name, home_folder(arguments.home) / "runs"))
+    found = named_run(arguments.run_name, arguments.home)
     out = None if arguments.out is None else arguments.out.expanduser()
     if out is not None and out.resolve() == found.path.resolve():
         raise SettingsError(f"--out {out} is the run itself, which stays as it is: name another")
     done = [reread(report, reader) for report in found.reports]
-    verdicts = _judge([one.after for one in done], gates)
+    after = [one.after for one in done]
+    verdicts = _judge(after, gates)
     style = style_of(sys.stdout)
-    write(sys.stdout, terminal.lines([one.after for one in done], verdicts, style))
+    write(sys.stdout, terminal.lines(after, verdicts, style))
     write(sys.stdout, rereading_lines(done, style))
     if out is not None:
-        try:
+        with writing(str(out), "choose another folder with --out"):
             written = write_run(
                 out,
-                [one.after for one in done],
+                after,
                 settings=found.settings,
                 environment=found.environment,
                 verdicts=verdicts,
-                baselines={},
             )
-        except OSError as error:
-            raise SettingsError(
-                f"{out} cannot be written: {error}; choose another folder with --out"
-            ) from error
         sys.stdout.writelines(f"{path}\n" for path in written)
     return 1 if any(verdict.word in ("FAIL", "INCONCLUSIVE") for verdict in verdicts) else 0
 

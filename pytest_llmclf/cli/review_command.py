@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.analysis.label_review.review import review_labels
 from pytest_llmclf.analysis.label_review.review_queue import reports_of, review_queue
+from pytest_llmclf.cli.command import CommandHelp, add_arguments
 from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.label_candidates import find_near_copies
-from pytest_llmclf.cli.project import add_command, add_home, add_run_name, described, home_folder
+from pytest_llmclf.cli.project import named_run, writing
 from pytest_llmclf.cli.run_images import dataset_images
 from pytest_llmclf.data.given import plain_name
 from pytest_llmclf.errors import SettingsError, nearest, some_of
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.new_run import REVIEW_PAGE
-from pytest_llmclf.reporting.run_folder import find_run, read_run
 from pytest_llmclf.runner.shared_options import at_least
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from pytest_llmclf.analysis.label_review.review import LabelReview
     from pytest_llmclf.metrics.report import Report
@@ -33,31 +33,26 @@ if TYPE_CHECKING:
 
 _CONTROL: Final = 40
 _SEED: Final = 20
-_EPILOG = described(
-    "review",
-    """\
+HELP = CommandHelp(
+    name="review",
+    summary="open the page on which labels in doubt are decided about, by keyboard",
+    description="Decide about the labels of a finished run's images that are in doubt.",
+    about="""\
 Writes review.html into the run's folder, a single file that works offline, and opens it where a
 terminal asks. It shows one image at a time: those whose labels are in doubt, the most doubtful
 first, then some drawn at random among the others, so that it is known how many labels are wrong
 where nobody proposed anything. Keys decide; the browser keeps every decision, and S writes them to
 a file for llmclf labels apply. No label changes before that (docs/labels.md).""",
-    """\
+    examples="""\
 latest
 latest --control 100 --limit 50
 latest --dataset pets --no-open""",
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "review",
-        summary="open the page on which labels in doubt are decided about, by keyboard",
-        description="Decide about the labels of a finished run's images that are in doubt.",
-        epilog=_EPILOG,
-    )
-    add_run_name(parser)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_arguments(parser, "run_name")
     parser.add_argument(
         "--dataset", default="", metavar="NAME", help="which one, where the run has several"
     )
@@ -74,15 +69,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--seed", type=int, default=_SEED, metavar="N",
         help=f"of the images drawn at random (default {_SEED})",
     )  # fmt: skip
-    parser.add_argument(
-        "--no-near-copies", action="store_true", help="do not look for images that look alike"
-    )
+    add_arguments(parser, "--no-near-copies")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="where to (default: in the run's folder)"
     )
     parser.add_argument("--no-open", action="store_true", help="do not open the page")
-    add_home(parser)
-    parser.set_defaults(run=run)
+    add_arguments(parser, "--home")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -93,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from pytest_llmclf.reporting.html.review_page import write_review_page
 
-    found = read_run(find_run(arguments.run_name, home_folder(arguments.home) / "runs"))
+    found = named_run(arguments.run_name, arguments.home)
     near = {} if arguments.no_near_copies else find_near_copies(found.reports)
     reviews = review_labels(found.reports, near)
     review = _chosen(reviews, arguments.dataset)
@@ -101,16 +93,12 @@ def run(arguments: argparse.Namespace) -> int:
     several = len(reviews) > 1
     name = f"{plain_name(arguments.dataset)}-{REVIEW_PAGE}" if several else REVIEW_PAGE
     path = (found.path / name if arguments.out is None else arguments.out.expanduser()).absolute()
-    try:
-        with ProgressLine(sys.stderr) as progress:
-            write_review_page(path, page, progress)
-    except OSError as error:
-        raise SettingsError(
-            f"the page cannot be written: {error}; choose another file with --out"
-        ) from error
-    style = style_of(sys.stdout)
-    lines = (line for text in _told(page) for line in style.wrapped(text))
-    write(sys.stdout, (style.line(line) for line in lines))
+    with (
+        writing("the page", "choose another file with --out"),
+        ProgressLine(sys.stderr) as progress,
+    ):
+        write_review_page(path, page, progress)
+    write(sys.stdout, style_of(sys.stdout).paragraph(_told(page)))
     sys.stdout.write(f"{path}\n")
     if not arguments.no_open and sys.stdout.isatty():
         sys.stdout.flush()
@@ -187,7 +175,7 @@ def _page(
     )
 
 
-def _told(page: ReviewPage) -> Iterator[str]:
+def _told(page: ReviewPage) -> str:
     """How many images of each kind there are."""
     images = page.queue.images
     doubtful = sum(one.candidate is not None for one in images)
@@ -198,4 +186,4 @@ def _told(page: ReviewPage) -> Iterator[str]:
     parts.append(f"{numbers.plural(control, 'image')} drawn at random among the others")
     if others := len(images) - doubtful - control:
         parts.append(f"{numbers.plural(others, 'image')} more")
-    yield f"{page.review.dataset}: {', '.join(parts)}"
+    return f"{page.review.dataset}: {', '.join(parts)}"

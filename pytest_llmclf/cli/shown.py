@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.cli.project import writing
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting import terminal
@@ -47,7 +47,6 @@ def show_run(
     """
     from pytest_llmclf.reporting.html.document import write_page
     from pytest_llmclf.reporting.html.page import page_of
-    from pytest_llmclf.reporting.html.thumbnails import ImageBudget
 
     with ProgressLine(sys.stderr) as progress:
         progress("computing the report", 0, 0)
@@ -59,22 +58,16 @@ def show_run(
     page = page_of(
         reports,
         verdicts,
-        baselines={},
         gates={report.evaluation: tuple(gates) for report in reports},
         images=image,
-        budget=ImageBudget(),
         settings=settings,
         environment=facts,
     )
-    try:
+    with writing("the files of this run", "choose a folder with --home"):
         with ProgressLine(sys.stderr) as progress:
             progress("writing the run", 0, 0)
             write_run(folder, reports, settings=settings, environment=facts, verdicts=verdicts)
             written = write_page(folder / PAGE, page, progress)
-    except OSError as error:
-        raise SettingsError(
-            f"the files of this run cannot be written: {error}; choose a folder with --home"
-        ) from error
     sys.stdout.write(f"page for a browser: {os.path.relpath(written)}\n")
     decided = all(verdict.word in ("PASS", "UNGATED") for verdict in verdicts)
     return 0 if decided and not any(one.ledger.why_incomplete() for one in reports) else 1

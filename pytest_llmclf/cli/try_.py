@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.api import open_resources
-from pytest_llmclf.cli.console import style_of
-from pytest_llmclf.cli.project import (
-    add_command,
-    add_home,
+from pytest_llmclf.cli.command import (
+    CommandHelp,
+    add_arguments,
     add_model,
     add_shared_options,
-    described,
-    home_folder,
-    own_folder_choices,
     own_options,
     reaching,
 )
+from pytest_llmclf.cli.console import style_of
+from pytest_llmclf.cli.project import home_folder, own_folder_choices
 from pytest_llmclf.cli.single_image import wanted_model
 from pytest_llmclf.data.entry import LABEL_FOLDERS
 from pytest_llmclf.progress import ProgressLine
@@ -31,17 +29,19 @@ if TYPE_CHECKING:
     import argparse
 
 
-_EPILOG = described(
-    "try",
-    """\
+HELP = CommandHelp(
+    name="try",
+    summary="how good a model is on a folder of images, without writing anything for it",
+    description="Ask a model about every image of a folder, and show table and page.",
+    about="""\
 Labels are the names of the folders (cat/1.png), or as `llmclf new --help` says. Answers are kept:
 the evaluation that `llmclf new` writes asks nothing again that was asked here in the same words.
 Without --model an Ollama with llava is asked, else the embedded model, if it knows the labels.""",
-    """\
+    examples="""\
 photos --model ollama:llava
 photos --model ollama:llava --model ollama:qwen2.5vl --sample 10
 photos --prompt 'Which pet is this?' --gate 'accuracy >= 0.9'""",
-    """\
+    exit_codes="""\
 exit code:
   0  every image has its answer, and every gate passes
   1  a gate fails or is undecided, or images have no answer
@@ -50,26 +50,18 @@ exit code:
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the subcommand."""
-    parser = add_command(
-        commands,
-        "try",
-        summary="how good a model is on a folder of images, without writing anything for it",
-        description="Ask a model about every image of a folder, and show table and page.",
-        epilog=_EPILOG,
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
     add = parser.add_argument
     add("folder", metavar="FOLDER", type=Path, help="the images")
     add_model(parser, action="append")
     add("--prompt", default=DEFAULT_PROMPT, help="the question (default: %(default)r)")
     add("--sample", type=at_least(int, 1), metavar="N", help="only N images a class")
-    add("--gate", action="append", default=[], metavar="EXPRESSION", help="what is to be reached")
+    add_arguments(parser, "--gate")
     add("--split", default="", metavar="PART", help="part of a split dataset, such as test")
     add("--label-folder", choices=LABEL_FOLDERS, help="which folder is the label")
     add_shared_options(parser, "think", "in-flight")
-    add_home(parser)
-    parser.set_defaults(run=run)
+    add_arguments(parser, "--home")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -46,11 +46,11 @@ def calibration_lines(
     yield style.line(f"{_INDENT}confidence, of {part}{answers}{when}")
     if calibration.ece.value is not None:
         for text in _sentences(calibration, style):
-            yield from (style.line(found) for found in style.wrapped(text, _INDENT * 2))
+            yield from style.paragraph(text, indent=_INDENT * 2)
         yield from _coverages(calibration, style)
         yield from _bins(calibration.reliability, style)
     for text in _warnings(calibration):
-        yield from (style.line((found, "yellow")) for found in style.wrapped(text, _INDENT * 2))
+        yield from style.paragraph(text, "yellow", indent=_INDENT * 2)
 
 
 def _sentences(calibration: Calibration, style: Style) -> Iterator[str]:

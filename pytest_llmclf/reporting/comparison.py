@@ -60,7 +60,7 @@ def model_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
                 f"{numbers.plural(left_out, 'more pair')} of {models} tasks are not shown one by "
                 "one; all of them are in the leaderboard"
             )
-            yield from _wrapped(style, text, "light")
+            yield from style.paragraph(text, "light", indent=_INDENT * 2)
 
 
 def _pair_lines(pair: PairedModels, style: Style) -> Iterator[Line]:
@@ -107,7 +107,9 @@ def broken_lines(
         most = len(comparison.broken) if every else MOST
         for change in comparison.of_kind("broken")[:most]:
             case = style.name(change.case, style.width // 2)
-            yield from _wrapped(style, f"{case}  was {change.was}, now {change.now}")
+            yield from style.paragraph(
+                f"{case}  was {change.was}, now {change.now}", indent=_INDENT * 2
+            )
         if len(comparison.broken) > most:
             more = numbers.count(len(comparison.broken) - most)
             yield style.line((f"{_INDENT * 2}and {more} more", "light"))
@@ -148,7 +150,9 @@ def summary_lines(
 ) -> Iterator[Line]:
     """`comparison_lines` without what else differs, and without the images."""
     if comparison.refused is not None:
-        yield from _wrapped(style, f"not compared: {comparison.refused}", "yellow")
+        yield from style.paragraph(
+            f"not compared: {comparison.refused}", "yellow", indent=_INDENT * 2
+        )
         return
     shown = _shown(names, style)
     columns = max(map(width, shown))
@@ -158,14 +162,14 @@ def summary_lines(
     if comparison.common:
         drawn = f" ({comparison.drawn})" if comparison.drawn else ""
         text = f"on the {numbers.plural(comparison.common, 'image')} that both answered{drawn}: "
-        yield from _wrapped(style, text + _difference(comparison, style))
+        yield from style.paragraph(text + _difference(comparison, style), indent=_INDENT * 2)
         chance = comparison.p_value if p_value is None else p_value
-        yield from _wrapped(style, _sentence(comparison, names, chance, tests))
+        yield from style.paragraph(_sentence(comparison, names, chance, tests), indent=_INDENT * 2)
     answers = answers_text(comparison.answers)
     if answers:
-        yield from _wrapped(style, answers)
+        yield from style.paragraph(answers, indent=_INDENT * 2)
     for text in (*_left_out(comparison), *comparison.notes):
-        yield from _wrapped(style, text, "yellow")
+        yield from style.paragraph(text, "yellow", indent=_INDENT * 2)
 
 
 def answers_text(answers: Sequence[AnswerCount], most: int = FEW) -> str:
@@ -264,7 +268,7 @@ def _lists(comparison: Comparison, shown: Sequence[str], style: Style, most: int
                 f"{change.case}: expected {change.expected}, "
                 f"{first}: {change.was}, {second}: {change.now}"
             )
-            yield from _wrapped(style, text, "light", indent=_INDENT * 3)
+            yield from style.paragraph(text, "light", indent=_INDENT * 3)
         if len(changes) > most:
             yield style.line((f"{_INDENT * 3}and {len(changes) - most} more", "light"))
 
@@ -285,11 +289,11 @@ def score_lines(
         key=lambda one: -abs(one.difference),
     )
     for one in (*averages, *classes[:most]):
-        yield from _wrapped(style, score_text(one, style.digits))
+        yield from style.paragraph(score_text(one, style.digits), indent=_INDENT * 2)
     if len(classes) > most:
         more = numbers.plural(len(classes) - most, "more score")
         text = f"and {more} of classes that differ less"
-        yield from _wrapped(style, text, "light")
+        yield from style.paragraph(text, "light", indent=_INDENT * 2)
 
 
 def score_text(one: ScoreDifference, digits: int = 3) -> str:
@@ -307,9 +311,9 @@ def outcome_lines(each: Compared, style: Style) -> Iterator[Line]:
     """What two runs come to in one evaluation: a margin's verdict, last the word as a sentence."""
     if each.margin is not None:
         mark = _VERDICT_MARKS[each.margin.word]
-        yield from _wrapped(style, f"{each.margin.word} {each.margin.text}", mark, indent=_INDENT)
+        yield from style.paragraph(f"{each.margin.word} {each.margin.text}", mark, indent=_INDENT)
     text, mark = _outcome(each)
-    yield from _wrapped(style, text, mark, "bold", indent=_INDENT)
+    yield from style.paragraph(text, mark, "bold", indent=_INDENT)
 
 
 def overall_line(compared: Sequence[Compared], style: Style) -> Iterator[Line]:
@@ -320,7 +324,7 @@ def overall_line(compared: Sequence[Compared], style: Style) -> Iterator[Line]:
             f"{word} in {words[word]}" for word in get_args(ComparedWord) if words[word]
         )
         text = f"B against A in {len(compared)} evaluations: {counts}"
-        yield from (style.line((found, "bold")) for found in style.wrapped(text))
+        yield from style.paragraph(text, "bold")
 
 
 def _outcome(each: Compared) -> tuple[str, Mark]:
@@ -354,11 +358,6 @@ def scores_json(scores: Sequence[ScoreDifference]) -> list[dict[str, Any]]:
         }
         for one in scores
     ]
-
-
-def _wrapped(style: Style, text: str, *marks: str, indent: str = _INDENT * 2) -> Iterator[Line]:
-    for found in style.wrapped(text, indent):
-        yield style.line((found, marks)) if marks else style.line(found)  # type: ignore[arg-type]
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:

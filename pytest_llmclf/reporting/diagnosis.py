@@ -106,7 +106,7 @@ def diagnosis_lines(findings: Sequence[Finding], style: Style) -> Iterator[Line]
         yield style.line(f"{_INDENT * 2}- {first.strip()}")
         yield from (style.line(more) for more in rest)
     if any(map(tells_p, texts)):
-        yield from (style.line((text, "light")) for text in style.wrapped(LEGEND, _INDENT * 2))
+        yield from style.paragraph(LEGEND, "light", indent=_INDENT * 2)
 
 
 def tells_p(text: str) -> bool:

@@ -41,13 +41,13 @@ def doubtful_lines(
     for review, likely in reviewed:
         if likely:
             text = summary_text(review)
-            yield from (style.line((one, "yellow")) for one in style.wrapped(text, _INDENT))
+            yield from style.paragraph(text, "yellow", indent=_INDENT)
             for one in likely[:most]:
                 yield from candidate_lines(one, style, _INDENT * 2)
             if len(likely) > most:
                 yield style.line((f"{_INDENT * 2}and {len(likely) - most} more", "light"))
             for found in accuracy_ranges(review, reports):
-                yield from (style.line(line) for line in style.wrapped(range_text(found), _INDENT))
+                yield from style.paragraph(range_text(found), indent=_INDENT)
 
 
 def range_text(found: AccuracyRange) -> str:
@@ -82,7 +82,7 @@ def candidate_lines(one: Candidate, style: Style, indent: str = _INDENT) -> Iter
     case, given, proposed = (style.name(text, style.width) for text in _names(one))
     why = "; ".join(reason.text for reason in one.reasons)
     text = f"{case}: labelled {given}, perhaps {proposed} (score {one.score:.2f}): {why}"
-    yield from (style.line(found) for found in style.wrapped(style.safe(text), indent))
+    yield from style.paragraph(style.safe(text), indent=indent)
 
 
 def all_lines(review: LabelReview, style: Style, most: int | None = None) -> Iterator[Line]:
@@ -95,7 +95,7 @@ def all_lines(review: LabelReview, style: Style, most: int | None = None) -> Ite
     """
     yield style.line((style.name(review.dataset, style.width), "bold"))
     for text in looked_at_texts(review):
-        yield from (style.line(one) for one in style.wrapped(style.safe(text), _INDENT))
+        yield from style.paragraph(style.safe(text), indent=_INDENT)
     for one in review.candidates[:most]:
         yield from candidate_lines(one, style, _INDENT * 2)
     if most is not None and len(review.candidates) > most:

@@ -66,12 +66,12 @@ def leaderboard_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]
     for board in leaderboards(reports):
         title = style.name(board.evaluation, style.width // 2)
         yield style.line(("leaderboard", "bold"), " · ", (title, "bold"))
-        yield from _wrapped(style, about(board))
+        yield from style.paragraph(about(board), indent=_INDENT * 2)
         yield from _rows(board, style)
-        yield from _wrapped(style, verdict(board), "bold")
+        yield from style.paragraph(verdict(board), "bold", indent=_INDENT * 2)
         for text in remarks(board):
-            yield from _wrapped(style, text, "yellow")
-        yield from _wrapped(style, legend(board), "light")
+            yield from style.paragraph(text, "yellow", indent=_INDENT * 2)
+        yield from style.paragraph(legend(board), "light", indent=_INDENT * 2)
         yield from _hard_lines(board, style)
 
 
@@ -100,12 +100,12 @@ def _rows(board: Leaderboard, style: Style) -> Iterator[Line]:
             yield style.line((text, mark) if mark else text)
         costs = cost_text(row.judged)
         if costs:
-            yield from (style.line((text, "light")) for text in style.wrapped(costs, _INDENT * 3))
+            yield from style.paragraph(costs, "light", indent=_INDENT * 3)
     rest = Counter(STANDINGS[row.standing] for row in board.rows[len(shown) :])
     if rest:
         each = ", ".join(f"{numbers.count(number)} {said}" for said, number in rest.items())
         text = f"and {numbers.plural(rest.total(), 'more task')}: {each}"
-        yield from _wrapped(style, text, "light")
+        yield from style.paragraph(text, "light", indent=_INDENT * 2)
 
 
 def about(board: Leaderboard) -> str:
@@ -233,7 +233,7 @@ def doubt(board: Leaderboard) -> str:
 def _hard_lines(board: Leaderboard, style: Style) -> Iterator[Line]:
     found = difficulty(board.images)
     yield style.line(_INDENT, "hard images")
-    yield from _wrapped(style, difficulty_text(found))
+    yield from style.paragraph(difficulty_text(found), indent=_INDENT * 2)
     lists = (
         (
             f"{RIGHT_BY['none']} ({doubt(board)})",
@@ -246,14 +246,9 @@ def _hard_lines(board: Leaderboard, style: Style) -> Iterator[Line]:
             continue
         yield style.line(f"{_INDENT}  {title}")
         for text in texts[:MOST_HARD]:
-            yield from _wrapped(style, text, "light", indent=_INDENT * 3)
+            yield from style.paragraph(text, "light", indent=_INDENT * 3)
         if len(texts) > MOST_HARD:
             yield style.line((f"{_INDENT * 3}and {len(texts) - MOST_HARD} more", "light"))
-
-
-def _wrapped(style: Style, text: str, *marks: Mark, indent: str = _INDENT * 2) -> Iterator[Line]:
-    for found in style.wrapped(text, indent):
-        yield style.line((found, marks)) if marks else style.line(found)
 
 
 def leaderboard_json(board: Leaderboard) -> dict[str, Any]:

@@ -94,18 +94,17 @@ def lines(confusion: Confusion, style: Style) -> Iterator[Line]:
     plan = _fit(confusion, style)
     if plan is None:
         text = f"no room for the confusion matrix in {style.width} columns"
-        yield from (style.line(found) for found in style.wrapped(text, _INDENT))
+        yield from style.paragraph(text, indent=_INDENT)
         return
     names = zip(plan.tail_names, plan.tails, strict=True)
     legend = "".join(f"; {name} is {key}" for name, key in names if name != key)
     text = f"confusion matrix (rows: actual, columns: predicted{legend})"
-    yield from (style.line(found) for found in style.wrapped(text, _INDENT))
+    yield from style.paragraph(text, indent=_INDENT)
     yield _head(plan, style)
     for name, index in zip(plan.rows, plan.shown, strict=True):
         yield _row(confusion, plan, style, name, index)
     if len(plan.shown) < len(confusion.labels):
-        for text in style.wrapped(left_out(confusion, plan.shown), _INDENT):
-            yield style.line((text, "light"))
+        yield from style.paragraph(left_out(confusion, plan.shown), "light", indent=_INDENT)
 
 
 def _fit(confusion: Confusion, style: Style) -> _Plan | None:

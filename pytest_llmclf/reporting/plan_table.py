@@ -39,7 +39,7 @@ def plan_lines(found: Foresight, style: Style) -> Iterator[Line]:
     yield style.line((style.safe(found.asked), "bold"))
     yield style.line()
     for text in _example(found):
-        yield from (style.line((each, "light")) for each in style.wrapped(text, _INDENT))
+        yield from style.paragraph(text, "light", indent=_INDENT)
     yield style.line()
     yield style.line((_spanning(found, widths), "light"))
     yield style.line((_row(heads, widths), "light"))
@@ -47,7 +47,7 @@ def plan_lines(found: Foresight, style: Style) -> Iterator[Line]:
         yield style.line(_row(row, widths))
     yield style.line()
     for note in found.notes:
-        yield from (style.line(each) for each in style.wrapped(note, _INDENT))
+        yield from style.paragraph(note, indent=_INDENT)
 
 
 def _example(found: Foresight) -> Iterator[str]:

@@ -36,19 +36,19 @@ def stability_lines(
     images = numbers.plural(len(stability.images), "image")
     yield style.line(f"{_INDENT}{images} to be asked {stability.askings} times each{when}")
     for text in stability.caveats:
-        yield from (style.line((found, "yellow")) for found in style.wrapped(text, _INDENT * 2))
+        yield from style.paragraph(text, "yellow", indent=_INDENT * 2)
     for text in _sentences(stability, style):
-        yield from (style.line(found) for found in style.wrapped(text, _INDENT * 2))
+        yield from style.paragraph(text, indent=_INDENT * 2)
     if stability.unanswered:
         text = (
             f"{numbers.plural(stability.unanswered, 'asking')} got no answer and "
             f"{noun(stability.unanswered, 'is', 'are')} in none of these numbers"
         )
-        yield from (style.line((found, "yellow")) for found in style.wrapped(text, _INDENT * 2))
+        yield from style.paragraph(text, "yellow", indent=_INDENT * 2)
     unlike = stability.inconsistent
     for image in unlike[:MOST]:
         text = f"{image.case}: expected {image.expected}, said {_said(image)}"
-        yield from (style.line((found, "light")) for found in style.wrapped(text, _INDENT * 3))
+        yield from style.paragraph(text, "light", indent=_INDENT * 3)
     if len(unlike) > MOST:
         yield style.line((f"{_INDENT * 3}and {len(unlike) - MOST} more", "light"))
 

@@ -151,6 +151,10 @@ class Style:
             current = joined
         yield indent + current
 
+    def paragraph(self, text: str, *marks: Mark, indent: str = "") -> Iterator[Line]:
+        """`wrapped` as lines, each of them with the same marks."""
+        return (self.line((found, marks)) for found in self.wrapped(text, indent))
+
 
 def width(text: str) -> int:
     """Columns that `text` takes: two for wide signs (UAX #11), none for combining marks."""

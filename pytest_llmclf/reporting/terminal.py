@@ -150,10 +150,10 @@ def head_lines(report: Report, style: Style) -> Iterator[Line]:
         _source(report),
     ):
         if text:
-            yield from (style.line(found) for found in style.wrapped(text, _INDENT))
+            yield from style.paragraph(text, indent=_INDENT)
     why = None if report.ledger.all_skipped else report.ledger.why_incomplete()
     for text in [*([f"incomplete: {why}"] if why else []), *report.notes]:
-        yield from (style.line((found, "yellow")) for found in style.wrapped(text, _INDENT))
+        yield from style.paragraph(text, "yellow", indent=_INDENT)
 
 
 def score_lines(report: Report, style: Style) -> Iterator[Line]:
@@ -172,7 +172,7 @@ def score_lines(report: Report, style: Style) -> Iterator[Line]:
         name = left(style.name(label, name_width), name_width)
         yield style.line(f"{_INDENT}{name}", *(right(text, 11) for text in figures))
     if table.rest:
-        yield from (style.line((found, "light")) for found in style.wrapped(table.rest, _INDENT))
+        yield from style.paragraph(table.rest, "light", indent=_INDENT)
     yield Line()
     accuracy = with_interval(report.accuracy, style, report)
     gap = " " * max(2, min(6, style.width - len(_INDENT) - name_width - width(accuracy)))
@@ -299,8 +299,7 @@ def brief_lines(
             continue
         accuracy = f"accuracy {with_interval(report.accuracy, style, report)}"
         for text in (accuracy, *brief_probes(probed(report))):
-            wrapped = style.wrapped(f"{report.task.title}: {text}")
-            yield from (style.line(found) for found in wrapped)
+            yield from style.paragraph(f"{report.task.title}: {text}")
     yield from gate_lines(verdicts, style)
 
 
@@ -455,7 +454,7 @@ def _grouped(
         indent = _INDENT + " " * 6
         if kind == "error":
             for message in list(dict.fromkeys(outcome.message for outcome in found))[:EXAMPLES]:
-                yield from (style.line(text) for text in style.wrapped(message, indent))
+                yield from style.paragraph(message, indent=indent)
             cases = [outcome.case for outcome in found]
             if every:
                 yield from _case_lines(cases, style, every=True)

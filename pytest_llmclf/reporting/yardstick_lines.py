@@ -26,7 +26,7 @@ def yardstick_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
     yield style.line(("beside classical classifiers", "bold"))
     for one in found:
         sentence = style.safe(f"{one.evaluation} · {yardstick_sentence(one)}")
-        yield from (style.line(text) for text in style.wrapped(sentence, _INDENT))
+        yield from style.paragraph(sentence, indent=_INDENT)
 
 
 def yardstick_sentence(one: HeldAgainst) -> str:

@@ -26,7 +26,7 @@ MODULES = (
     "models.llamacpp.llama_binary", "models.llamacpp.llama_server", "models.http.http_errors",
     "models.ollama.ollama_errors", "models.ollama.derive", "models.spec", "reporting.markdown_text",
     "analysis.comparison.predictions_file", "data.validation", "data.image_header",
-    "cli.project", "reporting.diagnosis", "data.sources", "prompting.spellings",
+    "cli.command", "reporting.diagnosis", "data.sources", "prompting.spellings",
     "runner.answer_cache", "runner.answer_cache_mend", "data.archives.member", "data.folders",
     "data.file_names", "data.entry", "data.exports", "values.thinking",
     "models.openai.openai_errors", "models.openai.refused_fields", "models.endpoint_key",

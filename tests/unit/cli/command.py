@@ -6,6 +6,7 @@ import argparse
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+from pytest_llmclf.cli.command import add_command
 from tests.forkserver import fresh_or_forked
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def parse(module: Any, *arguments: str) -> argparse.Namespace:
     """What a subcommand makes of its arguments."""
     parser = argparse.ArgumentParser(prog="llmclf")
-    module.add_parser(parser.add_subparsers(required=True))
+    add_command(parser.add_subparsers(required=True), module)
     return parser.parse_args(arguments)
 
 

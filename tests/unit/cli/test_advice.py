@@ -13,7 +13,7 @@ import pytest
 
 import pytest_llmclf
 from pytest_llmclf.cli import cache, describe, doctor, main, predict
-from pytest_llmclf.cli.project import ExitCode, own_options
+from pytest_llmclf.cli.command import ExitCode, own_options
 from pytest_llmclf.errors import AccessRefused, RemoteRefused
 from tests.unit.cli.command import parse
 from tests.unit.models.raw_replies import RawReplies
