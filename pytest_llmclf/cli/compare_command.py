@@ -42,7 +42,6 @@ SCHEMA = 1
 """Of ``--json``: raised when a field changes its meaning or goes away; new fields do not."""
 SAME, WORSE, UNDECIDED = 0, 1, 2
 _STDOUT: Final = Path("-")
-_SIDES: Final = ("A", "B")
 
 HELP = CommandHelp(
     name="compare",
@@ -227,19 +226,7 @@ def _page(found: _Found, *, images: bool) -> Page:
             section(report, verdicts, name=f"{report.task.title} · {side}")
             for side, report, verdicts in sides
         ),
-        pairs=tuple(
-            Pair(
-                names=_SIDES,
-                what="runs",
-                comparison=each.comparison,
-                before=each.before,
-                now=each.now,
-                p_value=each.p_value,
-                tests=each.tests,
-                margin=each.margin,
-            )
-            for each in found.compared
-        ),
+        pairs=tuple(Pair.of(each, "runs") for each in found.compared),
         settings=left_out | _of_both(found.before.settings, found.now.settings),
         environment=_of_both(found.before.environment, found.now.environment),
         images=dataset_images([report for _, report, _ in sides]) if images else no_image,
@@ -267,11 +254,8 @@ def _lines(found: _Found, style: Style) -> Iterator[Line]:
         models = list(dict.fromkeys((each.before.configuration, each.now.configuration)))
         of = " and ".join(map(style.safe, models))
         yield style.line((style.safe(each.before.evaluation), "bold"), " · ", (of, "cyan"))
-        yield from comparison_lines(
-            each.comparison, _SIDES, style, p_value=each.p_value, tests=each.tests
-        )
-        scores = score_differences(each.before, each.now, each.comparison)
-        yield from score_lines(scores, style)
+        yield from comparison_lines(each, style)
+        yield from score_lines(each, style)
         yield from outcome_lines(each, style)
     for note in found.notes:
         yield style.line((style.safe(note), "yellow"))

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     )
     from pytest_llmclf.analysis.comparison.runs import Compared
     from pytest_llmclf.analysis.comparison.score_differences import ScoreDifference
-    from pytest_llmclf.analysis.leaderboard.pairs import PairedModels
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import TaskName
 
@@ -49,8 +48,8 @@ def model_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
     if not compared:
         return
     yield style.line(("compared in pairs", "bold"))
-    for evaluation in dict.fromkeys(pair.first.evaluation for pair in compared):
-        found = [pair for pair in compared if pair.first.evaluation == evaluation]
+    for evaluation in dict.fromkeys(pair.now.evaluation for pair in compared):
+        found = [pair for pair in compared if pair.now.evaluation == evaluation]
         models = sum(report.evaluation == evaluation for report in reports)
         for pair in found:
             yield from _pair_lines(pair, style)
@@ -63,8 +62,8 @@ def model_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
             yield from style.paragraph(text, "light", indent=_INDENT * 2)
 
 
-def _pair_lines(pair: PairedModels, style: Style) -> Iterator[Line]:
-    title = style.name(pair.first.evaluation, max(8, style.width // 3 - 4))
+def _pair_lines(pair: Compared, style: Style) -> Iterator[Line]:
+    title = style.name(pair.now.evaluation, max(8, style.width // 3 - 4))
     first, second = (style.name(name, style.width // 2) for name in pair.names)
     if width(f"{_INDENT}{title} · {first} and {second}") <= style.width:
         yield style.line(
@@ -74,11 +73,8 @@ def _pair_lines(pair: PairedModels, style: Style) -> Iterator[Line]:
         yield style.line(_INDENT, (title, "bold"))
         yield style.line(_INDENT * 2, (first, "cyan"), " and")
         yield style.line(_INDENT * 2, (second, "cyan"))
-    yield from comparison_lines(
-        pair.comparison, pair.names, style, p_value=pair.p_value, tests=pair.pairs, most=FEW
-    )
-    scores = score_differences(pair.first, pair.second, pair.comparison)
-    yield from score_lines(scores, style, FEW)
+    yield from comparison_lines(pair, style, FEW)
+    yield from score_lines(pair, style, FEW)
 
 
 def broken_lines(
@@ -115,46 +111,29 @@ def broken_lines(
             yield style.line((f"{_INDENT * 2}and {more} more", "light"))
 
 
-def comparison_lines(
-    comparison: Comparison,
-    names: tuple[str, str],
-    style: Style,
-    *,
-    p_value: float | None = None,
-    tests: int = 1,
-    most: int = MOST,
-) -> Iterator[Line]:
+def comparison_lines(each: Compared, style: Style, most: int = MOST) -> Iterator[Line]:
     """What else differs, accuracies, what chance says of them, and the images that differ.
 
     Args:
-        comparison: The second side held against the first.
-        names: What both are called.
+        each: Both sides.
         style: What the place can show.
-        p_value: Of the comparison together with others; default: its own.
-        tests: How many comparisons that p-value is for.
         most: Most images named in one list.
     """
-    yield from change_lines(comparison.provenance, style, _INDENT * 2)
-    yield from summary_lines(comparison, names, style, p_value=p_value, tests=tests)
-    if comparison.refused is None:
-        yield from _lists(comparison, _shown(names, style), style, most)
+    yield from change_lines(each.comparison.provenance, style, _INDENT * 2)
+    yield from summary_lines(each, style)
+    if each.comparison.refused is None:
+        yield from _lists(each.comparison, _shown(each.names, style), style, most)
 
 
-def summary_lines(
-    comparison: Comparison,
-    names: tuple[str, str],
-    style: Style,
-    *,
-    p_value: float | None = None,
-    tests: int = 1,
-) -> Iterator[Line]:
-    """`comparison_lines` without what else differs, and without the images."""
+def summary_lines(each: Compared, style: Style) -> Iterator[Line]:
+    """Accuracies, what chance says of them, and what is left out."""
+    comparison = each.comparison
     if comparison.refused is not None:
         yield from style.paragraph(
             f"not compared: {comparison.refused}", "yellow", indent=_INDENT * 2
         )
         return
-    shown = _shown(names, style)
+    shown = _shown(each.names, style)
     columns = max(map(width, shown))
     for name, ratio in zip(shown, (comparison.before, comparison.now), strict=True):
         accuracy = numbers.counted(ratio, style.digits)
@@ -163,8 +142,7 @@ def summary_lines(
         drawn = f" ({comparison.drawn})" if comparison.drawn else ""
         text = f"on the {numbers.plural(comparison.common, 'image')} that both answered{drawn}: "
         yield from style.paragraph(text + _difference(comparison, style), indent=_INDENT * 2)
-        chance = comparison.p_value if p_value is None else p_value
-        yield from style.paragraph(_sentence(comparison, names, chance, tests), indent=_INDENT * 2)
+        yield from style.paragraph(_sentence(each), indent=_INDENT * 2)
     answers = answers_text(comparison.answers)
     if answers:
         yield from style.paragraph(answers, indent=_INDENT * 2)
@@ -202,8 +180,9 @@ def _difference(comparison: Comparison, style: Style) -> str:
     return f"{text}, {level} interval {ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
 
 
-def _sentence(comparison: Comparison, names: tuple[str, str], p_value: float, tests: int) -> str:
+def _sentence(each: Compared) -> str:
     """What the flips say, for somebody who knows no statistics."""
+    comparison, names, p_value, tests = each.comparison, each.names, each.p_value, each.tests
     lost, won = len(comparison.broken), len(comparison.fixed)
     if not lost and not won:
         same = comparison.correct
@@ -273,16 +252,15 @@ def _lists(comparison: Comparison, shown: Sequence[str], style: Style, most: int
             yield style.line((f"{_INDENT * 3}and {len(changes) - most} more", "light"))
 
 
-def score_lines(
-    scores: Sequence[ScoreDifference], style: Style, most: int = MOST
-) -> Iterator[Line]:
+def score_lines(each: Compared, style: Style, most: int = MOST) -> Iterator[Line]:
     """Averages, then the classes that differ most; nothing where there are no scores.
 
     Args:
-        scores: From `score_differences`.
+        each: Both sides.
         style: What the place can show.
         most: Most scores of classes shown.
     """
+    scores = score_differences(each.before, each.now, each.comparison)
     averages = [one for one in scores if "[" not in one.name]
     classes = sorted(
         (one for one in scores if "[" in one.name and one.difference),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.analysis.comparison.score_differences import score_differences
 from pytest_llmclf.analysis.comparison.yardsticks import held_against
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.analysis.label_review.review import label_reviews
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.comparison.paired_comparison import Change, ChangeKind, Comparison
     from pytest_llmclf.analysis.comparison.runs import Compared, ComparedWord
     from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.reporting.style import Line
     from pytest_llmclf.values.outcome import TaskName
     from pytest_llmclf.values.verdict import Verdict, VerdictWord
 
@@ -150,8 +150,9 @@ def _named(task: TaskName) -> str:
     return " · ".join(code(part) for part in task if part)
 
 
-def _both(first: Report, second: Report) -> tuple[str, str]:
-    return first.configuration, second.configuration
+def _models_of(each: Compared) -> Iterable[str]:
+    """The models of both sides, once where they are one."""
+    return dict.fromkeys((each.before.configuration, each.now.configuration))
 
 
 def _overview(reports: Sequence[Report], verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -309,7 +310,7 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
     yield "|---|---|---|--:|--:|--:|--:|"
     for pair in compared:
         found = pair.comparison
-        names = (pair.first.evaluation, *pair.names)
+        names = (pair.now.evaluation, *pair.names)
         start = f"| {' | '.join(map(cell, names))} |"
         if found.refused is not None:
             yield f"{start} | | | {escaped(found.refused)} |"
@@ -320,12 +321,10 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
         )
     for pair in compared:
         both = " and ".join(map(code, pair.names))
-        yield from ("", f"{code(pair.first.evaluation)}, {both}:", "", *_else(pair.comparison))
+        yield from ("", f"{code(pair.now.evaluation)}, {both}:", "", *_else(pair.comparison))
         answers = answers_text(pair.comparison.answers)
         yield from [f"- {escaped(answers)}"] if answers else []
-        scores = score_differences(pair.first, pair.second, pair.comparison)
-        lines = score_lines(scores, _ENDLESS, FEW)
-        yield from (f"- {escaped(line.text.strip())}" for line in lines)
+        yield from _items(score_lines(pair, _ENDLESS, FEW))
     yield ""
     yield from (f"- {escaped(yardstick_sentence(one))}" for one in held_against(reports))
     test = (
@@ -358,7 +357,7 @@ def _compared_overview(compared: Sequence[Compared]) -> Iterator[str]:
     yield "|---|---|---|--:|--:|--:|--:|--:|--:|"
     for each in compared:
         found = each.comparison
-        models = " and ".join(map(cell, dict.fromkeys(_both(each.before, each.now))))
+        models = " and ".join(map(cell, _models_of(each)))
         start = f"| {_COMPARED[each.word]} {each.word} | {cell(each.before.evaluation)} | {models}"
         if found.refused is not None:
             yield f"{start} | | | | | | |"
@@ -377,21 +376,21 @@ def _compared_overview(compared: Sequence[Compared]) -> Iterator[str]:
 
 
 def _compared_section(each: Compared) -> Iterator[str]:
-    models = " and ".join(map(code, dict.fromkeys(_both(each.before, each.now))))
+    models = " and ".join(map(code, _models_of(each)))
     yield from (f"### {code(each.before.evaluation)} · {models}", "")
     yield from _else(each.comparison)
-    found = summary_lines(
-        each.comparison, ("A", "B"), _ENDLESS, p_value=each.p_value, tests=each.tests
-    )
-    yield from (f"- {escaped(line.text.strip())}" for line in found)
-    scores = score_lines(score_differences(each.before, each.now, each.comparison), _ENDLESS)
-    yield from (f"- {escaped(line.text.strip())}" for line in scores)
-    yield from (f"- {escaped(line.text.strip())}" for line in outcome_lines(each, _ENDLESS))
+    for lines in (summary_lines, score_lines, outcome_lines):
+        yield from _items(lines(each, _ENDLESS))
     yield ""
     if each.comparison.refused is not None:
         return
     for kind in _CHANGES:
         yield from _changes(each.comparison, kind)
+
+
+def _items(lines: Iterable[Line]) -> Iterator[str]:
+    """Lines of a terminal without an end as items of a list."""
+    return (f"- {escaped(line.text.strip())}" for line in lines)
 
 
 def _else(comparison: Comparison) -> Iterator[str]:

@@ -57,7 +57,8 @@ def report(rights: Sequence[int], group: str = "scene", size: int = 10) -> Repor
 
 def text(before: Report, now: Report) -> str:
     """What is printed of their comparison, on one line."""
-    lines = comparison_lines(compare_reports(before, now), ("A", "B"), Style(width=300))
+    (both,) = compare_all([(before, now)])
+    lines = comparison_lines(both, Style(width=300))
     return " ".join(" ".join(line.text for line in lines).split())
 
 

@@ -304,7 +304,7 @@ def test_several_pairs_need_more_proof() -> None:
             report(WRONG_LOSS[1], "ollama:c"),
         ]
     )
-    assert [pair.pairs for pair in found] == [3, 3, 3]
+    assert [pair.tests for pair in found] == [3, 3, 3]
     raw = [pair.comparison.p_value for pair in found]
     assert raw == pytest.approx([2 / 2**8, 2 / 2**8, 1])
     assert [pair.p_value for pair in found] == pytest.approx([6 / 2**8, 6 / 2**8, 1])
@@ -323,5 +323,5 @@ def test_a_refused_pair_of_models_is_not_counted() -> None:
     other = report(WRONG_LOSS[0], "ollama:other", content="other", hashed=False)
     found = compare_models([first, second, other])
     assert [pair.comparison.refused is None for pair in found] == [True, False, False]
-    assert [pair.pairs for pair in found] == [1, 1, 1]
+    assert [pair.tests for pair in found] == [1, 1, 1]
     assert found[0].p_value == found[0].comparison.p_value

@@ -9,6 +9,7 @@ from scipy.stats import binom, chi2
 
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, Comparison
 from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions
+from pytest_llmclf.analysis.comparison.runs import Compared
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.sequential.watch import SequentialMonitor
@@ -58,7 +59,14 @@ def test_the_quoted_comparison_is_what_is_printed() -> None:
         for n in range(18)
     )
     found = Comparison(cases=tuple(map(str, range(100))), correct=80, changes=changes)
-    lines = [line.text.strip() for line in comparison_lines(found, ("A", "B"), Style(width=400))]
+    side = build(
+        evaluation="",
+        model="",
+        dataset=DatasetFacts(name="", content_hash="", labels=()),
+        outcomes=(),
+    )
+    both = Compared(before=side, now=side, comparison=found, p_value=found.p_value)
+    lines = [line.text.strip() for line in comparison_lines(both, Style(width=400))]
     (said,) = [line for line in lines if line.startswith("A is better on")]
     assert said in PROSE
     # Without continuity correction, by another program, it is of that order.

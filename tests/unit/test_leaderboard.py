@@ -111,8 +111,8 @@ def test_every_pair_is_judged_as_a_comparison_judges_it(signs: list[str]) -> Non
         assert found.images.flips(one, other) == alone.flips
     # And the pairs that are shown one by one have the leaderboard's p-values.
     for pair in compare_models(found.images.reports):
-        assert pair.p_value == found.p_value(pair.first, pair.second)
-        assert pair.pairs == found.tests
+        assert pair.p_value == found.p_value(pair.before, pair.now)
+        assert pair.tests == found.tests
 
 
 class TestWhichImages:
@@ -164,7 +164,7 @@ class TestWhichImages:
         assert found.p_value(whole, long) == pytest.approx(3 * 9 / 2**8)
         assert standings(found)["c"] == "not told apart from the best"
         pair = compare_models([whole, short, long])[1]
-        assert (pair.second.model, pair.comparison.common, pair.comparison.test) == (
+        assert (pair.now.model, pair.comparison.common, pair.comparison.test) == (
             "c",
             8,
             "anytime",
@@ -183,7 +183,7 @@ class TestWhichImages:
         assert "different image sets" in reasons["ollama:odd"]
         assert reasons["ollama:silent"] == NO_ANSWER
         assert found.tests == 3
-        refused = [pair for pair in compare_models([*tasks(**CLEAR), silent]) if not pair.pairs]
+        refused = [pair for pair in compare_models([*tasks(**CLEAR), silent]) if not pair.tests]
         assert refused == []
 
     def test_repeats_are_in_no_count(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf.analysis.comparison.paired_comparison import Change, ChangeKind, Comparison
+from pytest_llmclf.analysis.comparison.runs import Compared
 from pytest_llmclf.metrics.report_build import build
 from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.comparison import (
@@ -45,8 +46,15 @@ def compared(
     )
 
 
-def shown(comparison: Comparison, style: Style = WIDE, **more: float) -> list[str]:
-    return [line.text for line in comparison_lines(comparison, NAMES, style, **more)]  # type: ignore[arg-type]
+def shown(
+    comparison: Comparison, style: Style = WIDE, p_value: float | None = None, tests: int = 1
+) -> list[str]:
+    chance = comparison.p_value if p_value is None else p_value
+    side = report("a", 1)
+    both = Compared(
+        before=side, now=side, comparison=comparison, names=NAMES, p_value=chance, tests=tests
+    )
+    return [line.text for line in comparison_lines(both, style)]
 
 
 def test_a_difference_is_said_in_plain_words() -> None:

@@ -26,14 +26,15 @@ ComparedWord = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """One evaluation in both runs.
+    """Two reports of one evaluation: of two runs, or of two models in one.
 
     Attributes:
-        before: Its report in A.
-        now: Its report in B.
-        comparison: B held against A.
-        p_value: Of the comparison, for all evaluations compared with it.
-        tests: How many those are; what is refused is not tested.
+        before: The report in run A, or of the model asked first.
+        now: The report in run B, or of the other model.
+        comparison: The second held against the first.
+        p_value: Of the comparison, for all that are compared with it (Holm).
+        names: What both are called.
+        tests: How many are compared; what is refused is not tested.
         margin: What decides instead of that test, where a margin is stated.
     """
 
@@ -41,6 +42,7 @@ class Compared:
     now: Report
     comparison: Comparison
     p_value: float
+    names: tuple[str, str] = ("A", "B")
     tests: int = 1
     margin: MarginVerdict | None = None
 

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
+from pytest_llmclf.analysis.comparison.runs import Compared
 from pytest_llmclf.analysis.leaderboard.ranking import leaderboard, leaderboards
 from pytest_llmclf.models.yardstick.kinds import yardstick_title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.analysis.leaderboard.ranking import Leaderboard
     from pytest_llmclf.metrics.report import Report
 
 MOST_PAIRS = 3
 """Most pairs of one evaluation told one by one: all of three models."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairedModels:
-    """Two models that answered the same evaluation.
-
-    Attributes:
-        first: The model asked first.
-        second: The other one.
-        names: What both are called among the models and variants of the evaluation.
-        comparison: The second held against the first.
-        p_value: Of the comparison, for all pairs compared with it (Holm).
-        pairs: How many those are; what is refused is not tested.
-    """
-
-    first: Report
-    second: Report
-    names: tuple[str, str]
-    comparison: Comparison
-    p_value: float
-    pairs: int
 
 
 def pairs(reports: Sequence[Report], most: int = MOST_PAIRS) -> list[tuple[Report, Report]]:
@@ -61,7 +40,7 @@ def pairs(reports: Sequence[Report], most: int = MOST_PAIRS) -> list[tuple[Repor
     return found
 
 
-def compare_models(reports: Sequence[Report], most: int = MOST_PAIRS) -> tuple[PairedModels, ...]:
+def compare_models(reports: Sequence[Report], most: int = MOST_PAIRS) -> tuple[Compared, ...]:
     """Every pair of `pairs`, as the leaderboard of its evaluation has it.
 
     All are compared on the images that all models of the evaluation answered, with p-values for all
@@ -72,7 +51,7 @@ def compare_models(reports: Sequence[Report], most: int = MOST_PAIRS) -> tuple[P
     return tuple(_paired(*pair, boards.get(pair[0].evaluation)) for pair in chosen)
 
 
-def _paired(first: Report, second: Report, board: Leaderboard | None) -> PairedModels:
+def _paired(first: Report, second: Report, board: Leaderboard | None) -> Compared:
     p_value = None if board is None else board.p_value(first, second)
     if board is None or p_value is None:
         # One of them has no place among the others.
@@ -85,13 +64,13 @@ def _paired(first: Report, second: Report, board: Leaderboard | None) -> PairedM
         found = compare_reports(
             first, second, among=frozenset(images.cases), not_needed=images.not_asked
         )
-    return PairedModels(
-        first=first,
-        second=second,
+    return Compared(
+        before=first,
+        now=second,
         names=(first.configuration, second.configuration)
         if board is None
         else (board.called(first), board.called(second)),
         comparison=found,
         p_value=p_value,
-        pairs=0 if board is None else board.tests,
+        tests=0 if board is None else board.tests,
     )

@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.analysis.comparison.margin import judge_margin, stated_margin
-from pytest_llmclf.analysis.consistency import stability
-from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.analysis.label_review.review import label_reviews
 from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.analysis.leaderboard.ranking import leaderboards
 from pytest_llmclf.errors import some_of
-from pytest_llmclf.metrics.calibration.summary import calibration
 from pytest_llmclf.reporting.html.thumbnails import ImageBudget
 from pytest_llmclf.values.verdict import WORST_FIRST
 
@@ -22,12 +19,10 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.analysis.comparison.margin import MarginVerdict
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
-    from pytest_llmclf.analysis.consistency import Stability
-    from pytest_llmclf.analysis.diagnosis.finding import Finding
+    from pytest_llmclf.analysis.comparison.runs import Compared
     from pytest_llmclf.analysis.label_review.review import LabelReview
     from pytest_llmclf.analysis.leaderboard.ranking import Leaderboard
     from pytest_llmclf.gates.gate import Gate
-    from pytest_llmclf.metrics.calibration.summary import Calibration
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import TaskName
     from pytest_llmclf.values.verdict import Verdict
@@ -50,24 +45,18 @@ def no_image(evaluation: str, case: str) -> Path | None:  # noqa: ARG001 - a `Fi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One evaluation on one model, with everything that is said about it.
+    """One evaluation on one model; what else is said about it follows from its report.
 
     Attributes:
         name: What it is called where one chooses among several; each name once a page.
         report: The report.
         verdicts: What its gates came to.
-        findings: What is wrong with the model.
-        calibration: What its confidence is worth; ``None`` where there is none.
-        stability: How often it agrees with itself; ``None`` where it was asked once.
         gates: Those that a run that may stop early was watched with.
     """
 
     name: str
     report: Report
     verdicts: tuple[Verdict, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    calibration: Calibration | None = None
-    stability: Stability | None = None
     gates: tuple[Gate, ...] = ()
 
 
@@ -95,6 +84,20 @@ class Pair:
     p_value: float | None = None
     tests: int = 1
     margin: MarginVerdict | None = None
+
+    @classmethod
+    def of(cls, found: Compared, what: str) -> Pair:
+        """Two reports that are both on the page."""
+        return cls(
+            names=found.names,
+            what=what,
+            comparison=found.comparison,
+            before=found.before,
+            now=found.now,
+            p_value=found.p_value,
+            tests=found.tests,
+            margin=found.margin,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +153,7 @@ def page_of(
     budget: ImageBudget | None = None,
     desk: str = "",
 ) -> Page:
-    """The page of a run: diagnosis, calibration, stability and models compared are worked out here.
+    """The page of a run, with its models compared and ranked, and its labels reviewed.
 
     Args:
         reports: What was found, one an evaluation and model.
@@ -179,18 +182,7 @@ def page_of(
         for key, comparison in (baselines or {}).items()
         if key in by_key
     ]
-    models = [
-        Pair(
-            names=pair.names,
-            what="models",
-            comparison=pair.comparison,
-            before=pair.first,
-            now=pair.second,
-            p_value=pair.p_value,
-            tests=pair.pairs,
-        )
-        for pair in compare_models(reports, FULL_PAIRS)
-    ]
+    models = [Pair.of(pair, "models") for pair in compare_models(reports, FULL_PAIRS)]
     return Page(
         title=title or _title(reports, verdicts, environment or {}),
         sections=tuple(
@@ -227,7 +219,7 @@ def section(
     name: str | None = None,
     gates: Iterable[Gate] = (),
 ) -> Section:
-    """A section with everything that follows from its report.
+    """A section of a report.
 
     Args:
         report: The report.
@@ -239,8 +231,5 @@ def section(
         name=name or report.task.title,
         report=report,
         verdicts=tuple(one for one in verdicts if one.task == report.task),
-        findings=diagnose(report),
-        calibration=calibration(report),
-        stability=stability(report),
         gates=tuple(gates),
     )

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.analysis.comparison.runs import word_of
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
+from pytest_llmclf.analysis.consistency import stability
+from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.gates.evidence import interval_of
 from pytest_llmclf.gates.gate import meant_for
 from pytest_llmclf.metrics.calibration.coverage import coverage_curve
-from pytest_llmclf.metrics.calibration.summary import TARGET
+from pytest_llmclf.metrics.calibration.summary import TARGET, calibration
 from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.metrics.report import accuracy_by_tag
 from pytest_llmclf.metrics.wording import WHEN_STOPPED, asked_of
@@ -47,8 +49,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
-    from pytest_llmclf.analysis.consistency import Stability
-    from pytest_llmclf.metrics.calibration.summary import Calibration
     from pytest_llmclf.metrics.confusion import Confusion, Ratio
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.reporting.html.page import Page, Pair, Section
@@ -138,7 +138,7 @@ def _section(
                 "p": tells_p(finding_text(finding)),
                 "cases": [case_place[case] for case in finding.cases if case in case_place],
             }
-            for finding in section.findings
+            for finding in diagnose(report)
         ],
         "unread": [
             {"text": cut(one.text, LONGEST), "reason": one.reason, "count": len(one.cases)}
@@ -157,8 +157,8 @@ def _section(
             for score in report.confusion.scores
         ],
         "slices": _slices(report),
-        "calibration": _calibration(section.calibration, report),
-        "stability": _stability(section.stability, case_place),
+        "calibration": _calibration(report),
+        "stability": _stability(report, case_place),
         "path": _path(section, case_place),
         "cases": case_columns(report, texts, longest, places),
         "repeats": repeat_rows(report, texts, longest, case_place),
@@ -298,7 +298,8 @@ def _by(report: Report, key: Callable[[Outcome], str | None]) -> Mapping[str | N
     return found
 
 
-def _calibration(found: Calibration | None, report: Report) -> dict[str, Any] | None:
+def _calibration(report: Report) -> dict[str, Any] | None:
+    found = calibration(report)
     if found is None:
         return None
     curve = coverage_curve(report)
@@ -340,7 +341,8 @@ def _calibration(found: Calibration | None, report: Report) -> dict[str, Any] | 
     }
 
 
-def _stability(found: Stability | None, places: Mapping[str, int]) -> dict[str, Any] | None:
+def _stability(report: Report, places: Mapping[str, int]) -> dict[str, Any] | None:
+    found = stability(report)
     if found is None:
         return None
     return {
