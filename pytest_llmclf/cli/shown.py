@@ -63,11 +63,13 @@ def show_run(
         settings=settings,
         environment=facts,
     )
-    with writing("the files of this run", "choose a folder with --home"):
-        with ProgressLine(sys.stderr) as progress:
-            progress("writing the run", 0, 0)
-            write_run(folder, reports, settings=settings, environment=facts, verdicts=verdicts)
-            written = write_page(folder / PAGE, page, progress)
+    with (
+        writing("the files of this run", "choose a folder with --home"),
+        ProgressLine(sys.stderr) as progress,
+    ):
+        progress("writing the run", 0, 0)
+        write_run(folder, reports, settings=settings, environment=facts, verdicts=verdicts)
+        written = write_page(folder / PAGE, page, progress)
     sys.stdout.write(f"page for a browser: {os.path.relpath(written)}\n")
     decided = all(verdict.word in ("PASS", "UNGATED") for verdict in verdicts)
     return 0 if decided and not any(one.ledger.why_incomplete() for one in reports) else 1
