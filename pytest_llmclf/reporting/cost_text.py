@@ -12,15 +12,24 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
 
 
+def took(report: Report) -> tuple[tuple[float, str], ...]:
+    """Within how many seconds half of the answers came, and 95% of them, in words, too.
+
+    Nothing where the time of an answer is not known.
+    """
+    ends = (latency(report, share).value for share in (0.5, 0.95))
+    return tuple((seconds, numbers.duration(seconds)) for seconds in ends if seconds is not None)
+
+
 @once_a_report
 def cost_text(report: Report) -> str:
     """Seconds, tokens and money of an answer; empty where nothing of it is known."""
-    half, most = (latency(report, share).value for share in (0.5, 0.95))
+    times = took(report)
     read, written = tokens_read(report).value, tokens_written(report).value
     money = cost_per_1000(report).value
     parts = []
-    if half is not None:
-        parts.append(f"half within {numbers.duration(half)}, 95% within {numbers.duration(most)}")
+    if times:
+        parts.append("half within {}, 95% within {}".format(*(text for _, text in times)))
     if read is not None:
         parts.append(f"{read:,.1f} tokens read")
     if written is not None:

@@ -97,9 +97,25 @@ class Resources:
             meant=partial(_meant, evaluation.title),
             confused=partial(self._confused_in, evaluation.title),
         )
+        if not self.worker:
+            self._check_classifiers(tasks)
         self._by_evaluation[evaluation.title] = (evaluation, tasks)
         self.tasks.update((task.key, task) for task in tasks)
         return tasks
+
+    def _check_classifiers(self, tasks: Iterable[Task]) -> None:
+        """Refuse classifiers that cannot be made or learn from no dataset, once and not by image.
+
+        Raises:
+            SettingsError: Which one, and why.
+        """
+        for task in tasks:
+            if task.spec.backend in ("yardstick", "sklearn"):
+                from pytest_llmclf.models.yardstick.yardstick_backend import YardstickBackend
+
+                made = self._connected.connect(task.spec, task.modelfile, task.images)
+                if isinstance(made, YardstickBackend):
+                    made.check()
 
     def own_system(self, task: Task) -> str:
         """SYSTEM text that a task's model has by itself, where it is told none; empty if unknown.

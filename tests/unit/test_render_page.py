@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.analysis.comparison.paired_comparison import Comparison, compare_reports
+from pytest_llmclf.metrics.cost import latency
 from pytest_llmclf.reporting.html.document import embedded, embedded_pieces, page_pieces, write_page
 from pytest_llmclf.reporting.html.page import Page, Pair, page_of, section
 from pytest_llmclf.reporting.html.page_data import page_json
@@ -163,6 +164,9 @@ def test_numbers_are_those_of_the_report(tmp_path: Path) -> None:
     assert data["numbers"]["accuracy"]["hits"] == found.accuracy.hits
     assert data["numbers"]["accuracy"]["interval"].startswith("95% interval ")
     assert data["ledger"]["collected"] == 30
+    (half, said), (most, too) = data["took"]
+    assert [half, most] == [latency(found, share).value for share in (0.5, 0.95)]
+    assert f"half within {said}, 95% within {too}" in dict(data["facts"])["Cost"]
     nothing = Parsed(page_html(page_of([built([])]))).data["sections"][0]
     assert nothing["numbers"]["accuracy"]["value"] is None
     assert nothing["numbers"]["accuracy"]["text"] == "–"

@@ -39,7 +39,7 @@ def estimator_of(module: str, factory: str) -> Any:
     place = f"sklearn:{module}:{factory}"
     try:
         found = importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingsError(
             f"{place}: {module} cannot be imported, {type(error).__name__}: {error}; name a module "
             "of an installed package, or put its folder on PYTHONPATH"
@@ -52,7 +52,7 @@ def estimator_of(module: str, factory: str) -> Any:
         seeds = [name for name, value in made.get_params().items() if _is_open_seed(name, value)]
         made = clone(made).set_params(**dict.fromkeys(seeds, SEED))
         fits = is_classifier(made)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingsError(
             f"{place}: {factory}() makes no classifier of scikit-learn's kind, "
             f"{type(error).__name__}: {error}; name a class or function that does without arguments"

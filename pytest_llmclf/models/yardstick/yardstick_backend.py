@@ -13,7 +13,7 @@ from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.errors import DatasetError, SettingsError, some_of
 from pytest_llmclf.models.base import LocalBackend
 from pytest_llmclf.models.yardstick.kinds import KINDS, options_of
-from pytest_llmclf.models.yardstick.learner_process import LearnerProcess
+from pytest_llmclf.models.yardstick.learner_process import LearnerFailed, LearnerProcess
 from pytest_llmclf.models.yardstick.learning import (
     FOLDS,
     SEED,
@@ -145,6 +145,17 @@ class YardstickBackend(LocalBackend):
             probabilities=found["probabilities"],
             wall_s=found["seconds"],
         )
+
+    def check(self) -> None:
+        """Refuse a classifier that cannot be made, before anybody is asked.
+
+        Raises:
+            SettingsError: There is no such module or factory, or it makes no classifier.
+        """
+        try:
+            self._described()
+        except LearnerFailed as error:
+            raise SettingsError(str(error)) from error
 
     def _learn(self) -> None:
         """Tell the process what there is to learn; it does when it is first asked."""

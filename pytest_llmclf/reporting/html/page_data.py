@@ -26,7 +26,7 @@ from pytest_llmclf.metrics.wording import WHEN_STOPPED, asked_of
 from pytest_llmclf.prompting.readers.unread import unread_answers
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.comparison import answers_text, score_text
-from pytest_llmclf.reporting.cost_text import cost_text
+from pytest_llmclf.reporting.cost_text import cost_text, took
 from pytest_llmclf.reporting.diagnosis import LEGEND, finding_text, tells_p
 from pytest_llmclf.reporting.html.board_data import LONGEST_TOLD, board_json, else_json, other_pairs
 from pytest_llmclf.reporting.html.cases import (
@@ -160,6 +160,7 @@ def _section(
         "calibration": _calibration(report),
         "stability": _stability(report, case_place),
         "path": _path(section, case_place),
+        "took": took(report),
         "cases": case_columns(report, texts, longest, places),
         "repeats": repeat_rows(report, texts, longest, case_place),
     }

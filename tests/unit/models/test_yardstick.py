@@ -269,10 +269,15 @@ def test_any_classifier_can_be_named(tmp_path: Path) -> None:
         (("sklearn.datasets", "load_iris"), "makes no classifier"),
         (("sklearn.linear_model", "LinearRegression"), "makes no classifier"),
         (("sklearn.ensemble", "VotingClassifier"), "without arguments"),
+        (("this_leaves", "at_once"), "cannot be imported, SystemExit: 3; name a module"),
     ],
 )
-def test_a_factory_that_makes_none_is_refused(factory: tuple[str, str], said: str) -> None:
+def test_a_factory_that_makes_none_is_refused(
+    factory: tuple[str, str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the place and what was probably meant."""
+    (tmp_path / "this_leaves.py").write_text("raise SystemExit(3)", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(SettingsError, match=said):
         estimator_of(*factory)
 

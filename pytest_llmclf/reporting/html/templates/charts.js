@@ -158,14 +158,13 @@ function coverage(section) {
 
 function latency(section) {
   const { wall, server, cached } = section.cases;
-  const walls = wall.filter((value, place) => value !== null && !cached[place]);
-  const stored = walls.length < 2;
-  const times = (stored ? wall.map((value, place) => value ?? server[place]) : walls).filter((value) => value !== null);
+  const seen = wall.some((value) => value !== null);
+  const times = (seen ? wall : server).filter((value) => value !== null);
   if (times.length < 10) return null;
   times.sort((one, other) => one - other);
-  const at = (part) => times[Math.min(times.length - 1, Math.floor(part * times.length))];
+  const [half, most95] = section.took;
   // The few slowest ones, such as the first with the model to be loaded, would squeeze the rest.
-  const end = at(0.99) * 1.02 || 1;
+  const end = times[Math.ceil(0.99 * times.length) - 1] * 1.02 || 1;
   const count = Math.max(8, Math.min(32, Math.round(Math.sqrt(times.length))));
   const bins = new Array(count).fill(0);
   let beyond = 0;
@@ -179,8 +178,9 @@ function latency(section) {
   return {
     title,
     text:
-      `${plural(times.length, "answer")}${stored ? " (as first asked)" : ""}: half within ${seconds(at(0.5))}, ` +
-      `95% within ${seconds(at(0.95))}. Seen from here, waiting for the server included.${slow}`,
+      `${plural(times.length, "answer")}${half ? `: half within ${half[1]}, 95% within ${most95[1]}` : ""}. ` +
+      `${seen ? "Seen from here, waiting for the server included" : "As the server times them"}` +
+      `${cached.some(Boolean) ? "; those from the store as first asked" : ""}.${slow}`,
     heads: ["up to", "answers"],
     rows: bins.map((number, place) => [seconds(((place + 1) * end) / count), String(number)]),
     draw(width) {
@@ -191,7 +191,7 @@ function latency(section) {
         const [from, to] = [X((place * end) / count), X(((place + 1) * end) / count)];
         if (number) root.append(svg("rect", { class: "bar-fill", x: from + 0.5, width: Math.max(1, to - from - 1), y: Y(number), height: Y(0) - Y(number) }));
       });
-      root.append(svg("line", { class: "bound", x1: X(at(0.5)), x2: X(at(0.5)), y1: Y(0), y2: Y(most) }));
+      if (half) root.append(svg("line", { class: "bound", x1: X(half[0]), x2: X(half[0]), y1: Y(0), y2: Y(most) }));
       return root;
     },
   };
