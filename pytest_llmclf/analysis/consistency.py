@@ -263,6 +263,7 @@ def stability(report: Report) -> Stability | None:
         if prediction(outcome).answered
     ]
     told, identity = report.full_instructions, report.identity
+    told = None if report.told_nothing else told
     seeded = told is not None and told.seed is not None
     return Stability(
         askings=askings,

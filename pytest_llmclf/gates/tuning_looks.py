@@ -53,7 +53,7 @@ def tuning_looks(reports: Iterable[Report]) -> list[TuningLook]:
             evaluation=report.evaluation,
             dataset=report.dataset.name,
             part=report.dataset.part,
-            told=report.full_instructions.digest() if report.full_instructions else "",
+            told=report.provenance.instructions,
             model=report.model,
             data=data_of(report),
         )
@@ -119,7 +119,7 @@ _UNKNOWN: Final = f"(by {TUNING_FILE} of this project; what was seen elsewhere i
 def _seen(looks: Iterable[TuningLook], part: str) -> str:
     """How many results there were before, and of how many different instructions."""
     found = [one for one in looks if one.part == part]
-    told = len({one.told for one in found})
+    told = len({one.told for one in found} - {""})
     if not found:
         return "no earlier result is known"
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.metrics.wording import UNFORCED, WITHHELD
+from pytest_llmclf.metrics.wording import FROM_ELSEWHERE, UNFORCED, WITHHELD
 from pytest_llmclf.values.outcome import NAMES_OTHER
 
 if TYPE_CHECKING:
@@ -42,4 +42,6 @@ def why_unread(report: Report) -> str | None:
     told = report.full_instructions
     if told is not None and told.answer == "enum" and most in NAMES_OTHER:
         remedy = UNFORCED
+    if report.told_nothing:
+        remedy = FROM_ELSEWHERE
     return f"no answer could be read: none of {ledger.unparsed} names a label ({counted}); {remedy}"

@@ -15,7 +15,7 @@ from pytest_llmclf.metrics.confusion import Confusion, Ratio
 from pytest_llmclf.metrics.report_facts import Confused
 from pytest_llmclf.values.outcome import ANSWERED, Outcome, TaskName
 from pytest_llmclf.values.provenance import MOST_LINES, Provenance
-from pytest_llmclf.values.request import TOLD_NOTHING
+from pytest_llmclf.values.request import TOLD_NOTHING, is_told
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -135,10 +135,15 @@ class Report:
         return hashlib.sha256("\n".join(pairs).encode()).hexdigest()
 
     @property
+    def told_nothing(self) -> bool:
+        """Whether who answers has neither prompt nor Modelfile: a classifier, or a file."""
+        return not is_told(self.model)
+
+    @property
     def provenance(self) -> Provenance:
         """What the results depend on besides the images."""
         identity, full = self.identity, self.full_instructions
-        if identity is not None and identity.backend in TOLD_NOTHING:
+        if self.told_nothing or (identity is not None and identity.backend in TOLD_NOTHING):
             full = None
         return Provenance(
             model=self.model,
@@ -146,8 +151,9 @@ class Report:
             server="" if identity is None else identity.server_version,
             instructions="" if full is None else full.digest(),
             text=() if full is None else full.lines()[:MOST_LINES],
-            modelfile=self.modelfile_digest,
+            modelfile="" if self.told_nothing else self.modelfile_digest,
             tool=self.tool,
+            told=not self.told_nothing,
         )
 
     @property

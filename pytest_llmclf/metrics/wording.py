@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 WHEN_STOPPED = "when the run stopped"
 """Follows a number of a run that stopped early."""
+FROM_ELSEWHERE: Final = "look at the texts in the file that they come from"
+"""The remedy for answers without a label of whoever is told nothing, and cannot be told more."""
 UNFORCED: Final = (
     'the server does not hold the model to the labels, though answer="enum" asks for it: use one '
     'that does, or answer="text" and a prompt that asks for a label and nothing else'

@@ -18,7 +18,7 @@ from pytest_llmclf.analysis.diagnosis.finding import (
 )
 from pytest_llmclf.errors import some_of
 from pytest_llmclf.metrics.confusion import Ratio
-from pytest_llmclf.metrics.wording import UNFORCED, WHEN_STOPPED, WITHHELD
+from pytest_llmclf.metrics.wording import FROM_ELSEWHERE, UNFORCED, WHEN_STOPPED, WITHHELD
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.probe_lines import EXAMPLE_IN, probe_text
 from pytest_llmclf.values.outcome import NAMES_OTHER
@@ -95,12 +95,20 @@ _UNPARSED: Final = {
 }
 
 
-def diagnosis_lines(findings: Sequence[Finding], style: Style) -> Iterator[Line]:
-    """A paragraph with one item a finding, at most a few of a kind; empty where there are none."""
+def diagnosis_lines(
+    findings: Sequence[Finding], style: Style, *, told: bool = True
+) -> Iterator[Line]:
+    """A paragraph with one item a finding, at most a few of a kind; empty where there are none.
+
+    Args:
+        findings: All of a report.
+        style: What the place can show.
+        told: Whether who answers is told anything, so that it can be told otherwise.
+    """
     if not findings:
         return
     yield style.line(_INDENT, ("diagnosis", "bold"))
-    texts = list(_items(findings))
+    texts = list(_items(findings, told=told))
     for text in texts:
         first, *rest = style.wrapped(text, _INDENT * 3)
         yield style.line(f"{_INDENT * 2}- {first.strip()}")
@@ -114,26 +122,31 @@ def tells_p(text: str) -> bool:
     return _P.search(text) is not None
 
 
-def finding_text(finding: Finding) -> str:  # noqa: PLR0911 - one a kind
-    """One or two sentences on one line; names and answers from outside are quoted and printable."""
+def finding_text(finding: Finding, *, told: bool = True) -> str:  # noqa: PLR0911 - one a kind
+    """One or two sentences on one line; names and answers from outside are quoted and printable.
+
+    Args:
+        finding: What was found.
+        told: Whether who answers is told anything, so that it can be told otherwise.
+    """
     match finding:
         case NoBetter():
-            return _no_better(finding)
+            return _no_better(finding, told=told)
         case Attractor():
-            return _attractor(finding)
+            return _attractor(finding, told=told)
         case NeverAnswered():
             return (
                 f"{_name(finding.label)} is never the answer, though "
                 f"{numbers.plural(finding.images, 'image shows', 'images show')} it "
-                f"({numbers.p_value(finding.p_value)}): describe the label, or give it a synonym "
-                f"that the model uses."
+                f"({numbers.p_value(finding.p_value)})"
+                f"{': describe the label, or give it a synonym that the model uses' * told}."
             )
         case ConfusedPair():
-            return _confused(finding)
+            return _confused(finding, told=told)
         case WeakSlice():
             return _weak(finding)
         case UnparsedKind():
-            return _unparsed(finding)
+            return _unparsed(finding, told=told)
         case OneEach():
             return _one_each(finding)
         case _:
@@ -150,18 +163,18 @@ def _one_each(finding: OneEach) -> str:
     )
 
 
-def _items(findings: Sequence[Finding]) -> Iterator[str]:
+def _items(findings: Sequence[Finding], *, told: bool) -> Iterator[str]:
     """The text of each finding, but of each kind only the first few and how many more there are."""
     kinds = Counter(finding.kind for finding in findings)
     for kind, count in kinds.items():
         found = [finding for finding in findings if finding.kind == kind]
         listed = found if kind in _ALL else found[:_MOST]
-        yield from map(finding_text, listed)
+        yield from (finding_text(one, told=told) for one in listed)
         if len(listed) < count:
             yield f"{_MORE[kind].format(count - len(listed))} (all of them are in run.json)."
 
 
-def _no_better(finding: NoBetter) -> str:
+def _no_better(finding: NoBetter, *, told: bool) -> str:
     ours = Ratio(hits=finding.correct, total=finding.answered)
     guessed = numbers.percent(1 / finding.choices)
     than = (
@@ -201,7 +214,7 @@ def _no_better(finding: NoBetter) -> str:
     elif above:
         chance = f" ({numbers.p_value(finding.p_majority)})"
     more = "more images may tell; else " if above else ""
-    return f"{head}: {counts}{chance}: {more}try another prompt or model."
+    return f"{head}: {counts}{chance}: {more}try another {'prompt or ' * told}model."
 
 
 def _constant(finding: NoBetter) -> str:
@@ -212,7 +225,7 @@ def _constant(finding: NoBetter) -> str:
     return f", always answering {_name(finding.majority)} {numbers.percent(constant)}"
 
 
-def _attractor(finding: Attractor) -> str:
+def _attractor(finding: Attractor, *, told: bool) -> str:
     sources = numbers.plural(len(finding.sources), "class", "classes")
     text = (
         f"{_name(finding.label)} attracts wrong answers: {finding.taken} of {finding.wrong}, from "
@@ -220,12 +233,12 @@ def _attractor(finding: Attractor) -> str:
         f"{finding.even:.0f} ({numbers.p_value(finding.p_value)})"
     )
     if finding.prompt is None:
-        return f"{text}: look for what favours it in the Modelfile and the prompt."
+        return f"{text}{': look for what favours it in the Modelfile and the prompt' * told}."
     where, remedy = EXAMPLE_IN[finding.prompt], _OUT_OF[finding.prompt]
     return f"{text}. It stands as an example in {where}: {remedy}."
 
 
-def _confused(finding: ConfusedPair) -> str:
+def _confused(finding: ConfusedPair, *, told: bool) -> str:
     taken, taken_for = _name(finding.taken), _name(finding.taken_for)
     forth = f"{finding.forth} of {numbers.plural(finding.taken_images, 'image')}"
     back = f"{finding.back} of {finding.taken_for_images}"
@@ -242,7 +255,7 @@ def _confused(finding: ConfusedPair) -> str:
     else:
         says = f"{taken} and {taken_for} are confused ({forth} one way, {back} the other)"
     chance = numbers.p_value(finding.p_value)
-    return f"{says}; {chance}: describe in the labels what tells them apart."
+    return f"{says}; {chance}{': describe in the labels what tells them apart' * told}."
 
 
 def _weak(finding: WeakSlice) -> str:
@@ -263,9 +276,10 @@ def _weak(finding: WeakSlice) -> str:
     )
 
 
-def _unparsed(finding: UnparsedKind) -> str:
+def _unparsed(finding: UnparsedKind, *, told: bool) -> str:
     what, remedy = _UNPARSED.get(finding.reason, (f"are {finding.reason}", "look at the answers"))
     remedy = UNFORCED if finding.unforced else remedy
+    remedy = remedy if told else FROM_ELSEWHERE
     if finding.meant and not finding.unforced and finding.reason in NAMES_OTHER:
         pairs = (f"{shorten(text, _SAID)} for {_name(label)}" for text, label in finding.meant)
         of = some_of(pairs, NAMED)

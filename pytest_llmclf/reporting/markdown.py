@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.analysis.comparison.yardsticks import held_against
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.analysis.label_review.review import label_reviews
 from pytest_llmclf.analysis.leaderboard.pairs import compare_models
@@ -41,7 +40,7 @@ from pytest_llmclf.reporting.worst_classes import (
     score_table,
     tail_keys,
 )
-from pytest_llmclf.reporting.yardstick_lines import yardstick_sentence
+from pytest_llmclf.reporting.yardstick_lines import yardstick_texts
 from pytest_llmclf.values.verdict import WORST_FIRST
 
 if TYPE_CHECKING:
@@ -234,7 +233,8 @@ def _diagnosis(report: Report) -> Iterator[str]:
         return
     yield from ("**Diagnosis**", "")
     # On endless lines each finding is one, and so is what stands below them.
-    _, *items = (line.text.strip() for line in diagnosis_lines(findings, _ENDLESS))
+    lines = diagnosis_lines(findings, _ENDLESS, told=not report.told_nothing)
+    _, *items = (line.text.strip() for line in lines)
     for item in items:
         if item.startswith("- "):
             yield f"- {escaped(item[2:])}"
@@ -326,7 +326,7 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
         yield from [f"- {escaped(answers)}"] if answers else []
         yield from _items(score_lines(pair, _ENDLESS, FEW))
     yield ""
-    yield from (f"- {escaped(yardstick_sentence(one))}" for one in held_against(reports))
+    yield from (f"- {escaped(text)}" for _, text in yardstick_texts(reports))
     test = (
         "exact McNemar test (after an early stop one that holds however it was stopped; of images "
         "in groups, and of copies, a permutation test)"

@@ -72,7 +72,9 @@ def _findings(report: Report) -> Iterator[str]:
     if not found:
         return
     yield "<ul>"
-    yield from (f"<li>{_text(finding_text(finding), 2000)}</li>" for finding in found[:FINDINGS])
+    told = not report.told_nothing
+    texts = [finding_text(finding, told=told) for finding in found[:FINDINGS]]
+    yield from (f"<li>{_text(text, 2000)}</li>" for text in texts)
     if len(found) > FINDINGS:
         yield f"<li>{numbers.plural(len(found) - FINDINGS, 'more finding')}</li>"
     yield "</ul>"

@@ -123,7 +123,7 @@ def report_lines(report: Report, style: Style, *, every: bool = False) -> Iterat
         *(slice_lines(report, tag, style) for tag in report.tags),
         calibration_lines(calibration(report), style, stopped=stopped),
         stability_lines(stability(report), style, stopped=stopped),
-        diagnosis_lines(diagnose(report), style),
+        diagnosis_lines(diagnose(report), style, told=not report.told_nothing),
     ]
     first = True
     for paragraph in paragraphs:

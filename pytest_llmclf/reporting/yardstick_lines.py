@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.analysis.comparison.yardsticks import held_against
+from pytest_llmclf.analysis.leaderboard.pairs import beside_yardsticks
 from pytest_llmclf.reporting import numbers
 
 if TYPE_CHECKING:
@@ -19,14 +20,28 @@ _AS_LONG = 1.5
 
 
 def yardstick_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
-    """For a terminal: every model beside every yardstick; nothing where there is none."""
-    found = held_against(reports)
+    """For a terminal: models beside yardsticks; nothing where there is none."""
+    found = list(yardstick_texts(reports))
     if not found:
         return
     yield style.line(("beside classical classifiers", "bold"))
-    for one in found:
-        sentence = style.safe(f"{one.evaluation} · {yardstick_sentence(one)}")
+    for evaluation, text in found:
+        sentence = style.safe(f"{evaluation} · {text}")
         yield from style.paragraph(sentence, indent=_INDENT)
+
+
+def yardstick_texts(reports: Sequence[Report]) -> Iterator[tuple[str, str]]:
+    """Evaluation and sentence: every model beside every yardstick, or of many the best ones."""
+    told, chosen = beside_yardsticks(reports)
+    for one in held_against(told):
+        yield one.evaluation, yardstick_sentence(one)
+    for evaluation, (models, yardsticks) in chosen.items():
+        best = f"{numbers.plural(models, 'task')} and {numbers.plural(yardsticks, 'classifier')}"
+        others = numbers.plural(models * yardsticks - 1, "other pair")
+        yield (
+            evaluation,
+            f"these are the best of {best} on these very images; the page compares the {others}",
+        )
 
 
 def yardstick_sentence(one: HeldAgainst) -> str:

@@ -28,7 +28,7 @@ from pytest_llmclf.runner.settings import DEFAULT_SEED, project_root
 from pytest_llmclf.runner.task import Task, instruct
 from pytest_llmclf.runner.variant_tasks import check_different, check_labels, in_variants
 from pytest_llmclf.values.case import CaseSet
-from pytest_llmclf.values.request import TOLD_NOTHING
+from pytest_llmclf.values.request import is_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -216,7 +216,7 @@ def pair(
         check_given(choice.spec, images)
     if yardstick_title(choice.model) is not None:
         gates = tuple(gate for gate in gates if gate.names_a_model)
-    if choice.model.partition(":")[0] in TOLD_NOTHING:
+    if not is_told(choice.model):
         # It is told nothing and shown nothing; what is judged stays the same.
         examples, variant = (), ""
     whole = whole or dataset

@@ -43,6 +43,7 @@ class Provenance:
         text: The same as lines for people, perhaps the first ones only.
         modelfile: Digest of the Modelfile, which says less than `instructions`.
         tool: Version of pytest-llmclf.
+        told: Whether who answers is told anything; classifiers and files are not.
     """
 
     model: str = ""
@@ -52,6 +53,7 @@ class Provenance:
     text: tuple[str, ...] = ()
     modelfile: str = ""
     tool: str = ""
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,8 +178,11 @@ def compare_provenance(
         else:
             unknown.append(what)
 
-    note("instructions", _instructions(before, now))
-    if not (before.instructions and now.instructions) and before.modelfile and now.modelfile:
+    told = before.told and now.told
+    if told:
+        note("instructions", _instructions(before, now))
+    both = before.instructions and now.instructions
+    if told and not both and before.modelfile and now.modelfile:
         note(
             "Modelfile", _plain("Modelfile", *map(short_digest, (before.modelfile, now.modelfile)))
         )

@@ -245,3 +245,8 @@ class Request:
             content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
         )
         return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_told(model: str) -> bool:
+    """Whether a model, by its name in reports, is told anything: no classifier is, and no file."""
+    return model.partition(":")[0] not in TOLD_NOTHING

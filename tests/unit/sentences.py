@@ -375,6 +375,12 @@ SENTENCES: Final = (
     ),
     Sentence(
         "reporting/yardstick_lines.py",
+        "these are the best of {} on these very images; the page compares the {}",
+        "More pairs than three: the first model and the first yardstick of the leaderboard.",
+        "test_yardstick_lines.py::test_of_many_pairs_the_best_of_either_is_told",
+    ),
+    Sentence(
+        "reporting/yardstick_lines.py",
         "has learnt from {}",
         "A yardstick beside a model that is none; its own set unless it says train=.",
         "test_yardstick_lines.py::test_what_was_learnt_from_is_said",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmclf.metrics.report import Report
+    from pytest_llmclf.metrics.report_facts import Part
     from pytest_llmclf.values.outcome import OutcomeKind
 
 KINDS: dict[str, OutcomeKind] = {
@@ -213,6 +214,26 @@ def test_another_image_set_is_refused() -> None:
         refused = compare_reports(report("++"), other).refused
         assert refused is not None
         assert "different image sets (pets abc and " in refused
+
+
+def test_parts_of_one_set_are_named() -> None:
+    """A final run, one to tune on, and one from before any images were held out, either way."""
+
+    def part(signs: str, part: Part, first: int = 0) -> Report:
+        made = report("x" * first + signs, content=part)
+        facts = replace(made.dataset, part=part, cases_in_dataset=len(signs))
+        return replace(made, outcomes=made.outcomes[first:], dataset=facts)
+
+    tuning, held, whole = part("++x", "tuning"), part("+x", "held-out", 3), part("++x+x", "")
+    both = "compare runs that both have"
+    tuned, all_of, kept = "3 images, those to tune on", "5 images, all of them", "those held out"
+    for sides, said in (
+        ((tuning, held), f"{tuned}, the other of 2 images, {kept}: {both} --llmclf-final, or both"),
+        ((tuning, whole), f"{all_of}, the other of {tuned}: {both} the same holdout="),
+        ((whole, held), f"{all_of}, the other of 2 images, {kept}: {both} the same holdout="),
+    ):
+        for before, now in (sides, sides[::-1]):
+            assert (compare_reports(before, now).refused or "").startswith(f"one is of {said}")
     sample = report("+++", content="def", whole=9)
     assert compare_reports(report("++"), sample).refused is not None
 

@@ -74,6 +74,17 @@ def of(details: dict[str, str], **more: str) -> ModelIdentity:
     return replace(OLLAMA, details=details, **more)
 
 
+@pytest.mark.parametrize("model", ["yardstick:knn", "sklearn:a:B", "predictions:c.csv"])
+def test_nothing_is_said_of_instructions_where_none_are_told(model: str) -> None:
+    """Neither of a Modelfile: not against itself, a model, or what is committed."""
+    own = result(replace(OLLAMA, backend="x"), model=model, modelfile_digest="m")
+    for other in (own, result(modelfile_digest="m"), result(told=None, modelfile_digest="m")):
+        found = changed(own, other)
+        said = [*found.same, *found.unknown, *(one.what for one in found.differing)]
+        assert "images" in said
+        assert not {"instructions", "Modelfile"} & set(said)
+
+
 def test_nothing_differs() -> None:
     """It is said, and nothing is called unknown."""
     found = changed(result(), result())

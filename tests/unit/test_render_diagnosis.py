@@ -255,3 +255,27 @@ def test_many_of_a_kind_are_counted() -> None:
     assert sum("is taken for" in text for text in texts) == 3
     assert any("Other pairs that are confused: 47 (all" in text for text in texts)
     assert sum("several labels" in text for text in texts) == 5
+
+
+OF_THE_TOLD = ("prompt", "Modelfile", "escribe", "SYSTEM", "num_ctx", "enum", "template")
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        GUESS,
+        PAIR,
+        Attractor(label="cat", taken=9, wrong=10, sources=("dog",), even=2.0, given=0, prompt=None,
+                  p_value=0.01, cases=()),
+        NeverAnswered(label="cat", images=9, answers=9, p_value=0.01, cases=()),
+        *(UnparsedKind(reason=reason, count=9, answered=9, texts=("x",), cases=())
+          for reason in ("refusal", "several-labels", "outside-the-list", "empty")),
+    ],
+    ids=lambda finding: getattr(finding, "reason", finding.kind),
+)  # fmt: skip
+def test_who_is_told_nothing_is_not_to_be_told_otherwise(finding: Finding) -> None:
+    """A classifier has no prompt, and a file of predictions no template."""
+    remedy, text = finding_text(finding), finding_text(finding, told=False)
+    assert any(word in remedy for word in OF_THE_TOLD)
+    assert not any(word in text for word in OF_THE_TOLD)
+    assert text.endswith(".")

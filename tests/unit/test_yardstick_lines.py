@@ -13,7 +13,11 @@ from pytest_llmclf.metrics import report, report_build
 from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.prompting.prompt import Instructions
 from pytest_llmclf.reporting.style import Style
-from pytest_llmclf.reporting.yardstick_lines import yardstick_lines, yardstick_sentence
+from pytest_llmclf.reporting.yardstick_lines import (
+    yardstick_lines,
+    yardstick_sentence,
+    yardstick_texts,
+)
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.example_image import ExampleImage
 from pytest_llmclf.values.outcome import Outcome
@@ -121,3 +125,22 @@ def test_every_model_is_held_against_every_yardstick() -> None:
     assert not list(yardstick_lines([reports[1], reports[2]], Style()))
     assert not list(yardstick_lines([reports[0], reports[3]], Style()))
     assert len(list(yardstick_lines(reports[:2], Style()))) > 1
+
+
+def test_of_many_pairs_the_best_of_either_is_told() -> None:
+    """Whatever the order; and of how many they are the best, on the images that chose them."""
+    names = ("a", "yardstick:knn", "b", "yardstick:svm", "c")
+    reports = [answered(name, [True] * right + [False] * (9 - right), None)
+               for name, right in zip(names, (3, 8, 7, 6, 5), strict=True)]  # fmt: skip
+    for ordered in (reports, reports[::-1]):
+        texts = [text for _, text in yardstick_texts(ordered)]
+        assert len(texts) == 2
+        assert texts[0].startswith("yardstick:knn, the nearest neighbours, is right on 1 more")
+        assert "than b " in texts[0]
+        assert texts[1] == (
+            "these are the best of 3 tasks and 2 classifiers on these very images; the page "
+            "compares the 5 other pairs"
+        )
+    few = [text for _, text in yardstick_texts([*reports[:3], reports[4]])]
+    assert len(few) == 3
+    assert not any("the best of" in text for text in few)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 from pytest_llmclf.analysis.comparison.prediction import Prediction
 from pytest_llmclf.values.outcome import ANSWERED, ASKED, ENDINGS, NAMED
 from pytest_llmclf.values.provenance import Provenance
+from pytest_llmclf.values.request import is_told
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ class PredictionsRecord:
             text=self.instructions,
             modelfile=self._said("modelfile"),
             tool=self._said("pytest-llmclf"),
+            told=is_told(model),
         )
 
     def _said(self, name: str) -> str:

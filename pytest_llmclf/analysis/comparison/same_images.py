@@ -47,15 +47,32 @@ def why_refused(
     strangers = (not is_partial(before) and later.keys() - earlier.keys() - out) or (
         not is_partial(now) and earlier.keys() - later.keys() - out
     )
+    parts = _why_other_parts(before, now)
     sets = (before.dataset.content_hash, now.dataset.content_hash)
     whole = not is_partial(before) and not is_partial(now)
     other_set = all(sets) and sets[0] != sets[1] and not same_images(before, now)
     if strangers or (whole and other_set):
         first, second = map(short_digest, sets)
-        return f"they are of different image sets ({before.dataset.name} {first} and {second})"
+        others = f"they are of different image sets ({before.dataset.name} {first} and {second})"
+        return parts or others
     if not earlier.keys() & later.keys():
-        return "they have no image in common"
+        return parts or "they have no image in common"
     return _why_other_orders(before, now)
+
+
+def _why_other_parts(before: Report, now: Report) -> str | None:
+    """Why sides are of different images where some are held out; ``None``: not for that reason."""
+    facts = {one.dataset.part: one.dataset for one in (before, now)}
+    if len(facts) == 1:
+        return None
+    said = {"": "all of them", "tuning": "those to tune on", "held-out": "those held out"}
+    sides = [
+        f"{facts[part].cases_in_dataset:,} {noun(facts[part].cases_in_dataset, 'image')}, {text}"
+        for part, text in said.items()
+        if part in facts
+    ]
+    remedy = "the same holdout=" if "" in facts else "--llmclf-final, or both without it"
+    return f"one is of {sides[0]}, the other of {sides[1]}: compare runs that both have {remedy}"
 
 
 def _left_out(report: Report) -> tuple[str, ...]:

@@ -352,6 +352,8 @@ def told(report: Report) -> InstructionTexts:
     """What the model of a report was told, as far as that is recorded."""
     names = report.confusion.labels
     known = report.full_instructions
+    if report.told_nothing:
+        return InstructionTexts(labels={name: (name,) for name in names}, texts={})
     if known is None:
         texts: dict[Standing, str] = {"system": report.instructions}
         return InstructionTexts(labels={name: (name,) for name in names}, texts=texts)

@@ -32,12 +32,47 @@ def pairs(reports: Sequence[Report], most: int = MOST_PAIRS) -> list[tuple[Repor
         models = [report for report in reports if report.evaluation == evaluation]
         every = list(combinations(models, 2))
         if len(every) > most:
-            board = leaderboard(models)
-            ranked = models if board is None else [row.report for row in board.rows]
-            first, *others = sorted(ranked, key=lambda one: yardstick_title(one.model) is not None)
+            first, *others = sorted(
+                _ranked(models), key=lambda one: yardstick_title(one.model) is not None
+            )
             every = [(first, other) for other in others][:most]
         found += every
     return found
+
+
+def _ranked(reports: Sequence[Report]) -> Sequence[Report]:
+    """Those of one evaluation, the best one first."""
+    board = leaderboard(reports)
+    return reports if board is None else [row.report for row in board.rows]
+
+
+def beside_yardsticks(
+    reports: Sequence[Report], most: int = MOST_PAIRS
+) -> tuple[list[Report], dict[str, tuple[int, int]]]:
+    """The reports whose models are told beside yardsticks one by one.
+
+    Args:
+        reports: All of a run.
+        most: Most pairs of a model and a yardstick of one evaluation; where there are more, the
+            best of either is chosen, by its leaderboard.
+
+    Returns:
+        Those reports, in their order; and of how many models and yardsticks the best ones were
+        chosen, by evaluation.
+    """
+    told: set[int] = set()
+    chosen = {}
+    for evaluation in dict.fromkeys(report.evaluation for report in reports):
+        ours = [report for report in reports if report.evaluation == evaluation]
+        sides: tuple[list[Report], ...] = ([], [])
+        for report in _ranked(ours) if len(ours) > most else ours:
+            sides[yardstick_title(report.model) is not None].append(report)
+        models, yardsticks = sides
+        if len(models) * len(yardsticks) > most:
+            chosen[evaluation] = (len(models), len(yardsticks))
+            ours = [models[0], yardsticks[0]]
+        told.update(map(id, ours))
+    return [report for report in reports if id(report) in told], chosen
 
 
 def compare_models(reports: Sequence[Report], most: int = MOST_PAIRS) -> tuple[Compared, ...]:

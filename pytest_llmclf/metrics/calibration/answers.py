@@ -66,6 +66,8 @@ def why_missing(report: Report) -> str | None:
 def _how_to_get_them(report: Report, without: Sequence[Outcome]) -> str:
     """What to do for log-probabilities, which whoever asked for them already knows how to ask."""
     told = report.full_instructions
+    if report.told_nothing:
+        return "give probabilities of the labels, or name a classifier that tells them"
     if any(one.answer and "top_logprobs" in one.answer.asked_without for one in without):
         return "the server refuses them, so ask another server or model"
     if told is not None and told.top_logprobs:

@@ -134,7 +134,7 @@ def _section(
         "verdicts": [asdict(verdict) for verdict in section.verdicts],
         "findings": [
             {
-                "text": cut(finding_text(finding), LONGEST),
+                "text": cut(finding_text(finding, told=not report.told_nothing), LONGEST),
                 "p": tells_p(finding_text(finding)),
                 "cases": [case_place[case] for case in finding.cases if case in case_place],
             }
@@ -191,12 +191,14 @@ def _confusion(confusion: Confusion) -> dict[str, Any]:
 def _told(report: Report) -> str:
     """All that the model was told; of a run of an earlier version what is known of it."""
     full = report.full_instructions
+    if report.told_nothing:
+        return ""
     return report.instructions if full is None else "\n".join(full.lines())
 
 
 def _facts(report: Report) -> list[list[str]]:
     """Names and values for people; only those that are known."""
-    facts, identity, full = report.dataset, report.identity, report.full_instructions
+    facts, identity, told = report.dataset, report.identity, report.provenance
     server = [_server_s(one) for one in report.outcomes]
     spent = [seconds for seconds in server if seconds is not None]
     cached = sum(outcome.cached for outcome in report.outcomes)
@@ -206,8 +208,8 @@ def _facts(report: Report) -> list[list[str]]:
         ("Model digest", identity.digest if identity else ""),
         ("Weights digest", identity.weights if identity else ""),
         ("Server", identity.server if identity else ""),
-        ("Instructions digest", full.digest() if full else ""),
-        ("Modelfile digest", report.modelfile_digest),
+        ("Instructions digest", told.instructions),
+        ("Modelfile digest", told.modelfile),
         ("Dataset", f"{facts.name}{' (imported)' if facts.imported else ''}"),
         ("Dataset content", facts.content_hash),
         ("Dataset licence", facts.licence),
