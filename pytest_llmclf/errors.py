@@ -209,6 +209,8 @@ class ContextTooSmall(BackendError):
     """Prompt and image together exceed the model's context."""
 
     kind = "context-too-small"
+    context: int | None = None
+    """Tokens that the server has room for, where it says so."""
 
 
 class AccessRefused(BackendError):

@@ -182,6 +182,9 @@ def _too_many(
 ) -> ContextTooSmall:
     """That examples do not fit, with what they take and how many would fit."""
     images = f"{number} example {noun(number, 'image')}"
+    given = None if refused is None else refused.context
+    larger = given is None or context is None or context <= given
+    context = given or context
     room = f" of {context} tokens" if context else ""
     what = "do not fit" if refused is not None else "were dropped in part, not fitting"
     if counts is None:
@@ -192,7 +195,7 @@ def _too_many(
         )
     whole = counts.plain + counts.examples
     wanted = enough(whole + longest_answer(task))
-    remedies = [_larger(task, wanted)]
+    remedies = [_larger(task, wanted) if larger else "take a model with a larger context"]
     if context and counts.each > 0:
         fit = min(number - 1, (context - counts.plain - 1) // counts.each)
         remedies.append(f"show at most {fit}" if fit > 0 else "show none")

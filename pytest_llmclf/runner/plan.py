@@ -281,7 +281,9 @@ def label_set(evaluation: Evaluation, names: Sequence[str], gates: Sequence[Gate
 
 
 def modelfile_of(evaluation: Evaluation, root: Path) -> Modelfile:
-    """The Modelfile that an evaluation names.
+    """The Modelfile that an evaluation names, with the evaluation's system text before its turns.
+
+    Ollama puts a system text that is sent behind the turns of a model: it must be the model's own.
 
     Raises:
         ModelfileError: It does not parse.
@@ -291,7 +293,8 @@ def modelfile_of(evaluation: Evaluation, root: Path) -> Modelfile:
         return modelfiles.parse(
             modelfiles.DEFAULT, "the Modelfile of an evaluation that names none"
         )
-    return modelfiles.load(locate_modelfile(str(evaluation.modelfile), root))
+    found = modelfiles.load(locate_modelfile(str(evaluation.modelfile), root))
+    return replace(found, system=evaluation.system or found.system) if found.messages else found
 
 
 def unfitness(spec: ModelSpec, labels: LabelSet, modelfile: Modelfile) -> BackendError | None:

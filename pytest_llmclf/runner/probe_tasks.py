@@ -176,8 +176,10 @@ def _example(task: Task, cases: Sequence[str], seed: int, own: str) -> ProbeTask
         _called(task, "example"),
         evaluation=replace(task.evaluation, prompt=texts["prompt"], system=system),
     )
-    if messages != task.modelfile.messages:  # a model on Ollama is derived from them
-        modelfile = replace(task.modelfile, messages=messages)
+    modelfile = task.modelfile
+    if messages:  # a model on Ollama is derived from them and from what stands before them
+        modelfile = replace(modelfile, messages=messages, system=system or modelfile.system)
+    if modelfile != task.modelfile:
         changed = replace(changed, modelfile=modelfile, connects_as=None)
     now = _in_texts(texts_of(changed.instructions, task.labels.names))
     if set(now) != set(others.values()):

@@ -35,11 +35,14 @@ class Server(Scripted):
         requests: All that it was asked.
     """
 
-    def __init__(self, context: int, *, drops: bool = False, counts: bool = True) -> None:
+    def __init__(
+        self, context: int, *, drops: bool = False, counts: bool = True, tells: bool = False
+    ) -> None:
         super().__init__(in_flight=4)
         self._context = context
         self._drops = drops
         self._counts = counts
+        self._tells = tells
         self.requests: list[Request] = []
 
     def ask(self, request: Request) -> Answer:
@@ -50,7 +53,9 @@ class Server(Scripted):
         while self._drops and len(widths) > 1 and _tokens(widths) > self._context:
             del widths[0]
         if _tokens(widths) > self._context:
-            raise ContextTooSmall("too long")
+            error = ContextTooSmall("too long")
+            error.context = self._context if self._tells else None
+            raise error
         found = super().ask(request)
         return replace(found, prompt_tokens=_tokens(widths) if self._counts else None)
 
@@ -129,6 +134,17 @@ def test_what_does_not_fit_is_refused_before_any_image(tmp_path: Path, drops: bo
         run(showing(tmp_path, 3, 3, context=200), Server(200, drops=drops))["kinds"]
         == ["correct"] * 3
     )
+
+
+@pytest.mark.parametrize("asked", [4096, None])
+def test_the_context_is_the_one_that_the_server_tells(tmp_path: Path, asked: int | None) -> None:
+    """A model has no more than it was made with, whatever was asked for: more is no remedy then."""
+    server = Server(200, tells=True)
+    (message,) = run(showing(tmp_path, 3, 3, 3, 3, context=asked), server)["messages"]
+    assert "do not fit into the context of 200 tokens" in message
+    remedy = "take a model with a larger context" if asked else "PARAMETER num_ctx 1024"
+    assert f"({remedy}" in message
+    assert message.endswith("or show at most 2)")
 
 
 @pytest.mark.parametrize("context", range(180, 420, 13))

@@ -17,6 +17,7 @@ from pytest_llmclf.runner.plan import Choice, assign, called, locate_modelfile
 from pytest_llmclf.runner.settings import DEFAULT_SEED, Settings, project_root
 from pytest_llmclf.runner.variant import Variant
 from pytest_llmclf.values.outcome import TaskName
+from tests.ollama_replay import exchange
 from tests.unit.scripted import image
 
 if TYPE_CHECKING:
@@ -191,6 +192,19 @@ def test_variants_that_reach_a_model_in_the_same_way_are_connected_once(project:
     reached = [task.connection.variant for task in tasks]
     assert reached == ["a", "a", "c"] * 2
     assert all(task.connection.model == task.model for task in tasks)
+
+
+def test_a_system_text_stands_before_the_turns_of_a_modelfile(project: Path) -> None:
+    """It becomes part of what is derived: sent to Ollama it would stand behind them."""
+    rendered = exchange("147").body["_debug_info"]["rendered_template"]
+    assert rendered.index("A wheel?") < rendered.index("system\nGuess.")
+    turns = "MESSAGE user Hi\nMESSAGE assistant cat\n"
+    (project / "modelfiles" / "pets.Modelfile").write_text(f"FROM llava\nSYSTEM Look.\n{turns}")
+    variants = {"a": Variant(), "b": Variant(system="Well."), "c": Variant(system="")}
+    tasks = planned(project, replace(PETS, variants=variants))
+    assert [task.modelfile.system for task in tasks] == ["Look.", "Well.", "Look."]
+    assert [task.instructions.system for task in tasks] == ["Look.", "Well.", ""]
+    assert [task.connection.variant for task in tasks] == ["a", "b", "a"]
 
 
 SAME: tuple[tuple[Variant, Variant], ...] = (

@@ -200,6 +200,12 @@ def test_a_model_is_reached_once_for_all_probes(plain: Task) -> None:
     (part,) = only(turns, "example")
     assert part.task is not None
     assert part.task.connection == part.task.key
+    # A system text that is sent would stand behind the turns there.
+    text = "For example: cat."
+    (part,) = only(told(plain, f"SYSTEM {text}\nMESSAGE user Hi\nMESSAGE assistant Hi"), "example")
+    assert part.task is not None
+    assert part.task.connection == part.task.key
+    assert part.task.modelfile.system == part.task.instructions.system != text
 
 
 def test_a_sample_begins_the_run_and_has_one_image_of_each_group(plain: Task) -> None:

@@ -109,6 +109,10 @@ _QUESTION = re.compile(
     re.IGNORECASE,
 )
 """How servers tell the size of a question that is too long for them."""
+_ROOM = re.compile(
+    r"context size \((\d{1,9}) tokens\)|context length (?:is|of) (\d{1,9}) tokens", re.IGNORECASE
+)
+"""How they tell what they have room for."""
 _USUAL_CONTEXT = 8192
 _FOR_ANSWER = 256
 _CONTEXT_STEP = 1024
@@ -147,18 +151,26 @@ def from_status(
             remedy = rule.remedy.format(model=model)
             if rule.error is errors.ContextTooSmall:
                 remedy = remedy.replace("8192", str(_fitting(said)))
-            return rule.error(shown, remedy=remedy)
-    error, remedy = by_status(status)
-    return error(shown, remedy=remedy.format(model=model))
+            error = rule.error(shown, remedy=remedy)
+            if isinstance(error, errors.ContextTooSmall):
+                error.context = _tokens(_ROOM, said)
+            return error
+    kind, remedy = by_status(status)
+    return kind(shown, remedy=remedy.format(model=model))
+
+
+def _tokens(told: re.Pattern[str], said: str) -> int | None:
+    """The number of tokens that a message tells; ``None`` where it tells none."""
+    found = told.search(said)
+    return None if found is None else int(next(filter(None, found.groups())))
 
 
 def _fitting(said: str) -> int:
     """A size of context in which a question fits that was too long, as people write it."""
-    told = _QUESTION.search(said)
-    if told is None:
+    tokens = _tokens(_QUESTION, said)
+    if tokens is None:
         return _USUAL_CONTEXT
-    tokens = int(next(filter(None, told.groups()))) + _FOR_ANSWER
-    return -(-tokens // _CONTEXT_STEP) * _CONTEXT_STEP
+    return -(-(tokens + _FOR_ANSWER) // _CONTEXT_STEP) * _CONTEXT_STEP
 
 
 def code_of(body: Any) -> str:

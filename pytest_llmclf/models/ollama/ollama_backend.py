@@ -132,11 +132,10 @@ class OllamaBackend(ServerBackend):
             "model": derived.name,
             "messages": self._messages(request),
             "stream": False,
+            # Else turns are dropped without a word, by a count of 768 tokens for every image.
+            "truncate": False,
             **think,
         }
-        if request.example_images:
-            # Without this, turns that do not fit into the context are dropped without a word.
-            content["truncate"] = False
         if request.answer_schema:
             content["format"] = dict(request.answer_schema)
         if request.top_logprobs:
@@ -154,7 +153,8 @@ class OllamaBackend(ServerBackend):
             error = ollama_errors.from_status(
                 _IN_ANSWER if broke else status, told, address=self._address, model=self._model
             )
-            raise reply.mark(client.explained(error))
+            error = ollama_errors.no_more_room(client.explained(error), request.options)
+            raise reply.mark(error)
         where = f"Ollama at {self._address.netloc}"
         if isinstance(told, str):
             streamed = http_errors.error_in_stream(told, where=where, model=self._model)

@@ -15,6 +15,8 @@ from pytest_llmclf.models.http.http_errors import RULES, Rule
 from pytest_llmclf.models.ollama import official_client
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_llmclf.models.http.address import Address
     from pytest_llmclf.models.http.redact import Redactor
 
@@ -118,6 +120,27 @@ def from_status(
             remedy=f"check the name and the network, then run `ollama pull {model}`",
         )
     return mapped
+
+
+def no_more_room(error: errors.BackendError, options: Mapping[str, object]) -> errors.BackendError:
+    """An error, without a remedy that was tried: a model has no more context than it was made with.
+
+    Args:
+        error: What a question came to.
+        options: What was sent with it.
+    """
+    asked = options.get("num_ctx")
+    if not isinstance(error, errors.ContextTooSmall) or not isinstance(asked, int):
+        return error
+    if error.context is None or asked <= error.context:
+        return error
+    mended = errors.ContextTooSmall(
+        error.message,
+        remedy=f"num_ctx {asked} does not give this model more than {error.context}: shorten the "
+        "prompt, or take a model with a larger context",
+    )
+    mended.context = error.context
+    return mended
 
 
 def not_let_in(status: int, address: Address) -> errors.AccessRefused:

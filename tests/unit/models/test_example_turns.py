@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmclf.errors import RemoteRefused, ReplayMismatch, RequestRejected
+from pytest_llmclf.errors import ContextTooSmall, RemoteRefused, ReplayMismatch, RequestRejected
 from pytest_llmclf.models.openai.openai_request import chat_body
 from pytest_llmclf.models.recording import Recorder, ReplayBackend
 from pytest_llmclf.models.recording_file import asked_the_same, read_recording
@@ -21,12 +21,12 @@ from pytest_llmclf.values.example_image import ExampleImage
 from pytest_llmclf.values.request import ModelIdentity, Request
 from tests.ollama_replay import exchange
 from tests.plugin.colour_server import png
-from tests.unit.models.ollama_models import Connect, question
+from tests.unit.models.ollama_models import MICRO, Connect, question
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.ollama_replay import OllamaReplay
+    from tests.ollama_replay import Exchange, OllamaReplay
 
 IDENTITY = ModelIdentity(backend="ollama", name="llava", digest="d", server="ollama 1")
 
@@ -98,15 +98,79 @@ def test_each_example_is_a_turn_before_the_question(
 def test_ollama_must_not_drop_turns_without_a_word(
     server: OllamaReplay, connect_ollama: Connect
 ) -> None:
-    """It is told not to where there are turns that it could drop; else the question is as ever."""
+    """It is always told not to: a model may hold turns that nobody here knows of."""
     asked = question(REQUEST.image)
     backend = connect_ollama()
     for request in (asked, replace(asked, example_images=SHOWN)):
         server.force(exchange("106"))
         backend.ask(request)
-    plain, shown = server.sent("/api/chat")
-    assert "truncate" not in plain
-    assert shown["truncate"] is False
+    assert [sent["truncate"] for sent in server.sent("/api/chat")] == [False, False]
+
+
+def test_a_real_server_drops_turns_that_would_fit() -> None:
+    """Four examples are 396 tokens of 2048; untold, it counts 768 for each image, and errs."""
+    whole, cut = exchange("141"), exchange("146")
+    assert {**cut.sent, "truncate": False} == whole.sent
+    one, four = (exchange(number).body["prompt_eval_count"] for number in ("140", "141"))
+    assert four - one == 3 * 99
+    assert cut.body["prompt_eval_count"] < one + 99
+    assert cut.body["message"]["content"] != whole.body["message"]["content"]
+
+
+def as_recorded(recorded: Exchange) -> Request:
+    """The question that was put when an exchange was recorded."""
+    sent = recorded.sent
+    system = "".join(turn["content"] for turn in sent["messages"] if turn["role"] == "system")
+    *shown, (_, prompt, asked) = (
+        turn for turn in turns_of(sent["messages"]) if turn[0] != "system"
+    )
+    return question(
+        base64.b64decode(asked),
+        system=system or None,
+        prompt=prompt,
+        example_images=tuple(
+            replace(SHOWN[0], answer=answer, image=base64.b64decode(image))
+            for (_, _, image), (_, answer, _) in zip(shown[::2], shown[1::2], strict=True)
+        ),
+        options={**MICRO.options(), **sent.get("options", {})},
+        answer_schema=sent.get("format"),
+        top_logprobs=sent.get("top_logprobs", 0),
+    )
+
+
+@pytest.mark.parametrize("number", ["140", "141", "142", "143", "144"])
+def test_a_real_server_took_what_is_sent(
+    server: OllamaReplay, connect_ollama: Connect, number: str
+) -> None:
+    """One example, several, with a schema and probabilities, not thinking, under a system text."""
+    recorded = exchange(number)
+    if "think" in recorded.sent:
+        server.thinks = []
+    server.force(recorded)
+    answer = connect_ollama().ask(as_recorded(recorded))
+    (sent,) = server.sent("/api/chat")
+    assert {**sent, "model": ""} == {**recorded.sent, "model": ""}
+    body = recorded.body
+    assert (answer.text, answer.finish) == (body["message"]["content"], "stop")
+    assert (answer.prompt_tokens, answer.answer_tokens) == (
+        body["prompt_eval_count"], body["eval_count"],
+    )  # fmt: skip
+    assert len(answer.logprobs or ()) == len(body.get("logprobs", ()))
+
+
+def test_more_context_than_a_model_has_is_no_remedy(
+    server: OllamaReplay, connect_ollama: Connect
+) -> None:
+    """Asked for 8192 tokens the real server gave 2048, and said so when they were too few."""
+    server.force(exchange("145"))
+    modelfile = replace(MICRO, parameters=(*MICRO.parameters, ("num_ctx", 8192)))
+    asked = replace(as_recorded(exchange("145")), options=modelfile.options())
+    with pytest.raises(ContextTooSmall, match="num_ctx 8192 does not give this model") as caught:
+        connect_ollama(modelfile).ask(asked)
+    assert caught.value.context == 2048
+    assert "PARAMETER" not in caught.value.remedy
+    (sent,) = server.sent("/api/chat")
+    assert {**sent, "model": ""} == {**exchange("145").sent, "model": ""}
 
 
 def test_examples_are_part_of_the_digest() -> None:

@@ -64,6 +64,7 @@ EXPECTED: dict[str, type[errors.BackendError]] = {
     "133": errors.ServerFailed,
     "136": errors.ModelNotCreated,
     "138": errors.ModelNotCreated,
+    "145": errors.ContextTooSmall,
     "201": errors.ServerOverloaded,
     "308": errors.ContextTooSmall,
 }
