@@ -10,12 +10,11 @@ from typing import IO, TYPE_CHECKING, cast
 
 from pytest_llmclf.data.archives.member import (
     CHUNK,
-    ArchiveMember,
     Contents,
-    LeftOut,
     check_size,
     refusal,
     safe_name,
+    sorted_out,
 )
 from pytest_llmclf.data.entry import shown
 from pytest_llmclf.errors import DatasetError
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from pytest_llmclf.data.archives.member import ArchiveLimits
+    from pytest_llmclf.data.archives.member import ArchiveLimits, ArchiveMember
     from pytest_llmclf.progress import Progress
 
 _LONGEST_HEADER = 1 << 20
@@ -78,7 +77,6 @@ def contents(
     packed = place.stat().st_size
     file: IO[bytes] = stack.enter_context(place.open("rb"))
     if file.read(2) == _GZIP:
-        file.seek(0)
         file = stack.enter_context(
             tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - the stack closes it
         )
@@ -98,36 +96,26 @@ def contents(
         raise DatasetError(
             shown(f"{place} is no whole tar archive ({error}): download it again")
         ) from error
-    members, left_out = _sorted_out(place, infos)
+    members, left_out = sorted_out(
+        (safe_name(place, info.name) * (not info.isdir()), info.size, _why_not(info))
+        for info in infos
+    )
 
     def open_member(member: ArchiveMember) -> IO[bytes]:
         # Regular files alone have come this far, for which there always is one.
         return cast("IO[bytes]", archive.extractfile(infos[member.key]))
 
-    return Contents(
-        members=tuple(members), left_out=tuple(left_out), open=open_member, packed_bytes=packed
-    )
+    return Contents(members=members, left_out=left_out, open=open_member, packed_bytes=packed)
 
 
-def _sorted_out(
-    place: Path, infos: list[tarfile.TarInfo]
-) -> tuple[list[ArchiveMember], list[LeftOut]]:
-    members: list[ArchiveMember] = []
-    left_out: list[LeftOut] = []
-    for number, info in enumerate(infos):
-        name = safe_name(place, info.name)
-        if info.isdir() or not name:
-            continue
-        if info.issym() or info.islnk():
-            left_out.append(LeftOut(name, "is a link, which is not followed"))
-        elif not info.isreg():
-            left_out.append(LeftOut(name, "is no regular file"))
-        elif info.issparse():
-            # It could be of any size without being in the archive.
-            left_out.append(LeftOut(name, "is a sparse file"))
-        else:
-            members.append(ArchiveMember(name, info.size, number))
-    return members, left_out
+def _why_not(info: tarfile.TarInfo) -> str:
+    """Why an entry is not read; empty where it is."""
+    if info.issym() or info.islnk():
+        return "is a link, which is not followed"
+    if not info.isreg():
+        return "is no regular file"
+    # A sparse one could be of any size without being in the archive.
+    return "is a sparse file" if info.issparse() else ""
 
 
 def _gunzip(place: Path, target: IO[bytes], limits: ArchiveLimits, progress: Progress) -> None:

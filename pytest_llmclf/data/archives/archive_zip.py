@@ -8,12 +8,11 @@ import zipfile
 from typing import IO, TYPE_CHECKING
 
 from pytest_llmclf.data.archives.member import (
-    ArchiveMember,
     Contents,
-    LeftOut,
     not_a_file,
     refusal,
     safe_name,
+    sorted_out,
 )
 from pytest_llmclf.data.entry import shown
 from pytest_llmclf.errors import DatasetError
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from pytest_llmclf.data.archives.member import ArchiveLimits
+    from pytest_llmclf.data.archives.member import ArchiveLimits, ArchiveMember
 
 # Unpacking LZMA takes as much memory as the archive says, and damaged data raise what they like.
 _READ = frozenset((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))
@@ -57,29 +56,23 @@ def contents(place: Path, stack: ExitStack, limits: ArchiveLimits) -> Contents:
     infos = archive.infolist()
     if len(infos) > limits.entries:
         raise refusal(place, f"it has {len(infos)} entries, more than {limits.entries}")
-    members: list[ArchiveMember] = []
-    left_out: list[LeftOut] = []
-    for number, info in enumerate(infos):
-        name = safe_name(place, info.filename)
-        mode = info.external_attr >> 16 if info.create_system == _UNIX else 0
-        kind = stat.S_IFMT(mode)
-        if not name or info.is_dir():
-            continue
-        if kind not in {0, stat.S_IFREG}:
-            left_out.append(LeftOut(name, not_a_file(mode)))
-        elif info.flag_bits & _ENCRYPTED:
-            left_out.append(LeftOut(name, "is under a password"))
-        elif info.compress_type not in _READ:
-            left_out.append(LeftOut(name, "is packed in a way that is not read: use deflate"))
-        else:
-            members.append(ArchiveMember(name, info.file_size, number))
+    members, left_out = sorted_out(
+        (safe_name(place, info.filename) * (not info.is_dir()), info.file_size, _why_not(info))
+        for info in infos
+    )
 
     def open_member(member: ArchiveMember) -> IO[bytes]:
         return archive.open(infos[member.key])
 
-    return Contents(
-        members=tuple(members),
-        left_out=tuple(left_out),
-        open=open_member,
-        packed_bytes=place.stat().st_size,
-    )
+    packed = place.stat().st_size
+    return Contents(members=members, left_out=left_out, open=open_member, packed_bytes=packed)
+
+
+def _why_not(info: zipfile.ZipInfo) -> str:
+    """Why an entry is not read; empty where it is."""
+    mode = info.external_attr >> 16 if info.create_system == _UNIX else 0
+    if stat.S_IFMT(mode) not in {0, stat.S_IFREG}:
+        return not_a_file(mode)
+    if info.flag_bits & _ENCRYPTED:
+        return "is under a password"
+    return "" if info.compress_type in _READ else "is packed in a way that is not read: use deflate"

@@ -10,7 +10,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Required, TypedDict, Unpack
 
 from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.data.archives.archive import opened
@@ -59,6 +59,15 @@ class Imported:
     short: tuple[str, ...]
 
 
+class ImportTerms(TypedDict, total=False):
+    """How images are chosen, and what happens to a dataset that is there; see `import_archive`."""
+
+    seed: Required[int]
+    per_class: Required[int | None]
+    force: bool
+    progress: Progress
+
+
 def import_table(
     name: str,
     source: Path,
@@ -66,10 +75,7 @@ def import_table(
     *,
     split: str = "",
     label_column: str = "",
-    seed: int,
-    per_class: int | None,
-    force: bool = False,
-    progress: Progress = silent,
+    **terms: Unpack[ImportTerms],
 ) -> Imported:
     """Import images that lie in a table: Parquet files, or what ``datasets`` saved to disk.
 
@@ -79,10 +85,7 @@ def import_table(
         dataset_directory: Folder of imported datasets.
         split: The part of a split table; empty: the only one.
         label_column: Column of the label; empty: the one with a usual name.
-        seed: As for `import_archive`.
-        per_class: Likewise.
-        force: Likewise.
-        progress: Likewise.
+        **terms: As for `import_archive`.
 
     Raises:
         DatasetError: The table is not read, has no images or labels, or nothing can be written.
@@ -96,15 +99,7 @@ def import_table(
         ):
             yield archive, classes, table_layout(name, source, tuple(classes.members))
 
-    return _import(
-        name,
-        dataset_directory,
-        opening,
-        seed=seed,
-        per_class=per_class,
-        force=force,
-        progress=progress,
-    )
+    return _import(name, dataset_directory, opening, **terms)
 
 
 def import_archive(
@@ -112,11 +107,8 @@ def import_archive(
     source: Path,
     dataset_directory: Path,
     *,
-    seed: int,
-    per_class: int | None,
-    force: bool = False,
     limits: ArchiveLimits | None = None,
-    progress: Progress = silent,
+    **terms: Unpack[ImportTerms],
 ) -> Imported:
     """Import a data set; either all of it is on the shelf afterwards, or nothing has changed.
 
@@ -124,12 +116,11 @@ def import_archive(
         layout: Which one.
         source: The archive, or the folder that it was unpacked to.
         dataset_directory: Folder of imported datasets.
-        seed: Which images are chosen depends on it and on their paths alone, so zip, tar and
-            folder give the same ones.
-        per_class: Sound images a class; ``None``: all.
-        force: Whether a dataset of this name on the shelf is replaced.
         limits: What is read of an archive at all.
-        progress: Told how far it is.
+        **terms: The ``seed``: which images are chosen depends on it and on their paths alone, so
+            zip, tar and folder give the same ones. Sound images a class (``per_class``; ``None``:
+            all). Whether a dataset of this name on the shelf is replaced (``force``). What is told
+            how far it is (``progress``).
 
     Raises:
         DatasetError: The archive is not read, has not the layout, or nothing can be written.
@@ -137,18 +128,11 @@ def import_archive(
 
     @contextmanager
     def opening(staging: Path) -> Iterator[tuple[Archive, Classes, Layout]]:
+        progress = terms.get("progress", silent)
         with opened(source, limits=limits, scratch=staging, progress=progress) as archive:
             yield archive, sort_out(archive, layout), layout
 
-    return _import(
-        layout.dataset,
-        dataset_directory,
-        opening,
-        seed=seed,
-        per_class=per_class,
-        force=force,
-        progress=progress,
-    )
+    return _import(layout.dataset, dataset_directory, opening, **terms)
 
 
 def _import(
@@ -158,8 +142,8 @@ def _import(
     *,
     seed: int,
     per_class: int | None,
-    force: bool,
-    progress: Progress,
+    force: bool = False,
+    progress: Progress = silent,
 ) -> Imported:
     """Choose, check and write what `opening` gives, beside the shelf until all is well."""
     target = dataset_directory / name

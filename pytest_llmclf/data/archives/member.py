@@ -11,7 +11,7 @@ from pytest_llmclf.data.entry import shown
 from pytest_llmclf.errors import DatasetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 CHUNK: Final = 1 << 16
@@ -83,6 +83,25 @@ class Contents:
     left_out: tuple[LeftOut, ...]
     open: Callable[[ArchiveMember], IO[bytes]]
     packed_bytes: int = 0
+
+
+def sorted_out(
+    entries: Iterable[tuple[str, int, str]],
+) -> tuple[tuple[ArchiveMember, ...], tuple[LeftOut, ...]]:
+    """What is read of an archive, and what is not; a member's key is the place of its entry.
+
+    Args:
+        entries: Name, declared size, and why it is not read (empty: it is) of each; folders have
+            no name.
+    """
+    members: list[ArchiveMember] = []
+    left_out: list[LeftOut] = []
+    for place, (name, size, why) in enumerate(entries):
+        if name and why:
+            left_out.append(LeftOut(name, why))
+        elif name:
+            members.append(ArchiveMember(name, size, place))
+    return tuple(members), tuple(left_out)
 
 
 def check_size(place: Path, total: int, packed: int, limits: ArchiveLimits) -> None:

@@ -11,6 +11,7 @@ import io
 import json
 import tempfile
 from contextlib import contextmanager
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.data.archives.archive import Archive
@@ -64,25 +65,7 @@ def opened_table(
     files = _files(place, split)
     arrow = _pyarrow()
     with tempfile.TemporaryFile(dir=scratch) as spool:
-        members: dict[str, list[ArchiveMember]] = {}
-        left_out: list[LeftOut] = []
-        order: list[str] = []
-        offset = number = 0
-        for file in files:
-            try:
-                for label, data, names in _rows(arrow, file, label_column):
-                    number += 1
-                    order = order or names
-                    if label is None or not data:
-                        what = "no label" if label is None else "no bytes of an image"
-                        left_out.append(LeftOut(f"row {number}", f"has {what}"))
-                        continue
-                    spool.write(data)
-                    name = f"{shown(label).replace('/', '_')}/{number}"
-                    members.setdefault(label, []).append(ArchiveMember(name, len(data), offset))
-                    offset += len(data)
-            except (OSError, ValueError, arrow.ArrowException) as error:
-                raise DatasetError(shown(f"{file} is no whole table ({error})")) from error
+        members, left_out, order = _spooled(arrow, files, label_column, spool)
         if not members:
             raise DatasetError(shown(f"{place} has no row with an image and a label"))
         labels = [label for label in order if label in members]
@@ -92,13 +75,39 @@ def opened_table(
             spool.seek(member.key)
             return io.BytesIO(spool.read(member.size))
 
-        every = tuple(member for label in labels for member in members[label])
-        contents = Contents(members=every, left_out=tuple(left_out), open=opening)
         classes = {label: tuple(members[label]) for label in labels}
+        every = tuple(chain.from_iterable(classes.values()))
+        contents = Contents(members=every, left_out=tuple(left_out), open=opening)
         yield (
             Archive(place, contents, ArchiveLimits(entries=10_000_000)),
             Classes(members=classes, root="", elsewhere=0),
         )
+
+
+def _spooled(
+    arrow: Any, files: Sequence[Path], label_column: str, spool: IO[bytes]
+) -> tuple[dict[str, list[ArchiveMember]], list[LeftOut], list[str]]:
+    """Put the images one behind the other: those of each label, others, and the labels' order."""
+    members: dict[str, list[ArchiveMember]] = {}
+    left_out: list[LeftOut] = []
+    order: list[str] = []
+    number = 0
+    for file in files:
+        try:
+            for label, data, names in _rows(arrow, file, label_column):
+                number += 1
+                order = order or names
+                if label is None or not data:
+                    what = "no label" if label is None else "no bytes of an image"
+                    left_out.append(LeftOut(f"row {number}", f"has {what}"))
+                    continue
+                name = f"{shown(label).replace('/', '_')}/{number}"
+                member = ArchiveMember(name, len(data), spool.tell())
+                members.setdefault(label, []).append(member)
+                spool.write(data)
+        except (OSError, ValueError, arrow.ArrowException) as error:
+            raise DatasetError(shown(f"{file} is no whole table ({error})")) from error
+    return members, left_out, order
 
 
 def _pyarrow() -> Any:
