@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.data.entry import Entry
     from pytest_llmclf.data.given import Given
     from pytest_llmclf.data.image import ImageLimits
+    from pytest_llmclf.data.validation import CheckedImage
     from pytest_llmclf.values.case import Case
     from pytest_llmclf.values.reviewed import DatasetReview
 
@@ -140,9 +141,7 @@ def load(
         DatasetError: Lists every problem found, each with its place and remedy; or `labels` is
             one text.
     """
-    if isinstance(labels, str):
-        msg = f'labels is {labels!r}, a single text: write ["{shown(labels)}", ...]'
-        raise DatasetError(msg)
+    _require_list(labels)
     options = options or SourceOptions()
     found = listed_images(source, name, labels, limits, options, verify=verify_images)
     elsewhere = found.root if found.split else None
@@ -150,24 +149,27 @@ def load(
     conflicts, doubles = twins(images)
     problems = [*found.problems, *stale, *conflicts]
     if problems:
-        unsound = [
-            f"{one.case.id}: {one.case.problem}" for one in images if one.case.problem is not None
-        ]
-        raise DatasetError(_message(found.name, source, problems, unsound))
+        raise DatasetError(_message(found.name, source, problems, images))
     marked = (_marked(image.case, options.none_label) for image in images)
-    cases = sorted(marked, key=lambda case: natural_key(case.id))
+    cases = tuple(sorted(marked, key=lambda case: natural_key(case.id)))
     warnings = [*found.warnings, *doubles, *nothing_to_see(images), *_unused(found.labels, cases)]
     return Dataset(
         name=f"{found.name} ({found.split})" if found.split else found.name,
         root=found.root,
         labels=found.labels,
-        cases=tuple(cases),
+        cases=cases,
         licence=found.description.licence,
         about=found.description.about,
         imported=found.description.imported,
         warnings=tuple(map(shown, warnings)),
         review=review,
     )
+
+
+def _require_list(labels: object) -> None:
+    if isinstance(labels, str):
+        msg = f'labels is {labels!r}, a single text: write ["{shown(labels)}", ...]'
+        raise DatasetError(msg)
 
 
 def _marked(case: Case, none_label: str) -> Case:
@@ -289,18 +291,21 @@ def _folders(dataset_directory: Path) -> list[str]:
     return [name for name in found if not name.startswith(".")]
 
 
-def _message(name: str, source: Path | Given, problems: list[str], unsound: Sequence[str]) -> str:
+def _message(
+    name: str, source: Path | Given, problems: Sequence[str], images: Sequence[CheckedImage]
+) -> str:
     count = f"{len(problems)} {noun(len(problems), 'problem')}"
     lines = [f"dataset {name!r} ({shown(source)}) cannot be judged, {count}:"]
-    kinds = by_kind(problems)
-    lines += [f"  {shown(problem)}" for problem in kinds[:LISTED_PROBLEMS]]
-    if len(kinds) > LISTED_PROBLEMS:
-        lines.append(f"  and {len(kinds) - LISTED_PROBLEMS} more")
+    lines += _kinds(problems, LISTED_PROBLEMS)
+    unsound = [f"{one.case.id}: {one.case.problem}" for one in images if one.case.problem]
     if unsound:
         # They stop nothing by themselves; who mends the rest wants to know of them, too.
         lines.append(f"  besides, {len(unsound)} {noun(len(unsound), 'image')} cannot be sent:")
-        kinds = by_kind(unsound)
-        lines += [f"  {shown(problem)}" for problem in kinds[:_UNSOUND]]
-        if len(kinds) > _UNSOUND:
-            lines.append(f"  and {len(kinds) - _UNSOUND} more")
+        lines += _kinds(unsound, _UNSOUND)
     return "\n".join(lines)
+
+
+def _kinds(problems: Sequence[str], most: int) -> list[str]:
+    kinds = by_kind(problems)
+    more = [f"  and {len(kinds) - most} more"] if len(kinds) > most else []
+    return [*(f"  {shown(problem)}" for problem in kinds[:most]), *more]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,21 +104,17 @@ def listed_images(
     strangers = strangers_in(options, problems)
     listed_in = DESCRIPTION if description.labels or not labels else "the evaluation"
     problems += entry_problems([*entries, *strangers], ordered, listed_in, options)
-    images: list[CheckedImage] = []
-    for folder, those in ((root, entries), (above_strangers(options), strangers)):
-        opened, wrong = open_images(
-            folder, openable(those), limits or ImageLimits(), options.links, verify=verify
-        )
-        images += opened
-        problems += wrong
+    read = partial(open_images, limits=limits or ImageLimits(), links=options.links, verify=verify)
+    images, wrong = read(root, openable(entries))
+    others, wrong_too = read(above_strangers(options), openable(strangers))
     return ListedImages(
         name=name or description.name or _named_after(source, root),
         root=root,
         split=split,
         labels=ordered,
-        images=images,
+        images=[*images, *others],
         description=description,
-        problems=problems,
+        problems=[*problems, *wrong, *wrong_too],
         warnings=found.warnings,
     )
 

@@ -6,7 +6,7 @@ import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import pytest
 
@@ -16,6 +16,8 @@ from pytest_llmclf.runner.shared_options import at_least, hosts_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pytest_llmclf.analysis.comparison.margin import Margin
+    from pytest_llmclf.analysis.comparison.tolerance import Tolerance
     from pytest_llmclf.gates.gate import Gate
     from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.runner.job import AskingPolicy
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.variant import Variant
     from pytest_llmclf.values.price import Price
     from pytest_llmclf.values.probe_answers import Probe
+    from pytest_llmclf.values.thinking import Think
 
 _Value = TypeVar("_Value")
 _Text = TypeVar("_Text", str, list[str])
@@ -35,39 +38,15 @@ def check_options(config: pytest.Config) -> None:
         pytest.UsageError: Which one, and what was probably meant.
     """
     option = config.option
-    if option.llmclf_model:
-        _parse_models(option.llmclf_model)
-    if option.llmclf_gate:
-        _parse_gates("--llmclf-gate", option.llmclf_gate)
-    if option.llmclf_price:
-        _parse_prices("--llmclf-price", option.llmclf_price)
-    if option.llmclf_variant:
-        _variants(config)
-    if option.llmclf_tolerance is not None:
-        from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
-
-        _chosen(config, "tolerance", parse_tolerance)
-    if option.llmclf_margin is not None:
-        from pytest_llmclf.analysis.comparison.margin import parse_margin
-
-        _chosen(config, "margin", parse_margin)
-    if option.llmclf_think is not None:
-        from pytest_llmclf.values.thinking import parse_think
-
-        _chosen(config, "think", parse_think)
-    _check_probes(config)
+    for name, read in _GIVEN.items():
+        if getattr(option, f"llmclf_{name}") is not None:
+            read(config)
+    if option.llmclf_probe_images is not None and not option.llmclf_probe:
+        raise pytest.UsageError("--llmclf-probe-images has no effect without --llmclf-probe")
     if option.llmclf_stop_error is not None and not option.llmclf_stop_early:
         raise pytest.UsageError("--llmclf-stop-error has no effect without --llmclf-stop-early")
     if option.llmclf_parquet:
         _need_parquet()
-
-
-def _check_probes(config: pytest.Config) -> None:
-    option = config.option
-    if option.llmclf_probe:
-        _parsed("--llmclf-probe", _parse_probes, option.llmclf_probe)
-    elif option.llmclf_probe_images is not None:
-        raise pytest.UsageError("--llmclf-probe-images has no effect without --llmclf-probe")
 
 
 def _need_parquet() -> None:
@@ -94,13 +73,13 @@ def check_gate_names(config: pytest.Config, titles: Iterable[str]) -> None:
     if not config.option.llmclf_gate:
         return
     from pytest_llmclf.errors import SettingsError
-    from pytest_llmclf.gates.gate import check_addresses
+    from pytest_llmclf.gates.gate import check_addresses, parse_addressed
 
     known = list(dict.fromkeys(titles))
     if not known:
         return  # why nothing could be collected is said already
     try:
-        check_addresses(_parse_gates("--llmclf-gate", config.option.llmclf_gate), known)
+        check_addresses(map(parse_addressed, config.option.llmclf_gate), known)
     except SettingsError as error:
         raise pytest.UsageError(f"--llmclf-gate {error}") from error
 
@@ -145,40 +124,87 @@ def _chosen(config: pytest.Config, name: str, parse: Callable[[str], _Value]) ->
     return _parsed(f"ini llmclf_{name}", parse, from_ini) if from_ini else None
 
 
-def _parse_models(texts: list[str]) -> tuple[ModelSpec, ...]:
+def _all_given(
+    config: pytest.Config, option: str, ini: str, parse: Callable[[str], _Value]
+) -> tuple[_Value, ...]:
+    """The values of the ini file, then those of the command line."""
+    texts = config.getini(f"llmclf_{ini}"), getattr(config.option, f"llmclf_{option}") or []
+    places = f"ini llmclf_{ini}", f"--llmclf-{option}"
+    return tuple(
+        _parsed(place, parse, text)
+        for place, given in zip(places, texts, strict=True)
+        for text in given
+    )
+
+
+def _models(config: pytest.Config) -> tuple[ModelSpec, ...]:
     from pytest_llmclf.models.spec import parse_spec
 
+    # Command line over environment over ini; each replaces, none adds.
+    said: list[str] = config.option.llmclf_model or []
+    from_environment = os.environ.get("LLMCLF_MODEL", "").split()
+    from_ini: list[str] = config.getini("llmclf_model")
+    texts = said or from_environment or from_ini or ["auto"]
     return tuple(dict.fromkeys(_parsed("--llmclf-model", parse_spec, text) for text in texts))
 
 
-def _parse_gates(place: str, texts: list[str]) -> tuple[tuple[str, Gate], ...]:
+def _gates(config: pytest.Config) -> tuple[tuple[str, Gate], ...]:
     from pytest_llmclf.gates.gate import parse_addressed
 
-    return tuple(_parsed(place, parse_addressed, text) for text in texts)
+    return _all_given(config, "gate", "gates", parse_addressed)
 
 
-def _parse_probes(texts: list[str]) -> tuple[Probe, ...]:
-    from pytest_llmclf.values.probe_answers import PROBES, parse_probes
-
-    asked = {probe for text in texts for probe in parse_probes(text)}
-    return tuple(probe for probe in PROBES if probe in asked)
-
-
-def _parse_prices(place: str, texts: list[str]) -> tuple[tuple[str, Price], ...]:
+def _prices(config: pytest.Config) -> tuple[tuple[str, Price], ...]:
     from pytest_llmclf.values.price import parse_price
 
-    return tuple(_parsed(place, parse_price, text) for text in texts)
+    return _all_given(config, "price", "prices", parse_price)
 
 
 def _variants(config: pytest.Config) -> tuple[tuple[str, Variant], ...]:
-    """Those of the ini file, then those of the command line."""
     from pytest_llmclf.runner.variant_option import parse_variant, parse_variants
 
-    from_ini, given = config.getini("llmclf_variants"), config.option.llmclf_variant or []
-    for place, texts in (("ini llmclf_variants", from_ini), ("--llmclf-variant", given)):
-        for text in texts:
-            _parsed(place, parse_variant, text)
-    return _parsed("--llmclf-variant", parse_variants, [*from_ini, *given])
+    _all_given(config, "variant", "variants", parse_variant)  # a slip in one is told with its place
+    texts = [*config.getini("llmclf_variants"), *(config.option.llmclf_variant or [])]
+    return _parsed("--llmclf-variant", parse_variants, texts)
+
+
+def _probes(config: pytest.Config) -> tuple[Probe, ...]:
+    from pytest_llmclf.values.probe_answers import PROBES, parse_probes
+
+    given: list[str] = config.option.llmclf_probe or []
+    asked = {probe for text in given for probe in _parsed("--llmclf-probe", parse_probes, text)}
+    return tuple(probe for probe in PROBES if probe in asked)
+
+
+def _tolerance(config: pytest.Config) -> Tolerance | None:
+    from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
+
+    return _chosen(config, "tolerance", parse_tolerance)
+
+
+def _margin(config: pytest.Config) -> Margin | None:
+    from pytest_llmclf.analysis.comparison.margin import parse_margin
+
+    return _chosen(config, "margin", parse_margin)
+
+
+def _think(config: pytest.Config) -> Think | None:
+    from pytest_llmclf.values.thinking import parse_think
+
+    return _chosen(config, "think", parse_think)
+
+
+_GIVEN: Final[dict[str, Callable[[pytest.Config], object]]] = {
+    "model": _models,
+    "gate": _gates,
+    "price": _prices,
+    "variant": _variants,
+    "tolerance": _tolerance,
+    "margin": _margin,
+    "think": _think,
+    "probe": _probes,
+}
+"""What reads an option: a slip in one that is given is told before anything is collected."""
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -188,11 +214,8 @@ def read_settings(config: pytest.Config) -> Settings:
         pytest.UsageError: A value makes no sense; the message says which and the remedy.
     """
     # Imported here: a run without an evaluation never gets this far.
-    from pytest_llmclf.analysis.comparison.margin import parse_margin
-    from pytest_llmclf.analysis.comparison.tolerance import parse_tolerance
     from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
     from pytest_llmclf.runner.settings import DEFAULT_SEED, Settings
-    from pytest_llmclf.values.thinking import parse_think
 
     option = config.option
     if getattr(option, "forked", False):
@@ -203,7 +226,7 @@ def read_settings(config: pytest.Config) -> Settings:
     return Settings(
         root=config.rootpath,
         home=_path(config, "home") or _project_home(config),
-        models=_parse_models(_models(config)),
+        models=_models(config),
         sample=option.llmclf_sample,
         seed=DEFAULT_SEED if option.llmclf_seed is None else option.llmclf_seed,
         strict=option.llmclf_strict,
@@ -215,28 +238,22 @@ def read_settings(config: pytest.Config) -> Settings:
         timeout_s=option.llmclf_timeout,
         pull=option.llmclf_pull,
         run_folder=_path(config, "run"),
-        gates=(
-            *_parse_gates("ini llmclf_gates", config.getini("llmclf_gates")),
-            *_parse_gates("--llmclf-gate", option.llmclf_gate or []),
-        ),
-        prices=(
-            *_parse_prices("ini llmclf_prices", config.getini("llmclf_prices")),
-            *_parse_prices("--llmclf-price", option.llmclf_price or []),
-        ),
+        gates=_gates(config),
+        prices=_prices(config),
         inconclusive=_inconclusive(config),
         stop_early=(option.llmclf_stop_error or EARLY_ERROR) if option.llmclf_stop_early else None,
         repeats=option.llmclf_repeats,
         require_baseline=option.llmclf_require_baseline or config.getini("llmclf_require_baseline"),
-        tolerance=_chosen(config, "tolerance", parse_tolerance),
-        margin=_chosen(config, "margin", parse_margin),
+        tolerance=_tolerance(config),
+        margin=_margin(config),
         page=_path(config, "html"),
         image_bytes=0 if option.llmclf_no_images else round(option.llmclf_image_budget * 1e6),
         summary=_path(config, "summary"),
         parquet=option.llmclf_parquet,
-        think=_chosen(config, "think", parse_think),
+        think=_think(config),
         variants=_variants(config),
         final=option.llmclf_final,
-        probes=_parsed("--llmclf-probe", _parse_probes, option.llmclf_probe or []),
+        probes=_probes(config),
         probe_images=option.llmclf_probe_images,
     )
 
@@ -303,14 +320,6 @@ def _inconclusive(config: pytest.Config) -> Inconclusive:
             f"ini llmclf_inconclusive: {said!r} is not one of {', '.join(INCONCLUSIVE)}"
         )
     return cast("Inconclusive", said)
-
-
-def _models(config: pytest.Config) -> list[str]:
-    # Command line over environment over ini; each replaces, none adds.
-    said: list[str] = config.option.llmclf_model or []
-    from_environment = os.environ.get("LLMCLF_MODEL", "").split()
-    from_ini: list[str] = config.getini("llmclf_model")
-    return said or from_environment or from_ini or ["auto"]
 
 
 def _path(config: pytest.Config, name: str) -> Path | None:

@@ -22,7 +22,7 @@ def add_options(parser: pytest.Parser) -> None:
     """Declare every option; each destination starts with ``llmclf_``."""
     # Values are JSON built-ins: xdist sends them to its workers.
     group = parser.getgroup("llmclf", "vision LLMs as image classifiers")
-    for declare in (_add_questions, _add_judging, _add_reaching, _add_written):
+    for declare in (_add_questions, _add_once_more, _add_judging, _add_reaching, _add_written):
         declare(_heard_in_ci(group.addoption))
     _add_ini(parser)
 
@@ -58,6 +58,10 @@ def _add_questions(add: Callable[..., None]) -> None:
         "--llmclf-repeats", type=at_least(int, 1), metavar="N", default=1,
         help="ask every question N times, to see how often the model changes its mind",
     )  # fmt: skip
+
+
+def _add_once_more(add: Callable[..., None]) -> None:
+    """Declare what is asked again, and what is kept of it."""
     add(
         "--llmclf-probe", action="append", metavar="PROBE,...",
         help="ask some images again with one thing changed, to see what the answers hang on: order "

@@ -173,33 +173,15 @@ def question(
     formal = why_not_early(threshold, certainty)
     if formal is not None:
         return formal
-    whole = f"{asked_for(threshold, certainty)} needs every image: "
-    if together and certainty is not None:
-        return (
-            f"{whole}with confidence it depends on how right answers are spread over groups or "
-            "copies, not on one count"
-        )
     members = [
         case
         for case in cases
         if threshold.is_about(case) and (threshold.label is None or threshold.label in case.labels)
     ]
-    if not members:
-        return f"{whole}no image is among those that it is about"
-    if threshold.spec.kind is not None and any(case.also for case in members):
-        return (
-            f"{whole}an image with several right labels counts for the one that is answered, which "
-            "depends on answers still to come"
-        )
+    why = _why_not_these(threshold, members, labels, spread=together and certainty is not None)
+    if why is not None:
+        return f"{asked_for(threshold, certainty)} needs every image: {why}"
     weights = _weights(threshold, members)
-    bound = threshold.spec.bound
-    if isinstance(bound, Average) and bound.over == "occurring":
-        shown = {case.label for case in members}
-        absent = [label for label in labels if label not in shown]
-        if absent:
-            return (
-                f"{whole}no image shows {absent[0]!r}, which counts as soon as an answer names it"
-            )
     total = sum(weights.values())
     return Question(
         threshold=threshold,
@@ -210,6 +192,29 @@ def question(
         total=total,
         regions=_regions(threshold, total, _reading(threshold, certainty)),
     )
+
+
+def _why_not_these(
+    threshold: Threshold, members: Sequence[Case], labels: Sequence[str], *, spread: bool
+) -> str | None:
+    """Why a threshold needs the answers to all of these very images; ``None`` where it does not."""
+    if spread:
+        return (
+            "with confidence it depends on how right answers are spread over groups or copies, not "
+            "on one count"
+        )
+    if not members:
+        return "no image is among those that it is about"
+    if threshold.spec.kind is not None and any(case.also for case in members):
+        return (
+            "an image with several right labels counts for the one that is answered, which depends "
+            "on answers still to come"
+        )
+    bound, shown = threshold.spec.bound, {case.label for case in members}
+    absent = [label for label in labels if label not in shown]
+    if absent and isinstance(bound, Average) and bound.over == "occurring":
+        return f"no image shows {absent[0]!r}, which counts as soon as an answer names it"
+    return None
 
 
 def _weights(threshold: Threshold, members: Sequence[Case]) -> dict[str, int]:

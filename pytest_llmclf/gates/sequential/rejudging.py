@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmclf.gates.reading import Certainty
+    from pytest_llmclf.gates.sequential.threshold_progress import Progress
     from pytest_llmclf.gates.threshold import Threshold
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.metrics.report_facts import StopRule
@@ -44,7 +45,6 @@ def judge_early(
         gates: What is asked, some of it of the report's model and images.
         error: How often any of the verdicts may be wrong; ``None``: as `Report.stop_error` says.
     """
-    dataset = report.dataset
     answers = _in_order(report)
     if answers is None:
         return (verdict_on(report, "INCONCLUSIVE", _no_order(report), "incomplete"),)
@@ -60,17 +60,12 @@ def judge_early(
     progress = [
         start(one, error / tests if known is None or _key(one) in known else 0.0) for one in asked
     ]
-    seen = 0
-    for outcome in answers:
-        # Without a rule the gates themselves decided when to stop.
-        if rule is None and all(one.word is not None for one in progress):
-            break
-        seen += 1
-        progress = [one.after(outcome, seen) for one in progress]
+    # Without a rule the gates themselves decided when to stop.
+    progress, seen = _looked_at(answers, progress, until_decided=rule is None)
     told = Told(
         progress=progress,
         images=report.ledger.collected,
-        whole=max(report.ledger.collected, dataset.cases_in_dataset),
+        whole=max(report.ledger.collected, report.dataset.cases_in_dataset),
         asked=seen,
         error=error,
         tests=tests,
@@ -79,6 +74,17 @@ def judge_early(
         verdict_on(report, word, text, "sample" if word == "INCONCLUSIVE" else None)
         for word, text in told.lines()
     )
+
+
+def _looked_at(
+    answers: Sequence[Outcome], progress: list[Progress], *, until_decided: bool
+) -> tuple[list[Progress], int]:
+    """How far thresholds are with answers, and after how many."""
+    for seen, outcome in enumerate(answers):
+        if until_decided and all(one.word is not None for one in progress):
+            return progress, seen
+        progress = [one.after(outcome, seen + 1) for one in progress]
+    return progress, len(answers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

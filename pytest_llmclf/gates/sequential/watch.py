@@ -9,7 +9,7 @@ from pytest_llmclf.gates.sequential.question import Question, questions
 from pytest_llmclf.gates.sequential.threshold_progress import start
 from pytest_llmclf.gates.sequential.verdict_lines import Told
 from pytest_llmclf.metrics.report_facts import StopRule
-from pytest_llmclf.values.outcome import ANSWERED
+from pytest_llmclf.values.outcome import ANSWERED, TaskName
 from pytest_llmclf.values.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.gates.threshold import Threshold
     from pytest_llmclf.values.case import Case
     from pytest_llmclf.values.outcome import Outcome
-    from pytest_llmclf.values.verdict import VerdictWord
+    from pytest_llmclf.values.verdict import Undecided, VerdictWord
 
     _Key = tuple[Threshold, Certainty | None]
 
@@ -79,9 +79,7 @@ class SequentialMonitor:
         self._gates = tuple(gate.expression for gate in meant)
         self._error = error
         self._whole = len(cases_in_order) if whole is None else whole
-        self._model = model
-        self._variant = variant
-        self._evaluation = ""
+        self._task = TaskName("", model, variant)
         self._places = {case.id: place for place, case in enumerate(cases_in_order)}
         self._waiting: dict[int, Outcome] = {}
         self._asked = 0
@@ -138,7 +136,7 @@ class SequentialMonitor:
                 break
             del self._waiting[self._asked]
             self._asked += 1
-            self._evaluation = following.evaluation
+            self._task = following.task
             self._progress = tuple(one.after(following, self._asked) for one in self._progress)
             self._paired = tuple(one.after(following, self._asked) for one in self._paired)
 
@@ -161,11 +159,5 @@ class SequentialMonitor:
         return tuple(self._verdict(word, text) for word, text in told.lines())
 
     def _verdict(self, word: VerdictWord, text: str) -> Verdict:
-        return Verdict(
-            word=word,
-            text=text,
-            evaluation=self._evaluation,
-            model=self._model,
-            variant=self._variant,
-            undecided="sample" if word == "INCONCLUSIVE" else None,
-        )
+        undecided: Undecided | None = "sample" if word == "INCONCLUSIVE" else None
+        return Verdict(word=word, text=text, **self._task._asdict(), undecided=undecided)

@@ -140,8 +140,7 @@ class HttpClient:
                 *(user[1] for user in users if user is not None),
             ]
         )
-        self._local = False
-        self._answered = False
+        self._local = self._answered = False
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
@@ -179,29 +178,12 @@ class HttpClient:
                 head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
             request = f"{head}\r\n".encode("latin-1") + (body or b"")
             reply, usable = line.exchange(method, request, deadline, LARGEST_ANSWER)
-        except TimeoutError as error:
-            raise errors.RequestTimedOut(
-                f"{self._where} did not answer in time", remedy=_LONGER
-            ) from error
-        except http.client.IncompleteRead as error:
-            raise self._broken("half of an answer") from error
-        except (http.client.RemoteDisconnected, OSError) as error:
-            self._require_plain(connect_s)
-            raise self._broken(type(error).__name__) from error
-        except (http.client.HTTPException, ValueError) as error:
-            self._require_plain(connect_s)
-            raise errors.BadAnswer(
-                f"{self._where} answered something that is not its protocol "
-                f"({type(error).__name__})",
-                remedy="check that the address is that of a model server",
-            ) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._failed(error, connect_s) from error
         finally:
             self._give_back(line, usable=usable)
         if len(reply.body) > LARGEST_ANSWER:
-            raise errors.BadAnswer(
-                f"{self._where} answered more than {LARGEST_ANSWER >> 20} MiB",
-                remedy="check that the address is that of a model server",
-            )
+            raise self._no_protocol(f"more than {LARGEST_ANSWER >> 20} MiB")
         if reply.status == _BAD_REQUEST and tls.WANTED.search(reply.text[:_MOST_PAGE]):
             self._require_plain(connect_s)
         self._answered = True
@@ -361,10 +343,24 @@ class HttpClient:
                 remedy=f"write https://{address.netloc}{address.path}",
             )
 
-    def _broken(self, how: str) -> ConnectionBroken:
+    def _failed(self, error: Exception, connect_s: float) -> errors.BackendError:
+        """What an exception in the middle of a request means."""
+        if isinstance(error, TimeoutError):
+            return errors.RequestTimedOut(f"{self._where} did not answer in time", remedy=_LONGER)
+        how = type(error).__name__
+        if isinstance(error, http.client.IncompleteRead):
+            how = "half of an answer"
+        else:
+            self._require_plain(connect_s)
+            if not isinstance(error, OSError):  # the end of a connection is one
+                return self._no_protocol(f"something that is not its protocol ({how})")
         return ConnectionBroken(
             f"the connection to {self._where} broke ({how})", remedy="look at the server's log"
         )
+
+    def _no_protocol(self, what: str) -> errors.BadAnswer:
+        remedy = "check that the address is that of a model server"
+        return errors.BadAnswer(f"{self._where} answered {what}", remedy=remedy)
 
 
 def _reason(error: Exception) -> str:

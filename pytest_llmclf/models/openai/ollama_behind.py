@@ -12,6 +12,8 @@ from pytest_llmclf.models.ollama.derive import full_name, remote_host
 from pytest_llmclf.models.ollama.status import require_here
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_llmclf.models.http.address import Access, Address
 
 _PREFIX: Final = "/v1"
@@ -63,22 +65,14 @@ def require_not_passed_on(
         access=access,
         keep=False,
     )
+    wait_s = min(timeout_s, _LOOK_S)
     with contextlib.closing(client):
-        wait_s = min(timeout_s, _LOOK_S)
-        status, told = _asked(client, "POST", "/api/show", {"model": model}, wait_s)
-        if status == _OK:
-            if not isinstance(told, dict):
-                return ""
-            require_here(model, remote_host(told), address, access.remote)
-        place = "/api/show"
-        if status == _OK and "error" not in told:
-            place = "/api/tags"
-            status, told = _asked(client, "GET", place, None, wait_s)
-            if status == _OK and isinstance(told, dict) and "error" not in told:
-                for listed in _listed(told, model):
-                    require_here(model, remote_host(listed), address, access.remote)
-                return ""
-        how = f"HTTP {status} for {place}" if status else f"{told} for {place}"
+        unsaid = _unsaid(
+            client, model, lambda told: _require_here(model, told, address, access), wait_s
+        )
+        if unsaid is None:
+            return ""
+        status, how = unsaid
         if owner == _OWNER or _is_ollama(client, wait_s):
             raise _silent(
                 model, address, how, lasting=status in range(_OK, _BROKEN) and status != _BUSY
@@ -89,6 +83,30 @@ def require_not_passed_on(
         f"the server at {address.netloc} did not say whether it is an Ollama ({how}), "
         f"so it is not known whether it passes images on to another machine"
     )
+
+
+def _require_here(model: str, told: dict[str, Any], address: Address, access: Access) -> None:
+    require_here(model, remote_host(told), address, access.remote)
+
+
+def _unsaid(
+    client: HttpClient, model: str, require: Callable[[dict[str, Any]], None], wait_s: float
+) -> tuple[int, str] | None:
+    """Status and words of what did not say where a model runs; ``None`` where all is said."""
+    place = "/api/show"
+    status, told = _asked(client, "POST", place, {"model": model}, wait_s)
+    if status == _OK:
+        if not isinstance(told, dict):
+            return None
+        require(told)
+        if "error" not in told:
+            place = "/api/tags"
+            status, told = _asked(client, "GET", place, None, wait_s)
+            if status == _OK and isinstance(told, dict) and "error" not in told:
+                for listed in _listed(told, model):
+                    require(listed)
+                return None
+    return status, f"HTTP {status} for {place}" if status else f"{told} for {place}"
 
 
 def _listed(tags: dict[str, Any], model: str) -> list[dict[str, Any]]:
