@@ -103,15 +103,18 @@ class Ledger:
             )
         reasons = (
             (self.collected == 0, str(self.why_none)),
-            (self.lost, f"{self._of(self.lost)} were lost: collected, never reported"),
+            (self.lost, f"{self._were(self.lost)} lost: collected, never reported"),
             (
                 self.not_run,
-                f"{self._of(self.not_run)} were not run: the session stopped before its end",
+                f"{self._were(self.not_run)} not run: the session stopped before its end",
             ),
             (self.error, f"{self._of(self.error)} got no answer"),
             (self.answered == 0, "no image was answered"),
         )
         return next((text for holds, text in reasons if holds), None)
+
+    def _were(self, part: int) -> str:
+        return f"{self._of(part)} {noun(part, 'was', 'were')}"
 
     def _of(self, part: int) -> str:
         return f"{part} of {self.collected} {noun(self.collected, 'image')}"

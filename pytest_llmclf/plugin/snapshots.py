@@ -30,6 +30,7 @@ from pytest_llmclf.metrics.population import population
 from pytest_llmclf.metrics.report import Predictions
 from pytest_llmclf.plugin.items import MODEL_MARK
 from pytest_llmclf.reporting.comparison import baseline_lines
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -387,8 +388,9 @@ def _refuse_part(report: Report) -> None:
     why = None
     if ledger.not_needed:
         why = (
-            f"{ledger.not_needed} of {ledger.collected} images were not asked about, since the "
-            "run stopped early; run without --llmclf-stop-early to update"
+            f"{ledger.not_needed} of {ledger.collected} images "
+            f"{noun(ledger.not_needed, 'was', 'were')} not asked about, since the run stopped "
+            "early; run without --llmclf-stop-early to update"
         )
     elif _is_part(report):
         why = (

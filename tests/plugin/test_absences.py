@@ -121,15 +121,25 @@ def test_a_test_that_breaks_after_its_answer_loses_nothing(colours: Colours) -> 
 def test_a_stopped_session_is_told_from_a_loss(
     colours: Colours, processes: tuple[str, ...]
 ) -> None:
-    """Its images were not run, in counts, files and gates alike; nothing is green."""
-    (colours.root / "test_a_first.py").write_text("def test_it():\n    assert False\n")
+    """Its images were not run, in counts, files and gates of each variant; nothing is green."""
+    first = "def test_it():\n    assert False\n\n\ndef test_that():\n    assert False\n"
+    (colours.root / "test_a_first.py").write_text(first)
     colours.server.odd = {"*": Odd(waits_s=0.2)}
-    result = colours.run("-x", *processes)
+    result = colours.run("--maxfail=2", "--llmclf-variant=short: prompt=Which?", *processes)
     assert result.ret in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED}
     shown = result.stdout.str()
     assert "images were not run: the session stopped before its end" in shown
     assert " lost" not in shown
     assert " PASS" not in shown
+    if not processes:
+        assert not (colours.root / "run").exists()  # no image's test began
+        return
+    words = {gate["variant"]: gate["word"] for gate in colours.summary()["gates"]}
+    assert words == {"": "INCONCLUSIVE", "short": "INCONCLUSIVE"}
+    for report in colours.summary()["reports"]:
+        counts = {kind: count for kind, count in report["ledger"].items() if kind != "collected"}
+        assert report["ledger"]["collected"] == sum(counts.values()) == 9
+        assert counts["not_run"] > 0 == counts["lost"]
 
 
 def test_stepwise_stops_without_a_loss(colours: Colours) -> None:

@@ -45,17 +45,19 @@ def ended(process: subprocess.Popen[str]) -> str:
 @pytest.mark.parametrize("processes", [("-n0",), ("-n2",)])
 def test_ctrl_c_leaves_a_report(slow: Colours, processes: tuple[str, ...]) -> None:
     """Exit code 2, what was answered is shown, the rest was not run, and no gate passes."""
-    process = slow.start("--llmclf-in-flight=2", *processes)
+    added = "--llmclf-variant=short: prompt=Which?"
+    process = slow.start("--llmclf-in-flight=2", added, *processes)
     slow.server.wait_for(12)
     # To the whole group, as a terminal does.
     os.killpg(process.pid, signal.SIGINT)
     text = ended(process)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, text
     assert "KeyboardInterrupt" in text
-    ledger = slow.written()["ledger"]
-    assert ledger["collected"] == ALL
+    ledger, later = (report["ledger"] for report in slow.summary()["reports"])
     assert ledger["correct"] >= 1
-    assert ledger["not_run"] == ALL - ledger["correct"] - ledger["error"]
+    for counts in (ledger, later):
+        assert counts["collected"] == ALL
+        assert counts["not_run"] == ALL - counts["correct"] - counts["error"]
     assert "PASS" not in [gate["word"] for gate in slow.summary()["gates"]]
     assert "incomplete: " in text
     asked = slow.server.questions

@@ -216,6 +216,34 @@ def test_held_out_images_are_asked_by_a_final_run_alone(colours: Colours) -> Non
     assert any("2 earlier results are known" in note for note in colours.written()["notes"])
 
 
+def test_scenes_are_held_out_whole_however_tests_are_spread(colours: Colours) -> None:
+    """Two final runs ask the same images, whose tags are told; the second is no first look."""
+    colours.images(6)
+    varied(colours, f"{HELD}, group='scene'")
+    cases = [f"{colour}/{number}.png" for colour in ("red", "green", "blue") for number in range(6)]
+    rows = [
+        f"{case},{case.partition('/')[0]},s{place // 2},{'day' if place % 4 < 2 else 'night'}"
+        for place, case in enumerate(cases)
+    ]
+    manifest = colours.root / "fixtures" / "colours" / "manifest.csv"
+    manifest.write_text("\n".join(["path,label,scene,light", *rows]) + "\n", "utf-8")
+    asked: list[set[str]] = []
+    for args in (("-n2",), ("--llmclf-final", "-n2"), ("--llmclf-final",)):
+        assert colours.run(*args).ret == pytest.ExitCode.OK
+        text = (colours.root / "run" / "outcomes.jsonl").read_text("utf-8")
+        lines = [json.loads(line) for line in text.splitlines()]
+        assert len(lines) == 2 * len({line["case"] for line in lines})
+        asked.append({line["case"] for line in lines})
+    tuning, first, second = asked
+    assert first == second == set(cases) - tuning
+    scenes = [{cases.index(case) // 2 for case in part} for part in (tuning, first)]
+    assert not scenes[0] & scenes[1]
+    assert set(colours.server.asked.values()) == {2}
+    (note,) = [note for note in colours.written()["notes"] if "held out" in note]
+    assert "on them 2 earlier results are known, of 2 different instructions" in note
+    assert "accuracy by light" in (colours.root / "run" / "report.txt").read_text("utf-8")
+
+
 def test_predictions_on_held_out_images_are_committed_apart(colours: Colours) -> None:
     """Those on the images to tune on are neither compared with them nor replaced."""
     body = "assert report.predictions == baseline"

@@ -96,7 +96,7 @@ def test_strangers_are_refused() -> None:
         ([], "no image was collected"),
         (["not_needed"], "no image was answered"),
         (["correct", "error"], "1 of 2 images got no answer"),
-        (["correct", "lost"], "1 of 2 images were lost: collected, never reported"),
+        (["correct", "lost"], "1 of 2 images was lost: collected, never reported"),
         (["correct", "not_needed"], None),
         (["misclassified", "unparsed"], None),
     ],

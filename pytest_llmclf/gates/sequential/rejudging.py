@@ -14,6 +14,7 @@ from pytest_llmclf.gates.sequential.verdict_lines import Told, of_paired
 from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.outcome import ANSWERED
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,7 +143,8 @@ def _in_order(report: Report) -> list[Outcome] | None:
 
 def _no_order(report: Report) -> str:
     return (
-        f"{report.ledger.not_needed} of {report.ledger.collected} images were not asked, and "
+        f"{report.ledger.not_needed} of {report.ledger.collected} images "
+        f"{noun(report.ledger.not_needed, 'was', 'were')} not asked, and "
         "the random order of asking is not known: nothing can be said from the others; "
         "run it again"
     )
