@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.analysis.comparison.flips import SIGNIFICANCE
 from pytest_llmclf.analysis.comparison.prediction import prediction
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.report import once_a_report
 from pytest_llmclf.metrics.significance import at_least
 from pytest_llmclf.metrics.wording import p_value

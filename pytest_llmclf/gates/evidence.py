@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.gates.bounds import Evidence
 from pytest_llmclf.gates.cluster_evidence import by_cluster
-from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.intervals import Interval, clopper_pearson
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.metric import Average, ImageMean, Share
 from pytest_llmclf.metrics.report import once_a_report
 from pytest_llmclf.values.outcome import ANSWERED
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pytest_llmclf.gates.bounds import Groups
     from pytest_llmclf.gates.cluster_evidence import Weighed
     from pytest_llmclf.gates.threshold import Threshold
-    from pytest_llmclf.metrics.confusion import Confusion, Measure
+    from pytest_llmclf.metrics.confusion import Confusion
+    from pytest_llmclf.metrics.measure import Measure
     from pytest_llmclf.metrics.metric import Kind
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import Outcome

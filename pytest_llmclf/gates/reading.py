@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.gates.bounds import Evidence
     from pytest_llmclf.gates.threshold import Threshold
-    from pytest_llmclf.metrics.confusion import Measure
+    from pytest_llmclf.metrics.measure import Measure
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.verdict import Undecided, VerdictWord
 

@@ -14,7 +14,7 @@ from pytest_llmclf.metrics.population import part_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_llmclf.metrics.confusion import Measure
+    from pytest_llmclf.metrics.measure import Measure
     from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.case import Case

@@ -10,7 +10,7 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.metrics.computed import Computed
+from pytest_llmclf.metrics.measure import Computed
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from pytest_llmclf.values.outcome import ANSWERED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pytest_llmclf.metrics.confusion import Confusion, Measure, Ratio
+    from pytest_llmclf.metrics.confusion import Confusion
+    from pytest_llmclf.metrics.measure import Measure, Ratio
     from pytest_llmclf.values.outcome import Outcome
 
 Kind = Literal["precision", "recall", "f1"]

@@ -9,7 +9,7 @@ from pytest_llmclf.metrics.metric import Average, Metric, Share
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_llmclf.metrics.confusion import Measure
+    from pytest_llmclf.metrics.measure import Measure
     from pytest_llmclf.metrics.report import Report
 
 

@@ -17,8 +17,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.metrics.computed import Computed
-from pytest_llmclf.metrics.confusion import Measure
+from pytest_llmclf.metrics.measure import Computed, Measure
 from pytest_llmclf.metrics.metric import ImageMean, Metric
 from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.values.text import shorten

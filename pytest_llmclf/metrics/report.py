@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_llmclf.metrics.case_counts import ledger_of
 from pytest_llmclf.metrics.clusters import clusters_of, one_each
-from pytest_llmclf.metrics.confusion import Confusion, Ratio
+from pytest_llmclf.metrics.confusion import Confusion
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.report_facts import Confused
 from pytest_llmclf.values.outcome import ANSWERED, Outcome, TaskName
 from pytest_llmclf.values.provenance import MOST_LINES, Provenance
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pytest_llmclf.metrics.case_counts import Ledger
-    from pytest_llmclf.metrics.confusion import Averages, Mean, Measure
+    from pytest_llmclf.metrics.confusion import Averages
+    from pytest_llmclf.metrics.measure import Mean, Measure
     from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.metrics.report_facts import DatasetFacts, StopRule
     from pytest_llmclf.prompting.prompt import Instructions

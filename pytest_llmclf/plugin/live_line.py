@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.plugin.carried import outcome_on
 from pytest_llmclf.plugin.session import session_if_any
 from pytest_llmclf.plugin.terminal_summary import style_of

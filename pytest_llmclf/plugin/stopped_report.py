@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from sklearn.metrics import ConfusionMatrixDisplay
 
     from pytest_llmclf.gates.gate import Judgement
-    from pytest_llmclf.metrics.confusion import Confusion, Measure, Ratio
+    from pytest_llmclf.metrics.confusion import Confusion
+    from pytest_llmclf.metrics.measure import Measure, Ratio
     from pytest_llmclf.metrics.report import Predictions
     from pytest_llmclf.metrics.report_facts import Confused
     from pytest_llmclf.values.outcome import Outcome, OutcomeKind

@@ -17,7 +17,7 @@ from pytest_llmclf.analysis.diagnosis.finding import (
     WeakSlice,
 )
 from pytest_llmclf.errors import some_of
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.wording import FROM_ELSEWHERE, UNFORCED, WHEN_STOPPED, WITHHELD
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.probe_lines import EXAMPLE_IN, probe_text

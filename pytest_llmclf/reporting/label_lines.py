@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.errors import some_of
 from pytest_llmclf.gates.evidence import CONFIDENCE
-from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.corrections import accuracy_before, corrected, followed
 from pytest_llmclf.metrics.intervals import clopper_pearson
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.wording import when_stopped
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.values.text import noun

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.analysis.leaderboard.difficulty import Difficulty, HardImage, RightBy
     from pytest_llmclf.analysis.leaderboard.ranking import Leaderboard, Ranked, Standing
-    from pytest_llmclf.metrics.computed import Computed
     from pytest_llmclf.metrics.intervals import Interval
+    from pytest_llmclf.metrics.measure import Computed
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.reporting.style import Mark, Style
 

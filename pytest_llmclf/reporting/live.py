@@ -11,7 +11,7 @@ from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.style import cut, width
 
 if TYPE_CHECKING:
-    from pytest_llmclf.metrics.confusion import Ratio
+    from pytest_llmclf.metrics.measure import Ratio
     from pytest_llmclf.reporting.style import Style
 
 CONFIDENCE: Final = 0.95

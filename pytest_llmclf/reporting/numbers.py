@@ -15,8 +15,8 @@ from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from pytest_llmclf.metrics.case_counts import Ledger
-    from pytest_llmclf.metrics.confusion import Measure, Ratio
     from pytest_llmclf.metrics.intervals import Interval
+    from pytest_llmclf.metrics.measure import Measure, Ratio
 
 UNDEFINED = "–"
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
-    from pytest_llmclf.metrics.confusion import Ratio
+    from pytest_llmclf.metrics.measure import Ratio
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.metrics.report_facts import Confused
     from pytest_llmclf.reporting.style import Mark, Style

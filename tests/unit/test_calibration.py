@@ -26,7 +26,7 @@ from pytest_llmclf.metrics.calibration.coverage import (
 )
 from pytest_llmclf.metrics.calibration.scores import brier, ece, ece_by_chance, reliability
 from pytest_llmclf.metrics.calibration.summary import calibration
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.answer import Answer, TokenLogprob
 from tests.unit.ended import ended

@@ -14,7 +14,7 @@ from pytest_llmclf import reference
 from pytest_llmclf.analysis.comparison.baseline import compare
 from pytest_llmclf.analysis.comparison.predictions_file import parse_predictions
 from pytest_llmclf.gates.gate import Gate
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.runner.evaluation import Evaluation
 

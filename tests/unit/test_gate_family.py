@@ -19,7 +19,8 @@ from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.gates.reading import JudgedThreshold, settled
 from pytest_llmclf.metrics import report_build as reports
-from pytest_llmclf.metrics.confusion import Confusion, Ratio
+from pytest_llmclf.metrics.confusion import Confusion
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.values.seeded import seeded_order
 from tests.unit.ended import ended

@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from pytest_llmclf.metrics.confusion import Confusion, Mean, Ratio
+from pytest_llmclf.metrics.confusion import Confusion
+from pytest_llmclf.metrics.measure import Mean, Ratio
 from pytest_llmclf.values.outcome import Outcome
 
 if TYPE_CHECKING:
     import random
 
-    from pytest_llmclf.metrics.confusion import Averages, Measure
+    from pytest_llmclf.metrics.confusion import Averages
+    from pytest_llmclf.metrics.measure import Measure
 
 UNPARSED = "(unparsed)"
 

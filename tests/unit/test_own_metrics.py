@@ -20,7 +20,7 @@ from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.gates.evidence import evidence_of
 from pytest_llmclf.gates.feasible import undecidable
 from pytest_llmclf.gates.sequential.question import Question, questions
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.metric import Metric, Share
 from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.own_metrics import own_metrics

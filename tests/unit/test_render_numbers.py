@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmclf.metrics.case_counts import Ledger
-from pytest_llmclf.metrics.confusion import Ratio
 from pytest_llmclf.metrics.intervals import Interval
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.reporting import numbers
 
 NOTHING = Ratio(hits=0, total=0)

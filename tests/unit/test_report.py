@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pytest_llmclf.api import PublicReport, public
 from pytest_llmclf.metrics import report_build as report
 from pytest_llmclf.metrics.case_counts import Ledger
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.report_facts import Confused, DatasetFacts
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome, TaskName

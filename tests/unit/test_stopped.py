@@ -16,7 +16,7 @@ from pytest_llmclf.api import public
 from pytest_llmclf.gates.gate import GateInconclusive
 from pytest_llmclf.gates.stopped.number import StoppedNumber, StoppedTuple
 from pytest_llmclf.metrics import report_build as reports
-from pytest_llmclf.metrics.confusion import Measure
+from pytest_llmclf.metrics.measure import Measure
 from pytest_llmclf.metrics.report import Report
 from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.plugin.stopped_report import StoppedReport, guarded

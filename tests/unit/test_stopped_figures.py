@@ -13,7 +13,7 @@ import pytest
 from pytest_llmclf.gates.gate import Gate
 from pytest_llmclf.gates.judging import judge
 from pytest_llmclf.metrics import report_build as reports
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.report_facts import DatasetFacts, StopRule
 from pytest_llmclf.plugin.github import annotation_lines
 from pytest_llmclf.plugin.junit import gate_properties

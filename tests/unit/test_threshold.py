@@ -9,7 +9,7 @@ import pytest
 from pytest_llmclf.gates.expression import parse
 from pytest_llmclf.gates.threshold import Threshold
 from pytest_llmclf.metrics.calibration.coverage import accuracy_at_coverage
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.metric_table import METRICS
 from pytest_llmclf.metrics.report_build import build
 from pytest_llmclf.metrics.report_facts import DatasetFacts

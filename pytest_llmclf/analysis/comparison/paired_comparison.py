@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pytest_llmclf.analysis.comparison.flips import Flips
 from pytest_llmclf.analysis.comparison.prediction import prediction
 from pytest_llmclf.analysis.comparison.same_images import is_partial, same_images, why_refused
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.wording import p_value
 from pytest_llmclf.values.provenance import compare_provenance
 from pytest_llmclf.values.text import noun

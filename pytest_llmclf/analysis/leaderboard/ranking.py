@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pytest_llmclf.analysis.comparison.flips import SIGNIFICANCE
 from pytest_llmclf.analysis.leaderboard.common_images import CommonImages, common_images
 from pytest_llmclf.gates.evidence import share_interval
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.significance import holm
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from pytest_llmclf.gates.stopped.number import Refusing, Source, StoppedNumber
 from pytest_llmclf.metrics.case_counts import Ledger
-from pytest_llmclf.metrics.computed import Computed
-from pytest_llmclf.metrics.confusion import Averages, ClassScores, Confusion, Mean, Measure, Ratio
+from pytest_llmclf.metrics.confusion import Averages, ClassScores, Confusion
+from pytest_llmclf.metrics.measure import Computed, Mean, Measure, Ratio
 from pytest_llmclf.metrics.report_facts import Confused
 from pytest_llmclf.values.outcome import ANSWERED
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmclf.metrics.calibration.answers import answers_of, is_known, rank
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

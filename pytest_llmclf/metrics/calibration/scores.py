@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.metrics.calibration.answers import confidences, judged_answers
-from pytest_llmclf.metrics.confusion import Measure, Ratio
+from pytest_llmclf.metrics.measure import Measure, Ratio
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ class Score(Measure):
 
     def __repr__(self) -> str:
         """Such as ``0.041 (500 answers)``: what pytest shows when an assert fails."""
-        value = "undefined" if self.value is None else repr(self.value)
-        return f"{value} ({self.total} {noun(self.total, 'answer')})"
+        return self._with(f"{self.total} {noun(self.total, 'answer')}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from pytest_llmclf.metrics.calibration.scores import (
     ece_by_chance,
     reliability,
 )
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.report import once_a_report
 
 if TYPE_CHECKING:

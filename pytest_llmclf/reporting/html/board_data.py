@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.analysis.comparison.paired_comparison import answer_counts
 from pytest_llmclf.analysis.leaderboard.difficulty import difficulty
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.comparison import answers_text
 from pytest_llmclf.reporting.cost_text import cost_text

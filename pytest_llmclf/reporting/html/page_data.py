@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
-    from pytest_llmclf.metrics.confusion import Confusion, Ratio
+    from pytest_llmclf.metrics.confusion import Confusion
+    from pytest_llmclf.metrics.measure import Ratio
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.reporting.html.page import Page, Pair, Section
     from pytest_llmclf.values.outcome import Outcome

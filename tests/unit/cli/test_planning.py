@@ -13,7 +13,7 @@ from pytest_llmclf.cli import planning
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.gates.evidence import evidence_of
 from pytest_llmclf.gates.gate import Gate
-from pytest_llmclf.metrics.confusion import Ratio
+from pytest_llmclf.metrics.measure import Ratio
 from tests.plugin.colour_server import png
 from tests.unit.cli.command import call
 
