@@ -34,6 +34,7 @@ _CODE: Final = re.compile(
     r"(?P<code>`[^`]+`)|(?<!\w)'(?P<quoted>[^']+)'(?!\w)|(?<![\w`-])(?P<option>--[a-z][\w-]*)"
     r"|(?P<sign>[\\*_<>\[\]|$])"
 )
+_COLOUR: Final = re.compile(r"\x1b\[[\d;]*m")
 _WIDTH: Final = 88
 _LINKS: Final = 3
 """Pages that an option leads to: those that speak of it most."""
@@ -149,7 +150,7 @@ def _command(command: argparse.ArgumentParser) -> Iterator[str]:
     text, _, rest = (command.epilog or "").partition("examples:\n")
     examples, _, codes = rest.partition("exit code:\n")
     command.formatter_class = partial(argparse.HelpFormatter, width=_WIDTH)
-    usage = command.format_usage().removeprefix("usage: ").rstrip()
+    usage = _COLOUR.sub("", command.format_usage()).removeprefix("usage: ").rstrip()
     yield paragraphs(command.description or "")
     yield f"```text\n{usage}\n```"
     yield paragraphs(text)
@@ -222,8 +223,13 @@ def _columns() -> str:
 
 
 def _api() -> str:
-    """Every public name: first what people write, then what is raised."""
-    names = [(name, getattr(pytest_llmclf, name)) for name in pytest_llmclf.__all__]
+    """Every public name: first what pages import most, last what is raised."""
+    imported = re.findall(
+        r"^from pytest_llmclf import (.*)$", "\n".join(text for _, text in _pages()), re.MULTILINE
+    )
+    words = re.findall(r"\w+", " ".join(imported))
+    order = sorted(pytest_llmclf.__all__, key=lambda name: -words.count(name))
+    names = [(name, getattr(pytest_llmclf, name)) for name in order]
     raised = [name for name, it in names if isinstance(it, type) and issubclass(it, Exception)]
     lines = []
     for name, it in names:

@@ -39,6 +39,12 @@ some. Baselines are not compared: they are of the reader that wrote them.""",
 latest --reader contains
 latest --reader my_readers:final_word --out reread
 previous --reader last --gate "animals: accuracy >= 0.8\"""",
+    exit_codes="""\
+exit code:
+  0  done, and every gate that was given passes
+  1  a gate fails or is undecided
+  2  not done: the message says why
+""",
 )
 
 

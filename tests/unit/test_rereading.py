@@ -171,6 +171,7 @@ def test_gates_decide_the_exit_code(home: Path) -> None:
     base = ["latest", "--home", str(home), "--reader", "contains", "--gate"]
     name = chatty().evaluation
     assert call(command, "reread", *base, f"{name}: accuracy >= 0.1") == 1  # one has no answer
+    assert "\n  1  a gate fails or is undecided\n" in command.HELP.exit_codes
     with pytest.raises(SettingsError, match="is not one of"):
         call(command, "reread", *base, "other: accuracy >= 0.1")
 
