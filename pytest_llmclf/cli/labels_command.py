@@ -24,6 +24,7 @@ from pytest_llmclf.data.decisions import (
 from pytest_llmclf.errors import DatasetError, SettingsError, nearest
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.label_lines import control_text, open_texts
+from pytest_llmclf.values.text import command_line
 
 if TYPE_CHECKING:
     import argparse
@@ -173,8 +174,8 @@ def _revert(arguments: argparse.Namespace) -> int:
         if image not in known:
             whose = f" by {arguments.of!r}" if arguments.of else ""
             raise SettingsError(
-                f"nothing is decided{whose} about {image!r}{nearest(image, known)}: llmclf labels "
-                "diff lists what is"
+                f"nothing is decided{whose} about {image!r}{nearest(image, known)}; what is: "
+                f"{command_line('llmclf', 'labels', 'diff', *found.words)}"
             )
     by = arguments.by or _user()
     taken = [_taken_back(known[image][-1], by, arguments.of) for image in arguments.images or known]

@@ -36,6 +36,7 @@ class Target:
         images: As the source labels them.
         labels: In order.
         elsewhere: Folder of the dataset of which they are a part; ``None`` where they are all.
+        words: It as it was named, for a command.
         decisions: All that are known, in the order of their moments.
     """
 
@@ -43,13 +44,16 @@ class Target:
     images: tuple[CheckedImage, ...]
     labels: tuple[str, ...]
     elsewhere: Path | None
+    words: tuple[str, ...]
     decisions: tuple[Decision, ...]
 
     def mended(
         self, decisions: Sequence[Decision]
     ) -> tuple[dict[str, Case], DatasetReview | None, list[str]]:
         """The images by id with decisions, what those come to, and which are refused."""
-        images, review, problems = mend(self.images, decisions, self.labels, self.elsewhere)
+        images, review, problems = mend(
+            self.images, decisions, self.labels, self.elsewhere, self.words
+        )
         return {image.case.id: image.case for image in images}, review, problems
 
 
@@ -82,5 +86,6 @@ def find_target(text: str, split: str) -> Target:
         images=tuple(listed.images),
         labels=listed.labels,
         elsewhere=listed.root if listed.split else None,
+        words=(text, *(("--split", split) if split else ())),
         decisions=read_decisions(decision_files(own)),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import webbrowser
+from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,18 +16,26 @@ from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.label_candidates import find_near_copies
 from pytest_llmclf.cli.project import named_run, writing
 from pytest_llmclf.cli.run_images import dataset_images
-from pytest_llmclf.data.given import plain_name
-from pytest_llmclf.errors import SettingsError, nearest, some_of
+from pytest_llmclf.data.dataset import locate
+from pytest_llmclf.data.decision_files import decision_files, decisions_file
+from pytest_llmclf.data.decisions import read_decisions
+from pytest_llmclf.data.entry import Found
+from pytest_llmclf.data.given import KEPT, Given, plain_name
+from pytest_llmclf.errors import LlmclfError, SettingsError, nearest, some_of
+from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.new_run import REVIEW_PAGE
+from pytest_llmclf.runner.settings import project_root
 from pytest_llmclf.runner.shared_options import at_least
+from pytest_llmclf.values.text import command_line
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
     from pytest_llmclf.analysis.label_review.review import LabelReview
+    from pytest_llmclf.data.decisions import Decision
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.reporting.html.page import FindImage
     from pytest_llmclf.reporting.html.review_page import ReviewPage
@@ -161,18 +171,37 @@ def _page(
     if all(images(reports[0].evaluation, one.case) is None for one in queue.images):
         raise SettingsError(
             f"no image of {review.dataset!r} is found here: call llmclf review in the project that "
-            "has the dataset"
+            "has the dataset, or, where a function gives the images, the kept ones (.llmclf/images)"
         )
-    facts = reports[0].dataset
+    target, applied = decided(reports[0])
     return ReviewPage(
         run=found.path.name,
         review=review,
         queue=queue,
         reports=found.reports,
-        # Images in a folder of their own are known to the evaluation alone.
-        target=f"evals/FILE.py::{reports[0].evaluation}" if facts.strangers else facts.name,
+        target=target,
+        applied=applied,
         images=images,
     )
+
+
+def decided(report: Report) -> tuple[str, Sequence[Decision]]:
+    """The dataset as ``llmclf labels apply FILE`` wants it, and what is decided about it so far.
+
+    Images that a function gave, or that lie in a folder of their own, are known to the evaluation
+    alone.
+    """
+    facts, root = report.dataset, project_root(Path.cwd())
+    name, _, split = facts.name.removesuffix(")").rpartition(" (")
+    kept = facts.path.startswith(f"{HOME_FOLDER}/{KEPT}/")
+    known = not facts.strangers and facts.path != "." and not kept
+    ways = ((facts.name,), (name, "--split", split), (facts.path,)) if known else ()
+    for words in filter(itemgetter(0), ways):
+        with suppress(LlmclfError):
+            own = decisions_file(locate(words[0], root), root, split=split if words[1:] else "")
+            return command_line(*words), read_decisions(decision_files(own))
+    own = decisions_file(Given(report.evaluation, root, Found()), root)
+    return f"evals/FILE.py::{report.evaluation}", read_decisions(decision_files(own))
 
 
 def _told(page: ReviewPage) -> str:

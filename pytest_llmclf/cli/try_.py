@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +23,7 @@ from pytest_llmclf.data.entry import LABEL_FOLDERS
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.prompting.prompt import DEFAULT_PROMPT
 from pytest_llmclf.runner.shared_options import at_least
+from pytest_llmclf.values.text import command_line
 
 if TYPE_CHECKING:
     import argparse
@@ -117,5 +117,5 @@ def run(arguments: argparse.Namespace) -> int:
     words += ["--prompt", arguments.prompt] if arguments.prompt != DEFAULT_PROMPT else []
     words += ["--split", arguments.split] if arguments.split else []
     words += ["--label-folder", arguments.label_folder] if arguments.label_folder else []
-    sys.stdout.write(f"keep it: {shlex.join(words)}\n")
+    sys.stdout.write(f"keep it: {command_line(*words)}\n")
     return code

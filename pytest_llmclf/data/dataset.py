@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.data.decisions import read_decisions
 from pytest_llmclf.data.entry import SourceOptions, by_kind, natural_key, shown
+from pytest_llmclf.data.given import Given
 from pytest_llmclf.data.label_cells import with_several
 from pytest_llmclf.data.listed_images import agreed_labels, label_order, listed_images
 from pytest_llmclf.data.manifest import manifest_entries
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmclf.data.entry import Entry
-    from pytest_llmclf.data.given import Given
     from pytest_llmclf.data.image import ImageLimits
     from pytest_llmclf.data.validation import CheckedImage
     from pytest_llmclf.values.case import Case
@@ -145,7 +145,11 @@ def load(
     options = options or SourceOptions()
     found = listed_images(source, name, labels, limits, options, verify=verify_images)
     elsewhere = found.root if found.split else None
-    images, review, stale = mend(found.images, read_decisions(decisions), found.labels, elsewhere)
+    target = [] if isinstance(source, Given) else [str(source)]
+    target += ["--split", options.split] if target and options.split else []
+    images, review, stale = mend(
+        found.images, read_decisions(decisions), found.labels, elsewhere, target
+    )
     conflicts, doubles = twins(images)
     problems = [*found.problems, *stale, *conflicts]
     if problems:

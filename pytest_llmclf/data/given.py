@@ -26,6 +26,8 @@ DataSource = Callable[[], Iterable[Any]] | Iterable[Any]
 Each is a pair or triple: a path or the image's bytes, its label, and perhaps tags by name.
 """
 _FORM: Final = "(path or bytes, label) or (path or bytes, label, {tag: value})"
+KEPT: Final = "images"
+"""Of the project's folder of kept things: images that came as bytes."""
 _DIGITS: Final = 20
 _SHOWN: Final = 80
 _WITH_TAGS: Final = 3
@@ -95,7 +97,7 @@ def read_given(source: DataSource, *, root: Path, kept: Path) -> Given:
 
 def kept_under(home: Path, title: str) -> Path:
     """The folder for an evaluation's images that come as bytes."""
-    return home / "images" / (plain_name(title) or "images")
+    return home / KEPT / (plain_name(title) or "images")
 
 
 def plain_name(title: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.data.decisions import decisions_of, settle
 from pytest_llmclf.errors import nearest, some_of
 from pytest_llmclf.values.reviewed import DatasetReview, ImageReview
+from pytest_llmclf.values.text import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -27,6 +28,7 @@ def mend(
     decisions: Sequence[Decision],
     labels: Sequence[str],
     elsewhere: Path | None = None,
+    target: Sequence[str] = (),
 ) -> tuple[list[CheckedImage], DatasetReview | None, list[str]]:
     """Apply decisions; the files and what is said in the source stay as they are.
 
@@ -36,6 +38,7 @@ def mend(
         labels: Those that an image may have.
         elsewhere: Folder of a dataset of which `images` are a part; decisions about images that
             lie there are about another part.
+        target: The dataset as ``llmclf labels`` wants it, its options last; empty: not known.
 
     Returns:
         The images that are left, what was decided about all of them, and the decisions that are
@@ -44,7 +47,7 @@ def mend(
     by_image = decisions_of(decisions)
     if not by_image:
         return list(images), None, []
-    work = _Work(by_image, labels)
+    work = _Work(by_image, labels, target)
     left = [mended for image in images if (mended := work.mended(image)) is not None]
     known = {image.case.id for image in images}
     gone = [
@@ -61,7 +64,13 @@ def mend(
 class _Work:
     """What decisions came to so far, image by image."""
 
-    def __init__(self, by_image: Mapping[str, Sequence[Decision]], labels: Sequence[str]) -> None:
+    def __init__(
+        self,
+        by_image: Mapping[str, Sequence[Decision]],
+        labels: Sequence[str],
+        target: Sequence[str],
+    ) -> None:
+        self._target = target
         self.problems: list[str] = []
         self.moved: set[str] = set()
         self._by_image = by_image
@@ -138,9 +147,12 @@ class _Work:
                 else f"the file has changed since, sha256 {one.sha256[:_SHOWN]}... then and "
                 f"{case.sha256[:_SHOWN]}... now"
             )
+            dataset, *options = self._target or ("--help",)
+            revert = ("revert", dataset, *([case.id] if self._target else []), *options)
             self.problems.append(
                 f"{_at(one)}a decision of {one.by!r} about {case.id!r} is refused: {why}; look at "
-                f"the image again and decide anew, or take it back: llmclf labels revert"
+                "the image again and decide anew, or take it back: "
+                f"{command_line('llmclf', 'labels', *revert)}"
             )
             return
 

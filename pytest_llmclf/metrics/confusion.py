@@ -33,6 +33,7 @@ from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.errors import some_of
@@ -157,10 +158,7 @@ class Confusion:
         Of a thousand classes nearly all of the million counts are 0, so whoever walks over these
         takes as long as there are images, and not as long as there are pairs of classes.
         """
-        return tuple(
-            {column: count for column, count in enumerate(row) if count} if any(row) else {}
-            for row in self.counts
-        )
+        return tuple(dict(compress(enumerate(row), row)) for row in self.counts)
 
     @cached_property
     def sources(self) -> tuple[Mapping[int, int], ...]:

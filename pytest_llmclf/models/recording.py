@@ -300,7 +300,8 @@ def _short(value: object) -> str:
 
 def _identity_key(identity: ModelIdentity) -> str:
     """Short name of a model within one recording."""
-    parts = (identity.backend, identity.name, identity.digest, identity.server)
+    parts = [identity.backend, identity.name, identity.digest, identity.server]
+    parts += [identity.called] if identity.called else []
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

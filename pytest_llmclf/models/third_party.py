@@ -48,7 +48,7 @@ def connect(reach: Reach, factory: Callable[[Reach], Any]) -> ThirdParty:
     """
     name = reach.spec.backend
     made = _guarded(name, "be made", lambda: factory(reach), object)
-    backend = ThirdParty(name, made)
+    backend = ThirdParty(name, made, str(reach.spec))
     try:
         _require_allowed(name, made, reach)
     except LlmclfError:
@@ -72,11 +72,14 @@ class ThirdParty:
     Args:
         name: Its name in the registry.
         made: The backend.
+        called: The model as it was asked for, by which reports and baselines call it: a recording
+            must do so, too, whatever name the backend gives.
     """
 
-    def __init__(self, name: str, made: Any) -> None:
+    def __init__(self, name: str, made: Any, called: str = "") -> None:
         self._name = name
         self._made = made
+        self._called = called
 
     @property
     def in_flight(self) -> int:
@@ -95,7 +98,8 @@ class ThirdParty:
     def identify(self) -> ModelIdentity:
         """Who answers, under the backend's own name: no answer of it is taken for another's."""
         found = _guarded(self._name, "say who answers", self._made.identify, ModelIdentity)
-        return replace(found, backend=self._name, server=found.server or self._name)
+        server = found.server or self._name
+        return replace(found, backend=self._name, server=server, called=self._called)
 
     def ask(self, request: Request) -> Answer:
         """Ask one question.

@@ -30,18 +30,18 @@ def since_lines(runs: Path, this: Path, reports: Sequence[Report]) -> Iterator[s
         reports: Those of this run.
     """
     from pytest_llmclf.analysis.comparison.runs import compare_all
-    from pytest_llmclf.reporting.run_folder import read_run
+    from pytest_llmclf.reporting.run_folder import read_run_of
 
     mine = {report.task: report for report in reports if report.ledger.answered}
     for folder in islice(_earlier(runs, this), _MOST_RUNS):
         try:
             if (folder / "outcomes.jsonl").stat().st_size > _MOST_BYTES:
                 continue
-            before = read_run(folder).reports
+            found = read_run_of(folder, mine)
         except (OSError, LlmclfError):  # damaged, or of another version: it is no earlier run
             continue
-        pairs = [(report, mine[report.task]) for report in before if report.task in mine]
-        if pairs:
+        if found is not None:
+            pairs = [(one, mine[one.task]) for one in found.reports if one.task in mine]
             lines = (_line(one, several=len(mine) > 1) for one in compare_all(pairs))
             yield from (f"since {folder.name}: {line}" for line in lines if line)
             return

@@ -30,7 +30,7 @@ from pytest_llmclf.metrics.population import population
 from pytest_llmclf.metrics.report import Predictions
 from pytest_llmclf.plugin.items import MODEL_MARK
 from pytest_llmclf.reporting.comparison import baseline_lines
-from pytest_llmclf.values.text import noun
+from pytest_llmclf.values.text import command_line, noun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -360,15 +360,11 @@ def _lacking(item: pytest.Item, report: Report) -> str:
     here = item.config.invocation_params.dir
     file = item.path.relative_to(here) if item.path.is_relative_to(here) else item.path
     spec = str(item.callspec.params["report"].spec)  # type: ignore[attr-defined]
-    # Not of `shlex`: double quotes are understood by every shell.
     option = item.config.option
     told = [str(file), "--llmclf-model", spec, *(["--llmclf-final"] if option.llmclf_final else [])]
     told += [word for text in option.llmclf_variant or [] for word in ("--llmclf-variant", text)]
-    quotes = (("'" if '"' in word else '"') * bool(set(word) & set(" ;")) for word in told)
-    words = (f"{quote}{word}{quote}" for quote, word in zip(quotes, told, strict=True))
-    return (
-        f"{none}; to write them: pytest {' '.join(words)} --snapshot-update (then commit {FOLDER})"
-    )
+    command = command_line("pytest", *told, "--snapshot-update")
+    return f"{none}; to write them, before you commit {FOLDER}: {command}"
 
 
 def _extension(terms: BaselineTerms, *, exact: bool) -> type[PredictionsExtension]:

@@ -52,7 +52,7 @@ from pytest_llmclf.values.text import noun
 from pytest_llmclf.values.verdict import Verdict, VerdictWord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from pytest_llmclf.metrics.metric import Metric
     from pytest_llmclf.metrics.report import Report
@@ -209,7 +209,27 @@ def read_run(folder: Path) -> RunFolder[Report]:
     Raises:
         RunFolderError: It is none, it is unfinished, of another schema, or damaged.
     """
+    return _read(folder, _summary(folder))
+
+
+def read_run_of(folder: Path, tasks: Container[TaskName]) -> RunFolder[Report] | None:
+    """Read a run's folder if it has a report of one of some tasks, which its summary tells.
+
+    Raises:
+        RunFolderError: As for `read_run`.
+    """
     summary = _summary(folder)
+    return _read(folder, summary) if any(map(tasks.__contains__, _tasks(summary))) else None
+
+
+def _tasks(summary: Mapping[str, Any]) -> Iterator[TaskName]:
+    """The tasks of a summary, as far as it is one."""
+    entries = summary["reports"]
+    for entry in entries if is_objects(entries) else ():
+        yield TaskName(*(str(entry.get(name, "")) for name in TaskName._fields))
+
+
+def _read(folder: Path, summary: dict[str, Any]) -> RunFolder[Report]:
     outcomes = _outcomes(folder / "outcomes.jsonl")
     try:
         require(summary, _SUMMARY_FITS)

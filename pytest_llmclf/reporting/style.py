@@ -36,6 +36,8 @@ _ASCII = str.maketrans(
 )
 """One sign for one sign, so that columns stay where they are."""
 
+_PROGRAMS = ("pytest", "llmclf", "ollama", "python -m pip")
+"""Whose commands are printed to be copied."""
 _MOST_SIGNS = 3
 """Signs kept a column, so that stacked accents cannot make a short text endless."""
 
@@ -133,10 +135,14 @@ class Style:
     def wrapped(self, text: str, indent: str = "") -> Iterator[str]:
         """`text` made safe and broken into lines of `width` columns, between words where it can.
 
-        Blanks that it begins with stay: they mean something in a diff and in a list.
+        A command at its end, behind a colon, is to be copied: where it does not fit on the line of
+        what is said of it, it is a line of its own, and never broken. Blanks that it begins with
+        stay: they mean something in a diff and in a list.
         """
         room = max(10, self.width - len(indent))
         safe = self.safe(text)
+        command = command_in(safe) if width(safe) > room else ""
+        safe = safe.removesuffix(f" {command}") if command else safe
         words = safe.lstrip(" ")
         current = safe[: len(safe) - len(words)][: room // 2]
         for place, word in enumerate(words.split(" ")):
@@ -150,10 +156,19 @@ class Style:
                 joined = joined[len(head) :]
             current = joined
         yield indent + current
+        if command:
+            yield indent + command
 
     def paragraph(self, text: str, *marks: Mark, indent: str = "") -> Iterator[Line]:
         """`wrapped` as lines, each of them with the same marks."""
         return (self.line((found, marks)) for found in self.wrapped(text, indent))
+
+
+def command_in(text: str) -> str:
+    """The command at the end of a text, behind a colon; empty where there is none."""
+    place = max(text.rfind(f": {program} ") for program in _PROGRAMS)
+    command = text[place + 2 :] if place >= 0 else ""
+    return "" if "; " in command or ": " in command else command
 
 
 def width(text: str) -> int:

@@ -38,7 +38,7 @@ SHORT_DIGEST: Final = 12
 _UNTOLD: Final = "can think"
 """What stands under `THINKS` where the server does not list the values."""
 _IDENTITY_FITS: Final = {
-    **dict.fromkeys(("backend", "name", "digest", "server"), is_text),
+    **dict.fromkeys(("backend", "name", "digest", "server", "called"), is_text),
     "details": is_texts_by_name,
 }
 
@@ -71,6 +71,7 @@ class ModelIdentity:
             does not tell one, the best that identifies it, said in `details`.
         server: Server and version, such as ``ollama 0.33.0``.
         details: Further facts for people (quantisation, family, address without secrets).
+        called: The model as it was asked for, where backend and name do not say that.
     """
 
     backend: str
@@ -78,11 +79,12 @@ class ModelIdentity:
     digest: str
     server: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+    called: str = ""
 
     @property
     def spec(self) -> str:
-        """The model as written on the command line, such as ``ollama:llava:7b``."""
-        return f"{self.backend}:{self.name}"
+        """What tests, reports and baselines call the model, such as ``ollama:llava:7b``."""
+        return self.called or f"{self.backend}:{self.name}"
 
     @property
     def told(self) -> str:
@@ -130,6 +132,7 @@ class ModelIdentity:
             "digest": self.digest,
             "server": self.server,
             "details": dict(self.details),
+            **({"called": self.called} if self.called else {}),
         }
 
     @classmethod

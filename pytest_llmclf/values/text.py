@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+from typing import Final
+
+_OF_THE_SHELL: Final = frozenset(" \t\n;&|<>()[]{}*?#'\"$`!^")
+
 
 def shorten(text: str, width: int) -> str:
     """`text` as a quoted, printable single line of at most about `width` characters.
@@ -23,3 +28,18 @@ def noun(number: float, one: str, many: str | None = None) -> str:
         many: For several; default: `one` with an s.
     """
     return one if number == 1 else many or f"{one}s"
+
+
+def command_line(*words: str) -> str:
+    """A command as people copy it, for every shell that can have one form for it.
+
+    Words with a blank or a sign of the shell's stand in double quotes, which Windows knows, too;
+    those in which such a quote or a ``$`` would mean something stand in single ones.
+    """
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    if word and not set(word) & _OF_THE_SHELL:
+        return word
+    return shlex.quote(word) if set(word) & set('"$`!') else f'"{word}"'

@@ -12,7 +12,7 @@ from pytest_llmclf.reporting.html.review_page import ReviewPage, write_review_pa
 from tests.pages import answers, built, images
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from playwright.sync_api import Page as Tab
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     Open = Callable[..., Tab]
 
 
-def desk(folder: Path, reports: list[Report], **more: Any) -> Path:
+def desk(
+    folder: Path, reports: list[Report], applied: Sequence[Decision] = (), **more: Any
+) -> Path:
     """The page of everything that a run has."""
     (review,) = review_labels(reports)
     given: dict[str, Any] = {"control": 5, "seed": 1, "everything": True, **more}
@@ -31,7 +33,7 @@ def desk(folder: Path, reports: list[Report], **more: Any) -> Path:
     files = {path.name: path for path in folder.glob("*.png")}
     page = ReviewPage(
         run="20260101-000000-abcdef", review=review, queue=queue, reports=reports, target="pets",
-        images=lambda _, case: files.get(case.rpartition("/")[2]),
+        applied=applied, images=lambda _, case: files.get(case.rpartition("/")[2]),
     )  # fmt: skip
     return write_review_page(folder / "review.html", page)
 

@@ -95,10 +95,20 @@ def test_an_older_run_s_decisions_count_for_the_same_images(opened: Open, tmp_pa
     tab.wait_for_selector("html[data-images=ready]", state="attached")
     assert decided(tab) == 2
     assert "2 decisions about these images taken over" in tab.inner_text("#told")
+    keys = "Object.keys(localStorage).filter((key) => key.startsWith('llmclf-review:'))"
+    kept = tab.evaluate(keys)
+    # What fits here moved to this page; the one about the image that changed stays where it was.
+    assert [key.split(":")[1][:8] for key in sorted(kept)] == ["20260101", "20260202", "20260202"]
     press(tab, "z")
     assert decided(tab) == 1
     tab.reload()
     assert decided(tab) == 1
+    later = desk(tmp_path, [built(listed)], applied=decisions)
+    later.write_text(later.read_text("utf-8").replace("20260101-", "20260303-"), "utf-8")
+    tab.goto(later.as_uri())
+    tab.wait_for_selector("html[data-images=ready]", state="attached")
+    # The undone one was in a file: the line that takes it back is not applied yet.
+    assert (decided(tab), len(tab.evaluate(keys))) == (0, 1)
 
 
 def test_a_file_is_read_back_elsewhere(opened: Open, tmp_path: Path) -> None:

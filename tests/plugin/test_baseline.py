@@ -278,7 +278,7 @@ def test_nobody_is_told_to_commit_what_has_no_answer(
         path.unlink()
     text = run(committed).stdout.str()
     assert "if this is right" not in text
-    assert "to write them: pytest" not in text
+    assert "to write them" not in text
     assert "review the change and commit" not in text
     assert ("no new predictions can be committed" in text) is have
 
@@ -299,11 +299,11 @@ def test_missing_predictions_are_written_by_the_command_in_the_message(colours: 
     first = colours.run("-n2")
     assert first.ret == pytest.ExitCode.OK
     word, text = verdict(colours)
-    found = re.fullmatch(r".*; to write them: pytest (.+) \(then commit __predictions__\)", text)
+    found = re.fullmatch(r".*; to write them, before you commit __predictions__: pytest (.+)", text)
     assert found is not None
     assert word == "UNGATED"
     told = " ".join(first.stdout.str().split())
-    assert f"to write them: pytest {found[1]} (then commit" in told
+    assert f"__predictions__: pytest {found[1]}" in told
     assert colours.run(*found[1].split(), model="").ret == pytest.ExitCode.OK
     assert len(files(colours)) == 1
     assert colours.run().ret == pytest.ExitCode.OK

@@ -157,7 +157,7 @@ class TestRefused:
         said = refused(root, about("cat/1.bmp", 9))
         assert said.startswith("decisions.jsonl:1: a decision of 'anna' about 'cat/1.bmp' is refus")
         assert "the file has changed since, sha256" in said
-        assert "llmclf labels revert" in said
+        assert said.endswith(f"take it back: llmclf labels revert {root} cat/1.bmp")
         again = about("cat/1.bmp", 0, "accept", by="ben")
         assert labels(mended(root, again))["cat/1.bmp"] == ("cat",)
 

@@ -91,6 +91,21 @@ def test_wrapped_lines_fit() -> None:
     assert list(Style(width=12).wrapped("one two three", "  ")) == ["  one two", "  three"]
 
 
+@pytest.mark.parametrize("program", ["pytest", "llmclf", "ollama", "python -m pip"])
+def test_a_command_to_copy_is_never_broken(program: str) -> None:
+    """It is a line of its own, whatever the width, unless all fits on one line."""
+    command = f"{program} evals/test_pets.py --llmclf-model ollama:llava:13b --snapshot-update"
+    text = f"baseline: none is committed; to write it: {command}"
+    for columns in (20, 40, 80):
+        *said, last = Style(width=columns).wrapped(text, "  ")
+        assert last == f"  {command}"
+        assert all(len(line) <= columns for line in said)
+        assert " ".join(map(str.strip, [*said, last])) == text
+    assert list(Style(width=200).wrapped(text)) == [text]
+    asked = f"which: {program} is asked; then: nothing " + "more " * 30
+    assert all(len(line) <= 40 for line in Style(width=40).wrapped(asked))
+
+
 def test_blanks_at_the_start_stay() -> None:
     """They are the sign of a diff's line that stayed; a line that is broken has them once."""
     assert list(Style(width=20).wrapped("  - cat", "  ")) == ["    - cat"]

@@ -15,7 +15,7 @@ from pytest_llmclf.metrics.report_build import build
 from pytest_llmclf.metrics.report_facts import DatasetFacts, StopRule
 from pytest_llmclf.reporting import artifacts
 from pytest_llmclf.reporting.columns import SCHEMA
-from pytest_llmclf.reporting.run_folder import RunFolderError, find_run
+from pytest_llmclf.reporting.run_folder import RunFolderError, find_run, read_run_of
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.outcome import TaskName
 from pytest_llmclf.values.request import ModelIdentity
@@ -141,6 +141,18 @@ def test_a_report_without_an_identity_is_read_back(tmp_path: Path) -> None:
     unknown = replace(whole(), identity=None)
     _write(tmp_path / "run", unknown)
     assert read_run(tmp_path / "run").reports == (unknown,)
+
+
+def test_what_was_evaluated_is_known_without_the_outcomes(folder: Path) -> None:
+    """A run of other evaluations is passed over by its summary alone; one of the same is read."""
+    task = read_run(folder).reports[0].task
+    found = read_run_of(folder, {task})
+    assert found is not None
+    assert task in [one.task for one in found.reports]
+    (folder / "outcomes.jsonl").unlink()
+    assert read_run_of(folder, {task._replace(model="ollama:other")}) is None
+    with pytest.raises(RunFolderError):
+        read_run_of(folder, {task})
 
 
 def test_fields_of_a_later_version_are_ignored(folder: Path) -> None:

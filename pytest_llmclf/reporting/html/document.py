@@ -92,7 +92,7 @@ def document(
     """
     style, script = "\n".join(map(_template, styles)), _script(scripts)
     return _filled(
-        _template(template),
+        _template(template).replace("{{head}}", _template("head.html")),
         {
             "policy": (_policy(style, script),),
             "style": (style,),

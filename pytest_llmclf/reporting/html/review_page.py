@@ -6,6 +6,7 @@ models say is shown; what a key decides without a label being chosen is the give
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.analysis.label_review.review import LabelReview
     from pytest_llmclf.analysis.label_review.review_queue import QueuedImage, ReviewQueue
+    from pytest_llmclf.data.decisions import Decision
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.reporting.html.page import FindImage
     from pytest_llmclf.values.outcome import Outcome
@@ -40,6 +42,8 @@ _SCRIPTS: Final = (
 )
 _BATCH: Final = 10
 """Images in one element: each is read when its first image is shown."""
+_DIGITS: Final = 16
+"""Of the digest of an image, beside moment and name enough to tell a decision."""
 _LEVELS: Final = 2
 """Levels down to single images: page, images."""
 
@@ -54,6 +58,7 @@ class ReviewPage:
         queue: The images, in order.
         reports: What models said, of all datasets of the run.
         target: The dataset as ``llmclf labels apply FILE`` wants it.
+        applied: The decisions that the dataset has, which no browser needs to keep any more.
         images: Tells the file of an image by evaluation and case id; ``None``: it has none.
         budget: How much of the page they may take.
     """
@@ -63,6 +68,7 @@ class ReviewPage:
     queue: ReviewQueue
     reports: Sequence[Report]
     target: str
+    applied: Sequence[Decision] = ()
     images: FindImage = no_image
     budget: ImageBudget = field(
         default_factory=lambda: ImageBudget(total_bytes=60_000_000, largest_side=800)
@@ -103,6 +109,9 @@ def _json(
         "dataset": page.review.dataset,
         "content_hash": page.review.content_hash,
         "target": page.target,
+        "applied": [
+            f"{one.sha256[:_DIGITS]} {json.loads(one.line)['at']} {one.by}" for one in page.applied
+        ],
         "labels": list(reports[0].dataset.labels),
         "models": [report.configuration for report in reports],
         "waiting": page.queue.waiting,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from pytest_llmclf.cli.main import main
 from pytest_llmclf.data.dataset import load
 from pytest_llmclf.data.decision_files import decision_files
 from pytest_llmclf.data.decisions import append_decisions, read_decisions
+from pytest_llmclf.errors import DatasetError
 from tests.unit.test_dataset import image, pets, put
 from tests.unit.test_mending import about
 
@@ -52,6 +54,26 @@ def labels(
     (tmp_path / "modelfiles").mkdir()
     monkeypatch.chdir(tmp_path)
     return Command(tmp_path, capsys)
+
+
+def test_what_is_refused_is_taken_back_by_the_command_in_the_message(labels: Command) -> None:
+    """As it is printed, whatever the file is called and of whichever part it is."""
+    part = labels.root / "fixtures" / "two pets" / "test"
+    put(part, {"a b/1.bmp": image(1), "c/2.bmp": image(2)})
+    given = replace(about("cat/1", 7), image="a b/1.bmp", was=("a b",), labels=("c",))
+    append_decisions(part / "decisions.jsonl", [given])
+    whole = ("two pets", "--split", "test")
+    with pytest.raises(DatasetError) as stopped:
+        load(part, decisions=decision_files(part / "decisions.jsonl"))
+    said = str(stopped.value).partition("take it back: ")[2].splitlines()[0]
+    assert shlex.split(said) == ["llmclf", "labels", "revert", str(part), "a b/1.bmp"]
+    assert labels("diff", *whole) == 1
+    told = labels.out.rpartition("take it back: ")[2]
+    assert told == 'llmclf labels revert "two pets" "a b/1.bmp" --split test'
+    assert main(shlex.split(told)[1:]) == 0
+    assert labels("diff", *whole) == 0
+    assert labels("revert", "pets", "cat/1.bmp") == 2
+    assert main(shlex.split(labels.err.rpartition("what is: ")[2])[1:]) == 0
 
 
 def test_apply_and_revert(labels: Command) -> None:

@@ -67,8 +67,8 @@ def test_what_is_written_runs(
     assert first.returncode == 0
     assert "UNGATED" in first.stdout
     shown = " ".join(first.stdout.split())
-    assert "no predictions are committed for this model; to write them: pytest evals/" in shown
-    assert "--snapshot-update (then commit __predictions__)" in shown
+    assert "no predictions are committed for this model; to write them, before you" in shown
+    assert "__predictions__: pytest evals/" in shown
     assert "Traceback" not in first.stdout
     written = run_pytest(project, "evals/test_my_colours.py", server.spec, "--snapshot-update")
     assert written.returncode == 0, written.stdout + written.stderr

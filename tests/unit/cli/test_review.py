@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmclf.cli import report_command, review_command
+from pytest_llmclf.data.decisions import append_decisions
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.reporting import artifacts
 from pytest_llmclf.reporting.run_folder import read_run
 from tests.pages import png
 from tests.unit.cli.command import call
 from tests.unit.test_label_review import herd, report_of
+from tests.unit.test_mending import about
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +65,49 @@ def test_the_page_lies_beside_the_run_s(run: Path, capsys: pytest.CaptureFixture
     assert data["images"][0]["image"] == "dog/odd.png"
     assert data["without"] == [None] * 4
     assert data["target"] == "pets"
+
+
+@pytest.mark.parametrize(
+    ("facts", "target"),
+    [
+        ({"name": "pets"}, "pets"),
+        ({"name": "pets (test)"}, "pets --split test"),
+        ({"name": "other", "path": "fixtures/pets"}, "fixtures/pets"),
+        ({"name": "zipped", "path": ".llmclf/images/zipped"}, "evals/FILE.py::pets"),
+        ({"name": "listed", "path": "."}, "evals/FILE.py::pets"),
+        ({"name": "pets", "strangers": "street"}, "evals/FILE.py::pets"),
+    ],
+)
+def test_decisions_are_applied_to_what_was_judged(
+    run: Path, facts: dict[str, Any], target: str
+) -> None:
+    """By the name that finds it; what a function gave is known to the evaluation alone."""
+    project = run.parents[2]
+    own = project / "fixtures" / "pets" / "decisions.jsonl"
+    if "test" in target:
+        own = own.parent / "test" / own.name
+        own.parent.mkdir()
+    if target.startswith("evals"):
+        own = project / "decisions" / "pets.jsonl"
+    append_decisions(own, [about("cat/1", 0)])
+    (report,) = read_run(run).reports
+    changed = replace(report, dataset=replace(report.dataset, **facts), evaluation="pets")
+    found, (one,) = review_command.decided(changed)
+    assert (found, one.image) == (target, "cat/1")
+
+
+def test_images_that_a_function_gave_are_shown(run: Path) -> None:
+    """Their bytes are kept in the project, below the name of their evaluation."""
+    project = run.parents[2]
+    summary = json.loads((run / "run.json").read_text("utf-8"))
+    summary["reports"][0]["dataset"] |= {"name": "zipped", "path": ".llmclf/images/zipped"}
+    (run / "run.json").write_text(json.dumps(summary), "utf-8")
+    (project / ".llmclf" / "images").mkdir()
+    (project / "fixtures" / "pets").rename(project / ".llmclf" / "images" / "zipped")
+    assert call(review_command, "review", "latest", "--no-near-copies", "--no-open") == 0
+    known = page(run / "review.html")
+    assert known["target"].startswith("evals/FILE.py::")
+    assert any(one["place"] >= 0 for one in known["images"])
 
 
 def test_it_is_opened_where_a_terminal_asks(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

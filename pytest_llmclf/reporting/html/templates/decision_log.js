@@ -144,7 +144,12 @@ function inBrowser(action) {
   }
 }
 
-// What this browser kept of this page, and of pages of other runs about the same images.
+// Whether the dataset has a decision already: then nobody needs the browser's copy any more.
+const applied = new Set(data.applied);
+const isApplied = (one) => applied.has(`${one.sha256.slice(0, 16)} ${one.at} ${one.by}`);
+
+// What this browser kept of this page, and of pages of other runs about the same images. What was
+// applied since is dropped, and what another run's page kept moves to this one's.
 function restore() {
   const keys = inBrowser(() => {
     localStorage.setItem(`${KEPT}probe`, "1");
@@ -155,9 +160,14 @@ function restore() {
   for (const key of keys ?? []) {
     const own = key.startsWith(OWN);
     const decision = keptAt(key);
+    if (decision && isApplied(decision) && !(own && fitsHere(decision))) {
+      inBrowser(() => localStorage.removeItem(key));
+      continue;
+    }
     if (!decision || (!own && (decision.by !== log.name || !fitsHere(decision)))) continue;
     const written = localStorage.getItem(key).startsWith(WRITTEN);
     if (take(decision, { key: own ? key : null, written }) && !own) older += 1;
+    if (!own && !log.broken) inBrowser(() => localStorage.removeItem(key));
   }
   return older;
 }
