@@ -44,7 +44,7 @@ def again(made: Report) -> Report:
 
 
 STAGES: dict[str, tuple[Callable[[Report], object], int]] = {
-    "gates": (lambda found: judge(found, [Gate(text) for text in GATES]), 2100),
+    "gates": (lambda found: judge(found, [Gate(text) for text in GATES]), 600),
     "diagnosis": (diagnose, 650),
     "labels": (lambda found: label_reviews([found]), 500),
     "terminal": (lambda found: list(terminal.lines([found], (), Style(width=100))), 500),
