@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
     from pytest_llmclf.metrics.report import Report
-    from pytest_llmclf.plugin.snapshots import NoBaseline, StoppedBaseline
+    from pytest_llmclf.plugin.baselines import NoBaseline, StoppedBaseline
     from pytest_llmclf.values.outcome import Outcome
 
 

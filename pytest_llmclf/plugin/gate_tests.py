@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
     from pytest_llmclf.metrics.report import Report
-    from pytest_llmclf.plugin.snapshots import NoBaseline, StoppedBaseline
+    from pytest_llmclf.plugin.baselines import ComparedBaseline, NoBaseline, StoppedBaseline
     from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.verdict import Undecided, Verdict, VerdictWord
 
@@ -36,14 +36,19 @@ class GateTest:
             before they are judged.
         own: What the test itself raised.
         allowed: What it could not decide, where that is allowed.
-        baseline: The committed predictions that it was given, as `snapshots` knows them.
+        baseline: Its comparison with the committed predictions that it was given.
     """
 
     report: Report
     declared: tuple[Verdict, ...] | None = None
     own: BaseException | None = None
     allowed: str | None = None
-    baseline: object = None
+    baseline: ComparedBaseline | None = None
+
+    @property
+    def broken(self) -> str | None:
+        """All that the comparison found wrong: pytest itself would cut it after a few lines."""
+        return None if self.baseline is None else self.baseline.failure
 
 
 GATE_KEY = pytest.StashKey[GateTest]()
@@ -79,11 +84,11 @@ def open_baseline_of(
         item: The gate test.
         snapshot: What its fixture ``snapshot`` gave; must be syrupy's.
     """
-    from pytest_llmclf.plugin.snapshots import open_baseline, syrupys
+    from pytest_llmclf.plugin.baselines import ComparedBaseline, open_baseline, syrupys
 
     gate, settings = item.stash[GATE_KEY], session_of(item.config).settings
     found = open_baseline(syrupys(snapshot), gate.report, item, settings)
-    gate.baseline = None if task_of(item).is_yardstick else found
+    gate.baseline = None if task_of(item).is_yardstick else ComparedBaseline(found)
     return found
 
 
@@ -183,7 +188,7 @@ def note_verdict(item: pytest.Item, call: pytest.CallInfo[None], result: pytest.
         word = "FAIL" if isinstance(final, GateFailed) else "INCONCLUSIVE"
         setattr(result, REPORT_ATTRIBUTE, {"verdict": word})
     elif _is_failure(final):
-        result.longrepr = _baseline_failure(gate) or result.longrepr
+        result.longrepr = gate.broken or result.longrepr
     elif final is None and allowed is not None:
         # Every other reporter knows an expected failure.
         result.outcome, result.wasxfail = "skipped", allowed
@@ -194,16 +199,17 @@ def _note_own(item: pytest.Item, *, allowed: bool) -> None:
     """Note what a gate test's own asserts and its baseline came to."""
     gate = item.stash[GATE_KEY]
     own, declared = gate.own, gate.declared or ()
-    compared, broken = _baseline_line(gate), _baseline_failure(gate)
+    baseline, broken = gate.baseline, gate.broken
+    compared = None if baseline is None else baseline.told
     if is_incomplete(declared):
-        if compared and not _lacks_baseline(gate):
+        if baseline is not None and compared and not baseline.lacks:
             _add(item, "INCONCLUSIVE", compared, "incomplete")
         return
-    if compared:
+    if baseline is not None and compared:
         word: VerdictWord = "PASS" if broken is None else "FAIL"
-        word = "UNGATED" if _lacks_baseline(gate) else word
+        word = "UNGATED" if baseline.lacks else word
         # What a run that stopped early cannot tell is noted with what the comparison raised.
-        if word != "PASS" or not _undecided_baseline(gate):
+        if word != "PASS" or not baseline.undecided:
             _add(item, word, compared)
     if _is_failure(own) and broken is None and not isinstance(own, GateInconclusive):
         first = str(own).strip().splitlines()[:1]
@@ -234,7 +240,7 @@ def _own_failure(item: pytest.Item, raised: BaseException) -> Iterator[str]:
         yield str(own)
         return
     found = pytest.ExceptionInfo.from_exception(own)
-    yield _baseline_failure(gate) or str(item.repr_failure(found))
+    yield gate.broken or str(item.repr_failure(found))
 
 
 def _is_failure(own: BaseException | None) -> bool:
@@ -251,39 +257,6 @@ def _add(
 
 def _note_comparison(item: pytest.Item) -> None:
     gate = item.stash[GATE_KEY]
-    if gate.baseline is None:
-        return
-    from pytest_llmclf.plugin.snapshots import compared
-
-    found = compared(gate.baseline)
+    found = None if gate.baseline is None else gate.baseline.comparison
     if found is not None:
         session_of(item.config).results.of(gate.report.task).comparison = found
-
-
-def _baseline_line(gate: GateTest) -> str | None:
-    if gate.baseline is None:
-        return None
-    from pytest_llmclf.plugin.snapshots import told
-
-    return told(gate.baseline)
-
-
-def _baseline_failure(gate: GateTest) -> str | None:
-    """All that a comparison found: pytest itself would cut it after a few lines."""
-    if gate.baseline is None:
-        return None
-    from pytest_llmclf.plugin.snapshots import failure
-
-    return failure(gate.baseline)
-
-
-def _lacks_baseline(gate: GateTest) -> bool:
-    from pytest_llmclf.plugin.snapshots import NoBaseline
-
-    return isinstance(gate.baseline, NoBaseline)
-
-
-def _undecided_baseline(gate: GateTest) -> bool:
-    from pytest_llmclf.plugin.snapshots import StoppedBaseline
-
-    return isinstance(gate.baseline, StoppedBaseline) and gate.baseline.undecided

@@ -217,7 +217,7 @@ class SessionResults:
     def _watch(self, task: Task, items: list[pytest.Item]) -> None:
         """Look out for the moment when the gates of a task are decided."""
         from pytest_llmclf.gates.sequential.watch import SequentialMonitor
-        from pytest_llmclf.plugin.snapshots import question_of
+        from pytest_llmclf.plugin.baselines import question_of
 
         settings, known = self._settings, self.of(task.key)
         # Never the order of the items: `--failed-first` and the like put the worst first.

@@ -42,7 +42,7 @@ ALLOWED = {
     "gates/sequential/verdict_lines.py": ("tests", "total"),
     "metrics/wording.py": ("whole",),
     "models/pool.py": ("len(self._places)",),
-    "plugin/snapshots.py": ("ledger.collected",),
+    "plugin/baselines.py": ("ledger.collected",),
     "reporting/comparison.py": ("tests", "len(compared)"),
     "reporting/diagnosis.py": ("finding.choices",),
     "reporting/terminal.py": ("'all' if every else 'most frequent'",),
