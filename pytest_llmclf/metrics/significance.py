@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy as np
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _NEGLIGIBLE: Final = 1e-300
 """So unlikely values are left out: they cost time and tell nothing."""
+_ROUNDING: Final = 1e-9
+"""Numbers that differ by less, of 1, are the same."""
 
 
 def binomial_tail(hits: float, total: float, rate: float) -> float:
@@ -151,12 +154,84 @@ def stratified_greater(strata: Iterable[tuple[int, int, int, int]]) -> float:
     return _tail(observed, ((_hypergeometric(*one), number) for one, number in alike.items()))
 
 
-def _tail(least: int, laws: Iterable[tuple[Law, int]]) -> float:
-    """Probability that independent whole numbers, so many of each law, sum to `least` or more."""
+def binomial_evenly(sources: Iterable[tuple[int, int]], rate: float) -> float:
+    """One-sided exact p-value that successes are more frequent than `rate`, from several sources.
+
+    It is `binomial_tail` of all of them, but that of the ways to have as many successes only those
+    count whose share of the largest source is as near to what it is on average.
+
+    Args:
+        sources: Successes and trials of each.
+        rate: Of a success.
+    """
+    largest, *others = sorted(sources, key=lambda one: -one[1]) or [(0, 0)]
+    rest = sum(hits for hits, _ in others), sum(total for _, total in others)
+    return _evenly([(hits, (_of_two(1, 0, rate), total)) for hits, total in (largest, rest)])
+
+
+def stratified_evenly(strata: Iterable[tuple[int, int, int, int]]) -> float:
+    """`stratified_greater`, but that ways to have as many hits count only if they are as even.
+
+    That is, if those in the stratum with the most hits of both groups are as near to what they
+    are on average where all are as many. It is as exact, and less is lost where counts jump.
+    """
+    ordered = sorted(strata, key=lambda one: -(one[0] + one[2]))
+    return _evenly(
+        [
+            (hits, (_hypergeometric(hits + other_hits, total, other_total), 1))
+            for hits, total, other_hits, other_total in ordered
+        ]
+    )
+
+
+def _evenly(parts: Sequence[tuple[int, tuple[Law, int]]]) -> float:
+    """Probability of a larger sum, or of the same one with the first part as near to its mean."""
+    import numpy as np
+
+    if not parts:
+        return 1.0
+    total = sum(seen for seen, _ in parts)
+    (low, first), rest = _sum([parts[0][1]]), _sum(law for _, law in parts[1:])
+    start, chances = _plus((low, first), rest)
+    places = total - np.arange(low, low + len(first)) - rest[0]
+    possible = (places >= 0) & (places < len(rest[1]))
+    same = first[possible] * rest[1][places[possible]]
+    parted = np.arange(low, low + len(first))[possible]
+    off = np.abs(parted * same.sum() - (parted * same).sum())
+    near = off <= abs(parts[0][0] * same.sum() - (parted * same).sum()) + _ROUNDING * same.sum()
+    return min(1.0, float(chances[max(0, total + 1 - start) :].sum() + same[near].sum()))
+
+
+def sign_flip_attains(nets: Iterable[int]) -> Callable[[float], float]:
+    """What tells the largest p-value up to a level that `sign_flip` can have for nets so large.
+
+    Where they are few, that is less than the level, and may be 0: whichever way they point, nothing
+    is shown.
+    """
+    import numpy as np
+
+    sizes = Counter(abs(net) for net in nets if net)
+    _, chances = _sum((_of_two(size, 0, 0.5), number) for size, number in sizes.items())
+    possible = np.minimum(1.0, 2 * np.cumsum(chances[::-1]))
+
+    def attained(level: float) -> float:
+        below = possible[possible <= level * (1 + _ROUNDING)]
+        return float(below.max(initial=0.0))
+
+    return attained
+
+
+def _sum(laws: Iterable[tuple[Law, int]]) -> Law:
+    """The law of the sum of independent whole numbers, so many of each law."""
     import numpy as np
 
     nothing: Law = (0, np.ones(1))
-    start, chances = reduce(_plus, (_times(law, number) for law, number in laws), nothing)
+    return reduce(_plus, (_times(law, number) for law, number in laws if number), nothing)
+
+
+def _tail(least: int, laws: Iterable[tuple[Law, int]]) -> float:
+    """Probability that independent whole numbers, so many of each law, sum to `least` or more."""
+    start, chances = _sum(laws)
     return 1.0 if least <= start else min(1.0, float(chances[least - start :].sum()))
 
 
@@ -224,4 +299,39 @@ def holm(p_values: Sequence[float], *, kinds: int = 1, unshown: int = 0) -> list
     for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         least = max(least, (hypotheses - rank) * p_values[place])
         adjusted[place] = min(1.0, kinds * least)
+    return adjusted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """A test that shares the level with others.
+
+    Attributes:
+        p_value: Of this test alone.
+        share: How much of the level is meant for it, beside the others' shares.
+        attains: The largest p-value up to a level that it can have, given what says nothing of
+            the hypothesis; the level itself where that is not known.
+    """
+
+    p_value: float
+    share: float = 1.0
+    attains: Callable[[float], float] = float
+
+
+def holm_discrete(tests: Sequence[Shared]) -> list[float]:
+    """`holm` with unequal shares, where what a test cannot spend of its share goes to the others.
+
+    The sum of what each can attain takes the place of the sum of the levels (Westfall and
+    Wolfinger, The American Statistician 51, 1997, 3-8; with shares as in Holm 1979). However the
+    tests depend on each other, a true hypothesis is rejected in at most 5% of all cases if what
+    each can attain says nothing of which way any of them points.
+    """
+    adjusted = [1.0] * len(tests)
+    left = sorted(range(len(tests)), key=lambda place: tests[place].p_value / tests[place].share)
+    least = 0.0
+    while left:
+        level = tests[left[0]].p_value / tests[left[0]].share
+        spent = math.fsum(tests[place].attains(tests[place].share * level) for place in left)
+        least = max(least, spent)
+        adjusted[left.pop(0)] = min(1.0, least)
     return adjusted

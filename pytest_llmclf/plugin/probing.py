@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmclf.analysis.diagnosis.finding import LEVEL
 from pytest_llmclf.analysis.diagnosis.instructions import standings, texts_of
-from pytest_llmclf.analysis.diagnosis.probed import BIAS, TESTS, sample_size
+from pytest_llmclf.analysis.diagnosis.probed import BIAS, paired_level, sample_size
 from pytest_llmclf.metrics.power import loss_chance
 from pytest_llmclf.reporting.numbers import percent, plural
 from pytest_llmclf.reporting.probe_lines import EXAMPLE_IN
@@ -158,7 +157,7 @@ class Probes:
             return
         run = dict.fromkeys(one.wanted.probe for one in known.parts.values() if one.wanted.cases)
         if run:
-            power = loss_chance(known.images, BIAS, alpha=LEVEL / sum(TESTS[one] for one in run))
+            power = loss_chance(known.images, BIAS, alpha=paired_level(run))
             yield (
                 f"{noun(len(run), 'probe')} {', '.join(run)}: "
                 f"{plural(known.questions, 'further question')} about "

@@ -88,18 +88,26 @@ def _blank(finding: BlankProbe) -> str:
     if finding.label is None:
         return f"Nothing tested of what is said of nothing: {grey}, and no one label mostly."
     takes = (
-        f"{_name(finding.label)} takes {finding.taken} of the {finding.wrong} wrong answers to "
-        f"other classes, where an even spread gives {finding.even:.0f}, and "
-        f"{_of(finding.given, finding.own, 'image')} of its own "
+        f"{_name(finding.label)} takes {_of(finding.taken, finding.others, 'image')} of other "
+        f"classes{_spread(finding)}, and {_of(finding.given, finding.own, 'image')} of its own "
         f"{noun(finding.given, 'is', 'are')} called otherwise"
     )
     if finding.p_value is None or finding.p_value > LEVEL:
         return f"Not shown that wrong answers lean to what is said of nothing: {grey}; {takes}."
+    doubt = "" if _spread(finding) else "; it may also be that the other class is the harder one"
     return (
         f"Wrong answers lean to what is said of nothing: {grey}; {takes} "
-        f"({numbers.p_value(finding.p_value)}): look for what favours it in the Modelfile and the "
-        "prompt, or try another model."
+        f"({numbers.p_value(finding.p_value)}){doubt}: look for what favours it in the Modelfile "
+        "and the prompt, or try another model."
     )
+
+
+def _spread(finding: BlankProbe) -> str:
+    """What an even spread of mistakes would be; nothing where there is one label to spread over."""
+    if finding.even == finding.wrong:
+        return ""
+    wrong = numbers.plural(finding.wrong, "wrong answer")
+    return f", where an even spread of their {wrong} gives {finding.even:.0f}"
 
 
 def _example(finding: ExampleProbe) -> str:

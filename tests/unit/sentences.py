@@ -280,8 +280,9 @@ SENTENCES: Final = (
     Sentence(
         "reporting/probe_lines.py",
         "Wrong answers lean to what is said of nothing",
-        "It takes more than an even spread, and more than it gives, each at 5% for all probes.",
-        "test_probed.py::test_what_is_said_of_nothing_explains_wrong_answers",
+        "It takes more than an even spread, and more than it gives, each at 5% for all probes; of "
+        "two labels more than it gives.",
+        "test_probed.py::test_of_two_labels_the_rates_of_both_are_compared",
     ),
     Sentence(
         "reporting/probe_lines.py",

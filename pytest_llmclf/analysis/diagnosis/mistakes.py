@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.analysis.diagnosis.finding import KINDS, LEVEL, Attractor, ConfusedPair, examples
 from pytest_llmclf.analysis.diagnosis.instructions import InstructionTexts, standings, texts_of
 from pytest_llmclf.metrics.significance import (
+    binomial_evenly,
     binomial_tail,
     binomial_two_sided,
     fisher_greater,
     holm,
+    stratified_evenly,
 )
 from pytest_llmclf.values.request import MODELS_OWN_SYSTEM
 
@@ -76,6 +78,12 @@ class _Source:
     named: int
     wrong: int
 
+    @classmethod
+    def of(cls, counts: AnswerCounts, place: int, target: int) -> _Source:
+        """One class, and what it has to do with another one."""
+        forth, back = counts.count(place, target), counts.count(target, place)
+        return cls(forth, back, counts.named[place], counts.wrong[place])
+
 
 def _attraction(counts: AnswerCounts, target: int) -> float:
     """P-value of "this label draws no more than its due from all classes but at most one".
@@ -119,26 +127,23 @@ def draws(counts: AnswerCounts, target: int) -> float:
     As for `_attraction` it must show two things: of the other classes' wrong answers more than an
     even spread name it, and it takes more than it gives. What no answer singled out need not be
     told from pairs that are confused, nor be twice an even spread. Of two labels every wrong answer
-    names the other one: there the rates of both ways are compared (Fisher's exact test).
+    names the other one: there the rates of both ways are compared (Fisher's exact test). Pairs of
+    classes are taken for independent strata, though what the label's own images give to one class
+    they cannot give to another: less varies than that, and the test errs on the safe side.
     """
-    taken, given, own = counts.taken(target), counts.wrong[target], counts.named[target]
+    own = counts.named[target]
+    sources = [_Source.of(counts, place, target) for place in range(counts.size) if place != target]
+    ways = [(one.forth, one.named, one.back, own) for one in sources if one.forth + one.back]
+    one_sided = stratified_evenly(ways) if own else 0.0
     if counts.size == PAIR:
-        return fisher_greater(taken, counts.every_named - own, given, own)
-    even = binomial_tail(taken, counts.every_wrong - given, 1 / (counts.size - 1))
-    return max(even, _OneSided.of(_sources(counts, target), own).without(_Source(0, 0, 0, 0)))
+        return one_sided
+    spread = binomial_evenly([(one.forth, one.wrong) for one in sources], 1 / (counts.size - 1))
+    return max(spread, one_sided)
 
 
 def _sources(counts: AnswerCounts, target: int) -> list[_Source]:
     """The classes that have to do with one, in their order."""
-    return [
-        _Source(
-            counts.count(place, target),
-            counts.count(target, place),
-            counts.named[place],
-            counts.wrong[place],
-        )
-        for place in counts.partners(target)
-    ]
+    return [_Source.of(counts, place, target) for place in counts.partners(target)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

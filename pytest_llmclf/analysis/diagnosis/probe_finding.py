@@ -49,7 +49,8 @@ class BlankProbe:
             for an answer that names no label.
         label: The label that most of them name; ``None``: there is none.
         taken: Images of other classes whose answer names it.
-        wrong: Images of other classes whose answer names a wrong label.
+        others: Images of other classes whose answer names a label.
+        wrong: Those of them whose answer names a wrong one.
         even: How many of these an even spread over the labels would give it.
         given: Images of it that were given another label.
         own: Images of it whose answer names a label.
@@ -62,6 +63,7 @@ class BlankProbe:
     said: tuple[tuple[str | None, int], ...]
     label: str | None = None
     taken: int = 0
+    others: int = 0
     wrong: int = 0
     even: float = 0.0
     given: int = 0

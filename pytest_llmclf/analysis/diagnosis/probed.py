@@ -1,8 +1,8 @@
 """What the probes of a report show, each by a paired test on the images of its sample.
 
 A paired test holds the answer to a question as declared against the answer to the same question
-with one thing changed. The hypotheses of all probes that were run share the 5% by Holm's method, so
-that a model to which nothing of it matters gets any such finding in at most 5% of all runs. What
+with one thing changed. The hypotheses of all probes that were run share the 5% (`holm_discrete`),
+so that a model to which nothing of it matters gets any such finding in at most 5% of all runs. What
 each test takes for granted stands with its function.
 """
 
@@ -25,7 +25,12 @@ from pytest_llmclf.analysis.diagnosis.probe_finding import (
 )
 from pytest_llmclf.metrics.power import images_for_loss, loss_chance
 from pytest_llmclf.metrics.report import once_a_report
-from pytest_llmclf.metrics.significance import holm, mcnemar_exact, sign_flip
+from pytest_llmclf.metrics.significance import (
+    Shared,
+    holm_discrete,
+    sign_flip,
+    sign_flip_attains,
+)
 from pytest_llmclf.values.outcome import ANSWERED
 from pytest_llmclf.values.text import noun
 
@@ -45,16 +50,24 @@ NOISE: Final = 0.03
 """Share of the answers that are taken to change in each direction for no reason."""
 TESTS: Final[dict[Probe, int]] = {"order": 1, "blank": 1, "example": 1, "size": 2}
 """Hypotheses of each probe."""
+SHARES: Final[dict[Probe, float]] = {"order": 1, "blank": 6, "example": 1, "size": 1}
+"""How the 5% are shared among the hypotheses: so that each finds a bias of 10 points about as often
+in 200 images. What draws to a label has to be told from mistakes, what changes answers only from
+answers that change by themselves."""
+
+
+def paired_level(probes: Collection[Probe]) -> float:
+    """The least level of a paired test where all these probes are asked for, out of the 5%."""
+    shares = [SHARES[probe] for probe in probes for _ in range(TESTS[probe])]
+    return LEVEL * min(shares, default=1.0) / (sum(shares) or 1.0)
 
 
 def sample_size(probes: Collection[Probe]) -> int:
     """How many images show a bias of 10 points with a chance of 80%, all these probes considered.
 
-    By the paired test at an even share of the 5%, with 3% of the answers changing either way
-    besides.
+    By the paired test at its share of the 5%, with 3% of the answers changing either way besides.
     """
-    tests = sum(TESTS[probe] for probe in probes)
-    images = images_for_loss(BIAS, fixed=NOISE, alpha=LEVEL / max(1, tests), chance=POWER)
+    images = images_for_loss(BIAS, fixed=NOISE, alpha=paired_level(probes), chance=POWER)
     assert images is not None  # noqa: S101 - a bias of 10 points is seen in some number of images
     return images
 
@@ -65,23 +78,28 @@ def probed(report: Report) -> tuple[ProbeFinding, ...]:
     parts: defaultdict[Probe, list[ProbeAnswers]] = defaultdict(list)
     for one in report.probes:
         parts[one.probe].append(one)
-    found = [_found(report, probe, changes) for probe, changes in parts.items()]
-    adjusted = iter(holm([p_value for one in found for p_value in one.p_values]))
-    tested = [(one, [next(adjusted) for _ in one.p_values]) for one in found]
-    share = LEVEL / max(1, sum(len(p_values) for _, p_values in tested))
-    return tuple(one.conclude(p_values, share) for one, p_values in tested)
+    found = {probe: _found(report, probe, changes) for probe, changes in parts.items()}
+    tests = [
+        replace(test, share=SHARES[probe]) for probe, one in found.items() for test in one.tests
+    ]
+    adjusted = iter(holm_discrete(tests))
+    level = LEVEL / (sum(test.share for test in tests) or 1.0)
+    return tuple(
+        one.conclude([next(adjusted) for _ in one.tests], level * SHARES[probe])
+        for probe, one in found.items()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tested:
-    """A probe's p-values, and what makes its finding of them, once they are adjusted.
+    """A probe's tests, and what makes its finding of their p-values, once these are adjusted.
 
     Attributes:
-        p_values: One a hypothesis, not adjusted.
-        conclude: Takes the adjusted ones, and the level of a single one.
+        tests: One a hypothesis, not adjusted.
+        conclude: Takes the adjusted p-values, and the level of a single one.
     """
 
-    p_values: tuple[float, ...] = ()
+    tests: tuple[Shared, ...] = ()
     conclude: Callable[[Sequence[float], float], ProbeFinding]
 
 
@@ -139,6 +157,16 @@ def _pairs(report: Report, changed: ProbeAnswers) -> list[_Pair]:
     ]
 
 
+def _turned(nets: Sequence[int]) -> Shared:
+    """The test of signs, given how much the answers of each image change."""
+    return Shared(p_value=sign_flip(nets), attains=sign_flip_attains(nets))
+
+
+def _flipped(one_way: int, other_way: int) -> Shared:
+    """The same, where each image that changes counts once: McNemar's exact test."""
+    return _turned([1] * one_way + [-1] * other_way)
+
+
 def _power(images: int, one_way: int, other_way: int, share: float) -> float:
     """How likely a bias of 10 points is shown, with as much noise as the rarer way has."""
     noise = min(one_way, other_way) / images
@@ -184,7 +212,7 @@ def _order(report: Report, changes: Sequence[ProbeAnswers]) -> _Tested:
             cases=_examples(up if len(up) > len(down) else down),
         )
 
-    return _Tested(p_values=(mcnemar_exact(len(up), len(down)),), conclude=conclude)
+    return _Tested(tests=(_flipped(len(up), len(down)),), conclude=conclude)
 
 
 def _example(report: Report, changes: Sequence[ProbeAnswers]) -> _Tested:
@@ -221,7 +249,7 @@ def _example(report: Report, changes: Sequence[ProbeAnswers]) -> _Tested:
             cases=_examples(pair.case for pair, value in shown if value * sign > 0),
         )
 
-    return _Tested(p_values=(sign_flip(nets),), conclude=conclude)
+    return _Tested(tests=(_turned(nets),), conclude=conclude)
 
 
 def _size(report: Report, changes: Sequence[ProbeAnswers]) -> _Tested:
@@ -256,8 +284,8 @@ def _size(report: Report, changes: Sequence[ProbeAnswers]) -> _Tested:
             cases=_examples(case for _, _, broken, _ in compared for case in broken),
         )
 
-    p_values = tuple(mcnemar_exact(len(broken), fixed) for _, _, broken, fixed in compared)
-    return _Tested(p_values=p_values, conclude=conclude)
+    tests = tuple(_flipped(len(broken), fixed) for _, _, broken, fixed in compared)
+    return _Tested(tests=tests, conclude=conclude)
 
 
 def _blank(report: Report, changes: Sequence[ProbeAnswers]) -> _Tested:
@@ -281,6 +309,7 @@ def _blank(report: Report, changes: Sequence[ProbeAnswers]) -> _Tested:
         found,
         label=label,
         taken=len(taken),
+        others=counts.every_named - counts.named[place],
         wrong=wrong,
         even=wrong / (counts.size - 1),
         given=counts.wrong[place],
@@ -291,7 +320,7 @@ def _blank(report: Report, changes: Sequence[ProbeAnswers]) -> _Tested:
     def conclude(p_values: Sequence[float], _: float) -> ProbeFinding:
         return replace(found, p_value=p_values[0])
 
-    return _Tested(p_values=(draws(counts, place),), conclude=conclude)
+    return _Tested(tests=(Shared(p_value=draws(counts, place)),), conclude=conclude)
 
 
 _TESTS: Final[dict[Probe, Callable[[Report, Sequence[ProbeAnswers]], _Tested]]] = {
