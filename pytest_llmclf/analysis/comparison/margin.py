@@ -44,7 +44,7 @@ class Margin:
         return f"{float(100 * self.share):g}%"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class MarginVerdict:
     """What a comparison says about a margin.
 
@@ -119,16 +119,16 @@ def judge_margin(comparison: Comparison, margin: Margin, *, tests: int = 1) -> M
     """
     if comparison.not_asked:
         return MarginVerdict(
-            word="INCONCLUSIVE",
-            text=f"a margin of {margin} needs every image, and "
+            "INCONCLUSIVE",
+            f"a margin of {margin} needs every image, and "
             f"{len(comparison.not_asked)} were not asked about",
         )
     error = ERROR / tests
     ends = comparison.interval_at(1 - 2 * error)
     if ends is None:
         return MarginVerdict(
-            word="INCONCLUSIVE",
-            text=f"nothing is known about a margin of {margin}: all images are of one group"
+            "INCONCLUSIVE",
+            f"nothing is known about a margin of {margin}: all images are of one group"
             if comparison.common
             else f"nothing is known about a margin of {margin}: there is no image in common",
         )
@@ -141,15 +141,11 @@ def judge_margin(comparison: Comparison, margin: Margin, *, tests: int = 1) -> M
     spread += f", for {tests} comparisons at once" if tests > 1 else ""
     of = f"difference {comparison.difference:+.4f}, {spread}, of images like these{drawn}"
     if ends.low > -limit:
-        return MarginVerdict(
-            word="PASS", text=f"a loss of {margin} or more is excluded with {sure}: {of}"
-        )
+        return MarginVerdict("PASS", f"a loss of {margin} or more is excluded with {sure}: {of}")
     if ends.high < -limit:
-        return MarginVerdict(
-            word="FAIL", text=f"a loss of {margin} or more is shown with {sure}: {of}"
-        )
+        return MarginVerdict("FAIL", f"a loss of {margin} or more is shown with {sure}: {of}")
     return MarginVerdict(
-        word="INCONCLUSIVE",
-        text=f"a loss of {margin} or more is neither excluded nor shown with {sure}: {of}; more "
+        "INCONCLUSIVE",
+        f"a loss of {margin} or more is neither excluded nor shown with {sure}: {of}; more "
         "images may tell",
     )

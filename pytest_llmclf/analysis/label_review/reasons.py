@@ -21,7 +21,7 @@ _NAMED: Final = 3
 """Most images or models that a sentence names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Reason:
     """Why a label is in doubt.
 
@@ -50,14 +50,14 @@ def _copies(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reason]:
     copies = [one for one in like.copies.get(doubt.case, ()) if labels[one] not in right]
     for other in copies[:_NAMED]:
         text = f"the same bytes are labelled {labels[other]} as {other}"
-        yield Reason(kind="copy", text=text)
+        yield Reason("copy", text)
     near = [one for one in like.near.get(doubt.case, ()) if labels[one[0]] not in right]
     for other, pair in near[:_NAMED]:
         text = (
             f"almost the same image is labelled {labels[other]} as {other} ({pair.bits} of "
             f"{pair.of} bits of a perceptual hash differ)"
         )
-        yield Reason(kind="near-copy", text=text)
+        yield Reason("near-copy", text)
 
 
 def _named(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reason]:
@@ -69,13 +69,13 @@ def _named(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reason]:
         return
     who = [name for name, label in first.items() if label == doubt.proposed]
     if len(first) == 1:
-        yield Reason(kind="named", text=f"{who[0]} names {doubt.proposed}")
+        yield Reason("named", f"{who[0]} names {doubt.proposed}")
         return
     listed = ", ".join(who[:_NAMED]) + (", ..." if found > _NAMED else "")
     also = f", {counts[doubt.given]} the given label" if counts[doubt.given] else ""
     yield Reason(
-        kind="named",
-        text=f"{found} of {len(first)} models {noun(found, 'names', 'name')} {doubt.proposed}"
+        "named",
+        f"{found} of {len(first)} models {noun(found, 'names', 'name')} {doubt.proposed}"
         f"{also}: {listed}",
     )
 
@@ -86,7 +86,7 @@ def _asked_again(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reason]
         same = said.count(doubt.proposed)
         if len(said) > 1 and same:
             text = f"{same} of {len(said)} answers of {one.name} name {doubt.proposed}"
-            yield Reason(kind="asked-again", text=text)
+            yield Reason("asked-again", text)
 
 
 def _probabilities(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reason]:
@@ -98,7 +98,7 @@ def _probabilities(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reaso
                 f"{one.name} gives {doubt.proposed} a probability of {proposed:.2f}, {doubt.given} "
                 f"{given:.2f}"
             )
-            yield Reason(kind="probability", text=text)
+            yield Reason("probability", text)
 
 
 def _pooled(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reason]:
@@ -112,7 +112,7 @@ def _pooled(doubt: LabelDoubt, evidence: LabelEvidence) -> Iterator[Reason]:
         evidence.labels[shown],
     )
     yield Reason(
-        kind="pooled",
-        text=f"the {whose} probability of {label} is {share:.2f}, and {bar:.2f} on average for "
+        "pooled",
+        f"the {whose} probability of {label} is {share:.2f}, and {bar:.2f} on average for "
         f"images labelled {label}",
     )
