@@ -28,7 +28,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from pytest_llmclf.analysis.label_review.confident_learning import normalized_margin
+from pytest_llmclf.analysis.label_review.confident_learning import self_confidence
 from pytest_llmclf.analysis.label_review.review import review_labels
 from pytest_llmclf.data.image import prepare
 from pytest_llmclf.data.perceptual_hash import near_pairs, perceptual_hash
@@ -218,7 +218,10 @@ def _by_margin(report: Report, given: NDArray[Any]) -> list[str]:
     even = dict.fromkeys(labels, 1 / len(labels))
     told = [one.probabilities or even for one in report.outcomes]
     shares = np.array([[row.get(label, 0.0) for label in labels] for row in told])
-    order = np.argsort(normalized_margin(shares, given), kind="stable")
+    # The normalised margin of confident learning: the given label less the likeliest other one.
+    others = shares.copy()
+    others[np.arange(len(given)), given] = -np.inf
+    order = np.argsort(self_confidence(shares, given) - others.max(1), kind="stable")
     return [report.outcomes[place].case for place in order]
 
 

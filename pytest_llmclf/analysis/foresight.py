@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.analysis.comparison.flips import SIGNIFICANCE
@@ -115,31 +116,23 @@ def foresee_gate(
     chosen = tuple(truths) or tuple(_between(threshold, step) for step in _STEPS)
     bound = _as_share(threshold, threshold.number)
     accepted = [accepted_of(size, threshold.coverage) for size in sizes]
-    rows = []
-    for truth in chosen:
-        rate = _as_share(threshold, truth)
-        if not rate > bound:
-            side = "above" if threshold.upwards else "below"
-            raise SettingsError(
-                f"a true {threshold.metric} of {truth:g} is not {side} {threshold.number:g}: "
-                "no number of images shows it"
-            )
-        images = [
+
+    def row(truth: float) -> Foreseen:
+        rate = _reaching(threshold, truth)
+        images = (
             images_to_pass(bound, rate, alpha=alpha, chance=one ** (1 / several)) for one in wanted
-        ]
-        rows.append(
-            Foreseen(
-                truth=truth,
-                images=tuple(
-                    None if one is None else answers_for(one, threshold.coverage) for one in images
-                ),
-                chances=tuple(
-                    pass_chance(answers, bound, rate, alpha) ** several for answers in accepted
-                ),
-            )
         )
+        chances = (pass_chance(answers, bound, rate, alpha) ** several for answers in accepted)
+        return Foreseen(
+            truth=truth,
+            images=tuple(one and answers_for(one, threshold.coverage) for one in images),
+            chances=tuple(chances),
+        )
+
+    rows = tuple(map(row, chosen))
     least = [passes_from(answers, bound, alpha) for answers in accepted]
     every = "images of each class" if threshold.label == EVERY else unit_of(threshold).rstrip(",")
+    good = [f"It passes where all {several} classes pass, here all of them equally good."]
     return Foresight(
         asked=asked_for(threshold, gate.certainty([""] * several)),
         event="the gate passes",
@@ -152,16 +145,8 @@ def foresee_gate(
             for one, answers in zip(least, accepted, strict=True)
         ),
         least_of=_least_of(threshold),
-        rows=tuple(rows),
-        notes=(
-            _ONE_LOOK,
-            *(
-                [f"It passes where all {several} classes pass, here all of them equally good."]
-                if several > 1
-                else []
-            ),
-            *_not_found(rows, MOST_IMAGES),
-        ),
+        rows=rows,
+        notes=(_ONE_LOOK, *good * (several > 1), *_not_found(rows, MOST_IMAGES)),
     )
 
 
@@ -180,25 +165,22 @@ def foresee_baseline(
         wanted: How likely the comparison shall fail.
         sizes: Numbers of images to look at.
     """
-    rows = []
     for loss in losses:
         if not 0 < loss <= 1 - 2 * fixed:
             raise SettingsError(
                 f"a loss of {100 * loss:g} points with {100 * fixed:g} points fixed is not "
                 "possible: of 100 images at most 100 flip"
             )
-        rows.append(
-            Foreseen(
-                truth=loss,
-                images=tuple(
-                    images_for_loss(loss, fixed=fixed, alpha=SIGNIFICANCE, chance=one)
-                    for one in wanted
-                ),
-                chances=tuple(
-                    loss_chance(size, loss, fixed=fixed, alpha=SIGNIFICANCE) for size in sizes
-                ),
-            )
+    needed = partial(images_for_loss, fixed=fixed, alpha=SIGNIFICANCE)
+    seen = partial(loss_chance, fixed=fixed, alpha=SIGNIFICANCE)
+    rows = [
+        Foreseen(
+            truth=loss,
+            images=tuple(needed(loss, chance=one) for one in wanted),
+            chances=tuple(seen(size, loss) for size in sizes),
         )
+        for loss in losses
+    ]
     change = (
         f"fixes {100 * fixed:g}% of the images, and breaks as many on top of the loss"
         if fixed
@@ -260,6 +242,18 @@ def _as_share(threshold: Threshold, value: float) -> float:
         # Of images that show the class or are called so; see `gate.evidence`.
         value = value / (2 - value)
     return value if threshold.upwards else 1 - value
+
+
+def _reaching(threshold: Threshold, truth: float) -> float:
+    """A true value as a share of images that speak for the claim, if it reaches the bound."""
+    rate = _as_share(threshold, truth)
+    if not rate > _as_share(threshold, threshold.number):
+        side = "above" if threshold.upwards else "below"
+        raise SettingsError(
+            f"a true {threshold.metric} of {truth:g} is not {side} {threshold.number:g}: "
+            "no number of images shows it"
+        )
+    return rate
 
 
 def _least_of(threshold: Threshold) -> str:

@@ -11,7 +11,6 @@ from scipy.optimize import minimize
 
 from pytest_llmclf.analysis.label_review.confident_learning import (
     confident_labels,
-    normalized_margin,
     self_confidence,
     thresholds,
 )
@@ -38,15 +37,11 @@ def drawn(seed: int, images: int = 60, labels: int = 4) -> tuple[Any, Any]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_scores_are_those_of_cleanlab(seed: int) -> None:
-    """Self-confidence and normalised margin, image by image."""
+    """Self-confidence, image by image."""
     shares, given = drawn(seed)
-    for ours, method in (
-        (self_confidence, "self_confidence"),
-        (normalized_margin, "normalized_margin"),
-    ):
-        assert ours(shares, given) == pytest.approx(
-            cleanlab().rank.get_label_quality_scores(given, shares, method=method)
-        )
+    assert self_confidence(shares, given) == pytest.approx(
+        cleanlab().rank.get_label_quality_scores(given, shares, method="self_confidence")
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -259,8 +259,8 @@ def compare_predictions(
         not_needed: Images that a task compared with both stopped before.
     """
     both = sorted(before.keys() & now.keys())
-    stopped = set(not_needed)
-    stopped |= {case for case in both if "not_needed" in (before[case].kind, now[case].kind)}
+    stopped = {case for case in both if "not_needed" in (before[case].kind, now[case].kind)}
+    stopped |= set(not_needed)
     not_asked = [case for case in both if case in stopped]
     known = [
         case
@@ -269,12 +269,12 @@ def compare_predictions(
     ]
     without = set(both).difference(not_asked, known)
     answered = known if among is None else [case for case in known if case in among]
+    right = [case for case in answered if before[case].correct and now[case].correct]
+    changes = (_change(case, before[case], now[case]) for case in answered)
     return Comparison(
         cases=tuple(answered),
-        correct=sum(before[case].correct and now[case].correct for case in answered),
-        changes=tuple(
-            change for case in answered if (change := _change(case, before[case], now[case]))
-        ),
+        correct=len(right),
+        changes=tuple(filter(None, changes)),
         new=() if partial_before else tuple(sorted(now.keys() - before.keys())),
         missing=() if partial_now else tuple(sorted(before.keys() - now.keys())),
         unanswered=tuple(sorted(without)),
@@ -288,10 +288,7 @@ def compare_predictions(
         answers=answer_counts(
             *(Counter(side[case].said for case in answered) for side in (before, now))
         ),
-        otherwise=sum(
-            before[case].correct and now[case].correct and before[case].label != now[case].label
-            for case in answered
-        ),
+        otherwise=sum(before[case].label != now[case].label for case in right),
     )
 
 

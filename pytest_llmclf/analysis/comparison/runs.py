@@ -146,24 +146,16 @@ def choose(
         SettingsError: Nothing is left to compare; says what there is.
     """
     common = [name for name in _names(before) if name in _names(now)]
-    _check_evaluations(evaluations, common, before, now)
-    notes = [
-        f"{name} is in run {side} only: not compared"
-        for side, here, there in (("A", before, now), ("B", now, before))
-        for name in _names(here)
-        if name not in _names(there) and not evaluations
-    ]
+    notes = _check_evaluations(evaluations, common, before, now)
     sides = (_of_models(before, models, "A"), _of_models(now, models, "B"))
     chosen: list[tuple[Report, Report]] = []
-    for name in common:
-        if evaluations and name not in evaluations:
-            continue
+    for name in (one for one in common if not evaluations or one in evaluations):
         first, second = (
             {report.configuration: report for report in side if report.evaluation == name}
             for side in sides
         )
         if len(first) == len(second) == 1:
-            chosen.append((next(iter(first.values())), next(iter(second.values()))))
+            chosen += zip(first.values(), second.values(), strict=True)
             continue
         chosen += [(first[one], second[one]) for one in first if one in second]
         notes += [
@@ -181,7 +173,8 @@ def choose(
 
 def _check_evaluations(
     wanted: Sequence[str], common: Sequence[str], before: Sequence[Report], now: Sequence[Report]
-) -> None:
+) -> list[str]:
+    """Refuse names that are not in both runs; which are in one alone, where none is named."""
     for name in wanted:
         if name not in common:
             raise SettingsError(
@@ -189,6 +182,12 @@ def _check_evaluations(
                 f"A has {some_of(_names(before)) or 'none'}; "
                 f"B has {some_of(_names(now)) or 'none'}{nearest(name, common)}"
             )
+    return [
+        f"{name} is in run {side} only: not compared"
+        for side, here, there in (("A", before, now), ("B", now, before))
+        for name in _names(here)
+        if name not in _names(there) and not wanted
+    ]
 
 
 def _of_models(reports: Sequence[Report], models: Sequence[str], side: str) -> list[Report]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_llmclf.analysis.diagnosis.answer_counts import AnswerCounts
@@ -221,57 +221,20 @@ def _weak_slices(report: Report, answered: Sequence[Outcome]) -> Iterator[WeakSl
     """
     slices = [one for tag in report.tags for one in _slices(tag, answered)]
     p_values = holm([one.p_value for one in slices], kinds=KINDS)
-    by_tag: defaultdict[str, list[tuple[float, float, _Slice]]] = defaultdict(list)
+    by_tag: defaultdict[str, list[WeakSlice]] = defaultdict(list)
     for one, p_value in zip(slices, p_values, strict=True):
         if p_value <= LEVEL:
-            by_tag[one.tag].append((one.excess, p_value, one))
-    for tag, found in by_tag.items():
-        found.sort(key=lambda entry: (entry[0], entry[1], entry[2].value))
-        (_, p_value, worst), *also = found
-        wrong: defaultdict[str, list[str]] = defaultdict(list)
-        for outcome in answered:
-            if outcome.kind != "correct" and outcome.tags.get(tag, "") == worst.value:
-                wrong[outcome.expected].append(outcome.case)
-        yield WeakSlice(
-            tag=tag,
-            value=worst.value,
-            correct=worst.correct,
-            answered=worst.answered,
-            expected=worst.expected,
-            rest_correct=worst.rest_correct,
-            rest_answered=worst.rest_answered,
-            left_out=worst.left_out,
-            also=tuple(one.value for _, _, one in also),
-            p_value=p_value,
-            cases=examples(wrong[label] for label in worst.classes),
+            by_tag[one.tag].append(replace(one, p_value=p_value))
+    for found in by_tag.values():
+        worst, *also = sorted(
+            found,
+            key=lambda one: ((one.correct - one.expected) / one.answered, one.p_value, one.value),
         )
+        yield replace(worst, also=tuple(one.value for one in also))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Slice:
-    """Answers to the images with one value of a tag, and how likely luck makes them so bad.
-
-    `classes` are those that are elsewhere, too, the one that is furthest below the rest first.
-    """
-
-    tag: str
-    value: str
-    correct: int
-    answered: int
-    expected: float
-    rest_correct: int
-    rest_answered: int
-    left_out: int
-    classes: tuple[str, ...]
-    p_value: float
-
-    @property
-    def excess(self) -> float:
-        """How far its share of right answers is above what it would be with the rest's."""
-        return (self.correct - self.expected) / self.answered
-
-
-def _slices(tag: str, answered: Sequence[Outcome]) -> Iterator[_Slice]:
+def _slices(tag: str, answered: Sequence[Outcome]) -> Iterator[WeakSlice]:
+    """What each value of a tag comes to beside the rest, whether it is weak or not."""
     total = Counter((one.tags.get(tag, ""), one.expected) for one in answered)
     values = sorted({value for value, _ in total})
     if not PAIR <= len(values) <= VALUES:
@@ -279,6 +242,10 @@ def _slices(tag: str, answered: Sequence[Outcome]) -> Iterator[_Slice]:
     right = Counter(
         (one.tags.get(tag, ""), one.expected) for one in answered if one.kind == "correct"
     )
+    wrong: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in answered:
+        if one.kind != "correct":
+            wrong[one.tags.get(tag, ""), one.expected].append(one.case)
     every = Counter(one.expected for one in answered)
     every_right = Counter(one.expected for one in answered if one.kind == "correct")
     for value in values:
@@ -297,7 +264,9 @@ def _slices(tag: str, answered: Sequence[Outcome]) -> Iterator[_Slice]:
         if min(columns[1], columns[3]) < SLICE:
             continue
         due = {label: row[1] * row[2] / row[3] for label, row in compared.items()}
-        yield _Slice(
+        # Examples of those classes that are furthest below the rest.
+        worst_first = sorted(compared, key=lambda label: compared[label][0] - due[label])
+        yield WeakSlice(
             tag=tag,
             value=value,
             correct=columns[0],
@@ -306,7 +275,7 @@ def _slices(tag: str, answered: Sequence[Outcome]) -> Iterator[_Slice]:
             rest_correct=columns[2],
             rest_answered=columns[3],
             left_out=sum(row[1] for row in rows.values()) - columns[1],
-            classes=tuple(sorted(compared, key=lambda label: compared[label][0] - due[label])),
+            cases=examples(wrong[value, label] for label in worst_first),
             p_value=stratified_greater(
                 (size - hits, size, others - other_hits, others)
                 for hits, size, other_hits, others in compared.values()

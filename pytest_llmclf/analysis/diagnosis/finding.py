@@ -207,7 +207,7 @@ class WeakSlice:
     rest_correct: int
     rest_answered: int
     left_out: int
-    also: tuple[str, ...]
+    also: tuple[str, ...] = ()
     p_value: float
     cases: tuple[str, ...]
     kind: Literal["weak-slice"] = "weak-slice"

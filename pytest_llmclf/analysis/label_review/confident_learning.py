@@ -26,17 +26,6 @@ def self_confidence(shares: NDArray[Any], given: NDArray[Any]) -> NDArray[Any]:
     return own
 
 
-def normalized_margin(shares: NDArray[Any], given: NDArray[Any]) -> NDArray[Any]:
-    """Given label's probability less that of the likeliest other, from -1..1 to 0..1."""
-    import numpy as np
-
-    own = self_confidence(shares, given)
-    others = shares.copy()
-    others[np.arange(len(given)), given] = -np.inf
-    margin: NDArray[Any] = (own - others.max(1) + 1) / 2
-    return margin
-
-
 def thresholds(shares: NDArray[Any], given: NDArray[Any]) -> NDArray[Any]:
     """For each label its mean probability among the images that are given it.
 
