@@ -196,7 +196,7 @@ def _written(found: _Found, arguments: argparse.Namespace) -> Iterator[Path]:
 
 
 def _markdown(found: _Found) -> str:
-    from pytest_llmclf.reporting.markdown import markdown_comparison
+    from pytest_llmclf.reporting.markdown_comparison import markdown_comparison
 
     return markdown_comparison(found.compared, found.names, notes=found.notes)
 

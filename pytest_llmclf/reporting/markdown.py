@@ -17,21 +17,28 @@ from pytest_llmclf.metrics.calibration.scores import ece
 from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.metrics.wording import asked_of, when_stopped
 from pytest_llmclf.reporting import numbers
-from pytest_llmclf.reporting.changes import diff_markdown
 from pytest_llmclf.reporting.comparison import (
     FEW,
     answers_text,
-    outcome_lines,
     score_lines,
-    summary_lines,
 )
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.diagnosis import diagnosis_lines
 from pytest_llmclf.reporting.doubtful_labels import doubtful_lines
 from pytest_llmclf.reporting.label_lines import label_texts
+from pytest_llmclf.reporting.markdown_comparison import change_rows, else_items, p_cell
 from pytest_llmclf.reporting.markdown_leaderboard import leaderboard_sections
-from pytest_llmclf.reporting.markdown_text import PLAIN, cell, code, escaped
-from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.reporting.markdown_text import (
+    ENDLESS,
+    LONGEST,
+    PLAIN,
+    cell,
+    code,
+    escaped,
+    folded,
+    items,
+    with_room,
+)
 from pytest_llmclf.reporting.terminal import clusters_text, mix_text, with_interval
 from pytest_llmclf.reporting.worst_classes import (
     fitting,
@@ -44,12 +51,10 @@ from pytest_llmclf.reporting.yardstick_lines import yardstick_texts
 from pytest_llmclf.values.verdict import WORST_FIRST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_llmclf.analysis.comparison.paired_comparison import Change, ChangeKind, Comparison
-    from pytest_llmclf.analysis.comparison.runs import Compared, ComparedWord
+    from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.metrics.report import Report
-    from pytest_llmclf.reporting.style import Line
     from pytest_llmclf.values.outcome import TaskName
     from pytest_llmclf.values.verdict import Verdict, VerdictWord
 
@@ -57,36 +62,16 @@ TOP_CONFUSIONS: Final = 10
 """Kinds of mistake listed."""
 EXAMPLES: Final = 3
 """Most images named for one kind of mistake."""
-MOST_CHANGES: Final = 20
-"""Most images listed for one kind of change between two runs."""
 MOST_CLASSES: Final = 40
 """Most classes in a table of scores: of more, those with the lowest F1-score."""
 WIDEST_MATRIX: Final = 20
 """Most classes in a confusion matrix: of more, the clusters with most mistakes."""
-LONGEST: Final = 60_000
-"""Characters for the details of all reports; what does not fit is said. GitHub takes 1 MiB a
-step, and half of that would still be too long to read."""
 
-_ENDLESS: Final = Style(width=1_000_000)
-_PATH: Final = 200
 _MARKS: Final[dict[VerdictWord, str]] = {
     "PASS": "✅",
     "FAIL": "❌",
     "INCONCLUSIVE": "⚠️",
     "UNGATED": "➖",  # noqa: RUF001 - the sign of a gate that is none
-}
-_COMPARED: Final[dict[ComparedWord, str]] = {
-    "worse": "❌",
-    "undecided": "⚠️",
-    "better": "✅",
-    "within the margin": "✅",
-    "same answers": "✅",
-    "difference not shown": _MARKS["UNGATED"],
-}
-_CHANGES: Final[dict[ChangeKind, str]] = {
-    "broken": "Only A is right",
-    "fixed": "Only B is right",
-    "changed": "Wrong in different ways",
 }
 
 
@@ -108,50 +93,19 @@ def markdown_summary(
         longest: Characters that the reports' details may take together.
     """
     lines = [f"## {escaped(title)}", "", *_overview(reports, verdicts), *_gates(verdicts)]
-    lines += _with_room(leaderboard_sections(reports), longest // 2, "leaderboard")
-    lines += _with_room(_since(baselines or {}), longest // 2, "comparison")
+    lines += with_room(leaderboard_sections(reports), longest // 2, "leaderboard")
+    lines += with_room(_since(baselines or {}), longest // 2, "comparison")
     for task, comparison in (baselines or {}).items():
         lines += _broken(_named(task), comparison)
-    lines += _with_room(map(_section, reports), longest, "report")
+    lines += with_room(map(_section, reports), longest, "report")
     lines += _models(reports)
     lines += _doubtful(reports)
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def markdown_comparison(
-    compared: Sequence[Compared],
-    runs: tuple[str, str],
-    *,
-    notes: Sequence[str] = (),
-    title: str = "Runs compared",
-    longest: int = LONGEST,
-) -> str:
-    """What each evaluation comes to first, then the images that two runs answered differently.
-
-    Args:
-        compared: One an evaluation.
-        runs: What run A and run B are called.
-        notes: What is left out, one line each.
-        title: Of the whole, as its heading.
-        longest: Characters that the evaluations' details may take together.
-    """
-    lines = [f"## {escaped(title)}", ""]
-    lines += [f"- {side}: {code(name, _PATH)}" for side, name in zip("AB", runs, strict=True)]
-    lines += ["", *_compared_overview(compared)]
-    lines += [f"- {escaped(note)}" for note in notes]
-    lines += [""] if notes else []
-    lines += _with_room(map(_compared_section, compared), longest, "comparison")
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _named(task: TaskName) -> str:
     """Evaluation, model and variant as code spans."""
     return " · ".join(code(part) for part in task if part)
-
-
-def _models_of(each: Compared) -> Iterable[str]:
-    """The models of both sides, once where they are one."""
-    return dict.fromkeys((each.before.configuration, each.now.configuration))
 
 
 def _overview(reports: Sequence[Report], verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -191,7 +145,7 @@ def _broken(name: str, comparison: Comparison) -> Iterator[str]:
         return
     images = numbers.plural(len(comparison.broken), "image")
     yield from (f"### Broken since the committed predictions: {images} of {name}", "")
-    yield from _change_rows(comparison.of_kind("broken"), "was", "is now")
+    yield from change_rows(comparison.of_kind("broken"), "was", "is now")
     yield ""
 
 
@@ -233,9 +187,9 @@ def _diagnosis(report: Report) -> Iterator[str]:
         return
     yield from ("**Diagnosis**", "")
     # On endless lines each finding is one, and so is what stands below them.
-    lines = diagnosis_lines(findings, _ENDLESS, told=not report.told_nothing)
-    _, *items = (line.text.strip() for line in lines)
-    for item in items:
+    lines = diagnosis_lines(findings, ENDLESS, told=not report.told_nothing)
+    _, *texts = (line.text.strip() for line in lines)
+    for item in texts:
         if item.startswith("- "):
             yield f"- {escaped(item[2:])}"
         else:
@@ -271,7 +225,7 @@ def _scores(report: Report) -> Iterator[str]:
     own = [f"{cell(name)} {numbers.score(one)}" for name, one in rows(report).items()]
     if own:
         yield from (" · ".join(own), "")
-    yield from _folded(f"Precision, recall and F1-score of {len(report.confusion.labels)} classes")
+    yield from folded(f"Precision, recall and F1-score of {len(report.confusion.labels)} classes")
     yield from ("| class | precision | recall | F1-score | images |", "|---|--:|--:|--:|--:|")
     for label, figures in table.classes:
         yield f"| {cell(label)} | {' | '.join(figures)} |"
@@ -288,7 +242,7 @@ def _matrix(report: Report) -> Iterator[str]:
         return
     shown = fitting(confusion, WIDEST_MATRIX)
     tails = tail_keys(confusion, shown)
-    yield from _folded("Confusion matrix (rows: actual, columns: predicted)")
+    yield from folded("Confusion matrix (rows: actual, columns: predicted)")
     heads = [*(cell(confusion.labels[index]) for index in shown), *(f"*{key}*" for key in tails)]
     yield from (f"| | {' | '.join(heads)} |", "|---|" + "--:|" * len(heads))
     for place, index in enumerate(shown):
@@ -317,14 +271,14 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
             continue
         yield (
             f"{start} {numbers.count(found.common)} | {len(found.broken)} | {len(found.fixed)} "
-            f"| {_p(found, pair.p_value)} |"
+            f"| {p_cell(found, pair.p_value)} |"
         )
     for pair in compared:
         both = " and ".join(map(code, pair.names))
-        yield from ("", f"{code(pair.now.evaluation)}, {both}:", "", *_else(pair.comparison))
+        yield from ("", f"{code(pair.now.evaluation)}, {both}:", "", *else_items(pair.comparison))
         answers = answers_text(pair.comparison.answers)
         yield from [f"- {escaped(answers)}"] if answers else []
-        yield from _items(score_lines(pair, _ENDLESS, FEW))
+        yield from items(score_lines(pair, ENDLESS, FEW))
     yield ""
     yield from (f"- {escaped(text)}" for _, text in yardstick_texts(reports))
     test = (
@@ -337,7 +291,7 @@ def _models(reports: Sequence[Report]) -> Iterator[str]:
 def _doubtful(reports: Sequence[Report]) -> Iterator[str]:
     """Labels that are more likely wrong than right."""
     # On endless lines each candidate is one, below its dataset's.
-    lines = [line.text for line in doubtful_lines(label_reviews(reports), reports, _ENDLESS, FEW)]
+    lines = [line.text for line in doubtful_lines(label_reviews(reports), reports, ENDLESS, FEW)]
     if not lines:
         return
     yield from (f"### {escaped(lines[0].capitalize())}", "")
@@ -347,105 +301,10 @@ def _doubtful(reports: Sequence[Report]) -> Iterator[str]:
     yield ""
 
 
-def _p(comparison: Comparison, p_value: float) -> str:
-    """A p-value for a cell; nothing where there was no test."""
-    return numbers.UNDEFINED if comparison.test == "none" else numbers.p_cell(p_value)
-
-
-def _compared_overview(compared: Sequence[Compared]) -> Iterator[str]:
-    yield "| B against A | evaluation | model | images | A | B | only A right | only B right | p |"
-    yield "|---|---|---|--:|--:|--:|--:|--:|--:|"
-    for each in compared:
-        found = each.comparison
-        models = " and ".join(map(cell, _models_of(each)))
-        start = f"| {_COMPARED[each.word]} {each.word} | {cell(each.before.evaluation)} | {models}"
-        if found.refused is not None:
-            yield f"{start} | | | | | | |"
-            continue
-        yield (
-            f"{start} | {numbers.count(found.common)} | {numbers.percent(found.before)} "
-            f"| {numbers.percent(found.now)} | {len(found.broken)} | {len(found.fixed)} "
-            f"| {_p(found, each.p_value)} |"
-        )
-    legend = (
-        "A, B: accuracy on the images that both runs answered; p: how often at most chance alone "
-        "gives a difference like this where both are equally good (in groups: where it makes no "
-        "difference which of them answers a group)"
-    )
-    yield from ("", f"<sub>{legend}</sub>", "")
-
-
-def _compared_section(each: Compared) -> Iterator[str]:
-    models = " and ".join(map(code, _models_of(each)))
-    yield from (f"### {code(each.before.evaluation)} · {models}", "")
-    yield from _else(each.comparison)
-    for lines in (summary_lines, score_lines, outcome_lines):
-        yield from _items(lines(each, _ENDLESS))
-    yield ""
-    if each.comparison.refused is not None:
-        return
-    for kind in _CHANGES:
-        yield from _changes(each.comparison, kind)
-
-
-def _items(lines: Iterable[Line]) -> Iterator[str]:
-    """Lines of a terminal without an end as items of a list."""
-    return (f"- {escaped(line.text.strip())}" for line in lines)
-
-
-def _else(comparison: Comparison) -> Iterator[str]:
-    """What else differs; a diff is code, where nothing is interpreted."""
-    change = comparison.provenance
-    if change is None:
-        return
-    for sentence, diff in change.sentences():
-        yield f"- {escaped(sentence)}"
-        yield from diff_markdown(diff)
-
-
 def _since(baselines: Mapping[TaskName, Comparison]) -> Iterator[list[str]]:
     """What else changed since predictions were committed."""
     for task, comparison in baselines.items():
-        found = list(_else(comparison))
+        found = list(else_items(comparison))
         if found:
             head = f"**Since the committed predictions: {_named(task)}**"
             yield [head, "", *found, ""]
-
-
-def _changes(comparison: Comparison, kind: ChangeKind) -> Iterator[str]:
-    """The images of one kind; those that got worse are open to see."""
-    changes = comparison.of_kind(kind)
-    if not changes:
-        return
-    head = f"{_CHANGES[kind]}: {numbers.plural(len(changes), 'image')}"
-    yield from (f"**{head}**", "") if kind == "broken" else _folded(head)
-    yield from _change_rows(changes, "A", "B")
-    yield from ("",) if kind == "broken" else ("", "</details>", "")
-
-
-def _change_rows(changes: Sequence[Change], before: str, now: str) -> Iterator[str]:
-    yield from (f"| image | expected | {before} | {now} |", "|---|---|---|---|")
-    for change in changes[:MOST_CHANGES]:
-        cells = map(cell, (change.case, change.expected, change.was, change.now))
-        yield f"| {' | '.join(cells)} |"
-    if len(changes) > MOST_CHANGES:
-        yield from ("", f"and {numbers.count(len(changes) - MOST_CHANGES)} more")
-
-
-def _with_room(sections: Iterable[Iterable[str]], longest: int, noun: str) -> Iterator[str]:
-    """The sections that fit into `longest` characters together, and how many do not."""
-    unsaid = 0
-    for section in map(list, sections):
-        size = sum(len(line) + 1 for line in section)
-        if size > longest:
-            unsaid += 1
-            continue
-        longest -= size
-        yield from section
-    if unsaid:
-        yield from (f"{numbers.plural(unsaid, noun)} more had no room here.", "")
-
-
-def _folded(summary: str) -> Iterable[str]:
-    # The empty line makes Markdown of what follows inside the element.
-    return (f"<details><summary>{summary}</summary>", "")

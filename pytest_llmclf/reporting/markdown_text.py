@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.style import Style, cut
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_llmclf.reporting.style import Line
+
+LONGEST: Final = 60_000
+"""Characters for the details of all reports; what does not fit is said. GitHub takes 1 MiB a
+step, and half of that would still be too long to read."""
 PLAIN: Final = Style()
+ENDLESS: Final = Style(width=1_000_000)
 _NAME: Final = 60
 _SENTENCE: Final = 1000
 _SPECIAL: Final = re.compile(
@@ -43,3 +52,28 @@ def code(text: str, columns: int = _NAME) -> str:
 def cell(text: str, columns: int = _NAME) -> str:
     """A name as a code span in a table, which takes the backslash away again."""
     return code(text, columns).replace("|", "\\|")
+
+
+def with_room(sections: Iterable[Iterable[str]], longest: int, noun: str) -> Iterator[str]:
+    """The sections that fit into `longest` characters together, and how many do not."""
+    unsaid = 0
+    for section in map(list, sections):
+        size = sum(len(line) + 1 for line in section)
+        if size > longest:
+            unsaid += 1
+            continue
+        longest -= size
+        yield from section
+    if unsaid:
+        yield from (f"{numbers.plural(unsaid, noun)} more had no room here.", "")
+
+
+def folded(summary: str) -> Iterable[str]:
+    """The beginning of what is hidden until somebody opens it; ``</details>`` ends it."""
+    # The empty line makes Markdown of what follows inside the element.
+    return (f"<details><summary>{summary}</summary>", "")
+
+
+def items(lines: Iterable[Line]) -> Iterator[str]:
+    """Lines of a terminal without an end as items of a list."""
+    return (f"- {escaped(line.text.strip())}" for line in lines)

@@ -14,11 +14,8 @@ from pytest_llmclf import reference
 from pytest_llmclf.analysis.comparison.runs import Compared, compare_all
 from pytest_llmclf.metrics.report_build import build
 from pytest_llmclf.metrics.report_facts import DatasetFacts
-from pytest_llmclf.reporting.markdown import (
-    MOST_CHANGES,
-    markdown_comparison,
-    markdown_summary,
-)
+from pytest_llmclf.reporting.markdown import markdown_summary
+from pytest_llmclf.reporting.markdown_comparison import MOST_CHANGES, markdown_comparison
 from pytest_llmclf.reporting.markdown_text import cell, code, escaped
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.verdict import Verdict
