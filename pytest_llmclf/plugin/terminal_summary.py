@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.data.entry import by_kind
@@ -138,18 +139,17 @@ def print_reports(
         troubles: What could not be written, a line each.
     """
     config, results = reporter.config, session.results
-    style = style_of(config)
+    style = replace(style_of(config), every=config.get_verbosity() > 1)
     reports = results.reports(session.tasks.values())
     brief = config.get_verbosity() < 0
     if reports:
         reporter.write_sep("=", "evaluations")
     verdicts = [*results.verdicts, *_unjudged(reports, session)]
-    every = config.get_verbosity() > 1
     _print(
         reporter,
         brief_lines(reports, verdicts, style)
         if brief
-        else lines(reports, verdicts, style, every=every, baselines=results.comparisons),
+        else lines(reports, verdicts, style, baselines=results.comparisons),
     )
     own = () if session.store_notice is None else (session.store_notice,)
     # The full reports tell what is to be noticed of servers themselves.

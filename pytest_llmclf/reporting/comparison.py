@@ -77,16 +77,8 @@ def _pair_lines(pair: Compared, style: Style) -> Iterator[Line]:
     yield from score_lines(pair, style, FEW)
 
 
-def broken_lines(
-    baselines: Mapping[TaskName, Comparison], style: Style, *, every: bool = False
-) -> Iterator[Line]:
-    """The images that got worse since the committed predictions, whatever the verdict is.
-
-    Args:
-        baselines: By evaluation and model, the committed predictions against the run.
-        style: What the place can show.
-        every: Whether to name all of them rather than a few.
-    """
+def broken_lines(baselines: Mapping[TaskName, Comparison], style: Style) -> Iterator[Line]:
+    """The images that got worse since the committed predictions, whatever the verdict is."""
     found = {key: each for key, each in baselines.items() if each.broken}
     if not found:
         return
@@ -100,7 +92,7 @@ def broken_lines(
             (style.name(task.configuration, room), "cyan"),
             f"  {numbers.plural(len(comparison.broken), 'image')}",
         )
-        most = len(comparison.broken) if every else MOST
+        most = len(comparison.broken) if style.every else MOST
         for change in comparison.of_kind("broken")[:most]:
             case = style.name(change.case, style.width // 2)
             yield from style.paragraph(

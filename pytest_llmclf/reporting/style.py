@@ -90,6 +90,8 @@ class Style:
         width: Columns.
         digits: Decimals of scores; 6 for published tables.
         classes: Most classes to list one by one; ``None`` lists all.
+        every: Whether to name every image that was not answered right, rather than a few of each
+            kind.
     """
 
     color: bool = False
@@ -97,6 +99,7 @@ class Style:
     width: int = 80
     digits: int = 3
     classes: int | None = 40
+    every: bool = False
 
     @staticmethod
     def can_unicode(encoding: str | None) -> bool:

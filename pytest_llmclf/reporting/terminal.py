@@ -8,8 +8,6 @@ for line in terminal.lines(reports, verdicts, style):
 
 from __future__ import annotations
 
-from collections import defaultdict
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.analysis.consistency import stability
@@ -23,7 +21,6 @@ from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.metrics.population import own_mix
 from pytest_llmclf.metrics.report import accuracy_by_tag
 from pytest_llmclf.metrics.wording import when_stopped
-from pytest_llmclf.prompting.readers.unread import unread_answers
 from pytest_llmclf.reporting import matrix, numbers
 from pytest_llmclf.reporting.calibration import calibration_lines
 from pytest_llmclf.reporting.changes import baseline_change_lines
@@ -33,9 +30,10 @@ from pytest_llmclf.reporting.diagnosis import diagnosis_lines
 from pytest_llmclf.reporting.doubtful_labels import doubtful_lines
 from pytest_llmclf.reporting.label_lines import label_texts
 from pytest_llmclf.reporting.leaderboard import leaderboard_lines
+from pytest_llmclf.reporting.mistake_lines import mistake_paragraphs
 from pytest_llmclf.reporting.probe_lines import brief_probes
 from pytest_llmclf.reporting.stability_lines import stability_lines
-from pytest_llmclf.reporting.style import Line, cut, left, right, width
+from pytest_llmclf.reporting.style import Line, left, right, width
 from pytest_llmclf.reporting.worst_classes import score_table
 from pytest_llmclf.reporting.yardstick_lines import yardstick_lines
 from pytest_llmclf.values.request import short_digest
@@ -46,15 +44,10 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.metrics.measure import Ratio
     from pytest_llmclf.metrics.report import Report
-    from pytest_llmclf.metrics.report_facts import Confused
     from pytest_llmclf.reporting.style import Mark, Style
-    from pytest_llmclf.values.outcome import Outcome, OutcomeKind, TaskName
+    from pytest_llmclf.values.outcome import Outcome, TaskName
     from pytest_llmclf.values.verdict import Verdict, VerdictWord
 
-TOP_CONFUSIONS = 5
-"""Kinds of mistake listed."""
-EXAMPLES = 3
-"""Most images named for one kind of mistake."""
 SLICES = 12
 """Most values of one tag listed."""
 
@@ -74,7 +67,6 @@ def lines(
     verdicts: Sequence[Verdict],
     style: Style,
     *,
-    every: bool = False,
     baselines: Mapping[TaskName, Comparison] | None = None,
 ) -> Iterator[Line]:
     """Every report, its models side by side and ranked, labels in doubt, what changed; gates.
@@ -83,13 +75,11 @@ def lines(
         reports: What was found, one an evaluation and model.
         verdicts: What the gates came to.
         style: What the place can show.
-        every: Whether to name every image that was not answered right, rather than a few of
-            each kind.
         baselines: By evaluation and model, the committed predictions against the run.
     """
     shown = list(reports)
     for report in shown:
-        yield from report_lines(report, style, every=every)
+        yield from report_lines(report, style)
         yield Line()
     for several in (model_lines, leaderboard_lines, yardstick_lines, _doubtful_lines):
         found = list(several(shown, style))
@@ -99,7 +89,7 @@ def lines(
     changed = list(baseline_change_lines(changes, style))
     if changed:
         yield from (*changed, Line())
-    broken = list(broken_lines(baselines or {}, style, every=every))
+    broken = list(broken_lines(baselines or {}, style))
     if broken:
         yield from (*broken, Line())
     yield from gate_lines(verdicts, style)
@@ -109,17 +99,14 @@ def _doubtful_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
     return doubtful_lines(label_reviews(reports), reports, style)
 
 
-def report_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
+def report_lines(report: Report, style: Style) -> Iterator[Line]:
     """One evaluation on one model, in paragraphs with an empty line between."""
     stopped = report.ledger.not_needed > 0
     paragraphs = [
         head_lines(report, style),
         score_lines(report, style),
         matrix.lines(report.confusion, style) if report.ledger.answered else (),
-        confused_lines(report, style, every=every),
-        unparsed_lines(report, style, every=every),
-        error_lines(report, style, every=every),
-        lost_lines(report, style, every=every),
+        *mistake_paragraphs(report, style),
         *(slice_lines(report, tag, style) for tag in report.tags),
         calibration_lines(calibration(report), style, stopped=stopped),
         stability_lines(stability(report), style, stopped=stopped),
@@ -204,65 +191,6 @@ def with_interval(
         return text
     shown = numbers.interval(ends, style.digits)
     return f"{text}, {numbers.confidence(ends.confidence)} interval {shown}"
-
-
-def confused_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
-    """The most frequent mistakes with a few of their images, or all of both."""
-    found = report.among_classes()
-    if not found:
-        return
-    yield style.line(f"{_INDENT}{'all' if every else 'most frequent'} confusions")
-    shown = found if every else found[:TOP_CONFUSIONS]
-    pairs = [_pair(mistake, style) for mistake in shown]
-    count_width = max(len(str(mistake.count)) for mistake in shown)
-    pair_width = max(map(width, pairs))
-    taken = len(_INDENT) + 2 + count_width + 2 + pair_width + 2
-    # All alike: beside the pairs where at least two find room there, else below them.
-    below = every or any(not _two_fit(mistake.cases, taken, style) for mistake in shown)
-    for mistake, pair in zip(shown, pairs, strict=True):
-        start = f"{_INDENT}  {mistake.count:>{count_width}}  "
-        if below:
-            yield style.line(f"{start}{pair}")
-            yield from _case_lines(mistake.cases, style, every=every)
-        else:
-            examples = _examples(mistake.cases, taken, style)
-            yield style.line(f"{start}{left(pair, pair_width)}  ", (examples, "light"))
-    if len(found) > len(shown):
-        rest = found[TOP_CONFUSIONS:]
-        images = sum(mistake.count for mistake in rest)
-        kinds = numbers.plural(len(rest), "more kind")
-        text = f"and {kinds} of mistake, {numbers.plural(images, 'image')}"
-        yield style.line((f"{_INDENT}  {text}", "light"))
-
-
-def unparsed_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
-    """Answers without a label, by reason, with examples."""
-    yield from _grouped(report, "unparsed", "answers without a label", "yellow", style, every=every)
-
-
-def error_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
-    """Images without an answer, by kind of error, each with its remedy."""
-    yield from _grouped(report, "error", "images without an answer", "red", style, every=every)
-
-
-def lost_lines(report: Report, style: Style, *, every: bool = False) -> Iterator[Line]:
-    """Images that were not run, or collected and never reported."""
-    yield from _unheard_lines(report, "not_run", "images not run", style, every=every)
-    yield from _unheard_lines(report, "lost", "lost images", style, every=every)
-
-
-def _unheard_lines(
-    report: Report, kind: OutcomeKind, title: str, style: Style, *, every: bool
-) -> Iterator[Line]:
-    cases = [outcome.case for outcome in report.of_kind(kind)]
-    if cases:
-        yield style.line(_INDENT, (title, "red"))
-        start = f"{_INDENT}  {len(cases)}"
-        if every:
-            yield style.line(start)
-            yield from _case_lines(cases, style, every=True)
-        else:
-            yield style.line(f"{start}  ", (_examples(cases, width(start) + 2, style), "light"))
 
 
 def slice_lines(report: Report, tag: str, style: Style) -> Iterator[Line]:
@@ -381,84 +309,3 @@ def _source(report: Report) -> str:
     if report.identity is not None and report.identity.server:
         parts.append(report.identity.server)
     return ", ".join(parts)
-
-
-def _pair(mistake: Confused, style: Style) -> str:
-    room = min(_NAME, style.width // 4)
-    return f"{style.name(mistake.expected, room)} → {style.name(mistake.predicted, room)}"
-
-
-def _two_fit(cases: Sequence[str], taken: int, style: Style) -> bool:
-    """Whether the first two ids, or the only one, can stand beside what takes so many columns."""
-    more = ", …" if len(cases) > 2 else ""  # noqa: PLR2004 - two, as the name says
-    return taken + width(", ".join(map(style.safe, cases[:2])) + more) <= style.width
-
-
-def _case_lines(cases: Sequence[str], style: Style, *, every: bool) -> Iterator[Line]:
-    """Ids, each on a line of its own: a few, or all."""
-    indent = _INDENT + " " * 6
-    shown = cases if every else cases[:EXAMPLES]
-    room = style.width - len(indent) - 3
-    for place, case in enumerate(shown, start=1):
-        more = ", …" if place == len(shown) < len(cases) else ""
-        yield style.line(indent, (f"{style.name(case, room)}{more}", "light"))
-
-
-def _examples(cases: Sequence[str], taken: int, style: Style) -> str:
-    """As many ids as the line holds, the first one cut if it must be."""
-    room = max(8, style.width - taken)
-    text = ""
-    for place, case in enumerate(cases[:EXAMPLES]):
-        more = ", …" if place + 1 < len(cases) else ""
-        joined = f"{text}, {style.safe(case)}" if text else style.safe(case)
-        if text and width(joined + more) > room:
-            return f"{text}, …"
-        text = joined if text else cut(joined, room - len(more))
-    return f"{text}, …" if len(cases) > EXAMPLES else text
-
-
-def _answer_lines(
-    found: Sequence[Outcome], indent: str, style: Style, *, every: bool
-) -> Iterator[Line]:
-    """Unread answers with the image that each was given to first, the most frequent ones first.
-
-    With `every`, each image and its answer.
-    """
-    if every:
-        answers = tuple(chain.from_iterable(unread_answers([outcome]) for outcome in found))
-    else:
-        answers = unread_answers(found)
-    for answer in answers if every else answers[:EXAMPLES]:
-        times = len(answer.cases)
-        case = style.name(answer.cases[0], style.width // 2)
-        more = f" and {times - 1} more" if times > 1 else ""
-        room = style.width - len(indent) - width(case) - len(more) - 2
-        yield style.line(indent, (case + more, "light"), f"  {style.quote(answer.text, room)}")
-    left_out = len(answers) - EXAMPLES
-    if left_out > 0 and not every:
-        yield style.line(f"{indent}and {numbers.plural(left_out, 'other answer')}")
-
-
-def _grouped(
-    report: Report, kind: OutcomeKind, title: str, mark: Mark, style: Style, *, every: bool
-) -> Iterator[Line]:
-    groups: defaultdict[str, list[Outcome]] = defaultdict(list)
-    for outcome in report.of_kind(kind):
-        groups[outcome.reason or "unknown"].append(outcome)
-    if not groups:
-        return
-    yield style.line(_INDENT, (title, mark))
-    for reason in sorted(groups, key=lambda reason: (-len(groups[reason]), reason)):
-        found = groups[reason]
-        yield style.line(f"{_INDENT}  {len(found)}  {style.name(reason, style.width // 2)}")
-        indent = _INDENT + " " * 6
-        if kind == "error":
-            for message in list(dict.fromkeys(outcome.message for outcome in found))[:EXAMPLES]:
-                yield from style.paragraph(message, indent=indent)
-            cases = [outcome.case for outcome in found]
-            if every:
-                yield from _case_lines(cases, style, every=True)
-            else:
-                yield style.line(indent, (_examples(cases, len(indent), style), "light"))
-            continue
-        yield from _answer_lines(found, indent, style, every=every)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pytest_llmclf import reference
 from pytest_llmclf.metrics import report, report_build
 from pytest_llmclf.metrics.report_facts import DatasetFacts
-from pytest_llmclf.reporting import terminal
+from pytest_llmclf.reporting import mistake_lines, terminal
 from pytest_llmclf.reporting.style import Style, width
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome
@@ -177,7 +177,7 @@ def test_errors_are_grouped_with_their_remedy() -> None:
         ),
         ended("x.png", "error", reason="model-missing", message="gone (run `ollama pull llava`)"),
     )
-    assert texts(terminal.error_lines(found, Style())) == [
+    assert texts(mistake_lines.error_lines(found, Style())) == [
         "  images without an answer",
         "    5  timed-out",
         "        late (wait longer)",
@@ -235,7 +235,7 @@ def test_many_classes_leave_the_worst() -> None:
 
 def test_few_confusions_of_many() -> None:
     """Five kinds of mistake are listed and the others counted."""
-    lines = texts(terminal.confused_lines(reference.published("mnist"), Style()))
+    lines = texts(mistake_lines.confused_lines(reference.published("mnist"), Style()))
     assert lines[1] == "    19  0 → 3  0/as-3-01, 0/as-3-02, 0/as-3-03, …"
     assert lines[-1] == "    and 20 more kinds of mistake, 47 images"
     assert len(lines) == 7
@@ -269,7 +269,7 @@ def test_ids_stand_below_where_there_is_no_room_beside() -> None:
     """Where two ids do not fit beside every pair, all stand below, a few of each kind."""
     outcomes = [ended(f"{'long' * 9}-{number}.png", "misclassified") for number in range(4)]
     found = built(*outcomes, ended("x.png", "misclassified", "cow"))
-    assert texts(terminal.confused_lines(found, Style())) == [
+    assert texts(mistake_lines.confused_lines(found, Style())) == [
         "  most frequent confusions",
         "    4  cat → dog",
         *(f"        {'long' * 9}-{number}.png" for number in range(2)),
@@ -282,7 +282,7 @@ def test_ids_stand_below_where_there_is_no_room_beside() -> None:
 def test_every_image_on_demand() -> None:
     """With `every` each image that was not answered right is named once."""
     found = everything(6, images=30)
-    lines = texts(terminal.report_lines(found, Style(width=200, classes=None), every=True))
+    lines = texts(terminal.report_lines(found, Style(width=200, classes=None, every=True)))
     wrong = [one for one in found.outcomes if one.kind in ("misclassified", "unparsed", "lost")]
     for outcome in (*wrong, *found.of_kind("error")):
         name = Style().safe(outcome.case)
