@@ -19,13 +19,12 @@ from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.files import require_writable_kind
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting.comparison import (
-    comparison_json,
     comparison_lines,
     outcome_lines,
     overall_line,
     score_lines,
-    scores_json,
 )
+from pytest_llmclf.reporting.comparison_json import comparison_json, scores_json
 from pytest_llmclf.values.provenance import ProvenanceChange
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
+from pytest_llmclf.analysis.comparison.paired_comparison import CHANGE_KINDS
 from pytest_llmclf.analysis.comparison.runs import ComparedWord
 from pytest_llmclf.analysis.comparison.score_differences import score_differences
 from pytest_llmclf.analysis.leaderboard.pairs import compare_models
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.analysis.comparison.paired_comparison import (
         AnswerCount,
-        ChangeKind,
         Comparison,
     )
     from pytest_llmclf.analysis.comparison.runs import Compared
     from pytest_llmclf.analysis.comparison.score_differences import ScoreDifference
+    from pytest_llmclf.metrics.intervals import Interval
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import TaskName
 
@@ -39,7 +39,6 @@ _VERDICT_MARKS: Final[dict[str, Mark]] = {
     "FAIL": "red",
     "INCONCLUSIVE": "yellow",
 }
-_LISTS: tuple[ChangeKind, ...] = ("broken", "fixed", "changed")
 
 
 def model_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
@@ -133,7 +132,10 @@ def summary_lines(each: Compared, style: Style) -> Iterator[Line]:
     if comparison.common:
         drawn = f" ({comparison.drawn})" if comparison.drawn else ""
         text = f"on the {numbers.plural(comparison.common, 'image')} that both answered{drawn}: "
-        yield from style.paragraph(text + _difference(comparison, style), indent=_INDENT * 2)
+        stopped = bool(comparison.not_asked)
+        ends = comparison.interval
+        text += _difference(comparison.difference, ends, style.digits, stopped=stopped)
+        yield from style.paragraph(text, indent=_INDENT * 2)
         yield from style.paragraph(_sentence(each), indent=_INDENT * 2)
     answers = answers_text(comparison.answers)
     if answers:
@@ -162,14 +164,13 @@ def _shown(names: tuple[str, str], style: Style) -> list[str]:
     return [style.name(name, min(_NAME, style.width // 2)) for name in names]
 
 
-def _difference(comparison: Comparison, style: Style) -> str:
-    digits = style.digits
-    text = f"difference {comparison.difference:+.{digits}f}"
-    ends = comparison.interval
+def _difference(
+    difference: float | None, ends: Interval | None, digits: int, *, stopped: bool
+) -> str:
+    text = f"difference {difference:+.{digits}f}"
     if ends is None:
-        return f"{text} {WHEN_STOPPED}" if comparison.not_asked else text
-    level = numbers.confidence(ends.confidence)
-    return f"{text}, {level} interval {ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
+        return f"{text} {WHEN_STOPPED}" if stopped else text
+    return f"{text}, {numbers.stated_interval(ends, digits, signed=True)}"
 
 
 def _sentence(each: Compared) -> str:
@@ -229,7 +230,7 @@ def _lists(comparison: Comparison, shown: Sequence[str], style: Style, most: int
         "fixed": f"only {second} is right",
         "changed": "wrong in different ways",
     }
-    for kind in _LISTS:
+    for kind in CHANGE_KINDS:
         changes = comparison.of_kind(kind)
         if not changes:
             continue
@@ -268,13 +269,8 @@ def score_lines(each: Compared, style: Style, most: int = MOST) -> Iterator[Line
 
 def score_text(one: ScoreDifference, digits: int = 3) -> str:
     """One score of both sides, the difference, and its interval."""
-    text = f"{one.name} {one.before:.{digits}f} and {one.now:.{digits}f}"
-    text += f": difference {one.difference:+.{digits}f}"
-    ends = one.interval
-    if ends is None:
-        return f"{text} {WHEN_STOPPED}" if one.stopped else text
-    level = numbers.confidence(ends.confidence)
-    return f"{text}, {level} interval {ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
+    both = f"{one.name} {one.before:.{digits}f} and {one.now:.{digits}f}"
+    return f"{both}: {_difference(one.difference, one.interval, digits, stopped=one.stopped)}"
 
 
 def outcome_lines(each: Compared, style: Style) -> Iterator[Line]:
@@ -317,51 +313,6 @@ def _outcome(each: Compared) -> tuple[str, Mark]:
     return sentences[each.word]
 
 
-def scores_json(scores: Sequence[ScoreDifference]) -> list[dict[str, Any]]:
-    """Scores of both sides and their differences as JSON built-ins."""
-    return [
-        {
-            "name": one.name,
-            "scores": [one.before, one.now],
-            "difference": one.difference,
-            "interval": None if one.interval is None else [one.interval.low, one.interval.high],
-        }
-        for one in scores
-    ]
-
-
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """A comparison as JSON built-ins; undefined numbers are null."""
-    ends = comparison.interval
-    return {
-        "refused": comparison.refused,
-        "notes": list(comparison.notes),
-        "provenance": None if comparison.provenance is None else asdict(comparison.provenance),
-        "images": comparison.common,
-        "correct": [comparison.before.hits, comparison.now.hits],
-        "difference": comparison.difference,
-        "interval": None if ends is None else [ends.low, ends.high],
-        "confidence": None if ends is None else ends.confidence,
-        "p_value": comparison.p_value,
-        "test": comparison.test,
-        "group": comparison.group,
-        "clusters": len(set(comparison.clusters)) if comparison.clusters else None,
-        **{
-            kind: [
-                {"case": each.case, "expected": each.expected, "was": each.was, "now": each.now}
-                for each in comparison.of_kind(kind)
-            ]
-            for kind in _LISTS
-        },
-        "new": list(comparison.new),
-        "missing": list(comparison.missing),
-        "unanswered": list(comparison.unanswered),
-        "not_asked": list(comparison.not_asked),
-        "elsewhere": list(comparison.elsewhere),
-        "answers": [asdict(one) for one in comparison.answers],
-    }
-
-
 def baseline_lines(
     comparison: Comparison, reason: str | None, advice: str, most: int = MOST
 ) -> list[str]:
@@ -380,7 +331,7 @@ def baseline_lines(
         # The remedy stands in front: pytest shows eight lines of an explanation unless -vv.
         lines.append(comparison.summary())
         lines.append(advice)
-        for kind in _LISTS:
+        for kind in CHANGE_KINDS:
             changes = comparison.of_kind(kind)
             lines += [f"{kind}: {len(changes)}"] if changes else []
             lines += [

@@ -144,6 +144,5 @@ def control_text(review: DatasetReview) -> Iterator[str]:
         yield (
             f"of {numbers.plural(review.control, 'image')} drawn at random for review "
             f"{numbers.plural(review.control_wrong, 'label was', 'labels were')} wrong: "
-            f"{numbers.score(share)}, {numbers.confidence(CONFIDENCE)} interval "
-            f"{numbers.interval(ends)}"
+            f"{numbers.score(share)}, {numbers.stated_interval(ends)}"
         )

@@ -204,7 +204,7 @@ def difference_text(row: Ranked, digits: int = 3) -> str:
     """Such as ``-0.038 (-0.085 to +0.009)``."""
     ends = row.difference_interval
     text = f"{row.difference:+.{digits}f}"
-    return text if ends is None else f"{text} ({ends.low:+.{digits}f} to {ends.high:+.{digits}f})"
+    return text if ends is None else f"{text} ({numbers.signed_interval(ends, digits)})"
 
 
 def difficulty_text(found: Difficulty) -> str:

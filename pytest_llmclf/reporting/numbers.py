@@ -80,6 +80,17 @@ def interval(ends: Interval, digits: int = 3) -> str:
     return f"{ends.low:.{digits}f}–{ends.high:.{digits}f}"
 
 
+def stated_interval(ends: Interval, digits: int = 3, *, signed: bool = False) -> str:
+    """Both ends with their level: ``95% interval 0.754–0.827``, or ``... -0.085 to +0.009``."""
+    shown = signed_interval(ends, digits) if signed else interval(ends, digits)
+    return f"{confidence(ends.confidence)} interval {shown}"
+
+
+def signed_interval(ends: Interval, digits: int = 3) -> str:
+    """Both ends of a difference: ``-0.085 to +0.009``."""
+    return f"{ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
+
+
 def confidence(level: float) -> str:
     """A level of confidence without idle zeros: ``95%``, ``99.9%``."""
     return f"{100 * level:.6g}%"

@@ -187,10 +187,7 @@ def with_interval(
     if report.ledger.not_needed:
         return when_stopped(text, report.ledger)
     ends = interval_of(ratio, report, among)
-    if ends is None:
-        return text
-    shown = numbers.interval(ends, style.digits)
-    return f"{text}, {numbers.confidence(ends.confidence)} interval {shown}"
+    return text if ends is None else f"{text}, {numbers.stated_interval(ends, style.digits)}"
 
 
 def slice_lines(report: Report, tag: str, style: Style) -> Iterator[Line]:

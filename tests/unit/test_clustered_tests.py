@@ -24,7 +24,8 @@ from pytest_llmclf.metrics.report_build import build
 from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.metrics.significance import mcnemar_exact, sign_flip
 from pytest_llmclf.reporting.artifacts import write_run
-from pytest_llmclf.reporting.comparison import comparison_json, comparison_lines
+from pytest_llmclf.reporting.comparison import comparison_lines
+from pytest_llmclf.reporting.comparison_json import comparison_json
 from pytest_llmclf.reporting.run_folder import read_run
 from pytest_llmclf.reporting.style import Style
 from tests.unit.ended import ended

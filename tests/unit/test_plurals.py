@@ -51,7 +51,7 @@ ALLOWED = {
     "reporting/markdown.py": ("len(report.confusion.labels)",),
     "values/example_image.py": ("labels",),
     "reporting/matrix_svg.py": ("len(report.confusion.labels)",),
-    "reporting/run_folder.py": ("len(dataset.class_sizes)", "len(dataset.labels)"),
+    "reporting/run_records.py": ("len(dataset.class_sizes)", "len(dataset.labels)"),
     # A share, a mean, a rate, or a range.
     "reporting/numbers.py": ("shown",),
     "metrics/population.py": ("_range(here)",),

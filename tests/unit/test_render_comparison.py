@@ -15,10 +15,10 @@ from pytest_llmclf.metrics.report_build import build
 from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.reporting.comparison import (
     baseline_lines,
-    comparison_json,
     comparison_lines,
     model_lines,
 )
+from pytest_llmclf.reporting.comparison_json import comparison_json
 from pytest_llmclf.reporting.style import Style
 from tests.unit.ended import ended
 

@@ -18,7 +18,8 @@ MODULES = (
     "metrics/population.py", "reporting/calibration.py", "reporting/comparison.py",
     "reporting/diagnosis.py", "reporting/leaderboard.py", "reporting/probe_lines.py",
     "reporting/stability_lines.py",
-    "reporting/html/page_data.py", "analysis/consistency.py", "metrics/wording.py",
+    "reporting/html/page_data.py", "reporting/html/pair_data.py",
+    "analysis/consistency.py", "metrics/wording.py",
 )  # fmt: skip
 """What says how a comparison, a gate or a diagnosis came out."""
 CLAIM = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from pytest_llmclf.analysis.comparison.flips import Flips
 from pytest_llmclf.analysis.comparison.prediction import prediction
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.values.provenance import ProvenanceChange
 
 ChangeKind = Literal["broken", "fixed", "changed"]
+CHANGE_KINDS: Final[tuple[ChangeKind, ...]] = get_args(ChangeKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

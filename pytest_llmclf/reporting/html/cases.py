@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 4000
 """Most characters of any text that a page holds."""
+LONGEST_TOLD: Final = 200_000
+"""Most characters of what a model was told: a thousand labels with a description each."""
 SHORTEST: Final = 300
 """Least characters of an answer that it holds, however many there are."""
 NONE: Final = -1

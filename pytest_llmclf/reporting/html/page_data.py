@@ -12,8 +12,6 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.analysis.comparison.runs import word_of
-from pytest_llmclf.analysis.comparison.score_differences import score_differences
 from pytest_llmclf.analysis.consistency import stability
 from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.gates.evidence import interval_of
@@ -25,13 +23,12 @@ from pytest_llmclf.metrics.report import accuracy_by_tag
 from pytest_llmclf.metrics.wording import WHEN_STOPPED, asked_of
 from pytest_llmclf.prompting.readers.unread import unread_answers
 from pytest_llmclf.reporting import numbers
-from pytest_llmclf.reporting.comparison import answers_text, score_text
 from pytest_llmclf.reporting.cost_text import cost_text, took
 from pytest_llmclf.reporting.diagnosis import LEGEND, finding_text, tells_p
-from pytest_llmclf.reporting.html.board_data import LONGEST_TOLD, board_json, else_json, other_pairs
+from pytest_llmclf.reporting.html.board_data import board_json
 from pytest_llmclf.reporting.html.cases import (
     LONGEST,
-    NONE,
+    LONGEST_TOLD,
     Texts,
     case_columns,
     cut,
@@ -40,6 +37,7 @@ from pytest_llmclf.reporting.html.cases import (
     rounded,
 )
 from pytest_llmclf.reporting.html.doubts import page_doubts
+from pytest_llmclf.reporting.html.pair_data import other_pairs, pair_json
 from pytest_llmclf.reporting.html.thumbnails import Thumbnail
 from pytest_llmclf.reporting.label_lines import label_texts
 from pytest_llmclf.reporting.terminal import clusters_text, mix_text
@@ -48,11 +46,10 @@ from pytest_llmclf.reporting.worst_classes import left_out, worst_first
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.metrics.confusion import Confusion
     from pytest_llmclf.metrics.measure import Ratio
     from pytest_llmclf.metrics.report import Report
-    from pytest_llmclf.reporting.html.page import Page, Pair, Section
+    from pytest_llmclf.reporting.html.page import Page, Section
     from pytest_llmclf.values.outcome import Outcome
 
 _MOST_UNREAD: Final = 10
@@ -87,7 +84,7 @@ def page_json(page: Page, images: Mapping[str, Thumbnail | str]) -> dict[str, An
         for section in page.sections
     ]
     order = {id(section.report): place for place, section in enumerate(page.sections)}
-    pairs = [_pair(pair, order) for pair in page.pairs]
+    pairs = [pair_json(pair, order) for pair in page.pairs]
     shown = {(pair["before"], pair["now"]) for pair in pairs}
     for key, board in enumerate(page.boards):
         pairs += other_pairs(board, key, order, shown)
@@ -266,11 +263,10 @@ def _ratio(ratio: Ratio, report: Report, among: Iterable[Outcome] | None = None)
     }
     ends = interval_of(ratio, report, among)
     if ends is not None:
-        level = numbers.confidence(ends.confidence)
         found |= {
             "low": rounded(ends.low),
             "high": rounded(ends.high),
-            "interval": f"{level} interval {numbers.interval(ends)}",
+            "interval": numbers.stated_interval(ends),
         }
     return found
 
@@ -375,69 +371,6 @@ def _path(section: Section, places: Mapping[str, int]) -> dict[str, Any] | None:
         "order": [places[case] for case in report.order if case in places],
         "bounds": bounds,
     }
-
-
-def _pair(pair: Pair, order: Mapping[int, int]) -> dict[str, Any]:
-    """A comparison; sides that are on the page by their place."""
-    comparison = pair.comparison
-    ends = comparison.interval
-    compared = set(comparison.cases)
-    sides = [side for side in (pair.before, pair.now) if side is not None]
-    p_value = comparison.p_value if pair.p_value is None else pair.p_value
-    return {
-        "names": list(pair.names),
-        "what": pair.what,
-        "before": NONE if pair.before is None else order[id(pair.before)],
-        "now": order[id(pair.now)],
-        "refused": comparison.refused,
-        "notes": list(comparison.notes),
-        "else": else_json(comparison.provenance),
-        "common": comparison.common,
-        "accuracies": [numbers.counted(comparison.before), numbers.counted(comparison.now)],
-        "difference": None if comparison.difference is None else f"{comparison.difference:+.3f}",
-        "interval": ""
-        if ends is None
-        else f"{numbers.confidence(ends.confidence)} interval {ends.low:+.3f} to {ends.high:+.3f}",
-        "p": _p(comparison, p_value),
-        "tests": pair.tests,
-        "word": "not compared" if comparison.refused else word_of(comparison, p_value, pair.margin),
-        "margin": "" if pair.margin is None else f"{pair.margin.word} {pair.margin.text}",
-        "answers": cut(answers_text(comparison.answers), LONGEST),
-        "apart": sorted(
-            {one.case for side in sides for one in side.outcomes if one.case not in compared}
-        ),
-        "scores": []
-        if pair.before is None
-        else [
-            cut(score_text(one), LONGEST)
-            for one in score_differences(pair.before, pair.now, comparison)
-        ],
-        "changes": [[one.case, one.kind, one.was, one.now] for one in comparison.changes],
-        "left_out": [
-            [name, list(cases[:_POINTS]), len(cases)]
-            for name, cases in (
-                ("new", comparison.new),
-                ("missing", comparison.missing),
-                ("without an answer on one side", comparison.unanswered),
-                ("without an answer of another task", comparison.elsewhere),
-                ("not asked by a task that stopped early", comparison.not_asked),
-            )
-            if cases
-        ],
-    }
-
-
-def _p(comparison: Comparison, p_value: float) -> str:
-    """The p-value and of which test it is, as far as there is one."""
-    match comparison.test:
-        case "none":
-            return f"no test holds for {comparison.drawn} when a run stopped early"
-        case "mcnemar-exact":
-            return f"McNemar {numbers.p_value(p_value)}"
-        case "anytime":
-            return f"{numbers.p_value(p_value)} by a test that holds however the run was stopped"
-        case "sign-flip":
-            return f"{numbers.p_value(p_value)} by a permutation test of {comparison.drawn}"
 
 
 def imaged(sections: Iterable[Section]) -> Sequence[Outcome]:
