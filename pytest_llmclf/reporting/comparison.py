@@ -183,10 +183,12 @@ def _sentence(each: Compared) -> str:
     better, worse = names if lost > won else names[::-1]
     counts = f"{better} is better on {numbers.plural(max(lost, won), 'image')}, {worse} on "
     counts += numbers.count(min(lost, won))
-    if lost == won or p_value >= 1:  # "in at most 100% of cases" would say nothing
-        return f"{counts}: that one is better is not shown"
-    if comparison.test == "none":
+    # Adjusted, or valid at any time, a p-value is an upper bound of that share.
+    bound = "at most " if tests > 1 or comparison.test == "anytime" else ""
+    if comparison.test == "none" and lost != won:
         return f"{counts}: no test holds for {comparison.drawn} when a run stopped early"
+    if lost == won or (bound and p_value >= 1):  # "in at most 100% of cases" would say nothing
+        return f"{counts}: that one is better is not shown"
     test = {
         "mcnemar-exact": "McNemar",
         "anytime": "a test that holds however the run was stopped",
@@ -197,8 +199,6 @@ def _sentence(each: Compared) -> str:
         # Equally good on average is not enough: one may lose a little everywhere, the other much
         # in few groups.
         premise = "it made no difference which of them answers a group"
-    # Adjusted, or valid at any time, a p-value is an upper bound of that share.
-    bound = "at most " if tests > 1 or comparison.test == "anytime" else ""
     family = f", counted for {tests} comparisons at once" if tests > 1 else ""
     result = {
         "not shown": "that one is better is not shown",

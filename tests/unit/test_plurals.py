@@ -45,7 +45,7 @@ ALLOWED = {
     "plugin/baselines.py": ("ledger.collected",),
     "reporting/comparison.py": ("tests", "len(compared)"),
     "reporting/diagnosis.py": ("finding.choices",),
-    "reporting/terminal.py": ("'all' if every else 'most frequent'",),
+    "reporting/mistake_lines.py": ("'all' if style.every else 'most frequent'",),
     "reporting/worst_classes.py": ("numbers.count(len(confusion.labels))", "len(listed)"),
     # Two labels at least: a dataset of one class is refused.
     "reporting/markdown.py": ("len(report.confusion.labels)",),
