@@ -5,10 +5,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-SPARE_PLUGINS = ("cacheprovider", "hypothesispytest", "anyio")
-"""Not needed by the runs inside the tests, and slow to load in every worker."""
-OTHER_REPORTERS = ("html", "html_fixtures", "metadata", "pytest_jsonreport", "pytest_reportlog")
-"""As slow; tests of them let them in."""
+SPARE_PLUGINS = (
+    "cacheprovider", "hypothesispytest", "anyio", "doctest", "unittest", "subtests", "recwarn",
+    "pastebin", "faulthandler", "xdist.looponfail",
+)  # fmt: skip
+"""Not needed by the runs inside the tests, and slow to load in every run and worker."""
+OTHER_REPORTERS = (
+    "html", "html_fixtures", "metadata", "pytest_jsonreport", "pytest_reportlog", "legacypath",
+)  # fmt: skip
+"""As slow, with what they need; tests of them let them in."""
 
 
 def load_everything() -> None:

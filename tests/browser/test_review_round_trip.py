@@ -11,14 +11,16 @@ from tests.plugin.colour_server import png
 from tests.plugin.conftest import colours, server  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page as Tab
 
     from tests.plugin.conftest import Colours
 
 
 @pytest.mark.parametrize("options", [("--llmclf-repeats=2",)], ids=str)
 def test_a_wrong_label_is_found_decided_about_and_mended(
-    browser: Browser,
+    opened: Callable[..., Tab],
     colours: Colours,  # noqa: F811 - the fixture
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -32,9 +34,7 @@ def test_a_wrong_label_is_found_decided_about_and_mended(
     assert colours.run(*options).ret == 0
     monkeypatch.chdir(colours.root)
     assert main(["review", "run", "--no-open", "--control", "3", "--no-near-copies"]) == 0
-    context = browser.new_context()
-    tab = context.new_page()
-    tab.goto((colours.root / "run" / "review.html").as_uri())
+    tab = opened(colours.root / "run" / "review.html")
     tab.keyboard.type("anna")
     tab.keyboard.press("Enter")
     assert tab.inner_text("#image figcaption") == "green/0.png"
@@ -45,7 +45,6 @@ def test_a_wrong_label_is_found_decided_about_and_mended(
     with tab.expect_download() as download:
         tab.keyboard.press("d")
     download.value.save_as(colours.root / download.value.suggested_filename)
-    context.close()
     assert main(command[1:]) == 0
     result = colours.run(*options)
     assert result.ret == 0

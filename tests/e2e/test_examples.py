@@ -7,11 +7,12 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from tests.forkserver import fresh_or_forked
 
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 COMMAND: Final = re.compile(r"^python -m (pytest .*)$", re.MULTILINE)
@@ -46,7 +47,7 @@ def test_an_example_runs(copies: Path, name: str) -> None:
     commands = COMMAND.findall((copies / name / "README.md").read_text("utf-8"))
     words = shlex.split(commands[-1 if name == "replay-in-ci" else 0], comments=True)
     done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", *words, "-p", "no:cacheprovider", f"--rootdir={copies / name}"],
+        [fresh_or_forked(), "-m", *words, "-p", "no:cacheprovider", f"--rootdir={copies / name}"],
         cwd=copies / name, capture_output=True, text=True, check=False, timeout=120,
         env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
@@ -59,8 +60,8 @@ def test_the_workflow_is_what_init_writes(copies: Path) -> None:
     workflow = copies / "replay-in-ci" / ".github" / "workflows" / "llmclf.yml"
     kept = workflow.read_text("utf-8")
     workflow.unlink()
-    subprocess.run(
-        [sys.executable, "-m", "pytest_llmclf", "init", "github"],
+    subprocess.run(  # noqa: S603 - our own interpreter
+        [fresh_or_forked(), "-m", "pytest_llmclf", "init", "github"],
         cwd=copies / "replay-in-ci", check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     assert workflow.read_text("utf-8") == kept

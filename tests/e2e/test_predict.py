@@ -70,7 +70,7 @@ class Pets:
         found = list((self.root / ".llmclf/predict").glob("*.failures.jsonl"))
         return [json.loads(line) for path in found for line in path.read_text().splitlines()]
 
-    def start(self, *arguments: str, program: str = sys.executable) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, program: str) -> subprocess.Popen[str]:
         """Call Python's ``-m`` here."""
         return subprocess.Popen(  # noqa: S603 - our own interpreter
             [program, "-m", *arguments],
@@ -82,16 +82,16 @@ class Pets:
             encoding="utf-8",
         )
 
-    def predict(self, *arguments: str, program: str = sys.executable) -> subprocess.Popen[str]:
+    def predict(self, *arguments: str) -> subprocess.Popen[str]:
         """Begin to ask."""
         given = ("predict", "evals/test_pets.py", "--model", MODEL, *arguments)
+        # Ray starts processes of its own from what it finds in this one.
+        program = sys.executable if "ray" in arguments else fresh_or_forked()
         return self.start("pytest_llmclf", *given, program=program)
 
     def predicted(self, *arguments: str) -> tuple[int, str, str]:
         """Ask to the end: exit code, standard output and standard error."""
-        # Ray starts processes of its own from what it finds in this one.
-        program = sys.executable if "ray" in arguments else fresh_or_forked()
-        return ended(self.predict(*arguments, program=program))
+        return ended(self.predict(*arguments))
 
     def chats(self) -> int:
         """Questions that reached the server."""
@@ -236,7 +236,7 @@ def test_interrupted(pets: Pets, engine: str) -> None:
     assert code == 130, err
     assert "interrupted: what was answered" in err
     assert "to judge: " in out
-    before = settled(pets)
+    before = settled(pets, engine)
     if engine == "local":  # Ray's workers may have had answers that were not handed on yet
         assert before["kept"] == before["chats"]
     code, _, err = pets.predicted("--engine", engine)
@@ -256,20 +256,21 @@ def test_killed_and_called_again(pets: Pets, engine: str) -> None:
         time.sleep(0.02)
     running.kill()
     running.communicate(timeout=30)
-    # Ray's processes end a moment after the one that started them, and may keep answers till then.
-    before = settled(pets)
+    before = settled(pets, engine)
     code, out, err = pets.predicted(*call)
     assert code == 0, err
     assert pets.chats() - before["chats"] == IMAGES - before["kept"], out
     assert pets.judged() == (0, IMAGES)
 
 
-def settled(pets: Pets) -> dict[str, int]:
+def settled(pets: Pets, engine: str) -> dict[str, int]:
     """Questions and answers, once neither has changed for a while."""
+    # Ray's processes end a moment after the one that started them, and may keep answers till then.
+    quiet_s = 2.0 if engine == "ray" else 0.5
     deadline = time.monotonic() + 60
     now: dict[str, Any] = {}
     since = time.monotonic()
-    while time.monotonic() - since < 2:
+    while time.monotonic() - since < quiet_s:
         assert time.monotonic() < deadline
         then, now = now, {"chats": pets.chats(), "kept": pets.kept()}
         if now != then:

@@ -125,7 +125,7 @@ class Project:
         names = (*SPARE_PLUGINS, *OTHER_REPORTERS)
         spare = [arg for name in names for arg in ("-p", f"no:{name}")]
         ours = [f"--llmclf-model={self.model}", "--llmclf-run=run", "--llmclf-no-images"]
-        return [*spare, f"--rootdir={self.root}", *ours, *args]
+        return [*spare, "--capture=sys", f"--rootdir={self.root}", *ours, *args]
 
     def start(
         self,

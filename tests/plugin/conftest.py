@@ -75,7 +75,8 @@ class Colours:
         folder = ["--llmclf-run", str(self.root / "run")]
         names = SPARE_PLUGINS if self.reporters else (*SPARE_PLUGINS, *OTHER_REPORTERS)
         spare = (arg for name in names for arg in ("-p", f"no:{name}"))
-        plain = [*spare, f"--rootdir={self.root}"]
+        # Descriptors would be changed over six times an image.
+        plain = [*spare, "--capture=sys", f"--rootdir={self.root}"]
         return [*plain, *(asked if model != "" else []), *folder, *args]
 
     def run(self, *args: str, model: str | None = None) -> pytest.RunResult:
