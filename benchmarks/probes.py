@@ -23,6 +23,7 @@ from pytest_llmclf.analysis.diagnosis.finding import LEVEL
 from pytest_llmclf.analysis.diagnosis.probed import probed
 from pytest_llmclf.metrics.report_build import build
 from pytest_llmclf.metrics.report_facts import DatasetFacts
+from pytest_llmclf.metrics.significance import binomial_tail
 from pytest_llmclf.runner.probe_tasks import two_orders
 from pytest_llmclf.values.outcome import Outcome
 from pytest_llmclf.values.probe_answers import PROBES, ProbeAnswers
@@ -212,6 +213,32 @@ def biased() -> Iterator[tuple[str, Probe, Probed]]:
         yield f"not planted: 0.9 and 0.7, grey {of}", "blank", model
 
 
+def most_powerful(accuracy: float, labels: int, images: int, level: float) -> float:
+    """How often any test at a level can find a draw of 10 points, told from mistakes spread evenly.
+
+    By the lemma of Neyman and Pearson for one who knows all chances, with a coin where counts jump:
+    of the wrong answers to other classes, each names the label with the even chance or the drawn
+    one. Three labels or more; all classes have as many images.
+    """
+    moved = 0.1 * labels / (labels - 1)
+    by_itself = (1 - accuracy) * (1 - moved) / (labels - 1)
+    wrong = (labels - 1) * by_itself + moved
+    others = round(images * (labels - 1) / labels)
+    even, drawn = 1 / (labels - 1), (by_itself + moved) / wrong
+    found = 0.0
+    for count in range(others + 1):
+        least = next(hits for hits in range(count + 2) if binomial_tail(hits, count, even) <= level)
+        beyond = binomial_tail(least, count, even)
+        at, drawn_at = (
+            binomial_tail(least - 1, count, rate) - binomial_tail(least, count, rate)
+            for rate in (even, drawn)
+        )
+        power = binomial_tail(least, count, drawn) + (level - beyond) / at * drawn_at
+        met = binomial_tail(count, others, wrong) - binomial_tail(count + 1, others, wrong)
+        found += met * power
+    return found
+
+
 def shown(report: Report) -> set[str]:
     """The probes of a report that find something."""
     found = (one for one in probed(report) if one.p_value is not None and one.p_value <= LEVEL)
@@ -258,6 +285,9 @@ def main() -> None:
             if not name.startswith("not planted"):
                 least = min(least, found[probe] / given.runs)
             print(_row(name, found, (probe,), given.runs), flush=True)
+    for level in (0.05, 0.03):
+        best = most_powerful(0.7, 3, given.images, level)
+        print(f"any test of a draw, 0.7, 3 labels, at {level:.0%}: at most {best:.1%}")
     print(f"\nleast in any row: {least:.1%}; {time.monotonic() - began:.0f} s")
 
 
