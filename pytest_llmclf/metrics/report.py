@@ -258,7 +258,7 @@ class Report:
 
     def where(self, tags: Mapping[str, str]) -> Report:
         """The report of the images that have all these tags, such as ``{"style": "photo"}``."""
-        return self._part(lambda found: _has(found, tags))
+        return self._part(lambda found: all(found.tags.get(name) == tags[name] for name in tags))
 
     def with_settled_labels(self) -> Report:
         """The report of the images whose labels people confirmed or made right."""
@@ -396,7 +396,3 @@ class Predictions:
 def clusters_in(outcomes: Iterable[Outcome], group: str) -> dict[str, str]:
     """By case, which images are one piece of evidence; see `clusters_of`."""
     return clusters_of(((found.case, found.sha256, found.tags) for found in outcomes), group)
-
-
-def _has(outcome: Outcome, tags: Mapping[str, str]) -> bool:
-    return all(outcome.tags.get(name) == value for name, value in tags.items())

@@ -236,27 +236,21 @@ class AnswerStore:
         Returns:
             The choice and reason of whichever process asked first.
         """
-        with self._lock:
-            try:
-                self._connection.execute(_CHOOSE, (run, subject, choice, reason))
-                row = self._connection.execute(
-                    "SELECT choice, reason FROM choices WHERE run = ? AND subject = ?",
-                    (run, subject),
-                ).fetchone()
-            except SQLITE_ERRORS:
-                row = None
-        return (choice, reason) if row is None else (str(row[0]), str(row[1]))
+        with self._lock, contextlib.suppress(*SQLITE_ERRORS):
+            self._connection.execute(_CHOOSE, (run, subject, choice, reason))
+        return self._chosen(run, subject) or (choice, reason)
 
     def agreed(self, run: str, subject: str) -> str | None:
         """What the processes of a run settled on, or ``None`` if they did not yet."""
-        with self._lock:
-            try:
-                row = self._connection.execute(
-                    "SELECT choice FROM choices WHERE run = ? AND subject = ?", (run, subject)
-                ).fetchone()
-            except SQLITE_ERRORS:
-                row = None
-        return None if row is None else str(row[0])
+        found = self._chosen(run, subject)
+        return None if found is None else found[0]
+
+    def _chosen(self, run: str, subject: str) -> tuple[str, str] | None:
+        query = "SELECT choice, reason FROM choices WHERE run = ? AND subject = ?"
+        row = None
+        with self._lock, contextlib.suppress(*SQLITE_ERRORS):
+            row = self._connection.execute(query, (run, subject)).fetchone()
+        return None if row is None else (str(row[0]), str(row[1]))
 
     def forget_run(self, run: str) -> None:
         """Drop the choices of a finished run."""

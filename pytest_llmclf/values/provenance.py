@@ -134,22 +134,16 @@ class ProvenanceChange:
             ValueError: A field holds what it cannot hold.
         """
         require(data, {"differing": is_objects, "same": is_texts, "unknown": is_texts})
-        differing = []
+        texts = ("what", "before", "now")
         for entry in data["differing"]:
-            require(
-                entry,
-                {**dict.fromkeys(("what", "before", "now"), is_text), "diff": is_texts},
-            )
-            differing.append(
-                Difference(
-                    what=entry["what"],
-                    before=entry["before"],
-                    now=entry["now"],
-                    diff=tuple(entry["diff"]),
-                )
-            )
+            require(entry, {**dict.fromkeys(texts, is_text), "diff": is_texts})
         return cls(
-            differing=tuple(differing), same=tuple(data["same"]), unknown=tuple(data["unknown"])
+            differing=tuple(
+                Difference(**{name: entry[name] for name in texts}, diff=tuple(entry["diff"]))
+                for entry in data["differing"]
+            ),
+            same=tuple(data["same"]),
+            unknown=tuple(data["unknown"]),
         )
 
 

@@ -60,12 +60,8 @@ class ImageReview:
         )
         if data["status"] not in REVIEW_STATUSES or not data["original"]:
             raise ValueError(f"review is {data!r}")
-        return cls(
-            status=data["status"],
-            original=tuple(data["original"]),
-            followed=tuple(data["followed"]),
-            control=data["control"],
-        )
+        models = {name: tuple(data[name]) for name in ("original", "followed")}
+        return cls(status=data["status"], control=data["control"], **models)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

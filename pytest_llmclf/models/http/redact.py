@@ -126,16 +126,10 @@ class Redactor:
     def answer(self, answer: Answer) -> Answer:
         """An answer without secrets; without its tokens where they would spell one."""
         hidden, thought = self.text(answer.text), self.text(answer.thinking)
-        tokens = answer.logprobs
-        if tokens is not None:
-            spelt = "".join(token.token for token in tokens)
-            changed = (hidden, thought) != (answer.text, answer.thinking)
-            if changed or self.text(spelt) != spelt:
-                tokens = None
-        same = (hidden, thought) == (answer.text, answer.thinking)
-        if same and tokens is answer.logprobs:
+        spelt = "".join(token.token for token in answer.logprobs or ())
+        if (hidden, thought, self.text(spelt)) == (answer.text, answer.thinking, spelt):
             return answer
-        return replace(answer, text=hidden, thinking=thought, logprobs=tokens)
+        return replace(answer, text=hidden, thinking=thought, logprobs=None)
 
     def _spelt(self, values: list[Any]) -> bool:
         """Whether the items of a list are the bytes or pieces of a secret."""

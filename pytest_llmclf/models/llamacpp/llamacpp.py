@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmclf.models.http.address import Address
+    from pytest_llmclf.models.reach import ConnectSettings
     from pytest_llmclf.values.answer import Answer
     from pytest_llmclf.values.request import Request
 
@@ -116,11 +117,10 @@ class LlamaCppBackend:
         pair: The model.
         program: The `llama-server` to run.
         servers: Where servers are shared; several backends over one pair use one child.
+        settings: How it is started and how long an answer is waited for. Without a number of
+            threads it has one for the embedded model, which more slow down on a busy machine, else
+            llama.cpp's choice.
         options: Options of the Modelfile; ``num_ctx`` and ``num_thread`` say how to start.
-        parallel: Requests worked on side by side.
-        threads: CPU threads of the server; default: one for the embedded model, which more
-            threads slow down on a busy machine, else llama.cpp's choice.
-        timeout_s: Longest wait for one answer.
         notes: Further facts for `ModelIdentity.details`.
         copies: Servers that are started when there is work for so many.
     """
@@ -131,16 +131,14 @@ class LlamaCppBackend:
         pair: GgufPair,
         program: Path,
         servers: LlamaServers,
+        settings: ConnectSettings,
         options: Mapping[str, object] | None = None,
-        parallel: int = 4,
-        threads: int | None = None,
-        timeout_s: float = 120.0,
         notes: Mapping[str, str] | None = None,
         copies: int = 1,
     ) -> None:
         options = options or {}
         self._pair = pair
-        self._timeout_s = timeout_s
+        self._timeout_s = settings.timeout_s
         self._notes = dict(notes or {})
         self._servers = servers
         self._plan = ServerPlan(
@@ -148,9 +146,11 @@ class LlamaCppBackend:
             text=pair.text,
             mmproj=pair.mmproj,
             alias=pair.text.stem if not pair.embedded else pair.name,
-            parallel=max(1, parallel),
+            parallel=max(1, settings.llama_parallel),
             context=_positive(options, "num_ctx") or pair.context,
-            threads=threads or _positive(options, "num_thread") or (1 if pair.embedded else None),
+            threads=settings.llama_threads
+            or _positive(options, "num_thread")
+            or (1 if pair.embedded else None),
             tiny=pair.embedded,
         )
         self._seats = [

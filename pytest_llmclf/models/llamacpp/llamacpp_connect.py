@@ -39,9 +39,7 @@ def connect(reach: Reach) -> Backend:
         program=program,
         servers=servers,
         options=modelfile.options(),
-        parallel=settings.llama_parallel,
-        threads=settings.llama_threads,
-        timeout_s=settings.timeout_s,
+        settings=settings,
         notes=reach.template_note,
         copies=min(settings.llama_copies, os.cpu_count() or 1) if pair.embedded else 1,
     )

@@ -29,6 +29,7 @@ from pytest_llmclf.models.llamacpp.llamacpp import (
     embedded_pair,
     file_pair,
 )
+from pytest_llmclf.models.reach import ConnectSettings
 from pytest_llmclf.values.request import Request
 from tests.processes import gone
 
@@ -191,7 +192,12 @@ def _backend(
 ) -> LlamaCppBackend:
     pair = GgufPair(name=plan.alias, text=plan.text, mmproj=plan.mmproj)
     return LlamaCppBackend(
-        pair=pair, program=plan.program, servers=servers, options=options, copies=copies
+        pair=pair,
+        program=plan.program,
+        servers=servers,
+        settings=ConnectSettings(),
+        options=options,
+        copies=copies,
     )
 
 
