@@ -81,6 +81,12 @@ OLLAMA_RULES: tuple[Rule, ...] = (
         errors.BadAnswer,
         "check that the address is that of an Ollama server, and that it is not too old",
     ),
+    # Some builds of the runner answer nothing else after two images side by side.
+    Rule(
+        r"chunk not found",
+        errors.ServerFailed,
+        "run `ollama stop {model}`, so that it forgets the images that it keeps, or update Ollama",
+    ),
     *RULES,
 )
 

@@ -74,6 +74,7 @@ REMEDIES = {
     "055": "vision",
     "117": "image",
     "128": "num_ctx",
+    "133": "ollama stop llava",
     "136": "pair",
     "051": "PARAMETER",
     "014": "Modelfile",
