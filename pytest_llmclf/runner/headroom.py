@@ -25,6 +25,8 @@ FIRST: Final = 5
 """So many first answers that all end at the limit are told of."""
 
 _STEP: Final = 1024
+_LEAST_ON_OLLAMA: Final = 2048
+"""A model that sees images has this context there, where less is asked for."""
 
 
 BYTES_A_TOKEN: Final = (2, 4)
@@ -137,11 +139,12 @@ def context_sent(task: Task) -> int | None:
     """The context that the server is told to have.
 
     A server of OpenAI's protocol is told of none: it was started with its own, and ``num_ctx`` of
-    a Modelfile that is written for Ollama says nothing about it.
+    a Modelfile that is written for Ollama says nothing about it. Ollama has a least one.
     """
     if task.spec.backend == "openai":
         return None
-    return _count(task.instructions.options, "num_ctx")
+    sent = _count(task.instructions.options, "num_ctx")
+    return max(sent, _LEAST_ON_OLLAMA) if sent and task.spec.backend == "ollama" else sent
 
 
 def longest_answer(task: Task) -> int:

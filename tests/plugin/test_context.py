@@ -39,7 +39,7 @@ def refused(colours: Colours, model: str | None = None) -> str:
 
 def test_ollama_that_cuts_without_a_word(colours: Colours, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts of the first answers tell; with room for it the same digests are asked as ever."""
-    read = 512
+    read = 4096
 
     def talk(_: dict[str, Any]) -> tuple[int, Any]:
         message = {"role": "assistant", "content": "red"}
@@ -51,9 +51,9 @@ def test_ollama_that_cuts_without_a_word(colours: Colours, monkeypatch: pytest.M
         monkeypatch.setenv("OLLAMA_HOST", server.address.netloc)
         modelfile(colours, read)
         said = refused(colours, model="ollama:micro-llava")
-        assert "PARAMETER num_ctx 1024" in said
+        assert "PARAMETER num_ctx 8192" in said
         assert len(server.sent("/api/chat")) == FEW
-        modelfile(colours, 1024)
+        modelfile(colours, 8192)
         colours.run(model="ollama:micro-llava")
         assert colours.ledger() == {"collected": 9, "correct": 3, "misclassified": 6}
         assert len(server.sent("/api/chat")) == FEW + 9

@@ -160,8 +160,9 @@ def test_too_many_examples_are_known_before_the_first_image(colours: Colours) ->
     assert colours.run().ret == pytest.ExitCode.TESTS_FAILED
     assert colours.ledger() == {"collected": 4, "error": 4}
     said = (
-        "8 example images do not fit into the context: by the server's own count a question takes "
-        "20 tokens, and they 160 (start the server with a context of 1024 tokens, or show fewer)"
+        "8 example images do not fit into the context of 100 tokens: by the server's own count a "
+        "question takes 20 tokens, and they 160 (start the server with a context of 1024 tokens, "
+        "or show at most 3)"
     )
     assert said in colours.summary()["gates"][0]["text"]
     shown = {
@@ -177,7 +178,7 @@ def test_a_context_that_cannot_hold_the_texts_is_told_at_collection(colours: Col
     (colours.root / "modelfiles" / "colours.Modelfile").write_text(
         "FROM llava\nPARAMETER num_ctx 200\n"
     )
-    result = colours.run("--collect-only", model="ollama:llava")
+    result = colours.run("--collect-only", model="micro-llava")
     said = "*colours: the question with 8 examples, without images, is * into num_ctx 200*"
     result.stdout.fnmatch_lines([said])
 

@@ -82,7 +82,7 @@ def showing(folder: Path, *numbers: int, context: int | None = None, spec: str =
         dataset=asked,
         examples=shown,
         modelfile=parse(f"FROM llava\n{option}", "m"),
-        spec=parse_spec(spec or "ollama:a"),
+        spec=parse_spec(spec or "micro-llava"),
     )
 
 

@@ -43,7 +43,7 @@ class Counting(Scripted):
 def told(folder: Path, *options: str) -> Task:
     """Eight images and a Modelfile with these options."""
     text = "".join(f"PARAMETER {option}\n" for option in options)
-    spec = parse_spec("ollama:a")
+    spec = parse_spec("micro-llava")
     return replace(task(folder, 8), modelfile=parse(f"FROM llava\n{text}", "m"), spec=spec)
 
 
@@ -83,6 +83,21 @@ def test_what_the_first_answers_show_is_told(
     text = " ".join(sentences).replace("though no thinking was wished", "unasked")
     assert all(word in text for word in words)
     assert bool(sentences) == bool(words)
+
+
+def test_ollama_gives_no_less_than_it_always_gives(tmp_path: Path) -> None:
+    """Asked for 610 or 600 tokens it has 2048: nothing is short, and nothing was cut."""
+    for asked, read in ((610, 600), (600, 600)):
+        assigned = replace(told(tmp_path, f"num_ctx {asked}"), spec=parse_spec("ollama:a"))
+        answer = replace(PLAIN, prompt_tokens=read)
+        running = engine(Counting(answer))
+        assert set(kinds(running, jobs(assigned))) == {"correct"}
+        assert running.notices(assigned) == ()
+        running.close()
+    whole = replace(PLAIN, prompt_tokens=2048)
+    running = engine(Counting(whole))
+    assert set(kinds(running, jobs(assigned))) == {"error"}
+    running.close()
 
 
 def test_it_is_told_of_known_answers_too(tmp_path: Path) -> None:
