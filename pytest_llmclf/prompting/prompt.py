@@ -13,12 +13,11 @@ from pytest_llmclf.prompting.readers.reader import STRICT
 from pytest_llmclf.values.example_image import ExampleImage
 from pytest_llmclf.values.json_values import (
     is_count,
-    is_count_or_none,
     is_object,
     is_objects,
     is_text,
-    is_text_or_none,
     is_texts,
+    or_none,
     require,
 )
 from pytest_llmclf.values.request import shown_images
@@ -282,7 +281,7 @@ def _is_think(value: object) -> bool:
 
 _FITS: Final = {
     **dict.fromkeys(("question", "prompt", "reader"), is_text),
-    **dict.fromkeys(("system", "template"), is_text_or_none),
+    **dict.fromkeys(("system", "template"), or_none(is_text)),
     "turns": _are_turns,
     "labels": is_objects,
     "answer": _is_answer_mode,
@@ -290,9 +289,9 @@ _FITS: Final = {
     "top_logprobs": is_count,
     "think": _is_think,
     "examples": is_objects,
-    "image_size": is_count_or_none,
+    "image_size": or_none(is_count),
 }
-_LABEL_FITS: Final = {"name": is_text, "synonyms": is_texts, "description": is_text_or_none}
+_LABEL_FITS: Final = {"name": is_text, "synonyms": is_texts, "description": or_none(is_text)}
 
 
 def printable(line: str) -> str:

@@ -24,16 +24,14 @@ from pytest_llmclf.values.json_values import (
     is_counts,
     is_flag,
     is_number,
-    is_number_or_none,
     is_object,
-    is_object_or_none,
     is_objects,
-    is_share_or_none,
-    is_shares_by_name_or_none,
+    is_share,
+    is_shares_by_name,
     is_text,
-    is_text_or_none,
     is_texts,
     is_texts_by_name,
+    or_none,
     require,
 )
 from pytest_llmclf.values.outcome import OUTCOME_KINDS, Outcome, TaskName
@@ -62,18 +60,18 @@ _OUTCOME_FITS: Final = {
          "request_digest", "variant"),
         is_text,
     ),
-    "predicted": is_text_or_none,
-    "reason": is_text_or_none,
+    "predicted": or_none(is_text),
+    "reason": or_none(is_text),
     "tags": is_texts_by_name,
     "repeat": is_count,
     "cached": is_flag,
     "attempts": is_count,
-    "probabilities": is_shares_by_name_or_none,
-    "label_mass": is_share_or_none,
-    "shared_mass": is_share_or_none,
+    "probabilities": or_none(is_shares_by_name),
+    "label_mass": or_none(is_share),
+    "shared_mass": or_none(is_share),
     "also": is_texts,
     "stranger": is_flag,
-    "review": is_object_or_none,
+    "review": or_none(is_object),
 }  # fmt: skip
 _DATASET_FITS: Final = {
     **dict.fromkeys(("name", "content_hash", "licence", "path", "strangers", "part"), is_text),
@@ -81,12 +79,12 @@ _DATASET_FITS: Final = {
     "imported": is_flag,
     **dict.fromkeys(("cases_in_dataset", "other_part"), is_count),
     "class_sizes": is_counts,
-    "review": is_object_or_none,
+    "review": or_none(is_object),
 }
 _LEDGER_FITS: Final = dict.fromkeys((field.name for field in fields(Ledger)), is_count)
 _VERDICT_FITS: Final = {
     **dict.fromkeys(("word", "text", "evaluation", "model", "variant"), is_text),
-    "undecided": is_text_or_none,
+    "undecided": or_none(is_text),
 }
 _CHANGE_FITS: Final = dict.fromkeys((field.name for field in fields(Change)), is_text)
 _ANSWER_COUNT_FITS: Final = {"said": is_text, "before": is_count, "now": is_count}
@@ -100,8 +98,8 @@ _BASELINE_FITS: Final = {
     "group": is_text,
     **dict.fromkeys(("correct", "otherwise"), is_count),
     "changes": is_objects,
-    "provenance": is_object_or_none,
-    "refused": is_text_or_none,
+    "provenance": or_none(is_object),
+    "refused": or_none(is_text),
 }
 SUMMARY_FITS: Final = {
     **dict.fromkeys(("settings", "environment"), is_object),
@@ -113,11 +111,11 @@ _REPORT_FITS: Final = {
         ("evaluation", "model", "variant", "modelfile_digest", "instructions", "tool", "group"),
         is_text,
     ),
-    "full_instructions": is_object_or_none,
-    "duration_s": is_number_or_none,
+    "full_instructions": or_none(is_object),
+    "duration_s": or_none(is_number),
     "notes": is_texts,
     "order": is_texts,
-    "stop_error": is_share_or_none,
+    "stop_error": or_none(is_share),
     "probes": is_objects,
 }
 _STOP_RULE_FITS: Final = {
@@ -125,7 +123,7 @@ _STOP_RULE_FITS: Final = {
     **dict.fromkeys(("gates", "baselines"), is_texts),
 }
 _PRICE_FITS: Final = dict.fromkeys(("read", "written"), is_number)
-_METRIC_FITS: Final = {"value": is_number_or_none, "why": is_text}
+_METRIC_FITS: Final = {"value": or_none(is_number), "why": is_text}
 
 
 def outcome_of(data: dict[str, Any]) -> Outcome:

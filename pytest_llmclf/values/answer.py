@@ -7,13 +7,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from pytest_llmclf.values.json_values import (
-    is_count_or_none,
+    is_count,
     is_logprob,
-    is_number_or_none,
-    is_shares_by_name_or_none,
+    is_number,
+    is_shares_by_name,
     is_text,
-    is_text_or_none,
     is_texts,
+    or_none,
     require,
 )
 from pytest_llmclf.values.thinking import split_thinking
@@ -35,16 +35,16 @@ def _is_finish(value: object) -> bool:
 _FITS: Final = {
     "text": is_text,
     "thinking": is_text,
-    "thinking_tokens": is_count_or_none,
+    "thinking_tokens": or_none(is_count),
     "finish": _is_finish,
-    "prompt_tokens": is_count_or_none,
-    "answer_tokens": is_count_or_none,
-    "server_s": is_number_or_none,
-    "load_s": is_number_or_none,
-    "wall_s": is_number_or_none,
+    "prompt_tokens": or_none(is_count),
+    "answer_tokens": or_none(is_count),
+    "server_s": or_none(is_number),
+    "load_s": or_none(is_number),
+    "wall_s": or_none(is_number),
     "asked_without": is_texts,
-    "label": is_text_or_none,
-    "probabilities": is_shares_by_name_or_none,
+    "label": or_none(is_text),
+    "probabilities": or_none(is_shares_by_name),
 }
 
 

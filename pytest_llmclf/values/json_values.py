@@ -30,14 +30,14 @@ def require(data: Mapping[str, Any], fits: Mapping[str, Callable[[object], bool]
             raise ValueError(f"{name} is {shown}")
 
 
+def or_none(fits: Callable[[object], bool]) -> Callable[[object], bool]:
+    """Whether a value is nothing, or what it should be."""
+    return lambda value: value is None or fits(value)
+
+
 def is_text(value: object) -> bool:
     """Whether it is text."""
     return isinstance(value, str)
-
-
-def is_text_or_none(value: object) -> bool:
-    """Whether it is text, or nothing."""
-    return value is None or isinstance(value, str)
 
 
 def is_flag(value: object) -> bool:
@@ -55,24 +55,14 @@ def is_counts(value: object) -> bool:
     return isinstance(value, list) and all(map(is_count, value))
 
 
-def is_count_or_none(value: object) -> bool:
-    """Whether it is a count, or nothing."""
-    return value is None or is_count(value)
-
-
 def is_number(value: object) -> bool:
     """Whether it is a finite number."""
     return type(value) in {int, float} and abs(value) < _LARGEST  # type: ignore[arg-type]
 
 
-def is_number_or_none(value: object) -> bool:
-    """Whether it is a finite number, or nothing."""
-    return value is None or is_number(value)
-
-
-def is_share_or_none(value: object) -> bool:
-    """Whether it is a number from 0 to 1, or nothing."""
-    return value is None or (is_number(value) and -_ROUNDING <= value <= 1 + _ROUNDING)  # type: ignore[operator]
+def is_share(value: object) -> bool:
+    """Whether it is a number from 0 to 1."""
+    return is_number(value) and -_ROUNDING <= value <= 1 + _ROUNDING  # type: ignore[operator]
 
 
 def is_texts(value: object) -> bool:
@@ -85,11 +75,6 @@ def is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def is_object_or_none(value: object) -> bool:
-    """Whether it is an object, or nothing."""
-    return value is None or isinstance(value, dict)
-
-
 def is_objects(value: object) -> bool:
     """Whether it is a list of objects."""
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
@@ -100,12 +85,9 @@ def is_texts_by_name(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
 
 
-def is_shares_by_name_or_none(value: object) -> bool:
-    """Whether it is an object that holds numbers from 0 to 1, or nothing."""
-    return value is None or (
-        isinstance(value, dict)
-        and all(item is not None and is_share_or_none(item) for item in value.values())
-    )
+def is_shares_by_name(value: object) -> bool:
+    """Whether it is an object that holds numbers from 0 to 1."""
+    return isinstance(value, dict) and all(map(is_share, value.values()))
 
 
 def is_logprob(value: object) -> bool:

@@ -33,10 +33,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.prompting.label_text import (
     DENIES,
     HEDGES,
-    HOLDS,
-    NEGATIVE,
     REFUSAL,
-    RETRACTS,
     TAKES_BACK,
     fold,
     listed,
@@ -62,6 +59,7 @@ from pytest_llmclf.prompting.readers.sentence import (
     labels_in,
     tokenise,
 )
+from pytest_llmclf.prompting.readers.taken_back import leaves_standing, takes_back
 from pytest_llmclf.prompting.readers.word_lists import CONCLUDES, DOUBTS
 
 if TYPE_CHECKING:
@@ -95,10 +93,6 @@ _SENTENCE: Final = re.compile(r"[.!?;\n]{1,9}(?:\s|$)|\n")
 _WRONG: Final = listed("wrong incorrect false previous other")
 _POSSIBLE: Final = frozenset(("might", "may", "could"))
 _SORRY: Final = re.compile(r"sorry,? (?=i mean|it's|it is|that's|make that)")
-_HARMLESS: Final = ("asserted", "mentioned", "compared", "conceded")
-"""What may be said again of the answer's own label."""
-_OTHERS: Final = ("denied", "compared", "conceded")
-"""What may be said of other labels behind an answer."""
 _MOST_REASONING: Final = 8
 """Words of reasoning from which on a label in the last line is its conclusion."""
 _SPEAKS_OF_LABELS: Final = listed(
@@ -153,7 +147,7 @@ def _in_text(text: str, labels: LabelSet, *, cut: bool) -> str | None:
     fields, outside = xml_fields(text)
     if fields and not mentions(tokenise(outside), labels.spellings):
         name = one_label(fields, labels.spellings.whole)
-        if name is not None and not _takes_back(tokenise(outside), name, labels):
+        if name is not None and not takes_back(tokenise(outside), name, labels):
             return name
     if boxes:
         return _agreed(_declared_label(box, labels) for box in boxes)
@@ -203,7 +197,7 @@ def _at_the_beginning(text: str, labels: LabelSet, *, cut: bool) -> str | None:
     ended = not cut or lines[0] != lines[0].rstrip("\r\n")
     name = labels.spellings.whole(lines[0]) if ended else None
     if name is not None:
-        return name if _clean(tokenise("".join(lines[1:])), name, labels) else None
+        return name if leaves_standing(tokenise("".join(lines[1:])), name, labels) else None
     if cut:
         return None
     tokens = tokenise(text)
@@ -214,7 +208,7 @@ def _at_the_beginning(text: str, labels: LabelSet, *, cut: bool) -> str | None:
     last = tokens[first.stop - 1]
     if last.asks or not (last.breaks or last.ends):
         return None
-    return first.label if _clean(tokens[first.stop :], first.label, labels) else None
+    return first.label if leaves_standing(tokens[first.stop :], first.label, labels) else None
 
 
 def _in_answer_lines(text: str, labels: LabelSet, *, cut: bool) -> str | None:
@@ -231,7 +225,7 @@ def _in_answer_lines(text: str, labels: LabelSet, *, cut: bool) -> str | None:
         else:
             rest += line
     name = _agreed(names)
-    return name if name is not None and _clean(tokenise(rest), name, labels) else None
+    return name if name is not None and leaves_standing(tokenise(rest), name, labels) else None
 
 
 def _in_conclusions(text: str, labels: LabelSet) -> str | None:
@@ -256,64 +250,11 @@ def _in_conclusions(text: str, labels: LabelSet) -> str | None:
             names.append(value)
             rest = []
     name = _agreed(names)
-    return name if name is not None and _clean(tokenise("\n".join(rest)), name, labels) else None
-
-
-def _clean(tokens: Sequence[Token], name: str, labels: LabelSet) -> bool:
-    """Whether words behind an answer leave it standing: other labels are denied or compared."""
-    tokens = without_idioms(tokens)
-    said = mentions(tokens, labels.spellings)
-    for one in said:
-        if one.status not in (_HARMLESS if one.label == name else _OTHERS):
-            return False
-    hidden = hidden_labels(tokens, labels_in(tokens, labels.spellings), labels.spellings)
-    return not hidden - {name} and not _takes_back(tokens, name, labels)
-
-
-def _takes_back(tokens: Sequence[Token], name: str, labels: LabelSet) -> bool:
-    """Whether a word denies or doubts the answer before it; words of the label itself do not.
-
-    "With no mane" denies nothing, nor does "no" behind "no"; "It is not." does.
-    """
-    found = labels_in(tokens, labels.spellings)
-    own = {place for one in found for place in range(one.start, one.stop) if one.label == name}
-    # "No dog." takes no cat back.
-    own |= {
-        one.start - 1
-        for one in found
-        if one.label != name and one.start and tokens[one.start - 1].word in DENIES
-    }
-    words = {
-        part
-        for place, token in enumerate(tokens)
-        if place not in own
-        for part in (*parts(token.word), *(["n't"] if "n't" in token.word else []))
-    }
-    taken = words & (TAKES_BACK | {"n't"})
-    if words.isdisjoint(DOUBTS):
-        taken -= {"although", "rather"}
-    taken = {word for word in taken if word not in DENIES or _denies(tokens, word)}
-    said = labels.spellings.words_of(name)
-    if said == {"no"} or not (NEGATIVE - {"no"}).isdisjoint(said):
-        taken -= DENIES | {"n't"}
-    return bool(taken)
-
-
-def _denies(tokens: Sequence[Token], word: str) -> bool:
-    """Whether a denying word is about the answer before it, and not about what an image lacks."""
-    first = 0
-    for place, token in enumerate(tokens):
-        if word in parts(token.word):
-            begin = tokens[first].word
-            before = tokens[place - 1].word if place > first else ""
-            short = place == first and (token.ends or token.breaks or place + 2 >= len(tokens))
-            if short or (begin in RETRACTS and before not in HOLDS - {"is", "are"}):
-                return True
-            if place == first and word not in ("no", "without", "nothing", "none"):
-                return True
-        if token.ends:
-            first = place + 1
-    return False
+    return (
+        name
+        if name is not None and leaves_standing(tokenise("\n".join(rest)), name, labels)
+        else None
+    )
 
 
 def _asserted(text: str, labels: LabelSet) -> str | None:
@@ -334,7 +275,7 @@ def _asserted(text: str, labels: LabelSet) -> str | None:
         return None
     if not _stands(last, said, tokens) or not _hidden_fit(last, tokens, labels):
         return None
-    return last.label if _clean(tokens[last.place :], last.label, labels) else None
+    return last.label if leaves_standing(tokens[last.place :], last.label, labels) else None
 
 
 def _turned(before: Sequence[str]) -> bool:
