@@ -68,7 +68,10 @@ def inline() -> dict[str, re.Pattern[str]]:
     found = {}
     for path in ROOT.rglob("*.py"):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        text = path.read_text("utf-8")
+        if not any(f"{call}(" in text for call in INLINE):  # each worker needs all of them
+            continue
+        for node in ast.walk(ast.parse(text)):
             if not (isinstance(node, ast.Call) and ast.unparse(node.func) in INLINE):
                 continue
             written = node.args[0]

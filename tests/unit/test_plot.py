@@ -19,9 +19,6 @@ from pytest_llmclf.plugin.stopped_report import guarded
 from tests.unit.ended import ended
 from tests.unit.test_report import built
 
-mpl: Any = pytest.importorskip("matplotlib")
-plt: Any = pytest.importorskip("matplotlib.pyplot")
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -29,11 +26,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _figures() -> Iterator[None]:
+def plt() -> Iterator[Any]:
     """Figures are drawn in memory, and closed after each test."""
-    mpl.use("agg")
-    yield
-    plt.close("all")
+    pytest.importorskip("matplotlib").use("agg")
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    yield pyplot
+    pyplot.close("all")
 
 
 def of_classes(*labels: str) -> Report:
@@ -90,7 +88,7 @@ def test_unparsed_and_errors_have_columns_of_their_own() -> None:
     assert (low, high) == (-0.5, len(both.confusion.labels) - 0.5)
 
 
-def test_scikit_learns_options_are_taken() -> None:
+def test_scikit_learns_options_are_taken(plt: Any) -> None:
     """Where to draw, without numbers, in other colours."""
     _, ax = plt.subplots()
     drawn = reference.published("chess").plot(ax=ax, include_values=False, cmap="Greens")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,7 @@ ALLOWED = {
 """By module, what is counted in front of a plural though nothing asks whether it is one."""
 
 
+@cache
 def counted() -> list[tuple[str, str, str]]:
     """Module, count and words of every plural that stands behind a count in a text."""
     found = []
