@@ -262,9 +262,8 @@ def hostile() -> Page:
         ],
         title=HOSTILE[1],
         baselines={
-            found.task: compare_predictions(
-                changed,
-                {one.case: prediction(one) for one in outcomes},
+            found.task: replace(
+                compare_predictions(changed, {one.case: prediction(one) for one in outcomes}),
                 notes=HOSTILE,
                 provenance=ProvenanceChange(
                     differing=(

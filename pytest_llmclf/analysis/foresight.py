@@ -130,20 +130,15 @@ def foresee_gate(
         )
 
     rows = tuple(map(row, chosen))
-    least = [passes_from(answers, bound, alpha) for answers in accepted]
-    every = "images of each class" if threshold.label == EVERY else unit_of(threshold).rstrip(",")
     good = [f"It passes where all {several} classes pass, here all of them equally good."]
     return Foresight(
         asked=asked_for(threshold, gate.certainty([""] * several)),
         event="the gate passes",
-        of=every,
+        of=_unit(threshold),
         truth=f"true {threshold.metric}",
         wanted=tuple(wanted),
         sizes=tuple(sizes),
-        least=tuple(
-            None if one > answers else one if threshold.upwards else answers - one
-            for one, answers in zip(least, accepted, strict=True)
-        ),
+        least=tuple(_least(threshold, answers, bound, alpha) for answers in accepted),
         least_of=_least_of(threshold),
         rows=rows,
         notes=(_ONE_LOOK, *good * (several > 1), *_not_found(rows, MOST_IMAGES)),
@@ -165,12 +160,12 @@ def foresee_baseline(
         wanted: How likely the comparison shall fail.
         sizes: Numbers of images to look at.
     """
-    for loss in losses:
-        if not 0 < loss <= 1 - 2 * fixed:
-            raise SettingsError(
-                f"a loss of {100 * loss:g} points with {100 * fixed:g} points fixed is not "
-                "possible: of 100 images at most 100 flip"
-            )
+    impossible = next((loss for loss in losses if not 0 < loss <= 1 - 2 * fixed), None)
+    if impossible is not None:
+        raise SettingsError(
+            f"a loss of {100 * impossible:g} points with {100 * fixed:g} points fixed is not "
+            "possible: of 100 images at most 100 flip"
+        )
     needed = partial(images_for_loss, fixed=fixed, alpha=SIGNIFICANCE)
     seen = partial(loss_chance, fixed=fixed, alpha=SIGNIFICANCE)
     rows = [
@@ -181,11 +176,6 @@ def foresee_baseline(
         )
         for loss in losses
     ]
-    change = (
-        f"fixes {100 * fixed:g}% of the images, and breaks as many on top of the loss"
-        if fixed
-        else "fixes no image, so that all that it breaks is lost"
-    )
     return Foresight(
         asked="report.predictions == baseline, the comparison with committed predictions",
         event="the comparison fails, as it should,",
@@ -198,10 +188,24 @@ def foresee_baseline(
         rows=tuple(rows),
         notes=(
             _RULE,
-            f"The table is for a change that {change}.",
+            f"The table is for a change that {_change(fixed)}.",
             *_not_found(rows, MOST_COMPARED),
         ),
     )
+
+
+def _change(fixed: float) -> str:
+    """What a change does besides what it loses."""
+    if fixed:
+        return f"fixes {100 * fixed:g}% of the images, and breaks as many on top of the loss"
+    return "fixes no image, so that all that it breaks is lost"
+
+
+def _unit(threshold: Threshold) -> str:
+    """What is counted."""
+    if threshold.label == EVERY:
+        return "images of each class"
+    return unit_of(threshold).rstrip(",")
 
 
 def _not_found(rows: Sequence[Foreseen], most: int) -> list[str]:
@@ -254,6 +258,14 @@ def _reaching(threshold: Threshold, truth: float) -> float:
             "no number of images shows it"
         )
     return rate
+
+
+def _least(threshold: Threshold, answers: int, bound: float, alpha: float) -> int | None:
+    """The number of so many answers that decides; ``None``: not even all of them do."""
+    speaking = passes_from(answers, bound, alpha)
+    if speaking > answers:
+        return None
+    return speaking if threshold.upwards else answers - speaking
 
 
 def _least_of(threshold: Threshold) -> str:

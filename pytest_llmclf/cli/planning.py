@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -59,19 +60,16 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="a file with an evaluation, a threshold with confidence, or 'baseline' (the default)",
     )
     _add_asking(parser)
-    parser.add_argument(
+    several = partial(parser.add_argument, action="append", default=[])
+    several(
         "--truth",
         type=_share,
-        action="append",
-        default=[],
         metavar="VALUE",
         help="the true value of what the gate compares, such as 0.93; may repeat",
     )
-    parser.add_argument(
+    several(
         "--loss",
         type=_points,
-        action="append",
-        default=[],
         metavar="POINTS",
         help="for a baseline: the true loss of accuracy in points of a hundred; may repeat",
     )
@@ -88,19 +86,15 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="for [*]: how many classes there are",
     )
-    parser.add_argument(
+    several(
         "--images",
         type=at_least(int, 1, MOST_IMAGES),
-        action="append",
-        default=[],
         metavar="N",
         help="a number of images whose chance is told; may repeat",
     )
-    parser.add_argument(
+    several(
         "--chance",
         type=_share,
-        action="append",
-        default=[],
         metavar="SHARE",
         help="how likely the answer shall be, such as 80%%; may repeat (default: 80%%, 90%%)",
     )

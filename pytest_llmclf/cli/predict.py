@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.batch.batch_task import BatchTask
     from pytest_llmclf.batch.tally import Batch, FailureFile, Tally
     from pytest_llmclf.models.reach import ConnectSettings
+    from pytest_llmclf.runner.evaluation import Evaluation
 
 HELP = CommandHelp(
     name="predict",
@@ -98,7 +99,6 @@ class _End:
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    whole = at_least(int, 1)
     add = parser.add_argument
     add("evaluation", metavar="EVALUATION", help="the file that declares it, or FILE::NAME")
     add_model(parser)
@@ -120,26 +120,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="ask about the images that are held out, instead of the others",
     )
-    add("--limit", type=whole, metavar="N", help="only the first N rows")
-    add(
-        "--engine",
-        choices=("local", "ray"),
-        default="local",
-        help="this process, or several through Ray Data (default: %(default)s)",
-    )
-    add(
-        "--workers",
-        type=whole,
-        default=2,
-        metavar="N",
-        help="Ray: processes that ask (%(default)s)",
-    )
-    add(
-        "--ray-address",
-        default="",
-        metavar="HOST:PORT",
-        help="Ray: an existing cluster, or 'auto' (default: one of its own on this machine)",
-    )
+    add("--limit", type=at_least(int, 1), metavar="N", help="only the first N rows")
+    _declare_engine(parser)
     add(
         "--servers",
         type=naming("server"),
@@ -150,44 +132,44 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser, "--home")
 
 
+def _declare_engine(parser: argparse.ArgumentParser) -> None:
+    """Declare where the questions are asked from."""
+    add = parser.add_argument
+    add(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="this process, or several through Ray Data (default: %(default)s)",
+    )
+    add(
+        "--workers",
+        type=at_least(int, 1),
+        default=2,
+        metavar="N",
+        help="Ray: processes that ask (%(default)s)",
+    )
+    add(
+        "--ray-address",
+        default="",
+        metavar="HOST:PORT",
+        help="Ray: an existing cluster, or 'auto' (default: one of its own on this machine)",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Ask about every row, print what became of them and return the exit code.
 
     Raises:
         LlmclfError: Evaluation, dataset, model or server are not there or make no sense.
     """
-    from pytest_llmclf.batch.batch_task import plan
     from pytest_llmclf.batch.declared import read_evaluation
     from pytest_llmclf.batch.tally import FailureFile
-    from pytest_llmclf.batch.window import WINDOW
     from pytest_llmclf.data.archives.choosing import file_name
-    from pytest_llmclf.models.spec import parse_spec
-    from pytest_llmclf.reporting.earlier_confusions import confused_in
-    from pytest_llmclf.runner.job import AskingPolicy, away_s
 
     if arguments.ray_address and arguments.engine != "ray":
         raise SettingsError("--ray-address has no effect without --engine ray")
-    links = [Path(folder).expanduser().absolute() for folder in arguments.allow_links or ()]
     evaluation, declared_in = read_evaluation(arguments.evaluation)
-    batch_task = plan(
-        evaluation,
-        declared_in,
-        model=parse_spec(wanted_model(arguments.model)),
-        manifest=arguments.manifest,
-        connect=_connect_settings(arguments),
-        asking=AskingPolicy(
-            in_flight=arguments.in_flight,
-            ahead=WINDOW,
-            attempts=arguments.attempts,
-            away_s=away_s(arguments.server_wait),
-        ),
-        limit=arguments.limit,
-        links=links,
-        think=None if arguments.think is None else parse_think(arguments.think),
-        confused=partial(confused_in, evaluation=evaluation.title),
-        variant=arguments.variant,
-        final=arguments.final,
-    )
+    batch_task = _planned(arguments, evaluation, declared_in)
     home = project_root(declared_in, Path.cwd()) / HOME_FOLDER
     if arguments.home is not None:
         home = arguments.home.expanduser().absolute()
@@ -212,6 +194,35 @@ def run(arguments: argparse.Namespace) -> int:
     judging = _judging(arguments, home, declared_in, str(task.spec))
     sys.stdout.write(f"to judge: {judging}\n")
     return end.code
+
+
+def _planned(arguments: argparse.Namespace, evaluation: Evaluation, declared_in: Path) -> BatchTask:
+    """What is asked of whom, and how."""
+    from pytest_llmclf.batch.batch_task import plan
+    from pytest_llmclf.batch.window import WINDOW
+    from pytest_llmclf.models.spec import parse_spec
+    from pytest_llmclf.reporting.earlier_confusions import confused_in
+    from pytest_llmclf.runner.job import AskingPolicy, away_s
+
+    return plan(
+        evaluation,
+        declared_in,
+        model=parse_spec(wanted_model(arguments.model)),
+        manifest=arguments.manifest,
+        connect=_connect_settings(arguments),
+        asking=AskingPolicy(
+            in_flight=arguments.in_flight,
+            ahead=WINDOW,
+            attempts=arguments.attempts,
+            away_s=away_s(arguments.server_wait),
+        ),
+        limit=arguments.limit,
+        links=[Path(folder).expanduser().absolute() for folder in arguments.allow_links or ()],
+        think=None if arguments.think is None else parse_think(arguments.think),
+        confused=partial(confused_in, evaluation=evaluation.title),
+        variant=arguments.variant,
+        final=arguments.final,
+    )
 
 
 def _connect_settings(arguments: argparse.Namespace) -> ConnectSettings:

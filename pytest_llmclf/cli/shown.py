@@ -53,8 +53,7 @@ def show_run(
         verdicts = [verdict for report in reports for verdict in judge(report, gates)]
         lines = tuple(terminal.lines(reports, verdicts, style_of(sys.stdout)))
     write(sys.stdout, lines)
-    folder = new_folder(home / "runs", secrets.token_hex(3))
-    facts = environment()
+    folder, facts = new_folder(home / "runs", secrets.token_hex(3)), environment()
     page = page_of(
         reports,
         verdicts,
@@ -71,5 +70,5 @@ def show_run(
         write_run(folder, reports, settings=settings, environment=facts, verdicts=verdicts)
         written = write_page(folder / PAGE, page, progress)
     sys.stdout.write(f"page for a browser: {os.path.relpath(written)}\n")
-    decided = all(verdict.word in ("PASS", "UNGATED") for verdict in verdicts)
-    return 0 if decided and not any(one.ledger.why_incomplete() for one in reports) else 1
+    undecided = any(verdict.word not in ("PASS", "UNGATED") for verdict in verdicts)
+    return int(undecided or any(one.ledger.why_incomplete() for one in reports))

@@ -28,6 +28,8 @@ from pytest_llmclf.values.text import command_line
 if TYPE_CHECKING:
     import argparse
 
+    from pytest_llmclf.runner.settings import Settings
+
 
 HELP = CommandHelp(
     name="try",
@@ -71,12 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
         LlmclfError: Images, model or server are not there or make no sense.
     """
     from pytest_llmclf.cli.shown import show_run
-    from pytest_llmclf.models.spec import parse_spec
     from pytest_llmclf.runner.asking import ask_all
     from pytest_llmclf.runner.evaluation import Evaluation
-    from pytest_llmclf.runner.job import AskingPolicy
-    from pytest_llmclf.runner.settings import Settings, project_root
-    from pytest_llmclf.values.thinking import parse_think
 
     folder = arguments.folder.expanduser().absolute()
     evaluation = Evaluation(
@@ -87,15 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         split=arguments.split,
         label_folder=arguments.label_folder,
     )
-    settings = Settings(
-        root=project_root(Path.cwd()),
-        home=home_folder(arguments.home),
-        models=tuple(map(parse_spec, arguments.model or [wanted_model(None)])),
-        sample=arguments.sample,
-        asking=AskingPolicy(in_flight=arguments.in_flight),
-        think=None if arguments.think is None else parse_think(arguments.think),
-        **reaching(arguments),
-    )
+    settings = _settings(arguments)
     with closing(open_resources(settings)) as resources:
         with own_folder_choices():
             tasks = resources.assign(evaluation, Path.cwd())
@@ -114,6 +104,23 @@ def run(arguments: argparse.Namespace) -> int:
     )
     sys.stdout.write(f"keep it: {_keeping(arguments)}\n")
     return code
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from pytest_llmclf.models.spec import parse_spec
+    from pytest_llmclf.runner.job import AskingPolicy
+    from pytest_llmclf.runner.settings import Settings, project_root
+    from pytest_llmclf.values.thinking import parse_think
+
+    return Settings(
+        root=project_root(Path.cwd()),
+        home=home_folder(arguments.home),
+        models=tuple(map(parse_spec, arguments.model or [wanted_model(None)])),
+        sample=arguments.sample,
+        asking=AskingPolicy(in_flight=arguments.in_flight),
+        think=None if arguments.think is None else parse_think(arguments.think),
+        **reaching(arguments),
+    )
 
 
 def _keeping(arguments: argparse.Namespace) -> str:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
-    from pytest_llmclf.metrics.confusion import Averages
+    from pytest_llmclf.metrics.confusion import Averages, ClassScores, Confusion
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.values.outcome import TaskName
     from pytest_llmclf.values.verdict import Verdict
@@ -90,10 +90,19 @@ def write_run(
         write_pieces(folder / "outcomes.jsonl", map(_encoded, outcomes_jsonl(reports))),
         *write_reports(folder, reports, verdicts, baselines=baselines, parquet=parquet),
     ]
-    summary = {
-        "schema": SCHEMA,
-        "settings": dict(settings),
-        "environment": dict(environment),
+    asked = {"schema": SCHEMA, "settings": dict(settings), "environment": dict(environment)}
+    summary = {**asked, **_results(reports, verdicts, baselines or {})}
+    written.append(write_pieces(folder / "run.json", map(_encoded, _readable(summary))))
+    return tuple(written)
+
+
+def _results(
+    reports: Sequence[Report],
+    verdicts: Sequence[Verdict],
+    baselines: Mapping[TaskName, Comparison],
+) -> dict[str, Any]:
+    """What came of a run, as `run.json` has it."""
+    return {
         "reports": [
             {**report_json(report), "confusion_svg": f"{name}.svg"}
             for report, name in zip(reports, image_names(reports), strict=True)
@@ -102,12 +111,9 @@ def write_run(
         "label_review": [review_json(review, reports) for review in label_reviews(reports)],
         "gates": [asdict(verdict) for verdict in verdicts],
         "baselines": [
-            {**task._asdict(), **asdict(comparison)}
-            for task, comparison in (baselines or {}).items()
+            {**task._asdict(), **asdict(comparison)} for task, comparison in baselines.items()
         ],
     }
-    written.append(write_pieces(folder / "run.json", map(_encoded, _readable(summary))))
-    return tuple(written)
 
 
 def write_reports(
@@ -189,9 +195,7 @@ def report_text(
 
 def report_json(report: Report) -> dict[str, Any]:
     """A report without its outcomes, as JSON built-ins; undefined numbers are null."""
-    confusion = report.confusion
-    calibrated = calibration(report)
-    stable = stability(report)
+    calibrated, stable = calibration(report), stability(report)
     full = report.full_instructions
     return {
         "evaluation": report.evaluation,
@@ -228,28 +232,11 @@ def report_json(report: Report) -> dict[str, Any]:
             name: {"value": measure.value, "why": measure.why}
             for name, measure in rows(report).items()
         },
-        "classes": [
-            {
-                "label": score.label,
-                "precision": score.precision.value,
-                "recall": score.recall.value,
-                "f1": score.f1.value,
-                "support": score.support,
-            }
-            for score in confusion.scores
-        ],
-        "micro": _averages(report.micro),
-        "macro": _averages(report.macro),
-        "weighted": _averages(report.weighted),
-        "confusion": {
-            "labels": list(confusion.labels),
-            "counts": [list(row) for row in confusion.counts],
-            "unparsed": list(confusion.unparsed),
-            "error": list(confusion.error),
-            "not_needed": confusion.not_needed,
-            "lost": confusion.lost,
-            "not_run": confusion.not_run,
-        },
+        "classes": [{"label": one.label, **_scores(one)} for one in report.confusion.scores],
+        "micro": _scores(report.micro),
+        "macro": _scores(report.macro),
+        "weighted": _scores(report.weighted),
+        "confusion": _confusion(report.confusion),
         "probes": [one.to_json() for one in report.probes],
         "diagnosis": [asdict(finding) for finding in diagnose(report)],
         "calibration": None if calibrated is None else calibrated.to_json(),
@@ -271,12 +258,24 @@ def image_names(reports: Iterable[Report]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _averages(averages: Averages) -> dict[str, Any]:
+def _confusion(confusion: Confusion) -> dict[str, Any]:
     return {
-        "precision": averages.precision.value,
-        "recall": averages.recall.value,
-        "f1": averages.f1.value,
-        "support": averages.support,
+        "labels": list(confusion.labels),
+        "counts": [list(row) for row in confusion.counts],
+        "unparsed": list(confusion.unparsed),
+        "error": list(confusion.error),
+        "not_needed": confusion.not_needed,
+        "lost": confusion.lost,
+        "not_run": confusion.not_run,
+    }
+
+
+def _scores(of: ClassScores | Averages) -> dict[str, Any]:
+    return {
+        "precision": of.precision.value,
+        "recall": of.recall.value,
+        "f1": of.f1.value,
+        "support": of.support,
     }
 
 

@@ -178,10 +178,7 @@ def report_of(
         group=entry.get("group", ""),
         stop_rule=_record_or_none(StopRule, entry.get("stop_rule"), _STOP_RULE_FITS),
     )
-    if report.ledger != ledger:
-        both = zip(asdict(ledger).items(), asdict(report.ledger).values(), strict=True)
-        other = [f"{name} {said}, found {found}" for (name, said), found in both if said != found]
-        raise ValueError(f"{key.evaluation} on {key.configuration}: {'; '.join(other)}")
+    _require_same(key, ledger, report.ledger)
     recorded_ones = entry.get("metrics", {}).items()
     own = tuple(
         _metric(name, one, report.outcomes) for name, one in recorded_ones if name not in METRICS
@@ -193,6 +190,14 @@ def report_of(
         price=_record_or_none(Price, entry.get("price"), _PRICE_FITS),
         probes=tuple(map(ProbeAnswers.from_json, entry.get("probes", ()))),
     )
+
+
+def _require_same(key: TaskName, noted: Ledger, counted: Ledger) -> None:
+    """Refuse a summary whose counts are not those of its outcomes."""
+    if counted != noted:
+        both = zip(asdict(noted).items(), asdict(counted).values(), strict=True)
+        other = [f"{name} {said}, found {found}" for (name, said), found in both if said != found]
+        raise ValueError(f"{key.evaluation} on {key.configuration}: {'; '.join(other)}")
 
 
 def _instructions(entry: Mapping[str, Any] | None) -> Instructions | None:

@@ -236,7 +236,6 @@ def compare_predictions(
     partial_before: bool = False,
     partial_now: bool = False,
     refused: str | None = None,
-    notes: Sequence[str] = (),
     provenance: ProvenanceChange | None = None,
     clusters: Mapping[str, str] | None = None,
     group: str = "",
@@ -251,38 +250,25 @@ def compare_predictions(
         partial_before: Whether `before` left images out on purpose; they are then not new.
         partial_now: Whether `now` left images out on purpose; they are then not missing.
         refused: Why the two cannot be compared, if that is known already.
-        notes: What else is not the same on both sides.
         provenance: What both sides have in common besides the answers.
-        clusters: By case, which images are one piece of evidence; empty or ``None`` where every
-            image is one by itself.
+        clusters: By case, which images are one piece of evidence; none: each is one by itself.
         group: Tag whose values those clusters are.
         among: Images to compare them on, where not on all that both answered.
         not_needed: Images that a task compared with both stopped before.
     """
-    both = sorted(before.keys() & now.keys())
-    stopped = {case for case in both if "not_needed" in (before[case].kind, now[case].kind)}
-    stopped |= set(not_needed)
-    not_asked = [case for case in both if case in stopped]
-    known = [
-        case
-        for case in both
-        if case not in stopped and before[case].answered and now[case].answered
-    ]
-    without = set(both).difference(not_asked, known)
+    not_asked, known, without = _looked_at(before, now, not_needed)
     answered = known if among is None else [case for case in known if case in among]
     right = [case for case in answered if before[case].correct and now[case].correct]
-    changes = (_change(case, before[case], now[case]) for case in answered)
     return Comparison(
         cases=tuple(answered),
         correct=len(right),
-        changes=tuple(filter(None, changes)),
+        changes=tuple(filter(None, (_change(case, before[case], now[case]) for case in answered))),
         new=() if partial_before else tuple(sorted(now.keys() - before.keys())),
         missing=() if partial_now else tuple(sorted(before.keys() - now.keys())),
-        unanswered=tuple(sorted(without)),
+        unanswered=tuple(without),
         not_asked=tuple(not_asked),
         elsewhere=tuple(sorted(set(known).difference(answered))),
         refused=refused,
-        notes=tuple(notes),
         provenance=provenance,
         clusters=together(clusters or {}, answered),
         group=group,
@@ -290,6 +276,21 @@ def compare_predictions(
             *(Counter(side[case].said for case in answered) for side in (before, now))
         ),
         otherwise=sum(before[case].label != now[case].label for case in right),
+    )
+
+
+def _looked_at(
+    before: Mapping[str, Prediction], now: Mapping[str, Prediction], not_needed: Collection[str]
+) -> tuple[list[str], list[str], list[str]]:
+    """Of images that both sides have: where one stopped before, those both answered, and others."""
+    both = sorted(before.keys() & now.keys())
+    stopped = {case for case in both if "not_needed" in (before[case].kind, now[case].kind)}
+    stopped |= set(not_needed)
+    answered = {case for case in both if before[case].answered and now[case].answered} - stopped
+    return (
+        [case for case in both if case in stopped],
+        [case for case in both if case in answered],
+        [case for case in both if case not in stopped and case not in answered],
     )
 
 

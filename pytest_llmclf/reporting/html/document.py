@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.files import write_pieces
 from pytest_llmclf.progress import Progress, silent
-from pytest_llmclf.reporting.html.page_data import imaged, page_json
+from pytest_llmclf.reporting.html.page_data import page_json
 from pytest_llmclf.reporting.html.thumbnails import Thumbnail, thumbnails
 
 if TYPE_CHECKING:
@@ -137,7 +137,9 @@ class _Files(Mapping[str, "Path"]):
     def __init__(self, page: Page) -> None:
         self._find = page.images
         self._shown: dict[str, Outcome] = {}
-        for one in imaged(page.sections):
+        outcomes = (outcome for section in page.sections for outcome in section.report.outcomes)
+        # What went wrong goes before what went right.
+        for one in sorted(outcomes, key=lambda one: one.kind in {"correct", "not_needed"}):
             if one.sha256 and one.sha256 not in self._shown and self._file(one) is not None:
                 self._shown[one.sha256] = one
 

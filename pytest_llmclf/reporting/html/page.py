@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_llmclf.analysis.comparison.margin import MarginVerdict
+    from pytest_llmclf.analysis.comparison.margin import Margin, MarginVerdict
     from pytest_llmclf.analysis.comparison.paired_comparison import Comparison
     from pytest_llmclf.analysis.comparison.runs import Compared
     from pytest_llmclf.analysis.label_review.review import LabelReview
@@ -167,21 +167,7 @@ def page_of(
         budget: How much of the page they may take.
         desk: Name of the page for reviewing beside it; empty: there is none yet.
     """
-    by_key = {report.task: report for report in reports}
-    margin = stated_margin(settings or {})
-    committed = [
-        Pair(
-            names=("committed predictions", "this run"),
-            what="baseline",
-            comparison=comparison,
-            now=by_key[key],
-            margin=None
-            if margin is None or comparison.refused is not None
-            else judge_margin(comparison, margin),
-        )
-        for key, comparison in (baselines or {}).items()
-        if key in by_key
-    ]
+    committed = _committed(reports, baselines or {}, stated_margin(settings or {}))
     models = [Pair.of(pair, "models") for pair in compare_models(reports, FULL_PAIRS)]
     return Page(
         title=title or _title(reports, verdicts, environment or {}),
@@ -198,6 +184,26 @@ def page_of(
         reviews=label_reviews(reports),
         desk=desk,
     )
+
+
+def _committed(
+    reports: Sequence[Report], baselines: Mapping[TaskName, Comparison], margin: Margin | None
+) -> list[Pair]:
+    """Reports beside the predictions that were committed."""
+    by_key = {report.task: report for report in reports}
+    return [
+        Pair(
+            names=("committed predictions", "this run"),
+            what="baseline",
+            comparison=comparison,
+            now=by_key[key],
+            margin=None
+            if margin is None or comparison.refused is not None
+            else judge_margin(comparison, margin),
+        )
+        for key, comparison in baselines.items()
+        if key in by_key
+    ]
 
 
 def _title(

@@ -44,9 +44,9 @@ from pytest_llmclf.reporting.terminal import clusters_text, mix_text
 from pytest_llmclf.reporting.worst_classes import left_out, worst_first
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
-    from pytest_llmclf.metrics.confusion import Confusion
+    from pytest_llmclf.metrics.confusion import Averages, Confusion
     from pytest_llmclf.metrics.measure import Ratio
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.reporting.html.page import Page, Section
@@ -109,8 +109,6 @@ def _section(
     report = section.report
     identity, ledger = report.identity, report.ledger
     case_place = {one.case: place for place, one in enumerate(report.outcomes)}
-    named = _by(report, lambda one: one.predicted)
-    shown = _by(report, lambda one: one.counts_for)
     return {
         "name": section.name,
         "evaluation": report.evaluation,
@@ -130,30 +128,14 @@ def _section(
         "incomplete": ledger.why_incomplete(),
         "notes": [cut(note, LONGEST) for note in report.notes],
         "verdicts": [asdict(verdict) for verdict in section.verdicts],
-        "findings": [
-            {
-                "text": cut(finding_text(finding, told=not report.told_nothing), LONGEST),
-                "p": tells_p(finding_text(finding)),
-                "cases": [case_place[case] for case in finding.cases if case in case_place],
-            }
-            for finding in diagnose(report)
-        ],
+        "findings": _findings(report, case_place),
         "unread": [
             {"text": cut(one.text, LONGEST), "reason": one.reason, "count": len(one.cases)}
             for one in unread_answers(report.outcomes)[:_MOST_UNREAD]
         ],
         "numbers": _numbers(report),
         "confusion": _confusion(report.confusion),
-        "classes": [
-            {
-                "precision": _ratio(score.precision, report, named[score.label]),
-                "recall": _ratio(score.recall, report, shown[score.label]),
-                "f1": numbers.score(score.f1),
-                "f1_value": score.f1.value,
-                "support": score.support,
-            }
-            for score in report.confusion.scores
-        ],
+        "classes": _classes(report),
         "slices": _slices(report),
         "calibration": _calibration(report),
         "stability": _stability(report, case_place),
@@ -162,6 +144,32 @@ def _section(
         "cases": case_columns(report, texts, longest, places),
         "repeats": repeat_rows(report, texts, longest, case_place),
     }
+
+
+def _findings(report: Report, places: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [
+        {
+            "text": cut(finding_text(finding, told=not report.told_nothing), LONGEST),
+            "p": tells_p(finding_text(finding)),
+            "cases": [places[case] for case in finding.cases if case in places],
+        }
+        for finding in diagnose(report)
+    ]
+
+
+def _classes(report: Report) -> list[dict[str, Any]]:
+    named = _by(report, lambda one: one.predicted)
+    shown = _by(report, lambda one: one.counts_for)
+    return [
+        {
+            "precision": _ratio(score.precision, report, named[score.label]),
+            "recall": _ratio(score.recall, report, shown[score.label]),
+            "f1": numbers.score(score.f1),
+            "f1_value": score.f1.value,
+            "support": score.support,
+        }
+        for score in report.confusion.scores
+    ]
 
 
 def _silence(report: Report) -> str:
@@ -197,7 +205,7 @@ def _told(report: Report) -> str:
 def _facts(report: Report) -> list[list[str]]:
     """Names and values for people; only those that are known."""
     facts, identity, told = report.dataset, report.identity, report.provenance
-    server = [_server_s(one) for one in report.outcomes]
+    server = (one.answer.server_s for one in report.outcomes if one.answer is not None)
     spent = [seconds for seconds in server if seconds is not None]
     cached = sum(outcome.cached for outcome in report.outcomes)
     found = [
@@ -232,8 +240,8 @@ def _numbers(report: Report) -> dict[str, Any]:
     return {
         "accuracy": _ratio(report.accuracy, report),
         "balanced": numbers.score(report.balanced_accuracy),
-        "macro": [numbers.score(each) for each in _three(report, "macro")],
-        "weighted": [numbers.score(each) for each in _three(report, "weighted")],
+        "macro": _three(report.macro),
+        "weighted": _three(report.weighted),
         "own": [
             [name, numbers.score(one), cut(one.why, LONGEST)] for name, one in rows(report).items()
         ],
@@ -244,9 +252,8 @@ def _numbers(report: Report) -> dict[str, Any]:
     }
 
 
-def _three(report: Report, which: str) -> tuple[Any, Any, Any]:
-    averages = report.macro if which == "macro" else report.weighted
-    return averages.precision, averages.recall, averages.f1
+def _three(of: Averages) -> list[str]:
+    return [numbers.score(each) for each in (of.precision, of.recall, of.f1)]
 
 
 def _ratio(ratio: Ratio, report: Report, among: Iterable[Outcome] | None = None) -> dict[str, Any]:
@@ -371,16 +378,6 @@ def _path(section: Section, places: Mapping[str, int]) -> dict[str, Any] | None:
         "order": [places[case] for case in report.order if case in places],
         "bounds": bounds,
     }
-
-
-def imaged(sections: Iterable[Section]) -> Sequence[Outcome]:
-    """Outcomes whose images a page shows: what went wrong before what went right."""
-    outcomes = [outcome for section in sections for outcome in section.report.outcomes]
-    return sorted(outcomes, key=lambda outcome: outcome.kind in {"correct", "not_needed"})
-
-
-def _server_s(outcome: Outcome) -> float | None:
-    return None if outcome.answer is None else outcome.answer.server_s
 
 
 def _shown(values: Mapping[str, Any]) -> list[list[str]]:
