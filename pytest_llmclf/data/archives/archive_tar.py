@@ -82,6 +82,22 @@ def contents(
         )
         _gunzip(place, file, limits, progress)
     file.seek(0)
+    archive, infos = _opened(place, file, stack, limits)
+    members, left_out = sorted_out(
+        (safe_name(place, info.name) * (not info.isdir()), info.size, _why_not(info))
+        for info in infos
+    )
+
+    def open_member(member: ArchiveMember) -> IO[bytes]:
+        # Regular files alone have come this far, for which there always is one.
+        return cast("IO[bytes]", archive.extractfile(infos[member.key]))
+
+    return Contents(members=members, left_out=left_out, open=open_member, packed_bytes=packed)
+
+
+def _opened(
+    place: Path, file: IO[bytes], stack: ExitStack, limits: ArchiveLimits
+) -> tuple[tarfile.TarFile, list[tarfile.TarInfo]]:
     infos: list[tarfile.TarInfo] = []
     try:
         bounded = cast("IO[bytes]", _ShortReads(file))
@@ -96,16 +112,7 @@ def contents(
         raise DatasetError(
             shown(f"{place} is no whole tar archive ({error}): download it again")
         ) from error
-    members, left_out = sorted_out(
-        (safe_name(place, info.name) * (not info.isdir()), info.size, _why_not(info))
-        for info in infos
-    )
-
-    def open_member(member: ArchiveMember) -> IO[bytes]:
-        # Regular files alone have come this far, for which there always is one.
-        return cast("IO[bytes]", archive.extractfile(infos[member.key]))
-
-    return Contents(members=members, left_out=left_out, open=open_member, packed_bytes=packed)
+    return archive, infos
 
 
 def _why_not(info: tarfile.TarInfo) -> str:

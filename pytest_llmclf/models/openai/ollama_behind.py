@@ -26,13 +26,7 @@ _BUSY, _BROKEN = 429, 500
 
 
 def require_not_passed_on(
-    model: str,
-    address: Address,
-    *,
-    owner: str,
-    key: str,
-    access: Access,
-    timeout_s: float,
+    model: str, address: Address, *, owner: str, key: str, access: Access, timeout_s: float
 ) -> str:
     """Refuse a model that an Ollama passes on: its own protocol says so, OpenAI's does not.
 
@@ -58,18 +52,13 @@ def require_not_passed_on(
     """
     if not address.path.endswith(_PREFIX):
         return ""
-    client = HttpClient(
-        replace(address, path=address.path.removesuffix(_PREFIX)),
-        where=f"the server at {address.netloc}",
-        key=key,
-        access=access,
-        keep=False,
-    )
+
+    def require(told: dict[str, Any]) -> None:
+        require_here(model, remote_host(told), address, access.remote)
+
     wait_s = min(timeout_s, _LOOK_S)
-    with contextlib.closing(client):
-        unsaid = _unsaid(
-            client, model, lambda told: _require_here(model, told, address, access), wait_s
-        )
+    with contextlib.closing(_outside_of_prefix(address, key, access)) as client:
+        unsaid = _unsaid(client, model, require, wait_s)
         if unsaid is None:
             return ""
         status, how = unsaid
@@ -85,8 +74,15 @@ def require_not_passed_on(
     )
 
 
-def _require_here(model: str, told: dict[str, Any], address: Address, access: Access) -> None:
-    require_here(model, remote_host(told), address, access.remote)
+def _outside_of_prefix(address: Address, key: str, access: Access) -> HttpClient:
+    """Connections to where an Ollama's own protocol would be spoken."""
+    return HttpClient(
+        replace(address, path=address.path.removesuffix(_PREFIX)),
+        where=f"the server at {address.netloc}",
+        key=key,
+        access=access,
+        keep=False,
+    )
 
 
 def _unsaid(
