@@ -250,7 +250,9 @@ def test_predict_asks_the_same_questions(colours: Colours) -> None:
     from pytest_llmclf.cli.main import main
 
     showing(colours, "holdout=0.4, examples=3")
-    assert main(["predict", "test_colours.py", "--model", colours.server.spec]) == 0
+    predict = ["predict", "test_colours.py", "--model", colours.server.spec]
+    assert main(predict) == 0
+    assert main([*predict, "--final"]) == 0
     asked = colours.server.questions
     assert colours.run().ret == pytest.ExitCode.OK
     assert colours.run("--llmclf-final").ret == pytest.ExitCode.OK
