@@ -97,6 +97,11 @@ def read_answers(
         log = _of_table(table, columns, column, labels)
     else:
         log = _with_several_right(log, labels)
+    if not log.answers:
+        raise SettingsError(
+            f"{path} is a log of {log.tool} without an answer: let its evaluation end, and write "
+            "it anew"
+        )
     _refuse_missing(path, log, {*labels, none_label})
     named = {label for one in log.answers for label in (one.expected, *one.also)}
     found = tuple(sorted({*labels, *named}))

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmclf.data.foreign_table import text_of
+from pytest_llmclf.data.foreign_table import read_table, text_of
+from pytest_llmclf.data.json_lines import object_of
 from pytest_llmclf.data.manifest_columns import EXPECTED_NAMES, PATH_NAMES, usual_columns
 from pytest_llmclf.errors import SettingsError
 
@@ -31,6 +32,9 @@ _COMPARING: Final = ("equals", "contains", "icontains", "starts-with", "contains
 _LONGEST: Final = 40
 _MOST_BYTES: Final = 1 << 30
 _ZIP: Final = b"PK\x03\x04"
+_DAMAGED: Final = (
+    ValueError, LookupError, TypeError, AttributeError, RecursionError, zipfile.BadZipFile
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +105,11 @@ def read_log(path: Path, data: bytes) -> ForeignLog | None:
         if data.startswith(_ZIP):
             return _inspect_log(*_unzipped(path))
         if path.suffix.lower() == ".jsonl":
-            text = io.StringIO(text_of(path, data))
-            lines = [json.loads(line) for line in text if line.strip()]
-            if lines and {"doc_id", "target"} <= set(lines[0]):
-                return ForeignLog(tool="lmms-eval", answers=tuple(map(_sample, lines)))
-            return None
+            lines = (line for line in io.StringIO(text_of(path, data)) if line.strip())
+            if not {"doc_id", "target"} <= set(object_of(next(lines, ""), "", []) or ()):
+                return None
+            rows = read_table(path, data).rows
+            return ForeignLog(tool="lmms-eval", answers=tuple(map(_sample, rows)))
         if path.suffix.lower() != ".json":
             return None
         whole = json.loads(text_of(path, data))
@@ -118,7 +122,7 @@ def read_log(path: Path, data: bytes) -> ForeignLog | None:
             f"{path} is compressed with Zstandard, which Python reads from 3.14 on: convert it by "
             f"`inspect log dump {path} > {path.stem}.json`, and name that file"
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, zipfile.BadZipFile) as bad:
+    except _DAMAGED as bad:
         what = f"{bad} is missing" if isinstance(bad, KeyError) else str(bad)
         raise SettingsError(
             f"{path} cannot be read as a log of promptfoo, Inspect or lmms-eval: {what}; write a "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,9 +16,10 @@ from pytest_llmclf.errors import SettingsError, need_extra, some_of
 from pytest_llmclf.files import require_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+_LONGEST_CELL: Final = (1 << 31) - 1  # more does not fit into a C long on Windows
 _MOST_PROBLEMS: Final = 3
 Rows = list[dict[str, Any]]
 _Read = tuple[list[str], Rows]
@@ -117,9 +119,20 @@ def _csv(path: Path, data: bytes) -> _Read:
     found = rows_of(
         file, first, separator, names, place=str(path), problems=problems, before=before
     )
-    rows = [row for _, row in found]
+    with _cells_of_any_length():
+        rows = [row for _, row in found]
     _refuse(problems)
     return names, rows
+
+
+@contextmanager
+def _cells_of_any_length() -> Iterator[None]:
+    """A text that was answered, or an image within the table, may be longer than csv expects."""
+    before = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _json_lines(path: Path, data: bytes) -> _Read:

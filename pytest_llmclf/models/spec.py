@@ -192,6 +192,8 @@ def _suggestion(text: str) -> str:
     head = text.partition(":")[0]
     known = [AUTO, *registry.BUILT_IN, *registry.installed(), EMBEDDED]
     near = difflib.get_close_matches(head.casefold(), known, n=1, cutoff=0.75)
+    if head in near and not text[len(head) + 1 :]:
+        return ", nothing stands behind its colon"
     if near:
         return f", did you mean {near[0]}{text[len(head) :] if near[0] != EMBEDDED else ''}?"
     if re.fullmatch(r"[\w][\w.:/-]*", text):

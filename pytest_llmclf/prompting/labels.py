@@ -135,7 +135,7 @@ def _key(spelling: str, label: Label) -> Words:
 
 def _twice(spelling: str, label: Label, other: str) -> str:
     by_case = other.casefold() == label.name.casefold() and other != label.name
-    exact = ', or say reader="exact", to which case matters' if by_case else ""
+    exact = ', or say reader="exact", to which case matters (--reader exact)' if by_case else ""
     return (
         f"{spelling!r} means both {other!r} and {label.name!r} (case, quotes and closing "
         f"punctuation do not tell labels apart): drop one of them{exact}"

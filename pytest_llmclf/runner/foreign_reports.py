@@ -12,7 +12,7 @@ from pytest_llmclf.metrics.report_facts import DatasetFacts
 from pytest_llmclf.progress import silent
 from pytest_llmclf.prompting.answer_meaning import with_answer
 from pytest_llmclf.prompting.labels import NONE_LABEL, Label, LabelSet
-from pytest_llmclf.prompting.readers import STRICT, reader_note
+from pytest_llmclf.prompting.readers import EXACT, STRICT, reader_note
 from pytest_llmclf.values.answer import Answer
 from pytest_llmclf.values.case import Case
 from pytest_llmclf.values.outcome import Outcome, TaskName
@@ -54,9 +54,12 @@ def foreign_reports(
         progress: Is told how many answers are read.
 
     Raises:
-        SettingsError: An image is there twice, or with two labels.
+        SettingsError: An image is there twice, or with two labels, or a label is none.
     """
-    labels = LabelSet(labels=tuple(Label(name=name) for name in found.labels))
+    try:
+        labels = LabelSet(labels=tuple(map(Label, found.labels)), case_matters=reader == EXACT)
+    except SettingsError as error:
+        raise SettingsError(f"{found.path}: {error}") from error
     by_task: defaultdict[TaskName, list[Outcome]] = defaultdict(list)
     digests: dict[str, str] = {}
     known: dict[Text, LabelOrReason] = {}

@@ -207,7 +207,7 @@ def _labels(token: str) -> tuple[str, ...]:
     """The opposite of `_labels_token`; before there were several, a label could begin so, too."""
     try:
         found = json.loads(token) if token.startswith("[") else None
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     listed = isinstance(found, list) and bool(found) and all(isinstance(one, str) for one in found)
     return tuple(found) if listed and found is not None else (_text(token),)

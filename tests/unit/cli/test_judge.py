@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import zipfile
@@ -298,6 +299,12 @@ def test_lmms_eval(project: Path) -> None:
         ("a.csv", "path,label\n1.png,cat\n", "which column is the predicted.*--predicted COLUMN"),
         ("a.csv", "model,label,pred\nm,cat,cat\nn,dog,dog\n", "several models.*--image COLUMN"),
         ("a.txt", "", "cannot be read"),
+        ("a.json", "[" * 9999, "cannot be read as a log.*write a table"),
+        ("a.json", '{"results": []}', "log of promptfoo without an answer: let its evaluation end"),
+        ("a.jsonl", '{"path": "1", "label": "cat"}\nnot', r":2: not JSON .*one object a line"),
+        ("a.jsonl", '{"doc_id": 1, "target": "a"}\nnot', r":2: not JSON .*one object a line"),
+        ("a.csv", "label,answer\ncat\u202e,cat\ndog,dog\n", r"the label 'cat\\u202e' has control"),
+        ("a.csv", "label,answer\nCat,cat\ncat,cat\n", r"means both .*\(--reader exact\)"),
         ("a.xlsx", "", "is no table by its ending"),
     ],
 )
@@ -307,6 +314,24 @@ def test_what_cannot_be_judged_is_told(project: Path, name: str, text: str, said
     with pytest.raises(SettingsError, match=f"{name}.*({said})"):
         call(judge_command, "judge", name)
     assert not list(project.rglob("run.json"))
+
+
+def test_the_remedy_for_labels_told_by_case_works(project: Path) -> None:
+    """With the reader that is named such labels are two, and an answer is one of them."""
+    (project / "a.csv").write_text("label,answer\nCat,cat\ncat,cat\nCat,Cat\n")
+    (report,) = judged("a.csv", "--reader", "exact")
+    assert [one.kind for one in report.outcomes] == ["misclassified", "correct", "correct"]
+
+
+def test_a_text_may_be_of_any_length(project: Path) -> None:
+    """As long as a model thought aloud; what csv takes elsewhere in the process stays as it was."""
+    before = csv.field_size_limit()
+    text = "It looks so. " * 11_000
+    assert len(text) > before
+    (project / "a.csv").write_text(f"label,predicted,text\ncat,cat,{text}\ndog,dog,\n")
+    (report,) = judged("a.csv")
+    assert [one.kind for one in report.outcomes] == ["correct", "correct"]
+    assert csv.field_size_limit() == before
 
 
 def test_no_file_and_no_gate(project: Path) -> None:
