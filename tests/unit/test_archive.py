@@ -34,7 +34,6 @@ OUTSIDE = (
     "\\\\host\\share\\x", "//host/x", "a/..",
 )  # fmt: skip
 MIB = 1 << 20
-MARKS = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b\x08\0")
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="no such files there")
 
 

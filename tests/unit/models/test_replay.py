@@ -38,25 +38,6 @@ ANSWER = Answer(
 )  # fmt: skip
 
 
-class Parrot:
-    """A model that always says the same."""
-
-    slots = 3
-    closed = False
-
-    def __init__(self, identity: ModelIdentity = LLAVA) -> None:
-        self._identity = identity
-
-    def identify(self) -> ModelIdentity:
-        return self._identity
-
-    def ask(self, request: Request) -> Answer:
-        return replace(ANSWER, text=request.prompt)
-
-    def close(self) -> None:
-        self.closed = True
-
-
 def _write(path: Path, *identities: ModelIdentity, request: Request = REQUEST) -> None:
     recorder = Recorder(path)
     for identity in identities:
