@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from pytest_llmclf.data.image import ImageLimits, SentImage, prepare
 from pytest_llmclf.errors import BackendError, ImageError
@@ -67,6 +67,16 @@ def instruct(
         examples=examples,
         image_size=evaluation.image_size,
     )
+
+
+class HowAsked(TypedDict, total=False):
+    """How a case was asked, in the words of `Outcome`; what is left out is as there."""
+
+    model_digest: str
+    request_digest: str
+    cached: bool
+    attempts: int
+    repeat: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,18 +277,20 @@ class Task:
         except ImageError as error:
             raise ImageError(f"{case.path}: {error}") from error
 
-    def judge(self, case: Case, answer: Answer, **more: Any) -> Outcome:
+    def judge(self, case: Case, answer: Answer, **more: Unpack[HowAsked]) -> Outcome:
         """What an answer means for a case; an error where the evaluation's own reader fails.
 
         Args:
             case: What was asked about.
             answer: What came back.
-            **more: Further attributes of the outcome.
+            **more: How it was asked.
         """
         answered = Outcome.of(self.key, case, "unparsed", **more)
         return with_answer(answered, answer, self.labels, self.evaluation.reader)
 
-    def no_answer(self, case: Case, error: BackendError | ImageError, **more: Any) -> Outcome:
+    def no_answer(
+        self, case: Case, error: BackendError | ImageError, **more: Unpack[HowAsked]
+    ) -> Outcome:
         """The outcome of a case that got no answer; `more` as for `judge`."""
         reason = error.kind if isinstance(error, BackendError) else "image"
         return Outcome.of(self.key, case, "error", reason=reason, message=str(error), **more)
