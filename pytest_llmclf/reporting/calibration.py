@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_llmclf.metrics.calibration.summary import TARGET
 from pytest_llmclf.metrics.wording import WHEN_STOPPED
 from pytest_llmclf.reporting import numbers
-from pytest_llmclf.reporting.style import left, right, width
+from pytest_llmclf.reporting.style import INDENT, left, right, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,6 @@ LOW_MASS = 0.5
 SHARED: Final = 0.01
 """Mean share of the probability that is shared among labels from which a report says so."""
 
-_INDENT = "  "
 _BAR = 20
 
 
@@ -43,14 +42,14 @@ def calibration_lines(
     part = f"{numbers.count(known.hits)} of " if known.hits < known.total else ""
     when = f" {WHEN_STOPPED}" if stopped else ""
     answers = numbers.plural(known.total, "answer")
-    yield style.line(f"{_INDENT}confidence, of {part}{answers}{when}")
+    yield style.line(f"{INDENT}confidence, of {part}{answers}{when}")
     if calibration.ece.value is not None:
         for text in _sentences(calibration, style):
-            yield from style.paragraph(text, indent=_INDENT * 2)
+            yield from style.paragraph(text, indent=INDENT * 2)
         yield from _coverages(calibration, style)
         yield from _bins(calibration.reliability, style)
     for text in _warnings(calibration):
-        yield from style.paragraph(text, "yellow", indent=_INDENT * 2)
+        yield from style.paragraph(text, "yellow", indent=INDENT * 2)
 
 
 def _sentences(calibration: Calibration, style: Style) -> Iterator[str]:
@@ -76,16 +75,16 @@ def _sentences(calibration: Calibration, style: Style) -> Iterator[str]:
 
 
 def _coverages(calibration: Calibration, style: Style) -> Iterator[Line]:
-    yield style.line((f"{_INDENT * 2}most confident    accuracy", "light"))
+    yield style.line((f"{INDENT * 2}most confident    accuracy", "light"))
     for share, ratio in calibration.coverages:
         name = right(numbers.confidence(share), 14)
-        yield style.line(f"{_INDENT * 2}{name}    {numbers.counted(ratio, style.digits)}")
+        yield style.line(f"{INDENT * 2}{name}    {numbers.counted(ratio, style.digits)}")
 
 
 def _bins(bins: tuple[Bin, ...], style: Style) -> Iterator[Line]:
     heads = f"{left('confidence', 12)}{right('answers', 9)}{right('mean', 9)}{right('correct', 9)}"
-    yield style.line((f"{_INDENT * 2}{heads}", "light"))
-    room = max(0, min(_BAR, style.width - width(heads) - 2 * len(_INDENT) - 2))
+    yield style.line((f"{INDENT * 2}{heads}", "light"))
+    room = max(0, min(_BAR, style.width - width(heads) - 2 * len(INDENT) - 2))
     for one in bins:
         if not one.count:
             continue
@@ -93,7 +92,7 @@ def _bins(bins: tuple[Bin, ...], style: Style) -> Iterator[Line]:
         mean = right(numbers.score(one.mean_confidence, style.digits), 9)
         correct = right(numbers.score(one.accuracy, style.digits), 9)
         bar = "█" * round(room * (one.accuracy.value or 0))
-        figures = f"{_INDENT * 2}{span}{right(numbers.count(one.count), 9)}{mean}{correct}"
+        figures = f"{INDENT * 2}{span}{right(numbers.count(one.count), 9)}{mean}{correct}"
         yield style.line(figures, *([("  " + bar, "cyan")] if bar else ()))
 
 

@@ -12,7 +12,7 @@ from pytest_llmclf.analysis.leaderboard.pairs import compare_models
 from pytest_llmclf.metrics.wording import WHEN_STOPPED
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.changes import change_lines, change_text
-from pytest_llmclf.reporting.style import Line, Mark, Style, left, width
+from pytest_llmclf.reporting.style import INDENT, Line, Mark, Style, left, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,6 @@ MOST = 10
 FEW = 3
 """The same where models of one run are compared in passing."""
 
-_INDENT = "  "
 _NAME = 40
 _VERDICT_MARKS: Final[dict[str, Mark]] = {
     "PASS": "green",
@@ -58,20 +57,18 @@ def model_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
                 f"{numbers.plural(left_out, 'more pair')} of {models} tasks are not shown one by "
                 "one; all of them are in the leaderboard"
             )
-            yield from style.paragraph(text, "light", indent=_INDENT * 2)
+            yield from style.paragraph(text, "light", indent=INDENT * 2)
 
 
 def _pair_lines(pair: Compared, style: Style) -> Iterator[Line]:
     title = style.name(pair.now.evaluation, max(8, style.width // 3 - 4))
     first, second = (style.name(name, style.width // 2) for name in pair.names)
-    if width(f"{_INDENT}{title} · {first} and {second}") <= style.width:
-        yield style.line(
-            _INDENT, (title, "bold"), " · ", (first, "cyan"), " and ", (second, "cyan")
-        )
+    if width(f"{INDENT}{title} · {first} and {second}") <= style.width:
+        yield style.line(INDENT, (title, "bold"), " · ", (first, "cyan"), " and ", (second, "cyan"))
     else:  # cut names could be those of any variant
-        yield style.line(_INDENT, (title, "bold"))
-        yield style.line(_INDENT * 2, (first, "cyan"), " and")
-        yield style.line(_INDENT * 2, (second, "cyan"))
+        yield style.line(INDENT, (title, "bold"))
+        yield style.line(INDENT * 2, (first, "cyan"), " and")
+        yield style.line(INDENT * 2, (second, "cyan"))
     yield from comparison_lines(pair, style, FEW)
     yield from score_lines(pair, style, FEW)
 
@@ -85,7 +82,7 @@ def broken_lines(baselines: Mapping[TaskName, Comparison], style: Style) -> Iter
     room = max(8, style.width // 3 - 4)
     for task, comparison in found.items():
         yield style.line(
-            _INDENT,
+            INDENT,
             (style.name(task.evaluation, room), "bold"),
             " · ",
             (style.name(task.configuration, room), "cyan"),
@@ -95,11 +92,11 @@ def broken_lines(baselines: Mapping[TaskName, Comparison], style: Style) -> Iter
         for change in comparison.of_kind("broken")[:most]:
             case = style.name(change.case, style.width // 2)
             yield from style.paragraph(
-                f"{case}  was {change.was}, now {change.now}", indent=_INDENT * 2
+                f"{case}  was {change.was}, now {change.now}", indent=INDENT * 2
             )
         if len(comparison.broken) > most:
             more = numbers.count(len(comparison.broken) - most)
-            yield style.line((f"{_INDENT * 2}and {more} more", "light"))
+            yield style.line((f"{INDENT * 2}and {more} more", "light"))
 
 
 def comparison_lines(each: Compared, style: Style, most: int = MOST) -> Iterator[Line]:
@@ -110,7 +107,7 @@ def comparison_lines(each: Compared, style: Style, most: int = MOST) -> Iterator
         style: What the place can show.
         most: Most images named in one list.
     """
-    yield from change_lines(each.comparison.provenance, style, _INDENT * 2)
+    yield from change_lines(each.comparison.provenance, style, INDENT * 2)
     yield from summary_lines(each, style)
     if each.comparison.refused is None:
         yield from _lists(each.comparison, _shown(each.names, style), style, most)
@@ -121,27 +118,27 @@ def summary_lines(each: Compared, style: Style) -> Iterator[Line]:
     comparison = each.comparison
     if comparison.refused is not None:
         yield from style.paragraph(
-            f"not compared: {comparison.refused}", "yellow", indent=_INDENT * 2
+            f"not compared: {comparison.refused}", "yellow", indent=INDENT * 2
         )
         return
     shown = _shown(each.names, style)
     columns = max(map(width, shown))
     for name, ratio in zip(shown, (comparison.before, comparison.now), strict=True):
         accuracy = numbers.counted(ratio, style.digits)
-        yield style.line(f"{_INDENT}  {left(name, columns)}  accuracy {accuracy}")
+        yield style.line(f"{INDENT}  {left(name, columns)}  accuracy {accuracy}")
     if comparison.common:
         drawn = f" ({comparison.drawn})" if comparison.drawn else ""
         text = f"on the {numbers.plural(comparison.common, 'image')} that both answered{drawn}: "
         stopped = bool(comparison.not_asked)
         ends = comparison.interval
         text += _difference(comparison.difference, ends, style.digits, stopped=stopped)
-        yield from style.paragraph(text, indent=_INDENT * 2)
-        yield from style.paragraph(_sentence(each), indent=_INDENT * 2)
+        yield from style.paragraph(text, indent=INDENT * 2)
+        yield from style.paragraph(_sentence(each), indent=INDENT * 2)
     answers = answers_text(comparison.answers)
     if answers:
-        yield from style.paragraph(answers, indent=_INDENT * 2)
+        yield from style.paragraph(answers, indent=INDENT * 2)
     for text in (*_left_out(comparison), *comparison.notes):
-        yield from style.paragraph(text, "yellow", indent=_INDENT * 2)
+        yield from style.paragraph(text, "yellow", indent=INDENT * 2)
 
 
 def answers_text(answers: Sequence[AnswerCount], most: int = FEW) -> str:
@@ -234,15 +231,15 @@ def _lists(comparison: Comparison, shown: Sequence[str], style: Style, most: int
         changes = comparison.of_kind(kind)
         if not changes:
             continue
-        yield style.line(f"{_INDENT}  {heads[kind]}: {len(changes)}")
+        yield style.line(f"{INDENT}  {heads[kind]}: {len(changes)}")
         for change in changes[:most]:
             text = (
                 f"{change.case}: expected {change.expected}, "
                 f"{first}: {change.was}, {second}: {change.now}"
             )
-            yield from style.paragraph(text, "light", indent=_INDENT * 3)
+            yield from style.paragraph(text, "light", indent=INDENT * 3)
         if len(changes) > most:
-            yield style.line((f"{_INDENT * 3}and {len(changes) - most} more", "light"))
+            yield style.line((f"{INDENT * 3}and {len(changes) - most} more", "light"))
 
 
 def score_lines(each: Compared, style: Style, most: int = MOST) -> Iterator[Line]:
@@ -260,11 +257,11 @@ def score_lines(each: Compared, style: Style, most: int = MOST) -> Iterator[Line
         key=lambda one: -abs(one.difference),
     )
     for one in (*averages, *classes[:most]):
-        yield from style.paragraph(score_text(one, style.digits), indent=_INDENT * 2)
+        yield from style.paragraph(score_text(one, style.digits), indent=INDENT * 2)
     if len(classes) > most:
         more = numbers.plural(len(classes) - most, "more score")
         text = f"and {more} of classes that differ less"
-        yield from style.paragraph(text, "light", indent=_INDENT * 2)
+        yield from style.paragraph(text, "light", indent=INDENT * 2)
 
 
 def score_text(one: ScoreDifference, digits: int = 3) -> str:
@@ -277,9 +274,9 @@ def outcome_lines(each: Compared, style: Style) -> Iterator[Line]:
     """What two runs come to in one evaluation: a margin's verdict, last the word as a sentence."""
     if each.margin is not None:
         mark = _VERDICT_MARKS[each.margin.word]
-        yield from style.paragraph(f"{each.margin.word} {each.margin.text}", mark, indent=_INDENT)
+        yield from style.paragraph(f"{each.margin.word} {each.margin.text}", mark, indent=INDENT)
     text, mark = _outcome(each)
-    yield from style.paragraph(text, mark, "bold", indent=_INDENT)
+    yield from style.paragraph(text, mark, "bold", indent=INDENT)
 
 
 def overall_line(compared: Sequence[Compared], style: Style) -> Iterator[Line]:

@@ -21,6 +21,7 @@ from pytest_llmclf.metrics.measure import Ratio
 from pytest_llmclf.metrics.wording import FROM_ELSEWHERE, UNFORCED, WHEN_STOPPED, WITHHELD
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.probe_lines import EXAMPLE_IN, probe_text
+from pytest_llmclf.reporting.style import INDENT
 from pytest_llmclf.values.outcome import NAMES_OTHER
 from pytest_llmclf.values.text import shorten
 
@@ -38,7 +39,6 @@ LEGEND: Final = (
 """Stands below findings that rest on a test against chance."""
 
 _P: Final = re.compile(r"[(;] ?p [=<] 0")
-_INDENT = "  "
 _NAME = 40
 _SAID = 40
 _MOST = 3
@@ -107,14 +107,14 @@ def diagnosis_lines(
     """
     if not findings:
         return
-    yield style.line(_INDENT, ("diagnosis", "bold"))
+    yield style.line(INDENT, ("diagnosis", "bold"))
     texts = list(_items(findings, told=told))
     for text in texts:
-        first, *rest = style.wrapped(text, _INDENT * 3)
-        yield style.line(f"{_INDENT * 2}- {first.strip()}")
+        first, *rest = style.wrapped(text, INDENT * 3)
+        yield style.line(f"{INDENT * 2}- {first.strip()}")
         yield from (style.line(more) for more in rest)
     if any(map(tells_p, texts)):
-        yield from style.paragraph(LEGEND, "light", indent=_INDENT * 2)
+        yield from style.paragraph(LEGEND, "light", indent=INDENT * 2)
 
 
 def tells_p(text: str) -> bool:

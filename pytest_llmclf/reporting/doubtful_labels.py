@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.analysis.label_review.truth import accuracy_ranges
 from pytest_llmclf.reporting import numbers
+from pytest_llmclf.reporting.style import INDENT
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 MOST: Final = 3
 """Most images that are named where a run ends."""
 HEAD: Final = "labels in doubt"
-_INDENT: Final = "  "
 
 
 def doubtful_lines(
@@ -41,13 +41,13 @@ def doubtful_lines(
     for review, likely in reviewed:
         if likely:
             text = summary_text(review)
-            yield from style.paragraph(text, "yellow", indent=_INDENT)
+            yield from style.paragraph(text, "yellow", indent=INDENT)
             for one in likely[:most]:
-                yield from candidate_lines(one, style, _INDENT * 2)
+                yield from candidate_lines(one, style, INDENT * 2)
             if len(likely) > most:
-                yield style.line((f"{_INDENT * 2}and {len(likely) - most} more", "light"))
+                yield style.line((f"{INDENT * 2}and {len(likely) - most} more", "light"))
             for found in accuracy_ranges(review, reports):
-                yield from style.paragraph(range_text(found), indent=_INDENT)
+                yield from style.paragraph(range_text(found), indent=INDENT)
 
 
 def range_text(found: AccuracyRange) -> str:
@@ -77,7 +77,7 @@ def summary_text(review: LabelReview) -> str:
     )
 
 
-def candidate_lines(one: Candidate, style: Style, indent: str = _INDENT) -> Iterator[Line]:
+def candidate_lines(one: Candidate, style: Style, indent: str = INDENT) -> Iterator[Line]:
     """One candidate: the image, both labels, and why."""
     case, given, proposed = (style.name(text, style.width) for text in _names(one))
     why = "; ".join(reason.text for reason in one.reasons)
@@ -95,11 +95,11 @@ def all_lines(review: LabelReview, style: Style, most: int | None = None) -> Ite
     """
     yield style.line((style.name(review.dataset, style.width), "bold"))
     for text in looked_at_texts(review):
-        yield from style.paragraph(style.safe(text), indent=_INDENT)
+        yield from style.paragraph(style.safe(text), indent=INDENT)
     for one in review.candidates[:most]:
-        yield from candidate_lines(one, style, _INDENT * 2)
+        yield from candidate_lines(one, style, INDENT * 2)
     if most is not None and len(review.candidates) > most:
-        yield style.line((f"{_INDENT * 2}and {len(review.candidates) - most} more", "light"))
+        yield style.line((f"{INDENT * 2}and {len(review.candidates) - most} more", "light"))
 
 
 def looked_at_texts(review: LabelReview) -> Iterator[str]:

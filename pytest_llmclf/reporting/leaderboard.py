@@ -15,7 +15,7 @@ from pytest_llmclf.metrics.wording import WHEN_STOPPED
 from pytest_llmclf.models.yardstick.kinds import learnt_elsewhere, yardstick_title
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.cost_text import cost_text
-from pytest_llmclf.reporting.style import Line, left, width
+from pytest_llmclf.reporting.style import INDENT, Line, left, width
 from pytest_llmclf.reporting.yardstick_lines import learnt_text
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ _COSTS: Final[dict[str, Callable[[Report], Computed]]] = {
     "cost_per_1000": cost_per_1000,
 }
 _MARKS: Final[dict[Standing, Mark]] = {"shown to be the best": "green", "worse": "red"}
-_INDENT = "  "
 _NAME = 48
 _FEW: Final = 3
 _PAIR: Final = 2
@@ -66,12 +65,12 @@ def leaderboard_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]
     for board in leaderboards(reports):
         title = style.name(board.evaluation, style.width // 2)
         yield style.line(("leaderboard", "bold"), " · ", (title, "bold"))
-        yield from style.paragraph(about(board), indent=_INDENT * 2)
+        yield from style.paragraph(about(board), indent=INDENT * 2)
         yield from _rows(board, style)
-        yield from style.paragraph(verdict(board), "bold", indent=_INDENT * 2)
+        yield from style.paragraph(verdict(board), "bold", indent=INDENT * 2)
         for text in remarks(board):
-            yield from style.paragraph(text, "yellow", indent=_INDENT * 2)
-        yield from style.paragraph(legend(board), "light", indent=_INDENT * 2)
+            yield from style.paragraph(text, "yellow", indent=INDENT * 2)
+        yield from style.paragraph(legend(board), "light", indent=INDENT * 2)
         yield from _hard_lines(board, style)
 
 
@@ -84,28 +83,28 @@ def _rows(board: Leaderboard, style: Style) -> Iterator[Line]:
     names = [style.safe(board.called(row.report)) for row in shown]
     fit = [width(name) <= room for name in names]  # a cut name could be that of any variant
     room = max(4, *(width(name) for name, fits in zip(names, fit, strict=True) if fits), 0)
-    cut = style.width - len(_INDENT * 2)
+    cut = style.width - len(INDENT * 2)
     heads = f"{left('accuracy', columns[0])}  to the best"
-    yield style.line((f"{_INDENT * 2}{left('task', room)}  {heads}", "light"))
-    start = " " * (len(_INDENT * 2) + room + 2)
+    yield style.line((f"{INDENT * 2}{left('task', room)}  {heads}", "light"))
+    start = " " * (len(INDENT * 2) + room + 2)
     for place, (row, name) in enumerate(zip(shown, names, strict=True)):
         figures = f"{left(accuracies[place], columns[0])}  {differences[place]}"
         if fit[place]:
-            yield style.line(_INDENT * 2, (left(name, room), "cyan"), f"  {figures}")
+            yield style.line(INDENT * 2, (left(name, room), "cyan"), f"  {figures}")
         else:
-            yield style.line(_INDENT * 2, (style.name(name, cut), "cyan"))
+            yield style.line(INDENT * 2, (style.name(name, cut), "cyan"))
             yield style.line(f"{start}{figures}")
         mark = _MARKS.get(row.standing)
         for text in style.wrapped(standing(row), start):
             yield style.line((text, mark) if mark else text)
         costs = cost_text(row.judged)
         if costs:
-            yield from style.paragraph(costs, "light", indent=_INDENT * 3)
+            yield from style.paragraph(costs, "light", indent=INDENT * 3)
     rest = Counter(STANDINGS[row.standing] for row in board.rows[len(shown) :])
     if rest:
         each = ", ".join(f"{numbers.count(number)} {said}" for said, number in rest.items())
         text = f"and {numbers.plural(rest.total(), 'more task')}: {each}"
-        yield from style.paragraph(text, "light", indent=_INDENT * 2)
+        yield from style.paragraph(text, "light", indent=INDENT * 2)
 
 
 def about(board: Leaderboard) -> str:
@@ -232,8 +231,8 @@ def doubt(board: Leaderboard) -> str:
 
 def _hard_lines(board: Leaderboard, style: Style) -> Iterator[Line]:
     found = difficulty(board.images)
-    yield style.line(_INDENT, "hard images")
-    yield from style.paragraph(difficulty_text(found), indent=_INDENT * 2)
+    yield style.line(INDENT, "hard images")
+    yield from style.paragraph(difficulty_text(found), indent=INDENT * 2)
     lists = (
         (
             f"{RIGHT_BY['none']} ({doubt(board)})",
@@ -244,11 +243,11 @@ def _hard_lines(board: Leaderboard, style: Style) -> Iterator[Line]:
     for title, texts in lists:
         if not texts:
             continue
-        yield style.line(f"{_INDENT}  {title}")
+        yield style.line(f"{INDENT}  {title}")
         for text in texts[:MOST_HARD]:
-            yield from style.paragraph(text, "light", indent=_INDENT * 3)
+            yield from style.paragraph(text, "light", indent=INDENT * 3)
         if len(texts) > MOST_HARD:
-            yield style.line((f"{_INDENT * 3}and {len(texts) - MOST_HARD} more", "light"))
+            yield style.line((f"{INDENT * 3}and {len(texts) - MOST_HARD} more", "light"))
 
 
 def leaderboard_json(board: Leaderboard) -> dict[str, Any]:

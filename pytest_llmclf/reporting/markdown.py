@@ -31,7 +31,6 @@ from pytest_llmclf.reporting.markdown_leaderboard import leaderboard_sections
 from pytest_llmclf.reporting.markdown_text import (
     ENDLESS,
     LONGEST,
-    PLAIN,
     cell,
     code,
     escaped,
@@ -39,6 +38,7 @@ from pytest_llmclf.reporting.markdown_text import (
     items,
     with_room,
 )
+from pytest_llmclf.reporting.style import PLAIN
 from pytest_llmclf.reporting.terminal import clusters_text, mix_text, with_interval
 from pytest_llmclf.reporting.worst_classes import (
     fitting,

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.reporting import numbers
-from pytest_llmclf.reporting.style import Style, cut
+from pytest_llmclf.reporting.style import PLAIN, Style, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 LONGEST: Final = 60_000
 """Characters for the details of all reports; what does not fit is said. GitHub takes 1 MiB a
 step, and half of that would still be too long to read."""
-PLAIN: Final = Style()
 ENDLESS: Final = Style(width=1_000_000)
 _NAME: Final = 60
 _SENTENCE: Final = 1000

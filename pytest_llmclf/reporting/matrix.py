@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from pytest_llmclf.reporting.style import cut, left, right, start, width
+from pytest_llmclf.reporting.style import INDENT, cut, left, right, start, width
 from pytest_llmclf.reporting.worst_classes import left_out, row_cells, tail_keys, worst_first
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.confusion import Confusion
     from pytest_llmclf.reporting.style import Line, Mark, Part, Style
 
-_INDENT = "  "
 _WIDEST_NAME = 24
 _WIDEST_CELL = 10
 _TELLING = 3
@@ -83,7 +82,7 @@ class _Plan:
     @property
     def width(self) -> int:
         """Columns of the whole."""
-        return len(_INDENT) + self.name_width + sum(self.widths) + len(self.widths) + len(_BAR)
+        return len(INDENT) + self.name_width + sum(self.widths) + len(self.widths) + len(_BAR)
 
 
 def lines(confusion: Confusion, style: Style) -> Iterator[Line]:
@@ -94,17 +93,17 @@ def lines(confusion: Confusion, style: Style) -> Iterator[Line]:
     plan = _fit(confusion, style)
     if plan is None:
         text = f"no room for the confusion matrix in {style.width} columns"
-        yield from style.paragraph(text, indent=_INDENT)
+        yield from style.paragraph(text, indent=INDENT)
         return
     names = zip(plan.tail_names, plan.tails, strict=True)
     legend = "".join(f"; {name} is {key}" for name, key in names if name != key)
     text = f"confusion matrix (rows: actual, columns: predicted{legend})"
-    yield from style.paragraph(text, indent=_INDENT)
+    yield from style.paragraph(text, indent=INDENT)
     yield _head(plan, style)
     for name, index in zip(plan.rows, plan.shown, strict=True):
         yield _row(confusion, plan, style, name, index)
     if len(plan.shown) < len(confusion.labels):
-        yield from style.paragraph(left_out(confusion, plan.shown), "light", indent=_INDENT)
+        yield from style.paragraph(left_out(confusion, plan.shown), "light", indent=INDENT)
 
 
 def _fit(confusion: Confusion, style: Style) -> _Plan | None:
@@ -174,7 +173,7 @@ def _head(plan: _Plan, style: Style) -> Line:
     heads = [*plan.columns, *plan.tail_names]
     cells = [" " + right(head, room) for head, room in zip(heads, plan.widths, strict=True)]
     cells.insert(len(plan.columns), _BAR)
-    return style.line(_INDENT + left("", plan.name_width) + "".join(cells))
+    return style.line(INDENT + left("", plan.name_width) + "".join(cells))
 
 
 def _row(confusion: Confusion, plan: _Plan, style: Style, name: str, index: int) -> Line:
@@ -191,4 +190,4 @@ def _row(confusion: Confusion, plan: _Plan, style: Style, name: str, index: int)
             mark = "green" if plan.shown[place] == index else "red"
         parts.append((" " + text, mark))
     parts.insert(len(plan.shown), _BAR)
-    return style.line(_INDENT + left(name, plan.name_width), *parts)
+    return style.line(INDENT + left(name, plan.name_width), *parts)

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from pytest_llmclf.metrics.wording import when_stopped
 from pytest_llmclf.reporting import numbers
-from pytest_llmclf.reporting.style import Style, width
+from pytest_llmclf.reporting.style import PLAIN, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.confusion import Confusion
     from pytest_llmclf.metrics.report import Report
 
-_PLAIN: Final = Style()
 _CELLS: Final = ((12, 44), (24, 32), (48, 22), (100, 14))
 """Up to so many classes, cells of so many units; beyond, `_SMALLEST`."""
 _SMALLEST: Final = 8
@@ -102,7 +101,7 @@ def _start(plan: _Plan) -> str:
 
 
 def _plan(report: Report) -> _Plan:
-    names = tuple(_PLAIN.name(label, _NAME) for label in report.confusion.labels)
+    names = tuple(PLAIN.name(label, _NAME) for label in report.confusion.labels)
     cell = next((side for most, side in _CELLS if len(names) <= most), _SMALLEST)
     letters = max(7, min(14, cell - 2))
     longest = round(max(map(width, (*names, "unparsed"))) * letters * _SIGN)
@@ -121,7 +120,7 @@ def _plan(report: Report) -> _Plan:
 
 
 def _head(report: Report) -> str:
-    return f"{_PLAIN.name(report.evaluation, 40)} · {_PLAIN.name(report.configuration, 48)}"
+    return f"{PLAIN.name(report.evaluation, 40)} · {PLAIN.name(report.configuration, 48)}"
 
 
 def _told(report: Report) -> str:
@@ -129,7 +128,7 @@ def _told(report: Report) -> str:
     ledger = report.ledger
     worst = report.among_classes()[:3]
     mistakes = "; ".join(
-        f"{_PLAIN.name(one.expected, _NAME)} taken for {_PLAIN.name(one.predicted, _NAME)}: "
+        f"{PLAIN.name(one.expected, _NAME)} taken for {PLAIN.name(one.predicted, _NAME)}: "
         f"{numbers.plural(one.count, 'image')}"
         for one in worst
     )
@@ -225,4 +224,4 @@ def _text(
 
 
 def _safe(text: str) -> str:
-    return escape(_PLAIN.safe(text))
+    return escape(PLAIN.safe(text))

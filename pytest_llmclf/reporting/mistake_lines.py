@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.prompting.readers.unread import unread_answers
 from pytest_llmclf.reporting import numbers
-from pytest_llmclf.reporting.style import cut, left, width
+from pytest_llmclf.reporting.style import INDENT, cut, left, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +22,6 @@ TOP_CONFUSIONS: Final = 5
 """Kinds of mistake listed."""
 EXAMPLES: Final = 3
 """Most images named for one kind of mistake."""
-_INDENT = "  "
 _NAME = 24
 
 
@@ -47,16 +46,16 @@ def confused_lines(report: Report, style: Style) -> Iterator[Line]:
     found = report.among_classes()
     if not found:
         return
-    yield style.line(f"{_INDENT}{'all' if style.every else 'most frequent'} confusions")
+    yield style.line(f"{INDENT}{'all' if style.every else 'most frequent'} confusions")
     shown = found if style.every else found[:TOP_CONFUSIONS]
     pairs = [_pair(mistake, style) for mistake in shown]
     count_width = max(len(str(mistake.count)) for mistake in shown)
     pair_width = max(map(width, pairs))
-    taken = len(_INDENT) + 2 + count_width + 2 + pair_width + 2
+    taken = len(INDENT) + 2 + count_width + 2 + pair_width + 2
     # All alike: beside the pairs where at least two find room there, else below them.
     below = style.every or any(not _two_fit(mistake.cases, taken, style) for mistake in shown)
     for mistake, pair in zip(shown, pairs, strict=True):
-        start = f"{_INDENT}  {mistake.count:>{count_width}}  "
+        start = f"{INDENT}  {mistake.count:>{count_width}}  "
         if below:
             yield style.line(f"{start}{pair}")
             yield from _case_lines(mistake.cases, style)
@@ -68,14 +67,14 @@ def confused_lines(report: Report, style: Style) -> Iterator[Line]:
         images = sum(mistake.count for mistake in rest)
         kinds = numbers.plural(len(rest), "more kind")
         text = f"and {kinds} of mistake, {numbers.plural(images, 'image')}"
-        yield style.line((f"{_INDENT}  {text}", "light"))
+        yield style.line((f"{INDENT}  {text}", "light"))
 
 
 def _unheard_lines(report: Report, kind: OutcomeKind, title: str, style: Style) -> Iterator[Line]:
     cases = [outcome.case for outcome in report.of_kind(kind)]
     if cases:
-        yield style.line(_INDENT, (title, "red"))
-        start = f"{_INDENT}  {len(cases)}"
+        yield style.line(INDENT, (title, "red"))
+        start = f"{INDENT}  {len(cases)}"
         if style.every:
             yield style.line(start)
             yield from _case_lines(cases, style)
@@ -96,7 +95,7 @@ def _two_fit(cases: Sequence[str], taken: int, style: Style) -> bool:
 
 def _case_lines(cases: Sequence[str], style: Style) -> Iterator[Line]:
     """Ids, each on a line of its own: a few, or all."""
-    indent = _INDENT + " " * 6
+    indent = INDENT + " " * 6
     shown = cases if style.every else cases[:EXAMPLES]
     room = style.width - len(indent) - 3
     for place, case in enumerate(shown, start=1):
@@ -145,11 +144,11 @@ def _grouped(
         groups[outcome.reason or "unknown"].append(outcome)
     if not groups:
         return
-    yield style.line(_INDENT, (title, mark))
+    yield style.line(INDENT, (title, mark))
     for reason in sorted(groups, key=lambda reason: (-len(groups[reason]), reason)):
         found = groups[reason]
-        yield style.line(f"{_INDENT}  {len(found)}  {style.name(reason, style.width // 2)}")
-        indent = _INDENT + " " * 6
+        yield style.line(f"{INDENT}  {len(found)}  {style.name(reason, style.width // 2)}")
+        indent = INDENT + " " * 6
         if kind == "error":
             for message in list(dict.fromkeys(outcome.message for outcome in found))[:EXAMPLES]:
                 yield from style.paragraph(message, indent=indent)

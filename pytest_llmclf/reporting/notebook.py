@@ -13,7 +13,7 @@ from pytest_llmclf.analysis.diagnosis.diagnose import diagnose
 from pytest_llmclf.metrics.own_metrics import rows
 from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.diagnosis import finding_text
-from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.reporting.style import PLAIN
 from pytest_llmclf.reporting.terminal import with_interval
 from pytest_llmclf.reporting.worst_classes import (
     fitting,
@@ -37,7 +37,6 @@ any."""
 FINDINGS: Final = 8
 """Most findings listed."""
 
-_PLAIN: Final = Style()
 _NAME: Final = 40
 _TABLE: Final = 'style="border-collapse:collapse;margin:0.5em 0"'
 
@@ -60,7 +59,7 @@ def _head(report: Report) -> Iterator[str]:
     ledger = report.ledger
     yield f"<p><b>{_text(report.evaluation)}</b> · {_text(report.configuration)}<br>"
     yield f"{numbers.ends(ledger)}<br>"
-    accuracy = with_interval(report.accuracy, _PLAIN, report)
+    accuracy = with_interval(report.accuracy, PLAIN, report)
     yield f"accuracy <b>{_text(accuracy, 200)}</b></p>"
     why = ledger.why_incomplete()
     for line in [*([f"incomplete: {why}"] if why else []), *report.notes]:
@@ -129,4 +128,4 @@ def _row(kind: str, cells: Iterable[str]) -> str:
 
 
 def _text(text: str, columns: int = _NAME) -> str:
-    return escape(_PLAIN.name(text, columns))
+    return escape(PLAIN.name(text, columns))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.reporting import numbers
-from pytest_llmclf.reporting.style import left, right, width
+from pytest_llmclf.reporting.style import INDENT, left, right, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.analysis.foresight import Foresight
     from pytest_llmclf.reporting.style import Line, Style
 
-_INDENT = "  "
 _LOSS = "true loss"
 """What the rows of a baseline differ in."""
 _SURE = 1 - 1e-9
@@ -39,7 +38,7 @@ def plan_lines(found: Foresight, style: Style) -> Iterator[Line]:
     yield style.line((style.safe(found.asked), "bold"))
     yield style.line()
     for text in _example(found):
-        yield from style.paragraph(text, "light", indent=_INDENT)
+        yield from style.paragraph(text, "light", indent=INDENT)
     yield style.line()
     yield style.line((_spanning(found, widths), "light"))
     yield style.line((_row(heads, widths), "light"))
@@ -47,7 +46,7 @@ def plan_lines(found: Foresight, style: Style) -> Iterator[Line]:
         yield style.line(_row(row, widths))
     yield style.line()
     for note in found.notes:
-        yield from style.paragraph(note, indent=_INDENT)
+        yield from style.paragraph(note, indent=INDENT)
 
 
 def _example(found: Foresight) -> Iterator[str]:
@@ -85,7 +84,7 @@ def _spanning(found: Foresight, widths: list[int]) -> str:
             widths[place] += max(0, width(text) - span)
             parts.append(left(text, max(span, width(text))))
         place += columns
-    return (_INDENT + "  ".join(parts)).rstrip()
+    return (INDENT + "  ".join(parts)).rstrip()
 
 
 def _points(loss: float) -> str:
@@ -96,4 +95,4 @@ def _points(loss: float) -> str:
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
     first = left(cells[0], widths[0])
     others = (right(cell, columns) for cell, columns in zip(cells[1:], widths[1:], strict=True))
-    return _INDENT + "  ".join([first, *others])
+    return INDENT + "  ".join([first, *others])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_llmclf.errors import need_extra
 from pytest_llmclf.metrics.wording import when_stopped
 from pytest_llmclf.reporting import numbers
-from pytest_llmclf.reporting.style import Style
+from pytest_llmclf.reporting.style import PLAIN
 from pytest_llmclf.reporting.worst_classes import row_cells
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.metrics.report import Report
 
-_PLAIN: Final = Style()
 _NAME: Final = 22
 _MOST_NUMBERED: Final = 40
 """Most columns whose cells have their number in them."""
@@ -75,4 +74,4 @@ def _title(report: Report) -> str:
 
 def _drawable(text: str, columns: int = _NAME) -> str:
     """Cut, printable, and without the sign that begins a formula in matplotlib."""
-    return _PLAIN.name(text, columns).replace("$", r"\$")
+    return PLAIN.name(text, columns).replace("$", r"\$")

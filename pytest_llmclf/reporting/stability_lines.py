@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.metrics.wording import WHEN_STOPPED
 from pytest_llmclf.reporting import numbers
+from pytest_llmclf.reporting.style import INDENT
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 MOST = 5
 """Most images with differing answers that are named."""
-
-_INDENT = "  "
 
 
 def stability_lines(
@@ -34,23 +33,23 @@ def stability_lines(
         return
     when = f", {WHEN_STOPPED}" if stopped else ""
     images = numbers.plural(len(stability.images), "image")
-    yield style.line(f"{_INDENT}{images} to be asked {stability.askings} times each{when}")
+    yield style.line(f"{INDENT}{images} to be asked {stability.askings} times each{when}")
     for text in stability.caveats:
-        yield from style.paragraph(text, "yellow", indent=_INDENT * 2)
+        yield from style.paragraph(text, "yellow", indent=INDENT * 2)
     for text in _sentences(stability, style):
-        yield from style.paragraph(text, indent=_INDENT * 2)
+        yield from style.paragraph(text, indent=INDENT * 2)
     if stability.unanswered:
         text = (
             f"{numbers.plural(stability.unanswered, 'asking')} got no answer and "
             f"{noun(stability.unanswered, 'is', 'are')} in none of these numbers"
         )
-        yield from style.paragraph(text, "yellow", indent=_INDENT * 2)
+        yield from style.paragraph(text, "yellow", indent=INDENT * 2)
     unlike = stability.inconsistent
     for image in unlike[:MOST]:
         text = f"{image.case}: expected {image.expected}, said {_said(image)}"
-        yield from style.paragraph(text, "light", indent=_INDENT * 3)
+        yield from style.paragraph(text, "light", indent=INDENT * 3)
     if len(unlike) > MOST:
-        yield style.line((f"{_INDENT * 3}and {len(unlike) - MOST} more", "light"))
+        yield style.line((f"{INDENT * 3}and {len(unlike) - MOST} more", "light"))
 
 
 def _sentences(stability: Stability, style: Style) -> Iterator[str]:

@@ -20,6 +20,8 @@ Mark = Literal["bold", "light", "red", "green", "yellow", "cyan"]
 """Names of pytest's terminal markup; ``light`` is dim."""
 
 ELLIPSIS = "…"
+INDENT = "  "
+"""Of a paragraph below its head; of one below that twice."""
 
 _ASCII = str.maketrans(
     {
@@ -172,6 +174,10 @@ def command_in(text: str) -> str:
     place = max(text.rfind(f": {program} ") for program in _PROGRAMS)
     command = text[place + 2 :] if place >= 0 else ""
     return "" if "; " in command or ": " in command else command
+
+
+PLAIN = Style()
+"""Without colour, as in files."""
 
 
 def width(text: str) -> int:

@@ -33,7 +33,7 @@ from pytest_llmclf.reporting.leaderboard import leaderboard_lines
 from pytest_llmclf.reporting.mistake_lines import mistake_paragraphs
 from pytest_llmclf.reporting.probe_lines import brief_probes
 from pytest_llmclf.reporting.stability_lines import stability_lines
-from pytest_llmclf.reporting.style import Line, left, right, width
+from pytest_llmclf.reporting.style import INDENT, Line, left, right, width
 from pytest_llmclf.reporting.worst_classes import score_table
 from pytest_llmclf.reporting.yardstick_lines import yardstick_lines
 from pytest_llmclf.values.request import short_digest
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 SLICES = 12
 """Most values of one tag listed."""
 
-_INDENT = "  "
 _NAME = 24
 _COLUMNS = ("precision", "recall", "F1-score", "support")
 _VERDICTS: dict[VerdictWord, tuple[Mark, ...]] = {
@@ -137,10 +136,10 @@ def head_lines(report: Report, style: Style) -> Iterator[Line]:
         _source(report),
     ):
         if text:
-            yield from style.paragraph(text, indent=_INDENT)
+            yield from style.paragraph(text, indent=INDENT)
     why = None if report.ledger.all_skipped else report.ledger.why_incomplete()
     for text in [*([f"incomplete: {why}"] if why else []), *report.notes]:
-        yield from style.paragraph(text, "yellow", indent=_INDENT)
+        yield from style.paragraph(text, "yellow", indent=INDENT)
 
 
 def score_lines(report: Report, style: Style) -> Iterator[Line]:
@@ -153,24 +152,24 @@ def score_lines(report: Report, style: Style) -> Iterator[Line]:
     names = [style.safe(label) for label in (*confusion.labels, *averages, *own)]
     name_width = min(_NAME, max(map(width, names)))
     heads = "".join(right(head, 11) for head in _COLUMNS)
-    yield style.line((f"{_INDENT}{left('', name_width)}{heads}", "light"))
+    yield style.line((f"{INDENT}{left('', name_width)}{heads}", "light"))
     table = score_table(report, style.classes, style.digits)
     for label, figures in table.classes:
         name = left(style.name(label, name_width), name_width)
-        yield style.line(f"{_INDENT}{name}", *(right(text, 11) for text in figures))
+        yield style.line(f"{INDENT}{name}", *(right(text, 11) for text in figures))
     if table.rest:
-        yield from style.paragraph(table.rest, "light", indent=_INDENT)
+        yield from style.paragraph(table.rest, "light", indent=INDENT)
     yield Line()
     accuracy = with_interval(report.accuracy, style, report)
-    gap = " " * max(2, min(6, style.width - len(_INDENT) - name_width - width(accuracy)))
-    yield style.line(f"{_INDENT}{left('accuracy', name_width)}{gap}", (accuracy, "bold"))
+    gap = " " * max(2, min(6, style.width - len(INDENT) - name_width - width(accuracy)))
+    yield style.line(f"{INDENT}{left('accuracy', name_width)}{gap}", (accuracy, "bold"))
     for name, figures in table.averages:
         yield style.line(
-            f"{_INDENT}{left(name, name_width)}", *(right(text, 11) for text in figures)
+            f"{INDENT}{left(name, name_width)}", *(right(text, 11) for text in figures)
         )
     for name, measure in own.items():
         text, why = numbers.score(measure, style.digits), measure.why
-        start = f"{_INDENT}{left(style.name(name, name_width), name_width)}"
+        start = f"{INDENT}{left(style.name(name, name_width), name_width)}"
         yield style.line(start, right(text, 11), f"  {style.safe(why)}" if why else "")
 
 
@@ -202,17 +201,17 @@ def slice_lines(report: Report, tag: str, style: Style) -> Iterator[Line]:
     shown = slices
     if style.classes is not None and len(slices) > SLICES:
         shown = sorted(slices, key=lambda entry: (entry[1].exact, entry[0]))[:SLICES]
-    yield style.line(f"{_INDENT}accuracy by {style.name(tag, style.width // 2)}")
+    yield style.line(f"{INDENT}accuracy by {style.name(tag, style.width // 2)}")
     names = [style.name(value, _NAME) if value else "(none)" for value, _ in shown]
     name_width = max(map(width, names))
     for name, (value, accuracy) in zip(names, shown, strict=True):
         among = [found for found in report.outcomes if found.tags.get(tag, "") == value]
         said = with_interval(accuracy, style, report, among)
-        yield style.line(f"{_INDENT}  {left(name, name_width)}  {said}")
+        yield style.line(f"{INDENT}  {left(name, name_width)}  {said}")
     if len(shown) < len(slices):
         more = numbers.plural(len(slices) - len(shown), "more value")
         text = f"and {more} with a higher or equal accuracy"
-        yield style.line((f"{_INDENT}  {text}", "light"))
+        yield style.line((f"{INDENT}  {text}", "light"))
 
 
 def brief_lines(
@@ -237,10 +236,10 @@ def gate_lines(verdicts: Sequence[Verdict], style: Style) -> Iterator[Line]:
     for verdict in verdicts:
         of = verdict.task.title
         text = f"{of}: {verdict.text}" if of else verdict.text
-        indent = " " * (len(_INDENT) + word_width + 2)
+        indent = " " * (len(INDENT) + word_width + 2)
         first, *rest = style.wrapped(text, indent)
         word = (left(verdict.word, word_width), _VERDICTS[verdict.word])
-        yield style.line(_INDENT, word, "  " + first.removeprefix(indent))
+        yield style.line(INDENT, word, "  " + first.removeprefix(indent))
         yield from (style.line(found) for found in rest)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.analysis.comparison.yardsticks import held_against
 from pytest_llmclf.analysis.leaderboard.pairs import beside_yardsticks
 from pytest_llmclf.reporting import numbers
+from pytest_llmclf.reporting.style import INDENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
     from pytest_llmclf.reporting.style import Line, Style
 
-_INDENT = "  "
 _AS_LONG = 1.5
 
 
@@ -27,7 +27,7 @@ def yardstick_lines(reports: Sequence[Report], style: Style) -> Iterator[Line]:
     yield style.line(("beside classical classifiers", "bold"))
     for evaluation, text in found:
         sentence = style.safe(f"{evaluation} · {text}")
-        yield from style.paragraph(sentence, indent=_INDENT)
+        yield from style.paragraph(sentence, indent=INDENT)
 
 
 def yardstick_texts(reports: Sequence[Report]) -> Iterator[tuple[str, str]]:
