@@ -90,9 +90,15 @@ def write_whole(path: Path, content: bytes) -> Path:
 def write_pieces(path: Path, pieces: Iterable[bytes]) -> Path:
     """`write_whole` of what is too much to be held at once, piece by piece.
 
+    A device is written to: it would be lost if a file took its place.
+
     Raises:
         OSError: It cannot be written; what stood there still does.
     """
+    if require_writable_kind(path).exists() and not path.is_file():
+        with path.open("wb") as file:
+            file.writelines(pieces)
+        return path
     with beside(path) as draft:
         with draft.open("wb") as file:
             file.writelines(pieces)

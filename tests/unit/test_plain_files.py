@@ -20,6 +20,7 @@ from pytest_llmclf.data.archives.archive import opened
 from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.data.manifest_columns import MOST_COLUMNS
 from pytest_llmclf.errors import LlmclfError
+from pytest_llmclf.files import write_whole
 from pytest_llmclf.gates.looks import note_looks, read_looks
 from pytest_llmclf.models import recording_file
 from pytest_llmclf.models.llamacpp.llamacpp import file_pair
@@ -198,6 +199,16 @@ def test_in_the_place_of_a_summary(tmp_path: Path, special: Callable[[Path], Pat
     assert isinstance(error, OSError) == (not place.is_char_device()), error
     error = in_time(lambda: write_summaries([], [], environ={"GITHUB_STEP_SUMMARY": str(place)}))
     assert isinstance(error, OSError) == (not place.is_char_device()), error
+
+
+def test_in_the_place_of_a_page(tmp_path: Path, special: Callable[[Path], Path]) -> None:
+    """It stands there afterwards: no file takes the place of a device, nor of what is refused."""
+    place = special(tmp_path / "page.html")
+    kind = place.lstat().st_mode
+    error = in_time(lambda: write_whole(place, b"<html>"))
+    assert isinstance(error, OSError) == (not place.is_char_device()), error
+    assert place.lstat().st_mode == kind
+    assert list(tmp_path.iterdir()) == [place]
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl"])
