@@ -197,7 +197,7 @@ def _suggestion(text: str) -> str:
     if near:
         return f", did you mean {near[0]}{text[len(head) :] if near[0] != EMBEDDED else ''}?"
     if re.fullmatch(r"[\w][\w.:/-]*", text):
-        return f", did you mean ollama:{text}?"
+        return f", did you mean ollama:{text.rstrip(':')}?"
     return ""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from syrupy.constants import TEXT_ENCODING
 from syrupy.data import SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
@@ -139,6 +140,13 @@ class PredictionsExtension(SingleFileSnapshotExtension):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"\s*Can not relate snapshot location")
             super().write_snapshot(**what)
+
+    def read_snapshot_data_from_location(self, *, snapshot_location: str, **_: Any) -> str | None:
+        """Its text, also of a file in another encoding: what it is not, the comparison says."""
+        try:
+            return Path(snapshot_location).read_text(TEXT_ENCODING, errors="replace")
+        except FileNotFoundError:
+            return None
 
     def serialize(self, data: Any, **_: Any) -> str:
         """The text of `Report.predictions`."""

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from pytest_llmclf.errors import LlmclfError, nearest
 from pytest_llmclf.files import HOME_FOLDER, require_plain
@@ -36,6 +36,7 @@ RUNS = Path(HOME_FOLDER) / "runs"
 """Where runs are kept unless told otherwise, below the folder of the project."""
 _RECENT = {"latest": -1, "previous": -2}
 _SHOWN = 5
+_AGAIN: Final = "run the evaluation again"
 
 
 class RunFolderError(LlmclfError):
@@ -145,7 +146,7 @@ def _read(folder: Path, summary: dict[str, Any]) -> RunFolder[Report]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         cause = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise RunFolderError(
-            f"{folder / 'run.json'} does not fit its outcomes: {cause}; run the evaluation again"
+            f"{folder / 'run.json'} does not fit its outcomes: {cause}; {_AGAIN}"
         ) from error
 
 
@@ -162,9 +163,9 @@ def _summary(folder: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise RunFolderError(f"{path} is no JSON: {error}") from error
+        raise RunFolderError(f"{path} is no JSON ({error}); {_AGAIN}") from error
     if not isinstance(data, dict) or "reports" not in data:
-        raise RunFolderError(f"{path} is not the summary of a run")
+        raise RunFolderError(f"{path} is not the summary of a run; {_AGAIN}")
     _check_schema(data, str(path))
     return data
 
@@ -173,7 +174,7 @@ def _check_schema(data: Mapping[str, Any], place: str) -> None:
     if data.get("schema") != SCHEMA:
         raise RunFolderError(
             f"{place} is of schema {data.get('schema')!r}, this version reads {SCHEMA}; "
-            "run the evaluation again with this version"
+            f"{_AGAIN} with this version"
         )
 
 

@@ -26,7 +26,12 @@ from pytest_llmclf.runner.example_plan import drawn
 from pytest_llmclf.runner.examples import as_shown
 from pytest_llmclf.runner.settings import DEFAULT_SEED, project_root
 from pytest_llmclf.runner.task import Task, instruct
-from pytest_llmclf.runner.variant_tasks import check_different, check_labels, in_variants
+from pytest_llmclf.runner.variant_tasks import (
+    check_different,
+    check_labels,
+    in_variants,
+    naming_variant,
+)
 from pytest_llmclf.values.case import CaseSet
 from pytest_llmclf.values.request import is_told
 
@@ -134,8 +139,9 @@ def assign(
     known: dict[Hashable, tuple[str, Evaluation]] = {}
     for (name, varied), shown in zip(variants, found.shown, strict=True):
         check_labels(evaluation, name, varied, whole.labels)
-        modelfile = modelfile_of(varied, root)
-        labels = label_set(varied, whole.labels, gates)
+        with naming_variant(name):
+            modelfile = modelfile_of(varied, root)
+            labels = label_set(varied, whole.labels, gates)
         examples = as_shown(shown, varied.answer, varied.image_limits)
         told = instruct(varied, modelfile, labels, "", think=settings.think, examples=examples)
         check_different(known, name, varied, told=told, modelfile=modelfile, think=settings.think)

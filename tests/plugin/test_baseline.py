@@ -132,13 +132,14 @@ def test_another_modelfile_is_said(committed: Colours) -> None:
     assert text.startswith(f"baseline: instructions changed; {ALL} predictions as committed; 6 bro")
 
 
-def test_a_file_that_was_not_merged_is_refused(committed: Colours) -> None:
-    """With the line that is none."""
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_file_that_was_not_merged_is_refused(committed: Colours, encoding: str) -> None:
+    """With the line that is none; of a file that is in another encoding the first one."""
     (path,) = files(committed)
-    path.write_text(path.read_text("utf-8") + "<<<<<<< ours\n", "utf-8")
+    path.write_text(path.read_text("utf-8") + "<<<<<<< ours\n", encoding)
     result = run(committed, "-vv")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    place = len(path.read_text("utf-8").splitlines())
+    place = len(path.read_text("utf-8").splitlines()) if encoding == "utf-8" else 1
     assert f"cannot be read: line {place} is not a prediction" in result.stdout.str()
 
 

@@ -271,6 +271,13 @@ def test_an_evaluation_can_be_chosen() -> None:
     assert choose(before, before[:2], ["two"]) == ([(before[1], before[1])], [])
 
 
+def test_no_model_can_be_chosen_where_no_evaluation_is_in_both_runs() -> None:
+    """The remedy is two other runs then, and the one with models where they are what differs."""
+    pets = [report("+")]
+    with pytest.raises(SettingsError, match="; name two runs of one evaluation"):
+        choose(pets, [replace(pets[0], evaluation="birds")])
+
+
 @pytest.mark.parametrize(
     ("evaluations", "models", "what"),
     [

@@ -145,6 +145,21 @@ def test_what_makes_no_sense_is_refused(
         planned(project, replace(PETS, **change))
 
 
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [
+        (Variant(prompt=" "), "variant 'x': the prompt is empty"),
+        (Variant(modelfile="pet"), "variant 'x': Modelfile 'pet' is neither"),
+    ],
+)
+def test_of_many_variants_the_one_at_fault_is_named(
+    project: Path, variant: Variant, message: str
+) -> None:
+    """Whichever step finds the fault."""
+    with pytest.raises(SettingsError, match=message):
+        planned(project, replace(PETS, variants={"fine": Variant(), "x": variant}))
+
+
 def test_an_empty_dataset_is_refused(project: Path) -> None:
     """Zero images can judge nothing."""
     for path in (project / "fixtures").rglob("*.png"):

@@ -246,7 +246,9 @@ def test_other_parts_of_a_summary_are_checked(folder: Path, field: str, value: o
 def test_a_summary_that_is_none_is_told(folder: Path, text: str) -> None:
     """With its path."""
     (folder / "run.json").write_text(text, "latin-1")
-    with pytest.raises(RunFolderError, match=r"run\.json is (no JSON|not the summary)"):
+    with pytest.raises(
+        RunFolderError, match=r"run\.json is (no JSON|not the summary).*; run the ev"
+    ):
         read_run(folder)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_llmclf.analysis.comparison.margin import judge_margins
 from pytest_llmclf.analysis.comparison.paired_comparison import compare_reports
@@ -124,6 +124,9 @@ def adjusted_p_values(comparisons: Iterable[Comparison]) -> tuple[float, ...]:
     return tuple(1.0 if each.refused is not None else next(tested) for each in listed)
 
 
+_OTHERS: Final = "name two runs of one evaluation (the same name= or dataset)"
+
+
 def choose(
     before: Sequence[Report],
     now: Sequence[Report],
@@ -166,7 +169,7 @@ def choose(
         raise SettingsError(
             "the runs have no evaluation of one model in common: "
             f"A has {_listed(sides[0])}; B has {_listed(sides[1])}; "
-            "choose with --model A=NAME --model B=NAME"
+            + ("choose with --model A=NAME --model B=NAME" if common else _OTHERS)
         )
     return chosen, notes
 
