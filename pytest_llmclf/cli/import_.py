@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.command import CommandHelp, add_arguments
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import home_folder
+from pytest_llmclf.cli.project import from_here, home_folder
 from pytest_llmclf.data.archives.layouts import LAYOUTS, layout_of
 from pytest_llmclf.data.archives.tables import KIND
 from pytest_llmclf.errors import DatasetError, SettingsError, some_of
@@ -21,6 +21,7 @@ from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.runner.settings import DEFAULT_SEED, project_root
 from pytest_llmclf.runner.shared_options import at_least
+from pytest_llmclf.values.text import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,9 +190,10 @@ def _lines(made: Imported, elsewhere: Path | None, style: Style) -> Iterator[Lin
     if elsewhere is not None:
         place = style.safe(str(elsewhere))
         yield style.line(f"Evaluations look there when the environment says LLMCLF_DATA={place}")
-    evaluation = f"evals/test_{name}.py"
-    written = (project_root(Path.cwd()) / evaluation).is_file()
-    yield style.line("Next: ", (f"pytest {evaluation if written else 'evals/'}", "bold"))
+    evals = project_root(Path.cwd()) / "evals"
+    own = evals / f"test_{name}.py"
+    told = from_here(own) if own.is_file() else f"{from_here(evals)}/"
+    yield style.line("Next: ", (style.safe(command_line("pytest", told)), "bold"))
 
 
 def _left_out_lines(made: Imported, style: Style) -> Iterator[Line]:

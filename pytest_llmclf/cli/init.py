@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_llmclf.cli.command import CommandHelp
 from pytest_llmclf.cli.console import style_of, write
+from pytest_llmclf.cli.project import from_here, project_above
 from pytest_llmclf.errors import SettingsError, some_of
 from pytest_llmclf.files import HOME_FOLDER
 from pytest_llmclf.runner.settings import project_root
+from pytest_llmclf.values.text import command_line
 
 if TYPE_CHECKING:
     import argparse
@@ -183,7 +185,8 @@ def _command(model: str, indent: int) -> str:
 
 def _lines(root: Path, name: str, model: str, style: Style) -> Iterator[Line]:
     yield style.line(("written  ", "green"), name)
-    yield from style.paragraph(_lacking(root), "yellow")
+    for text in filter(None, (project_above(root), _lacking(root))):
+        yield from style.paragraph(text, "yellow")
     if not model.startswith("replay:"):
         yield from style.paragraph(
             f"CI asks {model}: it must reach it, and a host that is not its own has to be named "
@@ -195,5 +198,8 @@ def _lines(root: Path, name: str, model: str, style: Style) -> Iterator[Line]:
         yield style.line(f"CI judges the answers of {style.safe(recording)}.")
         return
     yield style.line("CI judges recorded answers. Record them where the model is, and commit them:")
-    command = f"pytest evals/ --llmclf-model ollama:llava --llmclf-record {recording}"
+    evals, kept = f"{from_here(root / 'evals')}/", from_here(root / recording)
+    command = command_line(
+        "pytest", evals, "--llmclf-model", "ollama:llava", "--llmclf-record", kept
+    )
     yield style.line("      ", (style.safe(command), "bold"))

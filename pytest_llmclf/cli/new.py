@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.command import CommandHelp
 from pytest_llmclf.cli.console import style_of, write
-from pytest_llmclf.cli.project import own_folder_choices
+from pytest_llmclf.cli.project import from_here, own_folder_choices, project_above
 from pytest_llmclf.data.entry import LABEL_FOLDERS, SourceOptions, by_kind
 from pytest_llmclf.errors import DatasetError, SettingsError, some_of
 from pytest_llmclf.prompting.modelfile import SYSTEM
 from pytest_llmclf.prompting.prompt import DEFAULT_PROMPT
 from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.runner.settings import project_root
+from pytest_llmclf.values.text import command_line
 
 if TYPE_CHECKING:
     import argparse
@@ -38,6 +39,7 @@ _SYSTEM_TOKENS = 200
 _LEAST_CONTEXT = 4096
 _CONTEXT_STEP = 1024
 _MOST_PROBLEMS = 5
+_GATE = "accuracy >= 0.8"
 
 _MODELFILE = """\
 # {name}, for evals/test_{identifier}.py.
@@ -117,9 +119,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--gate",
-        default="accuracy >= 0.8",
         metavar="EXPRESSION",
-        help="what a model must reach (default: %(default)r)",
+        help=f"what a model must reach (default: {_GATE!r})",
     )
     told = parser.add_mutually_exclusive_group()
     told.add_argument(
@@ -171,11 +172,14 @@ def run(arguments: argparse.Namespace) -> int:
     copy = arguments.copy and folder != dataset_directory.resolve()
     for path in [*new, *([dataset_directory] if copy else [])]:
         if path.exists():
-            raise SettingsError(f"{path} is there already: choose another name, or remove it")
+            above = project_above(root)
+            raise SettingsError(
+                f"{path} is there already: choose another name, or remove it{above and '; '}{above}"
+            )
     options = SourceOptions(split=arguments.split, label_folder=arguments.label_folder)
     with own_folder_choices():
         dataset = datasets.load(folder, name=name, options=options)
-    _check_gate(arguments.gate, dataset)
+    _check_gate(arguments.gate or _GATE, dataset)
     if arguments.model is not None:
         parse_spec(arguments.model)
     place = name if copy else _place(folder, name, root)
@@ -187,7 +191,9 @@ def run(arguments: argparse.Namespace) -> int:
         _copy(folder, dataset_directory)
     _write(dict(zip(new, texts, strict=True)))
     style = style_of(sys.stdout)
-    write(sys.stdout, _lines(root, new, dataset, _asked(arguments, given), style))
+    write(sys.stdout, _written(root, new, dataset, style))
+    command = ["pytest", from_here(new[-1]), "--llmclf-model", _asked(arguments, given)]
+    write(sys.stdout, _next(command, dataset, style, guessed=arguments.gate is None))
     return 0
 
 
@@ -311,7 +317,7 @@ def _evaluation(
         choices=_choices(arguments),
         modelfile="" if without else f"\n    modelfile={_quoted(modelfile)},",
         prompt=_quoted(arguments.prompt),
-        gate=_quoted(arguments.gate),
+        gate=_quoted(arguments.gate or _GATE),
     )
 
 
@@ -360,11 +366,11 @@ def _write(texts: Mapping[Path, str]) -> None:
             ) from error
 
 
-def _lines(
-    root: Path, new: list[Path], dataset: Dataset, model: str, style: Style
-) -> Iterator[Line]:
+def _written(root: Path, new: list[Path], dataset: Dataset, style: Style) -> Iterator[Line]:
     for path in new:
         yield style.line(("written  ", "green"), style.safe(path.relative_to(root).as_posix()))
+    for above in filter(None, [project_above(root)]):
+        yield from style.paragraph(above, "yellow")
     classes = plural(len(dataset.labels), "class", "classes")
     found = f"{plural(len(dataset.cases), 'image')}, {classes}: {some_of(dataset.labels)}"
     yield from style.paragraph(found)
@@ -375,8 +381,18 @@ def _lines(
             yield from style.paragraph(said, "yellow")
     for warning in dataset.warnings:
         yield from style.paragraph(warning, "yellow")
-    command = f"pytest {new[-1].relative_to(root).as_posix()} --llmclf-model {model}"
-    yield style.line("Next: ", (style.safe(f"{command} --snapshot-update"), "bold"))
+
+
+def _next(command: list[str], dataset: Dataset, style: Style, *, guessed: bool) -> Iterator[Line]:
+    if any(case.problem is not None for case in dataset.cases):
+        yield from style.paragraph(
+            "First mend these images or take them out: no baseline is written while an image has "
+            "no answer.",
+            "yellow",
+        )
+    update = style.safe(command_line(*command, "--snapshot-update"))
+    yield style.line("Next: ", (update, "bold"))
     yield style.line("It writes the baseline, to be committed beside the evaluation; from then on:")
-    yield style.line("      ", (style.safe(command), "bold"))
-    yield style.line("The gate is a guess until you know what you need: change it there.")
+    yield style.line("      ", (style.safe(command_line(*command)), "bold"))
+    if guessed:
+        yield style.line("The gate is a guess until you know what you need: change it there.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,21 @@ def named_run(name: str, home: Path | None) -> RunFolder[Report]:
     from pytest_llmclf.reporting.run_folder import find_run, read_run
 
     return read_run(find_run(name, home_folder(home) / "runs"))
+
+
+def from_here(path: Path) -> str:
+    """A path as a command to be copied has it: relative to the folder that one is in."""
+    return Path(os.path.relpath(path)).as_posix()
+
+
+def project_above(root: Path) -> str:
+    """Which folder is the project, where that is not the folder that one is in; else empty."""
+    if root == Path.cwd().resolve():
+        return ""
+    return (
+        f"the project is {root}, which has a folder modelfiles: to begin one here, make such a "
+        "folder here"
+    )
 
 
 @contextmanager

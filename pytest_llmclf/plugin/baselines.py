@@ -195,6 +195,8 @@ def _advice(report: Report) -> str:
 
 def _lacking(item: pytest.Item, report: Report) -> str:
     none = "baseline: no predictions are committed for this model"
+    if report.task.variant:
+        none = "baseline: no predictions are committed for this variant of the model"
     incomplete = report.ledger.why_incomplete()
     if incomplete is not None:
         return f"{none}, and none can be written: {incomplete}"

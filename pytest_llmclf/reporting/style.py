@@ -7,6 +7,7 @@ terminal has no better.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -40,6 +41,11 @@ _ASCII = str.maketrans(
 
 _PROGRAMS = ("pytest", "llmclf", "ollama", "python -m pip")
 """Whose commands are printed to be copied."""
+_COMMAND = re.compile(rf"(?<=: )(?:{'|'.join(_PROGRAMS)}) ")
+_QUOTED = re.compile(r"(?<= )(?:\"[^\"]*\"|'[^']*')")
+"""An argument as `command_line` quotes it: what stands in it ends no command."""
+_WHOLE = re.compile(rf"`(?:{'|'.join(_PROGRAMS)}) [^`]*`|--llmclf-model [^\s,;]+")
+"""What is to be copied from within a sentence, and so is one word of it."""
 _MOST_SIGNS = 3
 """Signs kept a column, so that stacked accents cannot make a short text endless."""
 
@@ -141,26 +147,31 @@ class Style:
         """`text` made safe and broken into lines of `width` columns, between words where it can.
 
         A command at its end, behind a colon, is to be copied: where it does not fit on the line of
-        what is said of it, it is a line of its own, and never broken. Blanks that it begins with
-        stay: they mean something in a diff and in a list.
+        what is said of it, it is a line of its own, and never broken. One within a sentence stays
+        on one line, too, where a line has room for it. Blanks that the text begins with stay: they
+        mean something in a diff and in a list.
         """
         room = max(10, self.width - len(indent))
         safe = self.safe(text)
         command = command_in(safe) if width(safe) > room else ""
         safe = safe.removesuffix(f" {command}") if command else safe
+        # No printable text has a NUL: it stands for the blanks that no line may end with.
+        safe = _WHOLE.sub(
+            lambda one: one[0].replace(" ", "\0") if width(one[0]) < room else one[0], safe
+        )
         words = safe.lstrip(" ")
         current = safe[: len(safe) - len(words)][: room // 2]
         for place, word in enumerate(words.split(" ")):
             joined = f"{current}{word}" if not place else f"{current} {word}" if current else word
             if place and current and width(joined) > room:
-                yield indent + current
+                yield indent + current.replace("\0", " ")
                 joined = word
             while width(joined) > room:
                 head = start(joined, room)
                 yield indent + head
                 joined = joined[len(head) :]
             current = joined
-        yield indent + current
+        yield indent + current.replace("\0", " ")
         if command:
             yield indent + command
 
@@ -171,9 +182,11 @@ class Style:
 
 def command_in(text: str) -> str:
     """The command at the end of a text, behind a colon; empty where there is none."""
-    place = max(text.rfind(f": {program} ") for program in _PROGRAMS)
-    command = text[place + 2 :] if place >= 0 else ""
-    return "" if "; " in command or ": " in command else command
+    for found in _COMMAND.finditer(text):
+        bare = _QUOTED.sub("", text[found.start() :])
+        if "; " not in bare and ": " not in bare:
+            return text[found.start() :]
+    return ""
 
 
 PLAIN = Style()

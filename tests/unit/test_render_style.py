@@ -102,6 +102,16 @@ def test_a_command_to_copy_is_never_broken(program: str) -> None:
         assert all(len(line) <= columns for line in said)
         assert " ".join(map(str.strip, [*said, last])) == text
     assert list(Style(width=200).wrapped(text)) == [text]
+    varied = f'{command} --llmclf-variant "brief: prompt=Animal; or: which?" -k "a or b"'
+    *_, last = Style(width=40).wrapped(f"none of this: to write them: {varied}")
+    assert last == varied
+    within = f"no Ollama here; for it: `{program} pull llava`, --llmclf-model ollama:a"
+    for columns in range(40, 100):
+        lines = list(Style(width=columns).wrapped(within))
+        assert " ".join(lines) == within
+        assert max(map(len, lines)) <= columns
+        for whole in (f"`{program} pull llava`", "--llmclf-model ollama:a"):
+            assert sum(whole in line for line in lines) == 1
     asked = f"which: {program} is asked; then: nothing " + "more " * 30
     assert all(len(line) <= 40 for line in Style(width=40).wrapped(asked))
 

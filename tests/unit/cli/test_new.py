@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.cli import new
+from pytest_llmclf.cli import init, new
 from pytest_llmclf.errors import LlmclfError, SettingsError
 from pytest_llmclf.prompting import modelfile
 from tests.forkserver import fresh_or_forked
@@ -207,7 +208,47 @@ def test_a_broken_image_is_said(
     assert "red/9.png: " in said
     assert "red/empty0.png, red/empty1.png, red/empty2.png and 27 more: " in said
     assert "empty3.png" not in said
+    first = "First mend these images or take them out: no baseline is written while an image has no"
+    assert first in said.partition("Next: ")[0]
     assert (project / "evals" / "test_pets.py").is_file()
+
+
+@pytest.mark.parametrize("gate", [(), ("--gate", "accuracy >= 0.8")])
+def test_only_a_gate_that_nobody_stated_is_a_guess(
+    project: Path, images: Path, gate: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And of images that can all be sent none is to be mended."""
+    assert call(new, "new", "pets", str(images), *gate) == 0
+    said = capsys.readouterr().out
+    assert ("The gate is a guess" in said) is (not gate)
+    assert "First mend" not in said
+    assert 'gates=["accuracy >= 0.8"]' in (project / "evals" / "test_pets.py").read_text()
+
+
+def test_a_project_above_is_told(
+    project: Path, images: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With where it is written, beside an error, too; commands are of the folder one is in."""
+    monkeypatch.setenv("COLUMNS", "1000")
+    below = project / "below" / "one"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    told = f"the project is {project.resolve()}, which has a folder modelfiles: to begin one here"
+    assert call(new, "new", "pets", str(images)) == 0
+    said = capsys.readouterr().out
+    assert told in said
+    assert "Next: pytest ../../evals/test_pets.py --llmclf-model ollama:llava" in said
+    with pytest.raises(SettingsError, match=re.escape(told)):
+        call(new, "new", "pets", str(images))
+    assert call(init, "init") == 0
+    said = capsys.readouterr().out
+    assert told in said
+    assert (
+        "pytest ../../evals/ --llmclf-model ollama:llava --llmclf-record ../../recordings" in said
+    )
+    (below / "modelfiles").mkdir()
+    assert call(new, "new", "pets", str(images)) == 0
+    assert "the project is" not in capsys.readouterr().out
 
 
 class TestWhatThereIsAlready:
