@@ -25,6 +25,8 @@ html_title = project
 html_show_copyright = False
 myst_heading_anchors = 4
 autodoc_typehints = "description"
+# Others are attributes, which stand there with their own text.
+autodoc_typehints_description_target = "documented_params"
 autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
 

@@ -1,6 +1,8 @@
 """What the reference takes from the code when the site is built; `conf.py` puts it into the pages.
 
-A page of `reference/` says where by a comment, `<!-- generated: NAME -->`.
+A page of `reference/` says where by a comment, `<!-- generated: NAME -->`. What stands between it
+and `<!-- end -->` is for readers of a checkout, and says what prints the same: a command, or
+`python -m docs.generated NAME`.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
+import sys
 from functools import partial
 from pathlib import Path
 from textwrap import dedent
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.metric import Metric
 
 DOCS: Final = Path(__file__).parent
-MARK: Final = re.compile(r"<!-- generated: ([\w ]+) -->")
+MARK: Final = re.compile(r"<!-- generated: ([\w ]+) -->\n.*?\n<!-- end -->", re.DOTALL)
 _CODE: Final = re.compile(
     r"(?P<code>`[^`]+`)|(?<!\w)'(?P<quoted>[^']+)'(?!\w)|(?<![\w`-])(?P<option>--[a-z][\w-]*)"
     r"|(?P<sign>[\\*_<>\[\]|$])"
@@ -44,22 +47,24 @@ class Declared:
     """What the plugin declares to pytest, in a parser of argparse, as those of commands are.
 
     Attributes:
-        options: Parser of the options.
+        options: Parser of the options, in groups.
         ini: What the keys of the ini file mean, by key.
     """
 
     def __init__(self) -> None:
         self.options = argparse.ArgumentParser(prog="pytest", add_help=False)
+        self._group = self.options.add_argument_group()
         self.ini: dict[str, str] = {}
         add_options(self)  # type: ignore[arg-type]  # all that it asks of pytest's parser
 
-    def getgroup(self, *_: str) -> Declared:
-        """This very one: there is only one group."""
+    def getgroup(self, _: str, about: str) -> Declared:
+        """This very one, for options of a new group with that heading."""
+        self._group = self.options.add_argument_group(about.removeprefix("llmclf: "))
         return self
 
     def addoption(self, name: str, **given: Any) -> None:
-        """Declare an option."""
-        self.options.add_argument(name, **given)
+        """Declare an option of the group."""
+        self._group.add_argument(name, **given)
 
     def addini(self, name: str, about: str, *_: object, **__: object) -> None:
         """Declare a key of the ini file."""
@@ -74,7 +79,14 @@ def filled(page: str) -> str:
 def _options() -> str:
     pages = _pages()
     parts = ["```{program} pytest\n```"]
-    for action in Declared().options._actions:
+    declared = [
+        (group.title if not place else "", action)
+        for group in Declared().options._action_groups
+        for place, action in enumerate(group._group_actions)
+    ]
+    for title, action in declared:
+        if title:
+            parts.append(f"## {title[0].upper()}{title[1:]}")
         used = re.compile(rf"{action.option_strings[0]}(?![\w-])")
         said = {link: len(used.findall(text)) for link, text in pages if used.search(text)}
         links = ", ".join(sorted(said, key=lambda link: -said[link])[:_LINKS])
@@ -283,3 +295,7 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "columns": _columns,
 }
 """What can be generated, by the name that pages have for it."""
+
+
+if __name__ == "__main__":
+    print(BLOCKS[" ".join(sys.argv[1:])]())

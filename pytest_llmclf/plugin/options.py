@@ -21,9 +21,8 @@ _ALSO_INI: Final = ("think", "allow-remote", "allow-clear-key", "allow-links", "
 def add_options(parser: pytest.Parser) -> None:
     """Declare every option; each destination starts with ``llmclf_``."""
     # Values are JSON built-ins: xdist sends them to its workers.
-    group = parser.getgroup("llmclf", "vision LLMs as image classifiers")
-    for declare in (_add_questions, _add_once_more, _add_judging, _add_reaching, _add_written):
-        declare(_heard_in_ci(group.addoption))
+    for name, about, declare in _GROUPS:
+        declare(_heard_in_ci(parser.getgroup(f"llmclf-{name}", f"llmclf: {about}").addoption))
     _add_ini(parser)
 
 
@@ -32,8 +31,8 @@ def _add_questions(add: Callable[..., None]) -> None:
     add(
         "--llmclf-model", action="append", metavar="MODEL",
         help="who is asked: auto (default), ollama:llava, openai:NAME@URL, llamacpp:micro-llava, "
-        "llamacpp:TEXT.gguf+MMPROJ.gguf, replay:FILE, yardstick:svm; repeat for "
-        "several models in one run "
+        "llamacpp:TEXT.gguf+MMPROJ.gguf, replay:FILE, yardstick:svm, sklearn:MODULE:FACTORY, "
+        "predictions:FILE.csv; repeat for several models in one run "
         "(also: LLMCLF_MODEL, ini llmclf_model)",
     )  # fmt: skip
     add(
@@ -170,6 +169,16 @@ def _add_written(add: Callable[..., None]) -> None:
         "--llmclf-parquet", action="store_true",
         help="write outcomes.parquet as well (needs pyarrow)",
     )  # fmt: skip
+
+
+_GROUPS: Final = (
+    ("questions", "what is asked, and of whom", _add_questions),
+    ("again", "what is asked again or recorded", _add_once_more),
+    ("judging", "what is made of the answers", _add_judging),
+    ("reaching", "how models and files are reached", _add_reaching),
+    ("written", "what is written, and where", _add_written),
+)
+"""Name, heading in ``pytest --help`` and who declares them, of each group of options."""
 
 
 def _add_ini(parser: pytest.Parser) -> None:

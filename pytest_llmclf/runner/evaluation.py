@@ -48,7 +48,7 @@ class Evaluation:
             function that gives (path or bytes, label) or (path or bytes, label, tags) of each
             image, or a list of those.
         modelfile: Name of a file under ``modelfiles/`` without its ending, or a path; ``None``: one
-            for any images, `modelfile.DEFAULT`.
+            for any images, a built-in one of ``llava`` that asks for one label and nothing else.
         prompt: The question about each image; the label list is added to it.
         name: How reports call it; default: the dataset's name.
         labels: Labels with synonyms and descriptions, or plain names; default: the dataset's.
@@ -313,7 +313,7 @@ class Evaluation:
 
     @property
     def given_examples(self) -> Examples | None:
-        """The declared example images, a plain number made into `Examples`; ``None``: none."""
+        """The declared example images, a plain number made into `Examples`, or ``None``."""
         return given_examples(self.examples)
 
     @property

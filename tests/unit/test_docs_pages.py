@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import pytest_llmclf
-from docs.generated import BLOCKS, MARK
+from docs.generated import BLOCKS, MARK, filled
 from pytest_llmclf import reference
 from pytest_llmclf.api import public
 from pytest_llmclf.cli import main
@@ -19,6 +19,8 @@ from pytest_llmclf.gates.expression import parse
 from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
 from pytest_llmclf.gates.threshold import COMPARISONS
 from pytest_llmclf.models.registry import GROUP
+from pytest_llmclf.models.spec import FORMS
+from pytest_llmclf.plugin.options import _GROUPS
 from pytest_llmclf.runner import settings
 from pytest_llmclf.runner.job import AWAY_S
 from tools.arrows import layers
@@ -90,6 +92,45 @@ def test_everything_generated_has_one_place() -> None:
     """A page asks for nothing that there is not, and nothing is made that no page shows."""
     asked = [name for page in DOCS for name in MARK.findall(text_of(page))]
     assert sorted(asked) == sorted(BLOCKS)
+    assert sum(text_of(page).count("<!-- generated:") for page in DOCS) == len(asked)
+
+
+PRINTS = r"`(pytest|llmclf COMMAND) --help`|`python -c \"([^`]+)\"`|python -m docs.generated (.+?)`"
+
+
+@pytest.mark.parametrize("name", sorted(BLOCKS))
+def test_a_checkout_says_what_prints_what_is_generated(name: str) -> None:
+    """By a command that there is, and how the site is made, which has none of that text."""
+    for page in DOCS:
+        for found in MARK.finditer(text_of(page)):
+            if found[1] != name:
+                continue
+            assert "(../../CONTRIBUTING.md#the-site)" in found[0]
+            ((_, code, printed), *_) = re.findall(PRINTS, found[0])
+            assert printed.strip('"') in ("", name)
+            compile(code, page.name, "exec")
+            assert filled(found[0]) == BLOCKS[name]()
+    assert "\n## The site\n" in text_of(ROOT / "CONTRIBUTING.md")
+
+
+def test_the_readme_installs_before_it_runs() -> None:
+    """Its first commands run as typed in a clone, with no environment active."""
+    block, *_ = re.findall(r"^```sh\n(.*?)^```$", text_of(README), re.MULTILINE | re.DOTALL)
+    made, tried = block.splitlines()
+    assert made.split(" && ")[:2] == ["python3 -m venv .venv", ". .venv/bin/activate"]
+    assert made.endswith('python -m pip install -q -e ".[embedded]"')
+    assert main.parser().parse_args(shlex.split(tried)[1:]).run
+    assert (ROOT / shlex.split(tried)[-1]).is_dir()
+
+
+def test_options_are_in_groups_and_every_kind_of_model_is_named() -> None:
+    """Groups are those of `pytest --help`; kinds are those that an error lists."""
+    text = BLOCKS["options"]()
+    heads = [f"{about[0].upper()}{about[1:]}" for _, about, _ in _GROUPS]
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == heads
+    help_of_model = re.search(r"^````{option} --llmclf-model .*\n(.*)$", text, re.MULTILINE)
+    assert help_of_model is not None
+    assert [form for form in FORMS if re.split(r"[:\[]", form)[0] not in help_of_model[1]] == []
 
 
 def test_every_option_is_in_the_reference(pytestconfig: pytest.Config) -> None:
