@@ -374,4 +374,6 @@ def _judging(arguments: argparse.Namespace, home: Path, declared_in: Path, model
 def _selecting(variant: str) -> str:
     """The expression for ``-k`` that selects a variant: its words, as far as pytest takes them."""
     words = re.findall(r"[\w.+-]+", variant)
+    if words and variant.endswith(words[-1]):
+        words[-1] += "]"  # as ids end, so that "0" of examples=0 is no 0.png
     return " and ".join(word for word in words if word not in ("and", "or", "not")) or variant

@@ -206,6 +206,8 @@ def _lacking(item: pytest.Item, report: Report) -> str:
     option = item.config.option
     told = [str(file), "--llmclf-model", spec, *(["--llmclf-final"] if option.llmclf_final else [])]
     told += [word for text in option.llmclf_variant or [] for word in ("--llmclf-variant", text)]
+    # It chose variants where no image is missing: the others are not to see what is held out.
+    told += ["-k", option.keyword] if option.keyword and not _is_part(report) else []
     command = command_line("pytest", *told, "--snapshot-update")
     return f"{none}; to write them, before you commit {FOLDER}: {command}"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmclf.cli.main import main
 from tests.plugin.colour_server import Odd
 
 if TYPE_CHECKING:
@@ -73,6 +75,19 @@ def test_one_variant_can_be_chosen(two: Colours) -> None:
     """By its name in the ids, as everything in pytest is."""
     assert two.run("-k", "plain").parseoutcomes()["passed"] == 10
     assert by_variant(two) == {"plain": 9}
+
+
+def test_predict_says_how_pytest_chooses_its_variant(
+    colours: Colours, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a product, too, whose names have a sign that -k does not take; images called 0 are not."""
+    varied(colours, "variants={'n=0': Variant(), 'n=2': Variant(prompt='Which?')}")
+    monkeypatch.chdir(colours.root)
+    call = ["predict", "test_colours.py", "--model", colours.server.spec, "--variant", "n=0"]
+    assert main(call) == 0
+    words = shlex.split(capsys.readouterr().out.partition("to judge: ")[2])
+    colours.run("-k", words[words.index("-k") + 1])
+    assert by_variant(colours) == {"n=0": 9}
 
 
 def test_each_variant_has_predictions_of_its_own(colours: Colours) -> None:
@@ -214,6 +229,20 @@ def test_held_out_images_are_asked_by_a_final_run_alone(colours: Colours) -> Non
     colours.run()
     assert not colours.server.asked
     assert any("2 earlier results are known" in note for note in colours.written()["notes"])
+
+
+def test_predictions_on_held_out_images_are_written_of_the_chosen_variant_alone(
+    colours: Colours,
+) -> None:
+    """The command chooses as the run did, or all the others would see those images, too."""
+    body = "assert report.predictions == baseline"
+    colours.images(4)
+    varied(colours, HELD, arguments=", baseline", body=body)
+    result = colours.run("--llmclf-final", "-k", "a]")
+    assert by_variant(colours) == {"a": 6}
+    result.stdout.fnmatch_lines(['*--llmclf-final -k "a[]]" --snapshot-update*'])
+    result = colours.run("--llmclf-final", "-k", "a] and (red or gate)")
+    assert "--llmclf-final --snapshot-update" in result.stdout.str()
 
 
 def test_scenes_are_held_out_whole_however_tests_are_spread(colours: Colours) -> None:
