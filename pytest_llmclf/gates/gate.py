@@ -287,5 +287,5 @@ def _check_slice(gate: Gate, threshold: Threshold, tags: Mapping[str, Collection
 
 
 def _unknown(gate: Gate, what: str, word: str, known: Sequence[str]) -> str:
-    there = some_of(known) or "there is none"
-    return f"gate {gate.expression!r}: {what} {word!r} is not one of {there}{nearest(word, known)}"
+    there = f"is not one of {some_of(known)}" if known else "is not there, nor any other"
+    return f"gate {gate.expression!r}: {what} {word!r} {there}{nearest(word, known)}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from pytest_llmclf.prompting.labels import Label
@@ -71,6 +72,8 @@ def check_variants(variants: Mapping[str, Variant], others: Iterable[str] = ()) 
     Raises:
         SettingsError: Which name or value, and what to write instead.
     """
+    if not isinstance(variants, Mapping):
+        raise SettingsError(f'variants={variants!r}: write {{"a": Variant(prompt="Which?")}}')
     taken = {_normal(name): name for name in others}
     for name, variant in variants.items():
         _check_name(name)

@@ -145,6 +145,15 @@ def test_what_makes_no_sense_is_refused(
         planned(project, replace(PETS, **change))
 
 
+def test_what_are_no_variants_is_refused(project: Path) -> None:
+    """A list has no names; and of no variants none can be gated."""
+    with pytest.raises(SettingsError, match=r'variants=\[\]: write \{"a": Variant'):
+        replace(PETS, variants=[])  # type: ignore[arg-type]
+    gates = [Gate("accuracy >= 0.5", variant="brief")]
+    with pytest.raises(SettingsError, match="variant 'brief' is not there, nor any other"):
+        planned(project, replace(PETS, gates=gates))
+
+
 @pytest.mark.parametrize(
     ("variant", "message"),
     [
