@@ -57,8 +57,7 @@ def contents(place: Path, stack: ExitStack, limits: ArchiveLimits) -> Contents:
     if len(infos) > limits.entries:
         raise refusal(place, f"it has {len(infos)} entries, more than {limits.entries}")
     members, left_out = sorted_out(
-        (safe_name(place, info.filename) * (not info.is_dir()), info.file_size, _why_not(info))
-        for info in infos
+        (_file_name(place, info), info.file_size, _why_not(info)) for info in infos
     )
 
     def open_member(member: ArchiveMember) -> IO[bytes]:
@@ -66,6 +65,13 @@ def contents(place: Path, stack: ExitStack, limits: ArchiveLimits) -> Contents:
 
     packed = place.stat().st_size
     return Contents(members=members, left_out=left_out, open=open_member, packed_bytes=packed)
+
+
+def _file_name(place: Path, info: zipfile.ZipInfo) -> str:
+    """The safe name of an entry; empty for a folder, and for what has no name."""
+    name = safe_name(place, info.filename)
+    # Some versions of Python cannot tell what an entry without a name is.
+    return "" if not name or info.is_dir() else name
 
 
 def _why_not(info: zipfile.ZipInfo) -> str:
