@@ -6,15 +6,17 @@ hands a report to a test or a notebook makes it `public` first.
 
 from __future__ import annotations
 
+import inspect
 import logging
+import re
 import secrets
 import sys
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Never
 
-from pytest_llmclf.errors import SettingsError, some_of
+from pytest_llmclf.errors import BackendError, LlmclfError, SettingsError, nearest, some_of
 from pytest_llmclf.metrics.report import Report
 from pytest_llmclf.values.text import noun
 
@@ -32,6 +34,15 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.resources import Resources
     from pytest_llmclf.runner.settings import Settings
     from pytest_llmclf.values.outcome import Outcome
+
+_VALUE: Final = r" ([^\s,;`)]+)"
+_IN_PYTHON: Final = (
+    (f"--llmclf-(model|home){_VALUE}", r'\1="\2"'),
+    (f"--llmclf-allow-remote{_VALUE}", r'allow_remote=["\1"]'),
+    ("--llmclf-fresh", "fresh=True"),
+)
+"""Options of a run in advice, and how a script says the same."""
+_OPTION_CLAUSE: Final = re.compile(r"(?:; |, or )[^;,()]*--llmclf-[^;,()]*(?=[;,)]|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -190,13 +201,18 @@ def evaluate(
     Args:
         evaluation: What is asked; or a folder of images with a folder a class.
         model: Who is asked, as ``--llmclf-model`` has it.
-        **options: Those of `evaluate_all`.
+        **options: ``sample``, ``repeats``, ``fresh``, ``allow_remote``, ``home`` and ``progress``,
+            as `evaluate_all` has them.
 
     Raises:
         LlmclfError: Images, Modelfile or model are not there or make no sense.
         SettingsError: The evaluation has several variants, or the model stands for several:
             `evaluate_all` returns a report of each.
+        TypeError: There is no such option; what belongs to an evaluation, as its prompt does, is
+            written into an `Evaluation`.
     """
+    if "models" in options:
+        raise TypeError("evaluate asks one, model=...: call evaluate_all for several")
     reports = evaluate_all(evaluation, [model], **options)
     if len(reports) != 1:
         asked = some_of([one.task.configuration for one in reports])
@@ -214,6 +230,7 @@ def evaluate_all(
     allow_remote: Iterable[str] = (),
     home: str | Path | None = None,
     progress: bool = True,
+    **other: Never,
 ) -> tuple[PublicReport, ...]:
     """Ask several models, in all variants of an evaluation, about every image.
 
@@ -229,12 +246,14 @@ def evaluate_all(
         home: Folder of the answer cache; by default ``.llmclf`` of the project that the current
             folder belongs to.
         progress: Whether a terminal or notebook shows a line that says how far it is.
+        **other: Nothing; whatever else is given is refused with the place where it belongs.
 
     Returns:
         One report a variant and model, in order.
 
     Raises:
         LlmclfError: Images, Modelfile or model are not there or make no sense.
+        TypeError: There is no such option, as `evaluate` has it.
     """
     from pytest_llmclf.files import HOME_FOLDER
     from pytest_llmclf.gates.gate import why_undecided
@@ -245,6 +264,8 @@ def evaluate_all(
     from pytest_llmclf.runner.job import AskingPolicy
     from pytest_llmclf.runner.settings import Settings, project_root
 
+    if other:
+        raise TypeError(_misplaced(next(iter(other)), evaluation))
     if not isinstance(evaluation, Evaluation):
         folder = Path(evaluation).expanduser().absolute()
         evaluation = Evaluation(dataset=folder, name=folder.name)
@@ -263,12 +284,46 @@ def evaluate_all(
         tasks = resources.assign(evaluation, Path.cwd())
         with ProgressLine(_shown() if progress else None) as line:
             reports = tuple(map(public, ask_all(resources, tasks, line)))
+    except LlmclfError as error:
+        _say_in_python(error)
+        raise
     finally:
         resources.close()
     for report in reports:
         if why_undecided(report) is not None:
-            logging.getLogger("pytest_llmclf").warning("%s", report)
+            logging.getLogger("pytest_llmclf").warning("%s", _in_python(str(report)))
     return reports
+
+
+def _misplaced(name: str, evaluation: Evaluation | str | Path) -> str:
+    """Why there is no option of that name, and where what it says belongs."""
+    from pytest_llmclf.runner.evaluation import Evaluation
+
+    if name in (one.name for one in fields(Evaluation)):
+        if isinstance(evaluation, Evaluation):
+            return f"{name}= belongs to what is asked: write it into the Evaluation(...)"
+        whole = f"Evaluation(dataset={str(evaluation)!r}, {name}=...)"
+        return f"{name}= belongs to what is asked: give {whole} instead of the folder"
+    given = inspect.signature(evaluate_all).parameters.values()
+    known = [one.name for one in given if one.kind is inspect.Parameter.KEYWORD_ONLY]
+    return f"there is no option {name}=, only {', '.join(known)}{nearest(name, known)}"
+
+
+def _say_in_python(error: LlmclfError) -> None:
+    """Give an error advice that a script can follow."""
+    if isinstance(error, BackendError):
+        error.remedy = _in_python(error.remedy)
+    error.args = tuple(_in_python(one) if isinstance(one, str) else one for one in error.args)
+
+
+def _in_python(text: str) -> str:
+    """Advice in arguments of `evaluate` instead of options of a run.
+
+    A further remedy that only an option of a run can be is left out; a first one stays.
+    """
+    for option, written in _IN_PYTHON:
+        text = re.sub(option, written, text)
+    return _OPTION_CLAUSE.sub("", text)
 
 
 def open_resources(settings: Settings) -> Resources:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_llmclf.reporting.style import Line, Style
 
-_RECORDING: Final = "recordings/answers.jsonl"
+RECORDING: Final = "recordings/answers.jsonl"
 _GITHUB: Final = """\
 name: evaluations
 on: [push, pull_request]
@@ -88,7 +88,7 @@ HELP = CommandHelp(
     description="Write a workflow for GitHub or GitLab that runs the evaluations of this project.",
     about=f"""\
 Without SERVICE it is the one whose files are here already, else github. Without --model CI judges
-recorded answers: those of the only file in recordings/, else of {_RECORDING}, which is yet to be
+recorded answers: those of the only file in recordings/, else of {RECORDING}, which is yet to be
 recorded. The folder of known answers, {HOME_FOLDER}, is cached between runs. A file that is there
 already is not changed: what is to be added to it is printed.""",
     examples="""\
@@ -147,7 +147,7 @@ def _recording(root: Path) -> str:
         raise SettingsError(
             f"there are several recordings, {some_of(there)}: say --model replay:{there[0]}"
         )
-    return there[0] if there else _RECORDING
+    return there[0] if there else RECORDING
 
 
 def _install(root: Path) -> str:
@@ -156,9 +156,9 @@ def _install(root: Path) -> str:
     return f"python -m pip install {next(there, _PACKAGE)}"
 
 
-def _lacking(root: Path) -> str:
-    """What CI would lack after `_install`; empty where nothing is known to be."""
-    there = next((name for name in _INSTALLING if (root / name).is_file()), None)
+def _lacking(root: Path, name: str) -> str:
+    """What CI would lack after `_install` in the file of that name; empty: nothing known."""
+    there = next((one for one in _INSTALLING if (root / one).is_file()), None)
     if there is not None:
         text = (root / there).read_text(encoding="utf-8", errors="replace")
         if _PACKAGE in re.sub(r"[-_.]+", "-", text).lower():
@@ -166,9 +166,11 @@ def _lacking(root: Path) -> str:
         return f"CI installs what {there} names, and {_PACKAGE} is not in it: add it"
     if distribution(_PACKAGE).read_text("direct_url.json") is None:
         return ""
+    lines = (root / name).read_text("utf-8").splitlines()
+    number = next(place for place, line in enumerate(lines, 1) if _install(root) in line)
     return (
-        f"CI installs {_PACKAGE} from the package index; here it came from a file: put in that "
-        "line where CI finds it"
+        f"CI installs {_PACKAGE} from the package index; here it came from a file: write where CI "
+        f"finds it instead of {_PACKAGE} in line {number} of {name}"
     )
 
 
@@ -185,7 +187,7 @@ def _command(model: str, indent: int) -> str:
 
 def _lines(root: Path, name: str, model: str, style: Style) -> Iterator[Line]:
     yield style.line(("written  ", "green"), name)
-    for text in filter(None, (project_above(root), _lacking(root))):
+    for text in filter(None, (project_above(root), _lacking(root, name))):
         yield from style.paragraph(text, "yellow")
     if not model.startswith("replay:"):
         yield from style.paragraph(

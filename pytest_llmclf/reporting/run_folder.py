@@ -63,6 +63,15 @@ class RunFolder(Generic[AnyReport]):
     verdicts: tuple[Verdict, ...]
     baselines: Mapping[TaskName, Comparison]
 
+    def __repr__(self) -> str:
+        """Short, however much a run has."""
+        count = len(self.reports)
+        return f"RunFolder({str(self.path)!r}, {count} {noun(count, 'report')})"
+
+    def __str__(self) -> str:
+        """Where it is, and a line on each report."""
+        return "\n".join([f"run {self.path}", *map(str, self.reports)])
+
 
 def find_run(name: str, runs: Path = RUNS) -> Path:
     """The folder of a run.

@@ -109,6 +109,9 @@ def test_whoever_gets_a_report_gets_this_one(tmp_path: Path) -> None:
         outcomes=[*plain().outcomes, ended("c", "not_needed")],
     )
     write_run(tmp_path, [plain()], settings={}, environment={})
-    (back,) = read_run(tmp_path).reports
+    run = read_run(tmp_path)
+    (back,) = run.reports
+    assert repr(run) == f"RunFolder({str(tmp_path)!r}, 1 report)"
+    assert str(run) == f"run {tmp_path}\n{back}"
     given = [guarded(plain()), guarded(stopped), reference.published("chess"), back]
     assert all(isinstance(one, Report) for one in given)

@@ -14,7 +14,7 @@ import pytest_llmclf
 from docs.generated import BLOCKS, MARK, filled
 from pytest_llmclf import reference
 from pytest_llmclf.api import public
-from pytest_llmclf.cli import main
+from pytest_llmclf.cli import init, main
 from pytest_llmclf.gates.expression import parse
 from pytest_llmclf.gates.sequential.watch import EARLY_ERROR
 from pytest_llmclf.gates.threshold import COMPARISONS
@@ -228,6 +228,14 @@ def test_a_command_on_a_page_is_understood(line: str) -> None:
     """With its options, by the parser that reads them; also every example of every help."""
     words = list(takewhile(lambda word: word not in (">", ">>"), shlex.split(line, comments=True)))
     assert main.parser().parse_args(words[1:]).run
+
+
+def test_a_recording_has_one_name() -> None:
+    """The one that `llmclf init` plays back, so that whoever follows two pages has one file."""
+    pages = [README, *DOCS, *(ROOT / "docs" / "howto").glob("*.md")]
+    named_so = re.compile(r"(?:--llmclf-record |replay:)([\w./-]+\.jsonl)")
+    found = {name for page in pages for name in named_so.findall(text_of(page))}
+    assert found == {init.RECORDING}
 
 
 def test_a_plan_on_a_page_is_what_is_printed(

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from pytest_llmclf.reporting.html.document import embedded, embedded_pieces, pag
 from pytest_llmclf.reporting.html.page import Page, Pair, page_of, section
 from pytest_llmclf.reporting.html.page_data import page_json
 from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.request import BASE_DIGEST, ModelIdentity
 from tests.pages import HOSTILE, LABELS, answers, built, demo, hostile, images, outcome
 
 if TYPE_CHECKING:
@@ -230,6 +232,16 @@ def test_a_comparison_names_its_test(comparison: Comparison, shown: tuple[str, s
     pair = Pair(names=("A", "B"), what="baseline", comparison=comparison, before=None, now=now)
     (found,) = page_json(Page(title="x", sections=(section(now),), pairs=(pair,)), {})["pairs"]
     assert (found["p"], found["word"]) == shown
+
+
+def test_one_digest_is_one_fact() -> None:
+    """A model has weights beside itself only where it was derived of another."""
+    plain = ModelIdentity(backend="x", name="m", digest="abc", server="")
+    derived = replace(plain, backend="ollama", details={BASE_DIGEST: "def"})
+    for identity in (derived, plain):
+        page = Page(title="x", sections=(section(built([], identity=identity)),))
+        facts = dict(page_json(page, {})["sections"][0]["facts"])
+        assert ("Weights digest" in facts) is (identity is derived)
 
 
 @given(

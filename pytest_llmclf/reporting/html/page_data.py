@@ -208,11 +208,12 @@ def _facts(report: Report) -> list[list[str]]:
     server = (one.answer.server_s for one in report.outcomes if one.answer is not None)
     spent = [seconds for seconds in server if seconds is not None]
     cached = sum(outcome.cached for outcome in report.outcomes)
+    weights = identity.weights if identity and identity.weights != identity.digest else ""
     found = [
         ("Model", report.model),
         ("Variant", report.variant),
         ("Model digest", identity.digest if identity else ""),
-        ("Weights digest", identity.weights if identity else ""),
+        ("Weights digest", weights),
         ("Server", identity.server if identity else ""),
         ("Instructions digest", told.instructions),
         ("Modelfile digest", told.modelfile),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -109,6 +110,19 @@ def test_a_project_that_does_not_name_this_package_is_told(
     assert call(init, "init", "github") == 0
     said = capsys.readouterr().out
     assert (f"what {name} names, and pytest-llmclf is not in it" in said) is lacks
+
+
+def test_where_a_package_from_a_file_is_installed_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line that is named is the one to change; here the package is one from a checkout."""
+    for service in ("github", "gitlab"):
+        assert call(init, "init", service) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        found = re.search(r"instead of (\S+) in line (\d+) of (\S+)", said)
+        assert found is not None
+        line = (project / found[3]).read_text().splitlines()[int(found[2]) - 1]
+        assert line.endswith(f"python -m pip install {found[1]}")
 
 
 def test_a_model_is_asked_where_one_is_named(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf import Evaluation, Variant, evaluate, evaluate_all, read_run
+from pytest_llmclf import Evaluation, Variant, api, evaluate, evaluate_all, read_run
 from pytest_llmclf.cli import new, try_
 from pytest_llmclf.errors import BackendError, DatasetError, SettingsError
 from tests.plugin.colour_server import Odd, png
@@ -128,6 +129,42 @@ class TestEvaluate:
         assert "2 of 2 images got no answer: " in str(none)
         assert "127.0.0.1:9" in str(none)
         assert caplog.messages == [str(none)]
+
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("prompt", r"prompt= belongs .* Evaluation\(dataset='photos', prompt=...\) instead"),
+            ("samples", r"no option samples=, only sample, repeats, .*; did you mean 'sample'\?"),
+            ("models", "evaluate asks one, model=...: call evaluate_all"),
+        ],
+    )
+    def test_what_is_no_option_is_told_where_it_belongs(self, name: str, told: str) -> None:
+        """Before anything is read or asked."""
+        with pytest.raises(TypeError, match=told):
+            evaluate("photos", **{name: "x"})
+        if name == "prompt":
+            with pytest.raises(TypeError, match=r"prompt= belongs .* write it into the Eval"):
+                evaluate_all(Evaluation(dataset="photos"), prompt="x")  # type: ignore[arg-type]
+
+    def test_its_help_names_the_options(self) -> None:
+        """All that `evaluate_all` has."""
+        options = inspect.getfullargspec(evaluate_all).kwonlyargs
+        assert all(f"``{name}``" in str(evaluate.__doc__) for name in options)
+
+    def test_advice_is_what_a_script_can_follow(
+        self, photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """In errors and in the warning, where a command line has options."""
+        monkeypatch.chdir(photos.parent)
+        evaluate("photos", model="openai:m@http://192.0.2.1/v1")
+        (warned,) = caplog.messages
+        assert warned.endswith('(if that is wanted, say allow_remote=["192.0.2.1"])')
+        with pytest.raises(BackendError) as caught:
+            evaluate("photos", model="micro-llava")
+        for text in (str(caught.value), caught.value.remedy):
+            assert 'such as model="ollama:llava"' in text
+        advice = "run `ollama pull x`, or say --llmclf-pull, or use it: --llmclf-model y"
+        assert api._in_python(f"({advice})") == '(run `ollama pull x`, or use it: model="y")'
 
     def test_variants_and_models(
         self, photos: Path, server: ColourServer, monkeypatch: pytest.MonkeyPatch
