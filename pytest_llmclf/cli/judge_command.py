@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.command import CommandHelp, add_arguments
+from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.project import home_folder
 from pytest_llmclf.errors import SettingsError
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.prompting.labels import NONE_LABEL
+from pytest_llmclf.reporting.numbers import count, plural
 from pytest_llmclf.runner.shared_options import naming
 
 if TYPE_CHECKING:
@@ -95,7 +97,12 @@ def run(arguments: argparse.Namespace) -> int:
         choose=_choose if sys.stdin.isatty() and sys.stderr.isatty() else None,
     )
     check_gates(gates, found.labels)
-    image = _images(arguments.images or path.parent)
+    folder = (arguments.images or path.parent).expanduser()
+    if not folder.is_dir():
+        raise SettingsError(
+            f"there is no folder {folder}: --images names the one that the images lie in"
+        )
+    image = _images(folder)
     with ProgressLine(sys.stderr) as progress:
         reports = foreign_reports(
             found,
@@ -105,18 +112,27 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.none_label,
             progress=progress,
         )
-    return show_run(
+    code = show_run(
         reports,
         gates,
         home_folder(arguments.home),
         {"judged": path.name, "gates": arguments.gate, "reader": arguments.reader},
         lambda _, case: image(case),
     )
+    cases = sorted({one.case for report in reports for one in report.outcomes})
+    lacking = [case for case in cases if image(case) is None]
+    if lacking and not found.numbered:
+        said = (
+            f"{count(len(cases) - len(lacking))} of {plural(len(cases), 'image')} found in "
+            f"{folder} ({lacking[0]} is not there): the page shows no others; --images FOLDER "
+            "says where they lie"
+        )
+        write(sys.stdout, style_of(sys.stdout).paragraph(said, "yellow"))
+    return code
 
 
 def _images(folder: Path) -> Callable[[str], Path | None]:
     """Finds an image's file below a folder, by a path that is relative to it or absolute."""
-    folder = folder.expanduser()
 
     def find(case: str) -> Path | None:
         path = folder / case.replace("\\", "/")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.cli.command import CommandHelp
 from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.project import from_here, own_folder_choices, project_above
-from pytest_llmclf.data.entry import LABEL_FOLDERS, SourceOptions, by_kind
+from pytest_llmclf.data.entry import LABEL_FOLDERS, SourceOptions, unsendable
 from pytest_llmclf.errors import DatasetError, SettingsError, some_of
 from pytest_llmclf.prompting.modelfile import SYSTEM
 from pytest_llmclf.prompting.prompt import DEFAULT_PROMPT
@@ -38,7 +38,6 @@ _IMAGE_TOKENS = 2880
 _SYSTEM_TOKENS = 200
 _LEAST_CONTEXT = 4096
 _CONTEXT_STEP = 1024
-_MOST_PROBLEMS = 5
 _GATE = "accuracy >= 0.8"
 
 _MODELFILE = """\
@@ -376,8 +375,7 @@ def _written(root: Path, new: list[Path], dataset: Dataset, style: Style) -> Ite
     yield from style.paragraph(found)
     problems = [case for case in dataset.cases if case.problem is not None]
     if problems:
-        kinds = by_kind(f"{case.id}: {case.problem}" for case in problems)
-        for said in (f"{len(problems)} cannot be sent:", *kinds[:_MOST_PROBLEMS]):
+        for said in (f"{len(problems)} cannot be sent:", *unsendable(problems)):
             yield from style.paragraph(said, "yellow")
     for warning in dataset.warnings:
         yield from style.paragraph(warning, "yellow")

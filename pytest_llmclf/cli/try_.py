@@ -19,7 +19,7 @@ from pytest_llmclf.cli.command import (
 from pytest_llmclf.cli.console import style_of
 from pytest_llmclf.cli.project import home_folder, own_folder_choices
 from pytest_llmclf.cli.single_image import wanted_model
-from pytest_llmclf.data.entry import LABEL_FOLDERS
+from pytest_llmclf.data.entry import LABEL_FOLDERS, unsendable
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.prompting.prompt import DEFAULT_PROMPT
 from pytest_llmclf.runner.shared_options import at_least
@@ -92,6 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
         for task in tasks:
             said = own_options(task.reason, arguments) or task.model
             sys.stderr.write(f"{style_of(sys.stderr).safe(said)}\n")
+        for bad in unsendable(tasks[0].dataset.cases):
+            sys.stderr.write(f"{style_of(sys.stderr).safe(f'cannot be asked about: {bad}')}\n")
         with ProgressLine(sys.stderr) as progress:
             reports = ask_all(resources, tasks, progress)
     paths = {case.id: case.path for task in tasks for case in task.dataset.cases}

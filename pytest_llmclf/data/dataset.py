@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmclf.data.decisions import read_decisions
-from pytest_llmclf.data.entry import SourceOptions, by_kind, natural_key, shown
+from pytest_llmclf.data.entry import ADD_CLASS, SourceOptions, by_kind, natural_key, shown
 from pytest_llmclf.data.given import Given
 from pytest_llmclf.data.label_cells import with_several
 from pytest_llmclf.data.listed_images import agreed_labels, label_order, listed_images
@@ -196,6 +196,7 @@ def labels_of(
         DatasetError: They cannot be the labels of a dataset, or there is none.
     """
     names, problems = agreed_labels(description, given, options)
+    add_label = ADD_CLASS
     if not names:
         # One entry a label, whatever the length of the table.
         firsts: dict[str, Entry] = {}
@@ -208,10 +209,10 @@ def labels_of(
             entries = with_several(firsts.values())
         else:
             found = read_source(part, options)[1]
-            wrong, entries = found.problems, found.entries
+            wrong, entries, add_label = found.problems, found.entries, found.add_label
         names = label_order(entries, options)
         problems += () if names else wrong
-    problems += label_problems(names, options)
+    problems += label_problems(names, options, add_label)
     if problems:
         raise DatasetError(shown(f"{part}: {'; '.join(problems)}"))
     return names

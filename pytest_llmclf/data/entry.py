@@ -8,15 +8,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from pytest_llmclf.errors import some_of
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from pytest_llmclf.values.case import Case
+
 LabelFolder = Literal["first", "last"]
 """Which of the folders that an image lies in is its label: the outermost or the innermost one."""
 LABEL_FOLDERS: Final[tuple[str, ...]] = get_args(LabelFolder)
+ADD_CLASS: Final = "add another class"
 _EXAMPLES: Final = 3
+_KINDS: Final = 5
 _VALUES: Final = re.compile(r"'[^']{0,300}'|/\S+|\d+")
 
 
@@ -54,11 +59,13 @@ class Found:
         entries: Images in the order of the source.
         problems: What makes the source unusable, each with place and remedy.
         warnings: What is odd and does not matter.
+        add_label: What to do where it has a single label, which tells where that came from.
     """
 
     entries: list[Entry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    add_label: str = ADD_CLASS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +142,14 @@ def by_kind(problems: Iterable[str]) -> list[str]:
         place, _, text = problem.partition(": ")
         kinds.setdefault(_VALUES.sub("", text.replace(place, "")), []).append((place, text))
     return [line for same in kinds.values() for line in _of_a_kind(same)]
+
+
+def unsendable(cases: Iterable[Case]) -> list[str]:
+    """What is wrong with images that cannot be sent, by kind; after a few, how many more kinds."""
+    kinds = by_kind(f"{case.id}: {case.problem}" for case in cases if case.problem is not None)
+    more = len(kinds) - _KINDS
+    told = [f"and {more} more {noun(more, 'kind')} of problem with images"] if more > 0 else []
+    return kinds[:_KINDS] + told
 
 
 def _of_a_kind(same: list[tuple[str, str]]) -> list[str]:

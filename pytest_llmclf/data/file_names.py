@@ -46,6 +46,11 @@ def read_names(root: Path, pattern: str | None, links: Sequence[Path] = ()) -> F
             )
         else:
             found.entries.append(Entry(id=file, label=composed(match["label"]), place=file))
+    how = "up to the first _" if pattern is None else f"by the pattern {pattern!r}"
+    found.add_label = (
+        f"labels were read from the file names, {how}: put the images into one folder a class, "
+        "such as cat/1.png"
+    )
     if pattern is None:
         found.warnings += _merged(found)
     tables = sorted(item.name for item in root.iterdir() if item.suffix.casefold() in _TABLES)

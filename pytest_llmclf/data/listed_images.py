@@ -97,7 +97,10 @@ def listed_images(
     root = root.absolute()
     ordered = listed or label_order(found.entries, options)
     # Without a single label, what is wrong with images or manifest is the whole of it.
-    problems += [*found.problems, *(label_problems(ordered, options) if ordered else ())]
+    problems += [
+        *found.problems,
+        *(label_problems(ordered, options, found.add_label) if ordered else ()),
+    ]
     if not found.entries and not found.problems:
         problems.append(_NONE_GIVEN if isinstance(source, Given) else _NO_IMAGE)
     entries = _with_known_labels(found.entries, ordered)

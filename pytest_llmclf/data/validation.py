@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from pytest_llmclf.data.entry import ADD_CLASS
 from pytest_llmclf.data.image import ImageLimits, Seen, see
 from pytest_llmclf.errors import nearest, some_of
 from pytest_llmclf.files import require_plain
@@ -44,17 +45,22 @@ class CheckedImage:
     seen: Seen
 
 
-def label_problems(labels: Sequence[str], options: SourceOptions | None = None) -> Iterator[str]:
+def label_problems(
+    labels: Sequence[str],
+    options: SourceOptions | None = None,
+    add_label: str = ADD_CLASS,
+) -> Iterator[str]:
     """What is wrong with the list of labels itself.
 
     Args:
         labels: In order.
         options: Whether upper and lower case tell labels apart.
+        add_label: What to do where there is one; see `Found`.
     """
     case_matters = options is not None and options.case_matters
     if len(labels) < _LEAST:
         names = some_of(map(repr, labels)) or "none"
-        yield f"a dataset needs at least two labels, but this one has {names}: add another class"
+        yield f"a dataset needs at least two labels, but this one has {names}: {add_label}"
     seen: dict[str, str] = {}
     for label in labels:
         if not label.isprintable() or label != label.strip() or not normalise(label):

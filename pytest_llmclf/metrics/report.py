@@ -139,13 +139,15 @@ class Report:
     @property
     def told_nothing(self) -> bool:
         """Whether who answers has neither prompt nor Modelfile: a classifier, or a file."""
-        return not is_told(self.model)
+        identity = self.identity
+        by_name = not is_told(self.model)
+        return by_name or (identity is not None and identity.backend in TOLD_NOTHING)
 
     @property
     def provenance(self) -> Provenance:
         """What the results depend on besides the images."""
         identity, full = self.identity, self.full_instructions
-        if self.told_nothing or (identity is not None and identity.backend in TOLD_NOTHING):
+        if self.told_nothing:
             full = None
         return Provenance(
             model=self.model,

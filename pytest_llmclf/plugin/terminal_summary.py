@@ -7,14 +7,13 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_llmclf.data.entry import by_kind
+from pytest_llmclf.data.entry import unsendable
 from pytest_llmclf.errors import some_of
 from pytest_llmclf.gates.feasible import undecidable
 from pytest_llmclf.gates.gate import verdict_on, why_undecided
 from pytest_llmclf.plugin.gate_tests import spared
 from pytest_llmclf.plugin.probing import example_line
 from pytest_llmclf.plugin.since import since_lines
-from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.reporting.style import Style
 from pytest_llmclf.reporting.task_lines import part_lines, place_of, task_line
 from pytest_llmclf.reporting.terminal import brief_lines, lines
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.runner.task import Task
     from pytest_llmclf.values.verdict import Verdict
 
-_MOST_PROBLEMS = 5
 _MOST_SHOWN: Final = 8
 
 _NONE_SELECTED: Final = "gates are judged only when their test is selected"
@@ -67,12 +65,8 @@ def announcement(session: EvaluationSession, *, asks: bool = True) -> list[str]:
         said += [line for line in probing if line not in said]
         warnings = [f"llmclf: warning: {warning}" for warning in task.dataset.warnings]
         said += [line for line in warnings if line not in said]  # once for all who are asked
-        bad = [f"{case.id}: {case.problem}" for case in task.dataset.cases if case.problem]
-        kinds = by_kind(bad)
-        said += [f"llmclf: cannot be asked about: {kind}" for kind in kinds[:_MOST_PROBLEMS]]
-        if len(kinds) > _MOST_PROBLEMS:
-            more = plural(len(kinds) - _MOST_PROBLEMS, "more kind")
-            said.append(f"llmclf: and {more} of problem with images")
+        bad = unsendable(task.dataset.cases)
+        said += [f"llmclf: cannot be asked about: {line}" for line in bad]
         said += [f"llmclf: {place}: {line}" for line in _about_gates(task, session)]
     said += [f"llmclf: {reason}" for reason in reasons]
     remote = session.settings.allow_remote

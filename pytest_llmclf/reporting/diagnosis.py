@@ -58,7 +58,7 @@ _OUT_OF: Final[Mapping[Standing, str]] = {
     "examples": "show some of every label, or none",
     "base": "write one of your own",
 }
-_THINK_OFF: Final = "turn thinking off with think=False in the evaluation or --llmclf-think off"
+_THINK_OFF: Final = "turn thinking off with Evaluation(think=False) or --llmclf-think off"
 _UNPARSED: Final = {
     "refusal": (
         "refuse or cannot tell",
@@ -66,15 +66,15 @@ _UNPARSED: Final = {
     ),
     "several-labels": (
         "name several labels",
-        'force one label with answer="enum" in the evaluation',
+        'force one label with Evaluation(answer="enum")',
     ),
     "outside-the-list": (
         "name none of the labels",
-        'force a label with answer="enum" in the evaluation',
+        'force a label with Evaluation(answer="enum")',
     ),
     "empty": (
         "are empty",
-        "check that the model's template takes images, and raise num_ctx in the Modelfile",
+        "check that the model's template takes images, and raise num_ctx in a Modelfile",
     ),
     "cut-off-in-thinking": (
         "are only thinking, cut off at the token limit",
@@ -90,7 +90,7 @@ _UNPARSED: Final = {
     ),
     "cut-off": (
         "are cut off at the token limit",
-        "raise num_predict in the Modelfile, or ask for the label alone",
+        "raise num_predict in a Modelfile, or ask for the label alone",
     ),
 }
 

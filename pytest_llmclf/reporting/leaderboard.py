@@ -17,6 +17,7 @@ from pytest_llmclf.reporting import numbers
 from pytest_llmclf.reporting.cost_text import cost_text
 from pytest_llmclf.reporting.style import INDENT, Line, left, width
 from pytest_llmclf.reporting.yardstick_lines import learnt_text
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -142,8 +143,8 @@ def verdict(board: Leaderboard) -> str:
     apart = ", ".join(board.called(row.report) for row in open_ones[:_FEW])
     more = f" and {len(open_ones) - _FEW} more" if len(open_ones) > _FEW else ""
     return (
-        f"which is best is not shown: none has more right than {name}, and not told apart from it "
-        f"{'is' if len(open_ones) == 1 else 'are'} {apart}{more}"
+        f"which is best is not shown: none has more right than {name}, but {apart}{more} "
+        f"{noun(len(open_ones), 'is', 'are')} not shown to be worse"
     )
 
 

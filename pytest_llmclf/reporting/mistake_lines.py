@@ -136,6 +136,25 @@ def _answer_lines(found: Sequence[Outcome], indent: str, style: Style) -> Iterat
         yield style.line(f"{indent}and {numbers.plural(left_out, 'other answer')}")
 
 
+def _messages(found: Sequence[Outcome], indent: str, style: Style) -> Iterator[Line]:
+    """A few messages of one kind of error, and the images that none of these names."""
+    messages = list(dict.fromkeys(outcome.message for outcome in found))[:EXAMPLES]
+    for message in messages:
+        yield from style.paragraph(message, indent=indent)
+    cases = [one.case for one in found if not (one.message in messages and _names_its_image(one))]
+    if style.every:
+        yield from _case_lines(cases, style)
+    elif cases:
+        more = f"and {len(cases)} more: " if len(cases) < len(found) else ""
+        names = _examples(cases, len(indent + more), style)
+        yield style.line(indent, (f"{more}{names}", "light"))
+
+
+def _names_its_image(outcome: Outcome) -> bool:
+    place = outcome.message.partition(": ")[0].replace("\\", "/")
+    return place == outcome.case or place.endswith(f"/{outcome.case}")
+
+
 def _grouped(
     report: Report, kind: OutcomeKind, title: str, mark: Mark, style: Style
 ) -> Iterator[Line]:
@@ -150,12 +169,6 @@ def _grouped(
         yield style.line(f"{INDENT}  {len(found)}  {style.name(reason, style.width // 2)}")
         indent = INDENT + " " * 6
         if kind == "error":
-            for message in list(dict.fromkeys(outcome.message for outcome in found))[:EXAMPLES]:
-                yield from style.paragraph(message, indent=indent)
-            cases = [outcome.case for outcome in found]
-            if style.every:
-                yield from _case_lines(cases, style)
-            else:
-                yield style.line(indent, (_examples(cases, len(indent), style), "light"))
+            yield from _messages(found, indent, style)
             continue
         yield from _answer_lines(found, indent, style)

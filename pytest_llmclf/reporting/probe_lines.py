@@ -86,17 +86,20 @@ def _blank(finding: BlankProbe) -> str:
     )
     grey = f"asked about {numbers.plural(finding.images, 'plain grey image')} the model says {said}"
     if finding.label is None:
-        return f"Nothing tested of what is said of nothing: {grey}, and no one label mostly."
+        return (
+            f"A{grey[1:]}: none of the labels makes up most of that, so whether wrong answers lean "
+            "to one is not tested."
+        )
     takes = (
         f"{_name(finding.label)} takes {_of(finding.taken, finding.others, 'image')} of other "
         f"classes{_spread(finding)}, and {_of(finding.given, finding.own, 'image')} of its own "
         f"{noun(finding.given, 'is', 'are')} called otherwise"
     )
     if finding.p_value is None or finding.p_value > LEVEL:
-        return f"Not shown that wrong answers lean to what is said of nothing: {grey}; {takes}."
+        return f"Not shown that wrong answers lean to what a grey image is called: {grey}; {takes}."
     doubt = "" if _spread(finding) else "; it may also be that the other class is the harder one"
     return (
-        f"Wrong answers lean to what is said of nothing: {grey}; {takes} "
+        f"Wrong answers lean to what a grey image is called: {grey}; {takes} "
         f"({numbers.p_value(finding.p_value)}){doubt}: look for what favours it in the Modelfile "
         "and the prompt, or try another model."
     )

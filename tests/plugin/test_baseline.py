@@ -448,7 +448,7 @@ def test_beside_a_margin_nothing_is_said_of_the_test_that_it_replaces(committed:
         assert "would fail" not in text
         assert "fails" not in text
     run(committed)
-    assert "would fail; a loss of 3 points fails" in verdict(committed)[1]
+    assert "would fail; a loss of 3 points, say, fails" in verdict(committed)[1]
 
 
 def test_a_margin_asks_every_image(committed: Colours) -> None:

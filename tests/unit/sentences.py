@@ -29,9 +29,21 @@ class Sentence(NamedTuple):
 SENTENCES: Final = (
     Sentence(
         "analysis/comparison/baseline.py",
-        "{} broken, {} would fail",
+        "{} broken {} would fail",
         "Of a comparison that passed on all images: so many broken, with as many fixed, fail it, "
         "and one fewer does not.",
+        "test_power.py::test_a_pass_says_what_it_could_have_seen",
+    ),
+    Sentence(
+        "analysis/comparison/baseline.py",
+        "{} a loss cannot fail: it takes {} broken, and {}",
+        "The same, and fewer were right than would have to be broken.",
+        "test_power.py::test_a_pass_says_what_it_could_have_seen",
+    ),
+    Sentence(
+        "analysis/comparison/baseline.py",
+        ": so few images mostly miss it",
+        "A true loss of so many points passes on as many images in more than half of runs.",
         "test_power.py::test_a_pass_says_what_it_could_have_seen",
     ),
     Sentence(
@@ -272,14 +284,14 @@ SENTENCES: Final = (
     ),
     Sentence(
         "reporting/probe_lines.py",
-        "Not shown that wrong answers lean to what is said of nothing",
+        "Not shown that wrong answers lean to what a grey image is called",
         "Most of the grey images get one label, and of the wrong answers not clearly more than an "
         "even spread name it, or it gives as many.",
         "test_probed.py::test_a_model_to_which_nothing_matters_is_left_alone",
     ),
     Sentence(
         "reporting/probe_lines.py",
-        "Wrong answers lean to what is said of nothing",
+        "Wrong answers lean to what a grey image is called",
         "It takes more than an even spread, and more than it gives, each at 5% for all probes; of "
         "two labels more than it gives.",
         "test_probed.py::test_of_two_labels_the_rates_of_both_are_compared",
@@ -328,7 +340,8 @@ SENTENCES: Final = (
     ),
     Sentence(
         "reporting/leaderboard.py",
-        "which is best is not shown: none has more right than {}, and not told apart from it {} {}",
+        "which is best is not shown: none has more right than {}, but {}{} {} not shown to be "
+        "worse",
         "Of some other task it is not shown that it is worse; the first has the most right.",
         "test_render_leaderboard.py::test_the_sentence_is_as_true_as_the_table",
     ),

@@ -187,8 +187,8 @@ def test_other_weights_are_said() -> None:
     found = compare(now, text(["cat"], digest="sha256:" + "a" * 64, told=WHOLE))
     assert judged(found).summary() == (
         "model changed (digest aaaaaaaaaaaa -> digest bbbbbbbbbbbb); "
-        "1 prediction as committed; 6 broken, none fixed would fail, more than were right "
-        "before (1)"
+        "1 prediction as committed; with none fixed a loss cannot fail: it takes 6 broken, "
+        "and 1 was right"
     )
     assert judged(found).why_failed is None
 
@@ -235,7 +235,7 @@ def test_a_gain_pays_for_a_loss_within_the_tolerance() -> None:
     found = compare(text(["dog", "cat", "cat"]), text(["cat", "dog", "cat"]))
     assert judged(found, parse_tolerance("0")).why_failed is None
     assert (
-        "; no net loss; 2 broken, 1 fixed would fail"
+        "; no net loss; 2 broken with 1 fixed would fail"
         in judged(found, parse_tolerance("0")).summary()
     )
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmclf.data.dataset import load, locate
-from pytest_llmclf.data.entry import by_kind, shown
+from pytest_llmclf.data.dataset import labels_of, load, locate
+from pytest_llmclf.data.entry import SourceOptions, by_kind, shown
+from pytest_llmclf.data.sources import Description
 from pytest_llmclf.errors import DatasetError, SettingsError
 from pytest_llmclf.gates.gate import Gate, check_gates
 from pytest_llmclf.metrics.confusion import Confusion
@@ -132,6 +133,24 @@ def test_kinds_stay_apart(tmp_path: Path) -> None:
     assert "x.csv:2: there is no file" in message
     assert "49 more like it: x.csv:3, x.csv:4, x.csv:5 and 46 more" in message
     assert message.count("leaves the dataset's folder") == 2
+
+
+def test_a_single_label_tells_where_it_came_from(tmp_path: Path) -> None:
+    """What a camera calls its files is no label, and the usual remedy is told."""
+    put(tmp_path, {f"IMG_{number}.png": image(number) for number in range(2)})
+    folders = "put the images into one folder a class, such as cat/1.png"
+    alone = "at least two labels, but this one has 'IMG': "
+    said = f"{alone}labels were read from the file names, up to the first _: {folders}"
+    assert said in said_about(tmp_path)
+    options = SourceOptions(pattern="^(?P<label>[A-Z]+)")
+    with pytest.raises(DatasetError, match=r"by the pattern '\^\(\?P<label>\[A-Z\]\+\)': put the"):
+        load(tmp_path, options=options)
+    with pytest.raises(DatasetError, match="file names, up to the first _: put the images"):
+        labels_of(tmp_path, Description(), None, SourceOptions())
+    put(tmp_path, {f"cat/IMG/{number}.png": image(number) for number in range(2)})
+    for place in tmp_path.glob("IMG_*"):
+        place.unlink()
+    assert "this one has 'cat': add another class" in said_about(tmp_path)
 
 
 def test_by_kind_counts_every_problem() -> None:

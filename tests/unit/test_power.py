@@ -192,21 +192,25 @@ def test_a_pass_says_what_it_could_have_seen() -> None:
     """The number is exactly where it would fail, and the chance is never rounded up."""
     found = compared(348, 0, 0, 283)
     assert sensitivity(found) == [
-        "6 broken, none fixed would fail",
-        "a loss of 3 points fails 95% of runs",
+        "6 broken with none fixed would fail",
+        "a loss of 3 points, say, fails in 95% of runs",
     ]
     assert compared(348, 6, 0, 270).loss_shown
     assert not compared(348, 5, 0, 270).loss_shown
     exact = loss_chance(348, LOSS, alpha=SIGNIFICANCE)
     assert math.floor(100 * exact) == 95
     some = compared(348, 2, 4, 277)
-    assert sensitivity(some)[0] == "13 broken, 4 fixed would fail"
+    assert sensitivity(some)[0] == "13 broken with 4 fixed would fail"
     assert compared(348, 13, 4, 260).loss_shown
     assert not compared(348, 12, 4, 260).loss_shown
-    assert sensitivity(some, parse_tolerance("1%"))[0] == "8 broken, 4 fixed would fail"
+    assert sensitivity(some, parse_tolerance("1%"))[0] == "8 broken with 4 fixed would fail"
     assert sensitivity(compared(5, 0, 0, 4)) == [
-        "6 broken, none fixed would fail, more than were right before (4)"
+        "with none fixed a loss cannot fail: it takes 6 broken, and 4 were right"
     ]
+    for images in range(10, 600, 23):
+        mostly_missed = loss_chance(images, LOSS, alpha=SIGNIFICANCE) < 0.5
+        said = sensitivity(compared(images, 0, 0, images))[-1]
+        assert said.endswith(": so few images mostly miss it") is mostly_missed
 
 
 def test_what_cannot_be_said_of_a_comparison_is_not() -> None:
@@ -222,6 +226,5 @@ def test_what_cannot_be_said_of_a_comparison_is_not() -> None:
 def test_half_of_all_images_may_flip() -> None:
     """Then no loss is left to be looked for, and only the count is told."""
     (said,) = sensitivity(compared(20, 10, 10, 0))
-    assert said.startswith("23 broken, 10 fixed would fail, ")
-    assert said.endswith("more than were right before (10)")
+    assert said == "with 10 fixed a loss cannot fail: it takes 23 broken, and 10 were right"
     assert len(sensitivity(compared(200, 0, 99, 99))) == 1

@@ -188,6 +188,26 @@ def test_errors_are_grouped_with_their_remedy() -> None:
     ]
 
 
+def test_an_image_without_an_answer_is_named_once() -> None:
+    """Where messages name their images, the others are named behind them."""
+    found = built(
+        *(
+            ended(f"a/{n}.png", "error", reason="image", message=f"/x/a/{n}.png: {n} bytes")
+            for n in range(5)
+        )
+    )
+    assert texts(mistake_lines.error_lines(found, Style())) == [
+        "  images without an answer",
+        "    5  image",
+        *(f"        /x/a/{n}.png: {n} bytes" for n in range(3)),
+        "        and 2 more: a/3.png, a/4.png",
+    ]
+    (known,) = (built(ended("x.png", "error", reason="image", message="x.png: empty")),)
+    assert texts(mistake_lines.error_lines(known, Style()))[-1] == "        x.png: empty"
+    (other,) = (built(ended("x.png", "error", reason="image", message="ax.png: empty")),)
+    assert texts(mistake_lines.error_lines(other, Style()))[-1] == "        x.png"
+
+
 def test_slices_show_their_counts() -> None:
     """Accuracy by tag has its counts and interval, and the untagged are a slice."""
     found = built(

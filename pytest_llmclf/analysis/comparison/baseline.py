@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.metrics.report import Report
 
 LOSS: Final = 0.03
+_MOSTLY: Final = 0.5
 """True loss of accuracy of which a comparison that passed says how often it is seen."""
 _UPDATE = "review the change and commit new predictions with --snapshot-update"
 _ANSWERS_FIRST = "new predictions can be committed once every image has an answer"
@@ -259,16 +260,18 @@ def sensitivity(comparison: Comparison, tolerance: Tolerance | None = None) -> l
     least = next(
         broken for broken in itertools.count(fixed + 1) if fails(broken, fixed, images, tolerance)
     )
-    with_fixed = f"{fixed or 'none'} fixed"
-    if least > comparison.before.hits:
-        right = comparison.before.hits
-        return [f"{least} broken, {with_fixed} would fail, more than were right before ({right})"]
-    parts = [f"{least} broken, {with_fixed} would fail"]
+    with_fixed, right = f"with {fixed or 'none'} fixed", comparison.before.hits
+    if least > right:
+        were = f"{right} {noun(right, 'was', 'were')} right"
+        return [f"{with_fixed} a loss cannot fail: it takes {least} broken, and {were}"]
+    parts = [f"{least} broken {with_fixed} would fail"]
     if LOSS + 2 * fixed / images <= 1:
         seen = loss_chance(
             images, LOSS, fixed=fixed / images, alpha=SIGNIFICANCE, tolerance=allowed
         )
-        parts.append(f"a loss of {100 * LOSS:g} points fails {_share(seen)} of runs")
+        unseen = ": so few images mostly miss it" if seen < _MOSTLY else ""
+        points = f"{100 * LOSS:g} points"
+        parts.append(f"a loss of {points}, say, fails in {_share(seen)} of runs{unseen}")
     return parts
 
 

@@ -56,14 +56,16 @@ def test_a_table(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     judged("a.csv", "--expected", "seen", "--gate", "accuracy >= 0.6")
 
 
-def test_images_are_shown_where_they_are(project: Path) -> None:
+def test_images_are_shown_where_they_are(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Below the file's folder, or another one; a page without them is one all the same."""
     place = project / "photos" / "a" / "1.png"
     place.parent.mkdir(parents=True)
     place.write_bytes(png("red", 1))
     (project / "a.csv").write_text(TABLE.replace("seen", "label"))
     judged("a.csv")
+    assert "0 of 5 images found in . (a/1.png is not there): the page" in capsys.readouterr().out
     judged("a.csv", "--images", "photos")
+    assert "1 of 5 images found in photos (a/2.png is not" in capsys.readouterr().out
     with_images = read_run("latest")
     (known,) = (one for one in with_images.reports[0].outcomes if one.sha256)
     assert known.case == "a/1.png"
@@ -71,6 +73,27 @@ def test_images_are_shown_where_they_are(project: Path) -> None:
         len((run.path / "page.html").read_text()) for run in (read_run("previous"), with_images)
     ]
     assert sizes[0] < sizes[1]
+    with pytest.raises(SettingsError, match="there is no folder nothere: --images names"):
+        call(judge_command, "judge", "a.csv", "--images", "nothere")
+    for name in ("2.png", "../b/1.png", "../b/2.png", "../b/3.png"):
+        other = place.parent / name
+        other.parent.mkdir(exist_ok=True)
+        other.write_bytes(png("red", 1))
+    judged("a.csv", "--images", "photos")
+    assert "images found in" not in capsys.readouterr().out
+
+
+def test_a_table_can_be_told_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No advice is about a Modelfile, a prompt, or an evaluation: there is none of these."""
+    rows = "".join(f"{n}.png,{'cat' if n % 2 else 'dog'},{said}\n" for n in range(40)
+                   for said in ("a horse" if n < 20 else "",))  # fmt: skip
+    (project / "a.csv").write_text(f"path,label,answer\n{rows}")
+    (report,) = judged("a.csv")
+    said = capsys.readouterr().out
+    assert report.told_nothing
+    assert "look at the texts in the file that they come from" in said
+    for word in ("Modelfile", "prompt", "Evaluation(", "the evaluation"):
+        assert word not in said
 
 
 def test_columns_are_asked_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,13 +117,16 @@ def test_columns_are_asked_for(project: Path, monkeypatch: pytest.MonkeyPatch) -
     assert judged("b.csv")[0].accuracy.hits == 3
 
 
-def test_rows_are_numbered_where_no_column_names_images(project: Path) -> None:
+def test_rows_are_numbered_where_no_column_names_images(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """As with the two lists that scikit-learn takes; the report says so."""
     (project / "a.csv").write_text("y_true,y_pred\n0,0\n1,1.0\n1,0\n0,\n")
     (report,) = judged("a.csv")
     assert [one.case for one in report.outcomes] == ["row 1", "row 2", "row 3", "row 4"]
     assert (report.accuracy.hits, report.accuracy.total) == (2, 4)
     assert any("rows are numbered" in note for note in report.notes)
+    assert "images found in" not in capsys.readouterr().out
     (project / "b.csv").write_text("path,y_true,y_pred\na,0,0\nb,1,1\n")
     assert not any("rows are numbered" in note for note in judged("b.csv")[0].notes)
 

@@ -56,11 +56,20 @@ def test_a_folder_is_tried_and_kept(
     assert server.questions == asked
 
 
-def test_a_gate_decides_the_exit_code(photos: Path, server: ColourServer) -> None:
-    """And so do images without an answer."""
+def test_a_gate_decides_the_exit_code(
+    photos: Path, server: ColourServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And so do images without an answer, which are told beforehand."""
     ask = ["try", str(photos), "--model", server.spec, "--gate"]
     assert call(try_, *ask, "accuracy >= 0.9") == 0
     assert call(try_, *ask, "recall[red] < 1") == 1
+    capsys.readouterr()
+    (photos / "red" / "3.png").write_bytes(b"")
+    (photos / "green" / "3.png").write_bytes(b"GIF")
+    assert call(try_, *ask, "accuracy >= 0.9") == 1
+    said = capsys.readouterr().err
+    for image in ("red/3.png", "green/3.png"):
+        assert f"cannot be asked about: {image}: " in said
     server.odd["*"] = Odd(status=400)
     assert call(try_, "try", str(photos), "--model", server.spec, "--prompt", "Anew?") == 1
 
