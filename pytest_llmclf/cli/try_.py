@@ -130,6 +130,7 @@ def _keeping(arguments: argparse.Namespace) -> str:
     words = ["llmclf", "new", str(arguments.folder)]
     words += ["--model", arguments.model[0]] if arguments.model else []
     words += ["--prompt", arguments.prompt] if arguments.prompt != DEFAULT_PROMPT else []
+    words += ["--gate", ", ".join(arguments.gate)] if arguments.gate else []
     words += ["--split", arguments.split] if arguments.split else []
     words += ["--label-folder", arguments.label_folder] if arguments.label_folder else []
     return command_line(*words)

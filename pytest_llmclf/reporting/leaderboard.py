@@ -142,6 +142,8 @@ def verdict(board: Leaderboard) -> str:
     open_ones = [row for row in others if row.standing != "worse"]
     apart = ", ".join(board.called(row.report) for row in open_ones[:_FEW])
     more = f" and {len(open_ones) - _FEW} more" if len(open_ones) > _FEW else ""
+    if all(row.accuracy.hits == first.accuracy.hits for row in open_ones):
+        return f"which is best is not shown: {name} has as many right as {apart}{more}"
     return (
         f"which is best is not shown: none has more right than {name}, but {apart}{more} "
         f"{noun(len(open_ones), 'is', 'are')} not shown to be worse"

@@ -42,7 +42,7 @@ _ASCII = str.maketrans(
 _PROGRAMS = ("pytest", "llmclf", "ollama", "python -m pip")
 """Whose commands are printed to be copied."""
 _COMMAND = re.compile(rf"(?<=: )(?:{'|'.join(_PROGRAMS)}) ")
-_QUOTED = re.compile(r"(?<= )(?:\"[^\"]*\"|'[^']*')")
+_QUOTED = re.compile(r"""(?<= )(?:"[^"]*"|'[^']*')+""")
 """An argument as `command_line` quotes it: what stands in it ends no command."""
 _WHOLE = re.compile(rf"`(?:{'|'.join(_PROGRAMS)}) [^`]*`|--llmclf-model [^\s,;]+")
 """What is to be copied from within a sentence, and so is one word of it."""

@@ -311,9 +311,16 @@ def test_no_line_leaves_open_which_variant_it_is_of(two: Colours) -> None:
     ]
 
 
-def test_the_command_that_commits_predictions_has_the_variant(colours: Colours) -> None:
-    """One that only the command line names would not be asked without it."""
+def test_the_command_that_commits_predictions_has_the_variant(
+    colours: Colours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that only the command line names would not be asked without it; and it stands whole."""
+    monkeypatch.setenv("COLUMNS", "80")
     colours.evaluation(arguments=", baseline", body="assert report.predictions == baseline")
-    said = colours.run("--llmclf-variant", "brief: prompt=Colour?; think=off").stdout.str()
+    result = colours.run("--llmclf-variant", "brief: prompt=Colour?; think=off")
     told = '--llmclf-variant "brief: prompt=Colour?; think=off" --snapshot-update'
-    assert told in " ".join(said.split())
+    commands = [line.strip() for line in result.stdout.lines if "--snapshot-update" in line]
+    assert len(commands) == 2
+    assert all(one.startswith("pytest ") and one.endswith(told) for one in commands)
+    said = " ".join(result.stdout.str().split())
+    assert "no predictions are committed for this variant of the model; to write them" in said

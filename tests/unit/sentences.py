@@ -340,6 +340,12 @@ SENTENCES: Final = (
     ),
     Sentence(
         "reporting/leaderboard.py",
+        "which is best is not shown: {} has as many right as {}{}",
+        "Of all that are not shown to be worse the answers right are as many as of the first.",
+        "test_render_leaderboard.py::test_the_sentence_is_as_true_as_the_table",
+    ),
+    Sentence(
+        "reporting/leaderboard.py",
         "which is best is not shown: none has more right than {}, but {}{} {} not shown to be "
         "worse",
         "Of some other task it is not shown that it is worse; the first has the most right.",

@@ -187,6 +187,10 @@ def test_the_sentence_is_as_true_as_the_table(signs: list[str]) -> None:
     first = found.rows[0]
     assert all(first.accuracy.hits >= row.accuracy.hits for row in found.rows)
     assert f"{first.report.model} " in f"{sentence},".replace(",", " ")
+    rivals = [
+        row.accuracy.hits for row, known in zip(found.rows[1:], worse, strict=True) if not known
+    ]
+    assert ("has as many right as" in sentence) == (set(rivals) == {first.accuracy.hits})
     for row, is_worse in zip(found.rows[1:], worse, strict=True):
         assert not is_worse or (row.p_value is not None and row.p_value < 0.05)
 

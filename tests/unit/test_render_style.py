@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmclf.reporting.style import Line, Segment, Style, cut, left, right, start, width
+from pytest_llmclf.values.text import command_line
 
 if TYPE_CHECKING:
     from pytest_llmclf.reporting.style import Part
@@ -114,6 +115,15 @@ def test_a_command_to_copy_is_never_broken(program: str) -> None:
             assert sum(whole in line for line in lines) == 1
     asked = f"which: {program} is asked; then: nothing " + "more " * 30
     assert all(len(line) <= 40 for line in Style(width=40).wrapped(asked))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)))
+def test_a_command_is_whole_whatever_its_words(words: list[str]) -> None:
+    """As `command_line` quotes them: what is quoted ends no command."""
+    command = command_line("pytest", *(word.rstrip(":") for word in words))
+    *_, last = Style(width=20).wrapped(f"to write it: {command}")
+    assert last in (command, f"to write it: {command}")
 
 
 def test_blanks_at_the_start_stay() -> None:

@@ -61,9 +61,10 @@ def test_a_gate_decides_the_exit_code(
 ) -> None:
     """And so do images without an answer, which are told beforehand."""
     ask = ["try", str(photos), "--model", server.spec, "--gate"]
-    assert call(try_, *ask, "accuracy >= 0.9") == 0
+    assert call(try_, *ask, "accuracy >= 0.9", "--gate", "recall[red] >= 0.5") == 0
+    keep = capsys.readouterr().out.splitlines()[-1]
+    assert shlex.split(keep)[-2:] == ["--gate", "accuracy >= 0.9, recall[red] >= 0.5"]
     assert call(try_, *ask, "recall[red] < 1") == 1
-    capsys.readouterr()
     (photos / "red" / "3.png").write_bytes(b"")
     (photos / "green" / "3.png").write_bytes(b"GIF")
     assert call(try_, *ask, "accuracy >= 0.9") == 1
