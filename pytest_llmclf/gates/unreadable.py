@@ -20,7 +20,7 @@ REMEDIES: Final[dict[str, str]] = {
     "several-labels": _ONE_LABEL + _ONE_LABEL_END,
     "outside-the-list": _ONE_LABEL + _ONE_LABEL_END,
     "content-filter": WITHHELD,
-    "cut-off": "raise num_predict in the Modelfile or in Evaluation(options=...)",
+    "cut-off": "raise num_predict in a Modelfile or in Evaluation(options=...)",
     "cut-off-in-thinking": _THINK_OFF
     + "does not help, raise num_predict until thinking and answer fit",
     "thinking-only": _THINK_OFF

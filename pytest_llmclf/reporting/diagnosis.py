@@ -233,7 +233,7 @@ def _attractor(finding: Attractor, *, told: bool) -> str:
         f"{finding.even:.0f} ({numbers.p_value(finding.p_value)})"
     )
     if finding.prompt is None:
-        return f"{text}{': look for what favours it in the Modelfile and the prompt' * told}."
+        return f"{text}{': look for what favours it in prompt and SYSTEM text' * told}."
     where, remedy = EXAMPLE_IN[finding.prompt], _OUT_OF[finding.prompt]
     return f"{text}. It stands as an example in {where}: {remedy}."
 

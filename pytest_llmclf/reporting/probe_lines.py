@@ -100,8 +100,8 @@ def _blank(finding: BlankProbe) -> str:
     doubt = "" if _spread(finding) else "; it may also be that the other class is the harder one"
     return (
         f"Wrong answers lean to what a grey image is called: {grey}; {takes} "
-        f"({numbers.p_value(finding.p_value)}){doubt}: look for what favours it in the Modelfile "
-        "and the prompt, or try another model."
+        f"({numbers.p_value(finding.p_value)}){doubt}: look for what favours it in prompt and "
+        "SYSTEM text, or try another model."
     )
 
 

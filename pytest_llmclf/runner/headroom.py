@@ -60,7 +60,7 @@ def doubtful_room(texts: Sequence[str], context: int | None, examples: int = 0) 
         question = f"the question with {examples} {noun(examples, 'example')}, without images,"
     return (
         f"{question} is {least} to {most} tokens long, by an estimate, and "
-        f"{fits} into num_ctx {context}: PARAMETER num_ctx {enough(most)} in the Modelfile"
+        f"{fits} into num_ctx {context}: PARAMETER num_ctx {enough(most)} in a Modelfile"
     )
 
 
@@ -97,7 +97,7 @@ class Headroom:
             raise ContextTooSmall(
                 f"the question takes up the whole context, {read} of {context} tokens: what did "
                 "not fit was cut without a word",
-                remedy=f"raise num_ctx, PARAMETER num_ctx {enough(2 * context)} in the Modelfile, "
+                remedy=f"raise num_ctx, PARAMETER num_ctx {enough(2 * context)} in a Modelfile, "
                 "or shorten the prompt",
             )
 

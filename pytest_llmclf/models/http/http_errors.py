@@ -67,7 +67,7 @@ RULES: tuple[Rule, ...] = (
         r"|longer than the max|prompt is too long|prompt too long|maximum input length"
         r"|exceeds the maximum number of tokens|reduce the length of the (?:messages|prompt|input)",
         errors.ContextTooSmall,
-        "raise num_ctx (PARAMETER num_ctx 8192 in the Modelfile), or shorten the prompt",
+        "raise num_ctx (PARAMETER num_ctx 8192 in a Modelfile), or shorten the prompt",
     ),
     Rule(
         r"(?:not|n't) support (?:multimodal|vision|images?(?:_url)?\b(?! ?(?:type|format)))"

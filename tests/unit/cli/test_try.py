@@ -75,6 +75,21 @@ def test_a_gate_decides_the_exit_code(
     assert call(try_, "try", str(photos), "--model", server.spec, "--prompt", "Anew?") == 1
 
 
+def test_advice_needs_no_file_that_a_folder_has_not(
+    photos: Path, server: ColourServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is neither Modelfile nor evaluation: they are spoken of as what may be written."""
+    server.odd["*"] = Odd(says="a violet horse")
+    call(try_, "try", str(photos), "--model", server.spec)
+    server.odd["*"] = Odd(says="")
+    call(try_, "try", str(photos), "--model", server.spec, "--prompt", "Anew?")
+    said = " ".join(capsys.readouterr().out.split())
+    assert 'force a label with Evaluation(answer="enum")' in said
+    assert "raise num_ctx in a Modelfile" in said
+    assert "the Modelfile" not in said
+    assert "in the evaluation" not in said
+
+
 def test_wrong_folders_are_told(project: Path, server: ColourServer) -> None:
     """In words, before anything is asked."""
     with pytest.raises(DatasetError, match="nowhere"):
