@@ -36,12 +36,13 @@ Every message names the value, the place and the remedy.
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 _COMMAND: Final = re.compile(r"^([^\S\n]*)::", re.MULTILINE)
@@ -323,3 +324,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     near = [name[:_LONGEST_WORD] for name in islice(known, _MOST_KNOWN)]
     found = get_close_matches(word[:_LONGEST_WORD], near, n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
+
+
+@contextmanager
+def naming_variant(name: str) -> Iterator[None]:
+    """Say which variant it is of which something makes no sense; empty: the evaluation itself."""
+    try:
+        yield
+    except (DatasetError, SettingsError) as error:
+        raise type(error)(f"variant {name!r}: {error}" if name else str(error)) from error

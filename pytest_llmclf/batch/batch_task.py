@@ -54,7 +54,7 @@ class BatchTask:
         root: Folder that the paths in `source` count from.
         connect: How servers are reached.
         asking: How the engine asks.
-        limit: Rows that are looked at, from the first; ``None``: all.
+        limit: Rows that are asked about, from the first; ``None``: all.
         left_out: Digests of images that are not asked about: those that are held out, or the
             others.
         part_note: Which those are; empty where none are held out.
@@ -136,7 +136,9 @@ def plan(
         if not source.is_file():
             raise DatasetError(f"there is no manifest {source}: name a .csv or .jsonl file")
         options = replace(options, split="", strangers=None)  # its lines are meant, and no other
-    examples, left_out, note = _of_whole(evaluation, root, links, confused, final=final)
+    examples, left_out, note = _of_whole(
+        evaluation, root, links, confused, final=final, variant=variant
+    )
     spec, reason = resolve(model, modelfile, connect)
     folder = source.parent if source.is_file() else source
     task = pair(
@@ -171,6 +173,7 @@ def _of_whole(
     confused: Callable[[Path], Pairs] | None,
     *,
     final: bool,
+    variant: str,
 ) -> tuple[tuple[ExampleImage, ...], frozenset[str], str]:
     """Example images that pytest would show, digests of those that it would leave out, and why.
 
@@ -196,6 +199,6 @@ def _of_whole(
         return (), left_out, note
     # What is judged beside them is nothing to look for here.
     evaluation = replace(evaluation, examples=replace(wish, near_copies=False))
-    found = drawn([evaluation], asked, root, links=links, confused=confused, pool=pool)
+    found = drawn([(variant, evaluation)], asked, root, links=links, confused=confused, pool=pool)
     (shown,) = found.shown
     return as_shown(shown, evaluation.answer, evaluation.image_limits), left_out, note

@@ -51,8 +51,20 @@ def read_rows(batch_task: BatchTask) -> Iterator[Row]:
     """The rows of a task in order, unreadable lines among them, and never all at once.
 
     A manifest of any length is read as it is wanted; the names in a folder are held in memory.
+    A limit counts rows that are asked about, not those of images that are left out.
     """
-    return islice(_rows(batch_task.source, batch_task.options), batch_task.limit)
+    rows = _rows(batch_task.source, batch_task.options)
+    if batch_task.limit is not None and batch_task.left_out:
+        rows = (row for row in rows if not _left_out(batch_task, row))
+    return islice(rows, batch_task.limit)
+
+
+def _left_out(batch_task: BatchTask, row: Row) -> bool:
+    """Whether a row is of an image that this part does not ask about."""
+    try:
+        return case_of(batch_task, row).sha256 in batch_task.left_out
+    except RowProblem:  # it counts, and is told where it is asked about
+        return False
 
 
 def _rows(source: Path, options: SourceOptions) -> Iterator[Row]:

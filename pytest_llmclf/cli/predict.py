@@ -120,7 +120,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="ask about the images that are held out, instead of the others",
     )
-    add("--limit", type=at_least(int, 1), metavar="N", help="only the first N rows")
+    add(
+        "--limit",
+        type=at_least(int, 1),
+        metavar="N",
+        help="only the first N rows of those asked about",
+    )
     _declare_engine(parser)
     add(
         "--servers",

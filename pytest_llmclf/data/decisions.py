@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from pytest_llmclf.data.json_lines import object_of
 from pytest_llmclf.errors import DatasetError, nearest
 from pytest_llmclf.files import append_whole, require_plain
-from pytest_llmclf.values.json_values import is_flag, is_text, is_texts, is_texts_by_name
+from pytest_llmclf.values.json_values import is_flag, is_json, is_text, is_texts, is_texts_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -157,7 +157,10 @@ def decisions_in(text: str, name: str, problems: list[str]) -> list[Decision]:
         data = object_of(line, place, wrong)
         if data is not None:
             wrong += [f"{place}: {problem}" for problem in _problems(data)]
-        elif number == len(lines):  # the only one without a line end
+        elif is_json(line.encode("utf-8", "surrogatepass")):
+            if not line.lstrip().startswith("{"):
+                wrong = [f"{place}: no decision, which is an object in braces: remove it"]
+        elif number == len(lines) and line.startswith("{"):  # the only one without a line end
             wrong = [f"{place}: the line was cut while it was written: remove it, decide again"]
         problems += wrong
         if data is not None and not wrong:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from pytest_llmclf.data.json_lines import read_json
 from pytest_llmclf.data.label_cells import label_list
 from pytest_llmclf.data.manifest_columns import Columns, columns_of
 
@@ -28,7 +28,7 @@ def export_rows(file: IO[str], name: str, problems: list[str], label_column: str
         label_column: Of a plain list: column of the label.
     """
     try:
-        data = json.load(file)
+        data = read_json(file.read())
     except (ValueError, RecursionError) as error:
         problems.append(f"{name}: not JSON ({error}): export it anew")
         return

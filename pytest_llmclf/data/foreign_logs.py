@@ -20,7 +20,7 @@ from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.data.foreign_table import read_table, text_of
-from pytest_llmclf.data.json_lines import object_of
+from pytest_llmclf.data.json_lines import object_of, read_json
 from pytest_llmclf.data.manifest_columns import EXPECTED_NAMES, PATH_NAMES, usual_columns
 from pytest_llmclf.errors import SettingsError
 
@@ -112,7 +112,7 @@ def read_log(path: Path, data: bytes) -> ForeignLog | None:
             return ForeignLog(tool="lmms-eval", answers=tuple(map(_sample, rows)))
         if path.suffix.lower() != ".json":
             return None
-        whole = json.loads(text_of(path, data))
+        whole = read_json(text_of(path, data))
         if isinstance(whole, dict) and "eval" in whole and "samples" in whole:
             return _inspect_log(whole, whole["samples"] or ())
         if isinstance(whole, dict) and "results" in whole:
@@ -141,7 +141,7 @@ def _unzipped(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             raise SettingsError(f"{path} unpacks to more than {_MOST_BYTES:,} bytes: split it")
         samples = [one for one in members if one.filename.startswith("samples/")]
         head = "header.json" if "header.json" in log.namelist() else "_journal/start.json"
-        return json.loads(log.read(head)), [json.loads(log.read(one)) for one in samples]
+        return read_json(log.read(head)), [read_json(log.read(one)) for one in samples]
 
 
 def _inspect_log(head: Mapping[str, Any], samples: Iterable[Mapping[str, Any]]) -> ForeignLog:
@@ -157,7 +157,8 @@ def _inspect_log(head: Mapping[str, Any], samples: Iterable[Mapping[str, Any]]) 
 
 def _listed(value: object) -> list[str]:
     """The labels of a value that is one, or a list of several right ones."""
-    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+    values = value if isinstance(value, list) else [value]
+    return [str(one) for one in values if one is not None]
 
 
 def _inspect(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from pytest_llmclf.data.manifest_columns import MOST_COLUMNS
@@ -17,7 +18,10 @@ def object_of(line: str, place: str, problems: list[str]) -> dict[str, Any] | No
         problems: Takes what is wrong with it.
     """
     try:
-        row = json.loads(line, object_pairs_hook=_each_name_once)
+        # A number may be a label, of which its text is kept; NaN and Infinity are no values.
+        row = json.loads(
+            line, object_pairs_hook=_each_name_once, parse_float=str, parse_constant=_no_value
+        )
     except _Twice as exc:
         problems.append(f"{place}: {exc.args[0]!r} is there twice: remove one")
         return None
@@ -33,6 +37,25 @@ def object_of(line: str, place: str, problems: list[str]) -> dict[str, Any] | No
         )
         return None
     return row
+
+
+def read_json(text: str | bytes) -> Any:
+    """A whole text of JSON, such as a log, in which some of the numbers are labels.
+
+    Raises:
+        ValueError: It is none.
+        RecursionError: It is nested too deeply.
+    """
+    return json.loads(text, parse_float=_finite_or_text, parse_constant=_no_value)
+
+
+def _finite_or_text(number: str) -> float | str:
+    value = float(number)
+    return value if math.isfinite(value) else number
+
+
+def _no_value(_word: str) -> None:
+    """What ``NaN`` and ``Infinity`` say, which JSON has not: that a value is missing."""
 
 
 class _Twice(Exception):

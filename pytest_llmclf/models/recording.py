@@ -28,10 +28,10 @@ from pytest_llmclf.models.recording_file import (
     RECORDING_FORMAT,
     TELLS_ERRORS,
     check_header,
-    is_json,
     read_recording,
 )
 from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.json_values import is_json
 from pytest_llmclf.values.request import REPLAYED, ModelIdentity, short_digest
 from pytest_llmclf.values.text import shorten
 

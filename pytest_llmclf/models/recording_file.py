@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_llmclf.errors import SettingsError, some_of
 from pytest_llmclf.files import require_plain
 from pytest_llmclf.values.answer import Answer
+from pytest_llmclf.values.json_values import is_json
 from pytest_llmclf.values.request import ModelIdentity, bare_digest, short_digest
 
 if TYPE_CHECKING:
@@ -85,11 +86,14 @@ class Recording:
         if len({self.models[key].spec for key in fitting}) == 1:
             return tuple(fitting)
         names = (f"{one.spec} ({short_digest(one.digest)})" for one in self.models.values())
-        has = some_of(names) or "no model"
-        if not fitting:
+        has = some_of(names)
+        if not has:
             raise SettingsError(
-                f"{self.path} has {has}, not {wanted or 'a model'}{self.cut_note}; {AGAIN}"
+                f"{self.path} is empty: it has the answers of no model{self.cut_note}; record a "
+                f"run with --llmclf-record {self.path}, or name another recording"
             )
+        if not fitting:
+            raise SettingsError(f"{self.path} has {has}, not {wanted}{self.cut_note}; {AGAIN}")
         raise SettingsError(
             f"{self.path} has several models: {has}; say which: replay:{self.path}#NAME or #DIGEST"
         )
@@ -184,15 +188,6 @@ def check_header(path: Path) -> None:
             f"{path} is a recording of format {found}, this version reads {RECORDING_FORMAT}; "
             f"remove it and {AGAIN}"
         )
-
-
-def is_json(line: bytes) -> bool:
-    """Whether a line is JSON."""
-    try:
-        json.loads(line.decode("utf-8", "surrogatepass"))
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 @lru_cache(maxsize=2)

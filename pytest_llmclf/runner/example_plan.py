@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def drawn(
-    asked: Sequence[Evaluation],
+    asked: Sequence[tuple[str, Evaluation]],
     whole: Dataset,
     root: Path,
     *,
@@ -33,7 +33,8 @@ def drawn(
     """The example images of an evaluation in all its variants, and what they all are judged on.
 
     Args:
-        asked: The evaluation as it is asked, once a variant; all of the same dataset and labels.
+        asked: The evaluation as it is asked, by the name of its variant; all of the same dataset
+            and labels.
         whole: The dataset, before a sample is drawn from it.
         root: Of the project.
         links: Folders outside of the dataset that links in it may lead into.
@@ -45,7 +46,7 @@ def drawn(
         DatasetError: There are too few images, or none would be left to judge.
         SettingsError: What is wished names a label or a file that there is not.
     """
-    first = asked[0]
+    first = asked[0][1]
 
     def part(split: str) -> Dataset:
         source = datasets.locate(str(first.dataset), root)
@@ -58,9 +59,12 @@ def drawn(
         )
 
     sources = ExampleSources(root=root, part=part, confused=confused or _no_runs, home=home)
-    wishes = [one.given_examples for one in asked]
+    names = [name for name, _ in asked]
+    wishes = [one.given_examples for _, one in asked]
     try:
-        return draw(wishes, whole, whole.labels, sources, group=first.group or "", pool=pool)
+        return draw(
+            wishes, whole, whole.labels, sources, group=first.group or "", pool=pool, names=names
+        )
     except (DatasetError, SettingsError) as error:
         raise type(error)(f"Evaluation({first.title!r}): {error}") from error
 

@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from pytest_llmclf.data.entry import natural_key
 from pytest_llmclf.data.image import prepare
-from pytest_llmclf.errors import DatasetError, ImageError, SettingsError, nearest, some_of
+from pytest_llmclf.errors import (
+    DatasetError,
+    ImageError,
+    SettingsError,
+    naming_variant,
+    nearest,
+    some_of,
+)
 from pytest_llmclf.files import require_plain
 from pytest_llmclf.prompting.prompt import answer_form
 from pytest_llmclf.values.case import Case
@@ -182,6 +189,7 @@ def draw(
     *,
     group: str = "",
     pool: Sequence[Case] | None = None,
+    names: Sequence[str] = (),
 ) -> Drawn:
     """Choose the example images of one evaluation, and what is judged beside them.
 
@@ -192,13 +200,18 @@ def draw(
         sources: Where images come from that are not the dataset's.
         group: Tag whose values are groups of images that are not independent; empty: none.
         pool: The images that may be shown; default: all of the dataset.
+        names: Of the variants whose wishes these are, for messages; default: of none.
 
     Raises:
         DatasetError: There are too few images, or none would be left to judge.
         SettingsError: A wish names a label or a file that there is not.
     """
     pool = whole.cases if pool is None else pool
-    shown = tuple(() if wish is None else _chosen(wish, pool, labels, sources) for wish in wishes)
+    chosen: list[tuple[Case, ...]] = []
+    for name, wish in zip(names or [""] * len(wishes), wishes, strict=True):
+        with naming_variant(name):
+            chosen.append(() if wish is None else _chosen(wish, pool, labels, sources))
+    shown = tuple(chosen)
     contents = {case.sha256 for case in chain.from_iterable(shown)}
     groups = {_group_of(case, group) for case in chain.from_iterable(shown)} - {""}
     groups |= {_group_of(case, group) for case in whole.cases if case.sha256 in contents} - {""}

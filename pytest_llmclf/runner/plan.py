@@ -12,7 +12,7 @@ from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.data.decision_files import decision_files, decisions_file
 from pytest_llmclf.data.given import Given, kept_under, read_given
 from pytest_llmclf.data.holdout import hold_out
-from pytest_llmclf.errors import DatasetError, SettingsError
+from pytest_llmclf.errors import DatasetError, SettingsError, naming_variant
 from pytest_llmclf.gates.gate import addressed_to, check_gates, check_variant_names
 from pytest_llmclf.metrics.clusters import check_group
 from pytest_llmclf.models.llamacpp.embedded import labels_unknown, unknown_to_embedded
@@ -30,7 +30,6 @@ from pytest_llmclf.runner.variant_tasks import (
     check_different,
     check_labels,
     in_variants,
-    naming_variant,
 )
 from pytest_llmclf.values.case import CaseSet
 from pytest_llmclf.values.request import is_told
@@ -121,7 +120,6 @@ def assign(
     part, whole, other, pool = asked_part(evaluation, whole, final=settings.final)
     variants = in_variants(evaluation, settings.variants)
     check_variant_names(gates, [name for name, _ in variants])
-    asked = [varied for _, varied in variants]
     # Those that are shown as examples, too: others may learn from them, or have answers to them.
     images = CaseSet(
         name=whole.name,
@@ -131,7 +129,7 @@ def assign(
         group=evaluation.group or "",
     )
     links, home = settings.allow_links, settings.home
-    found = drawn(asked, whole, root, links=links, confused=confused, home=home, pool=pool)
+    found = drawn(variants, whole, root, links=links, confused=confused, home=home, pool=pool)
     chosen = whole = found.judged
     if settings.sample is not None:
         chosen = datasets.sample(whole, settings.sample, settings.seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from pytest_llmclf.runner.evaluation import check_same_labels
 from pytest_llmclf.runner.variant import check_variants
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Sequence
 
     from pytest_llmclf.prompting.modelfile import Modelfile
     from pytest_llmclf.prompting.prompt import Instructions
@@ -61,15 +60,6 @@ def in_variant(evaluation: Evaluation, name: str) -> Evaluation:
         raise SettingsError(f"{place} declares no variant: leave --variant {name!r} out")
     slip = f"has no variant {name!r}{nearest(name, known)}" if name else "is asked in variants"
     raise SettingsError(f"{place} {slip}: name one, --variant {next(iter(known))!r}; has {there}")
-
-
-@contextmanager
-def naming_variant(name: str) -> Iterator[None]:
-    """Say which variant it is of which something makes no sense; empty: the evaluation itself."""
-    try:
-        yield
-    except SettingsError as error:
-        raise SettingsError(f"variant {name!r}: {error}" if name else str(error)) from error
 
 
 def check_labels(

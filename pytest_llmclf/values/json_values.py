@@ -6,6 +6,7 @@ written by something else is refused where it is read, and not by whatever stumb
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -93,3 +94,12 @@ def is_shares_by_name(value: object) -> bool:
 def is_logprob(value: object) -> bool:
     """Whether it is a finite logarithm of a probability; rounding may lift it above zero."""
     return type(value) in {int, float} and math.isfinite(value) and value < 1  # type: ignore[arg-type, operator]
+
+
+def is_json(line: bytes) -> bool:
+    """Whether a line is JSON."""
+    try:
+        json.loads(line.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -191,6 +191,17 @@ class TestWholeNumbers:
         put(folder, {"manifest.jsonl": "\n".join(map(json.dumps, rows))})
         assert labels(folder) == {"a.bmp": "1", "b.bmp": "0"}
 
+    def test_json_keeps_them_as_written(self, folder: Path) -> None:
+        """No number becomes another by being read; what JSON has no number for is missing."""
+        for label in ("1e400", "1.50", "-1e400", "123456789012345678901.5"):
+            row = '{"path": "%s", "label": %s}'
+            lines = [row % ("a.bmp", label), row % ("b.bmp", 2.5), row % ("sub/c.bmp", "7")]
+            put(folder, {"manifest.jsonl": "\n".join(lines)})
+            assert labels(folder)["a.bmp"] == label
+        for word in ("NaN", "Infinity", "-Infinity"):
+            put(folder, {"manifest.jsonl": f'{{"path": "a.bmp", "label": {word}}}'})
+            assert problems(folder)[0].startswith("manifest.jsonl:1: no label: fill it in")
+
     def test_versions_stay(self, folder: Path) -> None:
         """Where a label has a fraction, all are what they are."""
         put(folder, {"manifest.csv": "path,label\na.bmp,1.0\nb.bmp,1.5\nsub/c.bmp,2.0\n"})

@@ -145,7 +145,17 @@ class TestLines:
         with pytest.raises(DatasetError) as caught:
             read_decisions([path])
         assert "decisions.jsonl:2: not JSON" in str(caught.value)
-        assert "decisions.jsonl:4: not an object" in str(caught.value)
+        assert "decisions.jsonl:4: no decision, which is an object" in str(caught.value)
+
+    @pytest.mark.parametrize("line", ["[]", "null", "5", "[1,", "x", '{"a": 1, "a": 1}'])
+    def test_only_what_began_as_a_decision_was_cut(self, line: str) -> None:
+        """A last line that is something else is told as what it is."""
+        problems: list[str] = []
+        assert not decisions_in(line, "d.jsonl", problems)
+        assert len(problems) == 1
+        assert "was cut" not in problems[0]
+        if line in {"[]", "null", "5"}:
+            assert problems == ["d.jsonl:1: no decision, which is an object in braces: remove it"]
 
     def test_a_line_that_was_cut_is_told_as_such(self, tmp_path: Path) -> None:
         """Nothing is added behind it before somebody looked, and nothing is lost."""

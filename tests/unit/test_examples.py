@@ -250,6 +250,9 @@ def test_a_class_that_is_used_up_is_told(colours: Dataset) -> None:
         drawn(few, Examples(count=7, choose="first"))
     with pytest.raises(DatasetError, match="9 example images are wanted, and there are only 7"):
         drawn(few, Examples(count=9, choose="random"))
+    sources = ExampleSources(root=few.root, part=None, confused=_nothing)  # type: ignore[arg-type]
+    with pytest.raises(DatasetError, match=r"^variant 'many': 9 example images are wanted"):
+        draw([Examples(count=1), Examples(count=9)], few, LABELS, sources, names=["one", "many"])
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,16 @@ def test_labels_are_those_of_the_dataset(tmp_path: Path) -> None:
     assert found == ["7", "NA", "dog", ""]
 
 
+def test_numbers_in_json_are_labels_as_written(tmp_path: Path) -> None:
+    """What is too large for a float is not the class ``inf``; NaN is no answer."""
+    lines = "\n".join(
+        f'{{"path": "{path}", "predicted": {said}}}'
+        for path, said in zip("abcd", ("7.0", "1e400", "NaN", "Infinity"), strict=True)
+    )
+    found = read_predictions(written(tmp_path, lines, "p.jsonl"), LABELS).records
+    assert [record.predicted for record in found] == ["7", "1e400", "", ""]
+
+
 def test_probabilities_may_stand_in_one_object(tmp_path: Path) -> None:
     """As JSON lines have them; a label that is left out there lacks its number."""
     row: dict[str, Any] = {"path": "a", "predicted": "cat"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -273,6 +274,14 @@ class TestRows:
             "1.png",
             "2.png",
         ]
+
+    def test_a_limit_counts_what_is_asked(self, tmp_path: Path) -> None:
+        """Rows of images that this part leaves out are not among the first N."""
+        batch_task = task_of(project(tmp_path))
+        ids = [row.id for row in read_rows(batch_task)]
+        out = frozenset({case_of(batch_task, row).sha256 for row in [*read_rows(batch_task)][:2]})
+        limited = replace(batch_task, left_out=out, limit=1)
+        assert [row.id for row in read_rows(limited)] == ids[2:]
 
     @pytest.mark.parametrize(
         ("row", "said"),

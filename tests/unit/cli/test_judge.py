@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from pytest_llmclf import read_run
 from pytest_llmclf.cli import judge_command
 from pytest_llmclf.data.dataset import load
+from pytest_llmclf.data.foreign_logs import read_log
 from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.errors import DatasetError, SettingsError
 from tests.plugin.colour_server import png
@@ -221,6 +222,16 @@ def test_promptfoo(project: Path) -> None:
     answer = plain.outcomes[0].answer
     assert answer is not None
     assert (answer.wall_s, answer.prompt_tokens, answer.answer_tokens) == (1.5, 600, 2)
+
+
+@pytest.mark.parametrize(("label", "read"), [("1e400", "1e400"), ("NaN", ""), ("2.5", "2.5")])
+def test_numbers_of_a_log_are_labels_as_written(project: Path, label: str, read: str) -> None:
+    """One that no float holds is not the class ``inf``; what is no number is no label."""
+    whole = json.dumps(promptfoo()).replace('"dog"', label)
+    (project / "results.json").write_text(whole)
+    log = read_log(project / "results.json", (project / "results.json").read_bytes())
+    assert log is not None
+    assert {one.expected for one in log.answers} == {"cat", read}
 
 
 def inspect(epochs: int = 1) -> tuple[dict[str, Any], list[dict[str, Any]]]:

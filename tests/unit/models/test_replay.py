@@ -182,6 +182,15 @@ def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
         Recorder(tmp_path)
 
 
+def test_an_empty_recording_says_so(tmp_path: Path) -> None:
+    """A run that asked nobody leaves one: there is no model to choose, whichever is named."""
+    path = tmp_path / "run.jsonl"
+    Recorder(path).close()
+    for name in ("", "llava"):
+        with pytest.raises(SettingsError, match=r"is empty: .*; record a run with --llmclf-record"):
+            ReplayBackend(path, name)
+
+
 def test_a_line_that_a_crash_cut_is_skipped(tmp_path: Path) -> None:
     """The rest is read, and the next recorder removes it."""
     path = tmp_path / "run.jsonl"
