@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Never
 
 from pytest_llmclf.errors import BackendError, LlmclfError, SettingsError, nearest, some_of
 from pytest_llmclf.metrics.report import Report
+from pytest_llmclf.values.arguments import check_numbers, path_or_text, texts
 from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
@@ -213,6 +214,10 @@ def evaluate(
     """
     if "models" in options:
         raise TypeError("evaluate asks one, model=...: call evaluate_all for several")
+    if not isinstance(model, str):
+        raise SettingsError(
+            f"model={model!r} is no text: name one, such as 'ollama:llava', or leave it out"
+        )
     reports = evaluate_all(evaluation, [model], **options)
     if len(reports) != 1:
         asked = some_of([one.task.configuration for one in reports])
@@ -238,7 +243,7 @@ def evaluate_all(
 
     Args:
         evaluation: What is asked; or a folder of images with a folder a class.
-        models: Who is asked, as ``--llmclf-model`` has it.
+        models: Who is asked, as ``--llmclf-model`` has it; one or more.
         sample: Images a class, always the same ones; ``None``: all.
         repeats: How often every question is asked.
         fresh: Whether to ask anew where the answer is known.
@@ -266,13 +271,18 @@ def evaluate_all(
 
     if other:
         raise TypeError(_misplaced(next(iter(other)), evaluation))
+    models, allow_remote = texts("models", models), texts("allow_remote", allow_remote)
+    check_numbers(sample=1 if sample is None else sample, repeats=repeats)
+    if not models:
+        raise SettingsError("models=[]: name one, such as 'ollama:llava', or leave it out")
     if not isinstance(evaluation, Evaluation):
-        folder = Path(evaluation).expanduser().absolute()
+        folder = Path(path_or_text("evaluation", evaluation)).expanduser().absolute()
         evaluation = Evaluation(dataset=folder, name=folder.name)
     root = project_root(Path.cwd())
+    kept = root / HOME_FOLDER if home is None else Path(path_or_text("home", home)).expanduser()
     settings = Settings(
         root=root,
-        home=root / HOME_FOLDER if home is None else Path(home).expanduser().absolute(),
+        home=kept.absolute(),
         models=tuple(map(parse_spec, models)),
         asking=AskingPolicy(fresh=fresh),
         sample=sample,
@@ -365,11 +375,12 @@ def read_run(name: str | Path = "latest", runs: Path | None = None) -> RunFolder
     Raises:
         RunFolderError: There is no such run, or several; or it is unfinished, of another schema,
             or damaged.
+        SettingsError: `name` is neither text nor a path.
     """
     from pytest_llmclf.reporting import run_folder
     from pytest_llmclf.runner.settings import project_root
 
-    kept = runs or project_root(Path.cwd()) / run_folder.RUNS
-    found = run_folder.read_run(run_folder.find_run(str(name), kept))
+    kept = Path(runs or project_root(Path.cwd()) / run_folder.RUNS)
+    found = run_folder.read_run(run_folder.find_run(str(path_or_text("name", name)), kept))
     values = init_values(found, run_folder.RunFolder)
     return run_folder.RunFolder(**{**values, "reports": tuple(map(public, found.reports))})

@@ -78,6 +78,36 @@ def require_writable_kind(path: Path) -> Path:
     return path
 
 
+def require_place(path: Path, *, folder: bool = False) -> Path:
+    """The path, if a file or folder can be written there, as far as that shows beforehand.
+
+    Nothing is made: whoever writes makes the folders that are not there yet.
+
+    Args:
+        path: Where something will be written.
+        folder: Whether that is a folder.
+
+    Raises:
+        OSError: It cannot; `filename` is what stands in the way, `strerror` says why.
+    """
+    for place in (path, *path.parents):
+        try:
+            kind = place.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if place == path and not folder:
+            require_writable_kind(path)
+            free = os.access(path, os.W_OK) or os.access(path.parent, os.W_OK)
+        elif not stat.S_ISDIR(kind):
+            raise NotADirectoryError(errno.ENOTDIR, "it is a file and no folder", os.fspath(place))
+        else:
+            free = os.access(place, os.W_OK | os.X_OK)
+        if not free:
+            raise PermissionError(errno.EACCES, "it may not be written to", os.fspath(place))
+        break
+    return path
+
+
 def write_whole(path: Path, content: bytes) -> Path:
     """Write beside `path`, then take its place at once; returns `path`.
 

@@ -24,6 +24,7 @@ from pytest_llmclf.cli.command import (
     reaching,
 )
 from pytest_llmclf.cli.console import style_of
+from pytest_llmclf.cli.project import writing
 from pytest_llmclf.cli.single_image import MODEL_VARIABLE, wanted_model
 from pytest_llmclf.errors import (
     BackendError,
@@ -33,7 +34,7 @@ from pytest_llmclf.errors import (
     SettingsError,
     StoreError,
 )
-from pytest_llmclf.files import HOME_FOLDER
+from pytest_llmclf.files import HOME_FOLDER, require_place
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting.numbers import plural
 from pytest_llmclf.runner.settings import project_root
@@ -186,8 +187,10 @@ def run(arguments: argparse.Namespace) -> int:
         if line:
             sys.stderr.write(f"{evaluation.title}: {own_options(line, arguments)}\n")
     name = file_name(f"{evaluation.title}-{task.key.configuration}")
+    with writing("the list of failures", "remove it, or choose another folder with --home"):
+        failure_file = FailureFile(require_place(home / "predict" / f"{name}.failures.jsonl"))
     with (
-        FailureFile(home / "predict" / f"{name}.failures.jsonl") as failures,
+        failure_file as failures,
         ProgressLine(sys.stderr) as progress,
         closing(_batches(batch_task, home / STORE, arguments, progress)) as batches,
     ):

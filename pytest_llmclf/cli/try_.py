@@ -17,9 +17,10 @@ from pytest_llmclf.cli.command import (
     reaching,
 )
 from pytest_llmclf.cli.console import style_of
-from pytest_llmclf.cli.project import home_folder, own_folder_choices
+from pytest_llmclf.cli.project import home_folder, own_folder_choices, writing
 from pytest_llmclf.cli.single_image import wanted_model
 from pytest_llmclf.data.entry import LABEL_FOLDERS, unsendable
+from pytest_llmclf.files import require_place
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.prompting.prompt import DEFAULT_PROMPT
 from pytest_llmclf.runner.shared_options import at_least
@@ -86,6 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         label_folder=arguments.label_folder,
     )
     settings = _settings(arguments)
+    with writing("the run", "choose another folder with --home"):
+        require_place(settings.home / "runs", folder=True)
     with closing(open_resources(settings)) as resources:
         with own_folder_choices():
             tasks = resources.assign(evaluation, Path.cwd())

@@ -69,6 +69,8 @@ class Gate:
         Raises:
             SettingsError: Which part is wrong, why, and what was probably meant.
         """
+        if not isinstance(self.expression, str):
+            raise SettingsError(f'Gate({self.expression!r}): write text, Gate("accuracy >= 0.8")')
         read: Parsed | UnknownMetric
         try:
             read = parse(self.expression, self.own)

@@ -138,10 +138,24 @@ def open_baseline(
     extension = extension_for(terms, exact=updating)
     baseline = snapshot.use_extension(extension)
     place = extension.get_location(test_location=baseline.test_location, index=0)
-    if not (updating or settings.require_baseline or Path(place).exists()):
+    there = Path(place).exists()
+    if not (updating or settings.require_baseline or there):
         return NoBaseline(terms.lacking)
+    if there:
+        _require_readable(Path(place))
     open_to_doubt = stopped or (terms.margin is not None and not updating)
     return StoppedBaseline(baseline, report) if open_to_doubt else baseline
+
+
+def _require_readable(place: Path) -> None:
+    try:
+        require_plain(place).open("rb").close()
+    except OSError as error:
+        pytest.fail(
+            f"baseline: {place} cannot be read ({error.strerror}): remove it, and write the "
+            "predictions anew with --snapshot-update",
+            pytrace=False,
+        )
 
 
 def question_of(
@@ -280,9 +294,7 @@ class ComparedBaseline:
         result = self._last
         if result is None or result.success:
             return None
-        return "\n".join(
-            self._extension.diff_lines(result.asserted_data, result.recalled_data or "")
-        )
+        return "\n".join(self._extension.diff_lines(result.asserted_data, result.recalled_data))
 
     @property
     def foretold(self) -> Foretold | None:

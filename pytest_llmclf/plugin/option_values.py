@@ -47,6 +47,23 @@ def check_options(config: pytest.Config) -> None:
         raise pytest.UsageError("--llmclf-stop-error has no effect without --llmclf-stop-early")
     if option.llmclf_parquet:
         _need_parquet()
+    _require_places(config)
+
+
+def _require_places(config: pytest.Config) -> None:
+    """Refuse a place that cannot be written before anybody is asked, not after all are."""
+    from pytest_llmclf.files import require_place
+
+    for name, folder in _WRITTEN.items():
+        path = _path(config, name)
+        try:
+            if path is not None:
+                require_place(path / "runs" if name == "home" else path, folder=folder)
+        except OSError as error:
+            raise pytest.UsageError(
+                f"--llmclf-{name}: {path} cannot be written ({error.filename}: {error.strerror}); "
+                f"name another {'folder' if folder else 'file'}"
+            ) from error
 
 
 def _need_parquet() -> None:
@@ -205,6 +222,10 @@ _GIVEN: Final[dict[str, Callable[[pytest.Config], object]]] = {
     "probe": _probes,
 }
 """What reads an option: a slip in one that is given is told before anything is collected."""
+
+
+_WRITTEN: Final = {"run": True, "home": True, "html": False, "summary": False, "record": False}
+"""Options that say where something is written, and whether that is a folder."""
 
 
 def read_settings(config: pytest.Config) -> Settings:

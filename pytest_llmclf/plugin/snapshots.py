@@ -158,7 +158,7 @@ class PredictionsExtension(SingleFileSnapshotExtension):
 
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Any:
         """What changed, for the failure message."""
-        if not snapshot_data:
+        if snapshot_data is None:
             yield self.terms.lacking
             return
         found = self.judged(serialized_data, snapshot_data)

@@ -122,6 +122,9 @@ class Evaluation:
         """
         self._check_source()
         place = f"Evaluation({self.title!r})"
+        for name in ("options", "top_logprobs", "gates", "metrics", "none_label"):
+            if getattr(self, name) is None:
+                raise SettingsError(f"{place}: {name}=None: write what is meant, or leave it out")
         self._check_words(place)
         if self.group is not None and not str(self.group).strip():
             raise SettingsError(

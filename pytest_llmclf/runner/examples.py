@@ -89,6 +89,9 @@ class Examples:
         Raises:
             SettingsError: Which argument, and what to write.
         """
+        for name in ("confused", "files"):
+            if getattr(self, name) is None:
+                raise SettingsError(f"Examples({name}=None): write a list, or leave it out")
         count = self.count
         if count is not None and (type(count) is not int or count < 1):
             raise SettingsError(

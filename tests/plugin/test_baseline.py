@@ -310,6 +310,23 @@ def test_missing_predictions_are_written_by_the_command_in_the_message(colours: 
     assert colours.run().ret == pytest.ExitCode.OK
 
 
+def test_what_stands_in_the_place_of_predictions_is_told(committed: Colours) -> None:
+    """An empty file is not said to be none; a folder is told in a line, by its place."""
+    (path,) = files(committed)
+    path.write_text("")
+    result = committed.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "no predictions are committed" not in result.stdout.str()
+    path.unlink()
+    path.mkdir()
+    result = committed.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    told = f"{path.name} cannot be read (it is a folder and no file): remove it, and write"
+    assert told in result.stdout.str()
+    assert "Traceback" not in result.stdout.str()
+    assert "syrupy/" not in result.stdout.str()
+
+
 @pytest.mark.parametrize("place", ["option", "ini"])
 def test_a_baseline_can_be_demanded(colours: Colours, place: str) -> None:
     """So that one that went missing is not taken for the first run of a model."""

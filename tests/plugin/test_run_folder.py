@@ -85,10 +85,23 @@ def test_a_run_without_a_folder_gets_a_new_one(colours: Colours) -> None:
 
 def test_a_folder_that_cannot_be_written_is_said(colours: Colours) -> None:
     """The verdicts stand; a line says that the files are missing and what to do."""
-    (colours.root / "blocked").write_text("a file, not a folder")
+    (colours.root / "blocked" / "outcomes.csv").mkdir(parents=True)
     result = colours.run("--llmclf-run", "blocked")
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["llmclf: the files of this run could not be written*--llmclf-run"])
+
+
+def test_a_place_that_cannot_be_is_told_before_anybody_is_asked(colours: Colours) -> None:
+    """Of every option that names one: the value, what stands in the way, and what to do."""
+    (colours.root / "file").write_text("a file, not a folder")
+    for option in ("run", "home", "html", "summary", "record"):
+        result = colours.run(f"--llmclf-{option}", "file/below")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        why = "*below cannot be written (*file: it is a file and no folder); name another *"
+        result.stderr.fnmatch_lines([f"*--llmclf-{option}: {why}"])
+    assert colours.run("--llmclf-run", "file").ret == pytest.ExitCode.USAGE_ERROR
+    assert colours.run("--llmclf-html", ".").ret == pytest.ExitCode.USAGE_ERROR
+    assert colours.server.questions == 0
 
 
 def test_home_is_an_option(colours: Colours) -> None:

@@ -20,7 +20,7 @@ from pytest_llmclf.data.archives.archive import opened
 from pytest_llmclf.data.manifest import manifest_entries
 from pytest_llmclf.data.manifest_columns import MOST_COLUMNS
 from pytest_llmclf.errors import LlmclfError
-from pytest_llmclf.files import write_whole
+from pytest_llmclf.files import require_place, write_whole
 from pytest_llmclf.gates.looks import note_looks, read_looks
 from pytest_llmclf.models import recording_file
 from pytest_llmclf.models.llamacpp.llamacpp import file_pair
@@ -225,3 +225,19 @@ def test_a_line_of_a_hundred_thousand_columns(tmp_path: Path, ending: str) -> No
     assert in_time(lambda: list(manifest_entries(path, problems))) is None
     assert f"more than {MOST_COLUMNS}" in problems[0]
     assert len(problems[0]) < 200
+
+
+def test_a_place_is_looked_at_before_it_is_written(tmp_path: Path) -> None:
+    """Nothing is made; folders that are missing are no hindrance, a file among them is."""
+    (tmp_path / "file").write_text("")
+    for fits in ("file", "new", "new/below", "new/far/below"):
+        assert require_place(tmp_path / fits) == tmp_path / fits
+    for fits in (".", "new", "new/below"):
+        assert require_place(tmp_path / fits, folder=True) == tmp_path / fits
+    for place, folder in (("file", True), ("file/a/b", True), ("file/a", False), (".", False)):
+        with pytest.raises(OSError, match="it is a f") as told:
+            require_place(tmp_path / place, folder=folder)
+        assert str(told.value.filename).startswith(str(tmp_path))
+    with pytest.raises(OSError):  # noqa: PT011 - the words are the system's
+        require_place(tmp_path / ("x" * 5000))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -203,3 +203,14 @@ class TestEvaluate:
         assert len({report.task for report in reports}) == 4
         with pytest.raises(SettingsError, match=r"2 are asked, .*plain.*: call evaluate_all"):
             evaluate(evaluation, model=server.spec)
+
+
+def test_nobody_is_asked_for_a_run_that_cannot_be_kept(
+    project: Path, photos: Path, server: ColourServer
+) -> None:
+    """What stands in the way is told first, and by its place."""
+    (project / ".llmclf").mkdir()
+    (project / ".llmclf" / "runs").write_text("a file, not a folder")
+    with pytest.raises(SettingsError, match=r"the run cannot be written: .*runs'; choose another"):
+        call(try_, "try", str(photos), "--model", server.spec)
+    assert server.questions == 0
