@@ -57,8 +57,8 @@ def _imported(path: Path) -> ModuleType:
     if not path.is_file():
         there = sorted(item.name for item in path.parent.glob("*.py"))
         raise SettingsError(
-            f"there is no file {path}{nearest(path.name, there)}: name the file that declares the "
-            "evaluation"
+            f"there is no file {path}: name the file that declares the evaluation"
+            f"{nearest(path.name, there)}"
         )
     spec = importlib.util.spec_from_file_location(_MODULE, path)
     if spec is None or spec.loader is None:

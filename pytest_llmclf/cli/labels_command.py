@@ -174,7 +174,7 @@ def _revert(arguments: argparse.Namespace) -> int:
         if image not in known:
             whose = f" by {arguments.of!r}" if arguments.of else ""
             raise SettingsError(
-                f"nothing is decided{whose} about {image!r}{nearest(image, known)}; what is: "
+                f"nothing is decided{whose} about {image!r}{nearest(image, known) or ';'} what is: "
                 f"{command_line('llmclf', 'labels', 'diff', *found.words)}"
             )
     by = arguments.by or _user()

@@ -230,8 +230,8 @@ def _contents(data: Mapping[str, Any]) -> Iterable[str | None]:
     yield _moment_problem(data["at"])
     if kind not in DECISION_KINDS:
         yield (
-            f"decision is {kind!r}{nearest(kind, DECISION_KINDS)}: write one of "
-            f"{', '.join(DECISION_KINDS)}"
+            f"decision is {kind!r}: write one of {', '.join(DECISION_KINDS)}"
+            f"{nearest(kind, DECISION_KINDS)}"
         )
         return
     for name, listed in (("was", was), ("labels", labels)):

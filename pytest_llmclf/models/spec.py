@@ -97,7 +97,9 @@ def parse_spec(text: str) -> ModelSpec:
         found = ModelSpec(backend=backend, name=rest)
     if found is None or text == "ollama:":
         shown = without_user(text)
-        raise SettingsError(f"{shown!r} is no model{_suggestion(shown)}; {_forms()}")
+        near = _suggestion(shown)
+        end = "" if near.endswith("?") else ";"
+        raise SettingsError(f"{shown!r} is no model{near}{end} {_forms()}")
     return found
 
 

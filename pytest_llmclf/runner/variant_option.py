@@ -71,8 +71,8 @@ def _take(said: dict[str, Any], name: str, key: str, value: str) -> None:
             "variants={...}"
         ) * bool(said)
         raise SettingsError(
-            f"variant {name!r}: there is no {key!r}{nearest(key, known)}; there are "
-            f"{', '.join(_READ)} and {_OPTION}NAME{inside}"
+            f"variant {name!r}: there is no {key!r}; there are {', '.join(_READ)} and "
+            f"{_OPTION}NAME{inside}{nearest(key, known)}"
         )
     try:
         if key in _READ:

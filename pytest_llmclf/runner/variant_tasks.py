@@ -58,8 +58,11 @@ def in_variant(evaluation: Evaluation, name: str) -> Evaluation:
     place, there = f"Evaluation({evaluation.title!r})", some_of([repr(one) for one in known])
     if not known:
         raise SettingsError(f"{place} declares no variant: leave --variant {name!r} out")
-    slip = f"has no variant {name!r}{nearest(name, known)}" if name else "is asked in variants"
-    raise SettingsError(f"{place} {slip}: name one, --variant {next(iter(known))!r}; has {there}")
+    slip = f"has no variant {name!r}" if name else "is asked in variants"
+    raise SettingsError(
+        f"{place} {slip}: name one, --variant {next(iter(known))!r}; has {there}"
+        f"{nearest(name, known)}"
+    )
 
 
 def check_labels(

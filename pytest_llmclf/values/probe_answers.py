@@ -28,7 +28,7 @@ def parse_probes(text: str) -> tuple[Probe, ...]:
         raise SettingsError(f"{text!r} names no probe; there are {', '.join(PROBES)}")
     for word in sorted(words.difference(PROBES)):
         raise SettingsError(
-            f"{word!r} is no probe{nearest(word, PROBES)}; there are {', '.join(PROBES)}"
+            f"{word!r} is no probe; there are {', '.join(PROBES)}{nearest(word, PROBES)}"
         )
     return tuple(probe for probe in PROBES if probe in words)
 

@@ -67,7 +67,7 @@ def test_the_same_predictions_pass(committed: Colours) -> None:
     assert run(committed).ret == pytest.ExitCode.OK
     word, said = verdict(committed)
     assert word == "PASS"
-    assert said.startswith(f"baseline: {ALL} predictions as committed; 6 broken, none fixed ")
+    assert said.startswith(f"baseline: {ALL} predictions as committed; 6 broken with none fixed ")
     assert path.read_bytes() == before
 
 
@@ -198,7 +198,7 @@ def test_part_of_the_images_is_compared_with_its_part(committed: Colours) -> Non
     assert run(committed, *gate).ret == pytest.ExitCode.OK
     word, said = verdict(committed)
     assert word == "PASS"
-    assert said.startswith("baseline: 8 predictions as committed; 6 broken, none fixed ")
+    assert said.startswith("baseline: 8 predictions as committed; 6 broken with none fixed ")
     for colour in ("red", "green"):
         committed.server.odd[colour] = Odd(says="blue")
     assert run(committed, *gate).ret == pytest.ExitCode.TESTS_FAILED

@@ -175,7 +175,7 @@ def test_the_command_line_adds_to_what_is_declared(colours: Colours) -> None:
     ("option", "message"),
     [
         ("short", "--llmclf-variant: 'short' has no colon behind a name: write NAME: KEY=VALUE"),
-        ("a: promt=Which?", "--llmclf-variant: variant 'a': there is no 'promt'; did you mean"),
+        ("a: promt=Which?", "--llmclf-variant: variant 'a': there is no 'promt'; there are "),
         ("plain: prompt=Which?", "--llmclf-variant: two variants are called 'plain' and 'plain'"),
         ("a: labels=red, green", "variant 'a': labels= lacks blue"),
     ],

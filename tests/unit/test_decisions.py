@@ -119,7 +119,7 @@ class TestLines:
             ({"sha256": "AB"}, "sha256 is 'AB': write the file's 64 hexadecimal digits"),
             ({"at": "2026-02-28"}, "at is '2026-02-28': write date, time and zone"),
             ({"at": "2026-02-28T09:30:00"}, "write date, time and zone"),
-            ({"decision": "relable"}, "decision is 'relable'; did you mean 'relabel'?"),
+            ({"decision": "relable"}, "; did you mean 'relabel'?"),
             ({"labels": []}, "but relabel takes ['cat'] away: write the right ones"),
             ({"labels": ["dog", "dog"]}, "labels is ['dog', 'dog']: write each label once"),
             ({"labels": ["cat", "dog"]}, "but relabel takes ['cat'] away"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +73,21 @@ def test_a_modelfile_error_has_its_place() -> None:
     error = ModelfileError("m.Modelfile", 3, 7, "no such instruction")
     assert str(error) == "m.Modelfile:3:7: no such instruction"
     assert (error.line, error.column) == (3, 7)
+
+
+def test_nothing_but_a_blank_follows_a_question() -> None:
+    """``did you mean 'x'?`` ends its clause: no other sign stands behind that one."""
+    behind = []
+    for path in Path(errors.__file__).parent.rglob("*.py"):
+        text = path.read_text("utf-8")
+        if "nearest(" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
+            parts = node.values if isinstance(node, ast.JoinedStr) else []
+            behind += [
+                f"{path}:{part.lineno}: {after.value!r}"
+                for part, after in pairwise(parts)
+                if "nearest(" in ast.unparse(part) and isinstance(after, ast.Constant)
+                if not str(after.value).startswith((" ", "\n"))
+            ]
+    assert behind == []

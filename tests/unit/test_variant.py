@@ -129,7 +129,7 @@ def test_a_gate_may_be_for_some_variants() -> None:
     check_variant_names([gate, Gate("accuracy >= 0.8")], ["example", "no example"])
     with pytest.raises(SettingsError, match=r"variant 'no \*' is not one of example, other"):
         check_variant_names([gate], ["example", "other"])
-    with pytest.raises(SettingsError, match="there is none"):
+    with pytest.raises(SettingsError, match="is not there, nor any other"):
         check_variant_names([gate], [""])
 
 
@@ -224,7 +224,7 @@ def test_a_variant_is_read_from_the_command_line(text: str, name: str, variant: 
     [
         ("prompt=Which?", "'prompt=Which?' has no colon behind a name: write NAME: KEY=VALUE"),
         ("a: Which?", "variant 'a': 'Which?' says no KEY=VALUE"),
-        ("a: promt=Which?", "variant 'a': there is no 'promt'; did you mean 'prompt'?"),
+        ("a: promt=Which?", "options.NAME; did you mean 'prompt'?"),
         ("a: prompt=Which; x=1?", "there is no 'x'; there are modelfile, system, prompt"),
         ("a: think=maybe", "variant 'a': 'maybe' is not one of off, on"),
         ("a: answer=enumm", "variant 'a': 'enumm' is not one of text, enum; did you mean 'enum'?"),

@@ -87,8 +87,8 @@ def _fitted(logs: NDArray[Any], given: NDArray[Any]) -> tuple[NDArray[Any], NDAr
     sources, _, labels = logs.shape
     start = np.concatenate([np.full(sources, 1 / sources), np.zeros(labels)])
     found = start.copy()
+    value, slope, curve = _surface(found, start, logs, given)
     for _ in range(_STEPS):
-        value, slope, curve = _surface(found, start, logs, given)
         # A weight at 0 that would fall further stays there, and out of the step.
         held = np.zeros(len(found), dtype=bool)
         held[:sources] = (found[:sources] <= 0) & (slope[:sources] > 0)
@@ -100,12 +100,13 @@ def _fitted(logs: NDArray[Any], given: NDArray[Any]) -> tuple[NDArray[Any], NDAr
         while size > _SMALLEST_STEP:
             tried = found - size * step
             tried[:sources] = np.maximum(tried[:sources], 0.0)
-            if _surface(tried, start, logs, given)[0] <= value:
+            there = _surface(tried, start, logs, given)
+            if there[0] <= value:
                 break
             size /= 2
         else:
             break
-        found = tried
+        found, (value, slope, curve) = tried, there
     return found[:sources], found[sources:]
 
 

@@ -77,8 +77,8 @@ def check_kind(name: str) -> None:
     if name not in KINDS:
         known = ", ".join(f"yardstick:{kind}" for kind in KINDS)
         raise SettingsError(
-            f"'yardstick:{name}' is no yardstick{nearest(name, KINDS)}; there are {known}, and "
-            "sklearn:MODULE:FACTORY for any other classifier"
+            f"'yardstick:{name}' is no yardstick; there are {known}, and "
+            f"sklearn:MODULE:FACTORY for any other classifier{nearest(name, KINDS)}"
         )
 
 

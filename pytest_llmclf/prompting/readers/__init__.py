@@ -81,8 +81,8 @@ def check_reader(reader: object) -> None:
     if isinstance(reader, str):
         if reader not in READERS:
             raise SettingsError(
-                f"reader={reader!r} is not one of {', '.join(READERS)}{nearest(reader, READERS)}; "
-                "or hand over a function of text and labels"
+                f"reader={reader!r} is not one of {', '.join(READERS)}, nor a function of text "
+                f"and labels{nearest(reader, READERS)}"
             )
     elif not callable(reader):
         raise SettingsError(

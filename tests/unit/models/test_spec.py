@@ -87,7 +87,7 @@ def test_the_embedded_model_needs_no_backend() -> None:
         ("ollama:", "is no model"),
         ("ollama:a b", "no model name"),
         ("replay:", "nothing stands behind its colon"),
-        ("nope:", "did you mean ollama:nope?;"),
+        ("nope:", "did you mean ollama:nope? a model is"),
         ("replay:#m", "is no model"),
         ("auto:x", "is no model"),
         ("", "is no model"),
