@@ -16,7 +16,7 @@ from pytest_llmclf.cli.console import style_of, write, write_json
 from pytest_llmclf.cli.project import named_run, writing
 from pytest_llmclf.cli.run_images import dataset_images
 from pytest_llmclf.errors import SettingsError
-from pytest_llmclf.files import require_writable_kind
+from pytest_llmclf.files import require_place
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.reporting.comparison import (
     comparison_lines,
@@ -179,11 +179,14 @@ def exit_code(compared: Sequence[Compared]) -> int:
 
 
 def _written(found: _Found, arguments: argparse.Namespace) -> Iterator[Path]:
-    """Write the files that are asked for; their paths."""
+    """Write the files that are asked for, none of them where one cannot be; their paths."""
+    for path in (arguments.markdown, arguments.html):
+        if path not in (None, _STDOUT):
+            require_place(path.expanduser())
     if arguments.markdown not in (None, _STDOUT):
         path = arguments.markdown.expanduser()
         path.parent.mkdir(parents=True, exist_ok=True)
-        require_writable_kind(path).write_text(_markdown(found), encoding="utf-8", newline="\n")
+        path.write_text(_markdown(found), encoding="utf-8", newline="\n")
         yield path
     if arguments.html is not None:
         from pytest_llmclf.reporting.html.document import write_page

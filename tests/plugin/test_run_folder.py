@@ -104,6 +104,18 @@ def test_a_place_that_cannot_be_is_told_before_anybody_is_asked(colours: Colours
     assert colours.server.questions == 0
 
 
+def test_predict_looks_before_it_asks(
+    colours: Colours, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the place for what gets no answer, which it writes as it goes."""
+    monkeypatch.chdir(colours.root)
+    (colours.root / ".llmclf").mkdir(exist_ok=True)
+    (colours.root / ".llmclf" / "predict").write_text("a file, not a folder")
+    assert main(["predict", "test_colours.py", "--model", colours.server.spec]) == 2
+    assert "the list of failures cannot be written: " in capsys.readouterr().err
+    assert colours.server.questions == 0
+
+
 def test_home_is_an_option(colours: Colours) -> None:
     """--llmclf-home moves the known answers, and nothing is left in the root folder."""
     colours.run("--llmclf-home=elsewhere")

@@ -428,7 +428,10 @@ def test_what_cannot_be_written_is_said(
     """In one line, with the exit code of a refusal."""
     both = [str(write(tmp_path / side, report(RIGHT))) for side in "ab"]
     (tmp_path / "file").write_text("")
-    assert main(["compare", *both, option, str(tmp_path / "file" / "c")]) == 2
+    other = {"--html": "--markdown", "--markdown": "--html"}[option]
+    more = [other, str(tmp_path / "whole")]
+    assert main(["compare", *both, option, str(tmp_path / "file" / "c"), *more]) == 2
+    assert not (tmp_path / "whole").exists()
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("llmclf: the comparison cannot be written: ")

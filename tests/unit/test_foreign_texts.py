@@ -31,6 +31,7 @@ MODULES = (
     "data.file_names", "data.entry", "data.exports", "values.thinking",
     "models.openai.openai_errors", "models.openai.refused_fields", "models.endpoint_key",
     "gates.expression", "models.http.tls", "models.query", "runner.variant_option",
+    "reporting.style", "api",
 )  # fmt: skip
 """Those whose patterns are put to what servers, models, recordings, manifests or archives say."""
 BOUNDED = (
