@@ -14,6 +14,7 @@ from pytest_llmclf.plugin.items import is_gate, task_of
 from pytest_llmclf.plugin.run_verdicts import fails, is_incomplete, verdict_lines, verdicts_on
 from pytest_llmclf.plugin.session import session_of
 from pytest_llmclf.plugin.stopped_report import guarded
+from pytest_llmclf.values.text import noun
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -184,15 +185,26 @@ def note_verdict(item: pytest.Item, call: pytest.CallInfo[None], result: pytest.
     excused = raised is own and isinstance(own, GateInconclusive) and allowed is not None
     final = None if excused else raised
     if isinstance(final, GateFailed | GateInconclusive):
-        result.longrepr = "\n\n".join([str(final), *_own_failure(item, final)])
+        result.longrepr = "\n\n".join([f"{_headline(gate)}{final}", *_own_failure(item, final)])
         word = "FAIL" if isinstance(final, GateFailed) else "INCONCLUSIVE"
         setattr(result, REPORT_ATTRIBUTE, {"verdict": word})
     elif _is_failure(final):
-        result.longrepr = gate.broken or result.longrepr
+        result.longrepr = f"{_headline(gate)}{gate.broken}" if gate.broken else result.longrepr
     elif final is None and allowed is not None:
         # Every other reporter knows an expected failure.
         result.outcome, result.wasxfail = "skipped", allowed
         setattr(result, REPORT_ATTRIBUTE, {"verdict": "INCONCLUSIVE"})
+
+
+def _headline(gate: GateTest) -> str:
+    """What broke, as the first line of a failure: pytest's short summary shows that one alone."""
+    found, declared = None if gate.baseline is None else gate.baseline.comparison, gate.declared
+    if gate.broken is None or found is None or not found.changes or is_incomplete(declared or ()):
+        return ""
+    others = sum(verdict.word == "FAIL" for verdict in declared or ())
+    more = f"; {others} more {noun(others, 'gate fails', 'gates fail')}" if others else ""
+    counts = f"{len(found.broken)} broken, {len(found.fixed)} fixed"
+    return f"{counts} since the committed predictions{more}\n"
 
 
 def _note_own(item: pytest.Item, *, allowed: bool) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.errors import LlmclfError
 from pytest_llmclf.values.text import noun
@@ -19,6 +20,22 @@ _MOST_RUNS: Final = 5
 """Earlier runs that are looked through for the same evaluation: most are of it."""
 _MOST_BYTES: Final = 20_000_000
 """Of the outcomes of a run that is read for the sake of a line."""
+_OF_WHOM: Final = {"model": "another model", "server version": "another server version"}
+_ASKED: Final = {
+    "system": "another system text",
+    "turns": "other example turns",
+    "question": "another prompt",
+    "labels": "other labels",
+    "answer": "another form of the answer",
+    "options": "other options",
+    "top_logprobs": "other alternatives of a token",
+    "template": "another template",
+    "reader": "another reader",
+    "think": "other thinking",
+    "example_images": "other example images",
+    "image_size": "another image size",
+}
+"""By what is recorded of the instructions."""
 
 
 def since_lines(runs: Path, this: Path, reports: Sequence[Report]) -> Iterator[str]:
@@ -43,7 +60,7 @@ def since_lines(runs: Path, this: Path, reports: Sequence[Report]) -> Iterator[s
         if found is not None:
             pairs = [(one, mine[one.task]) for one in found.reports if one.task in mine]
             lines = (_line(one, several=len(mine) > 1) for one in compare_all(pairs))
-            yield from (f"since {folder.name}: {line}" for line in lines if line)
+            yield from (f"since the earlier run {folder.name}{line}" for line in lines if line)
             return
 
 
@@ -73,4 +90,25 @@ def _line(one: Compared, *, several: bool) -> str:
         text += "" if found.settled else " on these images"
     elif found.broken or found.fixed:
         text += ": that it is better or worse is not shown"
-    return f"{one.now.evaluation} · {one.now.configuration}: {text}" if several else text
+    of = f": {one.now.evaluation} · {one.now.configuration}" if several else ""
+    return f"{of}{_asked(one)}: {text}"
+
+
+def _asked(one: Compared) -> str:
+    """What differed in what was asked and of whom; nothing where neither is known."""
+    change = one.comparison.provenance
+    if change is None:
+        return ""
+    differing = {difference.what for difference in change.differing}
+    said = [what for name, what in _OF_WHOM.items() if name in differing]
+    if "instructions" in differing:
+        both = [json.loads(json.dumps(_told(each), default=str)) for each in (one.before, one.now)]
+        fields = [what for name, what in _ASKED.items() if both[0].get(name) != both[1].get(name)]
+        said += fields or ["other instructions"]
+    if said:
+        return f", with {', '.join(said)}"
+    return ", asked the same" if "instructions" in change.same else ""
+
+
+def _told(report: Report) -> dict[str, Any]:
+    return {} if report.full_instructions is None else report.full_instructions.told()

@@ -165,16 +165,20 @@ class Instructions:
         return self.options.get("temperature") == 0 or self.options.get("top_k") == 1
 
     def digest(self) -> str:
-        """Hex sha256 over canonical JSON of all of it.
+        """Hex sha256 over canonical JSON of `told`."""
+        canonical = json.dumps(
+            self.told(), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str
+        )
+        return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def told(self) -> dict[str, Any]:
+        """All of it by name.
 
         Of an example image what is sent counts; where its file lies is nothing that is told.
         """
         told = {**self.to_json(), **shown_images(self.examples)}
         told.pop("examples", None)
-        canonical = json.dumps(
-            told, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str
-        )
-        return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+        return told
 
     def lines(self) -> tuple[str, ...]:
         """All that is sent, as text for people and for a diff: one printable line each.

@@ -104,6 +104,7 @@ def test_worse_predictions_fail_with_a_list(committed: Colours) -> None:
     assert text.endswith("; a net loss of 6 is more than chance explains")
     result.stdout.fnmatch_lines(
         [
+            "6 broken, 0 fixed since the committed predictions",
             "*commit new predictions with --snapshot-update",
             "*broken: 6",
             "*  green/0.png: expected green, was green, now blue",
@@ -389,6 +390,7 @@ def test_a_failing_gate_does_not_hide_what_broke(
             "broken since the committed predictions",
             "  colours · openai:colours  6 images",
             "    green/0.png  was green, now blue",
+            "FAIL* - 6 broken, 0 fixed since the committed predictions; 1 more gate fails",
         ]
     )
     for name, line in (("report.txt", "green/0.png  was"), ("summary.md", "| `green/0.png` |")):

@@ -15,7 +15,9 @@ def in_home(colours: Colours, *args: str) -> str:
     args = tuple(arg for arg in colours.command(*args) if arg != str(colours.root / "run"))
     args = tuple(arg for arg in args if arg != "--llmclf-run")
     text = colours.pytester.runpytest_inprocess(*args).stdout.str()
-    said: list[str] = re.findall(r"^llmclf: since [\w-]+: (.*)$", text, re.MULTILINE)
+    said: list[str] = re.findall(
+        r"^llmclf: since the earlier run [\w-]+, (.*)$", text, re.MULTILINE
+    )
     assert len(said) <= 1
     return "".join(said)
 
@@ -25,15 +27,19 @@ def test_a_run_ends_with_what_changed(colours: Colours) -> None:
     colours.images(3)
     colours.evaluation("accuracy >= 0.5")
     assert in_home(colours) == ""
-    assert in_home(colours) == "nothing changed of 9 images that both runs answered"
+    same = "asked the same: nothing changed of 9 images that both runs answered"
+    assert in_home(colours) == same
     colours.server.odd["red/1"] = Odd(says="blue")
     said = in_home(colours, "--llmclf-fresh")
     assert said == (
-        "1 newly wrong of 9 images that both runs answered: that it is better or worse is not shown"
+        "asked the same: 1 newly wrong of 9 images that both runs answered: "
+        "that it is better or worse is not shown"
     )
     assert in_home(colours, "-q") == ""
     colours.server.odd["red/1"] = Odd(says="no idea")
-    assert in_home(colours, "--llmclf-fresh").startswith("1 wrong in another way of 9")
+    assert in_home(colours, "--llmclf-fresh").startswith(
+        "asked the same: 1 wrong in another way of 9"
+    )
 
 
 def test_a_loss_is_said_as_the_comparison_says_it(colours: Colours) -> None:
@@ -49,5 +55,25 @@ def test_a_loss_is_said_as_the_comparison_says_it(colours: Colours) -> None:
     (damaged / "run.json").write_text("{")
     (damaged / "outcomes.jsonl").write_text("")
     assert in_home(colours, "--llmclf-fresh") == (
-        "8 newly wrong of 12 images that both runs answered: significantly worse"
+        "asked the same: 8 newly wrong of 12 images that both runs answered: significantly worse"
     )
+
+
+def test_what_was_asked_otherwise_is_named(colours: Colours) -> None:
+    """All that differs and nothing else; what was asked before and is asked again is the same."""
+    colours.evaluation("accuracy >= 0")
+    in_home(colours)
+    path, modelfile = (
+        colours.root / "test_colours.py",
+        colours.root / "modelfiles/colours.Modelfile",
+    )
+    text = path.read_text("utf-8")
+    path.write_text(
+        text.replace("Which colour is", "What is").replace("gates", "think=True, gates")
+    )
+    modelfile.write_text("FROM llava\nPARAMETER stop a\nPARAMETER stop b\n")
+    said = in_home(colours).partition(":")[0]
+    assert said == "with another prompt, other options, other thinking"
+    path.write_text(path.read_text("utf-8").replace("gates", "reader='first', gates"))
+    assert in_home(colours).startswith("with another reader: nothing changed of 9 images")
+    assert in_home(colours).startswith("asked the same: nothing changed of 9 images")
