@@ -298,4 +298,7 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
 
 
 if __name__ == "__main__":
-    print(BLOCKS[" ".join(sys.argv[1:])]())
+    NAME: Final = " ".join(sys.argv[1:])
+    if NAME not in BLOCKS:
+        sys.exit(f"python -m docs.generated NAME: name one of {', '.join(BLOCKS)}")
+    print(BLOCKS[NAME]())

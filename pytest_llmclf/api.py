@@ -214,6 +214,7 @@ def evaluate(
     """
     if "models" in options:
         raise TypeError("evaluate asks one, model=...: call evaluate_all for several")
+    _refuse_others(options, evaluation, "model")
     if not isinstance(model, str):
         raise SettingsError(
             f"model={model!r} is no text: name one, such as 'ollama:llava', or leave it out"
@@ -269,8 +270,7 @@ def evaluate_all(
     from pytest_llmclf.runner.job import AskingPolicy
     from pytest_llmclf.runner.settings import Settings, project_root
 
-    if other:
-        raise TypeError(_misplaced(next(iter(other)), evaluation))
+    _refuse_others(other, evaluation, "models")
     models, allow_remote = texts("models", models), texts("allow_remote", allow_remote)
     check_numbers(sample=1 if sample is None else sample, repeats=repeats)
     if not models:
@@ -305,7 +305,17 @@ def evaluate_all(
     return reports
 
 
-def _misplaced(name: str, evaluation: Evaluation | str | Path) -> str:
+def _refuse_others(given: Iterable[str], evaluation: Evaluation | str | Path, asked: str) -> None:
+    """Refuse what is no option, with where it belongs; `asked` is called the option of models."""
+    declared = inspect.signature(evaluate_all).parameters.values()
+    options = [one.name for one in declared if one.kind is inspect.Parameter.KEYWORD_ONLY]
+    known = [asked, *options]
+    for name in given:
+        if name not in known:
+            raise TypeError(_misplaced(name, evaluation, known))
+
+
+def _misplaced(name: str, evaluation: Evaluation | str | Path, known: Sequence[str]) -> str:
     """Why there is no option of that name, and where what it says belongs."""
     from pytest_llmclf.runner.evaluation import Evaluation
 
@@ -314,8 +324,6 @@ def _misplaced(name: str, evaluation: Evaluation | str | Path) -> str:
             return f"{name}= belongs to what is asked: write it into the Evaluation(...)"
         whole = f"Evaluation(dataset={str(evaluation)!r}, {name}=...)"
         return f"{name}= belongs to what is asked: give {whole} instead of the folder"
-    given = inspect.signature(evaluate_all).parameters.values()
-    known = [one.name for one in given if one.kind is inspect.Parameter.KEYWORD_ONLY]
     return f"there is no option {name}=, only {', '.join(known)}{nearest(name, known)}"
 
 

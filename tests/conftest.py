@@ -7,14 +7,7 @@ import os
 import signal
 import sys
 
-from hypothesis import settings
-
-from tests.fuzz.effort import TIMES
-
-# A busy machine makes single examples slow; speed is checked in benchmarks/. Fewer examples than
-# Hypothesis' hundred keep the suite quick; LLMCLF_FUZZ multiplies them.
-settings.register_profile("suite", deadline=None, max_examples=40 * TIMES)
-settings.load_profile("suite")
+import pytest
 
 # A shell that starts this in the background ignores Ctrl-C for it and for all that it starts; some
 # tests send one.
@@ -24,6 +17,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Hundreds of short processes import the same modules; without this each would compile them anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_sessionstart() -> None:
+    """Load the profile of Hypothesis, which `pytest --help` in a checkout goes without."""
+    try:
+        from hypothesis import settings
+    except ModuleNotFoundError:
+        raise pytest.UsageError(
+            'the tests need more than the package: pip install -e ".[embedded,test]"'
+        ) from None
+    from tests.fuzz.effort import TIMES
+
+    # A busy machine makes single examples slow; speed is checked in benchmarks/. Fewer examples
+    # than Hypothesis' hundred keep the suite quick; LLMCLF_FUZZ multiplies them.
+    settings.register_profile("suite", deadline=None, max_examples=40 * TIMES)
+    settings.load_profile("suite")
 
 
 def pytest_collection_finish() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmclf.cli.command import CommandHelp, add_arguments
 from pytest_llmclf.cli.console import style_of, write
 from pytest_llmclf.cli.project import home_folder
-from pytest_llmclf.errors import SettingsError
+from pytest_llmclf.errors import SettingsError, some_of
 from pytest_llmclf.progress import ProgressLine
 from pytest_llmclf.prompting.labels import NONE_LABEL
 from pytest_llmclf.reporting.numbers import count, plural
@@ -102,6 +102,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError(
             f"there is no folder {folder}: --images names the one that the images lie in"
         )
+    if arguments.images is not None and found.numbered:
+        raise SettingsError(
+            f"{path}: which column names the images in {folder} is not said: name one of "
+            f"{some_of(found.columns)} with --image COLUMN, or leave --images out"
+        )
     image = _images(folder)
     with ProgressLine(sys.stderr) as progress:
         reports = foreign_reports(
@@ -150,7 +155,7 @@ def _choose(what: str, columns: Sequence[str]) -> str:
     Raises:
         SettingsError: None of them was named.
     """
-    sys.stderr.write(f"Which column is {what}? {', '.join(columns)}: ")
+    sys.stderr.write(f"Which column is {what}? {', '.join(filter(None, columns))}: ")
     sys.stderr.flush()
     said = sys.stdin.readline().strip()
     if said not in columns:

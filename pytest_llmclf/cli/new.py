@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import keyword
-import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmclf.cli.command import CommandHelp
 from pytest_llmclf.cli.console import style_of, write
+from pytest_llmclf.cli.evaluation_names import evaluation_file, identifier, own_name
 from pytest_llmclf.cli.project import from_here, own_folder_choices, project_above
 from pytest_llmclf.data.entry import LABEL_FOLDERS, SourceOptions, unsendable
 from pytest_llmclf.errors import DatasetError, SettingsError, some_of
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from pytest_llmclf.data.dataset import Dataset
     from pytest_llmclf.reporting.style import Line, Style
 
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}")
 _LEAST_TOKENS = 24
 _JSON_TOKENS = 16
 """Tokens that the braces, key and quotes around a label take at most."""
@@ -161,11 +158,10 @@ def run(arguments: argparse.Namespace) -> int:
     folder = arguments.folder.expanduser().resolve()
     name = arguments.name
     if name is None:
-        name = _NOT_IN_NAMES.sub("-", folder.name).strip("-")
-    identifier = _identifier(name)
+        name = own_name(folder)
     given = _given_modelfile(arguments, root)
     dataset_directory = root / "fixtures" / name
-    new = [root / "evals" / f"test_{identifier}.py"]
+    new = [evaluation_file(root, name)]
     if given is None and arguments.model is None:
         new.insert(0, root / "modelfiles" / f"{name}.Modelfile")
     copy = arguments.copy and folder != dataset_directory.resolve()
@@ -191,6 +187,8 @@ def run(arguments: argparse.Namespace) -> int:
     _write(dict(zip(new, texts, strict=True)))
     style = style_of(sys.stdout)
     write(sys.stdout, _written(root, new, dataset, style))
+    if Path(place).is_absolute():
+        write(sys.stdout, style.paragraph(_outside(folder, root, name), "yellow"))
     command = ["pytest", from_here(new[-1]), "--llmclf-model", _asked(arguments, given)]
     write(sys.stdout, _next(command, dataset, style, guessed=arguments.gate is None))
     return 0
@@ -245,17 +243,6 @@ def _asked(arguments: argparse.Namespace, given: _Given | None) -> str:
     return f"ollama:{arguments.base if given is None else given.base}"
 
 
-def _identifier(name: str) -> str:
-    """The name as Python writes it."""
-    if not _NAME.fullmatch(name):
-        raise SettingsError(
-            f"{name!r} is no name for an evaluation: begin with a letter, and use letters, digits, "
-            "- and _ only (at most 60): llmclf new NAME FOLDER"
-        )
-    identifier = name.replace("-", "_")
-    return f"{identifier}_" if keyword.iskeyword(identifier) else identifier
-
-
 def _check_gate(expression: str, dataset: Dataset) -> None:
     from pytest_llmclf.gates.gate import Gate, check_gates
 
@@ -284,6 +271,16 @@ def _place(folder: Path, name: str, root: Path) -> str:
     return f"./{folder.relative_to(root).as_posix()}" if inside else folder.as_posix()
 
 
+def _outside(folder: Path, root: Path, name: str) -> str:
+    """That other machines do not have the images, and what to do."""
+    return (
+        f"The images lie outside of the project ({root.resolve()}): CI will not find {folder} "
+        f"unless it has one. Copy them to fixtures/{name} and write dataset={_quoted(name)} into "
+        "the evaluation (--copy does both); or, where CI has them beside the project, write a "
+        'relative path: dataset="../FOLDER"'
+    )
+
+
 def _modelfile(arguments: argparse.Namespace, name: str, dataset: Dataset) -> str:
     """The text of a new Modelfile."""
     # No token is shorter than a byte.
@@ -291,7 +288,7 @@ def _modelfile(arguments: argparse.Namespace, name: str, dataset: Dataset) -> st
     tokens = max(_LEAST_TOKENS, longest + _JSON_TOKENS)
     return _MODELFILE.format(
         name=name,
-        identifier=_identifier(name),
+        identifier=identifier(name),
         base=arguments.base,
         tokens=tokens,
         labels=plural(len(dataset.labels), "label"),
@@ -308,7 +305,7 @@ def _evaluation(
     without = given is None and arguments.model is not None
     return _EVALUATION.format(
         name=name,
-        identifier=_identifier(name),
+        identifier=identifier(name),
         labels=len(dataset.labels),
         images=len(dataset.cases),
         dataset=_quoted(place),

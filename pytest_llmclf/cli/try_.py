@@ -17,6 +17,7 @@ from pytest_llmclf.cli.command import (
     reaching,
 )
 from pytest_llmclf.cli.console import style_of
+from pytest_llmclf.cli.evaluation_names import free_name
 from pytest_llmclf.cli.project import home_folder, own_folder_choices, writing
 from pytest_llmclf.cli.single_image import wanted_model
 from pytest_llmclf.data.entry import LABEL_FOLDERS, unsendable
@@ -29,6 +30,7 @@ from pytest_llmclf.values.text import command_line
 if TYPE_CHECKING:
     import argparse
 
+    from pytest_llmclf.models.spec import ModelSpec
     from pytest_llmclf.runner.settings import Settings
 
 
@@ -107,7 +109,9 @@ def run(arguments: argparse.Namespace) -> int:
         settings.to_json(),
         lambda _, case: paths.get(case),
     )
-    sys.stdout.write(f"keep it: {_keeping(arguments)}\n")
+    answered = [report.identity is not None for report in reports]
+    spec = tasks[answered.index(True) if any(answered) else 0].spec
+    sys.stdout.write(f"keep it: {_keeping(arguments, spec, settings.root)}\n")
     return code
 
 
@@ -128,10 +132,10 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     )
 
 
-def _keeping(arguments: argparse.Namespace) -> str:
-    """The command that writes an evaluation of what was tried."""
-    words = ["llmclf", "new", str(arguments.folder)]
-    words += ["--model", arguments.model[0]] if arguments.model else []
+def _keeping(arguments: argparse.Namespace, spec: ModelSpec, root: Path) -> str:
+    """The command that writes an evaluation of what was tried, with the model that answered."""
+    name = free_name(arguments.folder, root)
+    words = ["llmclf", "new", *filter(None, [name]), str(arguments.folder), "--model", str(spec)]
     words += ["--prompt", arguments.prompt] if arguments.prompt != DEFAULT_PROMPT else []
     words += ["--gate", ", ".join(arguments.gate)] if arguments.gate else []
     words += ["--split", arguments.split] if arguments.split else []

@@ -54,6 +54,7 @@ class ForeignAnswers:
         labels: The labels that are expected, sorted.
         answers: What it says, in order.
         task: What was evaluated; empty where the file does not say.
+        columns: Of a table.
         numbered: Whether images are called by their rows, since no column names them.
     """
 
@@ -63,6 +64,7 @@ class ForeignAnswers:
     labels: tuple[str, ...]
     answers: tuple[ForeignAnswer, ...]
     task: str = ""
+    columns: tuple[str, ...] = ()
     numbered: bool = False
 
 
@@ -90,10 +92,12 @@ def read_answers(
     """
     data = read_bytes(path)
     log = read_log(path, data)
+    there: Sequence[str] = ()
     if log is None:
         table = read_table(path, data)
-        column = _expected_column(path, table.columns, expected, choose)
-        columns = _other_columns(path, table.columns, columns, column, choose)
+        there = table.columns
+        column = _expected_column(path, there, expected, choose)
+        columns = _other_columns(path, there, columns, column, choose)
         log = _of_table(table, columns, column, labels)
     else:
         log = _with_several_right(log, labels)
@@ -117,6 +121,7 @@ def read_answers(
         labels=found,
         answers=log.answers,
         task=log.task,
+        columns=tuple(there),
         numbered=columns.image == ROW_NUMBERS,
     )
 
@@ -244,10 +249,15 @@ def _other_columns(
             "predicted, so that every image would be right: name two columns"
         )
     if not image and not usual_column(there, IMAGE_NAMES):
-        if usual_column(there, _MODEL_NAMES):
+        models = usual_columns(there, _MODEL_NAMES)
+        known = {predicted, *usual_columns(others, (*PREDICTED_NAMES, *TEXT_NAMES)), *models}
+        left = [name for name in others if name not in known]
+        if left and choose is not None:
+            image = choose("the image (none: rows are numbered)", [*left, ""])
+        if not image and models:
             raise SettingsError(
                 f"{path}: which images several models were asked about is not said: name the "
                 f"column of the image with {_OPTION.format('image')}COLUMN"
             )
-        image = ROW_NUMBERS
+        image = image or ROW_NUMBERS
     return ColumnNames(image=image, predicted=predicted, text=wanted.text)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_llmclf.prompting.readers import LabelOrReason, ReaderFunction
 
 
-_NUMBERED = "no column is known to name the images: rows are numbered"
+_NUMBERED = "no column is known to name the images: rows are numbered (--image COLUMN names one)"
 
 
 def foreign_reports(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pkgutil
 import re
+import runpy
 import shlex
+import sys
 from itertools import takewhile
 from pathlib import Path
 
@@ -111,6 +113,24 @@ def test_a_checkout_says_what_prints_what_is_generated(name: str) -> None:
             compile(code, page.name, "exec")
             assert filled(found[0]) == BLOCKS[name]()
     assert "\n## The site\n" in text_of(ROOT / "CONTRIBUTING.md")
+
+
+def test_a_name_that_is_no_block_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With those that there are."""
+    monkeypatch.setattr("sys.argv", ["docs.generated"])
+    with pytest.raises(SystemExit, match=f"NAME: name one of {', '.join(BLOCKS)}"):
+        runpy.run_path(str(ROOT / "docs" / "generated.py"), run_name="__main__")
+
+
+def test_without_the_extra_test_one_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When tests begin: `pytest --help` only loads the conftest, which needs no extra."""
+    for name in ("hypothesis", "tests.fuzz.effort"):
+        monkeypatch.setitem(sys.modules, name, None)
+    loaded = runpy.run_path(str(ROOT / "tests" / "conftest.py"))
+    with pytest.raises(pytest.UsageError, match=r"\.\[embedded,test\]"):
+        loaded["pytest_sessionstart"]()
 
 
 def test_the_readme_installs_before_it_runs() -> None:

@@ -116,6 +116,28 @@ def test_columns_are_asked_for(project: Path, monkeypatch: pytest.MonkeyPatch) -
     (project / "b.csv").write_text(TABLE.replace("seen", "truth").replace("predicted", "said"))
     monkeypatch.setattr("sys.stdin", Typed("said\n"))
     assert judged("b.csv")[0].accuracy.hits == 3
+    (project / "c.csv").write_text(TABLE.replace("file", "picture").replace("seen", "label"))
+    for typed, case in (("picture\n", "a/1.png"), ("\n", "row 1")):
+        monkeypatch.setattr("sys.stdin", Typed(typed))
+        assert judged("c.csv")[0].outcomes[0].case == case
+    (project / "d.csv").write_text("picture,label,answer,model\n1,a,a,m\n1,b,b,n\n")
+    monkeypatch.setattr("sys.stdin", Typed("\n"))
+    with pytest.raises(SettingsError, match=r"several models .* with --image COLUMN"):
+        call(judge_command, "judge", "d.csv")
+
+
+def test_a_column_with_another_name_names_the_images(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the note says, and as the message says where a folder of images is given in vain."""
+    (project / "a.csv").write_text(TABLE.replace("file", "picture").replace("seen", "label"))
+    (report,) = judged("a.csv")
+    assert any("--image COLUMN" in note for note in report.notes)
+    with pytest.raises(SettingsError, match=r"picture, label, predicted with --image COLUMN, or"):
+        call(judge_command, "judge", "a.csv", "--images", ".")
+    (report,) = judged("a.csv", "--images", ".", "--image", "picture")
+    assert report.outcomes[0].case == "a/1.png"
+    assert "0 of 5 images found in . (a/1.png" in capsys.readouterr().out
 
 
 def test_rows_are_numbered_where_no_column_names_images(
@@ -128,6 +150,8 @@ def test_rows_are_numbered_where_no_column_names_images(
     assert (report.accuracy.hits, report.accuracy.total) == (2, 4)
     assert any("rows are numbered" in note for note in report.notes)
     assert "images found in" not in capsys.readouterr().out
+    with pytest.raises(SettingsError, match=r"one of y_true, y_pred with --image COLUMN, or leave"):
+        call(judge_command, "judge", "a.csv", "--images", ".")
     (project / "b.csv").write_text("path,y_true,y_pred\na,0,0\nb,1,1\n")
     assert not any("rows are numbered" in note for note in judged("b.csv")[0].notes)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmclf.cli import init, new
+from pytest_llmclf.data import dataset as datasets
 from pytest_llmclf.errors import LlmclfError, SettingsError
 from pytest_llmclf.prompting import modelfile
 from tests.forkserver import fresh_or_forked
@@ -101,13 +102,31 @@ def test_texts_are_written_as_given(project: Path, images: Path) -> None:
     [("fixtures/pets", "pets"), ("pets", "./pets"), ("data/pets", "./data/pets")],
 )
 def test_images_in_the_project_are_named_from_its_root(
-    project: Path, images: Path, place: str, written: str
+    project: Path,
+    images: Path,
+    place: str,
+    written: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """So that it can be moved; those in fixtures/ by name alone."""
     (project / place).parent.mkdir(exist_ok=True)
     images.rename(project / place)
     call(new, "new", "pets", place)
     assert f'dataset="{written}"' in (project / "evals" / "test_pets.py").read_text("utf-8")
+    assert "outside" not in capsys.readouterr().out
+
+
+def test_images_outside_of_the_project_are_told(
+    project: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what works: a copy in fixtures/, and a path relative to the project."""
+    call(new, "new", "pets", str(images))
+    told = f"CI will not find {images} unless it has one. Copy them to fixtures/pets and write"
+    assert told in " ".join(capsys.readouterr().out.split())
+    call(new, "new", "more", str(images), "--copy")
+    assert "CI will not" not in capsys.readouterr().out
+    assert (project / "fixtures" / "more").is_dir()
+    assert datasets.locate("../my images", project).samefile(images)
 
 
 def test_the_modelfile(project: Path, images: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_llmclf import Evaluation, Variant, api, evaluate, evaluate_all, read_run
 from pytest_llmclf.cli import new, try_
+from pytest_llmclf.cli.evaluation_names import free_name
 from pytest_llmclf.errors import BackendError, DatasetError, SettingsError
 from tests.plugin.colour_server import Odd, png
 from tests.unit.cli.command import call
@@ -51,9 +52,35 @@ def test_a_folder_is_tried_and_kept(
     keep = shlex.split(told.splitlines()[-1].removeprefix("keep it: llmclf "))
     asked = server.questions
     assert call(new, *keep) == 0
+    assert f"--llmclf-model {server.spec}" in capsys.readouterr().out
     result = run_pytest(project, "evals/test_photos.py", server.spec)
     assert "0.8333 (5/6)" in result.stdout
     assert server.questions == asked
+    call(new, "new", "photos-2", "photos", "--model", server.spec)
+    assert (project / "evals" / "test_photos_2.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("photos", "photos-2"), ("7", "images-7"), ("写真", "images"), ("a b", "")],
+)
+def test_a_free_name_is_proposed(project: Path, folder: str, name: str) -> None:
+    """Where the folder's own is taken already, or is no name."""
+    (project / "evals").mkdir()
+    (project / "evals" / "test_photos.py").touch()
+    assert free_name(project / folder, project) == name
+
+
+def test_the_model_that_answered_is_kept(
+    photos: Path,
+    server: ColourServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where none was named on the command line, too."""
+    monkeypatch.setenv("LLMCLF_MODEL", server.spec)
+    call(try_, "try", str(photos), "--sample", "1")
+    assert f" --model {server.spec}" in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_a_gate_decides_the_exit_code(
@@ -159,7 +186,8 @@ class TestEvaluate:
         ("name", "told"),
         [
             ("prompt", r"prompt= belongs .* Evaluation\(dataset='photos', prompt=...\) instead"),
-            ("samples", r"no option samples=, only sample, repeats, .*; did you mean 'sample'\?"),
+            ("samples", r"no option samples=, only model, sample, .*; did you mean 'sample'\?"),
+            ("modle", r"no option modle=, only model, .*; did you mean 'model'\?"),
             ("models", "evaluate asks one, model=...: call evaluate_all"),
         ],
     )
@@ -167,6 +195,9 @@ class TestEvaluate:
         """Before anything is read or asked."""
         with pytest.raises(TypeError, match=told):
             evaluate("photos", **{name: "x"})
+        if name == "modle":
+            with pytest.raises(TypeError, match=r"only models, .*; did you mean 'models'\?"):
+                evaluate_all("photos", modle="x")  # type: ignore[arg-type]
         if name == "prompt":
             with pytest.raises(TypeError, match=r"prompt= belongs .* write it into the Eval"):
                 evaluate_all(Evaluation(dataset="photos"), prompt="x")  # type: ignore[arg-type]
