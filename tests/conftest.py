@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -19,20 +20,26 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-def pytest_sessionstart() -> None:
-    """Load the profile of Hypothesis, which `pytest --help` in a checkout goes without."""
-    try:
-        from hypothesis import settings
-    except ModuleNotFoundError:
-        raise pytest.UsageError(
-            'the tests need more than the package: pip install -e ".[embedded,test]"'
-        ) from None
+def pytest_configure() -> None:
+    """Load the profile of Hypothesis; before its own plugin, whose --hypothesis-profile wins."""
+    if find_spec("hypothesis") is None:  # `pytest --help` goes without
+        return
+    from hypothesis import settings
+
     from tests.fuzz.effort import TIMES
 
     # A busy machine makes single examples slow; speed is checked in benchmarks/. Fewer examples
     # than Hypothesis' hundred keep the suite quick; LLMCLF_FUZZ multiplies them.
     settings.register_profile("suite", deadline=None, max_examples=40 * TIMES)
     settings.load_profile("suite")
+
+
+def pytest_sessionstart() -> None:
+    """Without the extra, no test can be collected."""
+    if find_spec("hypothesis") is None:
+        raise pytest.UsageError(
+            'the tests need more than the package: pip install -e ".[embedded,test]"'
+        )
 
 
 def pytest_collection_finish() -> None:

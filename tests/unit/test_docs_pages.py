@@ -125,10 +125,11 @@ def test_a_name_that_is_no_block_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_without_the_extra_test_one_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """When tests begin: `pytest --help` only loads the conftest, which needs no extra."""
+    """When tests begin: `pytest --help` only configures, which needs no extra."""
     for name in ("hypothesis", "tests.fuzz.effort"):
         monkeypatch.setitem(sys.modules, name, None)
     loaded = runpy.run_path(str(ROOT / "tests" / "conftest.py"))
+    loaded["pytest_configure"]()
     with pytest.raises(pytest.UsageError, match=r"\.\[embedded,test\]"):
         loaded["pytest_sessionstart"]()
 
