@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
         with own_folder_choices():
             tasks = resources.assign(evaluation, Path.cwd())
         for task in tasks:
-            said = own_options(task.reason, arguments) or task.model
+            said = own_options(task.reason, arguments) or f"{task.model} is asked"
             sys.stderr.write(f"{style_of(sys.stderr).safe(said)}\n")
         for bad in unsendable(tasks[0].dataset.cases):
             sys.stderr.write(f"{style_of(sys.stderr).safe(f'cannot be asked about: {bad}')}\n")

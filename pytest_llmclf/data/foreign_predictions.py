@@ -157,10 +157,13 @@ def find_columns(
     ):  # fmt: skip
         if not column:
             raise SettingsError(
-                f"{path}: which column is the {name}? It has {some_of(there)}, and none is called "
-                f"{some_of(names[:4])} or the like: {_say(option, name)}"
+                f"{path}: which column holds the {_HELD[name]}? It has {some_of(there)}, and none "
+                f"is called {some_of(names[:4])} or the like: {_say(option, name)}"
             )
     return ColumnNames(image=image, predicted=predicted, text=text)
+
+
+_HELD: Final = {"image": "images", "predicted": "predicted labels"}
 
 
 def _say(option: str, name: str) -> str:

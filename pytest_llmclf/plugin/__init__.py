@@ -131,9 +131,9 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     session = session_if_any(config)
     if session is None or config.get_verbosity() < 0:
         return []
-    from pytest_llmclf.plugin.terminal_summary import announcement
+    from pytest_llmclf.plugin.terminal_summary import announcement, style_of
 
-    return announcement(session, asks=not config.option.collectonly)
+    return announcement(session, style_of(config), asks=not config.option.collectonly)
 
 
 @pytest.hookimpl(tryfirst=True)

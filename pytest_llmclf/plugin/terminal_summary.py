@@ -37,11 +37,12 @@ _NONE_SELECTED: Final = "gates are judged only when their test is selected"
 _NONE_DECLARED: Final = "the evaluation declares none, and no gate test was collected"
 
 
-def announcement(session: EvaluationSession, *, asks: bool = True) -> list[str]:
+def announcement(session: EvaluationSession, style: Style, *, asks: bool = True) -> list[str]:
     """A line an evaluation and model, then what is odd about the images and the gates.
 
     Args:
         session: This session.
+        style: Of the terminal: what is to be copied from a reason is not broken at its edge.
         asks: Whether anything is going to be asked, so that servers may be looked at.
     """
     said = []
@@ -68,7 +69,7 @@ def announcement(session: EvaluationSession, *, asks: bool = True) -> list[str]:
         bad = unsendable(task.dataset.cases)
         said += [f"llmclf: cannot be asked about: {line}" for line in bad]
         said += [f"llmclf: {place}: {line}" for line in _about_gates(task, session)]
-    said += [f"llmclf: {reason}" for reason in reasons]
+    said += [line for reason in reasons for line in style.wrapped(f"llmclf: {reason}")]
     remote = session.settings.allow_remote
     if remote:
         said.append(f"llmclf: images may leave this machine for {', '.join(sorted(remote))}")

@@ -131,23 +131,29 @@ def standing(row: Ranked) -> str:
 def verdict(board: Leaderboard) -> str:
     """Which task is shown to be the best, if any is."""
     first, *others = board.rows
-    name = board.called(first.report)
+    name = _quoted(board, first.report)
     if board.winner is not None:
         many = (
             f"each of the {len(others)} others"
             if len(others) > 1
-            else board.called(others[0].report)
+            else _quoted(board, others[0].report)
         )
         return f"{name} is shown to be better than {many}"
     open_ones = [row for row in others if row.standing != "worse"]
-    apart = ", ".join(board.called(row.report) for row in open_ones[:_FEW])
+    apart = ", ".join(_quoted(board, row.report) for row in open_ones[:_FEW])
     more = f" and {len(open_ones) - _FEW} more" if len(open_ones) > _FEW else ""
     if all(row.accuracy.hits == first.accuracy.hits for row in open_ones):
-        return f"which is best is not shown: {name} has as many right as {apart}{more}"
+        return f"which is best is not shown: {name} has as many right answers as {apart}{more}"
     return (
-        f"which is best is not shown: none has more right than {name}, but {apart}{more} "
+        f"which is best is not shown: none has more right answers than {name}, but {apart}{more} "
         f"{noun(len(open_ones), 'is', 'are')} not shown to be worse"
     )
+
+
+def _quoted(board: Leaderboard, report: Report) -> str:
+    """What a task is called in a sentence: the names of variants are words of any kind."""
+    name = board.called(report)
+    return f'"{name}"' if board.one_model else name
 
 
 def remarks(board: Leaderboard) -> Iterator[str]:

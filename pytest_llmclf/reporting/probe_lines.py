@@ -31,6 +31,14 @@ EXAMPLE_IN: Final[Mapping[str, str]] = {
 }
 """Where a label may stand as the example of an answer."""
 
+_SILENT: Final[Mapping[str, str]] = {
+    "order-probe": "label list in other orders, no lean to its top or end shown",
+    "blank-probe": "grey images, no lean of wrong answers to what they are called shown",
+    "example-probe": "another label as the example, no draw on answers shown",
+    "size-probe": "images of another size, no change of right answers beyond chance shown",
+}
+"""What was tried, and that it is not shown to matter."""
+
 _NAME: Final = 40
 _SIZES: Final = {"half": "at half the size", "twice": "at twice the size"}
 
@@ -53,12 +61,11 @@ def probe_text(finding: ProbeFinding) -> str:
 
 
 def brief_probes(findings: Sequence[ProbeFinding]) -> Iterator[str]:
-    """What a quiet run says: a text for each finding, and the probes that show nothing in one."""
+    """What a quiet run says: a text for each finding, a short one where nothing is shown."""
     silent = [one for one in findings if one.p_value is not None and one.p_value > LEVEL]
     yield from (probe_text(one) for one in findings if one not in silent)
-    if silent:
-        names = [one.kind.removesuffix("-probe") for one in silent]
-        yield f"{noun(len(names), 'probe')} {', '.join(names)}: nothing shown"
+    for one in silent:
+        yield f"probe {one.kind.removesuffix('-probe')}: {_SILENT[one.kind]}"
 
 
 def _order(finding: OrderProbe) -> str:
@@ -85,10 +92,15 @@ def _blank(finding: BlankProbe) -> str:
         for label, count in finding.said
     )
     grey = f"asked about {numbers.plural(finding.images, 'plain grey image')} the model says {said}"
+    if finding.label is None and not any(label is not None for label, _ in finding.said):
+        return (
+            f"For {numbers.plural(finding.images, 'plain grey image')} the model named no label, "
+            "so there is nothing that wrong answers could lean to."
+        )
     if finding.label is None:
         return (
-            f"A{grey[1:]}: none of the labels makes up most of that, so whether wrong answers lean "
-            "to one is not tested."
+            f"A{grey[1:]}. None of the labels makes up most of these answers, so whether wrong "
+            "answers lean to one is not tested."
         )
     takes = (
         f"{_name(finding.label)} takes {_of(finding.taken, finding.others, 'image')} of other "

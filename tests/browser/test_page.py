@@ -506,5 +506,6 @@ def test_a_stopped_run_says_so(opened: Open, demo_page: Path) -> None:
     assert "Nothing was tested: the run stopped early" in tab.inner_text("#verdict")
     assert "21 of 60" in tab.inner_text("#overview .chosen")
     tab = opened(demo_page)
+    assert re.search(r"\d+ right of \d+ answered images", tab.inner_text(".tiles"))
     assert "when the run stopped" not in tab.inner_text(".tiles")
     assert "Bars: 95% intervals" in tab.inner_text("#classes")

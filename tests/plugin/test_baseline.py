@@ -67,7 +67,7 @@ def test_the_same_predictions_pass(committed: Colours) -> None:
     assert run(committed).ret == pytest.ExitCode.OK
     word, said = verdict(committed)
     assert word == "PASS"
-    assert said.startswith(f"baseline: {ALL} predictions as committed; 6 broken with none fixed ")
+    assert said.startswith(f"baseline: {ALL} predictions as committed; 6 broken and none fixed ")
     assert path.read_bytes() == before
 
 
@@ -199,7 +199,7 @@ def test_part_of_the_images_is_compared_with_its_part(committed: Colours) -> Non
     assert run(committed, *gate).ret == pytest.ExitCode.OK
     word, said = verdict(committed)
     assert word == "PASS"
-    assert said.startswith("baseline: 8 predictions as committed; 6 broken with none fixed ")
+    assert said.startswith("baseline: 8 predictions as committed; 6 broken and none fixed ")
     for colour in ("red", "green"):
         committed.server.odd[colour] = Odd(says="blue")
     assert run(committed, *gate).ret == pytest.ExitCode.TESTS_FAILED
@@ -467,7 +467,7 @@ def test_beside_a_margin_nothing_is_said_of_the_test_that_it_replaces(committed:
         assert "would fail" not in text
         assert "fails" not in text
     run(committed)
-    assert "would fail; a loss of 3 points, say, fails" in verdict(committed)[1]
+    assert "would fail it; a true loss of 3 points would fail" in verdict(committed)[1]
 
 
 def test_a_margin_asks_every_image(committed: Colours) -> None:

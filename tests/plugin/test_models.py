@@ -141,7 +141,10 @@ def test_auto_without_ollama_says_so(colours: Colours, monkeypatch: pytest.Monke
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{port}")
+    monkeypatch.setenv("COLUMNS", "80")
     result = colours.run("--collect-only", model="auto")
+    # The edge of the terminal breaks neither a command nor a word.
+    result.stdout.fnmatch_lines(["llmclf: *:*;", "for llava: `ollama serve`, *ollama:llava"])
     header = " ".join(result.stdout.str().split())
     assert "-> llamacpp:micro-llava" in header
     assert f"no Ollama at 127.0.0.1:{port}" in header

@@ -180,7 +180,7 @@ def test_a_quiet_run_says_what_probes_found(colours: Colours) -> None:
     told = re.sub(r"\s+", " ", said.partition("95% interval")[2].partition("gates")[0])
     _, example, order = told.split(" colours · openai:colours: ")
     assert example.startswith('The example draws answers: with "red" as the example in the SYSTEM')
-    assert order == "probe order: nothing shown "
+    assert order == ("probe order: label list in other orders, no lean to its top or end shown ")
 
 
 def test_what_is_no_probe_is_refused(colours: Colours) -> None:

@@ -29,20 +29,27 @@ class Sentence(NamedTuple):
 SENTENCES: Final = (
     Sentence(
         "analysis/comparison/baseline.py",
-        "{} broken {} would fail",
+        "{} broken and {} would fail it",
         "Of a comparison that passed on all images: so many broken, with as many fixed, fail it, "
         "and one fewer does not.",
         "test_power.py::test_a_pass_says_what_it_could_have_seen",
     ),
     Sentence(
         "analysis/comparison/baseline.py",
-        "{} a loss cannot fail: it takes {} broken, and {}",
+        "with {} a loss cannot fail: it takes {} broken, and {}",
         "The same, and fewer were right than would have to be broken.",
         "test_power.py::test_a_pass_says_what_it_could_have_seen",
     ),
     Sentence(
         "analysis/comparison/baseline.py",
-        ": so few images mostly miss it",
+        "{} would fail {} of runs{}",
+        "The exact chance that a true loss of so many points fails, rounded down, with as large a "
+        "share fixed.",
+        "test_power.py::test_a_pass_says_what_it_could_have_seen",
+    ),
+    Sentence(
+        "analysis/comparison/baseline.py",
+        ": so few images mostly miss it, see `llmclf plan baseline`",
         "A true loss of so many points passes on as many images in more than half of runs.",
         "test_power.py::test_a_pass_says_what_it_could_have_seen",
     ),
@@ -60,7 +67,7 @@ SENTENCES: Final = (
     ),
     Sentence(
         "analysis/comparison/baseline.py",
-        "a net loss of {} is not shown to be more than chance explains",
+        "a net loss of {}, which chance alone may explain",
         "More broken than fixed, and the test is at 5% or above.",
         "test_baseline.py",
     ),
@@ -340,14 +347,14 @@ SENTENCES: Final = (
     ),
     Sentence(
         "reporting/leaderboard.py",
-        "which is best is not shown: {} has as many right as {}{}",
+        "which is best is not shown: {} has as many right answers as {}{}",
         "Of all that are not shown to be worse the answers right are as many as of the first.",
         "test_render_leaderboard.py::test_the_sentence_is_as_true_as_the_table",
     ),
     Sentence(
         "reporting/leaderboard.py",
-        "which is best is not shown: none has more right than {}, but {}{} {} not shown to be "
-        "worse",
+        "which is best is not shown: none has more right answers than {}, but {}{} {} not shown to "
+        "be worse",
         "Of some other task it is not shown that it is worse; the first has the most right.",
         "test_render_leaderboard.py::test_the_sentence_is_as_true_as_the_table",
     ),

@@ -235,7 +235,7 @@ def test_a_gain_pays_for_a_loss_within_the_tolerance() -> None:
     found = compare(text(["dog", "cat", "cat"]), text(["cat", "dog", "cat"]))
     assert judged(found, parse_tolerance("0")).why_failed is None
     assert (
-        "; no net loss; 2 broken with 1 fixed would fail"
+        "; no net loss; 2 broken and 1 fixed would fail it"
         in judged(found, parse_tolerance("0")).summary()
     )
 

@@ -136,9 +136,12 @@ def test_probabilities_may_stand_in_one_object(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("path,guess\na,cat\n", r"which column is the predicted\? .* say \?predicted=COLUMN"),
-        ("picture,predicted\na,cat\n", r"which column is the image\? .* say \?image=COLUMN"),
-        ("path,label\na,cat\n", r"which column is the predicted"),
+        (
+            "path,guess\na,cat\n",
+            r"which column holds the predicted labels\? .* say \?predicted=COLUMN",
+        ),
+        ("picture,predicted\na,cat\n", r"which column holds the images\? .* say \?image=COLUMN"),
+        ("path,label\na,cat\n", r"which column holds the predicted labels"),
         (
             "path,predicted\na,cat\nb,cat,dog\n",
             r"p\.csv:3: 3 cells .* names 2 columns: put a cell with ','",

@@ -26,6 +26,7 @@ from pytest_llmclf.metrics.power import (
     passes_from,
 )
 from pytest_llmclf.metrics.significance import mcnemar_exact
+from pytest_llmclf.reporting.style import Style
 
 
 @settings(max_examples=60)
@@ -192,25 +193,31 @@ def test_a_pass_says_what_it_could_have_seen() -> None:
     """The number is exactly where it would fail, and the chance is never rounded up."""
     found = compared(348, 0, 0, 283)
     assert sensitivity(found) == [
-        "6 broken with none fixed would fail",
-        "a loss of 3 points, say, fails in 95% of runs",
+        "6 broken and none fixed would fail it",
+        "a true loss of 3 points would fail 95% of runs",
     ]
     assert compared(348, 6, 0, 270).loss_shown
     assert not compared(348, 5, 0, 270).loss_shown
     exact = loss_chance(348, LOSS, alpha=SIGNIFICANCE)
     assert math.floor(100 * exact) == 95
     some = compared(348, 2, 4, 277)
-    assert sensitivity(some)[0] == "13 broken with 4 fixed would fail"
+    assert sensitivity(some)[0] == "13 broken and 4 fixed would fail it"
     assert compared(348, 13, 4, 260).loss_shown
     assert not compared(348, 12, 4, 260).loss_shown
-    assert sensitivity(some, parse_tolerance("1%"))[0] == "8 broken with 4 fixed would fail"
+    assert sensitivity(some, parse_tolerance("1%"))[0] == "8 broken and 4 fixed would fail it"
     assert sensitivity(compared(5, 0, 0, 4)) == [
         "with none fixed a loss cannot fail: it takes 6 broken, and 4 were right"
     ]
     for images in range(10, 600, 23):
         mostly_missed = loss_chance(images, LOSS, alpha=SIGNIFICANCE) < 0.5
         said = sensitivity(compared(images, 0, 0, images))[-1]
-        assert said.endswith(": so few images mostly miss it") is mostly_missed
+        assert (
+            said.endswith(": so few images mostly miss it, see `llmclf plan baseline`")
+            is mostly_missed
+        )
+        for columns in range(40, 100, 7):
+            broken_up = list(Style(width=columns).wrapped(said))
+            assert any("`llmclf plan baseline`" in line for line in broken_up) is mostly_missed
 
 
 def test_what_cannot_be_said_of_a_comparison_is_not() -> None:

@@ -165,12 +165,14 @@ def test_of_two_labels_the_rates_of_both_are_compared() -> None:
     ) in finding_text(found)
 
 
-@pytest.mark.parametrize("said", [["cat", "dog"], [None, None, "cat"]])
+@pytest.mark.parametrize("said", [["cat", "dog"], [None, None, "cat"], [None, None], [None]])
 def test_grey_images_without_one_label_show_nothing(said: list[str | None]) -> None:
     """Nothing is tested, and nothing said of wrong answers."""
     (found,) = probed(reported([("ant", "cat")] * 30, asked("blank", said)))
     assert found.p_value is None
-    assert "none of the labels makes up most of that" in finding_text(found)
+    text = finding_text(found)
+    assert ("None of the labels makes up most of these answers" in text) == any(said)
+    assert ("the model named no label, so there is nothing that wrong" in text) != any(said)
     assert not finding_text(found).startswith(("Not shown", "Wrong answers"))
 
 

@@ -75,8 +75,8 @@ def test_nobody_is_named_who_is_not_shown() -> None:
     """The one with most right is told as that, and who is not told apart from it."""
     text = " ".join(" ".join(lines(tasks(**NEAR))).split())
     assert (
-        "which is best is not shown: none has more right than ollama:a, but ollama:d is not "
-        "shown to be worse"
+        "which is best is not shown: none has more right answers than ollama:a, but ollama:d is "
+        "not shown to be worse"
     ) in text
     assert "is shown to be better" not in text
     assert "shown to be the best" not in text.replace("not shown to be the best", "")
@@ -125,7 +125,7 @@ def test_variants_of_one_model_are_called_by_their_names() -> None:
     found = lines(reports)
     assert found[1] == "    2 variants of ollama:llava on the 20 images that all of them answered"
     assert found[3].split("  ")[2] == "as declared"
-    assert "    as declared is shown to be better than no example" in found
+    assert '    "as declared" is shown to be better than "no example"' in found
     assert "    right by none (is the label right, or are they hard for this model?)" in found
     assert next(model_lines(reports, Style())).text == "compared in pairs"
     # With another model beside them both are named.
@@ -190,7 +190,7 @@ def test_the_sentence_is_as_true_as_the_table(signs: list[str]) -> None:
     rivals = [
         row.accuracy.hits for row, known in zip(found.rows[1:], worse, strict=True) if not known
     ]
-    assert ("has as many right as" in sentence) == (set(rivals) == {first.accuracy.hits})
+    assert ("has as many right answers as" in sentence) == (set(rivals) == {first.accuracy.hits})
     for row, is_worse in zip(found.rows[1:], worse, strict=True):
         assert not is_worse or (row.p_value is not None and row.p_value < 0.05)
 

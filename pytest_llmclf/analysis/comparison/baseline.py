@@ -224,8 +224,7 @@ class JudgedBaseline:
             parts.append(
                 "no net loss"
                 if comparison.net_loss <= 0
-                else f"a net loss of {comparison.net_loss} is not shown to be more than chance "
-                "explains"
+                else f"a net loss of {comparison.net_loss}, which chance alone may explain"
             )
         if why is None and not better and self.foretold is None:
             # What is told is of the test, which does not decide where a margin or a stopped run
@@ -260,18 +259,18 @@ def sensitivity(comparison: Comparison, tolerance: Tolerance | None = None) -> l
     least = next(
         broken for broken in itertools.count(fixed + 1) if fails(broken, fixed, images, tolerance)
     )
-    with_fixed, right = f"with {fixed or 'none'} fixed", comparison.before.hits
+    with_fixed, right = f"{fixed or 'none'} fixed", comparison.before.hits
     if least > right:
         were = f"{right} {noun(right, 'was', 'were')} right"
-        return [f"{with_fixed} a loss cannot fail: it takes {least} broken, and {were}"]
-    parts = [f"{least} broken {with_fixed} would fail"]
+        return [f"with {with_fixed} a loss cannot fail: it takes {least} broken, and {were}"]
+    parts = [f"{least} broken and {with_fixed} would fail it"]
     if LOSS + 2 * fixed / images <= 1:
         seen = loss_chance(
             images, LOSS, fixed=fixed / images, alpha=SIGNIFICANCE, tolerance=allowed
         )
-        unseen = ": so few images mostly miss it" if seen < _MOSTLY else ""
-        points = f"{100 * LOSS:g} points"
-        parts.append(f"a loss of {points}, say, fails in {_share(seen)} of runs{unseen}")
+        unseen = ": so few images mostly miss it, see `llmclf plan baseline`"
+        points = f"a true loss of {100 * LOSS:g} points"
+        parts.append(f"{points} would fail {_share(seen)} of runs{unseen * (seen < _MOSTLY)}")
     return parts
 
 

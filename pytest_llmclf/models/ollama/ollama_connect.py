@@ -82,7 +82,7 @@ def connect(reach: Reach) -> Backend:
             if not isinstance(error, NOBODY):
                 raise error
         raise ServerUnreachable(
-            f"no Ollama answers at {netlocs(addresses)}, and {spec} was demanded",
+            f"no Ollama answers at {netlocs(addresses)}, which {spec} needs",
             remedy=f"{START_REMEDY}, {other}",
         )
     for address, status in found.items():

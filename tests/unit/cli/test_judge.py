@@ -357,7 +357,11 @@ def test_lmms_eval(project: Path) -> None:
         ("a.csv", "path,label,predicted\n1.png,,cat\n", "row 1: which label is expected"),
         ("a.csv", "path,label,predicted\n1.png,cat,cat\n", "two labels or more"),
         ("a.csv", "path,label,predicted\n1,cat,cat\n1,dog,cat\n", "1 is there 2 times"),
-        ("a.csv", "path,label\n1.png,cat\n", "which column is the predicted.*--predicted COLUMN"),
+        (
+            "a.csv",
+            "path,label\n1.png,cat\n",
+            "which column holds the predicted labels.*--predicted COLUMN",
+        ),
         ("a.csv", "model,label,pred\nm,cat,cat\nn,dog,dog\n", "several models.*--image COLUMN"),
         ("a.txt", "", "cannot be read"),
         ("a.json", "[" * 9999, "cannot be read as a log.*write a table"),

@@ -96,6 +96,7 @@ def test_a_gate_decides_the_exit_code(
     (photos / "green" / "3.png").write_bytes(b"GIF")
     assert call(try_, *ask, "accuracy >= 0.9") == 1
     said = capsys.readouterr().err
+    assert f"{server.spec.partition('@')[0]} is asked\n" in said
     for image in ("red/3.png", "green/3.png"):
         assert f"cannot be asked about: {image}: " in said
     server.odd["*"] = Odd(status=400)

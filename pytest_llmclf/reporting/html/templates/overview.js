@@ -169,7 +169,7 @@ function tiles(section) {
     tile(
       "Accuracy",
       accuracy.text,
-      line(`${accuracy.counts} answered images`),
+      line(`${accuracy.counts.replace("/", " right of ")} answered images`),
       accuracy.value === null ? null : strip([[accuracy, "recall"]]),
       line(accuracy.interval || stopped),
     ),
