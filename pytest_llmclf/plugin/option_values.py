@@ -58,7 +58,7 @@ def _require_places(config: pytest.Config) -> None:
         path = _path(config, name)
         try:
             if path is not None:
-                require_place(path / "runs" if name == "home" else path, folder=folder)
+                require_place(path, folder=folder)
         except OSError as error:
             raise pytest.UsageError(
                 f"--llmclf-{name}: {path} cannot be written ({error.filename}: {error.strerror}); "
@@ -224,8 +224,11 @@ _GIVEN: Final[dict[str, Callable[[pytest.Config], object]]] = {
 """What reads an option: a slip in one that is given is told before anything is collected."""
 
 
-_WRITTEN: Final = {"run": True, "home": True, "html": False, "summary": False, "record": False}
-"""Options that say where something is written, and whether that is a folder."""
+_WRITTEN: Final = {"run": True, "html": False, "summary": False, "record": False}
+"""Options that say where results are written, and whether that is a folder.
+
+A home that cannot be written stops nobody: answers are then kept in memory.
+"""
 
 
 def read_settings(config: pytest.Config) -> Settings:

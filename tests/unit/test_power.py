@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, multinomial
 
@@ -97,6 +97,7 @@ def test_a_number_of_millions_is_found_in_few_steps(
 @given(st.floats(0.001, 0.999), st.floats(0.1, 1.0), st.sampled_from([0.05, 0.001]))
 def test_no_number_below_is_passed_over(bound: float, share: float, alpha: float) -> None:
     """Whatever the bound: the last number that is not enough, by scipy, is the one before it."""
+    assume(abs(bound - alpha) > 1e-9)  # one image right is as likely as the level: rounding decides
     truth = bound + share * (1 - bound)
     found = images_to_pass(bound, truth, alpha=alpha)
     assert found is not None

@@ -176,5 +176,7 @@ def test_contributing_names_every_folder() -> None:
     paths = re.findall(
         r"`((?:tests|docs|gates|metrics|models|plugin|tools|benchmarks)/[\w/.]+)`", text
     )
+    made = {"docs/_build/index.html"}  # by the command above it
+    paths = [one for one in paths if one not in made]
     assert paths
     assert all((ROOT / one).exists() or (package / one).exists() for one in paths), paths

@@ -24,6 +24,7 @@ from pytest_llmclf.files import write_pieces
 from pytest_llmclf.progress import Progress, silent
 from pytest_llmclf.reporting.html.page_data import page_json
 from pytest_llmclf.reporting.html.thumbnails import Thumbnail, thumbnails
+from pytest_llmclf.values.outcome import ENDINGS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,7 +140,7 @@ class _Files(Mapping[str, "Path"]):
         self._shown: dict[str, Outcome] = {}
         outcomes = (outcome for section in page.sections for outcome in section.report.outcomes)
         # What went wrong goes before what went right.
-        for one in sorted(outcomes, key=lambda one: one.kind in {"correct", "not_needed"}):
+        for one in sorted(outcomes, key=lambda one: ENDINGS[one.kind].error is None):
             if one.sha256 and one.sha256 not in self._shown and self._file(one) is not None:
                 self._shown[one.sha256] = one
 
