@@ -42,7 +42,7 @@ def announcement(session: EvaluationSession, style: Style, *, asks: bool = True)
 
     Args:
         session: This session.
-        style: Of the terminal: what is to be copied from a reason is not broken at its edge.
+        style: Of the terminal: nothing that is to be copied is broken at its edge.
         asks: Whether anything is going to be asked, so that servers may be looked at.
     """
     said = []
@@ -69,7 +69,7 @@ def announcement(session: EvaluationSession, style: Style, *, asks: bool = True)
         bad = unsendable(task.dataset.cases)
         said += [f"llmclf: cannot be asked about: {line}" for line in bad]
         said += [f"llmclf: {place}: {line}" for line in _about_gates(task, session)]
-    said += [line for reason in reasons for line in style.wrapped(f"llmclf: {reason}")]
+    said += [f"llmclf: {reason}" for reason in reasons]
     remote = session.settings.allow_remote
     if remote:
         said.append(f"llmclf: images may leave this machine for {', '.join(sorted(remote))}")
@@ -77,7 +77,7 @@ def announcement(session: EvaluationSession, style: Style, *, asks: bool = True)
     if clear:
         said.append(f"llmclf: keys may go unencrypted to {', '.join(sorted(clear))}")
     # Names and reasons come from files, recordings and servers: each stays on its line.
-    return [Style().safe(line) for line in said]
+    return [line for one in said for line in style.wrapped(one)]
 
 
 def _about_examples(task: Task) -> Iterator[str]:

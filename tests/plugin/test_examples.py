@@ -64,7 +64,7 @@ def test_an_example_and_its_copy_are_not_judged(colours: Colours) -> None:
     )
     assert said in written["notes"]
     first = "llmclf: colours: shown before each image: blue (blue/0.png), blue (blue/1.png)"
-    result.stdout.fnmatch_lines([f"llmclf: colours: {said}", first])
+    assert f"llmclf: colours: {said} {first}" in " ".join(result.stdout.lines)
     told = written["full_instructions"]
     assert [(one["file"], one["label"]) for one in told["examples"]] == [
         ("blue/0.png", "blue"),
