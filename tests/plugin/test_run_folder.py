@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_written_is_said(colours: Colours) -> None:
 def test_a_place_that_cannot_be_is_told_before_anybody_is_asked(colours: Colours) -> None:
     """Of every option that names one: the value, what stands in the way, and what to do."""
     (colours.root / "file").write_text("a file, not a folder")
-    for option in ("run", "home", "html", "summary", "record"):
+    for option in ("run", "html", "summary", "record"):
         result = colours.run(f"--llmclf-{option}", "file/below")
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         why = "*below cannot be written (*file: it is a file and no folder); name another *"
