@@ -157,7 +157,7 @@ def test_a_head_of_an_earlier_version_is_read(committed: Colours) -> None:
     assert text.startswith("baseline: 9 predictions as committed; ")
 
 
-def test_a_failure_begins_with_what_differs(colours: Colours) -> None:
+def test_a_failure_begins_with_what_broke_and_what_differs(colours: Colours) -> None:
     """Before the reason and the images, in terminal and JUnit, and hostile text stays text."""
     colours.evaluation(
         "accuracy >= 0", arguments=", baseline", body="assert report.predictions == baseline"
@@ -169,8 +169,9 @@ def test_a_failure_begins_with_what_differs(colours: Colours) -> None:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     junit = ET.parse(colours.root / "junit.xml").getroot()  # noqa: S314 - our own file
     (failure,) = junit.iter("failure")
-    first, *rest = (failure.text or "").splitlines()
-    assert first == "instructions changed:"
+    first, second, *rest = (failure.text or "").splitlines()
+    assert first == "6 broken, 0 fixed since the committed predictions"
+    assert second == "instructions changed:"
     assert any("a net loss of 6" in line for line in rest)
     run = colours.root / "run"
     for shown in (
