@@ -222,6 +222,8 @@ def test_python_on_a_page_is_python(
     monkeypatch.chdir(tmp_path)
     if ".plot()" in text:
         pytest.importorskip("matplotlib").use("agg")
+        # Whole: runs in this process forget what they import, and a part of it would be left over.
+        pytest.importorskip("matplotlib.pyplot")
     code = compile(text, page, "exec")
     names = {name: getattr(pytest_llmclf, name) for name in pytest_llmclf.__all__}
     declared = pytest_llmclf.Evaluation(dataset="pets", modelfile="pets", prompt="Which?")
