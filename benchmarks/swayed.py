@@ -12,16 +12,16 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
-import json
 import re
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmclf.models.connect import MICRO, Connections
 from pytest_llmclf.models.reach import ConnectSettings
 from pytest_llmclf.prompting.modelfile import parse
 from pytest_llmclf.values.request import Request
+from tests.served import JsonHandler
 
 if TYPE_CHECKING:
     from pytest_llmclf.models.base import Backend
@@ -72,35 +72,23 @@ class SwayedServer(ThreadingHTTPServer):
         return self.backend.ask(asked).text
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(JsonHandler):
     server: SwayedServer
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - called by http.server
         """List the model."""
-        self._send({"object": "list", "data": [{"id": NAME, "object": "model"}]})
+        self.answer(200, {"object": "list", "data": [{"id": NAME, "object": "model"}]})
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - called by http.server
         """Answer a chat."""
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.body()
         if not self.path.endswith("/chat/completions"):
-            self._send({"error": {"message": f"no {self.path} here"}}, status=404)
+            self.answer(404, {"error": {"message": f"no {self.path} here"}})
             return
         message = {"role": "assistant", "content": self.server.answer(body)}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         usage = {"prompt_tokens": 1, "completion_tokens": 1}
-        self._send({"object": "chat.completion", "choices": [choice], "usage": usage})
-
-    def _send(self, body: dict[str, Any], status: int = 200) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
+        self.answer(200, {"object": "chat.completion", "choices": [choice], "usage": usage})
 
 
 def main() -> None:

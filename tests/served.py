@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import threading
 from dataclasses import replace
@@ -27,6 +28,28 @@ class RoomyServer(ThreadingHTTPServer):
         """Say nothing of clients that end a handshake."""
         if not isinstance(request, ssl.SSLSocket):
             super().handle_error(request, client_address)
+
+
+class JsonHandler(BaseHTTPRequestHandler):
+    """Answers in JSON on connections that are kept, and says nothing of it."""
+
+    protocol_version = "HTTP/1.1"
+
+    def body(self) -> Any:
+        """What was sent, read as JSON."""
+        return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def answer(self, status: int, body: dict[str, Any]) -> None:
+        """Answer with a status and a body."""
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
 
 
 class Served:

@@ -13,12 +13,11 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Self
 
 from PIL import Image
 
-from tests.served import RoomyServer
+from tests.served import JsonHandler, RoomyServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,32 +174,31 @@ class _Server(RoomyServer):
         """Nothing: a client that was killed is what some tests are about."""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(JsonHandler):
     server: _Server
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - called by http.server
         """List the models."""
         models = [{"id": name, "object": "model", "owned_by": "colour-server"} for name in MODELS]
         known = self.path == "/v1/models"
-        self._answer(200 if known else 404, {"object": "list", "data": models})
+        self.answer(200 if known else 404, {"object": "list", "data": models})
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - called by http.server
         """Look at the image and say its colour."""
         colours = self.server.colours
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.body()
         if self.path != "/v1/chat/completions":
-            self._answer(404, {"error": {"message": f"no {self.path} here"}})
+            self.answer(404, {"error": {"message": f"no {self.path} here"}})
             return
         refused = [field for field in body if field in colours.refuses]
         if refused:
             message = f"Unsupported parameter: '{refused[0]}' is not supported with this model."
             error = {"message": message, "param": refused[0], "code": "unsupported_parameter"}
-            self._answer(400, {"error": error})
+            self.answer(400, {"error": error})
             return
         if body["model"] not in MODELS:
             missing = f"The model `{body['model']}` does not exist."
-            self._answer(404, {"error": {"message": missing, "code": "model_not_found"}})
+            self.answer(404, {"error": {"message": missing, "code": "model_not_found"}})
             return
         parts = body["messages"][-1]["content"]  # what stands before are examples
         data = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url")
@@ -228,7 +226,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if odd.status is not None:
             words = odd.says or f"made to answer {odd.status}"
-            self._answer(odd.status, {"error": {"message": words}})
+            self.answer(odd.status, {"error": {"message": words}})
             return
         said = "red" if body["model"] == "colour-blind" and colour == "green" else colour
         if "response_format" in body:
@@ -240,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
             tokens += odd.thinks
         if tokens > body.get("max_tokens", tokens):
             message["content"], finish, tokens = "", "length", body["max_tokens"]
-        self._answer(
+        self.answer(
             200,
             {
                 "object": "chat.completion",
@@ -248,17 +246,6 @@ class _Handler(BaseHTTPRequestHandler):
                 "usage": {"prompt_tokens": 20 * _images(body), "completion_tokens": tokens},
             },
         )
-
-    def _answer(self, status: int, body: dict[str, Any]) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing."""
 
 
 def _texts(body: dict[str, Any]) -> str:
